@@ -1,0 +1,41 @@
+"""What happened to a deployment, in order; rows are added, never changed."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from deployments.states import Mover, Status
+
+
+class DeploymentEvent(models.Model):
+    """A step or a notice. A step names both statuses; a notice has them equal."""
+
+    deployment = models.ForeignKey(
+        "deployments.Deployment", models.CASCADE, related_name="events"
+    )
+    sequence = models.PositiveIntegerField(_("sequence"))
+    from_status = models.CharField(
+        _("from"), max_length=16, choices=Status.choices, blank=True
+    )
+    to_status = models.CharField(_("to"), max_length=16, choices=Status.choices)
+    mover = models.CharField(_("moved by"), max_length=16, choices=Mover.choices)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    message = models.TextField(_("message"), blank=True)
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+
+    class Meta:
+        ordering = ("deployment", "sequence")
+        verbose_name = _("deployment event")
+        verbose_name_plural = _("deployment events")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["deployment", "sequence"], name="deployment_event_sequence"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"

@@ -1,0 +1,135 @@
+"""What every target can do: the protocol between the reconciler and where models run.
+
+Written in terms that a local process, a Ray Serve application and a KServe
+InferenceService can all fulfil. Every call is idempotent and returns at once.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class Refused(Exception):
+    """The target cannot serve this; the message is for the person who asked."""
+
+
+class Phase(StrEnum):
+    ABSENT = "absent"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """The artifact on disk, with what the registry says it must be."""
+
+    path: Path
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is asked of the target; everything is named by the deployment's id."""
+
+    deployment_id: str
+    environment: str
+    model_name: str
+    model_version: str
+    file: ModelFile
+    instances: int = 1
+    cpus: float = 1.0
+    memory_bytes: int = 1 << 30
+    allows_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A named input or output; -1 in `shape` is any length."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a throw-away process found out by loading the model and running it."""
+
+    platform: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    latency_p50_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What runs now for one deployment."""
+
+    phase: Phase
+    ready_instances: int = 0
+    desired_instances: int = 0
+    restarts: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One deployment's share of a slot's traffic: a weight in percent, or a mirror."""
+
+    deployment_id: str
+    model_version: str
+    weight: int = 100
+    is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a slot's requests go, and whose keys (SHA-256) open it."""
+
+    environment: str
+    model_name: str
+    entries: tuple[RouteEntry, ...] = ()
+    key_digests: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a target can do beyond serving one version."""
+
+    splits_traffic: bool
+    mirrors: bool
+    scales: bool
+
+
+class Target(Protocol):
+    """A place where deployments run."""
+
+    name: str
+
+    def capabilities(self) -> Capabilities: ...
+
+    def validate(self, spec: Spec) -> Validation | None:
+        """Return the finding, or None while it is still being looked into.
+
+        Raises Refused, with a sentence for people, when the model cannot be served.
+        """
+
+    def apply(self, spec: Spec) -> None:
+        """Bring up what the spec asks for, or leave it as it is if it runs."""
+
+    def observe(self, deployment_id: str) -> Observation: ...
+
+    def route(self, route: Route) -> None:
+        """Send a slot's traffic as the route says, in one atomic step."""
+
+    def stop(self, deployment_id: str) -> None:
+        """Let requests in flight end, then take the deployment's processes away."""
+
+    def logs(self, deployment_id: str, tail: int) -> list[str]: ...
+
+    def list(self) -> list[str]:
+        """Return the ids of all deployments that have anything running."""

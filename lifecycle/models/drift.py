@@ -1,0 +1,36 @@
+"""A drift event: a model version met data or results unlike what it was built on."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from lifecycle.states import DriftSeverity
+
+
+class DriftEvent(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(
+        "lifecycle.ModelVersion", models.CASCADE, related_name="drift_events"
+    )
+    severity = models.CharField(
+        _("severity"), max_length=8, choices=DriftSeverity.choices
+    )
+    metric_name = models.CharField(_("metric"), max_length=250)
+    metric_value = models.FloatField(_("value"))
+    threshold = models.FloatField(_("threshold"), null=True, blank=True)
+    message = models.TextField(_("message"), null=True, blank=True)  # noqa: DJ001 - the contract tells null from ""
+    remediation_action = models.TextField(_("remedy"), null=True, blank=True)  # noqa: DJ001 - as above
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    detected_at = models.DateTimeField(_("detected"), auto_now_add=True)
+
+    class Meta:
+        ordering = ("-detected_at", "-pk")
+        verbose_name = _("drift event")
+        verbose_name_plural = _("drift events")
+
+    def __str__(self) -> str:
+        return f"{self.metric_name} of {self.version}"

@@ -1,0 +1,17 @@
+"""Who is acting in the current request, for logs and the audit trail."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What is known of the request that is being answered."""
+
+    request_id: str = ""
+    remote_address: str = ""
+
+
+current: ContextVar[RequestContext] = ContextVar(
+    "request_context", default=RequestContext()
+)

@@ -1,0 +1,64 @@
+"""What can go wrong in the domain; every app derives its own from these.
+
+An error has a stable `code` for programs, a sentence for people, and says which
+field it is about. `mlops.core.problems` turns each `kind` into a status code.
+"""
+
+from typing import ClassVar, Literal
+
+Kind = Literal[
+    "invalid",
+    "bad_query",
+    "not_found",
+    "conflict",
+    "forbidden",
+    "too_large",
+    "unsupported",
+    "unavailable",
+    "precondition_failed",
+]
+
+
+class DomainError(Exception):
+    """A broken rule. `field` names the body or query field at fault, if one is."""
+
+    kind: ClassVar[Kind] = "conflict"
+    code: ClassVar[str] = "conflict"
+
+    def __init__(self, message: str, *, field: str = "", **extra: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.extra = extra
+
+
+class Invalid(DomainError):
+    kind, code = "invalid", "invalid"
+
+
+class BadQuery(DomainError):
+    kind, code = "bad_query", "bad_query"
+
+
+class NotFound(DomainError):
+    kind, code = "not_found", "not_found"
+
+
+class AlreadyExists(DomainError):
+    kind, code = "conflict", "already_exists"
+
+
+class Forbidden(DomainError):
+    kind, code = "forbidden", "forbidden"
+
+
+class TooLarge(DomainError):
+    kind, code = "too_large", "too_large"
+
+
+class Unsupported(DomainError):
+    kind, code = "unsupported", "unsupported_media_type"
+
+
+class Unavailable(DomainError):
+    kind, code = "unavailable", "unavailable"

@@ -1,0 +1,107 @@
+"""JSON in and out: strict on the way in, orjson on the way out."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+import orjson
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+MAX_DEPTH = 64
+
+
+class JSONRenderer(BaseRenderer):
+    """Writes JSON with orjson; NaN and infinities become null."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        if data is None:
+            return b""
+        return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+class JSONParser(BaseParser):
+    """Reads JSON and refuses what would be stored wrongly or silently lost."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the parsed body. Raises ParseError (400) on anything doubtful."""
+        return loads(stream.read())
+
+
+def loads(raw: bytes) -> Any:
+    """Return the value of strict JSON text.
+
+    Refused with ParseError: bad UTF-8, NaN and Infinity, a key given twice, NUL
+    characters, lone surrogates, nesting deeper than 64.
+    """
+    try:
+        value = json.loads(
+            raw.decode(),
+            object_pairs_hook=_without_repeated_keys,
+            parse_constant=_refuse_constant,
+        )
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
+    _refuse_unstorable(value, depth=0)
+    return value
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(error)
+
+
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {repeated!r} is given twice")
+    return result
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _refuse_unstorable(value: Any, *, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if isinstance(value, str):
+        _refuse_unstorable_text(value)
+    elif isinstance(value, float) and value in {float("inf"), float("-inf")}:
+        raise ParseError("The body holds a number too large to store.")
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_unstorable(item, depth=depth + 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_unstorable_text(key)
+            _refuse_unstorable(item, depth=depth + 1)
+
+
+def _refuse_unstorable_text(value: str) -> None:
+    if "\x00" in value:
+        raise ParseError("The body holds a NUL character.")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ParseError("The body holds half of a surrogate pair.")

@@ -1,0 +1,124 @@
+"""Who acts here, with which token, and what they did."""
+
+import hashlib
+import secrets
+import uuid
+from datetime import timedelta
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+TOKEN_MARK = "mlops"  # noqa: S105 - the public prefix of every token, not a secret
+LAST_USED_GRAIN = timedelta(minutes=1)
+
+
+class User(AbstractUser):
+    """A person or a program. Roles are Django groups (`mlops.core.roles`)."""
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def usable(self) -> Self:
+        """Tokens that still open the door: neither revoked, expired nor orphaned."""
+        now = timezone.now()
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+
+    def find(self, plain: str) -> "ApiToken | None":
+        """Return the usable token with this text, its user loaded; else None."""
+        if not plain.startswith(f"{TOKEN_MARK}_"):
+            return None
+        return self.usable().select_related("user").filter(digest=digest(plain)).first()
+
+
+class ApiToken(models.Model):
+    """A personal token for programs: shown once, stored only as its SHA-256."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("prefix"), max_length=16, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(_("scopes"), default=list, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                condition=models.Q(revoked_at=None),
+                name="one_live_token_of_a_name",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… ({self.name})"
+
+    @classmethod
+    def issue(cls, user: User, name: str, **options: Any) -> "tuple[ApiToken, str]":
+        """Make a token; return it with its text, which is never to be had again."""
+        key, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+        plain = f"{TOKEN_MARK}_{key}_{secret}"
+        token = cls.objects.create(
+            user=user,
+            name=name,
+            prefix=f"{TOKEN_MARK}_{key}",
+            digest=digest(plain),
+            **options,
+        )
+        return token, plain
+
+    def revoke(self) -> None:
+        """Close the token for good; a second call changes nothing."""
+        type(self).objects.filter(pk=self.pk, revoked_at=None).update(
+            revoked_at=timezone.now()
+        )
+        self.refresh_from_db(fields=["revoked_at"])
+
+    def note_use(self) -> None:
+        """Remember the time of use, at most once a minute."""
+        now = timezone.now()
+        if self.last_used_at is None or now - self.last_used_at > LAST_USED_GRAIN:
+            type(self).objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+class AuditEntry(models.Model):
+    """One write: who did what to which thing, when and from where. Never changed."""
+
+    at = models.DateTimeField(_("time"), auto_now_add=True, db_index=True)
+    actor = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("actor")
+    )
+    action = models.CharField(_("action"), max_length=64)
+    object_type = models.CharField(_("kind"), max_length=64)
+    object_id = models.CharField(_("id"), max_length=256)
+    object_name = models.CharField(_("name"), max_length=500, blank=True)
+    changes = models.JSONField(_("changes"), default=dict, blank=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    remote_address = models.CharField(_("address"), max_length=64, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["object_type", "object_id"], name="audit_object")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type} {self.object_name}"
+
+
+def digest(plain: str) -> str:
+    """Return the SHA-256 of a token's text, 64 hexadecimal digits."""
+    return hashlib.sha256(plain.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""What a caller may do: each action of a viewset needs one named permission."""
+
+from django.conf import settings
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+_BY_NAME = {
+    "list": "view",
+    "retrieve": "view",
+    "create": "add",
+    "update": "change",
+    "partial_update": "change",
+    "destroy": "delete",
+}
+
+
+class ActionPermissions(BasePermission):
+    """Maps the view's action to a model permission; what is not mapped is refused.
+
+    A viewset names its model in `permission_model` ("datasets.dataset") and its own
+    actions in `action_permissions`: `{"roll_back": "change"}` means change of that
+    model, `{"roll_back": "deployments.roll_back"}` exactly that permission.
+    A view may say `permission_model = None`: any signed-in caller.
+    """
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        user = request.user
+        if not (user and user.is_authenticated):
+            return bool(settings.OPEN_MODE)
+        if not hasattr(view, "permission_model"):
+            return False
+        needed = permission_for(view, getattr(view, "action", None))
+        return needed == "" or (needed is not None and user.has_perm(needed))
+
+
+def permission_for(view: object, action: str | None) -> str | None:
+    """Return the permission an action needs, "" for none, None for "never"."""
+    model = getattr(view, "permission_model", None)
+    if model is None:
+        return ""
+    own = getattr(view, "action_permissions", {})
+    verb = own.get(action, _BY_NAME.get(action or "metadata"))
+    if verb is None or "." in verb:
+        return verb
+    app, name = model.split(".")
+    return f"{app}.{verb}_{name}"

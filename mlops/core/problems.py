@@ -1,0 +1,183 @@
+"""One error shape for all of /api: problem+json (RFC 9457).
+
+`type, title, status, detail` (always a string), `code` for programs, and
+`errors[]` of `{loc, msg, type}` where fields are at fault.
+"""
+
+import logging
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelInvalid
+from django.db import DataError, IntegrityError, OperationalError
+from django.db.models import ProtectedError, RestrictedError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from mlops.core.context import current
+from mlops.core.errors import DomainError, Kind
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+STATUS_OF_KIND: dict[Kind, int] = {
+    "invalid": 422,
+    "bad_query": 400,
+    "not_found": 404,
+    "conflict": 409,
+    "forbidden": 403,
+    "too_large": 413,
+    "unsupported": 415,
+    "unavailable": 503,
+    "precondition_failed": 412,
+}
+FieldError = dict[str, Any]
+
+
+def problem(
+    status: int, code: str, detail: str, errors: list[FieldError] | None = None
+) -> dict[str, Any]:
+    """Return the body of an error answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": errors or [],
+    }
+    if request_id := current.get().request_id:
+        body["request_id"] = request_id
+    return body
+
+
+def problem_response(
+    status: int, code: str, detail: str, errors: list[FieldError] | None = None
+) -> HttpResponse:
+    """Return an error answer where no DRF view is at hand (middleware, 404)."""
+    body = orjson.dumps(problem(status, code, detail, errors))
+    return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn an exception of a view into its answer; None lets it become a 500."""
+    shaped = _shape(exc)
+    if shaped is None:
+        return None
+    status, code, detail, errors = shaped
+    headers = {}
+    if isinstance(exc, exceptions.APIException):
+        if header := getattr(exc, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+        if wait := getattr(exc, "wait", None):
+            headers["Retry-After"] = str(int(wait) + 1)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", "1")
+    return Response(
+        problem(status, code, detail, errors),
+        status=status,
+        headers=headers,
+        content_type=CONTENT_TYPE,
+    )
+
+
+Shaped = tuple[int, str, str, list[FieldError]]
+
+
+def _shape(exc: Exception) -> Shaped | None:
+    match exc:
+        case DomainError():
+            return _of_domain(exc)
+        case exceptions.ValidationError():
+            errors = list(_field_errors(exc.detail, ["body"]))
+            return 422, "invalid", _sentence(errors), errors
+        case ModelInvalid():
+            errors = list(_field_errors(_as_detail(exc), ["body"]))
+            return 422, "invalid", _sentence(errors), errors
+        case Http404():
+            return 404, "not_found", str(exc) or "There is nothing here.", []
+        case PermissionDenied():
+            return 403, "forbidden", "You may not do this.", []
+        case exceptions.APIException():
+            code = exc.default_code
+            return exc.status_code, code, str(exc.detail), []
+        case _:
+            return _of_database(exc)
+
+
+def _of_domain(exc: DomainError) -> Shaped:
+    place = "query" if exc.kind == "bad_query" else "body"
+    loc = [place, *exc.field.split(".")] if exc.field else []
+    errors = [{"loc": loc, "msg": exc.message, "type": exc.code}] if exc.field else []
+    return STATUS_OF_KIND[exc.kind], exc.code, exc.message, errors
+
+
+def _of_database(exc: Exception) -> Shaped | None:
+    match exc:
+        case ProtectedError() | RestrictedError():
+            return 409, "in_use", "Other things still refer to this one.", []
+        case IntegrityError():
+            logger.warning("An integrity error reached the door", exc_info=exc)
+            return 409, "conflict", "This clashes with what is stored already.", []
+        case DataError():
+            return 422, "invalid", "A value is out of the range that is stored.", []
+        case OperationalError():
+            logger.warning("The database did not answer", exc_info=exc)
+            return 503, "unavailable", "The database did not answer; try again.", []
+        case _:
+            return None
+
+
+def _as_detail(exc: ModelInvalid) -> Any:
+    return exc.message_dict if hasattr(exc, "error_dict") else exc.messages
+
+
+def _field_errors(detail: Any, loc: list[str | int]) -> Iterator[FieldError]:
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            own = loc if key in {"non_field_errors", "__all__"} else [*loc, key]
+            yield from _field_errors(value, own)
+    elif isinstance(detail, list):
+        for position, value in enumerate(detail):
+            nested = isinstance(value, dict | list)
+            yield from _field_errors(value, [*loc, position] if nested else loc)
+    else:
+        yield {
+            "loc": loc,
+            "msg": str(detail),
+            "type": getattr(detail, "code", "invalid"),
+        }
+
+
+def _sentence(errors: list[FieldError]) -> str:
+    """Return one line that names the first field at fault."""
+    if not errors:
+        return "The request is not valid."
+    first = errors[0]
+    field = ".".join(str(part) for part in first["loc"][1:])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{field}: {first['msg']}{more}" if field else f"{first['msg']}{more}"
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an unknown URL (Django's handler404)."""
+    return problem_response(404, "not_found", "There is nothing at this address.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django itself refuses (handler400)."""
+    return problem_response(400, "bad_request", "The request is malformed.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a refused request outside the API (handler403)."""
+    return problem_response(403, "forbidden", "You may not do this.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a crash without a word of its insides (handler500)."""
+    return problem_response(500, "server_error", "Something broke on our side.")

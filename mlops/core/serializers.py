@@ -1,0 +1,65 @@
+"""Base serializers: unknown fields are refused, unknown values left out."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from mlops.core.models import User
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Reads a request body; a field it does not know is an error (422)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = {
+                name: ["This field is not known here."]
+                for name in data
+                if name not in self.fields
+            }
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """Writes an answer; fields in `absent_when_unknown` are left out when None."""
+
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return {
+            name: value
+            for name, value in shown.items()
+            if value is not None or name not in self.absent_when_unknown
+        }
+
+
+class TimeField(serializers.DateTimeField):
+    """RFC 3339 in UTC; documented as a plain string (the client keeps strings)."""
+
+
+def validated(
+    serializer: type[serializers.Serializer[Any]],
+    request: Request,
+    *,
+    partial: bool = False,
+) -> dict[str, Any]:
+    """Return the request's body as the serializer reads it; raises 422."""
+    reader = serializer(
+        data=request.data, partial=partial, context={"request": request}
+    )
+    reader.is_valid(raise_exception=True)
+    result: dict[str, Any] = reader.validated_data
+    return result
+
+
+def actor(request: Request) -> User | None:
+    """Return the signed-in user, or None in open mode."""
+    user: User | AbstractBaseUser | AnonymousUser | None = request.user
+    return user if isinstance(user, User) else None

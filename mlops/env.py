@@ -1,0 +1,82 @@
+"""Reads settings from the environment and refuses values that make no sense.
+
+Every variable is read in `settings.py`; a bad value stops the program with one
+line that names the variable, what it holds and what would do.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
+    """Return the variable's text; with `choices`, anything else is refused."""
+    value = os.environ.get(name, default)
+    if choices and value not in choices:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; it must be one of: {', '.join(choices)}."
+        )
+    return value
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return a yes/no variable; anything but a clear yes or no is refused."""
+    value = os.environ.get(name, "on" if default else "off").strip().lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}; use 1 or 0.")
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    """Return a whole number in [low, high]."""
+    value = os.environ.get(name) or str(default)
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number.") from None
+    if not low <= number <= high:
+        raise ImproperlyConfigured(
+            f"{name} is {number}; it must be between {low} and {high}."
+        )
+    return number
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated list without blanks."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def folder(name: str, default: Path) -> Path:
+    """Return an absolute folder; it is created later, by whoever writes there."""
+    return Path(text(name, str(default))).expanduser().absolute()
+
+
+def database(url: str) -> dict[str, object]:
+    """Return Django's settings for a `postgres://user:pass@host:port/name` URL.
+
+    Query parameters become driver options; a host that starts with `/` (given as
+    `?host=/run/postgresql`) is a socket folder.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL has the scheme {parts.scheme!r}; use postgres://…, or "
+            "leave it unset for SQLite."
+        )
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "OPTIONS": options,
+    }

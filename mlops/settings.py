@@ -1,0 +1,266 @@
+"""All settings, read top to bottom. Values come from the environment (mlops.env)."""
+
+import logging
+import secrets
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from mlops import env
+
+django_stubs_ext.monkeypatch()
+
+# Where things are -----------------------------------------------------------------
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.folder("MLOPS_DATA_DIR", BASE_DIR / "var")
+
+(DATA_DIR / "uploads").mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# What kind of place this is -------------------------------------------------------
+ENVIRONMENT = env.text(
+    "MLOPS_ENV", "development", choices=("development", "production")
+)
+PRODUCTION = ENVIRONMENT == "production"
+DEBUG = env.flag("MLOPS_DEBUG")
+MIN_SECRET_LENGTH = 50
+
+
+def _kept_secret() -> str:
+    """Return the laptop's own secret, made once and readable by its owner only."""
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(64))
+    return path.read_text().strip()
+
+
+def _production_secret(value: str) -> str:
+    if len(value) < MIN_SECRET_LENGTH:
+        raise ImproperlyConfigured(
+            "MLOPS_SECRET_KEY must hold at least 50 random characters in production."
+        )
+    return value
+
+
+_given_secret = env.text("MLOPS_SECRET_KEY")
+SECRET_KEY = (
+    _production_secret(_given_secret) if PRODUCTION else _given_secret or _kept_secret()
+)
+ALLOWED_HOSTS = env.words(
+    "MLOPS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]"
+)
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured("MLOPS_DEBUG must be off in production.")
+if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
+    raise ImproperlyConfigured(
+        "MLOPS_ALLOWED_HOSTS must list this server's host names in production."
+    )
+OPEN_MODE = env.flag("MLOPS_OPEN_MODE")
+if PRODUCTION and OPEN_MODE:
+    raise ImproperlyConfigured("MLOPS_OPEN_MODE must be off in production.")
+
+# Ports and addresses --------------------------------------------------------------
+PORT = env.integer("MLOPS_PORT", 8500, low=1, high=65535)
+SERVING_PORT = env.integer("MLOPS_SERVING_PORT", 8501, low=1, high=65535)
+SERVING_URL = env.text("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}").rstrip(
+    "/"
+)
+
+# Applications ---------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "django_filters",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "mlops.core",
+    "datasets",
+    "lifecycle",
+    "deployments",
+    "mlops.dashboard",
+    "mlops.demo",
+]
+MIDDLEWARE = [
+    "mlops.core.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "mlops.urls"
+WSGI_APPLICATION = "mlops.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "mlops" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database -------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL")
+SQLITE_SYNCHRONOUS = env.text(
+    "MLOPS_SQLITE_SYNCHRONOUS", "FULL", choices=("FULL", "NORMAL")
+)
+
+
+def _sqlite() -> dict[str, Any]:
+    """Return SQLite settings that keep writers from failing with "locked".
+
+    IMMEDIATE takes the write lock at BEGIN, where the time-out applies; WAL lets
+    readers go on meanwhile.
+    """
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "mlops.sqlite3",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL;"
+                f"PRAGMA synchronous={SQLITE_SYNCHRONOUS};"
+                "PRAGMA foreign_keys=ON;"
+            ),
+        },
+    }
+
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.database(DATABASE_URL) if DATABASE_URL else _sqlite()
+}
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# People ---------------------------------------------------------------------------
+AUTH_USER_MODEL = "core.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": False,
+    "USER_ID_CLAIM": "sub",
+}
+
+# The API --------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "mlops.core.authentication.BearerAuthentication",
+        "mlops.core.authentication.CookieAuthentication",
+        "mlops.core.authentication.SignedInSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["mlops.core.permissions.ActionPermissions"],
+    "DEFAULT_RENDERER_CLASSES": ["mlops.core.json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["mlops.core.json.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "mlops.core.pagination.ArrayPagination",
+    "DEFAULT_FILTER_BACKENDS": ["mlops.core.filters.QueryFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "mlops.core.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "mlops.core.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+CORS_ALLOWED_ORIGINS = env.words("MLOPS_CORS_ORIGINS", "http://localhost:3000")
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-refresh-token",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "X-Request-ID", "X-Total-Count"]
+CORS_URLS_REGEX = r"^/api/.*$"
+
+# Limits ---------------------------------------------------------------------------
+MAX_UPLOAD_BYTES = env.integer(
+    "MLOPS_MAX_UPLOAD_BYTES", 5 * 2**30, low=1024, high=2**50
+)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 2**10
+FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "uploads")
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# Pages, languages, time -----------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+LANGUAGE_CODE = env.text("MLOPS_LANGUAGE", "en", choices=("en", "ko"))
+LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+LOCALE_PATHS = [BASE_DIR / "mlops" / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# Hardening ------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+HTTPS = env.flag("MLOPS_HTTPS", default=PRODUCTION)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if env.flag("MLOPS_BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Logs -----------------------------------------------------------------------------
+LOG_LEVEL = env.text(
+    "MLOPS_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}
+logging.captureWarnings(capture=True)

@@ -1,0 +1,17 @@
+"""Settings of the test suite: the project's own, in a folder of its own."""
+
+import os
+import tempfile
+
+_folder = os.environ.setdefault("MLOPS_TEST_DIR", tempfile.mkdtemp(prefix="mlops-"))
+os.environ["MLOPS_DATA_DIR"] = _folder
+os.environ["MLOPS_SECRET_KEY"] = "tests-only-" + "x" * 60
+
+from mlops.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
