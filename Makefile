@@ -1,0 +1,104 @@
+# Everything that people and CI do here. `make run` and `make test` need only
+# Python 3.11+, make and git; what else a target needs stands above it.
+
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$candidate && break; done)
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+PYTEST := $(BIN)/python -m pytest -q
+PACKAGES := mlops datasets lifecycle deployments
+
+# A server as strict as the one that `check --deploy` is about.
+STRICT := MLOPS_ENV=production MLOPS_ALLOWED_HOSTS=mlops.example.org \
+	MLOPS_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(40))') \
+	MLOPS_DATA_DIR=$$(mktemp -d)
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test test-pg test-slow test-all check format openapi client \
+	messages bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/.stamp-run  ## everything on this machine, with the demo story; Ctrl-C ends it
+	@exec $(MANAGE) up
+
+install: .venv/.stamp-tests  ## the environment with every tool in it
+
+# Tests -----------------------------------------------------------------------------
+test: .venv/.stamp-tests  ## the suite on SQLite
+	$(PYTEST) $(ARGS)
+
+test-pg: .venv/.stamp-tests  ## the suite on a real PostgreSQL (yours, the system's or a wheel's)
+	$(BIN)/python tests/pg.py run $(PYTEST) $(ARGS)
+
+test-slow: .venv/.stamp-tests  ## what needs minutes: live stacks, kills, other clients
+	$(PYTEST) -m slow $(ARGS)
+
+test-all: .venv/.stamp-tests  ## all of it on both databases
+	$(PYTEST) -m "slow or not slow" $(ARGS)
+	$(BIN)/python tests/pg.py run $(PYTEST) -m "slow or not slow" $(ARGS)
+
+# Static checks ---------------------------------------------------------------------
+check: .venv/.stamp-tests  ## format, lint, types, imports, migrations, schema, security
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/bandit -q -ll -r $(PACKAGES)
+	$(STRICT) $(MANAGE) check --deploy --fail-level WARNING
+
+format: .venv/.stamp-tests  ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The API's documents ---------------------------------------------------------------
+openapi: .venv/.stamp-tests  ## write docs/openapi*.json anew
+	$(MANAGE) spectacular --format openapi-json --validate --fail-on-warn \
+		--file docs/openapi.json
+	$(MANAGE) spectacular --format openapi-json --validate --fail-on-warn \
+		--custom-settings mlops.core.schema.SEED --file docs/openapi.seed.json
+
+# Needs Node 18+ and npm.
+client: openapi  ## a typed TypeScript client in client/, compiled strictly
+	mkdir -p client
+	cp tests/client/*.json tests/client/*.ts client/
+	cp docs/openapi.json client/openapi.json
+	cd client && npm install --no-audit --no-fund --no-package-lock --loglevel=error
+	cd client && npx openapi-ts && npx tsc
+
+# Needs GNU gettext.
+messages: .venv/.stamp-tests  ## collect and compile the Korean texts
+	$(MANAGE) makemessages -l ko --no-obsolete --no-wrap --no-location \
+		--ignore 'var/*' --ignore 'tests/*' --ignore 'client/*'
+	$(MANAGE) compilemessages -l ko --ignore .venv
+
+bench: .venv/.stamp-tests  ## measurements; ONLY=name runs one of them
+	$(BIN)/python -m bench $(ONLY)
+
+clean:  ## drop the environment and caches; var/ (your data) stays
+	rm -rf .venv client .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# The environment: pip does it; uv does it faster where it is already installed. -----
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then uv venv -q --python "$(PYTHON)" .venv; \
+	else "$(PYTHON)" -m venv .venv; fi
+
+define install
+	@echo "Installing $(1) …"
+	@if command -v uv >/dev/null 2>&1; \
+	then uv pip install -q --python $(BIN)/python -r $(1); \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check -r $(1); fi
+	@touch $@
+endef
+
+.venv/.stamp-run: requirements.txt | .venv/bin/python
+	$(call install,requirements.txt)
+
+.venv/.stamp-tests: requirements.txt tests/requirements.txt | .venv/bin/python
+	$(call install,tests/requirements.txt)
+	@touch .venv/.stamp-run
