@@ -11,7 +11,11 @@ from lifecycle.states import ExperimentStatus
 
 
 class Experiment(models.Model):
-    """A named group of runs. Its decimal id is the one the MLflow client sees."""
+    """A named group of runs. Its decimal id is the one the MLflow client sees.
+
+    `artifact_label` is a remote address where clients keep artifacts themselves;
+    it is a label that nothing here opens. Empty: artifacts are kept here.
+    """
 
     name = models.CharField(_("name"), max_length=500, unique=True)
     description = models.TextField(_("description"), blank=True)
@@ -32,6 +36,9 @@ class Experiment(models.Model):
         default=ExperimentStatus.ACTIVE,
     )
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    artifact_label = models.CharField(
+        _("remote artifact location"), max_length=2000, blank=True
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
@@ -54,7 +61,9 @@ class Experiment(models.Model):
 class ExperimentTag(models.Model):
     """A key with a value. A REST tag `a` is the key a with "", `a=b` a with b."""
 
-    experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="tags")
+    experiment = models.ForeignKey(
+        Experiment, models.CASCADE, related_name="tags", db_index=False
+    )
     key = models.ForeignKey("lifecycle.Key", models.PROTECT, related_name="+")
     value = models.TextField(_("value"), blank=True)
 

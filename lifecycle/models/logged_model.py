@@ -10,7 +10,10 @@ from lifecycle.states import LoggedModelStatus
 
 
 class LoggedModel(models.Model):
-    """A logged model; its id is `m-` and 32 hexadecimal digits."""
+    """A logged model; its id is `m-` and 32 hexadecimal digits.
+
+    `source_run_label` is the run id a client named when no such run is here.
+    """
 
     id = models.CharField(primary_key=True, max_length=34)
     experiment = models.ForeignKey(
@@ -20,6 +23,7 @@ class LoggedModel(models.Model):
     source_run = models.ForeignKey(
         "lifecycle.Run", models.SET_NULL, null=True, related_name="logged_models"
     )
+    source_run_label = models.CharField(max_length=256, blank=True)
     model_type = models.CharField(_("type"), max_length=500, blank=True)
     status = models.CharField(
         _("status"),
@@ -106,7 +110,9 @@ class LoggedModelMetric(models.Model):
 class RunOutput(models.Model):
     """A run produced this logged model at a step."""
 
-    run = models.ForeignKey("lifecycle.Run", models.CASCADE, related_name="outputs")
+    run = models.ForeignKey(
+        "lifecycle.Run", models.CASCADE, related_name="outputs", db_index=False
+    )
     model = models.ForeignKey(LoggedModel, models.CASCADE, related_name="outputs")
     step = models.BigIntegerField(default=0)
 

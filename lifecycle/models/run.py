@@ -1,7 +1,8 @@
 """A run and what it logs, in tables that an index can walk.
 
 Times that the MLflow protocol carries are kept as it sends them: whole
-milliseconds since 1970 in UTC (`*_ms`).
+milliseconds since 1970 in UTC (`*_ms`). A foreign key that leads a unique
+constraint has no index of its own: each index is paid for at every logged point.
 """
 
 from typing import ClassVar
@@ -31,7 +32,11 @@ class Key(models.Model):
 
 
 class Run(models.Model):
-    """One execution of a training program."""
+    """One execution of a training program.
+
+    `user_label` is what an MLflow client calls its user: shown and searched there,
+    and never an identity (that is `created_by`).
+    """
 
     uid = models.CharField(_("run id"), max_length=256, unique=True)
     experiment = models.ForeignKey(
@@ -40,6 +45,9 @@ class Run(models.Model):
     name = models.CharField(_("name"), max_length=500, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="runs"
+    )
+    user_label = models.CharField(
+        _("user as the client says"), max_length=256, blank=True
     )
     status = models.CharField(
         _("status"), max_length=16, choices=RunStatus.choices, default=RunStatus.RUNNING
@@ -75,8 +83,10 @@ class MetricPoint(models.Model):
     said). The same point again is the same row.
     """
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="metric_points")
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+")
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="metric_points", db_index=False
+    )
+    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
     dataset = models.CharField(_("dataset"), max_length=500, blank=True)
     step = models.BigIntegerField(_("step"))
     timestamp_ms = models.BigIntegerField(_("time"))
@@ -108,8 +118,10 @@ class MetricPoint(models.Model):
 class LatestMetric(models.Model):
     """The newest point of a metric: the largest (step, time, value)."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="latest_metrics")
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+")
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="latest_metrics", db_index=False
+    )
+    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
     dataset = models.CharField(_("dataset"), max_length=500, blank=True)
     step = models.BigIntegerField(_("step"))
     timestamp_ms = models.BigIntegerField(_("time"))
@@ -125,7 +137,9 @@ class LatestMetric(models.Model):
             )
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["key", "value", "run"], name="latest_metric_walk")
+            models.Index(
+                fields=["key", "is_nan", "value", "run"], name="latest_metric_walk"
+            )
         ]
 
     def __str__(self) -> str:
@@ -135,8 +149,8 @@ class LatestMetric(models.Model):
 class Param(models.Model):
     """A parameter, written once. `is_json` marks text that holds a JSON value."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="params")
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="params", db_index=False)
+    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
     value = models.TextField(_("value"))
     is_json = models.BooleanField(default=False)
 
@@ -159,8 +173,8 @@ class Param(models.Model):
 class RunTag(models.Model):
     """A key with a value. A REST tag `a` is the key a with "", `a=b` a with b."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="tags")
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="tags", db_index=False)
+    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
     value = models.TextField(_("value"), blank=True)
 
     class Meta:
@@ -215,7 +229,7 @@ class InputDataset(models.Model):
 class RunInput(models.Model):
     """A run read this dataset; tags say what for (`mlflow.data.context`)."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="inputs")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="inputs", db_index=False)
     dataset = models.ForeignKey(InputDataset, models.CASCADE, related_name="uses")
     tags = models.JSONField(default=dict, blank=True)
 

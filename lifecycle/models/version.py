@@ -15,7 +15,8 @@ class ModelVersion(models.Model):
     """A version of a registered model.
 
     `version` is the label that people use, `number` counts per model and is what
-    the MLflow door speaks; a version made there has both equal.
+    the MLflow door speaks; a version made there has both equal. `run_label` is the
+    run id a client named when no such run is here.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -42,6 +43,7 @@ class ModelVersion(models.Model):
     )
     artifact_path = models.CharField(_("artifact path"), max_length=1000, blank=True)
     source = models.CharField(_("source label"), max_length=2000, blank=True)
+    run_label = models.CharField(max_length=256, blank=True)
     run_link = models.CharField(max_length=500, blank=True)
     stage = models.CharField(
         _("stage"),
