@@ -23,17 +23,27 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The artifact on disk, with what the registry says it must be."""
+    """The artifact on disk, with what the registry says it must be.
+
+    `golden` holds requests with their stored answers (`formats.golden` says how);
+    `feature_names` order the columns of an input whose file does not name them.
+    """
 
     path: Path
     name: str
     sha256: str
     size_bytes: int
+    golden: Path | None = None
+    feature_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is asked of the target; everything is named by the deployment's id."""
+    """What is asked of the target; everything is named by the deployment's id.
+
+    With `max_instances` above `instances` the target scales between the two on
+    outstanding requests.
+    """
 
     deployment_id: str
     environment: str
@@ -41,6 +51,7 @@ class Spec:
     model_version: str
     file: ModelFile
     instances: int = 1
+    max_instances: int = 0
     cpus: float = 1.0
     memory_bytes: int = 1 << 30
     allows_code: bool = False
@@ -57,12 +68,17 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What a throw-away process found out by loading the model and running it."""
+    """What a throw-away process found out by loading the model and running it.
+
+    The latency is of one row inside the process, None when the model does not
+    take made-up rows; `golden_rows` is how many stored answers were reproduced.
+    """
 
     platform: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    latency_p50_ms: float
+    latency_p50_ms: float | None
+    golden_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +149,9 @@ class Target(Protocol):
 
     def list(self) -> list[str]:
         """Return the ids of all deployments that have anything running."""
+
+    def tick(self) -> None:
+        """Look after what runs: restart, drain, scale. Called often."""
+
+    def close(self) -> None:
+        """Let go: what runs goes on, for a successor to replace."""
