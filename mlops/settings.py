@@ -197,6 +197,41 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MLOps",
+    "DESCRIPTION": "Experiments, models, deployments and datasets.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.0.3",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "AUTHENTICATION_WHITELIST": ["mlops.core.authentication.BearerAuthentication"],
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_SUFFIX": "",
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ExperimentStatus": "lifecycle.states.ExperimentStatus",
+        "RunStatus": ["running", "completed", "failed", "cancelled"],
+        "ModelStage": "lifecycle.states.ModelStage",
+        "ChecklistStatus": "lifecycle.states.ChecklistStatus",
+        "DriftSeverity": "lifecycle.states.DriftSeverity",
+        "DeploymentStatus": "deployments.states.Status",
+        "DeploymentEnvironment": "deployments.states.Environment",
+        "HealthStatus": "deployments.states.Health",
+        "FeatureType": "datasets.states.FeatureType",
+        "FeatureStatus": "datasets.states.FeatureStatus",
+        "DataType": "datasets.states.DataType",
+        "DatasetSourceType": "datasets.states.SourceType",
+        "DatasetState": "datasets.states.VersionState",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "mlops.core.schema.hooks.finish",
+    ],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 CORS_ALLOWED_ORIGINS = env.words("MLOPS_CORS_ORIGINS", "http://localhost:3000")
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = [

@@ -2,6 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from mlops.core.schema.views import SchemaView, SeedSchemaView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -9,6 +12,9 @@ urlpatterns = [
     path("api/v1/", include("datasets.urls")),
     path("api/v1/", include("lifecycle.urls")),
     path("api/v1/", include("deployments.urls")),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/schema/seed/", SeedSchemaView.as_view(), name="schema-seed"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("", include("lifecycle.mlflow.urls")),
 ]
 

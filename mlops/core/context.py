@@ -12,6 +12,6 @@ class RequestContext:
     remote_address: str = ""
 
 
-current: ContextVar[RequestContext] = ContextVar(
-    "request_context", default=RequestContext()
-)
+_NOBODY = RequestContext()
+
+current: ContextVar[RequestContext] = ContextVar("request_context", default=_NOBODY)

@@ -67,7 +67,9 @@ class QueryFilterBackend(BaseFilterBackend):
         return queryset.order_by(f"{sign}{fields[name]}", f"{sign}pk")
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        filtered = DjangoFilterBackend().get_schema_operation_parameters(view)
+        filtered: list[dict[str, Any]] = (
+            DjangoFilterBackend().get_schema_operation_parameters(view)
+        )
         fields = sorted(getattr(view, "sort_fields", {}))
         if not fields:
             return filtered

@@ -10,9 +10,9 @@ _FORBIDDEN = {"/", ":", "\\"}
 
 
 def clean(value: str, *, field: str, reserved: frozenset[str] = frozenset()) -> str:
-    """Return the name in NFC without outer blanks.
+    r"""Return the name in NFC without outer blanks.
 
-    Raises Invalid, naming `field`, for an empty name, `/`, `:`, `\\`, control or
+    Raises Invalid, naming `field`, for an empty name, `/`, `:`, `\`, control or
     bidirectional characters, `.` and `..`, and for a reserved word.
     """
     name = unicodedata.normalize("NFC", value).strip()

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from mlops.core.errors import BadQuery
 
 MAX_LIMIT = 1000
+MAX_DIGITS = 10
 PARAMETERS = ("page", "limit", "skip")
 
 
@@ -57,7 +58,7 @@ def _number(request: Request, name: str, default: int, low: int, high: int) -> i
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
         raise BadQuery(f"{name} must be a whole number.", field=name)
     number = int(text)
     if not low <= number <= high:

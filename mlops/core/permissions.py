@@ -25,7 +25,7 @@ class ActionPermissions(BasePermission):
 
     def has_permission(self, request: Request, view: object) -> bool:
         user = request.user
-        if not (user and user.is_authenticated):
+        if not user.is_authenticated:
             return bool(settings.OPEN_MODE)
         if not hasattr(view, "permission_model"):
             return False

@@ -63,7 +63,10 @@ def problem_response(
     return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(
+    exc: Exception,
+    context: dict[str, Any],  # noqa: ARG001 - DRF's signature
+) -> Response | None:
     """Turn an exception of a view into its answer; None lets it become a 500."""
     shaped = _shape(exc)
     if shaped is None:
@@ -88,16 +91,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 Shaped = tuple[int, str, str, list[FieldError]]
 
 
-def _shape(exc: Exception) -> Shaped | None:
+def _shape(exc: Exception) -> Shaped | None:  # noqa: PLR0911 - one line per kind
     match exc:
         case DomainError():
             return _of_domain(exc)
         case exceptions.ValidationError():
-            errors = list(_field_errors(exc.detail, ["body"]))
-            return 422, "invalid", _sentence(errors), errors
+            return _of_fields(exc.detail)
         case ModelInvalid():
-            errors = list(_field_errors(_as_detail(exc), ["body"]))
-            return 422, "invalid", _sentence(errors), errors
+            return _of_fields(_as_detail(exc))
         case Http404():
             return 404, "not_found", str(exc) or "There is nothing here.", []
         case PermissionDenied():
@@ -105,8 +106,12 @@ def _shape(exc: Exception) -> Shaped | None:
         case exceptions.APIException():
             code = exc.default_code
             return exc.status_code, code, str(exc.detail), []
-        case _:
-            return _of_database(exc)
+    return _of_database(exc)
+
+
+def _of_fields(detail: Any) -> Shaped:
+    errors = list(_field_errors(detail, ["body"]))
+    return 422, "invalid", _sentence(errors), errors
 
 
 def _of_domain(exc: DomainError) -> Shaped:
@@ -163,21 +168,30 @@ def _sentence(errors: list[FieldError]) -> str:
     return f"{field}: {first['msg']}{more}" if field else f"{first['msg']}{more}"
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found(
+    _request: HttpRequest,
+    exception: Exception,  # noqa: ARG001 - Django passes it by name
+) -> HttpResponse:
     """Answer an unknown URL (Django's handler404)."""
     return problem_response(404, "not_found", "There is nothing at this address.")
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(
+    _request: HttpRequest,
+    exception: Exception,  # noqa: ARG001 - Django passes it by name
+) -> HttpResponse:
     """Answer a request that Django itself refuses (handler400)."""
     return problem_response(400, "bad_request", "The request is malformed.")
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+def forbidden(
+    _request: HttpRequest,
+    exception: Exception,  # noqa: ARG001 - Django passes it by name
+) -> HttpResponse:
     """Answer a refused request outside the API (handler403)."""
     return problem_response(403, "forbidden", "You may not do this.")
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(_request: HttpRequest) -> HttpResponse:
     """Answer a crash without a word of its insides (handler500)."""
     return problem_response(500, "server_error", "Something broke on our side.")

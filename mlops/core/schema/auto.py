@@ -1,0 +1,73 @@
+"""How views and serializers are described; what is true of all of our operations."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import BaseSerializer
+
+from mlops.core.serializers import AnswerSerializer
+
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description=(
+        "A text of the caller's choice, at most 255 characters. The first answer "
+        "with this key is kept for 24 hours and given again instead of acting twice."
+    ),
+)
+_IF_MATCH = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read; 412 if the object has changed since.",
+)
+_IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read; 304 if the answer would be the same.",
+)
+
+
+class ApiSchema(AutoSchema):
+    """drf-spectacular's schema, with the headers and answers of `ApiViewSet`."""
+
+    def get_override_parameters(self) -> list[Any]:
+        own = list(super().get_override_parameters())
+        if not getattr(self.view, "central_headers", False):
+            return own
+        return [*own, *self._headers()]
+
+    def _headers(self) -> list[OpenApiParameter]:
+        if self.method == "POST":
+            return [_IDEMPOTENCY_KEY]
+        if getattr(self.view, "lookup_field_of_etag", None) and "{" in self.path:
+            return [_IF_NONE_MATCH if self.method == "GET" else _IF_MATCH]
+        return []
+
+    def _map_basic_serializer(
+        self, serializer: BaseSerializer[Any], direction: str
+    ) -> Any:
+        """Describe an answer as it is written: all there but what may be unknown."""
+        schema = super()._map_basic_serializer(serializer, direction)
+        kind: type = serializer if isinstance(serializer, type) else type(serializer)
+        if issubclass(kind, AnswerSerializer):
+            _finish_answer(schema, kind.absent_when_unknown)
+        return schema
+
+
+def _finish_answer(schema: dict[str, Any], absent: frozenset[str]) -> None:
+    properties: dict[str, dict[str, Any]] = schema.get("properties", {})
+    for name, field in properties.items():
+        field.pop("readOnly", None)
+        field.pop("default", None)
+        if name in absent:
+            field.pop("nullable", None)
+    required = sorted(set(properties) - absent)
+    if required:
+        schema["required"] = required
+    else:
+        schema.pop("required", None)

@@ -1,0 +1,86 @@
+"""Finishes the document: error answers, plain times, nothing of the database."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlops.core.schema import problems
+
+# What Django derives from column types; PostgreSQL and SQLite differ in them.
+_COLUMN_LIMITS = frozenset(
+    {2**15 - 1, 2**31 - 1, 2**63 - 1, -(2**15), -(2**31), -(2**63)}
+)
+_METHODS = ("get", "put", "post", "delete", "patch")
+Document = dict[str, Any]
+
+
+def finish(
+    result: Document,
+    generator: Any,  # noqa: ARG001 - drf-spectacular's signature
+    request: Any,  # noqa: ARG001
+    public: bool,  # noqa: ARG001, FBT001
+) -> Document:
+    """Return the document with everything that no single view can know."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {}).update(problems.SCHEMAS)
+    components["responses"] = problems.RESPONSES
+    for path, method, operation in operations(result):
+        _add_errors(path, method, operation)
+    _forget_column_limits(result)
+    _write_times_as_text(result)
+    components["schemas"] = dict(sorted(components["schemas"].items()))
+    return result
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield path, method and operation in the order of the document."""
+    for path, methods in document.get("paths", {}).items():
+        for method in _METHODS:
+            if method in methods:
+                yield path, method, methods[method]
+
+
+def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
+    signed_in = any(operation.get("security", []))
+    own = operation["responses"]
+    for status in problems.statuses(method, path, signed_in=signed_in):
+        own.setdefault(status, problems.reference(status))
+    operation["responses"] = dict(sorted(own.items()))
+
+
+def _forget_column_limits(node: Any) -> None:
+    for part in _dictionaries(node):
+        if part.get("type") != "integer":
+            continue
+        if part.get("format") == "int64":
+            del part["format"]
+        for bound in ("minimum", "maximum"):
+            if part.get(bound) in _COLUMN_LIMITS:
+                del part[bound]
+
+
+def _write_times_as_text(result: Document) -> None:
+    """Drop `format: date-time` from all that is answered; clients keep strings."""
+    seen: set[str] = set()
+    for _path, _method, operation in operations(result):
+        for answer in operation["responses"].values():
+            _strip_times(answer, result["components"]["schemas"], seen)
+
+
+def _strip_times(node: Any, schemas: dict[str, Any], seen: set[str]) -> None:
+    for part in _dictionaries(node):
+        if part.get("format") == "date-time":
+            del part["format"]
+        name = str(part.get("$ref", "")).rpartition("/")[2]
+        if name in schemas and name not in seen:
+            seen.add(name)
+            _strip_times(schemas[name], schemas, seen)
+
+
+def _dictionaries(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from _dictionaries(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _dictionaries(value)

@@ -1,0 +1,99 @@
+"""The error answers of the document, shared by reference."""
+
+from typing import Any
+
+CONTENT_TYPE = "application/problem+json"
+
+VALIDATION_ERROR: dict[str, Any] = {
+    "type": "object",
+    "description": "One field at fault.",
+    "properties": {
+        "loc": {
+            "type": "array",
+            "items": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+            "description": "Where it is: body or query, then the path to the field.",
+        },
+        "msg": {"type": "string"},
+        "type": {"type": "string"},
+    },
+    "required": ["loc", "msg", "type"],
+}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "One sentence for people."},
+            "code": {"type": "string", "description": "A stable word for programs."},
+            "errors": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/ValidationError"},
+            },
+            "request_id": {"type": "string"},
+        },
+        "required": ["type", "title", "status", "detail", "code", "errors"],
+    }
+
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "ErrorResponse": _problem("What went wrong (RFC 9457)."),
+    "HTTPValidationError": _problem("A well-formed request with invalid values."),
+    "ValidationError": VALIDATION_ERROR,
+}
+
+_RESPONSES = {
+    "400": ("BadRequest", "Malformed body, or a query value that is not known"),
+    "401": ("Unauthorized", "Not signed in"),
+    "403": ("Forbidden", "Signed in, but not allowed to do this"),
+    "404": ("NotFound", "Not there, or not to be seen by the caller"),
+    "406": ("NotAcceptable", "No answer in a form that Accept allows"),
+    "409": ("Conflict", "A rule is broken, a name is taken, or a race was lost"),
+    "412": ("PreconditionFailed", "The object has changed since it was read"),
+    "413": ("ContentTooLarge", "The body is larger than the server takes"),
+    "415": ("UnsupportedMediaType", "The body is of a kind that is not read here"),
+    "422": ("UnprocessableContent", "Well-formed, but with invalid values"),
+    "429": ("TooManyRequests", "Too many requests; Retry-After says when to go on"),
+    "503": ("ServiceUnavailable", "The database did not answer; try again"),
+}
+RESPONSES: dict[str, dict[str, Any]] = {
+    name: {
+        "description": description,
+        "content": {
+            CONTENT_TYPE: {
+                "schema": {
+                    "$ref": "#/components/schemas/"
+                    + ("HTTPValidationError" if status == "422" else "ErrorResponse")
+                }
+            }
+        },
+    }
+    for status, (name, description) in _RESPONSES.items()
+}
+
+_ALWAYS = {"400", "406", "422", "429", "503"}
+_SIGNED_IN = {"401", "403"}
+_WRITES = {"404", "409", "413", "415"}
+
+
+def statuses(method: str, path: str, *, signed_in: bool) -> list[str]:
+    """Return the error statuses that an operation may answer, ascending."""
+    found = set(_ALWAYS)
+    if signed_in:
+        found |= _SIGNED_IN
+    if "{" in path:
+        found.add("404")
+    if method != "get":
+        found |= _WRITES
+        if "{" in path:
+            found.add("412")
+    return sorted(found)
+
+
+def reference(status: str) -> dict[str, str]:
+    """Return the reference to the shared answer of a status."""
+    return {"$ref": f"#/components/responses/{_RESPONSES[status][0]}"}
