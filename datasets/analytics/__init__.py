@@ -1,0 +1,7 @@
+"""DuckDB over Parquet: paths in, frozen dataclasses out, nothing of Django.
+
+`engine` holds the locked-down database of this process; `ingest` turns a user's
+file into canonical Parquet in a child process; `rows`, `profile`, `correlation`,
+`association`, `drift`, `quality`, `schema` and `export` answer questions about
+such files; `storage` says where they live.
+"""

@@ -1,0 +1,144 @@
+"""Mean, spread and histogram of many columns in one streamed pass.
+
+Every value becomes z = (x - low) / (high - low). As one z is 0 and one is 1, the
+variance of z is at least 1 / 2n, so sums of z and of its square lose at most about
+n * 1e-16 of it: stable for a column of 1e9 +- 0.001 as for one of 1e300.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from datasets.analytics.engine import Cursor
+from datasets.analytics.figures import Histogram
+from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, Source, TableColumn, quote_ident
+
+BINS = 20
+BATCH_ROWS = 122_880
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Shape:
+    """Running sums of one column over its finite values."""
+
+    column: TableColumn
+    low: float
+    high: float
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    bins: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(BINS, dtype=np.int64)
+    )
+
+    @property
+    def expression(self) -> str:
+        name = quote_ident(self.column.name)
+        if self.column.kind in TEMPORAL:
+            return f"epoch(CASE WHEN isfinite({name}) THEN {name} END)"
+        return f"{name}::DOUBLE"
+
+    @property
+    def width(self) -> float:
+        return self.high / 2 - self.low / 2
+
+    def add(self, values: Floats) -> None:
+        # Halves, because high - low itself may overflow.
+        z = (values * 0.5 - self.low / 2) * (1 / self.width if self.width else 0.0)
+        if not np.isfinite(total := float(z.sum())):
+            z = z[np.isfinite(z)]
+            total = float(z.sum())
+        self.count += len(z)
+        self.total += total
+        self.squares += float(z @ z)
+        index = (z * BINS).astype(np.int64)
+        np.clip(index, 0, BINS - 1, out=index)
+        self.bins += np.bincount(index, minlength=BINS)
+
+    def figures(self) -> dict[str, Any]:
+        width = self.high - self.low
+        found: dict[str, Any] = {"histogram": self._histogram(width)}
+        if self.column.kind in NUMERIC:
+            mean = self.total / self.count
+            found["mean"] = self.low + mean * self.width * 2
+            found["std"] = self._std(mean)
+        return found
+
+    def _std(self, mean: float) -> float | None:
+        if self.count < 2:  # noqa: PLR2004 - a spread needs two values
+            return None
+        variance = max(self.squares - self.count * mean * mean, 0) / (self.count - 1)
+        std = math.sqrt(variance) * self.width * 2
+        return std if math.isfinite(std) else None
+
+    def _histogram(self, width: float) -> Histogram | None:
+        if not math.isfinite(width):
+            return None
+        if width == 0:
+            return Histogram((self._edge(self.low),) * 2, (self.count,))
+        edges = [self.low + width * (index / BINS) for index in range(BINS)]
+        return Histogram(
+            tuple(self._edge(edge) for edge in [*edges, self.high]),
+            tuple(int(count) for count in self.bins),
+        )
+
+    def _edge(self, value: float) -> float | str:
+        if self.column.kind not in TEMPORAL:
+            return value
+        try:
+            moment = dt.datetime.fromtimestamp(value, dt.UTC)
+        except (ValueError, OverflowError, OSError):
+            return value
+        return moment.isoformat().replace("+00:00", "Z")
+
+
+def shapes(
+    cursor: Cursor,
+    place: Source,
+    columns: Sequence[TableColumn],
+    sums: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Return mean, std and histogram by column; `sums` holds their ranges."""
+    wanted = [
+        shape for column in columns if (shape := _shape(column, sums[column.name]))
+    ]
+    if not wanted:
+        return {}
+    select = ", ".join(
+        f"{shape.expression} AS c{index}" for index, shape in enumerate(wanted)
+    )
+    batches = cursor.batches(
+        f"SELECT {select} FROM {place.sql}",  # noqa: S608 - names are quoted
+        place.parameters,
+        batch_rows=BATCH_ROWS,
+    )
+    with np.errstate(all="ignore"):
+        for batch in batches:
+            for shape, array in zip(wanted, batch.columns, strict=True):
+                shape.add(_present(array))
+    return {shape.column.name: shape.figures() for shape in wanted if shape.count}
+
+
+def _shape(column: TableColumn, found: Mapping[str, Any]) -> _Shape | None:
+    if column.kind in NUMERIC:
+        low, high = found["min"], found["max"]
+    elif column.kind in TEMPORAL:
+        low, high = found["low"], found["high"]
+    else:
+        return None
+    return None if low is None else _Shape(column, float(low), float(high))
+
+
+def _present(array: pa.Array) -> Floats:
+    if array.null_count:
+        array = array.drop_null()
+    values: Floats = array.to_numpy(zero_copy_only=False)
+    return values

@@ -1,0 +1,255 @@
+"""The locked-down DuckDB of this process: limits, cursors, timeouts, errors.
+
+One in-memory database per process and lane, made after the fork by whoever asks
+first; one cursor per question. It reads Parquet below the data folder and nothing
+else. The sandbox is not read-only (DuckDB may write where it may read), so no SQL
+ever comes from a caller.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from datasets.analytics.errors import (
+    AnalyticsError,
+    Busy,
+    QueryFailed,
+    QueryTimeout,
+    SourceMissing,
+    TooHeavy,
+)
+from datasets.analytics.sql import Source, TableColumn, quote_literal
+
+
+class Lane(StrEnum):
+    """Short questions and heavy passes do not share an instance."""
+
+    INTERACTIVE = "interactive"
+    HEAVY = "heavy"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one lane may take. Sizes as DuckDB writes them (`512MB`)."""
+
+    threads: int
+    memory_limit: str
+    temp_limit: str
+    timeout_s: float
+    concurrent: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Where data lies and what each lane may take of the machine."""
+
+    data_dir: Path
+    lanes: Mapping[Lane, Limits]
+
+
+DEFAULT_LANES: Mapping[Lane, Limits] = {
+    Lane.INTERACTIVE: Limits(2, "512MB", "1GB", 5.0, 2, 2.0),
+    Lane.HEAVY: Limits(2, "1GB", "8GB", 120.0, 1, 120.0),
+}
+
+
+class _Process:
+    """What belongs to this process; a fork starts with an empty one."""
+
+    settings: EngineSettings | None = None
+    pid: int = 0
+    engines: dict[Lane, "Engine"] = {}
+    lock = threading.Lock()
+
+
+def configure(
+    data_dir: Path,
+    *,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    heavy_memory_limit: str | None = None,
+) -> None:
+    """Say where the Parquet files are and how much one process may take.
+
+    Nothing is opened yet: a server may call this before it forks.
+    """
+    lanes = dict(DEFAULT_LANES)
+    limits = {Lane.INTERACTIVE: memory_limit, Lane.HEAVY: heavy_memory_limit}
+    for lane, given in limits.items():
+        lanes[lane] = replace(
+            lanes[lane],
+            threads=threads or lanes[lane].threads,
+            memory_limit=given or lanes[lane].memory_limit,
+        )
+    with _Process.lock:
+        _Process.settings = EngineSettings(Path(data_dir).resolve(), lanes)
+        _close_all()
+
+
+def _close_all() -> None:
+    # After a fork the instances belong to the parent: forget them, never close them.
+    if _Process.pid == os.getpid():
+        for engine in _Process.engines.values():
+            engine.close()
+    _Process.engines = {}
+    _Process.pid = os.getpid()
+
+
+def _after_fork() -> None:
+    _Process.lock = threading.Lock()
+    _Process.engines = {}
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Engine:
+    """One DuckDB instance. Use `for_process`; threads share it, cursors they do not."""
+
+    def __init__(self, data_dir: Path, limits: Limits) -> None:
+        self.limits = limits
+        self._slots = threading.BoundedSemaphore(limits.concurrent)
+        self._database = _open_locked(data_dir, limits)
+
+    @classmethod
+    def for_process(cls, lane: Lane = Lane.INTERACTIVE) -> "Engine":
+        """Return the instance of this process, made on first use after a fork."""
+        with _Process.lock:
+            if _Process.settings is None:
+                raise RuntimeError("datasets.analytics.engine.configure was not called")
+            if _Process.pid != os.getpid():
+                _close_all()
+            if lane not in _Process.engines:
+                settings = _Process.settings
+                _Process.engines[lane] = cls(settings.data_dir, settings.lanes[lane])
+            return _Process.engines[lane]
+
+    @contextmanager
+    def cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
+        """Give a cursor for one question, all of whose queries share one deadline.
+
+        Raises Busy when the lane's slots stay taken for longer than it waits.
+        """
+        if not self._slots.acquire(timeout=self.limits.wait_s):
+            raise Busy("Too many queries are running. Try again in a moment.")
+        try:
+            cursor = Cursor(
+                self._database.cursor(), timeout_s or self.limits.timeout_s
+            )
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class Cursor:
+    """A DuckDB cursor whose results are always read to the end or given up."""
+
+    def __init__(self, raw: duckdb.DuckDBPyConnection, timeout_s: float) -> None:
+        self._raw = raw
+        self._deadline = time.monotonic() + timeout_s
+
+    def rows(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Return every row. A result left open would own the connection."""
+        with translated():
+            self._start(sql, parameters)
+            return self._raw.fetchall()
+
+    def row(self, sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the only row of an aggregate."""
+        return self.rows(sql, parameters)[0]
+
+    def batches(
+        self, sql: str, parameters: Mapping[str, Any], *, batch_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream Arrow batches of up to `batch_rows` rows; memory stays bounded."""
+        with translated():
+            self._start(sql, parameters)
+            reader = self._raw.to_arrow_reader(batch_rows)
+            try:
+                yield from reader
+            finally:
+                reader.close()
+
+    def columns(self, table: Source) -> list[TableColumn]:
+        """Return the columns of a table in file order."""
+        described = self.rows(f"DESCRIBE SELECT * FROM {table.sql}", table.parameters)  # noqa: S608
+        return [TableColumn(row[0], row[1]) for row in described]
+
+    def interrupt(self) -> None:
+        """Stop this cursor's query from another thread."""
+        self._raw.interrupt()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def _start(self, sql: str, parameters: Mapping[str, Any]) -> None:
+        left_ms = int((self._deadline - time.monotonic()) * 1000)
+        if left_ms <= 0:
+            raise QueryTimeout("The question took too long to answer.")
+        # A plain SET on the parent is not inherited by cursors: set it here.
+        self._raw.execute(f"SET max_execution_time={left_ms}")
+        self._raw.execute(sql, dict(parameters))
+
+
+def _open_locked(data_dir: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database and lock it. The order of the steps matters."""
+    temp_dir = data_dir / "duckdb_tmp" / str(os.getpid())
+    database = duckdb.connect(
+        config={
+            "threads": limits.threads,
+            "memory_limit": limits.memory_limit,
+            "temp_directory": str(temp_dir),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+            "python_enable_replacements": False,
+        }
+    )
+    # In connect(config=...) the first is shown but not enforced, the fourth refused.
+    for statement in (
+        f"SET max_temp_directory_size={quote_literal(limits.temp_limit)}",
+        f"SET GLOBAL max_execution_time={int(limits.timeout_s * 1000)}",
+        "SET GLOBAL TimeZone='UTC'",
+        f"SET allowed_directories=[{quote_literal(f'{data_dir}/')}]",
+        "SET enable_external_access=false",
+        "SET allowed_configs=['max_execution_time']",
+        "SET lock_configuration=true",
+    ):
+        database.execute(statement)
+    return database
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn DuckDB's errors into ours: its texts name files and settings."""
+    try:
+        yield
+    except AnalyticsError:
+        raise
+    except duckdb.InterruptException:
+        raise QueryTimeout("The question took too long to answer.") from None
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise TooHeavy("The question needs more memory than it may take.") from None
+    except duckdb.IOException:
+        raise SourceMissing("The content could not be read.") from None
+    except duckdb.Error as error:
+        raise QueryFailed(
+            "The query failed.", error_type=type(error).__name__
+        ) from None

@@ -1,0 +1,86 @@
+"""What can go wrong in the analytics. No message carries DuckDB's text or a path."""
+
+from typing import ClassVar
+
+
+class AnalyticsError(Exception):
+    """A question that has no answer here.
+
+    `kind` uses the words of `mlops.core.errors.Kind`, so that one line translates
+    it; `field` names the parameter at fault, `extra` what helps to correct it.
+    """
+
+    kind: ClassVar[str] = "invalid"
+    code: ClassVar[str] = "analytics_error"
+
+    def __init__(self, message: str, *, field: str = "", **extra: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.extra = extra
+
+
+class QueryTimeout(AnalyticsError):
+    """The query ran longer than it may; a smaller question may still be answered."""
+
+    kind, code = "unavailable", "query_timeout"
+
+
+class Busy(AnalyticsError):
+    """Too many queries run at once in this process. Try again in a moment."""
+
+    kind, code = "unavailable", "busy"
+
+
+class TooHeavy(AnalyticsError):
+    """The question needs more memory or work than an interactive one may take."""
+
+    kind, code = "too_large", "too_large_for_interactive"
+
+
+class QueryFailed(AnalyticsError):
+    """DuckDB refused the query for a reason that is ours, not the caller's."""
+
+    kind, code = "unavailable", "query_failed"
+
+
+class SourceMissing(AnalyticsError):
+    """A Parquet file that a version should have is gone or unreadable."""
+
+    kind, code = "unavailable", "content_missing"
+
+
+class UnknownColumn(AnalyticsError):
+    """A column that the table does not have; `extra["columns"]` lists those it has."""
+
+    kind, code = "bad_query", "unknown_column"
+
+
+class InvalidFilter(AnalyticsError):
+    """A condition that cannot be applied; `extra["position"]` is its index."""
+
+    kind, code = "bad_query", "invalid_filter"
+
+
+class InvalidParameter(AnalyticsError):
+    """A parameter outside its documented range."""
+
+    kind, code = "bad_query", "invalid_parameter"
+
+
+class InvalidRule(AnalyticsError):
+    """A quality rule that does not fit the table it is about."""
+
+    kind, code = "invalid", "invalid_rule"
+
+
+class IngestRefused(AnalyticsError):
+    """A user's file that cannot become a table.
+
+    `code` says why (`unsupported_format`, `invalid_file`, `too_many_columns`,
+    `too_large`, `no_rows`, `cancelled`, `timeout`, `crashed`…).
+    """
+
+    def __init__(self, code: str, message: str, **extra: object) -> None:
+        super().__init__(message, field="file", **extra)
+        self.reason = code

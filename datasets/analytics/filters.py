@@ -1,0 +1,262 @@
+"""Structured conditions and orders, compiled to SQL with bound parameters.
+
+A caller names a column, an operator of a closed set and a JSON value; no text of
+a caller ever becomes SQL.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+from datasets.analytics.errors import InvalidFilter, UnknownColumn
+from datasets.analytics.sql import NUMERIC, Kind, TableColumn, pick, quote_ident
+
+MAX_CONDITIONS = 20
+MAX_SET_VALUES = 1_000
+MAX_TEXT = 10_000
+
+
+class Operator(StrEnum):
+    EQUAL = "eq"
+    NOT_EQUAL = "ne"
+    LESS = "lt"
+    AT_MOST = "le"
+    GREATER = "gt"
+    AT_LEAST = "ge"
+    IN = "in"
+    NOT_IN = "not_in"
+    BETWEEN = "between"
+    IS_NULL = "is_null"
+    NOT_NULL = "not_null"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`column operator value`; all conditions of a filter must hold.
+
+    As in SQL a missing value satisfies only `is_null`; NaN counts as missing.
+    """
+
+    column: str
+    operator: Operator
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sort by a column; missing values come last either way."""
+
+    column: str
+    descending: bool = False
+
+
+@dataclass(slots=True)
+class Clause:
+    """SQL text and the parameters that it names."""
+
+    sql: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def bind(self, value: Any) -> str:
+        """Keep a value and return the placeholder that stands for it."""
+        name = f"value_{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"${name}"
+
+
+_COMPARISONS = {
+    Operator.EQUAL: "=",
+    Operator.NOT_EQUAL: "<>",
+    Operator.LESS: "<",
+    Operator.AT_MOST: "<=",
+    Operator.GREATER: ">",
+    Operator.AT_LEAST: ">=",
+}
+_TEXT_FUNCTIONS = {
+    Operator.CONTAINS: "contains",
+    Operator.STARTS_WITH: "starts_with",
+    Operator.ENDS_WITH: "ends_with",
+}
+
+
+def compile_filter(
+    columns: Sequence[TableColumn], conditions: Sequence[Condition]
+) -> Clause:
+    """Return the WHERE clause (empty without conditions) and its parameters.
+
+    Raises UnknownColumn or InvalidFilter, which carries the condition's position.
+    """
+    if len(conditions) > MAX_CONDITIONS:
+        raise InvalidFilter(
+            f"At most {MAX_CONDITIONS} conditions are allowed.", field="conditions"
+        )
+    clause = Clause()
+    parts = []
+    for position, condition in enumerate(conditions):
+        try:
+            column = pick(columns, [condition.column], field="conditions")[0]
+            parts.append(_compile(clause, column, condition))
+        except (InvalidFilter, UnknownColumn) as error:
+            error.extra["position"] = position
+            raise
+    clause.sql = f" WHERE {' AND '.join(parts)}" if parts else ""
+    return clause
+
+
+def compile_order(
+    columns: Sequence[TableColumn], orders: Sequence[Order], *, tie_breaker: str
+) -> str:
+    """Return an ORDER BY that leaves no ties, so that pages do not overlap."""
+    parts = []
+    for order in orders:
+        column = pick(columns, [order.column], field="order_by")[0]
+        direction = "DESC" if order.descending else "ASC"
+        parts.append(f"{present(column)} {direction} NULLS LAST")
+    return f" ORDER BY {', '.join([*parts, tie_breaker])}" if parts else ""
+
+
+def present(column: TableColumn) -> str:
+    """Return the column as an expression in which NaN is missing, as in the counts."""
+    name = quote_ident(column.name)
+    if column.kind is Kind.FLOAT:
+        return f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END"
+    return name
+
+
+def _compile(clause: Clause, column: TableColumn, condition: Condition) -> str:
+    expression, operator = present(column), condition.operator
+    if operator is Operator.IS_NULL:
+        return f"{expression} IS NULL"
+    if operator is Operator.NOT_NULL:
+        return f"{expression} IS NOT NULL"
+    if operator in _TEXT_FUNCTIONS:
+        return _compile_text(clause, column, condition)
+    if column.kind in {Kind.NESTED, Kind.BINARY, Kind.INTERVAL}:
+        raise InvalidFilter(
+            f"A {column.kind} column can only be tested for missing values.",
+            field="conditions",
+        )
+    if operator in _COMPARISONS:
+        value = _bound(clause, column, condition.value)
+        return f"{expression} {_COMPARISONS[operator]} {value}"
+    return _compile_set(clause, column, condition)
+
+
+def _compile_text(clause: Clause, column: TableColumn, condition: Condition) -> str:
+    if column.kind is not Kind.TEXT or not isinstance(condition.value, str):
+        raise InvalidFilter(
+            f"{condition.operator} needs a text column and a text.", field="conditions"
+        )
+    value = _bound(clause, column, condition.value)
+    function = _TEXT_FUNCTIONS[condition.operator]
+    return f"{function}({quote_ident(column.name)}::VARCHAR, {value})"
+
+
+def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> str:
+    values, expression = condition.value, present(column)
+    if not isinstance(values, list | tuple) or not values:
+        raise InvalidFilter(
+            f"{condition.operator} needs a list of values.", field="conditions"
+        )
+    if condition.operator is Operator.BETWEEN:
+        if len(values) != 2:  # noqa: PLR2004 - a range has two ends
+            raise InvalidFilter("between needs two values.", field="conditions")
+        low, high = (_bound(clause, column, value) for value in values)
+        return f"{expression} BETWEEN {low} AND {high}"
+    if len(values) > MAX_SET_VALUES:
+        raise InvalidFilter(
+            f"At most {MAX_SET_VALUES} values are allowed.", field="conditions"
+        )
+    listed = ", ".join(_bound(clause, column, value) for value in values)
+    word = "IN" if condition.operator is Operator.IN else "NOT IN"
+    return f"{expression} {word} ({listed})"
+
+
+def _bound(clause: Clause, column: TableColumn, value: Any) -> str:
+    return f"CAST({clause.bind(as_value(column, value))} AS {_cast(column)})"
+
+
+def _cast(column: TableColumn) -> str:
+    # A decimal is compared exactly in its own type only when the value fits; DOUBLE
+    # would equate 0.1 with its neighbours, VARCHAR would sort 10 before 9.
+    if column.kind in NUMERIC:
+        return "DOUBLE" if column.kind is Kind.FLOAT else "DECIMAL(38, 9)"
+    return "VARCHAR" if column.kind is Kind.TEXT else column.type
+
+
+def as_value(column: TableColumn, value: Any) -> Any:
+    """Return a JSON value as one that the column can be compared with.
+
+    Raises InvalidFilter for a value of another type, NaN and infinities.
+    """
+    convert = _CONVERTERS.get(column.kind)
+    if convert is None:
+        raise InvalidFilter(
+            f"A {column.kind} column cannot be compared.", field="conditions"
+        )
+    try:
+        return convert(value)
+    except (ValueError, TypeError, InvalidOperation, OverflowError):
+        raise InvalidFilter(
+            f"{column.name!r} holds {column.kind} values; {str(value)[:80]!r} is none.",
+            field="conditions",
+        ) from None
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool) or not math.isfinite(float(value)):
+        raise ValueError
+    return float(value)
+
+
+def _exact(value: Any) -> str:
+    number = Decimal(str(value))
+    if isinstance(value, bool) or not number.is_finite():
+        raise ValueError
+    if abs(number) >= Decimal(10) ** 29 or number != round(number, 9):
+        raise ValueError
+    return f"{number:f}"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
+        raise ValueError
+    value.encode()  # a lone surrogate is not text
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _date(value: Any) -> str:
+    return dt.date.fromisoformat(value).isoformat()
+
+
+def _timestamp(value: Any) -> str:
+    return dt.datetime.fromisoformat(value).isoformat()
+
+
+def _time(value: Any) -> str:
+    return dt.time.fromisoformat(value).isoformat()
+
+
+_CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.INTEGER: _exact,
+    Kind.DECIMAL: _exact,
+    Kind.FLOAT: _float,
+    Kind.TEXT: _text,
+    Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
+    Kind.TIMESTAMP: _timestamp,
+    Kind.TIME: _time,
+}

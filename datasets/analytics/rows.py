@@ -1,0 +1,268 @@
+"""Rows of a table: the first, random or stratified ones, pages, filters, search.
+
+Pages by offset are stable because a version never changes and its rows keep the
+order of the file; every other order ends with the row's position.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from datasets.analytics.cells import Losses, records, select_list
+from datasets.analytics.engine import Cursor, Engine
+from datasets.analytics.errors import InvalidFilter, InvalidParameter
+from datasets.analytics.filters import (
+    Clause,
+    Condition,
+    Order,
+    as_value,
+    compile_filter,
+    compile_order,
+)
+from datasets.analytics.sql import (
+    ROW_NUMBER,
+    Kind,
+    Source,
+    Table,
+    TableColumn,
+    pick,
+    quote_ident,
+    source,
+)
+
+MAX_ROWS = 1_000
+MAX_QUERY = 200
+
+
+class Method(StrEnum):
+    FIRST = "first"
+    RANDOM = "random"
+    STRATIFIED = "stratified"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows ready for JSON, with what that form does not show.
+
+    `total` counts the rows that could be paged through (exact). `non_finite` is
+    how many NaN and infinities became null; `truncated_cells` names up to 100 of
+    the `truncated` shortened cells as (index in `rows`, column).
+    """
+
+    columns: tuple[TableColumn, ...]
+    rows: list[dict[str, Any]]
+    total: int
+    offset: int = 0
+    non_finite: int = 0
+    truncated: int = 0
+    truncated_cells: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which columns and which stretch of the rows. `limit` is at most 1,000."""
+
+    offset: int = 0
+    limit: int = 100
+    columns: Sequence[str] | None = None
+    order_by: Sequence[Order] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_ROWS:
+            raise InvalidParameter(
+                f"limit must be between 1 and {MAX_ROWS}.", field="limit"
+            )
+        if self.offset < 0:
+            raise InvalidParameter("offset must not be negative.", field="offset")
+
+
+def page(
+    table: Table, window: Window, conditions: Sequence[Condition] = ()
+) -> Rows:
+    """Return a stretch of the rows that meet all conditions.
+
+    Raises UnknownColumn, InvalidFilter, QueryTimeout, TooHeavy or Busy.
+    """
+    place = source(table)
+    with Engine.for_process().cursor() as cursor:
+        columns = cursor.columns(place)
+        where = compile_filter(columns, conditions)
+        return _page(cursor, place, columns, where, window)
+
+
+def search(table: Table, text: str, window: Window) -> Rows:
+    """Return rows where any text column contains the text, whatever its case.
+
+    A number, date or truth value also matches where a cell equals it exactly.
+    """
+    if not text or len(text) > MAX_QUERY or "\x00" in text:
+        raise InvalidParameter(
+            f"q must hold between 1 and {MAX_QUERY} characters.", field="q"
+        )
+    place = source(table)
+    with Engine.for_process().cursor() as cursor:
+        columns = cursor.columns(place)
+        where = _matching(columns, text)
+        return _page(cursor, place, columns, where, window)
+
+
+def sample(
+    table: Table,
+    window: Window,
+    *,
+    method: Method = Method.FIRST,
+    seed: int = 0,
+    stratify_by: str | None = None,
+) -> Rows:
+    """Return up to `window.limit` rows; the same seed gives the same rows.
+
+    Random and stratified rows come in file order. A stratified sample takes from
+    each value of `stratify_by` in proportion, and at least one while there is
+    room. `total` is the number of rows sampled from.
+    """
+    if method is Method.FIRST:
+        return page(table, window)
+    if method is Method.STRATIFIED and stratify_by is None:
+        raise InvalidParameter("A stratified sample needs a column.", field="by")
+    place = source(table)
+    with Engine.for_process().cursor() as cursor:
+        columns = cursor.columns(place)
+        total = _count(cursor, place, Clause())
+        rng = random.Random(seed)  # noqa: S311 - a repeatable sample, not a secret
+        if method is Method.RANDOM:
+            chosen = rng.sample(range(total), min(window.limit, total))
+        else:
+            by = pick(columns, [stratify_by or ""], field="by")[0]
+            chosen = _stratified(cursor, place, by, window.limit, rng)
+        shown = pick(columns, window.columns, field="columns")
+        return _by_number(cursor, place, shown, sorted(chosen), total)
+
+
+def _page(
+    cursor: Cursor,
+    place: Source,
+    columns: list[TableColumn],
+    where: Clause,
+    window: Window,
+) -> Rows:
+    shown = pick(columns, window.columns, field="columns")
+    order = compile_order(columns, window.order_by, tie_breaker=ROW_NUMBER)
+    total = _count(cursor, place, where)
+    if order or where.sql:
+        # Find the positions by the few columns that decide, then decode the rest
+        # for the chosen rows only.
+        found = cursor.rows(
+            f"SELECT {ROW_NUMBER} FROM {place.numbered_sql}{where.sql}{order}"  # noqa: S608
+            f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
+            place.parameters | where.parameters,
+        )
+        numbers = [row[0] for row in found]
+        return _by_number(cursor, place, shown, numbers, total, window.offset)
+    fetched = cursor.rows(
+        f"SELECT {select_list(shown)} FROM {place.sql}"  # noqa: S608
+        f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
+        place.parameters,
+    )
+    return _answer(shown, fetched, total, window.offset)
+
+
+def _count(cursor: Cursor, place: Source, where: Clause) -> int:
+    counted = cursor.row(
+        f"SELECT count(*) FROM {place.sql}{where.sql}",  # noqa: S608
+        place.parameters | where.parameters,
+    )
+    return int(counted[0])
+
+
+def _by_number(
+    cursor: Cursor,
+    place: Source,
+    shown: list[TableColumn],
+    numbers: list[int],
+    total: int,
+    offset: int = 0,
+) -> Rows:
+    if not numbers:
+        return _answer(shown, [], total, offset)
+    fetched = cursor.rows(
+        f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {place.numbered_sql}"  # noqa: S608
+        f" WHERE {ROW_NUMBER} BETWEEN $lowest AND $highest"
+        f" AND {ROW_NUMBER} IN (SELECT unnest($numbers::BIGINT[]))",
+        place.parameters
+        | {"numbers": numbers, "lowest": min(numbers), "highest": max(numbers)},
+    )
+    position = {number: index for index, number in enumerate(numbers)}
+    fetched.sort(key=lambda row: position[row[0]])
+    return _answer(shown, [row[1:] for row in fetched], total, offset)
+
+
+def _answer(
+    shown: list[TableColumn],
+    fetched: Sequence[Sequence[Any]],
+    total: int,
+    offset: int,
+) -> Rows:
+    losses = Losses()
+    rows = records(shown, fetched, losses)
+    return Rows(
+        columns=tuple(shown),
+        rows=rows,
+        total=total,
+        offset=offset,
+        non_finite=losses.non_finite,
+        truncated=losses.truncated,
+        truncated_cells=tuple(losses.cells),
+    )
+
+
+def _stratified(
+    cursor: Cursor, place: Source, by: TableColumn, limit: int, rng: random.Random
+) -> list[int]:
+    # One row of every stratum first, then the rest in proportion to its size: the
+    # k-th of n shuffled rows of a stratum has the rank k/n, and the lowest win.
+    name = quote_ident(by.name)
+    chosen = cursor.rows(
+        f"SELECT number FROM (SELECT number, row_number() OVER"  # noqa: S608
+        f" (PARTITION BY stratum ORDER BY hash(number + $seed), number) AS place,"
+        f" count(*) OVER (PARTITION BY stratum) AS size FROM"
+        f" (SELECT {ROW_NUMBER} AS number, {name} AS stratum"
+        f" FROM {place.numbered_sql}))"
+        f" ORDER BY place > 1, (place - 0.5) / size, hash(number + $seed), number"
+        f" LIMIT {limit:d}",
+        place.parameters | {"seed": rng.getrandbits(31)},
+    )
+    return [row[0] for row in chosen]
+
+
+def _matching(columns: Sequence[TableColumn], text: str) -> Clause:
+    clause = Clause()
+    needle = clause.bind(text.lower())
+    parts = []
+    for column in columns:
+        name = quote_ident(column.name)
+        if column.kind is Kind.TEXT:
+            parts.append(f"contains(lower({name}::VARCHAR), {needle})")
+        elif (value := _equal_value(column, text)) is not None:
+            parts.append(f"{name} = CAST({clause.bind(value)} AS {column.type})")
+    clause.sql = f" WHERE ({' OR '.join(parts or ['false'])})"
+    if not any(column.kind is Kind.TEXT for column in columns):
+        clause.sql += f" AND {needle} IS NOT NULL"
+    return clause
+
+
+def _equal_value(column: TableColumn, text: str) -> Any:
+    """Return the text as a value of the column, None where it is none."""
+    if column.kind is Kind.BOOLEAN:
+        return {"true": True, "false": False}.get(text.lower())
+    try:
+        value = as_value(column, text)
+    except InvalidFilter:
+        return None
+    # CAST('4.5' AS BIGINT) rounds: 4.5 equals no integer.
+    fractional = column.kind is Kind.INTEGER and "." in value
+    return None if fractional else value
+
+
+__all__ = ["Condition", "Method", "Order", "Rows", "Window", "page", "sample", "search"]
