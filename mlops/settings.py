@@ -96,6 +96,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "mlops.core.middleware.RequestContextMiddleware",
+    "mlops.core.middleware.CautionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -106,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mlops.core.middleware.ProblemMiddleware",
 ]
 ROOT_URLCONF = "mlops.urls"
 WSGI_APPLICATION = "mlops.wsgi.application"
@@ -162,6 +164,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # People ---------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"
+AUTHENTICATION_BACKENDS = ["mlops.core.backends.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -178,12 +181,14 @@ SIMPLE_JWT = {
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": False,
     "USER_ID_CLAIM": "sub",
+    "CHECK_REVOKE_TOKEN": True,
 }
 
 # The API --------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "mlops.core.authentication.BearerAuthentication",
+        "mlops.core.authentication.BasicAuthentication",
         "mlops.core.authentication.CookieAuthentication",
         "mlops.core.authentication.SignedInSession",
     ],
@@ -244,17 +249,31 @@ CORS_ALLOW_HEADERS = [
     "x-refresh-token",
     "x-request-id",
 ]
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "X-Request-ID", "X-Total-Count"]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+    "X-Total-Count",
+]
 CORS_URLS_REGEX = r"^/api/.*$"
 
 # Limits ---------------------------------------------------------------------------
 MAX_UPLOAD_BYTES = env.integer(
     "MLOPS_MAX_UPLOAD_BYTES", 5 * 2**30, low=1024, high=2**50
 )
+MAX_BODY_BYTES = env.integer("MLOPS_MAX_BODY_BYTES", 16 * 2**20, low=1024, high=2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 2**10
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "uploads")
 FILE_UPLOAD_PERMISSIONS = 0o600
+
+# A minute, 0 for no limit: wrong passwords of a name and address; writes and
+# calculations of a caller.
+SIGN_IN_RATE = env.integer("MLOPS_SIGN_IN_RATE", 10, low=1, high=10_000)
+WRITE_RATE = env.integer("MLOPS_WRITE_RATE", 1200, low=0, high=1_000_000)
+ANALYTICS_RATE = env.integer("MLOPS_ANALYTICS_RATE", 240, low=0, high=1_000_000)
 
 # Pages, languages, time -----------------------------------------------------------
 STATIC_URL = "/static/"
@@ -276,7 +295,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-if env.flag("MLOPS_BEHIND_PROXY"):
+BEHIND_PROXY = env.flag("MLOPS_BEHIND_PROXY")
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Logs -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,3 +14,5 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("mlops.core.schema.extensions")  # registers itself
+        roles = import_module("mlops.core.roles")
+        post_migrate.connect(roles.apply, dispatch_uid="mlops.core.roles")

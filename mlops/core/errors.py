@@ -16,6 +16,8 @@ Kind = Literal[
     "unsupported",
     "unavailable",
     "precondition_failed",
+    "throttled",
+    "unauthenticated",
 ]
 
 
@@ -62,3 +64,26 @@ class Unsupported(DomainError):
 
 class Unavailable(DomainError):
     kind, code = "unavailable", "unavailable"
+
+
+class PreconditionFailed(DomainError):
+    kind, code = "precondition_failed", "precondition_failed"
+
+
+class Throttled(DomainError):
+    """Too many requests. `retry_after_s` says when to go on."""
+
+    kind, code = "throttled", "throttled"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class WrongCredentials(DomainError):
+    """The same words whoever asks: they do not tell which half was wrong."""
+
+    kind, code = "unauthenticated", "wrong_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The user name or the password is wrong.")

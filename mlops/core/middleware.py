@@ -1,28 +1,42 @@
-"""Gives each request an id, and unknown characters in a path a clear answer."""
+"""What every request passes: an id, clear refusals, headers of caution."""
 
 import re
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 from mlops.core.context import RequestContext, current
-from mlops.core.problems import problem_response
+from mlops.core.errors import DomainError
+from mlops.core.problems import answer_to, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_Answer = Callable[[HttpRequest], HttpResponse]
+
+_STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+# The admin's theme evaluates expressions in its markup; nothing else may.
+_ADMIN = _STRICT.replace(
+    "script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'"
+).replace("default-src 'none'", "default-src 'self'")
 
 
 class RequestContextMiddleware:
     """Keeps a sane `X-Request-ID` from the client or makes one; returns it."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: _Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        address = request.META.get("REMOTE_ADDR", "")
-        reset = current.set(RequestContext(request_id, address))
+        reset = current.set(RequestContext(request_id, _address(request)))
         try:
             response = self._respond(request)
         finally:
@@ -34,3 +48,44 @@ class RequestContextMiddleware:
         if "\x00" in request.path:
             return problem_response(400, "bad_path", "The path holds a NUL character.")
         return self.get_response(request)
+
+
+class ProblemMiddleware:
+    """Answers what views that are not DRF's raise: the admin's sign-in, a busy base."""
+
+    def __init__(self, get_response: _Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(
+        self, _request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        known = isinstance(exception, DomainError | OperationalError)
+        return answer_to(exception) if known else None
+
+
+class CautionMiddleware:
+    """Says what browsers and caches may do with an answer."""
+
+    def __init__(self, get_response: _Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        policy = _ADMIN if request.path.startswith("/admin/") else _STRICT
+        response.headers.setdefault("Content-Security-Policy", policy)
+        if request.path.startswith("/api/v1/"):
+            response.headers.setdefault("Cache-Control", "private, no-store")
+            patch_vary_headers(response, ["Authorization", "Cookie"])
+        return response
+
+
+def _address(request: HttpRequest) -> str:
+    """Return the caller's address; behind our proxy, the one that it saw."""
+    if settings.BEHIND_PROXY:
+        seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        if seen:
+            return seen[:64]
+    return str(request.META.get("REMOTE_ADDR", ""))

@@ -4,6 +4,8 @@ from django.conf import settings
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from mlops.core.authentication import require_scope, scope_of
+
 _BY_NAME = {
     "list": "view",
     "retrieve": "view",
@@ -29,6 +31,7 @@ class ActionPermissions(BasePermission):
             return bool(settings.OPEN_MODE)
         if not hasattr(view, "permission_model"):
             return False
+        require_scope(request.auth, scope_of(request.method))
         needed = permission_for(view, getattr(view, "action", None))
         return needed == "" or (needed is not None and user.has_perm(needed))
 

@@ -19,7 +19,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from mlops.core.context import current
-from mlops.core.errors import DomainError, Kind
+from mlops.core.errors import DomainError, Kind, Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ STATUS_OF_KIND: dict[Kind, int] = {
     "unsupported": 415,
     "unavailable": 503,
     "precondition_failed": 412,
+    "throttled": 429,
+    "unauthenticated": 401,
 }
 FieldError = dict[str, Any]
 
@@ -72,20 +74,37 @@ def exception_handler(
     if shaped is None:
         return None
     status, code, detail, errors = shaped
-    headers = {}
+    return Response(
+        problem(status, code, detail, errors),
+        status=status,
+        headers=_headers(exc, status),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def answer_to(exc: Exception) -> HttpResponse | None:
+    """Return the answer to an exception outside DRF; None lets it become a 500."""
+    shaped = _shape(exc)
+    if shaped is None:
+        return None
+    response = problem_response(*shaped)
+    for name, value in _headers(exc, shaped[0]).items():
+        response[name] = value
+    return response
+
+
+def _headers(exc: Exception, status: int) -> dict[str, str]:
+    headers: dict[str, str] = {}
     if isinstance(exc, exceptions.APIException):
         if header := getattr(exc, "auth_header", None):
             headers["WWW-Authenticate"] = header
         if wait := getattr(exc, "wait", None):
             headers["Retry-After"] = str(int(wait) + 1)
+    if isinstance(exc, Throttled):
+        headers["Retry-After"] = str(exc.retry_after_s)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.setdefault("Retry-After", "1")
-    return Response(
-        problem(status, code, detail, errors),
-        status=status,
-        headers=headers,
-        content_type=CONTENT_TYPE,
-    )
+        headers["Retry-After"] = "1"
+    return headers
 
 
 Shaped = tuple[int, str, str, list[FieldError]]
@@ -104,7 +123,8 @@ def _shape(exc: Exception) -> Shaped | None:  # noqa: PLR0911 - one line per kin
         case PermissionDenied():
             return 403, "forbidden", "You may not do this.", []
         case exceptions.APIException():
-            code = exc.default_code
+            code = exc.get_codes()
+            code = code if isinstance(code, str) else exc.default_code
             return exc.status_code, code, str(exc.detail), []
     return _of_database(exc)
 

@@ -52,7 +52,7 @@ class ApiSchema(AutoSchema):
         self, serializer: BaseSerializer[Any], direction: str
     ) -> Any:
         """Describe an answer as it is written: all there but what may be unknown."""
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # theirs
         kind: type = serializer if isinstance(serializer, type) else type(serializer)
         if issubclass(kind, AnswerSerializer):
             _finish_answer(schema, kind.absent_when_unknown)

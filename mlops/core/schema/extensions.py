@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+class BearerScheme(OpenApiAuthenticationExtension):
     """One scheme for JWT and API tokens; the cookie is the browser's own matter."""
 
     target_class = "mlops.core.authentication.BearerAuthentication"

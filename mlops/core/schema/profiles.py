@@ -47,4 +47,5 @@ class SeedGenerator(SchemaGenerator):
     """Makes the second document (`spectacular --generator-class …`)."""
 
     def get_schema(self, *args: Any, **kwargs: Any) -> Any:
-        return seed(super().get_schema(*args, **kwargs))
+        document = super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]  # theirs
+        return seed(document)

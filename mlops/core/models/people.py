@@ -1,4 +1,4 @@
-"""Who acts here, with which token, and what they did."""
+"""Who acts here, and with which token."""
 
 import hashlib
 import secrets
@@ -7,12 +7,22 @@ from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mlops.core.errors import AlreadyExists
+
 TOKEN_MARK = "mlops"  # noqa: S105 - the public prefix of every token, not a secret
 LAST_USED_GRAIN = timedelta(minutes=1)
+
+
+class Scope(models.TextChoices):
+    """What a token may be used for, within what its owner may do."""
+
+    READ = "read", _("read")
+    WRITE = "write", _("write")
+    PREDICT = "predict", _("predict")
 
 
 class User(AbstractUser):
@@ -34,7 +44,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A personal token for programs: shown once, stored only as its SHA-256."""
+    """A personal token for programs: shown once, stored only as its SHA-256.
+
+    A token without scopes may do all that its owner may.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
@@ -66,17 +79,32 @@ class ApiToken(models.Model):
 
     @classmethod
     def issue(cls, user: User, name: str, **options: Any) -> "tuple[ApiToken, str]":
-        """Make a token; return it with its text, which is never to be had again."""
+        """Make a token; return it with its text, which is never to be had again.
+
+        `options` are `scopes` and `expires_at`. Raises AlreadyExists when the user
+        has an unrevoked token of that name.
+        """
         key, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         plain = f"{TOKEN_MARK}_{key}_{secret}"
-        token = cls.objects.create(
+        token = cls(
             user=user,
             name=name,
             prefix=f"{TOKEN_MARK}_{key}",
             digest=digest(plain),
             **options,
         )
+        try:
+            with transaction.atomic():
+                token.save(force_insert=True)
+        except IntegrityError:
+            raise AlreadyExists(
+                f"You have a token named {name!r} already.", field="name"
+            ) from None
         return token, plain
+
+    def allows(self, scope: str) -> bool:
+        """Say whether the token may be used for this scope."""
+        return not self.scopes or scope in self.scopes
 
     def revoke(self) -> None:
         """Close the token for good; a second call changes nothing."""
@@ -90,33 +118,6 @@ class ApiToken(models.Model):
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > LAST_USED_GRAIN:
             type(self).objects.filter(pk=self.pk).update(last_used_at=now)
-
-
-class AuditEntry(models.Model):
-    """One write: who did what to which thing, when and from where. Never changed."""
-
-    at = models.DateTimeField(_("time"), auto_now_add=True, db_index=True)
-    actor = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("actor")
-    )
-    action = models.CharField(_("action"), max_length=64)
-    object_type = models.CharField(_("kind"), max_length=64)
-    object_id = models.CharField(_("id"), max_length=256)
-    object_name = models.CharField(_("name"), max_length=500, blank=True)
-    changes = models.JSONField(_("changes"), default=dict, blank=True)
-    request_id = models.CharField(_("request"), max_length=64, blank=True)
-    remote_address = models.CharField(_("address"), max_length=64, blank=True)
-
-    class Meta:
-        ordering = ("-pk",)
-        verbose_name = _("audit entry")
-        verbose_name_plural = _("audit trail")
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["object_type", "object_id"], name="audit_object")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.object_type} {self.object_name}"
 
 
 def digest(plain: str) -> str:

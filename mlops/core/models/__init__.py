@@ -1,0 +1,16 @@
+"""Who acts here, what they did, and what is remembered of their requests."""
+
+from mlops.core.models.audit import AuditEntry
+from mlops.core.models.people import TOKEN_MARK, ApiToken, Scope, User, digest
+from mlops.core.models.requests import IdempotencyRecord, RateCount
+
+__all__ = [
+    "TOKEN_MARK",
+    "ApiToken",
+    "AuditEntry",
+    "IdempotencyRecord",
+    "RateCount",
+    "Scope",
+    "User",
+    "digest",
+]
