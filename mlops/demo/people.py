@@ -1,0 +1,70 @@
+"""The people of a fresh store on one's own machine: admin, scientist, approver."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from mlops.core.models import ApiToken, User
+
+ROLES = {
+    "scientist": ("data scientist", "deployer"),
+    "approver": ("approver",),
+}
+TOKEN_NAME = "first start"  # noqa: S105 - a label
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """What can be shown only once: the admin's password and a token per person."""
+
+    password: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def signed_in(*names: str) -> Iterator[list[str]]:
+    """Yield a token for each demo person, made if absent; revoke them at the end."""
+    issued = [ApiToken.issue(_found_or_made(name), "demo story") for name in names]
+    try:
+        yield [plain for _, plain in issued]
+    finally:
+        for token, _ in issued:
+            token.revoke()
+
+
+def welcome() -> Newcomers:
+    """Make the first people of an empty store; later, and in production, nobody.
+
+    The admin's password is MLOPS_ADMIN_PASSWORD or a random one; the others sign in
+    with tokens only.
+    """
+    if settings.PRODUCTION:
+        return Newcomers()
+    with transaction.atomic():
+        if User.objects.exists():
+            return Newcomers()
+        password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
+        people = [User.objects.create_superuser("admin", password=password)]
+        people += [_person(name) for name in ROLES]
+        tokens = {who.username: _token(who, TOKEN_NAME) for who in people}
+    return Newcomers(password, tokens)
+
+
+def _found_or_made(name: str) -> User:
+    return User.objects.filter(username=name).first() or _person(name)
+
+
+def _person(name: str) -> User:
+    user = User.objects.create_user(name)
+    user.groups.set(Group.objects.filter(name__in=ROLES[name]))
+    return user
+
+
+def _token(user: User, name: str) -> str:
+    _, plain = ApiToken.issue(user, name)
+    return plain

@@ -1,0 +1,153 @@
+"""Keeps the programs of one machine running together. Knows no Django.
+
+A program that ends is started again; one that keeps ending brings everything down
+with a clear message. Programs are stopped in the reverse order of their start.
+"""
+
+import ctypes
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import IO
+
+from mlops.demo.api import request
+
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+POLL_S = 0.1
+MAX_RESTARTS = 5
+RESTART_WINDOW_S = 60.0
+PR_SET_PDEATHSIG = 1
+
+Say = Callable[[str, str], None]
+
+
+class StackBroken(Exception):
+    """A program does not come up, or does not stay up."""
+
+
+@dataclass(slots=True)
+class Program:
+    """A program to keep running; it is ready when `ready_url` answers with 200."""
+
+    name: str
+    command: Sequence[str]
+    ready_url: str = ""
+    process: "subprocess.Popen[str] | None" = None
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))
+
+
+class Stack:
+    """The programs, in order of start; `say` gets (program's name, line of output)."""
+
+    def __init__(
+        self, programs: Sequence[Program], say: Say, environ: Mapping[str, str]
+    ) -> None:
+        self._programs = programs
+        self._say = say
+        self._environ = dict(environ) | {"PYTHONUNBUFFERED": "1"}
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start everything and return when all of it is ready.
+
+        Raises StackBroken if something is not ready in time or ends at once.
+        """
+        for program in self._programs:
+            self._start(program)
+        for program in self._programs:
+            self._wait(program)
+
+    def watch(self) -> None:
+        """Restart what ends, until `stop` is called. Raises StackBroken."""
+        while not self._stopping:
+            for program in self._programs:
+                self._revive(program)
+            time.sleep(POLL_S)
+
+    def stop(self) -> None:
+        """Stop everything, last started first; kill what does not go in time."""
+        self._stopping = True
+        for program in reversed(self._programs):
+            if program.process is None or program.process.poll() is not None:
+                continue
+            program.process.terminate()
+            try:
+                program.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._say(program.name, "does not stop; killing it")
+                program.process.kill()
+                program.process.wait()
+
+    def _start(self, program: Program) -> None:
+        program.starts.append(time.monotonic())
+        program.process = subprocess.Popen(  # noqa: S603 - our own commands
+            program.command,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # Ctrl-C reaches this process only, which then stops all in order.
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no locks
+        )
+        reader = threading.Thread(
+            target=self._pump, args=(program.name, program.process.stdout), daemon=True
+        )
+        reader.start()
+
+    def _pump(self, name: str, output: IO[str]) -> None:
+        for line in output:
+            self._say(name, line.rstrip("\n"))
+
+    def _wait(self, program: Program) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not _answers(program.ready_url):
+            if self._stopping:
+                raise StackBroken("stopped while starting")
+            self._revive(program)
+            if time.monotonic() > deadline:
+                raise StackBroken(f"{program.name} is not ready after a minute")
+            time.sleep(POLL_S)
+
+    def _revive(self, program: Program) -> None:
+        if self._stopping or program.process is None or program.process.poll() is None:
+            return
+        code = program.process.returncode
+        recent = [
+            start
+            for start in program.starts
+            if time.monotonic() - start < RESTART_WINDOW_S
+        ]
+        if len(recent) > MAX_RESTARTS:
+            raise StackBroken(f"{program.name} keeps ending (exit code {code})")
+        self._say(program.name, f"ended with exit code {code}; starting it again")
+        self._start(program)
+
+
+def _answers(url: str) -> bool:
+    if not url:
+        return True
+    try:
+        status, _ = request("GET", url)
+    except (OSError, HTTPException):
+        return False
+    return status == HTTPStatus.OK
+
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end a program whose parent was killed, where it can."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

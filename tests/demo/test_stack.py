@@ -1,0 +1,113 @@
+"""Programs that run together: started, watched, restarted and stopped in order."""
+
+import os
+import socket
+import sys
+import threading
+import time
+
+import pytest
+
+from mlops.demo.stack import Program, Stack, StackBroken
+
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+        if self.path == "/end":
+            import os; os._exit(3)
+    def log_message(self, *args): pass
+print("serving", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def server(name, port):
+    url = f"http://127.0.0.1:{port}/"
+    return Program(name, [sys.executable, "-c", SERVER, str(port)], url)
+
+
+def wait_until(condition, timeout_s=10):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def lines():
+    return []
+
+
+@pytest.fixture
+def stack_of(lines):
+    made = []
+
+    def make(*programs):
+        stack = Stack(programs, lambda *line: lines.append(line), os.environ)
+        made.append(stack)
+        return stack
+
+    yield make
+    for stack in made:
+        stack.stop()
+
+
+def test_start_returns_when_everything_answers(stack_of, lines):
+    one, two = server("one", free_port()), server("two", free_port())
+
+    stack_of(one, two).start()
+
+    assert one.process.poll() is None
+    assert two.process.poll() is None
+    wait_until(lambda: {("one", "serving"), ("two", "serving")} <= set(lines))
+
+
+def test_program_that_is_killed_comes_back(stack_of, lines):
+    one = server("one", free_port())
+    stack = stack_of(one)
+    stack.start()
+    first = one.process
+    watcher = threading.Thread(target=stack.watch)
+    watcher.start()
+
+    first.kill()
+
+    wait_until(lambda: one.process is not first)
+    assert ("one", "ended with exit code -9; starting it again") in lines
+    stack.stop()
+    watcher.join(5)
+    assert not watcher.is_alive()
+
+
+def test_program_that_keeps_ending_breaks_the_stack(stack_of):
+    broken = Program(
+        "broken", [sys.executable, "-c", "raise SystemExit(4)"], "http://x.invalid/"
+    )
+
+    with pytest.raises(StackBroken, match=r"broken keeps ending \(exit code 4\)"):
+        stack_of(broken).start()
+
+
+def test_stop_ends_the_last_started_first(stack_of, lines):
+    tell = "import signal, sys\n{}\nprint('up', flush=True)\nsignal.pause()"
+    on_term = "signal.signal(15, lambda *_: (print('bye', flush=True), sys.exit()))"
+    names = ("first", "second")
+    programs = [
+        Program(name, [sys.executable, "-c", tell.format(on_term)]) for name in names
+    ]
+    stack = stack_of(*programs)
+    stack.start()
+    wait_until(lambda: len(lines) == 2)
+
+    stack.stop()
+
+    wait_until(lambda: len(lines) == 4)
+    assert lines[2:] == [("second", "bye"), ("first", "bye")]
