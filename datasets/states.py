@@ -11,11 +11,35 @@ class VersionState(models.TextChoices):
 
 
 class SourceType(models.TextChoices):
+    """The contract's closed list; see `SourceFormat` for what a file really is."""
+
     DUCKDB = "duckdb", "DuckDB"
     CSV = "csv", "CSV"
     PARQUET = "parquet", "Parquet"
     MONGODB = "mongodb", "MongoDB"
     API = "api", "API"
+
+
+class SourceFormat(models.TextChoices):
+    CSV = "csv", "CSV"
+    TSV = "tsv", "TSV"
+    JSONL = "jsonl", "JSON lines"
+    PARQUET = "parquet", "Parquet"
+    ARROW = "arrow", "Arrow"
+
+
+class QualityStatus(models.TextChoices):
+    """What the rules said of a version; "unchecked" when there were none."""
+
+    UNCHECKED = "unchecked", _("unchecked")
+    PASSED = "passed", _("passed")
+    WARNED = "warned", _("warned")
+    FAILED = "failed", _("failed")
+
+
+class Severity(models.TextChoices):
+    WARN = "warn", _("warn")
+    FAIL = "fail", _("fail")
 
 
 class FeatureType(models.TextChoices):
@@ -54,4 +78,6 @@ FEATURE_MOVES: dict[FeatureStatus, frozenset[FeatureStatus]] = {
     FeatureStatus.ARCHIVED: frozenset(),
 }
 
-RESERVED_FEATURE_NAMES = frozenset({"datasets", "usage"})
+# Words that are routes below /features, and so cannot be the name of one.
+RESERVED_FEATURE_NAMES = frozenset({"datasets", "usage", "uploads"})
+RESERVED_VERSION_NAMES = frozenset({"compare", "latest"})

@@ -1,14 +1,31 @@
 """Datasets and their versions; features, their versions and their use."""
 
-from datasets.models.dataset import Column, Dataset, DatasetVersion, StoredAnalysis
-from datasets.models.feature import Feature, FeatureUsage, FeatureVersion
+from datasets.models.analysis import AnalysisKey, StoredAnalysis
+from datasets.models.connection import StorageConnection
+from datasets.models.dataset import Dataset, DatasetFeature
+from datasets.models.drift import DriftReport
+from datasets.models.feature import Feature
+from datasets.models.feature_version import FeatureUsage, FeatureVersion
+from datasets.models.job import IngestJob
+from datasets.models.quality import QualityRule, QualityRun
+from datasets.models.upload import UploadSession
+from datasets.models.version import Column, DatasetVersion, SourceFile
 
 __all__ = [
+    "AnalysisKey",
     "Column",
     "Dataset",
+    "DatasetFeature",
     "DatasetVersion",
+    "DriftReport",
     "Feature",
     "FeatureUsage",
     "FeatureVersion",
+    "IngestJob",
+    "QualityRule",
+    "QualityRun",
+    "SourceFile",
+    "StorageConnection",
     "StoredAnalysis",
+    "UploadSession",
 ]

@@ -1,14 +1,62 @@
 """A dataset is a name with immutable versions; a version is a digest of content."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import Count, Prefetch, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from datasets.states import SourceType, VersionState
+from datasets.errors import DatasetNotFound, NameTaken
+from datasets.ids import as_uuid
+from datasets.models.version import Column, DatasetVersion
+from datasets.storage import IncomingFile
+from mlops.core import audit, names
+from mlops.core.errors import Invalid
+from mlops.core.models import User
+
+MAX_FEATURES = 2000
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 100
+
+
+class Details(TypedDict, total=False):
+    """What people say of a dataset; everything else is measured."""
+
+    description: str
+    tags: list[str]
+    features: list[str]
+    keep_versions: int | None
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def find(self, text: str) -> "Dataset":
+        """Return the dataset with this id, else this name. Raises DatasetNotFound."""
+        by_id = as_uuid(text)
+        found = self.filter(pk=by_id).first() if by_id else None
+        found = found or self.filter(name=text).first()
+        if found is None:
+            raise DatasetNotFound(f"There is no dataset {text!r}.")
+        return found
+
+    def with_listing(self) -> Self:
+        """Load what a list shows, in a constant number of queries."""
+        columns = Prefetch(
+            "current_version__columns",
+            Column.objects.only("version_id", "position", "name", "data_type"),
+        )
+        return self.select_related(
+            "owner", "current_version", "newest_version"
+        ).prefetch_related(columns, "declared")
+
+    def searched(self, text: str) -> Self:
+        return self.filter(Q(name__icontains=text) | Q(description__icontains=text))
+
+    def with_counts(self) -> Self:
+        return self.annotate(version_count=Count("versions"))
 
 
 class Dataset(models.Model):
@@ -25,6 +73,12 @@ class Dataset(models.Model):
         verbose_name=_("owner"),
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
+    keep_versions = models.PositiveIntegerField(
+        _("versions to keep"),
+        null=True,
+        blank=True,
+        help_text=_("Older versions lose their bytes, not their row. Empty: all."),
+    )
     current_version = models.ForeignKey(
         "datasets.DatasetVersion",
         models.SET_NULL,
@@ -33,8 +87,18 @@ class Dataset(models.Model):
         related_name="+",
         verbose_name=_("current version"),
     )
+    newest_version = models.ForeignKey(
+        "datasets.DatasetVersion",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("newest version"),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")
@@ -44,107 +108,182 @@ class Dataset(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def create_from(
+        cls,
+        name: str,
+        files: Sequence[IncomingFile],
+        *,
+        by: User | None,
+        **details: Unpack[Details],
+    ) -> "Dataset":
+        """Make a dataset whose first version is these files, still to be read.
 
-class DatasetVersion(models.Model):
-    """One immutable content of a dataset, stored as Parquet under its digest."""
+        The files become the version's: its ingestion deletes them. Raises Invalid
+        or NameTaken; then no row exists and the caller still owns the files.
+        """
+        name = names.clean(name, field="name")
+        if as_uuid(name):
+            raise Invalid("A name must not look like an id.", field="name")
+        with transaction.atomic():
+            if cls.objects.filter(name=name).exists():
+                raise NameTaken(f"There is a dataset {name!r} already.", field="name")
+            dataset = cls.objects.create(
+                name=name,
+                owner=by,
+                description=details.get("description", ""),
+                tags=clean_tags(details.get("tags", [])),
+                keep_versions=details.get("keep_versions"),
+            )
+            dataset.declare(details.get("features", []))
+            dataset.append(files, by=by)
+            audit.record("create", dataset, by=by)
+        return dataset
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="versions")
-    number = models.PositiveIntegerField(_("number"))
-    state = models.CharField(
-        _("state"),
-        max_length=16,
-        choices=VersionState.choices,
-        default=VersionState.PROCESSING,
-    )
-    state_reason = models.TextField(_("reason"), blank=True)
-    source_name = models.CharField(_("file name"), max_length=255, blank=True)
-    source_type = models.CharField(
-        _("format"), max_length=16, choices=SourceType.choices
-    )
-    source_sha256 = models.CharField(max_length=64, blank=True)
-    source_bytes = models.BigIntegerField(_("uploaded bytes"), default=0)
-    digest = models.CharField(_("digest"), max_length=64, blank=True, db_index=True)
-    size_bytes = models.BigIntegerField(_("stored bytes"), default=0)
-    row_count = models.BigIntegerField(_("rows"), default=0)
-    column_count = models.PositiveIntegerField(_("columns"), default=0)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    ready_at = models.DateTimeField(_("ready"), null=True, editable=False)
+    def add_version(
+        self, files: Sequence[IncomingFile], *, by: User | None
+    ) -> tuple[DatasetVersion, bool]:
+        """Return the version of these files, and whether it is new.
+
+        Bytes that are a ready version already make no row: that version becomes
+        the current one again, and the files are deleted.
+        """
+        with transaction.atomic():
+            locked = Dataset.objects.select_for_update().get(pk=self.pk)
+            same = locked.versions.holding_sources(files).first()
+            if same is None:
+                version = locked.append(files, by=by)
+                audit.record("add_version", self, by=by, changes={"to": version.number})
+            else:
+                locked.make_current(same)
+                audit.record("reuse_version", self, by=by, changes={"to": same.number})
+        if same is not None:
+            for file in files:
+                file.discard()
+        self.refresh_from_db()
+        return same or version, same is None
+
+    def update(self, *, by: User | None, **details: Unpack[Details]) -> "Dataset":
+        """Change what people say of the dataset. Raises Invalid."""
+        if "tags" in details:
+            details["tags"] = clean_tags(details["tags"])
+        own = {key: value for key, value in details.items() if key != "features"}
+        with transaction.atomic():
+            for field, value in own.items():
+                setattr(self, field, value)
+            self.save(update_fields=[*own, "updated_at"])
+            if "features" in details:
+                self.declare(details["features"])
+            audit.record("update", self, by=by, changes=dict(details))
+        return self
+
+    def declare(self, features: Iterable[str]) -> None:
+        """Replace the list of columns that count as this dataset's features."""
+        wanted = list(dict.fromkeys(features))
+        if len(wanted) > MAX_FEATURES:
+            raise Invalid(f"More than {MAX_FEATURES} features.", field="features")
+        self.declared.all().delete()
+        DatasetFeature.objects.bulk_create(
+            DatasetFeature(
+                dataset=self, position=place, name=names.clean(name, field="features")
+            )
+            for place, name in enumerate(wanted)
+        )
+
+    def make_current(self, version: DatasetVersion) -> None:
+        """Point the dataset at a ready version of its own; the caller's lock holds."""
+        self.current_version = version
+        self.save(update_fields=["current_version", "updated_at"])
+
+    def remove(self, *, by: User | None) -> None:
+        """Delete the dataset, its versions and, when nobody else has them, the bytes.
+
+        Raises InUse, with nothing changed, when a run was trained on a version.
+        """
+        with transaction.atomic():
+            held = [
+                (version, list(version.sources.all()))
+                for version in self.versions.select_for_update()
+            ]
+            for version, _sources in held:
+                version.refuse_when_in_use()
+            audit.record("delete", self, by=by)
+            self.delete()
+        for version, sources in held:
+            version.drop_bytes(sources)
+
+    def retire_versions(self, *, by: User | None = None) -> list[DatasetVersion]:
+        """Purge what is older than the newest `keep_versions` ready versions.
+
+        The current version and those that a run was trained on are kept.
+        """
+        if self.keep_versions is None:
+            return []
+        held = self.versions.holding_bytes().exclude(pk=self.current_version_id)
+        kept = max(self.keep_versions - 1, 0)
+        old = [item for item in held.order_by("-number")[kept:] if not item.is_in_use]
+        return [version.purge(by=by) for version in old]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """The declared features, else every column of the current version."""
+        declared = [feature.name for feature in self.declared.all()]
+        return declared or [column.name for column in self._columns]
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """The current version's columns and their types, in file order."""
+        return {column.name: column.data_type for column in self._columns}
+
+    @property
+    def shown_version(self) -> DatasetVersion | None:
+        """The version a reader sees: the current one, else the newest attempt."""
+        return self.current_version or self.newest_version
+
+    @property
+    def _columns(self) -> list[Column]:
+        if self.current_version is None:
+            return []
+        return list(self.current_version.columns.all())
+
+    def append(
+        self, files: Sequence[IncomingFile], *, by: User | None
+    ) -> DatasetVersion:
+        last = self.versions.aggregate(last=models.Max("number"))["last"] or 0
+        version = DatasetVersion.objects.begin(self, last + 1, files, by=by)
+        self.newest_version = version
+        self.updated_at = timezone.now()
+        self.save(update_fields=["newest_version", "updated_at"])
+        return version
+
+
+class DatasetFeature(models.Model):
+    """A column that the dataset's owner calls a feature, in the order given."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="declared")
+    position = models.PositiveIntegerField()
+    name = models.CharField(_("name"), max_length=255, db_index=True)
 
     class Meta:
-        ordering = ("dataset", "-number")
-        verbose_name = _("dataset version")
-        verbose_name_plural = _("dataset versions")
+        ordering = ("dataset", "position")
+        verbose_name = _("declared feature")
+        verbose_name_plural = _("declared features")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["dataset", "number"], name="dataset_version_number"
-            ),
-            models.UniqueConstraint(
-                fields=["dataset", "digest"],
-                condition=Q(state=VersionState.READY),
-                name="dataset_version_digest",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=VersionState.values),
-                name="dataset_version_state",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.dataset} v{self.number}"
-
-
-class Column(models.Model):
-    """A column of a version, in file order, with the type DuckDB gives it."""
-
-    version = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="columns")
-    position = models.PositiveIntegerField(_("position"))
-    name = models.CharField(_("name"), max_length=255)
-    original_name = models.CharField(_("name in the file"), max_length=1000)
-    data_type = models.CharField(_("type"), max_length=255)
-    null_count = models.BigIntegerField(_("missing values"), default=0)
-
-    class Meta:
-        ordering = ("version", "position")
-        verbose_name = _("column")
-        verbose_name_plural = _("columns")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["version", "position"], name="column_position"
-            ),
-            models.UniqueConstraint(fields=["version", "name"], name="column_name"),
+                fields=["dataset", "name"], name="dataset_feature_name"
+            )
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
-class StoredAnalysis(models.Model):
-    """A computed answer about one content, kept under what it was computed from.
-
-    `digest` is the content, `kind` the question, `parameters` its canonical JSON
-    and `revision` the algorithm's: together they are the ETag.
-    """
-
-    digest = models.CharField(max_length=64)
-    kind = models.CharField(max_length=32)
-    parameters = models.CharField(max_length=255, default="{}")
-    revision = models.PositiveIntegerField()
-    body = models.JSONField()
-    computed_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("stored analysis")
-        verbose_name_plural = _("stored analyses")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["digest", "kind", "parameters", "revision"],
-                name="stored_analysis_key",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} of {self.digest[:12]}"
+def clean_tags(tags: Iterable[Any]) -> list[str]:
+    """Return the tags without blanks and repeats. Raises Invalid."""
+    words = list(dict.fromkeys(str(tag).strip() for tag in tags))
+    words = [word for word in words if word]
+    if len(words) > MAX_TAGS or any(len(word) > MAX_TAG_LENGTH for word in words):
+        raise Invalid(
+            f"At most {MAX_TAGS} tags of {MAX_TAG_LENGTH} characters.", field="tags"
+        )
+    return words

@@ -1,14 +1,86 @@
-"""A feature is a named, versioned column of meaning; usage says who relies on it."""
+"""A feature is a named, versioned column of meaning; who owns it, what it needs."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Q
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+from django.db.models import Avg, Count, Max, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from datasets.states import DataType, FeatureStatus, FeatureType
+from datasets.errors import (
+    FeatureNotFound,
+    HasDependents,
+    IllegalMove,
+    LineageCycle,
+    NameTaken,
+)
+from datasets.ids import as_uuid
+from datasets.models import lineage
+from datasets.models.dataset import clean_tags
+from datasets.models.feature_version import FeatureUsage, FeatureVersion
+from datasets.models.version import Column
+from datasets.states import (
+    FEATURE_MOVES,
+    RESERVED_FEATURE_NAMES,
+    DataType,
+    FeatureStatus,
+    FeatureType,
+)
+from mlops.core import audit, names
+from mlops.core.models import User
+
+FIRST_VERSION = "1.0.0"
+
+
+class FeatureQuerySet(models.QuerySet["Feature"]):
+    def find(self, text: str) -> "Feature":
+        """Return the feature of this name, else id. Raises FeatureNotFound."""
+        found = self.filter(feature_name=text).first()
+        if found is None and (feature_id := as_uuid(text)):
+            found = self.filter(pk=feature_id).first()
+        if found is None:
+            raise FeatureNotFound(f"There is no feature {text!r}.")
+        return found
+
+    def named(self, wanted: Iterable[str], *, field: str) -> list["Feature"]:
+        """Return the features of these names. Raises FeatureNotFound for the first."""
+        listed = list(dict.fromkeys(wanted))
+        found = {
+            item.feature_name: item for item in self.filter(feature_name__in=listed)
+        }
+        for name in listed:
+            if name not in found:
+                raise FeatureNotFound(f"There is no feature {name!r}.", field=field)
+        return [found[name] for name in listed]
+
+    def with_details(self) -> Self:
+        """Load what an answer shows, in a constant number of queries."""
+        uses = FeatureUsage.objects.filter(feature=OuterRef("pk")).order_by()
+        per_feature = uses.values("feature")
+        column = Column.objects.current().filter(name=OuterRef("feature_name"))
+        best = column.order_by("-version__ready_at", "-pk")
+        return (
+            self.select_related("owner")
+            .prefetch_related("upstream", "downstream")
+            .annotate(
+                usage_count=Coalesce(
+                    Subquery(per_feature.values(count=Count("pk"))), 0
+                ),
+                last_used_at=Subquery(per_feature.values(last=Max("used_at"))),
+                column_profile=Subquery(best.values("profile")[:1]),
+                column_ready_at=Subquery(best.values("version__ready_at")[:1]),
+            )
+        )
+
+    def searched(self, text: str) -> Self:
+        return self.filter(
+            Q(feature_name__icontains=text) | Q(description__icontains=text)
+        )
 
 
 class Feature(models.Model):
@@ -30,25 +102,28 @@ class Feature(models.Model):
     )
     description = models.TextField(_("description"))
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="features"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="features",
+        verbose_name=_("owner"),
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
     current_version = models.CharField(
-        _("current version"), max_length=100, default="1.0.0"
+        _("current version"), max_length=100, default=FIRST_VERSION
     )
     transformation = models.JSONField(_("transformation"), null=True, blank=True)
     validation_rules = models.JSONField(_("validation rules"), default=list, blank=True)
     upstream = models.ManyToManyField(
         "self", symmetrical=False, related_name="downstream", blank=True
     )
-    datasets = models.ManyToManyField(
-        "datasets.Dataset", related_name="declared_features", blank=True
-    )
     duckdb_table = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - the contract tells null from ""
     duckdb_view = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - as above
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
     deprecated_at = models.DateTimeField(_("deprecated"), null=True, editable=False)
+
+    objects = FeatureQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")
@@ -63,59 +138,187 @@ class Feature(models.Model):
     def __str__(self) -> str:
         return self.feature_name
 
+    @classmethod
+    def create_from(
+        cls,
+        feature_name: str,
+        *,
+        by: User | None,
+        upstream_features: Iterable[str] = (),
+        **fields: Any,
+    ) -> "Feature":
+        """Make a draft with its version 1.0.0, owned by the caller.
 
-class FeatureVersion(models.Model):
-    """How a feature was defined at one version."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    feature = models.ForeignKey(Feature, models.CASCADE, related_name="versions")
-    version = models.CharField(_("version"), max_length=100)
-    changelog = models.TextField(_("changelog"))
-    breaking_changes = models.BooleanField(_("breaking"), default=False)
-    transformation_snapshot = models.JSONField(null=True, blank=True)
-    validation_snapshot = models.JSONField(default=list, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    rolled_back_at = models.DateTimeField(_("rolled back"), null=True, editable=False)
-
-    class Meta:
-        ordering = ("feature", "-created_at")
-        verbose_name = _("feature version")
-        verbose_name_plural = _("feature versions")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["feature", "version"], name="feature_version"
+        Raises Invalid, NameTaken or FeatureNotFound (of an upstream name).
+        """
+        name = names.clean(
+            feature_name, field="feature_name", reserved=RESERVED_FEATURE_NAMES
+        )
+        fields["tags"] = clean_tags(fields.get("tags", []))
+        with transaction.atomic():
+            if cls.objects.filter(feature_name=name).exists():
+                raise NameTaken(
+                    f"There is a feature {name!r} already.", field="feature_name"
+                )
+            feature = cls.objects.create(feature_name=name, owner=by, **fields)
+            feature.rely_on(upstream_features)
+            feature.versions.create(
+                version=FIRST_VERSION,
+                changelog="First version",
+                transformation_snapshot=feature.transformation,
+                validation_snapshot=feature.validation_rules,
+                created_by=by,
             )
-        ]
+            audit.record("create", feature, by=by)
+        return feature
 
-    def __str__(self) -> str:
-        return f"{self.feature} {self.version}"
+    def update(self, *, by: User | None, **fields: Any) -> "Feature":
+        """Change fields; `status` moves by the same rules as the verbs below."""
+        status = fields.pop("status", None)
+        upstream = fields.pop("upstream_features", None)
+        if "tags" in fields:
+            fields["tags"] = clean_tags(fields["tags"])
+        with transaction.atomic():
+            for name, value in fields.items():
+                setattr(self, name, value)
+            self.save(update_fields=[*fields, "updated_at"])
+            if upstream is not None:
+                self.rely_on(upstream)
+            if status is not None and status != self.status:
+                self._move(FeatureStatus(status), by=by)
+            audit.record("update", self, by=by, changes=fields)
+        return self
+
+    def activate(self, *, by: User | None) -> "Feature":
+        """Let models rely on it. Raises IllegalMove."""
+        return self._move(FeatureStatus.ACTIVE, by=by)
+
+    def deprecate(self, *, by: User | None) -> "Feature":
+        """Ask models to leave it. Raises IllegalMove or HasDependents."""
+        return self._move(FeatureStatus.DEPRECATED, by=by)
+
+    def archive(self, *, by: User | None) -> "Feature":
+        """Close it for good; the row stays. Raises IllegalMove or HasDependents."""
+        return self._move(FeatureStatus.ARCHIVED, by=by)
+
+    def rely_on(self, upstream: Iterable[str]) -> None:
+        """Replace what the feature is computed from.
+
+        Raises FeatureNotFound for an unknown name and LineageCycle when one of
+        them, directly or not, is computed from this feature.
+        """
+        listed = list(upstream)
+        with transaction.atomic():
+            _lock_graph()
+            found = Feature.objects.named(listed, field="upstream_features")
+            above = {item.pk for item in found} | lineage.ancestors(
+                [item.pk for item in found]
+            )
+            if self.pk in above:
+                raise LineageCycle(
+                    f"{self} would be computed from itself.", field="upstream_features"
+                )
+            self.upstream.set(found)
+
+    def release_version(
+        self, version: str, *, by: User | None, **fields: Any
+    ) -> FeatureVersion:
+        """Make a version and make it the current one.
+
+        A snapshot that is given becomes the feature's definition; without one the
+        present definition is kept. Raises Invalid or VersionTaken.
+        """
+        with transaction.atomic():
+            locked = Feature.objects.select_for_update().get(pk=self.pk)
+            made = FeatureVersion.release(locked, version, by=by, **fields)
+            self._define_as(made)
+            audit.record("release", self, by=by, changes={"version": made.version})
+        return made
+
+    def roll_back_to(self, target: str, *, by: User | None) -> FeatureVersion:
+        """Make an earlier version (by name or id) current again; return it.
+
+        Versions released after it are marked as rolled back. Raises VersionNotFound
+        or NothingToRollBackTo when it is the current one.
+        """
+        with transaction.atomic():
+            locked = Feature.objects.select_for_update().get(pk=self.pk)
+            found = FeatureVersion.roll_back(locked, target)
+            self._define_as(found)
+            audit.record("roll_back", self, by=by, changes={"version": found.version})
+        return found
+
+    def record_use(self, *, by: User | None, **fields: Any) -> FeatureUsage:
+        """Note that a model version uses the feature. Raises VersionNotFound."""
+        self.versions.find(fields["feature_version"])
+        with transaction.atomic():
+            use = self.usages.create(recorded_by=by, **fields)
+            audit.record(
+                "record_use", self, by=by, changes={"model": use.used_by_model}
+            )
+        return use
+
+    def usage_summary(self) -> dict[str, Any]:
+        """Counts and means over all recorded uses; None where there are none."""
+        totals = self.usages.aggregate(
+            total_usage_count=Count("pk"),
+            unique_models_count=Count("used_by_model", distinct=True),
+            avg_feature_importance=Avg("feature_importance"),
+            avg_correlation=Avg("correlation_with_target"),
+            first_used_at=Min("used_at"),
+            last_used_at=Max("used_at"),
+        )
+        places = self.usages.order_by().values_list("environment")
+        return {**totals, "environments": dict(places.annotate(count=Count("pk")))}
+
+    def _move(self, status: FeatureStatus, *, by: User | None) -> "Feature":
+        with transaction.atomic():
+            locked = Feature.objects.select_for_update().get(pk=self.pk)
+            if status not in FEATURE_MOVES[FeatureStatus(locked.status)]:
+                raise IllegalMove(
+                    f"A feature that is {locked.status} cannot become {status}.",
+                    field="status",
+                )
+            if status != FeatureStatus.ACTIVE:
+                locked.refuse_dependents(status)
+            self.status = status
+            now = timezone.now()
+            self.deprecated_at = now if status == FeatureStatus.DEPRECATED else None
+            self.save(update_fields=["status", "deprecated_at", "updated_at"])
+            audit.record(
+                "move", self, by=by, changes={"status": [locked.status, status]}
+            )
+        return self
+
+    def refuse_dependents(self, status: FeatureStatus) -> None:
+        gone = {FeatureStatus.ARCHIVED}
+        if status == FeatureStatus.DEPRECATED:
+            gone.add(FeatureStatus.DEPRECATED)
+        dependents = self.downstream.exclude(status__in=gone).order_by("feature_name")
+        listed = list(dependents.values_list("feature_name", flat=True)[:5])
+        if listed:
+            raise HasDependents(
+                f"{self} still has dependents: {', '.join(listed)}.", field="status"
+            )
+
+    def _define_as(self, version: FeatureVersion) -> None:
+        self.current_version = version.version
+        self.transformation = version.transformation_snapshot
+        self.validation_rules = version.validation_snapshot
+        self.save(
+            update_fields=[
+                "current_version",
+                "transformation",
+                "validation_rules",
+                "updated_at",
+            ]
+        )
 
 
-class FeatureUsage(models.Model):
-    """One recorded use of a feature by a model version."""
+def _lock_graph() -> None:
+    """Let one writer at a time change edges: two edges together may close a circle.
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    feature = models.ForeignKey(Feature, models.CASCADE, related_name="usages")
-    feature_version = models.CharField(_("feature version"), max_length=100)
-    used_by_model = models.CharField(_("model"), max_length=255)
-    model_version = models.CharField(_("model version"), max_length=255)
-    environment = models.CharField(_("environment"), max_length=100)
-    feature_importance = models.FloatField(_("importance"), null=True)
-    correlation_with_target = models.FloatField(_("correlation"), null=True)
-    execution_id = models.CharField(max_length=255, null=True)  # noqa: DJ001 - the contract tells null from ""
-    execution_duration_ms = models.BigIntegerField(_("duration (ms)"), null=True)
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
-    )
-    used_at = models.DateTimeField(_("used"), auto_now_add=True)
-
-    class Meta:
-        ordering = ("-used_at",)
-        verbose_name = _("feature usage")
-        verbose_name_plural = _("feature usages")
-
-    def __str__(self) -> str:
-        return f"{self.feature} in {self.used_by_model}"
+    The content type's row stands for the whole graph; on SQLite the write lock does.
+    """
+    kind = ContentType.objects.get_for_model(Feature)
+    ContentType.objects.select_for_update(no_key=True).get(pk=kind.pk)

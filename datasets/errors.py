@@ -1,0 +1,118 @@
+"""What can go wrong with datasets and features."""
+
+from mlops.core.errors import (
+    AlreadyExists,
+    BadQuery,
+    DomainError,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
+
+
+class DatasetNotFound(NotFound):
+    code = "dataset_not_found"
+
+
+class VersionNotFound(NotFound):
+    code = "version_not_found"
+
+
+class FeatureNotFound(NotFound):
+    code = "feature_not_found"
+
+
+class UploadNotFound(NotFound):
+    code = "upload_not_found"
+
+
+class RuleNotFound(NotFound):
+    code = "rule_not_found"
+
+
+class NameTaken(AlreadyExists):
+    code = "name_taken"
+
+
+class VersionTaken(AlreadyExists):
+    code = "version_taken"
+
+
+class NotReady(DomainError):
+    """The version is still being read, or could not be."""
+
+    code = "not_ready"
+
+
+class Purged(NotFound):
+    """The version's row is kept for the lineage; its bytes are gone."""
+
+    code = "version_purged"
+
+
+class InUse(DomainError):
+    code = "in_use"
+
+
+class HasDependents(DomainError):
+    code = "has_dependents"
+
+
+class IllegalMove(DomainError):
+    code = "illegal_transition"
+
+
+class LineageCycle(DomainError):
+    code = "lineage_cycle"
+
+
+class NothingToRollBackTo(DomainError):
+    code = "nothing_to_roll_back_to"
+
+
+class OffsetMismatch(DomainError):
+    """A chunk of an upload does not start where the last one ended."""
+
+    code = "offset_mismatch"
+
+
+class BadFile(Invalid):
+    """The file cannot be read as a table; the message says why and where."""
+
+    code = "invalid_file"
+
+
+class EmptyFile(BadFile):
+    code = "empty_file"
+
+
+class UnsupportedFormat(Unsupported):
+    code = "unsupported_format"
+
+
+class FileTooLarge(TooLarge):
+    code = "too_large"
+
+
+class AnswerTooLarge(TooLarge):
+    """The question is well formed; its answer is too large to be interactive."""
+
+    code = "answer_too_large"
+
+
+class UnknownColumn(BadQuery):
+    code = "unknown_column"
+
+
+class BadCondition(BadQuery):
+    code = "invalid_filter"
+
+
+class QueryTimeout(Unavailable):
+    code = "query_timeout"
+
+
+class TooBusy(Unavailable):
+    code = "busy"

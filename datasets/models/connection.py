@@ -1,0 +1,56 @@
+"""Where an admin allows datasets to be read from, besides uploads."""
+
+import uuid
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ConnectionKind(models.TextChoices):
+    FOLDER = "folder", _("folder on the server")
+    S3 = "s3", _("S3-compatible bucket")
+
+
+class StorageConnection(models.Model):
+    """A named place that only an admin configures; clients say its name, no address.
+
+    The secret key is not kept here: `secret_variable` names the environment
+    variable of the server that holds it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=16, choices=ConnectionKind.choices)
+    folder = models.CharField(_("folder"), max_length=1000, blank=True)
+    endpoint = models.URLField(_("endpoint"), blank=True)
+    bucket = models.CharField(_("bucket"), max_length=255, blank=True)
+    prefix = models.CharField(_("prefix"), max_length=500, blank=True)
+    region = models.CharField(_("region"), max_length=64, blank=True)
+    access_key = models.CharField(_("access key"), max_length=255, blank=True)
+    secret_variable = models.CharField(
+        _("variable with the secret key"), max_length=100, blank=True
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("storage connection")
+        verbose_name_plural = _("storage connections")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=ConnectionKind.values),
+                name="storage_connection_kind",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Say which field the chosen kind still needs."""
+        needed = {ConnectionKind.FOLDER: "folder", ConnectionKind.S3: "bucket"}
+        field = needed.get(ConnectionKind(self.kind)) if self.kind else None
+        if field and not getattr(self, field):
+            raise ValidationError({field: _("This kind of connection needs it.")})

@@ -1,0 +1,154 @@
+"""The job of reading a version's files: who has it, how far it is, who stopped it."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 3
+
+
+class IngestJobQuerySet(models.QuerySet["IngestJob"]):
+    def open(self) -> Self:
+        """Jobs that are not done, whether somebody has them or not."""
+        return self.filter(finished_at=None)
+
+    def claimable(self, now: datetime) -> Self:
+        """Open jobs that nobody holds (any more), oldest first."""
+        free = Q(lease_until=None) | Q(lease_until__lt=now)
+        return self.open().filter(free).order_by("pk")
+
+    def claim_next(self, worker: str) -> "IngestJob | None":
+        """Take the oldest free job for `worker`; None when there is none.
+
+        Compare and swap on the attempt number: of two workers one wins.
+        """
+        for job in self.claimable(timezone.now())[:10]:
+            if job.claim(worker):
+                return job
+        return None
+
+
+class IngestJob(models.Model):
+    """Reading one version. A worker holds it by a lease that it has to renew."""
+
+    version = models.OneToOneField(
+        "datasets.DatasetVersion", models.CASCADE, related_name="job"
+    )
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    first_attempt = models.PositiveIntegerField(default=0, editable=False)
+    worker = models.CharField(_("worker"), max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    bytes_total = models.BigIntegerField(_("bytes in all"), default=0)
+    bytes_done = models.BigIntegerField(_("bytes read"), default=0)
+    rows_done = models.BigIntegerField(_("rows read"), default=0)
+    cancel_requested_at = models.DateTimeField(null=True, editable=False)
+    started_at = models.DateTimeField(_("started"), null=True, editable=False)
+    finished_at = models.DateTimeField(
+        _("finished"), null=True, editable=False, db_index=True
+    )
+
+    objects = IngestJobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("reading job")
+        verbose_name_plural = _("reading jobs")
+
+    EXHAUSTED: ClassVar[str] = (
+        f"The reader died {MAX_ATTEMPTS} times on this file; it was given up."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.version_id}, attempt {self.attempt}"
+
+    def claim(self, worker: str) -> bool:
+        """Take the job, if it is still as this row says. Returns who won: us or not."""
+        now = timezone.now()
+        won = IngestJob.objects.filter(
+            pk=self.pk, attempt=self.attempt, finished_at=None
+        ).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        if not won.update(
+            worker=worker,
+            attempt=F("attempt") + 1,
+            lease_until=now + LEASE,
+            started_at=now,
+            bytes_done=0,
+            rows_done=0,
+        ):
+            return False
+        self.refresh_from_db()
+        return True
+
+    def report(self, *, bytes_done: int, rows_done: int) -> bool:
+        """Write the progress and renew the lease; False when the job is ours no more.
+
+        It is lost when it was cancelled or when another worker took it over.
+        """
+        return bool(
+            self._ours()
+            .filter(cancel_requested_at=None)
+            .update(
+                bytes_done=bytes_done,
+                rows_done=rows_done,
+                lease_until=timezone.now() + LEASE,
+            )
+        )
+
+    def finish(self) -> bool:
+        """Close the job; False when it is ours no more, and nothing may be written."""
+        return bool(
+            self._ours().update(
+                finished_at=timezone.now(),
+                lease_until=None,
+                bytes_done=F("bytes_total"),
+            )
+        )
+
+    def release(self) -> None:
+        """Give the job back, for anybody to claim."""
+        self._ours().update(lease_until=None, worker="")
+
+    def request_cancel(self) -> None:
+        """Close the job under the worker's feet; it notices at its next report."""
+        now = timezone.now()
+        IngestJob.objects.filter(pk=self.pk).update(
+            cancel_requested_at=now, finished_at=now, lease_until=None
+        )
+
+    def reset(self) -> None:
+        """Open the job once more, with all its attempts."""
+        IngestJob.objects.filter(pk=self.pk).update(
+            attempt=F("attempt") + 1,
+            worker="",
+            lease_until=None,
+            cancel_requested_at=None,
+            finished_at=None,
+            started_at=None,
+            bytes_done=0,
+            rows_done=0,
+            first_attempt=F("attempt"),
+        )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the job killed its worker too often to be tried again."""
+        return self.attempt - self.first_attempt > MAX_ATTEMPTS
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the end by the pace so far; None before there is a pace."""
+        if self.started_at is None or not self.bytes_done or self.finished_at:
+            return None
+        spent = (timezone.now() - self.started_at).total_seconds()
+        left = max(self.bytes_total - self.bytes_done, 0)
+        return spent * left / self.bytes_done
+
+    def _ours(self) -> models.QuerySet["IngestJob"]:
+        return IngestJob.objects.filter(
+            pk=self.pk, attempt=self.attempt, finished_at=None
+        )

@@ -1,0 +1,148 @@
+"""Quality rules as data, and what they found in a version."""
+
+import uuid
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from datasets.errors import RuleNotFound
+from datasets.models.dataset import Dataset
+from datasets.models.version import DatasetVersion
+from datasets.states import QualityStatus, Severity
+from mlops.core import audit
+from mlops.core.models import User
+
+
+class QualityRuleQuerySet(models.QuerySet["QualityRule"]):
+    def enabled(self) -> Self:
+        return self.filter(is_enabled=True)
+
+    def find(self, dataset: Dataset, rule_id: str) -> "QualityRule":
+        """Return the rule of this dataset. Raises RuleNotFound."""
+        try:
+            return self.get(dataset=dataset, pk=uuid.UUID(rule_id))
+        except (QualityRule.DoesNotExist, ValueError):
+            raise RuleNotFound(f"There is no rule {rule_id!r}.") from None
+
+
+class QualityRule(models.Model):
+    """One thing that has to hold in every version of a dataset."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="rules")
+    kind = models.CharField(_("kind"), max_length=32)
+    columns = models.JSONField(_("columns"), default=list, blank=True)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    severity = models.CharField(
+        _("severity"), max_length=8, choices=Severity.choices, default=Severity.WARN
+    )
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = QualityRuleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("created_at", "pk")
+        verbose_name = _("quality rule")
+        verbose_name_plural = _("quality rules")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(severity__in=Severity.values),
+                name="quality_rule_severity",
+            )
+        ]
+
+    def __str__(self) -> str:
+        about = ", ".join(self.columns) or str(self.dataset)
+        return f"{self.kind} ({about})"
+
+    @classmethod
+    def add(cls, dataset: Dataset, *, by: User | None, **fields: Any) -> "QualityRule":
+        """Make a rule that was checked against its kind's shape already."""
+        with transaction.atomic():
+            rule = cls.objects.create(dataset=dataset, created_by=by, **fields)
+            audit.record("create", rule, by=by, changes={"dataset": dataset.name})
+        return rule
+
+    def change(self, *, by: User | None, **fields: Any) -> "QualityRule":
+        with transaction.atomic():
+            for name, value in fields.items():
+                setattr(self, name, value)
+            self.save(update_fields=list(fields))
+            audit.record("update", self, by=by, changes=fields)
+        return self
+
+    def remove(self, *, by: User | None) -> None:
+        with transaction.atomic():
+            audit.record("delete", self, by=by)
+            self.delete()
+
+
+class QualityRun(models.Model):
+    """One check of a version by all enabled rules, with what they found."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(
+        DatasetVersion, models.CASCADE, related_name="quality_runs"
+    )
+    status = models.CharField(_("result"), max_length=16, choices=QualityStatus.choices)
+    results = models.JSONField(_("results"), default=list)
+    failed_count = models.PositiveIntegerField(_("failed rules"), default=0)
+    warned_count = models.PositiveIntegerField(_("warned rules"), default=0)
+    rule_count = models.PositiveIntegerField(_("rules"), default=0)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("checked"), auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        verbose_name = _("quality check")
+        verbose_name_plural = _("quality checks")
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.status}"
+
+    @classmethod
+    def write(
+        cls,
+        version: DatasetVersion,
+        results: list[dict[str, Any]],
+        *,
+        by: User | None = None,
+    ) -> "QualityRun":
+        """Keep the results and let the version carry the verdict, in one go.
+
+        Each result has `passed` (true, false or null for "could not be checked")
+        and `severity`; what could not be checked counts as not passed.
+        """
+        broken = [item["severity"] for item in results if not item["passed"]]
+        failed = broken.count(Severity.FAIL)
+        status = _verdict(results, broken)
+        with transaction.atomic():
+            run = cls.objects.create(
+                version=version,
+                status=status,
+                results=results,
+                rule_count=len(results),
+                failed_count=failed,
+                warned_count=len(broken) - failed,
+                created_by=by,
+            )
+            version.quality_status = status
+            version.save(update_fields=["quality_status"])
+            audit.record("check_quality", version, by=by, changes={"result": status})
+        return run
+
+
+def _verdict(results: list[dict[str, Any]], broken: list[str]) -> QualityStatus:
+    if not results:
+        return QualityStatus.UNCHECKED
+    if Severity.FAIL in broken:
+        return QualityStatus.FAILED
+    return QualityStatus.WARNED if broken else QualityStatus.PASSED

@@ -1,0 +1,340 @@
+"""One immutable content of a dataset, its columns and the files it came from."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from datasets import storage
+from datasets.errors import IllegalMove, InUse, NotReady, Purged, VersionNotFound
+from datasets.models.job import IngestJob
+from datasets.states import QualityStatus, SourceFormat, SourceType, VersionState
+from datasets.storage import IncomingFile
+from mlops.core import audit
+from mlops.core.models import User
+
+if TYPE_CHECKING:
+    from datasets.models.dataset import Dataset
+
+DIGEST_LENGTH = 64
+SHORTEST_DIGEST = 8
+
+
+class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
+    def ready(self) -> Self:
+        return self.filter(state=VersionState.READY)
+
+    def holding_bytes(self) -> Self:
+        """Ready versions whose content was not purged."""
+        return self.ready().filter(purged_at=None)
+
+    def holding_sources(self, files: Sequence[IncomingFile]) -> Self:
+        """Ready versions that were read from exactly these bytes, newest first."""
+        same = self.holding_bytes().filter(source_sha256=combined_sha256(files))
+        return same.order_by("-number")
+
+    def with_digest(self, digest: str) -> Self:
+        """Versions with this content, or one whose digest starts so (8 or more)."""
+        if len(digest) < SHORTEST_DIGEST:
+            return self.none()
+        return self.ready().filter(digest__startswith=digest.lower())
+
+    def labelled(self, dataset_name: str, label: str) -> "DatasetVersion":
+        """Return the version that `label` means in the dataset of that name.
+
+        "latest" is the current version, "3" and "v3" a number, anything else a
+        digest (or its first 8 or more digits). Raises VersionNotFound.
+        """
+        return self.filter(dataset__name=dataset_name).of_label(label)
+
+    def of_label(self, label: str) -> "DatasetVersion":
+        """As `labelled`, among the versions of one dataset."""
+        found = self.select_related("dataset")
+        word = label.strip().lower()
+        if word == "latest":
+            found = found.filter(dataset__current_version=F("pk"))
+        elif (number := word.removeprefix("v")).isascii() and number.isdigit():
+            # A number of a digest's length is more than any version's number.
+            known = len(number) < SHORTEST_DIGEST
+            found = (
+                found.filter(number=int(number)) if known else found.with_digest(word)
+            )
+        else:
+            found = found.with_digest(word)
+        version = found.order_by("-number").first()
+        if version is None:
+            raise VersionNotFound(f"There is no version {label!r}.", field="version")
+        return version
+
+    def begin(
+        self,
+        dataset: "Dataset",
+        number: int,
+        files: Sequence[IncomingFile],
+        *,
+        by: User | None,
+    ) -> "DatasetVersion":
+        """Make a version in `processing` and the job that will read its files."""
+        version = self.create(
+            dataset=dataset,
+            number=number,
+            source_name=", ".join(file.name for file in files)[:255],
+            source_sha256=combined_sha256(files),
+            source_bytes=sum(file.size_bytes for file in files),
+            created_by=by,
+        )
+        SourceFile.objects.bulk_create(
+            SourceFile(
+                id=file.id,
+                version=version,
+                position=place,
+                name=file.name,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+            )
+            for place, file in enumerate(files)
+        )
+        IngestJob.objects.create(version=version, bytes_total=version.source_bytes)
+        return version
+
+
+class DatasetVersion(models.Model):
+    """One immutable content of a dataset, stored as Parquet under its digest."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    dataset = models.ForeignKey(
+        "datasets.Dataset", models.CASCADE, related_name="versions"
+    )
+    number = models.PositiveIntegerField(_("number"))
+    state = models.CharField(
+        _("state"),
+        max_length=16,
+        choices=VersionState.choices,
+        default=VersionState.PROCESSING,
+    )
+    state_reason = models.TextField(_("reason"), blank=True)
+    source_name = models.CharField(_("file name"), max_length=255, blank=True)
+    source_format = models.CharField(
+        _("format"), max_length=16, choices=SourceFormat.choices, blank=True
+    )
+    source_sha256 = models.CharField(max_length=64, blank=True)
+    source_bytes = models.BigIntegerField(_("uploaded bytes"), default=0)
+    digest = models.CharField(_("digest"), max_length=64, blank=True, db_index=True)
+    size_bytes = models.BigIntegerField(_("stored bytes"), default=0)
+    row_count = models.BigIntegerField(_("rows"), default=0)
+    column_count = models.PositiveIntegerField(_("columns"), default=0)
+    report = models.JSONField(
+        _("report of the reader"),
+        default=dict,
+        help_text=_("Rejected rows with line and reason, renamed columns, dialect."),
+    )
+    quality_status = models.CharField(
+        _("quality"),
+        max_length=16,
+        choices=QualityStatus.choices,
+        default=QualityStatus.UNCHECKED,
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    ready_at = models.DateTimeField(_("ready"), null=True, editable=False)
+    purged_at = models.DateTimeField(_("purged"), null=True, editable=False)
+
+    objects = DatasetVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("dataset", "-number")
+        verbose_name = _("dataset version")
+        verbose_name_plural = _("dataset versions")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["dataset", "number"], name="dataset_version_number"
+            ),
+            models.UniqueConstraint(
+                fields=["dataset", "digest"],
+                condition=Q(state=VersionState.READY),
+                name="dataset_version_digest",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=VersionState.values),
+                name="dataset_version_state",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.number}"
+
+    def fail(self, reason: str) -> None:
+        """Say why there will be no content; the caller's transaction holds."""
+        moved = DatasetVersion.objects.filter(
+            pk=self.pk, state=VersionState.PROCESSING
+        ).update(state=VersionState.FAILED, state_reason=reason[:2000])
+        if moved:
+            audit.record("fail_version", self, by=None, changes={"reason": reason})
+        self.refresh_from_db()
+
+    def cancel(self, *, by: User | None) -> None:
+        """Stop reading the files. Raises IllegalMove unless it is being read."""
+        self._require(VersionState.PROCESSING, "cancelled")
+        with transaction.atomic():
+            self.job.request_cancel()
+            self.fail(f"Cancelled by {by.username if by else 'a caller'}.")
+        self.refresh_from_db()
+
+    def retry(self, *, by: User | None) -> None:
+        """Read the same files once more. Raises IllegalMove unless that failed."""
+        self._require(VersionState.FAILED, "tried again")
+        if not all(file.path.exists() for file in self.sources.all()):
+            raise IllegalMove("The uploaded files are gone; upload them again.")
+        with transaction.atomic():
+            moved = DatasetVersion.objects.filter(
+                pk=self.pk, state=VersionState.FAILED
+            ).update(state=VersionState.PROCESSING, state_reason="")
+            if not moved:
+                raise IllegalMove("Someone else tried this again already.")
+            self.job.reset()
+            audit.record("retry_version", self, by=by)
+        self.refresh_from_db()
+
+    def purge(self, *, by: User | None) -> "DatasetVersion":
+        """Delete the bytes; the row stays for the lineage.
+
+        Raises InUse for the current version and for one that a run was trained on.
+        """
+        self.refuse_when_in_use()
+        if self.dataset.current_version_id == self.pk:
+            raise InUse("This is the current version; make another one current first.")
+        with transaction.atomic():
+            self.purged_at = timezone.now()
+            self.save(update_fields=["purged_at"])
+            audit.record("purge_version", self, by=by)
+        self.drop_bytes(list(self.sources.all()))
+        return self
+
+    def drop_bytes(self, sources: Sequence["SourceFile"]) -> None:
+        """Delete the files and, when no other version shares it, the content.
+
+        While anything is being read the content stays: that job may be about to
+        name the same digest. The sweep of the ingestion takes it later.
+        """
+        for file in sources:
+            file.path.unlink(missing_ok=True)
+        shared = DatasetVersion.objects.holding_bytes().filter(digest=self.digest)
+        if (
+            self.digest
+            and not shared.exists()
+            and not IngestJob.objects.open().exists()
+        ):
+            storage.discard_content(self.digest)
+
+    def refuse_when_in_use(self) -> None:
+        if self.is_in_use:
+            raise InUse(f"A run was trained on {self}; it has to stay.")
+
+    def require_content(self) -> "DatasetVersion":
+        """Return itself. Raises NotReady or Purged when there is nothing to read."""
+        if self.state == VersionState.PROCESSING:
+            raise NotReady(f"{self} is still being read; try again in a moment.")
+        if self.state == VersionState.FAILED:
+            raise NotReady(f"{self} could not be read: {self.state_reason}")
+        if self.purged_at is not None:
+            raise Purged(f"The bytes of {self} were purged.")
+        return self
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a run names this version as its input."""
+        # `run_inputs` is lifecycle's relation to us; it exists when that app does.
+        return bool(self.run_inputs.exists())
+
+    @property
+    def backs_approval(self) -> bool:
+        """Whether a model trained on it may be approved: its rules did not fail."""
+        return self.quality_status != QualityStatus.FAILED
+
+    @property
+    def source_type(self) -> SourceType | None:
+        """The contract's word for the format, where it has one."""
+        match self.source_format:
+            case SourceFormat.CSV | SourceFormat.TSV:
+                return SourceType.CSV
+            case SourceFormat.PARQUET:
+                return SourceType.PARQUET
+            case _:
+                return None
+
+    def _require(self, state: VersionState, word: str) -> None:
+        if self.state != state:
+            raise IllegalMove(f"{self} is {self.state}; it cannot be {word}.")
+
+
+class SourceFile(models.Model):
+    """An uploaded file of a version; its bytes go once the version is ready."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="sources")
+    position = models.PositiveIntegerField()
+    name = models.CharField(_("name"), max_length=255)
+    size_bytes = models.BigIntegerField(_("bytes"))
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("version", "position")
+        verbose_name = _("source file")
+        verbose_name_plural = _("source files")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        return storage.incoming_path(self.id)
+
+
+class ColumnQuerySet(models.QuerySet["Column"]):
+    def current(self) -> Self:
+        """Columns of versions that are their dataset's current one."""
+        return self.filter(version__dataset__current_version=F("version"))
+
+
+class Column(models.Model):
+    """A column of a version, in file order, with the type DuckDB gives it."""
+
+    version = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="columns")
+    position = models.PositiveIntegerField(_("position"))
+    name = models.CharField(_("name"), max_length=255, db_index=True)
+    original_name = models.CharField(_("name in the file"), max_length=1000)
+    data_type = models.CharField(_("type"), max_length=1000)
+    null_count = models.BigIntegerField(_("missing values"), default=0)
+    profile = models.JSONField(_("profile"), default=dict)
+
+    objects = ColumnQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("version", "position")
+        verbose_name = _("column")
+        verbose_name_plural = _("columns")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["version", "position"], name="column_position"
+            ),
+            models.UniqueConstraint(fields=["version", "name"], name="column_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def combined_sha256(files: Sequence[IncomingFile]) -> str:
+    """Return one digest for several files: of their digests, in order."""
+    if len(files) == 1:
+        return files[0].sha256
+    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
