@@ -5,12 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from mlops.core import rates
 from mlops.core.context import current
 from mlops.core.errors import Throttled
+from mlops.core.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class ThrottledBackend(ModelBackend):
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         address = current.get().remote_address
         one, many = _rates()
         if rates.used_up(one, username or "", address) or rates.used_up(many, address):

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import FilterSet
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
@@ -12,6 +11,7 @@ from mlops.core.errors import BadQuery
 from mlops.core.pagination import PARAMETERS
 
 SORTING = ("sort_by", "sort_order")
+ORDERS = ["asc", "desc"]
 
 
 class QueryFilterBackend(BaseFilterBackend):
@@ -54,7 +54,7 @@ class QueryFilterBackend(BaseFilterBackend):
         self, request: Request, queryset: QuerySet[Any], view: Any
     ) -> QuerySet[Any]:
         order = request.query_params.get("sort_order", "desc")
-        if order not in {"asc", "desc"}:
+        if order not in ORDERS:
             raise BadQuery("sort_order must be asc or desc.", field="sort_order")
         fields: dict[str, str] = getattr(view, "sort_fields", {})
         name = request.query_params.get("sort_by")
@@ -65,24 +65,3 @@ class QueryFilterBackend(BaseFilterBackend):
             raise BadQuery(f"sort_by must be one of: {allowed}.", field="sort_by")
         sign = "-" if order == "desc" else ""
         return queryset.order_by(f"{sign}{fields[name]}", f"{sign}pk")
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        filtered: list[dict[str, Any]] = (
-            DjangoFilterBackend().get_schema_operation_parameters(view)
-        )
-        fields = sorted(getattr(view, "sort_fields", {}))
-        if not fields:
-            return filtered
-        return [*filtered, _choice("sort_by", fields), _choice("sort_order", _ORDERS)]
-
-
-_ORDERS = ["asc", "desc"]
-
-
-def _choice(name: str, values: list[str]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "schema": {"type": "string", "enum": values},
-    }

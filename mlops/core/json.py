@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import orjson
+from django.conf import settings
+from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+
+from mlops.core.errors import TooLarge
 
 MAX_DEPTH = 64
 
@@ -42,7 +46,35 @@ class JSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return the parsed body. Raises ParseError (400) on anything doubtful."""
-        return loads(stream.read())
+        return loads(read_limited(stream))
+
+
+class FormParser(BaseParser):
+    """Reads a URL-encoded form of limited size; only signing in takes one."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the fields. Raises ParseError (400) on NUL and broken text."""
+        form = QueryDict(read_limited(stream), encoding="utf-8")
+        for name, value in form.items():
+            _refuse_unstorable_text(name)
+            _refuse_unstorable_text(str(value))
+        return form
+
+
+def read_limited(stream: IO[bytes]) -> bytes:
+    """Return the whole body. Raises TooLarge (413) past MLOPS_MAX_BODY_BYTES."""
+    limit: int = settings.MAX_BODY_BYTES
+    raw = stream.read(limit + 1)
+    if len(raw) > limit:
+        raise TooLarge(f"The body is larger than {limit} bytes.")
+    return raw
 
 
 def loads(raw: bytes) -> Any:

@@ -1,22 +1,176 @@
 """What every viewset of the API shares. Fetch, call, respond; no rules here."""
 
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from django.db import OperationalError, transaction
+from django.db.models import Model
+from django.http import HttpResponseBase
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet
 
+from mlops.core import etags, idempotency
+from mlops.core.authentication import SAFE_METHODS
+from mlops.core.errors import NotFound, PreconditionFailed
+from mlops.core.json import JSONRenderer
 from mlops.core.permissions import ActionPermissions
+from mlops.core.throttling import WriteThrottle
+
+Handler = Callable[..., HttpResponseBase]
+
+# Serialization failure and deadlock: the transaction is undone and may run again.
+_RETRIED_STATES = frozenset({"40001", "40P01"})
+_ATTEMPTS = 3
+OK = 200
 
 
 class ApiViewSet(GenericViewSet[Any]):
-    """A viewset without verbs of its own; see `ActionPermissions` for its maps."""
+    """A viewset without verbs of its own; see `ActionPermissions` for its maps.
+
+    Every unsafe request with a JSON body is one transaction: what a handler wrote
+    before it failed is undone, a deadlock is tried again, `If-Match` is compared
+    under the lock of the row, and the answer to an `Idempotency-Key` is kept with
+    the effect. Uploads are not, since no lock may wait for a client's bytes; their
+    verbs make their own transaction when the file is on disk.
+
+    Override `find_object` for a look-up of one's own, and call `get_object`.
+    """
 
     permission_classes = [ActionPermissions]
+    throttle_classes: list[type[BaseThrottle]] = [WriteThrottle]
     permission_model: ClassVar[str | None]
     action_permissions: ClassVar[Mapping[str, str]] = {}
     sort_fields: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[tuple[str, ...]] = ()
+    atomic_writes: ClassVar[bool] = True
+    takes_keys: ClassVar[bool] = True
+    """Whether POST answers may be kept for an `Idempotency-Key`; secrets may not."""
+
+    fetched: Model | None = None
+    """The object that the request is about, once `get_object` has found it."""
+
+    def find_object(self) -> Model:
+        """Return the object of the URL. Raises NotFound or Http404."""
+        found: Model = super().get_object()
+        return found
+
+    def get_object(self) -> Any:
+        """Return the object of the URL, if the caller may have it as it is.
+
+        Raises PreconditionFailed when `If-Match` names another state.
+        """
+        found = self.find_object()
+        self.check_object_permissions(self.request, found)
+        wanted = self.request.headers.get("If-Match")
+        if wanted and self.request.method not in SAFE_METHODS:
+            found = self._unchanged(found, wanted)
+        self.fetched = found
+        return found
+
+    def _unchanged(self, found: Model, wanted: str) -> Model:
+        if transaction.get_connection().in_atomic_block:
+            rows = type(found)._base_manager.select_for_update()  # noqa: SLF001 - public
+            if not rows.filter(pk=found.pk).exists():
+                raise NotFound("This was deleted just now.")
+            found = self.find_object()
+        if not etags.same_state(wanted, found):
+            raise PreconditionFailed("This has changed since you read it.")
+        return found
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = str(request.method)
+        handler = getattr(self, method.lower(), None)
+        if handler is not None and method not in SAFE_METHODS:
+            # DRF looks the handler up after this.
+            setattr(self, method.lower(), self._once(handler))
+
+    def _once(self, handler: Handler) -> Handler:
+        def respond(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            whole = self._is_one_transaction(request)
+            claim = self._claim(request, whole=whole)
+            if isinstance(claim, HttpResponseBase):
+                return claim
+
+            def act() -> HttpResponseBase:
+                response = handler(request, *args, **kwargs)
+                if claim is not None and isinstance(response, Response):
+                    claim.keep(response)
+                return response
+
+            try:
+                return _in_one_transaction(act) if whole else act()
+            except Exception:
+                if claim is not None:
+                    claim.release()
+                raise
+
+        return respond
+
+    def _is_one_transaction(self, request: Request) -> bool:
+        if not self.atomic_writes or "multipart/" in (request.content_type or ""):
+            return False
+        _ = request.data  # read before any lock is taken
+        return True
+
+    def _claim(
+        self, request: Request, *, whole: bool
+    ) -> idempotency.Claim | HttpResponseBase | None:
+        key = request.headers.get(idempotency.HEADER)
+        if key is None or not self.takes_keys or request.method != "POST":
+            return None
+        asked = idempotency.Asked(
+            caller=str(request.user.pk or "open"),
+            key=key,
+            method=str(request.method),
+            path=request.get_full_path(),
+            body_sha256=idempotency.body_digest(request.data),
+        )
+        lease = idempotency.LEASE if whole else idempotency.LEASE_OF_UPLOADS
+        return idempotency.claim(asked, lease)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        tag = self._etag(request, response)
+        if tag and request.method in SAFE_METHODS:
+            wanted = request.headers.get("If-None-Match")
+            if wanted and etags.same_answer(wanted, tag):
+                response = Response(status=304)
+        if tag:
+            response["ETag"] = tag
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def _etag(self, request: Request, response: HttpResponseBase) -> str | None:
+        """Return the ETag of an answer that shows the object, else None."""
+        if not isinstance(response, Response) or response.status_code != OK:
+            return None
+        if self.fetched is None or request.method == "POST":
+            return None
+        row: Model | None = self.fetched
+        if request.method not in SAFE_METHODS:
+            rows = type(self.fetched)._base_manager  # noqa: SLF001 - public
+            row = rows.filter(pk=self.fetched.pk).first()
+        if row is None:
+            return None
+        return etags.etag(row, JSONRenderer().render(response.data))
+
+
+def _in_one_transaction(act: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            with transaction.atomic():
+                return act()
+        except OperationalError as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if state not in _RETRIED_STATES or not left:
+                raise
+        time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - spreads the retries
+    raise AssertionError("unreachable")
 
 
 def created(data: Any, *, location: str = "") -> Response:

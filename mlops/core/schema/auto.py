@@ -3,11 +3,13 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.serializers import BaseSerializer
 
 from mlops.core.serializers import AnswerSerializer
+from mlops.core.viewsets import ApiViewSet
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -35,16 +37,21 @@ _IF_NONE_MATCH = OpenApiParameter(
 class ApiSchema(AutoSchema):
     """drf-spectacular's schema, with the headers and answers of `ApiViewSet`."""
 
+    def get_description(self) -> str:
+        """Return the docstring of the method; that of the class is for us."""
+        method = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        return str(get_doc(method)) if method else str(super().get_description())
+
     def get_override_parameters(self) -> list[Any]:
         own = list(super().get_override_parameters())
-        if not getattr(self.view, "central_headers", False):
-            return own
-        return [*own, *self._headers()]
+        if isinstance(self.view, ApiViewSet):
+            return [*own, *self._headers(self.view)]
+        return own
 
-    def _headers(self) -> list[OpenApiParameter]:
+    def _headers(self, view: ApiViewSet) -> list[OpenApiParameter]:
         if self.method == "POST":
-            return [_IDEMPOTENCY_KEY]
-        if getattr(self.view, "lookup_field_of_etag", None) and "{" in self.path:
+            return [_IDEMPOTENCY_KEY] if view.takes_keys else []
+        if "{" in self.path:
             return [_IF_NONE_MATCH if self.method == "GET" else _IF_MATCH]
         return []
 

@@ -23,6 +23,7 @@ def finish(
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update(problems.SCHEMAS)
     components["responses"] = problems.RESPONSES
+    _inline_pages(result)
     for path, method, operation in operations(result):
         _add_errors(path, method, operation)
     _forget_column_limits(result)
@@ -40,11 +41,24 @@ def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
-    signed_in = any(operation.get("security", []))
     own = operation["responses"]
-    for status in problems.statuses(method, path, signed_in=signed_in):
+    for status in problems.statuses(method, path):
         own.setdefault(status, problems.reference(status))
     operation["responses"] = dict(sorted(own.items()))
+
+
+def _inline_pages(result: Document) -> None:
+    """Write bare arrays where they are answered; a name for each says nothing."""
+    schemas = result["components"]["schemas"]
+    pages = {
+        f"#/components/schemas/{name}": schemas.pop(name)
+        for name in list(schemas)
+        if name.startswith("Paginated") and schemas[name].get("type") == "array"
+    }
+    for part in _dictionaries(result["paths"]):
+        if (page := pages.get(str(part.get("$ref")))) is not None:
+            part.clear()
+            part.update(page)
 
 
 def _forget_column_limits(node: Any) -> None:

@@ -75,16 +75,13 @@ RESPONSES: dict[str, dict[str, Any]] = {
     for status, (name, description) in _RESPONSES.items()
 }
 
-_ALWAYS = {"400", "406", "422", "429", "503"}
-_SIGNED_IN = {"401", "403"}
+_ALWAYS = {"400", "401", "403", "406", "422", "429", "503"}
 _WRITES = {"404", "409", "413", "415"}
 
 
-def statuses(method: str, path: str, *, signed_in: bool) -> list[str]:
+def statuses(method: str, path: str) -> list[str]:
     """Return the error statuses that an operation may answer, ascending."""
     found = set(_ALWAYS)
-    if signed_in:
-        found |= _SIGNED_IN
     if "{" in path:
         found.add("404")
     if method != "get":

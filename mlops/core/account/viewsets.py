@@ -1,0 +1,201 @@
+"""Sign-in, the own account, personal tokens, the audit trail."""
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mlops.core import audit, sessions
+from mlops.core.account.filters import AuditFilter
+from mlops.core.account.serializers import (
+    AuditEntrySerializer,
+    IssuedTokenSerializer,
+    LoginSerializer,
+    PairSerializer,
+    TokenCreateSerializer,
+    TokenSerializer,
+    UserSerializer,
+)
+from mlops.core.authentication import (
+    ACCESS_COOKIE,
+    REFRESH_COOKIE,
+    require_known_origin,
+)
+from mlops.core.errors import Forbidden
+from mlops.core.json import FormParser, JSONParser
+from mlops.core.models import ApiToken, AuditEntry, User
+from mlops.core.serializers import validated
+from mlops.core.viewsets import ApiViewSet, created
+
+_REFRESH_HEADER = "X-Refresh-Token"
+_REFRESH = OpenApiParameter(
+    _REFRESH_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The refresh token, unless the cookie `refresh_token` holds it.",
+)
+
+
+class SessionViewSet(ApiViewSet):
+    """Tokens for a name and a password. Never kept for an `Idempotency-Key`."""
+
+    permission_model = None
+    takes_keys = False
+
+    @extend_schema(
+        operation_id="authLogin",
+        summary="Login",
+        description="Takes the OAuth2 form, or the same fields as JSON.",
+        tags=["Auth"],
+        request={"application/x-www-form-urlencoded": LoginSerializer},
+        responses=PairSerializer,
+        auth=[],
+    )
+    def login(self, request: Request) -> Response:
+        form = validated(LoginSerializer, request)
+        pair = sessions.sign_in(form["username"], form["password"])
+        return Response(PairSerializer(pair).data)
+
+    @extend_schema(
+        operation_id="authRefreshToken",
+        summary="Refresh Token",
+        tags=["Auth"],
+        parameters=[_REFRESH],
+        request=None,
+        responses=PairSerializer,
+        auth=[],
+    )
+    def refresh(self, request: Request) -> Response:
+        given = request.headers.get(_REFRESH_HEADER)
+        if given is None and REFRESH_COOKIE in request.COOKIES:
+            require_known_origin(request)
+        pair = sessions.renew(given or request.COOKIES.get(REFRESH_COOKIE, ""))
+        response = Response(PairSerializer(pair).data)
+        if given is None:
+            _set_cookies(response, pair, secure=request.is_secure())
+        return response
+
+    @extend_schema(
+        operation_id="authLogout",
+        summary="Logout",
+        tags=["Auth"],
+        parameters=[_REFRESH],
+        request=None,
+        responses={204: None},
+    )
+    def logout(self, request: Request) -> Response:
+        text = request.headers.get(_REFRESH_HEADER) or request.COOKIES.get(
+            REFRESH_COOKIE
+        )
+        sessions.sign_out(_person(request), text)
+        response = Response(status=204)
+        for name in (ACCESS_COOKIE, REFRESH_COOKIE):
+            response.delete_cookie(name, samesite="Lax")
+        return response
+
+
+class DoorViewSet(SessionViewSet):
+    """Login and refresh: open, and deaf to tokens that may be out of date."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    parser_classes = [FormParser, JSONParser]
+
+
+class MeViewSet(ApiViewSet):
+    permission_model = None
+
+    @extend_schema(
+        operation_id="userGetUserMe",
+        summary="Get User Me",
+        tags=["User"],
+        responses=UserSerializer,
+    )
+    def me(self, request: Request) -> Response:
+        return Response(UserSerializer(_person(request)).data)
+
+
+class TokenViewSet(ApiViewSet):
+    """The caller's own tokens; those of others are not there."""
+
+    permission_model = None
+    takes_keys = False
+    pagination_class = None
+    queryset = ApiToken.objects.none()
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.filter(user=_person(self.request))
+
+    @extend_schema(
+        operation_id="listApiTokens",
+        summary="List Api Tokens",
+        tags=["Auth"],
+        responses=TokenSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        tokens = self.filter_queryset(self.get_queryset())
+        return Response(TokenSerializer(tokens, many=True).data)
+
+    @extend_schema(
+        operation_id="createApiToken",
+        summary="Create Api Token",
+        description="The answer holds the token's text, which is never shown again.",
+        tags=["Auth"],
+        request=TokenCreateSerializer,
+        responses={201: IssuedTokenSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        if isinstance(request.auth, ApiToken):
+            raise Forbidden("Sign in with your password to make tokens.")
+        user = _person(request)
+        token, text = ApiToken.issue(user, **validated(TokenCreateSerializer, request))
+        audit.record("issue", token, by=user, changes={"scopes": token.scopes})
+        token.token = text  # type: ignore[attr-defined]  # shown once, never stored
+        return created(IssuedTokenSerializer(token).data)
+
+    @extend_schema(
+        operation_id="revokeApiToken",
+        summary="Revoke Api Token",
+        tags=["Auth"],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        token: ApiToken = self.get_object()
+        token.revoke()
+        audit.record("revoke", token, by=_person(request))
+        return Response(status=204)
+
+
+class AuditViewSet(ApiViewSet):
+    """The audit trail, newest first. There is no way to change it."""
+
+    permission_model = "core.auditentry"
+    queryset = AuditEntry.objects.select_related("actor")
+    filterset_class = AuditFilter
+    serializer_class = AuditEntrySerializer
+
+    @extend_schema(
+        operation_id="listAuditEntries",
+        summary="List Audit Entries",
+        tags=["Audit"],
+        responses=AuditEntrySerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(AuditEntrySerializer(page, many=True).data)
+
+
+def _person(request: Request) -> User:
+    """Return the signed-in user; in open mode nobody has an account."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
+
+
+def _set_cookies(response: Response, pair: sessions.Pair, *, secure: bool) -> None:
+    """Hand the renewed pair back the way it came, out of reach of scripts."""
+    for name, value in ((ACCESS_COOKIE, pair.access), (REFRESH_COOKIE, pair.refresh)):
+        response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure)

@@ -1,0 +1,168 @@
+"""Answers a repeated request with the first answer instead of acting twice.
+
+A key belongs to its caller, method, path and body for 24 hours. It is claimed in a
+transaction of its own, so that a second request sees the first at work; the answer
+is kept in the transaction of the effect, so that there is never one without the
+other. A failed request has changed nothing, so its key is free again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse, QueryDict
+from django.utils import timezone
+from rest_framework.response import Response
+
+from mlops.core.errors import BadQuery, DomainError, Invalid
+from mlops.core.json import JSONRenderer
+from mlops.core.models import IdempotencyRecord
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+KEPT_FOR = timedelta(hours=24)
+LEASE = timedelta(minutes=1)
+LEASE_OF_UPLOADS = timedelta(minutes=30)
+MAX_KEY = 255
+_KEPT_HEADERS = ("Location", "ETag", "X-Total-Count")
+
+
+class StillRunning(DomainError):
+    code = "idempotency_running"
+
+
+class KeyReused(Invalid):
+    code = "idempotency_key_reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a key stands for."""
+
+    caller: str
+    key: str
+    method: str
+    path: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to act for a key, until `running_until`."""
+
+    record_id: int
+    running_until: datetime
+
+    def keep(self, response: Response) -> None:
+        """Store the answer. Raises StillRunning when the claim ran out meanwhile."""
+        body = b"" if response.data is None else JSONRenderer().render(response.data)
+        kept = self._mine().update(
+            status=response.status_code,
+            headers={
+                name: response[name] for name in _KEPT_HEADERS if name in response
+            },
+            body=body,
+        )
+        if not kept:
+            raise StillRunning("Another request took over this Idempotency-Key.")
+
+    def release(self) -> None:
+        """Give the key back after a failure."""
+        self._mine().delete()
+
+    def _mine(self) -> Any:
+        return IdempotencyRecord.objects.filter(
+            pk=self.record_id, status=None, running_until=self.running_until
+        )
+
+
+def claim(asked: Asked, lease: timedelta) -> Claim | HttpResponse:
+    """Return the right to act, or the first answer to this key.
+
+    Raises KeyReused (422) for another request under the same key, StillRunning (409)
+    while the first is at work, BadQuery (400) for a key that cannot be one.
+    """
+    if not (asked.key.isascii() and asked.key.isprintable()):
+        raise BadQuery(f"{HEADER} must be printable ASCII.")
+    if len(asked.key) > MAX_KEY:
+        raise BadQuery(f"{HEADER} must have at most {MAX_KEY} characters.")
+    now = timezone.now()
+    IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).delete()
+    try:
+        with transaction.atomic():
+            record = _open(asked, now, lease)
+    except IntegrityError:
+        return _second(asked, now, lease)
+    return Claim(record.pk, record.running_until)
+
+
+def _open(asked: Asked, now: datetime, lease: timedelta) -> IdempotencyRecord:
+    return IdempotencyRecord.objects.create(
+        caller=asked.caller,
+        key=asked.key,
+        method=asked.method,
+        path=asked.path,
+        body_sha256=asked.body_sha256,
+        created_at=now,
+        running_until=now + lease,
+    )
+
+
+def _second(asked: Asked, now: datetime, lease: timedelta) -> Claim | HttpResponse:
+    records = IdempotencyRecord.objects.filter(caller=asked.caller, key=asked.key)
+    record = records.first()
+    if record is None:  # the first one failed this very moment
+        raise StillRunning("The first request with this key is still at work.")
+    if (record.method, record.path, record.body_sha256) != (
+        asked.method,
+        asked.path,
+        asked.body_sha256,
+    ):
+        raise KeyReused(f"This {HEADER} was used for another request.")
+    if record.status is not None:
+        return _again(record)
+    taken_until = now + lease
+    taken = records.filter(
+        status=None, running_until=record.running_until, running_until__lt=now
+    ).update(running_until=taken_until)
+    if not taken:
+        raise StillRunning("The first request with this key is still at work.")
+    return Claim(record.pk, taken_until)
+
+
+def _again(record: IdempotencyRecord) -> HttpResponse:
+    answer = HttpResponse(
+        bytes(record.body), status=record.status, content_type="application/json"
+    )
+    for name, value in record.headers.items():
+        answer[name] = value
+    answer[REPLAYED] = "true"
+    return answer
+
+
+def body_digest(body: Any) -> str:
+    """Return the SHA-256 of a parsed body; files are read in chunks, not held."""
+    digest = hashlib.sha256()
+    if isinstance(body, QueryDict):
+        for name, values in sorted(body.lists()):
+            for value in values:
+                digest.update(f"{name}\0".encode())
+                _add(digest, value)
+    elif isinstance(body, Mapping) or body is not None:
+        digest.update(json.dumps(body, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _add(digest: "hashlib._Hash", value: Any) -> None:
+    if isinstance(value, UploadedFile):
+        for chunk in value.chunks():
+            digest.update(chunk)
+        value.seek(0)
+    else:
+        digest.update(str(value).encode())
+    digest.update(b"\0")
