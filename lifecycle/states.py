@@ -17,6 +17,15 @@ class RunStatus(models.TextChoices):
     SCHEDULED = "scheduled", _("scheduled")
 
 
+class ShownRunStatus(models.TextChoices):
+    """The four that the REST contract knows; a scheduled run is shown as running."""
+
+    RUNNING = "running", _("running")
+    COMPLETED = "completed", _("completed")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
 class ModelStage(models.TextChoices):
     EXPERIMENTAL = "experimental", _("experimental")
     STAGING = "staging", _("staging")
@@ -66,5 +75,8 @@ STAGE_MOVES: dict[ModelStage, frozenset[ModelStage]] = {
     ModelStage.ARCHIVED: frozenset({ModelStage.EXPERIMENTAL, ModelStage.STAGING}),
 }
 """A stage above experimental needs the checklist passed; production, an approval."""
+
+SERVABLE_SUFFIXES = (".onnx",)
+"""Files that a deployment can load; anything else must be named by its path."""
 
 RESERVED_VERSIONS = frozenset({"compare"})

@@ -3,6 +3,8 @@
 from lifecycle.models.artifact import Artifact
 from lifecycle.models.drift import DriftEvent
 from lifecycle.models.experiment import Experiment, ExperimentTag
+from lifecycle.models.inputs import InputDataset, RunInput, RunModelInput
+from lifecycle.models.key import Key
 from lifecycle.models.logged_model import (
     LoggedModel,
     LoggedModelMetric,
@@ -10,25 +12,20 @@ from lifecycle.models.logged_model import (
     LoggedModelTag,
     RunOutput,
 )
+from lifecycle.models.metric import LatestMetric, MetricPoint, Point
+from lifecycle.models.param import Param, RunTag
 from lifecycle.models.registry import (
     AliasChange,
     ModelAlias,
     RegisteredModel,
     RegisteredModelTag,
 )
-from lifecycle.models.run import (
-    InputDataset,
-    Key,
-    LatestMetric,
-    MetricPoint,
-    Param,
-    Run,
-    RunInput,
-    RunTag,
-)
-from lifecycle.models.version import (
+from lifecycle.models.run import Run
+from lifecycle.models.version import ModelVersion
+from lifecycle.models.version_parts import (
+    Check,
     ChecklistItem,
-    ModelVersion,
+    Figure,
     ModelVersionTag,
     StageChange,
     VersionMetric,
@@ -37,10 +34,12 @@ from lifecycle.models.version import (
 __all__ = [
     "AliasChange",
     "Artifact",
+    "Check",
     "ChecklistItem",
     "DriftEvent",
     "Experiment",
     "ExperimentTag",
+    "Figure",
     "InputDataset",
     "Key",
     "LatestMetric",
@@ -53,10 +52,12 @@ __all__ = [
     "ModelVersion",
     "ModelVersionTag",
     "Param",
+    "Point",
     "RegisteredModel",
     "RegisteredModelTag",
     "Run",
     "RunInput",
+    "RunModelInput",
     "RunOutput",
     "RunTag",
     "StageChange",

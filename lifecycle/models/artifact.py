@@ -58,3 +58,7 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    def is_in_use(self) -> bool:
+        """Whether a model version or a deployment stands on these bytes."""
+        return self.model_versions.exists() or self.deployments.exists()

@@ -1,13 +1,52 @@
 """An experiment groups runs that try to answer one question."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.errors import ExperimentArchived
+from lifecycle.models.key import Key
 from lifecycle.states import ExperimentStatus
+from mlops.core import audit
+from mlops.core.errors import AlreadyExists, NotFound
+from mlops.core.models import User
+
+MAX_ID_DIGITS = 18
+
+
+class ExperimentDetails(TypedDict, total=False):
+    """What may be said of an experiment, at first or later."""
+
+    description: str
+    metadata: dict[str, Any]
+    tags: Mapping[str, str]
+
+
+class ExperimentChanges(ExperimentDetails, total=False):
+    status: ExperimentStatus
+
+
+class ExperimentQuerySet(models.QuerySet["Experiment"]):
+    def alive(self) -> Self:
+        """Experiments that are not deleted; archived ones are alive."""
+        return self.filter(deleted_at=None)
+
+    def find(self, text: str) -> "Experiment":
+        """Return the experiment with this name, else id, else run.
+
+        Raises NotFound. Deleted ones are not found.
+        """
+        by_id = Q(pk=int(text)) if _is_id(text) else Q(pk__in=())
+        for wanted in (Q(name=text), by_id, Q(runs__uid=text, runs__deleted_ms=None)):
+            found = self.alive().select_related("owner", "created_by").filter(wanted)
+            if experiment := found.first():
+                return experiment
+        raise NotFound(f"There is no experiment {text!r}.", field="experiment_name")
 
 
 class Experiment(models.Model):
@@ -43,6 +82,8 @@ class Experiment(models.Model):
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
     deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
 
+    objects = ExperimentQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-pk")
         verbose_name = _("experiment")
@@ -57,14 +98,106 @@ class Experiment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def create(
+        cls, name: str, *, by: User | None, **details: Unpack[ExperimentDetails]
+    ) -> "Experiment":
+        """Make an experiment that `by` owns. Raises AlreadyExists (deleted ones count).
+
+        The name is the caller's to check: REST and MLflow have their own rules.
+        """
+        tags = details.pop("tags", {})
+        with transaction.atomic():
+            experiment, is_new = cls.objects.get_or_create(
+                name=name, defaults={"owner": by, "created_by": by, **details}
+            )
+            if not is_new:
+                raise AlreadyExists(
+                    f"There is an experiment {name!r} already.", field="name"
+                )
+            experiment.set_tags(tags)
+            audit.record("create", experiment, by=by)
+        return experiment
+
+    def change(self, *, by: User | None, **changes: Unpack[ExperimentChanges]) -> None:
+        """Replace what is given; tags and metadata as wholes. Archiving ends no run."""
+        tags = changes.pop("tags", None)
+        with transaction.atomic():
+            old = type(self).objects.select_for_update().get(pk=self.pk)
+            seen = {
+                name: [getattr(old, name), value] for name, value in changes.items()
+            }
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.save(update_fields=[*changes, "updated_at"])
+            if tags is not None:
+                self.tags.exclude(key__name__in=tags).delete()
+                self.set_tags(tags)
+                seen["tags"] = [None, dict(tags)]
+            audit.record("change", self, by=by, changes=seen)
+
+    def rename(self, name: str, *, by: User | None) -> None:
+        """Give another name, checked by the caller. Raises AlreadyExists."""
+        with transaction.atomic():
+            taken = type(self).objects.exclude(pk=self.pk).filter(name=name)
+            if taken.exists():
+                raise AlreadyExists(
+                    f"There is an experiment {name!r} already.", field="name"
+                )
+            before, self.name = self.name, name
+            self.save(update_fields=["name", "updated_at"])
+            audit.record("rename", self, by=by, changes={"name": [before, name]})
+
+    def delete_softly(self, *, by: User | None) -> None:
+        """Hide the experiment with its runs until it is restored; twice is once."""
+        with transaction.atomic():
+            if (
+                type(self)
+                .objects.alive()
+                .filter(pk=self.pk)
+                .update(deleted_at=timezone.now(), updated_at=timezone.now())
+            ):
+                audit.record("delete", self, by=by)
+        self.refresh_from_db(fields=["deleted_at", "updated_at"])
+
+    def restore(self, *, by: User | None) -> None:
+        """Undo `delete_softly`; a living experiment stays as it is."""
+        with transaction.atomic():
+            deleted = type(self).objects.exclude(deleted_at=None).filter(pk=self.pk)
+            if deleted.update(deleted_at=None, updated_at=timezone.now()):
+                audit.record("restore", self, by=by)
+        self.refresh_from_db(fields=["deleted_at", "updated_at"])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Store tags beside those that are there; a known key gets the new value."""
+        keys = Key.intern(tags)
+        ExperimentTag.objects.bulk_create(
+            [
+                ExperimentTag(experiment=self, key_id=keys[name], value=value)
+                for name, value in sorted(tags.items())
+            ],
+            update_conflicts=True,
+            unique_fields=["experiment", "key"],
+            update_fields=["value"],
+        )
+
+    def refuse_if_archived(self) -> None:
+        """Raise ExperimentArchived (or NotFound) unless runs may start here now."""
+        now = type(self).objects.alive().filter(pk=self.pk).first()
+        if now is None:
+            raise NotFound("The experiment was deleted.", field="experiment_name")
+        if now.status == ExperimentStatus.ARCHIVED:
+            raise ExperimentArchived(
+                f"The experiment {now.name!r} is archived and takes no runs.",
+                field="experiment_name",
+            )
+
 
 class ExperimentTag(models.Model):
     """A key with a value. A REST tag `a` is the key a with "", `a=b` a with b."""
 
-    experiment = models.ForeignKey(
-        Experiment, models.CASCADE, related_name="tags", db_index=False
-    )
-    key = models.ForeignKey("lifecycle.Key", models.PROTECT, related_name="+")
+    experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="tags")
+    key = models.ForeignKey(Key, models.PROTECT, related_name="+")
     value = models.TextField(_("value"), blank=True)
 
     class Meta:
@@ -78,3 +211,7 @@ class ExperimentTag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS

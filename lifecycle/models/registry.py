@@ -1,10 +1,26 @@
 """The registry's names: models, their tags and their aliases."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
+
+from mlops.core import audit, names
+from mlops.core.errors import NotFound
+from mlops.core.models import User
+
+if TYPE_CHECKING:
+    from lifecycle.models.version import ModelVersion
+
+
+class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
+    def find(self, name: str) -> "RegisteredModel":
+        """Return the model with this name. Raises NotFound."""
+        model = self.filter(name=name).first()
+        if model is None:
+            raise NotFound(f"There is no model {name!r}.", field="model_name")
+        return model
 
 
 class RegisteredModel(models.Model):
@@ -19,6 +35,8 @@ class RegisteredModel(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
+    objects = RegisteredModelQuerySet.as_manager()
+
     class Meta:
         ordering = ("name",)
         verbose_name = _("registered model")
@@ -26,6 +44,66 @@ class RegisteredModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def get_or_make(cls, name: str, *, by: User | None) -> "RegisteredModel":
+        """Return the model with this name, made if there is none yet.
+
+        Raises Invalid for a name with `/`, `:` or what else no name may hold.
+        """
+        name = names.clean(name, field="model_name")
+        with transaction.atomic():
+            model, is_new = cls.objects.get_or_create(
+                name=name, defaults={"created_by": by}
+            )
+            if is_new:
+                audit.record("create", model, by=by)
+        return model
+
+    def set_alias(
+        self, alias: str, version: "ModelVersion", *, by: User | None
+    ) -> None:
+        """Point the alias to a version of this model, wherever it pointed before."""
+        with transaction.atomic():
+            self._lock()
+            old = self.aliases.select_related("version").filter(alias=alias).first()
+            before = old.version.number if old else None
+            if before == version.number:
+                return
+            self.aliases.update_or_create(alias=alias, defaults={"version": version})
+            self._note_alias(alias, before, version.number, by=by)
+
+    def drop_alias(self, alias: str, *, by: User | None) -> None:
+        """Remove the alias; one that is not there is no error."""
+        with transaction.atomic():
+            self._lock()
+            old = self.aliases.select_related("version").filter(alias=alias).first()
+            if old is None:
+                return
+            old.delete()
+            self._note_alias(alias, old.version.number, None, by=by)
+
+    def take_number(self) -> int:
+        """Return the next version number; the model stays locked until the commit."""
+        self._lock()
+        number = self.next_number
+        self.next_number = number + 1
+        self.save(update_fields=["next_number", "updated_at"])
+        return number
+
+    def _lock(self) -> None:
+        locked = type(self).objects.select_for_update().filter(pk=self.pk).first()
+        if locked is None:
+            raise NotFound("The model was deleted.", field="model_name")
+        self.next_number = locked.next_number
+
+    def _note_alias(
+        self, alias: str, before: int | None, after: int | None, *, by: User | None
+    ) -> None:
+        self.alias_changes.create(
+            alias=alias, from_number=before, to_number=after, changed_by=by
+        )
+        audit.record("alias", self, by=by, changes={alias: [before, after]})
 
 
 class RegisteredModelTag(models.Model):

@@ -1,34 +1,71 @@
-"""A run and what it logs, in tables that an index can walk.
+"""A run: one execution of a training program, and what may happen to it.
 
 Times that the MLflow protocol carries are kept as it sends them: whole
-milliseconds since 1970 in UTC (`*_ms`). A foreign key that leads a unique
-constraint has no index of its own: each index is paid for at every logged point.
+milliseconds since 1970 in UTC (`*_ms`).
 """
 
-from typing import ClassVar
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle.states import RunStatus
+from datasets.models import DatasetVersion
+from lifecycle.errors import IllegalRunMove, RunClosed
+from lifecycle.models.experiment import Experiment
+from lifecycle.models.inputs import InputDataset, RunInput
+from lifecycle.models.key import Key
+from lifecycle.models.metric import Point, write_points
+from lifecycle.models.param import write_params, write_tags
+from lifecycle.states import RUN_MOVES, RunStatus
+from lifecycle.times import now_ms
+from mlops.core import audit
+from mlops.core.errors import AlreadyExists, Invalid, NotFound
+from mlops.core.models import User
 
-INDEXED_CHARACTERS = 200
+OPEN = frozenset(status for status, moves in RUN_MOVES.items() if moves)
 
 
-class Key(models.Model):
-    """The name of a metric, parameter or tag, stored once."""
+class RunDetails(TypedDict, total=False):
+    """What may be said of a run when it starts."""
 
-    name = models.CharField(_("name"), max_length=500, unique=True)
+    uid: str
+    name: str
+    notes: str | None
+    status: RunStatus
+    started_ms: int
 
-    class Meta:
-        verbose_name = _("key")
-        verbose_name_plural = _("keys")
 
-    def __str__(self) -> str:
-        return self.name
+class RunReport(TypedDict, total=False):
+    """What an MLflow client says of a run that it updates."""
+
+    status: RunStatus
+    ended_ms: int | None
+    name: str
+
+
+class Logged(TypedDict, total=False):
+    """What a run logs: points, parameters (any JSON value) and tags."""
+
+    metrics: Iterable[Point]
+    params: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def alive(self) -> Self:
+        """Runs that are not deleted, nor is their experiment."""
+        return self.filter(deleted_ms=None, experiment__deleted_at=None)
+
+    def find(self, uid: str) -> "Run":
+        """Return the living run with this id. Raises NotFound."""
+        run = self.alive().select_related("experiment").filter(uid=uid).first()
+        if run is None:
+            raise NotFound(f"There is no run {uid!r}.", field="run_id")
+        return run
 
 
 class Run(models.Model):
@@ -39,9 +76,7 @@ class Run(models.Model):
     """
 
     uid = models.CharField(_("run id"), max_length=256, unique=True)
-    experiment = models.ForeignKey(
-        "lifecycle.Experiment", models.CASCADE, related_name="runs"
-    )
+    experiment = models.ForeignKey(Experiment, models.CASCADE, related_name="runs")
     name = models.CharField(_("name"), max_length=500, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="runs"
@@ -56,6 +91,8 @@ class Run(models.Model):
     started_ms = models.BigIntegerField(_("started"))
     ended_ms = models.BigIntegerField(_("ended"), null=True)
     deleted_ms = models.BigIntegerField(_("deleted"), null=True)
+
+    objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ("-started_ms", "uid")
@@ -75,170 +112,147 @@ class Run(models.Model):
     def __str__(self) -> str:
         return self.name or self.uid
 
+    @classmethod
+    def start(
+        cls, experiment: Experiment, *, by: User | None, **details: Unpack[RunDetails]
+    ) -> "Run":
+        """Begin a run; the server makes the id (32 hex digits) if none is given.
 
-class MetricPoint(models.Model):
-    """One value of a metric at a step. NaN is `is_nan` with the value 0.
-
-    `dataset` tells apart the same metric on several datasets ("" if it was not
-    said). The same point again is the same row.
-    """
-
-    run = models.ForeignKey(
-        Run, models.CASCADE, related_name="metric_points", db_index=False
-    )
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
-    dataset = models.CharField(_("dataset"), max_length=500, blank=True)
-    step = models.BigIntegerField(_("step"))
-    timestamp_ms = models.BigIntegerField(_("time"))
-    value = models.FloatField(_("value"))
-    is_nan = models.BooleanField(_("not a number"), default=False)
-
-    class Meta:
-        verbose_name = _("metric point")
-        verbose_name_plural = _("metric points")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=[
-                    "run",
-                    "key",
-                    "dataset",
-                    "step",
-                    "timestamp_ms",
-                    "value",
-                    "is_nan",
-                ],
-                name="metric_point",
+        Raises ExperimentArchived, or AlreadyExists if the id is taken.
+        """
+        with transaction.atomic():
+            experiment.refuse_if_archived()
+            uid = details.pop("uid", "") or uuid.uuid4().hex
+            if cls.objects.filter(uid=uid).exists():
+                raise AlreadyExists(f"There is a run {uid!r} already.", field="run_id")
+            started_ms = details.pop("started_ms", None)
+            run = cls.objects.create(
+                uid=uid,
+                experiment=experiment,
+                created_by=by,
+                started_ms=now_ms() if started_ms is None else started_ms,
+                **details,
             )
-        ]
+            audit.record("start", run, by=by, changes={"experiment": experiment.name})
+        return run
 
-    def __str__(self) -> str:
-        return f"{self.key}@{self.step}"
+    def log(self, **logged: Unpack[Logged]) -> None:
+        """Store metrics, parameters and tags, all or none of them.
 
+        Raises RunClosed once the run has ended, ParamConflict for a parameter that
+        has another value already.
+        """
+        with transaction.atomic():
+            self.hold_open()
+            self.write(**logged)
 
-class LatestMetric(models.Model):
-    """The newest point of a metric: the largest (step, time, value)."""
+    def write(self, **logged: Unpack[Logged]) -> None:
+        """Store what a run logs whatever its status; the MLflow door allows that."""
+        metrics = list(logged.get("metrics", ()))
+        params, tags = logged.get("params", {}), logged.get("tags", {})
+        with transaction.atomic():
+            keys = Key.intern([*(point.name for point in metrics), *params, *tags])
+            write_points(self.pk, metrics, keys)
+            write_params(self.pk, params, keys)
+            write_tags(self.pk, tags, keys)
 
-    run = models.ForeignKey(
-        Run, models.CASCADE, related_name="latest_metrics", db_index=False
-    )
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
-    dataset = models.CharField(_("dataset"), max_length=500, blank=True)
-    step = models.BigIntegerField(_("step"))
-    timestamp_ms = models.BigIntegerField(_("time"))
-    value = models.FloatField(_("value"))
-    is_nan = models.BooleanField(_("not a number"), default=False)
+    def read_dataset(self, version: DatasetVersion, *, context: str = "") -> RunInput:
+        """Note that the run read this version of the catalogue; twice is once."""
+        dataset, _made = InputDataset.objects.get_or_create(
+            experiment_id=self.experiment_id,
+            name=version.dataset.name,
+            digest=version.digest,
+            defaults={"version": version, "source_type": "catalogue"},
+        )
+        tags = {"mlflow.data.context": context} if context else {}
+        link, _made = RunInput.objects.get_or_create(
+            run=self, dataset=dataset, defaults={"tags": tags}
+        )
+        return link
 
-    class Meta:
-        verbose_name = _("latest metric")
-        verbose_name_plural = _("latest metrics")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["run", "key", "dataset"], name="latest_metric"
-            )
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(
-                fields=["key", "is_nan", "value", "run"], name="latest_metric_walk"
-            )
-        ]
+    def finish(
+        self, status: RunStatus, *, ended_ms: int | None = None, by: User | None = None
+    ) -> None:
+        """End the run (or begin a scheduled one); the status it has is no move.
 
-    def __str__(self) -> str:
-        return f"{self.key}={self.value}"
+        Raises IllegalRunMove, or Invalid if it would end before it started.
+        """
+        with transaction.atomic():
+            current = self._locked_status()
+            if status == current and ended_ms is None:
+                return
+            if status not in RUN_MOVES[current]:
+                raise IllegalRunMove(
+                    f"A run that is {current} cannot become {status}.", field="status"
+                )
+            self._end(status, ended_ms)
+            audit.record("finish", self, by=by, changes={"status": [current, status]})
 
+    def report(self, *, by: User | None, **changes: Unpack[RunReport]) -> None:
+        """Take a client's word for status, end and name; it may resume a run.
 
-class Param(models.Model):
-    """A parameter, written once. `is_json` marks text that holds a JSON value."""
+        This is the MLflow protocol's rule, where only a deleted run takes nothing.
+        """
+        with transaction.atomic():
+            before = self._locked_status()
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self.save(update_fields=list(changes))
+            if self.status != before:
+                moved = {"status": [before, self.status]}
+                audit.record("report", self, by=by, changes=moved)
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="params", db_index=False)
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
-    value = models.TextField(_("value"))
-    is_json = models.BooleanField(default=False)
+    def delete_softly(self, *, by: User | None) -> None:
+        """Hide the run until it is restored or purged; twice is once."""
+        with transaction.atomic():
+            if (
+                type(self)
+                .objects.filter(pk=self.pk, deleted_ms=None)
+                .update(deleted_ms=now_ms())
+            ):
+                audit.record("delete", self, by=by)
+        self.refresh_from_db(fields=["deleted_ms"])
 
-    class Meta:
-        verbose_name = _("parameter")
-        verbose_name_plural = _("parameters")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["run", "key"], name="param_key")
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(
-                F("key"), Left("value", INDEXED_CHARACTERS), F("run"), name="param_walk"
-            )
-        ]
+    def restore(self, *, by: User | None) -> None:
+        """Undo `delete_softly`; a living run stays as it is."""
+        with transaction.atomic():
+            deleted = type(self).objects.exclude(deleted_ms=None).filter(pk=self.pk)
+            if deleted.update(deleted_ms=None):
+                audit.record("restore", self, by=by)
+        self.deleted_ms = None
 
-    def __str__(self) -> str:
-        return f"{self.key}={self.value}"
+    def describe(self, notes: str | None, *, by: User | None) -> None:
+        """Replace the notes; they may be written after the end too."""
+        with transaction.atomic():
+            self.notes = notes
+            self.save(update_fields=["notes"])
+            audit.record("describe", self, by=by, changes={"notes": notes})
 
+    def hold_open(self) -> None:
+        """Lock the run until the transaction ends. Raises RunClosed once it ended."""
+        current = self._locked_status()
+        if current not in OPEN:
+            raise RunClosed(f"The run is {current}; nothing is added to it any more.")
 
-class RunTag(models.Model):
-    """A key with a value. A REST tag `a` is the key a with "", `a=b` a with b."""
+    @property
+    def duration_seconds(self) -> float | None:
+        """Seconds from start to end; None while the run goes on."""
+        if self.ended_ms is None:
+            return None
+        return (self.ended_ms - self.started_ms) / 1000
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="tags", db_index=False)
-    key = models.ForeignKey(Key, models.PROTECT, related_name="+", db_index=False)
-    value = models.TextField(_("value"), blank=True)
+    def _locked_status(self) -> RunStatus:
+        locked = type(self).objects.alive().select_for_update(of=("self",))
+        run = locked.only("status").filter(pk=self.pk).first()
+        if run is None:
+            raise NotFound("The run was deleted.", field="run_id")
+        self.status = run.status
+        return RunStatus(run.status)
 
-    class Meta:
-        verbose_name = _("run tag")
-        verbose_name_plural = _("run tags")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["run", "key"], name="run_tag_key")
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(
-                F("key"), Left("value", INDEXED_CHARACTERS), F("run"), name="tag_walk"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key}={self.value}"
-
-
-class InputDataset(models.Model):
-    """A dataset as a run named it; linked to the catalogue when it is known there."""
-
-    experiment = models.ForeignKey(
-        "lifecycle.Experiment", models.CASCADE, related_name="input_datasets"
-    )
-    name = models.CharField(_("name"), max_length=500)
-    digest = models.CharField(_("digest"), max_length=100)
-    source_type = models.CharField(max_length=36, blank=True)
-    source = models.TextField(blank=True)
-    schema = models.TextField(blank=True)
-    profile = models.TextField(blank=True)
-    version = models.ForeignKey(
-        "datasets.DatasetVersion",
-        models.SET_NULL,
-        null=True,
-        related_name="run_inputs",
-        verbose_name=_("dataset version"),
-    )
-
-    class Meta:
-        verbose_name = _("input dataset")
-        verbose_name_plural = _("input datasets")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["experiment", "name", "digest"], name="input_dataset"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.digest})"
-
-
-class RunInput(models.Model):
-    """A run read this dataset; tags say what for (`mlflow.data.context`)."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="inputs", db_index=False)
-    dataset = models.ForeignKey(InputDataset, models.CASCADE, related_name="uses")
-    tags = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        verbose_name = _("run input")
-        verbose_name_plural = _("run inputs")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["run", "dataset"], name="run_input")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.run} ← {self.dataset}"
+    def _end(self, status: RunStatus, ended_ms: int | None) -> None:
+        if status not in OPEN:
+            ended_ms = now_ms() if ended_ms is None else ended_ms
+        if ended_ms is not None and ended_ms < self.started_ms:
+            raise Invalid("A run cannot end before it starts.", field="completed_at")
+        self.status, self.ended_ms = status, ended_ms
+        self.save(update_fields=["status", "ended_ms"])

@@ -1,22 +1,101 @@
 """A version of a model: what was trained, who vouches for it, where it stands."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle.states import ChecklistStatus, ModelStage
+from lifecycle.errors import (
+    AlreadyApproved,
+    IllegalStageMove,
+    OwnApproval,
+    StaleVersion,
+)
+from lifecycle.models import gates, servable
+from lifecycle.models.artifact import Artifact
+from lifecycle.models.logged_model import LoggedModel
+from lifecycle.models.registration import Parts, next_label
+from lifecycle.models.registry import RegisteredModel
+from lifecycle.models.run import Run
+from lifecycle.models.version_parts import Check, ChecklistItem, Figure
+from lifecycle.states import ModelStage
+from mlops.core import audit
+from mlops.core.errors import Forbidden, NotFound
+from mlops.core.models import User
+
+MAX_NUMBER_DIGITS = 9
+
+
+class VersionDetails(TypedDict, total=False):
+    """What may be said of a version when it is registered."""
+
+    run: Run | None
+    logged_model: LoggedModel | None
+    stage: ModelStage
+    artifact_path: str
+    source: str
+    run_link: str
+    description: str
+    framework: str
+    hyperparameters: dict[str, Any] | None
+    metrics: Iterable[Figure]
+    checklist: Iterable[Check]
+    tags: Mapping[str, str]
+
+
+class VersionChanges(TypedDict, total=False):
+    """What `revise` does; an approval is the caller's, with notes."""
+
+    checklist: Iterable[Check] | None
+    approve: bool
+    notes: str
+    stage: ModelStage | None
+    reason: str
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def find(self, text: str) -> "ModelVersion":
+        """Return the version with this id, `name:version` or `name/version`.
+
+        Raises NotFound.
+        """
+        for separator in (":", "/"):
+            name, found, label = text.rpartition(separator)
+            if found:
+                return self.labelled(name, label)
+        if (pk := _uuid(text)) and (version := self.whole().filter(pk=pk).first()):
+            return version
+        raise NotFound(f"There is no model version {text!r}.", field="model_id")
+
+    def labelled(self, name: str, label: str) -> "ModelVersion":
+        """Return a model's version by its label, else its number. Raises NotFound."""
+        versions = self.whole().filter(model__name=name)
+        version = versions.filter(version=label).first()
+        if version is None and (number := _number(label)):
+            version = versions.filter(number=number).first()
+        if version is None:
+            raise NotFound(
+                f"The model {name!r} has no version {label!r}.", field="version"
+            )
+        return version
+
+    def whole(self) -> Self:
+        """Versions with what nearly every reader needs of them, in one query."""
+        return self.select_related(
+            "model", "run__experiment", "artifact", "created_by", "approved_by"
+        )
 
 
 class ModelVersion(models.Model):
     """A version of a registered model.
 
     `version` is the label that people use, `number` counts per model and is what
-    the MLflow door speaks; a version made there has both equal. `run_label` is the
-    run id a client named when no such run is here.
+    the MLflow door speaks; a version made there has both equal.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,7 +130,6 @@ class ModelVersion(models.Model):
         choices=ModelStage.choices,
         default=ModelStage.EXPERIMENTAL,
     )
-    has_stage = models.BooleanField(default=False, editable=False)
     description = models.TextField(_("description"), blank=True)
     framework = models.CharField(_("framework"), max_length=100, blank=True)
     hyperparameters = models.JSONField(_("hyperparameters"), null=True, blank=True)
@@ -76,6 +154,8 @@ class ModelVersion(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
+    objects = ModelVersionQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-pk")
         verbose_name = _("model version")
@@ -99,85 +179,181 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.model} {self.version}"
 
+    @classmethod
+    def register(
+        cls,
+        model: RegisteredModel | str,
+        *,
+        by: User | None,
+        version: str | None = None,
+        **details: Unpack[VersionDetails],
+    ) -> "ModelVersion":
+        """Register a version; without a label it is called by its number.
 
-class VersionMetric(models.Model):
-    """A figure that was recorded when the version was registered."""
+        A name makes the model if there is none yet. Figures default to the run's
+        newest metrics. Raises AlreadyExists for a label that is taken, Invalid for
+        a bad name, ChecklistNotPassed or NotApproved for a stage that it may not
+        start in; on any of them nothing is stored.
+        """
+        stage = details.pop("stage", ModelStage.EXPERIMENTAL)
+        parts = Parts(
+            metrics=details.pop("metrics", None),
+            checklist=details.pop("checklist", ()),
+            tags=details.pop("tags", {}),
+        )
+        with transaction.atomic():
+            if isinstance(model, str):
+                model = RegisteredModel.get_or_make(model, by=by)
+            number, label = next_label(model, version)
+            made = cls(
+                model=model, number=number, version=label, created_by=by, **details
+            )
+            made.artifact = servable.find(
+                made.run, made.logged_model, made.artifact_path
+            )
+            made.save(force_insert=True)
+            parts.store(made)
+            audit.record("register", made, by=by, changes={"number": number})
+            if stage != ModelStage.EXPERIMENTAL:
+                made.move_to_stage(stage, by=by, reason="registered so")
+        return made
 
-    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="metrics")
-    name = models.CharField(_("metric"), max_length=250)
-    value = models.FloatField(_("value"))
-    dataset = models.CharField(_("dataset"), max_length=500, null=True, blank=True)  # noqa: DJ001 - the contract tells null from ""
+    def approve(self, *, by: User | None, notes: str = "") -> None:
+        """Vouch for the version as it is; its artifact is fixed from now on.
 
-    class Meta:
-        ordering = ("pk",)
-        verbose_name = _("metric of a version")
-        verbose_name_plural = _("metrics of a version")
+        The same approver again changes nothing. Raises OwnApproval for the author,
+        AlreadyApproved, ChecklistNotPassed, IllegalStageMove for an archived one,
+        Forbidden without a signed-in person, StaleVersion for a lost race.
+        """
+        with transaction.atomic():
+            self._lock()
+            if self.is_approved and self.approved_by == by:
+                return
+            self._require_approver(by)
+            gates.require_checklist(self)
+            self.artifact = self.servable_artifact()
+            self.approved_by, self.approved_at = by, timezone.now()
+            self.approval_notes = notes
+            self._store("approved_by", "approved_at", "approval_notes", "artifact")
+            audit.record("approve", self, by=by, changes={"notes": notes})
 
-    def __str__(self) -> str:
-        return f"{self.name}={self.value}"
+    def move_to_stage(
+        self, stage: ModelStage | str, *, by: User | None, reason: str = ""
+    ) -> None:
+        """Move to another stage, with a row of history; the same stage is no move.
+
+        Leaving production keeps the reason as `rollback_notes`. Raises
+        IllegalStageMove, ChecklistNotPassed, NotApproved, or StaleVersion if the
+        version was changed since it was read.
+        """
+        with transaction.atomic():
+            self._lock()
+            before, after = ModelStage(self.stage), ModelStage(stage)
+            if before == after:
+                return
+            gates.require_move(self, after)
+            self.stage = after
+            if before == ModelStage.PRODUCTION:
+                self.rollback_notes = reason or None
+            self._store("stage", "rollback_notes")
+            self.stage_changes.create(
+                from_stage=before, to_stage=after, reason=reason, changed_by=by
+            )
+            changes = {"stage": [before, after], "reason": reason}
+            audit.record("move_to_stage", self, by=by, changes=changes)
+
+    def set_checklist(self, checks: Iterable[Check], *, by: User | None) -> None:
+        """Replace the checklist. An item keeps the time when it was passed.
+
+        An approval vouches for the checklist that the approver saw; another item
+        or another status voids it, a note does not.
+        """
+        with transaction.atomic():
+            self._lock()
+            before = ChecklistItem.statuses_of(self)
+            ChecklistItem.replace(self, list(checks))
+            after = ChecklistItem.statuses_of(self)
+            if before == after:
+                return
+            changes: dict[str, Any] = {"checklist": [before, after]}
+            if self.is_approved:
+                changes["approved_by"] = [str(self.approved_by), None]
+                self.approved_by = self.approved_at = None
+                self._store("approved_by", "approved_at")
+            audit.record("set_checklist", self, by=by, changes=changes)
+
+    def revise(self, *, by: User | None, **changes: Unpack[VersionChanges]) -> None:
+        """Do several of these at once, or none: checklist, approval, then stage."""
+        with transaction.atomic():
+            if (checks := changes.get("checklist")) is not None:
+                self.set_checklist(checks, by=by)
+            if changes.get("approve"):
+                self.approve(by=by, notes=changes.get("notes", ""))
+            if stage := changes.get("stage"):
+                self.move_to_stage(stage, by=by, reason=changes.get("reason", ""))
+
+    def note_rollback(self, text: str, *, by: User | None) -> None:
+        """Keep why this version was taken out of service."""
+        with transaction.atomic():
+            self.rollback_notes = text
+            self._store("rollback_notes")
+            audit.record("note_rollback", self, by=by, changes={"notes": text})
+
+    def servable_artifact(self) -> Artifact | None:
+        """Return the file that a deployment loads; None if there is none.
+
+        It is fixed when the version is registered, or at the latest approved.
+        """
+        if self.artifact is not None or self.is_approved:
+            return self.artifact
+        return servable.find(self.run, self.logged_model, self.artifact_path)
+
+    @property
+    def is_approved(self) -> bool:
+        """Approved, which only somebody other than the author can do."""
+        return self.approved_at is not None
+
+    @property
+    def has_passed_checklist(self) -> bool:
+        """Whether every item is passed; an empty list asks for nothing."""
+        return not self.checklist.unpassed().exists()
+
+    def _require_approver(self, by: User | None) -> None:
+        if by is None:
+            raise Forbidden("An approval needs a signed-in person.")
+        if self.created_by == by:
+            raise OwnApproval(
+                "Whoever made a version cannot approve it.", field="approved_by"
+            )
+        if self.is_approved:
+            raise AlreadyApproved(
+                f"{self.approved_by} approved this version already.",
+                field="approved_by",
+            )
+        if self.stage == ModelStage.ARCHIVED:
+            raise IllegalStageMove(
+                "An archived version cannot be approved.", field="approved_by"
+            )
+
+    def _lock(self) -> None:
+        """Hold the row until the commit. Raises StaleVersion if it is not as read."""
+        now = type(self).objects.select_for_update().filter(pk=self.pk).first()
+        if now is None:
+            raise NotFound("The model version was deleted.", field="version")
+        if (now.stage, now.approved_at) != (self.stage, self.approved_at):
+            raise StaleVersion(f"{self} was changed meanwhile; read it again.")
+
+    def _store(self, *fields: str) -> None:
+        self.save(update_fields=[*fields, "updated_at"])
 
 
-class ModelVersionTag(models.Model):
-    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="tags")
-    key = models.CharField(max_length=250)
-    value = models.TextField(blank=True)
-
-    class Meta:
-        verbose_name = _("model version tag")
-        verbose_name_plural = _("model version tags")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["version", "key"], name="model_version_tag")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key}={self.value}"
+def _number(label: str) -> int | None:
+    plain = label.isascii() and label.isdigit() and len(label) <= MAX_NUMBER_DIGITS
+    return int(label) if plain else None
 
 
-class ChecklistItem(models.Model):
-    """One thing to be checked before the version may go further."""
-
-    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="checklist")
-    position = models.PositiveIntegerField(default=0)
-    name = models.CharField(_("name"), max_length=200)
-    status = models.CharField(
-        _("status"),
-        max_length=8,
-        choices=ChecklistStatus.choices,
-        default=ChecklistStatus.PENDING,
-    )
-    note = models.TextField(_("note"), null=True, blank=True)  # noqa: DJ001 - the contract tells null from ""
-    completed_at = models.DateTimeField(_("completed"), null=True, blank=True)
-
-    class Meta:
-        ordering = ("position", "pk")
-        verbose_name = _("checklist item")
-        verbose_name_plural = _("checklist items")
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["version", "name"], name="checklist_name")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class StageChange(models.Model):
-    """A version moved from one stage to another: who, when and why."""
-
-    version = models.ForeignKey(
-        ModelVersion, models.CASCADE, related_name="stage_changes"
-    )
-    from_stage = models.CharField(_("from"), max_length=16, choices=ModelStage.choices)
-    to_stage = models.CharField(_("to"), max_length=16, choices=ModelStage.choices)
-    reason = models.TextField(_("reason"), blank=True)
-    changed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
-    )
-    changed_at = models.DateTimeField(_("changed"), auto_now_add=True)
-
-    class Meta:
-        ordering = ("-pk",)
-        verbose_name = _("stage change")
-        verbose_name_plural = _("stage changes")
-
-    def __str__(self) -> str:
-        return f"{self.version}: {self.from_stage} → {self.to_stage}"
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

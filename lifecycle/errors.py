@@ -1,0 +1,69 @@
+"""What can go wrong with experiments, runs, artifacts and model versions."""
+
+from mlops.core.errors import DomainError, Invalid
+
+
+class ExperimentArchived(DomainError):
+    code = "experiment_archived"
+
+
+class RunClosed(DomainError):
+    """The run has ended; nothing is added to it any more."""
+
+    code = "run_closed"
+
+
+class IllegalRunMove(DomainError):
+    code = "illegal_run_status"
+
+
+class ParamConflict(DomainError):
+    """A parameter is written once; this one already has another value."""
+
+    code = "param_conflict"
+
+
+class UnsafePath(Invalid):
+    """A path that is absolute, climbs, or holds what a file name must not."""
+
+    code = "unsafe_path"
+
+
+class LocalUri(Invalid):
+    """A client named a local file; nothing here is opened by a client's path."""
+
+    code = "local_uri"
+
+
+class ArtifactInUse(DomainError):
+    """A model version or a deployment stands on these bytes."""
+
+    code = "artifact_in_use"
+
+
+class IllegalStageMove(DomainError):
+    code = "illegal_stage"
+
+
+class ChecklistNotPassed(DomainError):
+    code = "checklist_not_passed"
+
+
+class NotApproved(DomainError):
+    code = "not_approved"
+
+
+class AlreadyApproved(DomainError):
+    code = "already_approved"
+
+
+class OwnApproval(DomainError):
+    """Whoever made a version cannot vouch for it."""
+
+    code = "own_approval"
+
+
+class StaleVersion(DomainError):
+    """Somebody else changed the version meanwhile."""
+
+    code = "lost_race"

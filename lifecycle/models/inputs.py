@@ -1,0 +1,80 @@
+"""The datasets that runs read, and which catalogue version each one is."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class InputDataset(models.Model):
+    """A dataset as a run named it; linked to the catalogue when it is known there."""
+
+    experiment = models.ForeignKey(
+        "lifecycle.Experiment", models.CASCADE, related_name="input_datasets"
+    )
+    name = models.CharField(_("name"), max_length=500)
+    digest = models.CharField(_("digest"), max_length=100)
+    source_type = models.CharField(max_length=36, blank=True)
+    source = models.TextField(blank=True)
+    schema = models.TextField(blank=True)
+    profile = models.TextField(blank=True)
+    version = models.ForeignKey(
+        "datasets.DatasetVersion",
+        models.SET_NULL,
+        null=True,
+        related_name="run_inputs",
+        verbose_name=_("dataset version"),
+    )
+
+    class Meta:
+        verbose_name = _("input dataset")
+        verbose_name_plural = _("input datasets")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["experiment", "name", "digest"], name="input_dataset"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.digest})"
+
+
+class RunInput(models.Model):
+    """A run read this dataset; tags say what for (`mlflow.data.context`)."""
+
+    run = models.ForeignKey(
+        "lifecycle.Run", models.CASCADE, related_name="inputs", db_index=False
+    )
+    dataset = models.ForeignKey(InputDataset, models.CASCADE, related_name="uses")
+    tags = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("run input")
+        verbose_name_plural = _("run inputs")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "dataset"], name="run_input")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run} ← {self.dataset}"
+
+
+class RunModelInput(models.Model):
+    """A run read this logged model."""
+
+    run = models.ForeignKey(
+        "lifecycle.Run", models.CASCADE, related_name="model_inputs", db_index=False
+    )
+    model = models.ForeignKey(
+        "lifecycle.LoggedModel", models.CASCADE, related_name="uses"
+    )
+
+    class Meta:
+        verbose_name = _("run model input")
+        verbose_name_plural = _("run model inputs")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "model"], name="run_model_input")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run} ← {self.model}"

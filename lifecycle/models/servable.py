@@ -1,0 +1,52 @@
+"""Which uploaded file of a run or logged model can be served."""
+
+from django.db.models import Q, QuerySet
+
+from lifecycle.models.artifact import Artifact
+from lifecycle.models.logged_model import LoggedModel
+from lifecycle.models.run import Run
+from lifecycle.states import SERVABLE_SUFFIXES
+
+PREFERRED = "model.onnx"
+"""What MLflow's onnx flavour calls the file in a model's directory."""
+
+
+def find(
+    run: Run | None, logged_model: LoggedModel | None, artifact_path: str
+) -> Artifact | None:
+    """Return the file to serve, or None if there is none or it is not clear which.
+
+    In this order: what `artifact_path` names among the run's uploads (a file, or a
+    folder with one servable file), the logged model's servable file, the run's
+    only one, that of the only model the run logged. A path that names nothing is
+    a label.
+    """
+    if run is not None and artifact_path:
+        path = artifact_path.removesuffix("/")
+        stored = _stored(Q(run=run))
+        if named := stored.filter(path=path).first():
+            return named
+        if inside := _only(stored.filter(path__startswith=f"{path}/")):
+            return inside
+    if logged_model is not None:
+        return _only(_stored(Q(logged_model=logged_model)))
+    if run is None:
+        return None
+    return _only(_stored(Q(run=run))) or _only(
+        _stored(Q(logged_model__source_run=run, logged_model__deleted_ms=None))
+    )
+
+
+def _stored(home: Q) -> QuerySet[Artifact]:
+    return Artifact.objects.filter(home, is_stored=True).order_by("path")
+
+
+def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:
+    """Return the single servable file; of several, a single `model.onnx`."""
+    suffixes = Q()
+    for suffix in SERVABLE_SUFFIXES:
+        suffixes |= Q(path__iendswith=suffix)
+    servable = list(artifacts.filter(suffixes)[:100])
+    if len(servable) > 1:
+        servable = [one for one in servable if one.path.endswith(PREFERRED)]
+    return servable[0] if len(servable) == 1 else None
