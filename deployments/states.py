@@ -4,7 +4,9 @@
          └──────────┴───────────┴──→ failed
 
 People cancel before `active`, and roll back or terminate what is active; the
-reconciler takes every other step. Nothing leads out of the last row.
+reconciler takes every other step. The system (the bake check, a rollback that
+overtakes what was on its way) may only end things. Nothing leads out of the last
+row.
 """
 
 from django.db import models
@@ -41,18 +43,30 @@ class Mover(models.TextChoices):
     SYSTEM = "system", _("system")
 
 
+class Rollout(models.TextChoices):
+    """How a new version comes to its traffic."""
+
+    ALL_AT_ONCE = "all_at_once", _("all at once")
+    CANARY = "canary", _("canary")
+    SHADOW = "shadow", _("shadow")
+
+
 IN_PROGRESS = frozenset({Status.PENDING, Status.VALIDATING, Status.DEPLOYING})
+STARTED = frozenset({Status.VALIDATING, Status.DEPLOYING})
+OPEN = IN_PROGRESS | {Status.ACTIVE}
 FINAL = frozenset({Status.FAILED, Status.ROLLBACK, Status.TERMINATED})
 
-_R, _U = frozenset({Mover.RECONCILER}), frozenset({Mover.USER})
+_R = frozenset({Mover.RECONCILER})
+_U = frozenset({Mover.USER})
+_S = frozenset({Mover.SYSTEM})
 
 TRANSITIONS: dict[tuple[Status, Status], frozenset[Mover]] = {
     (Status.PENDING, Status.VALIDATING): _R,
     (Status.VALIDATING, Status.DEPLOYING): _R,
     (Status.DEPLOYING, Status.ACTIVE): _R,
-    (Status.PENDING, Status.FAILED): _R | _U,
-    (Status.VALIDATING, Status.FAILED): _R | _U,
-    (Status.DEPLOYING, Status.FAILED): _R | _U,
+    (Status.PENDING, Status.FAILED): _R | _U | _S,
+    (Status.VALIDATING, Status.FAILED): _R | _U | _S,
+    (Status.DEPLOYING, Status.FAILED): _R | _U | _S,
     (Status.ACTIVE, Status.TERMINATED): _R | _U,
     (Status.ACTIVE, Status.ROLLBACK): _R,
 }

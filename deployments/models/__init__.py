@@ -1,4 +1,4 @@
-"""Deployments, the slots they compete for, their events and their traffic."""
+"""Slots, deployments, their events and traffic, keys, rules and the lease."""
 
 from deployments.models.deployment import Deployment
 from deployments.models.event import DeploymentEvent

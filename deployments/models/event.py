@@ -39,3 +39,16 @@ class DeploymentEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it says something without moving the deployment."""
+        return self.from_status == self.to_status
+
+    def as_line(self) -> str:
+        """Return it as a line of a log, its time first (RFC 3339, UTC)."""
+        step = (
+            "" if self.is_notice else f"{self.from_status or 'new'} → {self.to_status}"
+        )
+        said = ": ".join(part for part in (step, self.message) if part)
+        return f"{self.at:%Y-%m-%dT%H:%M:%S.%fZ} [{self.mover}] {said}"

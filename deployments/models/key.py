@@ -1,10 +1,23 @@
 """Keys that open one slot's endpoint for predictions and nothing else."""
 
+import secrets
 import uuid
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from deployments.models.slot import Slot
+from mlops.core import audit
+from mlops.core.models import User, digest
+
+KEY_MARK = "mlopsk"
+
+
+class DeploymentKeyQuerySet(models.QuerySet["DeploymentKey"]):
+    def live(self) -> "DeploymentKeyQuerySet":
+        return self.filter(revoked_at=None)
 
 
 class DeploymentKey(models.Model):
@@ -21,6 +34,8 @@ class DeploymentKey(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
 
+    objects = DeploymentKeyQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at",)
         verbose_name = _("deployment key")
@@ -28,3 +43,34 @@ class DeploymentKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"
+
+    @classmethod
+    def issue(
+        cls, slot: Slot, name: str, *, by: User | None
+    ) -> "tuple[DeploymentKey, str]":
+        """Make a key; return it with its text, which is never to be had again."""
+        prefix = f"{KEY_MARK}_{secrets.token_hex(4)}"
+        plain = f"{prefix}_{secrets.token_urlsafe(32)}"
+        with transaction.atomic():
+            key = cls.objects.create(
+                slot=slot,
+                name=name,
+                prefix=prefix,
+                digest=digest(plain),
+                created_by=by,
+            )
+            audit.record("issue_key", key, by=by, changes={"slot": str(slot)})
+        return key, plain
+
+    def revoke(self, *, by: User | None) -> None:
+        """Close the key for good; a second call changes nothing."""
+        with transaction.atomic():
+            closed = (
+                type(self)
+                .objects.live()
+                .filter(pk=self.pk)
+                .update(revoked_at=timezone.now())
+            )
+            if closed:
+                audit.record("revoke_key", self, by=by)
+        self.refresh_from_db(fields=["revoked_at"])

@@ -1,7 +1,17 @@
-"""Who may act for a target now: one reconciler, until its lease runs out."""
+"""Who may act for the targets now: one reconciler, until its lease runs out."""
 
-from django.db import models
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from deployments.errors import LeaseLost
+
+TIME_TO_LIVE = timedelta(seconds=15)
 
 
 class Lease(models.Model):
@@ -18,3 +28,37 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def take(cls, name: str, holder: str) -> "Lease | None":
+        """Return the lease, taken or renewed, or None while another one holds it."""
+        now = timezone.now()
+        cls.objects.get_or_create(pk=name, defaults={"expires_at": now})
+        mine = cls.objects.filter(pk=name, holder=holder)
+        renewed = mine.update(expires_at=now + TIME_TO_LIVE)
+        if not renewed:
+            free = Q(expires_at__lte=now) | Q(holder="")
+            cls.objects.filter(free, pk=name).update(
+                holder=holder, fence=F("fence") + 1, expires_at=now + TIME_TO_LIVE
+            )
+        return mine.first()
+
+    def give_back(self) -> None:
+        """Let the next reconciler in at once."""
+        self._mine().update(holder="", expires_at=timezone.now())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Run a transaction that counts only while this lease does.
+
+        Raises LeaseLost, with nothing written, when another holder has come.
+        """
+        with transaction.atomic():
+            if not list(self._mine().select_for_update().values_list("pk")):
+                raise LeaseLost(self.name)
+            yield
+
+    def _mine(self) -> models.QuerySet["Lease"]:
+        return type(self).objects.filter(
+            pk=self.pk, holder=self.holder, fence=self.fence
+        )

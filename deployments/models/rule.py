@@ -4,11 +4,18 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from deployments.errors import NotApproved, VersionArchived
 from deployments.states import Environment
+from lifecycle.models import ModelVersion
+from lifecycle.states import ModelStage
 
 
 class EnvironmentRule(models.Model):
-    """The rules of one environment."""
+    """The rules of one environment.
+
+    Error rates are fractions in [0, 1]; `min_requests` is how many requests of the
+    last minutes it takes before their rate or latency says anything.
+    """
 
     environment = models.CharField(
         _("environment"), max_length=16, choices=Environment.choices, primary_key=True
@@ -41,3 +48,43 @@ class EnvironmentRule(models.Model):
 
     def __str__(self) -> str:
         return self.environment
+
+    @classmethod
+    def of(cls, environment: str) -> "EnvironmentRule":
+        """Return the rule; an environment without a row has the gentlest one."""
+        found = cls.objects.filter(pk=environment).first()
+        return found or cls(environment=environment)
+
+    def require(self, version: ModelVersion) -> None:
+        """Raise NotApproved or VersionArchived unless the version may come here.
+
+        Asked when a deployment is requested and again at each step, so that a rule
+        or an approval that changes meanwhile counts.
+        """
+        if version.stage == ModelStage.ARCHIVED:
+            raise VersionArchived(f"{version} is archived.", field="model_version")
+        if self.needs_approval:
+            self._require_approval(version)
+        if self.needs_passed_checklist and not version.has_passed_checklist:
+            raise NotApproved(
+                f"{self.environment} needs a checklist of {version} with every item "
+                "passed.",
+                field="environment",
+            )
+
+    def _require_approval(self, version: ModelVersion) -> None:
+        if not version.is_approved:
+            raise NotApproved(
+                f"{self.environment} needs an approval of {version}.",
+                field="environment",
+            )
+        by_author = (
+            version.approved_by_id is not None
+            and version.approved_by_id == version.created_by_id
+        )
+        if by_author and not self.author_may_approve:
+            raise NotApproved(
+                f"{self.environment} needs an approval of {version} by somebody else "
+                "than its author.",
+                field="environment",
+            )

@@ -1,11 +1,17 @@
 """A slot is the one place of a model in an environment; its row is the lock."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
+from django.conf import settings
 from django.db import models
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from deployments.states import Environment
+from deployments.states import Environment, Status
+
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
 
 
 class Slot(models.Model):
@@ -29,3 +35,27 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} in {self.environment}"
+
+    @classmethod
+    def lock(cls, pk: int) -> None:
+        """Hold the slot until the transaction ends; others wait here."""
+        list(cls.objects.select_for_update().filter(pk=pk).values_list("pk"))
+
+    def take_revision(self) -> int:
+        """Return the next revision's number; the caller holds the lock."""
+        type(self).objects.filter(pk=self.pk).update(
+            next_revision=F("next_revision") + 1
+        )
+        self.refresh_from_db(fields=["next_revision"])
+        return self.next_revision - 1
+
+    @property
+    def active(self) -> "Deployment | None":
+        """What serves here now."""
+        return self.deployments.filter(status=Status.ACTIVE).first()
+
+    @property
+    def endpoint(self) -> str:
+        """The address for predictions; it stays the same over all revisions."""
+        name = quote(self.model.name, safe="")
+        return f"{settings.SERVING_URL}/serving/{self.environment}/{name}"

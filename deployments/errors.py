@@ -1,0 +1,67 @@
+"""What can go wrong with a deployment; each has a code that never changes."""
+
+from mlops.core.errors import DomainError, Forbidden, NotFound
+
+
+class IllegalTransition(DomainError):
+    """The deployment cannot go there from where it is, or not by this mover."""
+
+    code = "illegal_transition"
+
+
+class StaleDeployment(DomainError):
+    """Somebody else changed the deployment meanwhile; read it again."""
+
+    code = "stale_deployment"
+
+
+class NothingToRollBackTo(DomainError):
+    code = "nothing_to_roll_back_to"
+
+
+class NotActive(DomainError):
+    """Only what serves now can be rolled back or terminated."""
+
+    code = "not_active"
+
+
+class NotApproved(DomainError):
+    """The environment asks for something that the version does not have yet."""
+
+    code = "not_approved"
+
+
+class VersionArchived(DomainError):
+    code = "version_archived"
+
+
+class DeploymentInProgress(DomainError):
+    """The same thing was asked for already; `deployment_id` names it."""
+
+    code = "deployment_in_progress"
+
+
+class NotRollingOut(DomainError):
+    """There is no canary or shadow under way to steer."""
+
+    code = "not_rolling_out"
+
+
+class ServerOwned(DomainError):
+    """The field is measured or decided by the server; a client cannot set it."""
+
+    code = "server_owned"
+
+
+class MayNotDeploy(Forbidden):
+    """The caller lacks `deployments.deploy_to_<environment>`."""
+
+    code = "may_not_deploy"
+
+
+class NoSuchDeployment(NotFound):
+    code = "not_found"
+
+
+class LeaseLost(Exception):
+    """Another reconciler has taken over; whatever was being done is not done."""

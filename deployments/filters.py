@@ -1,0 +1,24 @@
+"""What a list of deployments can be narrowed to."""
+
+import django_filters
+from django_filters import rest_framework as filters
+
+from deployments.models import Deployment
+from deployments.states import Environment, Health, Status
+
+
+class DeploymentFilter(filters.FilterSet):
+    model_name = django_filters.CharFilter(field_name="slot__model__name")
+    model_version = django_filters.CharFilter(field_name="model_version__version")
+    environment = django_filters.ChoiceFilter(
+        field_name="slot__environment", choices=Environment.choices
+    )
+    status = django_filters.ChoiceFilter(choices=Status.choices)
+    health_status = django_filters.ChoiceFilter(
+        field_name="health", choices=Health.choices
+    )
+    created_by = django_filters.CharFilter(field_name="created_by__username")
+
+    class Meta:
+        model = Deployment
+        fields: tuple[str, ...] = ()

@@ -1,0 +1,119 @@
+"""How a deployment's row changes: legally, against the last state read, on record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from deployments.errors import IllegalTransition, StaleDeployment
+from deployments.models.record import DeploymentRecord
+from deployments.models.slot import Slot
+from deployments.states import FINAL, TRANSITIONS, Mover, Status
+from mlops.core import audit
+from mlops.core.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Who changes a deployment, under which name in the audit trail, and why."""
+
+    action: str
+    mover: Mover = Mover.USER
+    by: User | None = None
+    message: str = ""
+
+
+class MovingDeployment(DeploymentRecord):
+    """The only code that writes a status; every change leaves an event."""
+
+    class Meta(DeploymentRecord.Meta):
+        abstract = True
+
+    def enter(self, step: Step) -> None:
+        """Insert the row as pending. The caller holds the slot's lock."""
+        self.revision = self.slot.take_revision()
+        self.save(force_insert=True)
+        self._tell(step, from_status="")
+        changes = {"slot": str(self.slot), "version": str(self.model_version)}
+        audit.record(step.action, self, by=step.by, changes=changes)
+
+    def _move(self, to: Status, step: Step, **changes: Any) -> None:
+        """Go to another status. Raises IllegalTransition or StaleDeployment.
+
+        `changes` are further columns. On an error nothing is written.
+        """
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            self._require_legal(to, step.mover)
+            at, now = self.status, timezone.now()
+            ended = {"terminated_at": now} if to in FINAL else {}
+            self._swap(status=to, step_started_at=now, attempts=0, **ended, **changes)
+            self._tell(step, from_status=at)
+            self._share_traffic()
+            moved = {"status": [at, str(to)], "reason": step.message}
+            audit.record(step.action, self, by=step.by, changes=moved)
+
+    def _update(self, step: Step, **changes: Any) -> None:
+        """Change columns other than the status. Raises StaleDeployment."""
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            self._swap(**changes)
+            self._tell(step)
+            self._share_traffic()
+            audit.record(step.action, self, by=step.by)
+
+    def _swap(self, **changes: Any) -> None:
+        """Write columns if the row is still as it was read; else StaleDeployment."""
+        changes |= {"generation": self.generation + 1, "updated_at": timezone.now()}
+        unchanged = type(self).objects.filter(
+            pk=self.pk, status=self.status, generation=self.generation
+        )
+        if not unchanged.update(**changes):
+            raise StaleDeployment(
+                "The deployment has changed meanwhile; read it again."
+            )
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def _tell(self, step: Step, *, from_status: str | None = None) -> None:
+        """Append an event. The caller holds the slot's lock, so no number repeats."""
+        last = self.events.aggregate(last=Max("sequence"))["last"] or 0
+        self.events.create(
+            sequence=last + 1,
+            from_status=self.status if from_status is None else from_status,
+            to_status=self.status,
+            mover=step.mover,
+            actor=step.by,
+            message=step.message,
+        )
+
+    def _require_legal(self, to: Status, mover: Mover) -> None:
+        movers = TRANSITIONS.get((Status(self.status), to), frozenset())
+        if mover not in movers:
+            raise self._illegal(to)
+
+    def _illegal(self, to: str) -> IllegalTransition:
+        allowed = self.allowed_statuses
+        return IllegalTransition(
+            f"A deployment that is {self.status} cannot be made {to}; a client may ask "
+            f"for: {', '.join(allowed) or 'nothing any more'}.",
+            field="status",
+            allowed=allowed,
+        )
+
+    def _share_traffic(self) -> None:
+        """Write who gets which share of the slot now, this row's included."""
+        canary = type(self).objects.filter(slot=self.slot_id).rolling_out().first()
+        share = canary.canary_percent if canary else 0
+        slot = type(self).objects.filter(slot=self.slot_id)
+        has_active = slot.filter(status=Status.ACTIVE).update(
+            traffic_percent=100 - share
+        )
+        if canary is not None:
+            alone = share > 0 and not has_active
+            slot.filter(pk=canary.pk).update(traffic_percent=100 if alone else share)
+        others = slot.exclude(status=Status.ACTIVE).exclude(traffic_percent=0)
+        others.exclude(pk=canary.pk if canary else None).update(traffic_percent=0)
+        self.refresh_from_db(fields=["traffic_percent"])

@@ -1,0 +1,82 @@
+"""Questions that are asked about deployments more than once."""
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from deployments.errors import NoSuchDeployment
+from deployments.states import IN_PROGRESS, OPEN, STARTED, Environment, Status
+
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
+
+
+class DeploymentQuerySet(models.QuerySet["Deployment"]):
+    def in_progress(self) -> Self:
+        """Those that are on their way: asked for, neither serving nor ended."""
+        return self.filter(status__in=IN_PROGRESS)
+
+    def started(self) -> Self:
+        """Those that a target is working on: validating or deploying."""
+        return self.filter(status__in=STARTED)
+
+    def open(self) -> Self:
+        """Those that have not ended."""
+        return self.filter(status__in=OPEN)
+
+    def serving(self, environment: str | None = None) -> Self:
+        """Those that answer requests, of one environment or of all."""
+        serving = self.filter(status=Status.ACTIVE)
+        if environment is None:
+            return serving
+        return serving.filter(slot__environment=Environment(environment))
+
+    def rolling_out(self) -> Self:
+        """Canaries and shadows under way."""
+        return self.filter(status=Status.DEPLOYING, rollout_at__isnull=False)
+
+    def with_traffic(self) -> Self:
+        """Those that a route names: active, or a canary or shadow under way."""
+        under_way = Q(status=Status.DEPLOYING, rollout_at__isnull=False)
+        return self.filter(Q(status=Status.ACTIVE) | under_way)
+
+    def startable(self) -> Self:
+        """The pending ones whose slot is not busy with another, oldest first."""
+        busy = self.model.objects.filter(slot=OuterRef("slot"), status__in=STARTED)
+        waiting = self.filter(status=Status.PENDING)
+        return waiting.filter(~Exists(busy)).order_by("created_at", "pk")
+
+    def detailed(self) -> Self:
+        """With everything that an answer shows, in this one query."""
+        return self.select_related(
+            "slot__model", "model_version__run__experiment", "created_by"
+        )
+
+    def find(self, text: str) -> "Deployment":
+        """Return the deployment that a client means.
+
+        That is the one of this id, else the newest of the model version whose run
+        has this id, else the newest of `name:version`. Raises NoSuchDeployment.
+        """
+        found = self._with_id(text) or self._newest_meant(text)
+        if found is None:
+            raise NoSuchDeployment(f"There is no deployment {text[:100]!r}.")
+        return found
+
+    def _with_id(self, text: str) -> "Deployment | None":
+        try:
+            return self.filter(pk=uuid.UUID(text)).first()
+        except ValueError:
+            return None
+
+    def _newest_meant(self, text: str) -> "Deployment | None":
+        newest = self.order_by("-created_at", "-revision")
+        found = newest.filter(model_version__run__uid=text).first()
+        name, colon, version = text.rpartition(":")
+        if found is None and colon:
+            found = newest.filter(
+                slot__model__name=name, model_version__version=version
+            ).first()
+        return found

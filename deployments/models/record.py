@@ -1,0 +1,193 @@
+"""The columns of a deployment; what it can do is in `deployment`."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from deployments.models.queries import DeploymentQuerySet
+from deployments.plan import Plan, Strategy
+from deployments.states import OPEN, STARTED, TRANSITIONS, Health, Mover, Status
+
+
+class DeploymentRecord(models.Model):
+    """An intent to serve a model version, and how far it has come.
+
+    `generation` counts every change of the row's state; a writer that read an
+    older one loses. The artifact's digest is copied here, so that nothing done in
+    the registry can change what is served. `restores` names the deployment that a
+    rollback brings back, `rollback_from` the one that it undoes. A rollout is under
+    way from `rollout_at` on: that is when the present step got its traffic.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slot = models.ForeignKey(
+        "deployments.Slot", models.PROTECT, related_name="deployments"
+    )
+    revision = models.PositiveIntegerField(_("revision"))
+    model_version = models.ForeignKey(
+        "lifecycle.ModelVersion",
+        models.PROTECT,
+        related_name="deployments",
+        verbose_name=_("model version"),
+    )
+    artifact = models.ForeignKey(
+        "lifecycle.Artifact", models.PROTECT, null=True, related_name="deployments"
+    )
+    artifact_sha256 = models.CharField(max_length=64, blank=True)
+
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
+    )
+    generation = models.PositiveIntegerField(default=1)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    step_started_at = models.DateTimeField(auto_now_add=True)
+    error_message = models.TextField(_("error"), null=True, editable=False)  # noqa: DJ001 - the contract tells null from ""
+
+    instances = models.PositiveSmallIntegerField(
+        _("instances"), default=1, validators=[MinValueValidator(1)]
+    )
+    instance_type = models.CharField(
+        _("instance type"), max_length=50, default="standard"
+    )
+    auto_scaling = models.BooleanField(_("auto scaling"), default=False)
+    min_instances = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_instances = models.PositiveSmallIntegerField(null=True, blank=True)
+    strategy = models.JSONField(_("strategy"), default=dict, blank=True)
+
+    rollout_step = models.PositiveSmallIntegerField(default=0, editable=False)
+    rollout_at = models.DateTimeField(null=True, editable=False)
+    is_paused = models.BooleanField(_("paused"), default=False, editable=False)
+    is_promoted = models.BooleanField(_("promoted"), default=False, editable=False)
+    ready_instances = models.PositiveSmallIntegerField(default=0, editable=False)
+    health = models.CharField(
+        _("health"),
+        max_length=16,
+        choices=Health.choices,
+        default=Health.DEGRADED,
+        editable=False,
+    )
+    traffic_percent = models.PositiveSmallIntegerField(
+        _("traffic (%)"), default=0, editable=False
+    )
+
+    notes = models.TextField(_("notes"), null=True, blank=True)  # noqa: DJ001 - the contract tells null from ""
+    reason = models.TextField(_("reason"), blank=True)
+    rollback_from = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="rollbacks"
+    )
+    restores = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="restorations"
+    )
+    superseded_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="superseded"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="deployments",
+        verbose_name=_("created by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    deployed_at = models.DateTimeField(_("deployed"), null=True, editable=False)
+    terminated_at = models.DateTimeField(_("ended"), null=True, editable=False)
+
+    objects = DeploymentQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ("-created_at", "-pk")
+        verbose_name = _("deployment")
+        verbose_name_plural = _("deployments")
+        permissions = (
+            ("roll_back_deployment", "Can roll back a deployment"),
+            ("deploy_to_development", "Can deploy to development"),
+            ("deploy_to_staging", "Can deploy to staging"),
+            ("deploy_to_production", "Can deploy to production"),
+        )
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["slot", "revision"], name="deployment_revision"
+            ),
+            models.UniqueConstraint(
+                fields=["slot"],
+                condition=Q(status=Status.ACTIVE),
+                name="one_active_deployment_of_a_slot",
+            ),
+            models.UniqueConstraint(
+                fields=["slot"],
+                condition=Q(status__in=sorted(STARTED)),
+                name="one_deployment_of_a_slot_in_progress",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="deployment_status"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["status", "created_at"],
+                condition=Q(status__in=sorted(OPEN)),
+                name="open_deployments",
+            ),
+            models.Index(fields=["-created_at", "-id"], name="newest_deployments"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slot} r{self.revision}"
+
+    @property
+    def environment(self) -> str:
+        environment: str = self.slot.environment
+        return environment
+
+    @property
+    def endpoint(self) -> str:
+        """Where the slot answers predictions."""
+        endpoint: str = self.slot.endpoint
+        return endpoint
+
+    @property
+    def is_current(self) -> bool:
+        return self.status == Status.ACTIVE
+
+    @property
+    def rollout(self) -> Strategy:
+        return Strategy.of(self.strategy)
+
+    @property
+    def is_rolling_out(self) -> bool:
+        """Whether a canary or shadow of this one is under way."""
+        return self.status == Status.DEPLOYING and self.rollout_at is not None
+
+    @property
+    def canary_percent(self) -> int:
+        """The share that the present step of its canary asks for; 0 of a shadow."""
+        steps = self.rollout.steps
+        return steps[self.rollout_step] if self.is_rolling_out and steps else 0
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(
+            self.instances,
+            self.instance_type,
+            self.auto_scaling,
+            self.min_instances,
+            self.max_instances,
+            self.rollout,
+        )
+
+    @property
+    def allowed_statuses(self) -> list[str]:
+        """What a person may ask this one's status to become."""
+        allowed = [
+            str(to)
+            for (at, to), movers in TRANSITIONS.items()
+            if at == self.status and Mover.USER in movers
+        ]
+        return [*allowed, str(Status.ROLLBACK)] if self.is_current else allowed

@@ -1,0 +1,91 @@
+"""A deployment's traffic over a window, as a whole and step by step."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from deployments.models.figures import Figures
+from deployments.models.traffic import HOUR_S, MINUTE_S
+from mlops.core.errors import BadQuery
+
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
+
+DAY_S = 24 * HOUR_S
+WINDOWS: dict[str, int] = {
+    "5m": 5 * MINUTE_S,
+    "1h": HOUR_S,
+    "24h": DAY_S,
+    "30d": 30 * DAY_S,
+}
+STEPS: dict[str, int] = {
+    "1m": MINUTE_S,
+    "5m": 5 * MINUTE_S,
+    "15m": 15 * MINUTE_S,
+    "1h": HOUR_S,
+    "6h": 6 * HOUR_S,
+    "1d": DAY_S,
+}
+_DEFAULT_STEPS = {"5m": "1m", "1h": "1m", "24h": "15m", "30d": "6h"}
+MAX_POINTS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The figures of one step; `seconds` is how long it lasts."""
+
+    starts_at: datetime
+    seconds: int
+    figures: Figures
+
+    @property
+    def rps(self) -> float:
+        return self.figures.request_count / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The steps of a window, the oldest first; the last one is still under way."""
+
+    deployment_id: str
+    window: str
+    step_seconds: int
+    total: Point
+    series: list[Point]
+
+
+def report(
+    deployment: "Deployment", window: str, step: str | None, now: datetime
+) -> Report:
+    """Return a deployment's traffic of the last `window`. Raises BadQuery."""
+    if window not in WINDOWS:
+        raise BadQuery(f"window must be one of: {', '.join(WINDOWS)}.", field="window")
+    step = step or _DEFAULT_STEPS[window]
+    if step not in STEPS:
+        raise BadQuery(f"step must be one of: {', '.join(STEPS)}.", field="step")
+    length, step_s = WINDOWS[window], STEPS[step]
+    if (
+        step_s > length
+        or length // step_s > MAX_POINTS
+        or _is_rolled_up(length, step_s)
+    ):
+        raise BadQuery(f"The step {step} does not suit {window}.", field="step")
+    end = _ceil(now, step_s)
+    start = end - timedelta(seconds=length)
+    figures = deployment.windows.series(start, step_s, length // step_s)
+    points = [
+        Point(start + timedelta(seconds=step_s * number), step_s, one)
+        for number, one in enumerate(figures)
+    ]
+    total = Point(start, length, sum(figures, Figures()))
+    return Report(str(deployment.pk), window, step_s, total, points)
+
+
+def _is_rolled_up(length: int, step_s: int) -> bool:
+    """Whether a step would be finer than the hours that older minutes become."""
+    return length > 2 * DAY_S and step_s < HOUR_S
+
+
+def _ceil(moment: datetime, step_s: int) -> datetime:
+    seconds = -(-int(moment.timestamp()) // step_s) * step_s
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,112 @@
+"""What is asked for besides the version: how large, and how it gets its traffic."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.states import Rollout
+from mlops.core.errors import Invalid
+
+MAX_STEPS = 20
+MAX_STEP_S = 24 * 3600
+FULL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a version comes to its traffic.
+
+    `steps` are a canary's shares in percent, rising, below 100; each is held for
+    `seconds_per_step`. A shadow gets copies of requests until somebody promotes or
+    aborts it.
+    """
+
+    kind: Rollout = Rollout.ALL_AT_ONCE
+    steps: tuple[int, ...] = ()
+    seconds_per_step: int = 60
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> "Strategy":
+        """Return the strategy of a stored row ({} is all at once)."""
+        return cls(
+            Rollout(stored.get("type", Rollout.ALL_AT_ONCE)),
+            tuple(stored.get("steps", ())),
+            int(stored.get("seconds_per_step", 60)),
+        )
+
+    def stored(self) -> dict[str, Any]:
+        if self.kind != Rollout.CANARY:
+            return {"type": str(self.kind)}
+        return {
+            "type": str(self.kind),
+            "steps": list(self.steps),
+            "seconds_per_step": self.seconds_per_step,
+        }
+
+    def check(self) -> None:
+        """Raise Invalid, naming the field, for steps that make no sense."""
+        if self.kind != Rollout.CANARY:
+            if self.steps:
+                raise Invalid("Only a canary has steps.", field="strategy.steps")
+            return
+        rising = list(self.steps) == sorted(set(self.steps))
+        if not (1 <= len(self.steps) <= MAX_STEPS and rising):
+            raise Invalid(
+                f"A canary needs 1 to {MAX_STEPS} rising steps.", field="strategy.steps"
+            )
+        if not all(0 < step < FULL for step in self.steps):
+            raise Invalid(
+                "A canary's steps are percentages from 1 to 99.", field="strategy.steps"
+            )
+        if not 1 <= self.seconds_per_step <= MAX_STEP_S:
+            raise Invalid(
+                f"A step lasts 1 to {MAX_STEP_S} seconds.",
+                field="strategy.seconds_per_step",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The size that is asked for and the strategy."""
+
+    instances: int = 1
+    instance_type: str = "standard"
+    auto_scaling: bool = False
+    min_instances: int | None = None
+    max_instances: int | None = None
+    strategy: Strategy = field(default_factory=Strategy)
+
+    def check(self) -> None:
+        """Raise Invalid, naming the field, for what no target could fulfil."""
+        if self.instance_type not in INSTANCE_TYPES:
+            raise Invalid(
+                f"There is no instance type {self.instance_type!r}; there are: "
+                f"{', '.join(INSTANCE_TYPES)}.",
+                field="endpoint_config.instance_type",
+            )
+        for name in ("instances", "min_instances", "max_instances"):
+            self._check_number(name)
+        low, high = self.bounds()
+        if not low <= self.instances <= high:
+            raise Invalid(
+                "min_instances, instances and max_instances must not fall in this "
+                f"order: {low}, {self.instances}, {high}.",
+                field="endpoint_config.instances",
+            )
+        self.strategy.check()
+
+    def bounds(self) -> tuple[int, int]:
+        """Return the fewest and the most instances that scaling may come to."""
+        if not self.auto_scaling:
+            low = self.min_instances or self.instances
+            return low, self.max_instances or self.instances
+        low = self.min_instances or self.instances
+        return low, self.max_instances or min(4 * self.instances, MAX_INSTANCES)
+
+    def _check_number(self, name: str) -> None:
+        number: int | None = getattr(self, name)
+        if number is not None and not 1 <= number <= MAX_INSTANCES:
+            raise Invalid(
+                f"{name} must be between 1 and {MAX_INSTANCES}.",
+                field=f"endpoint_config.{name}",
+            )

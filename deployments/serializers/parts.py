@@ -1,0 +1,67 @@
+"""Parts that requests and answers share."""
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.states import Rollout
+from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
+
+
+@extend_schema_serializer(component_name="EndpointConfig")
+class EndpointConfigSerializer(StrictSerializer):
+    instances = serializers.IntegerField(
+        min_value=1,
+        default=1,
+        help_text=f"Processes to serve with, 1 to {MAX_INSTANCES}.",
+    )
+    instance_type = serializers.CharField(
+        default="standard",
+        max_length=50,
+        help_text=f"One of the catalogue: {', '.join(INSTANCE_TYPES)}.",
+    )
+    auto_scaling = serializers.BooleanField(
+        default=False, help_text="Whether instances follow the requests in flight."
+    )
+    min_instances = serializers.IntegerField(
+        min_value=1, required=False, allow_null=True
+    )
+    max_instances = serializers.IntegerField(
+        min_value=1, required=False, allow_null=True
+    )
+
+
+@extend_schema_serializer(component_name="DeploymentStrategy")
+class StrategySerializer(StrictSerializer):
+    type = serializers.ChoiceField(choices=Rollout.choices, default=Rollout.ALL_AT_ONCE)
+    steps = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=99),
+        required=False,
+        help_text="A canary's shares of the traffic in percent, rising.",
+    )
+    seconds_per_step = serializers.IntegerField(
+        min_value=1, required=False, help_text="How long each share is held."
+    )
+
+
+@extend_schema_serializer(component_name="DeploymentMetrics")
+class DeploymentMetricsSerializer(AnswerSerializer):
+    absent_when_unknown = frozenset({"error_rate", "last_updated"})
+
+    request_count = serializers.IntegerField(help_text="Answered calls, ever.")
+    error_count = serializers.IntegerField(
+        help_text="Those that the model failed or that timed out."
+    )
+    error_rate = serializers.FloatField(required=False, help_text="In [0, 1].")
+    avg_latency_ms = serializers.FloatField(
+        required=False, allow_null=True, help_text="Null without traffic."
+    )
+    p95_latency_ms = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        help_text="To about 5 %; in the detail answer only.",
+    )
+    p99_latency_ms = serializers.FloatField(required=False, allow_null=True)
+    last_updated = TimeField(
+        required=False, help_text="The beginning of the last minute with traffic."
+    )

@@ -1,0 +1,18 @@
+"""The API of deployments: fetch, call, respond."""
+
+from deployments.viewsets.catalogue import InstanceTypeViewSet
+from deployments.viewsets.deployments import DeploymentViewSet, DeployModelViewSet
+from deployments.viewsets.keys import DeploymentKeyViewSet
+from deployments.viewsets.rollouts import RolloutViewSet
+from deployments.viewsets.stream import StreamViewSet
+from deployments.viewsets.telemetry import TelemetryViewSet
+
+__all__ = [
+    "DeployModelViewSet",
+    "DeploymentKeyViewSet",
+    "DeploymentViewSet",
+    "InstanceTypeViewSet",
+    "RolloutViewSet",
+    "StreamViewSet",
+    "TelemetryViewSet",
+]

@@ -1,0 +1,67 @@
+"""Keys that open an endpoint for predictions only."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from deployments.models import DeploymentKey
+from deployments.serializers import (
+    DeploymentKeyCreateSerializer,
+    DeploymentKeySerializer,
+    NewDeploymentKeySerializer,
+)
+from deployments.viewsets.base import TAGS, DeploymentBase
+from mlops.core.errors import NotFound
+from mlops.core.serializers import actor, validated
+from mlops.core.viewsets import created
+
+
+class DeploymentKeyViewSet(DeploymentBase):
+    """A key belongs to the endpoint: it goes on to work after the next deployment."""
+
+    takes_keys = False
+    action_permissions = {
+        "list": "deployments.view_deploymentkey",
+        "create": "deployments.add_deploymentkey",
+        "destroy": "deployments.delete_deploymentkey",
+    }
+
+    @extend_schema(
+        operation_id="listDeploymentKeys",
+        summary="List Deployment Keys",
+        tags=TAGS,
+        responses=DeploymentKeySerializer(many=True),
+    )
+    def list(self, request: Request, deployment_id: str) -> Response:
+        keys = self.get_object().slot.keys.select_related("created_by")
+        page = self.paginate_queryset(keys)
+        return self.get_paginated_response(
+            DeploymentKeySerializer(page, many=True).data
+        )
+
+    @extend_schema(
+        operation_id="createDeploymentKey",
+        summary="Create Deployment Key",
+        tags=TAGS,
+        request=DeploymentKeyCreateSerializer,
+        responses={201: NewDeploymentKeySerializer},
+    )
+    def create(self, request: Request, deployment_id: str) -> Response:
+        body = validated(DeploymentKeyCreateSerializer, request)
+        slot = self.get_object().slot
+        key, plain = DeploymentKey.issue(slot, body["name"], by=actor(request))
+        return created(NewDeploymentKeySerializer(key, context={"plain": plain}).data)
+
+    @extend_schema(
+        operation_id="revokeDeploymentKey",
+        summary="Revoke Deployment Key",
+        tags=TAGS,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, deployment_id: str, key_id: str) -> Response:
+        slot = self.get_object().slot
+        key = slot.keys.filter(pk=key_id).first()
+        if key is None:
+            raise NotFound("There is no such key of this endpoint.")
+        key.revoke(by=actor(request))
+        return Response(status=204)

@@ -1,0 +1,91 @@
+"""What happened to a deployment, what it wrote and how it does."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from deployments.journal import DEFAULT_LINES, MAX_LINES, journal
+from deployments.models.report import STEPS, WINDOWS, report
+from deployments.serializers import DeploymentEventSerializer, TrafficSerializer
+from deployments.viewsets.base import TAGS, DeploymentBase
+from mlops.core.errors import BadQuery
+
+_TAIL = OpenApiParameter(
+    "tail", int, description=f"Lines, 1 to {MAX_LINES}; {DEFAULT_LINES} if not given."
+)
+_SINCE = OpenApiParameter(
+    "since", OpenApiTypes.STR, description="RFC 3339; only what is newer."
+)
+
+
+class TelemetryViewSet(DeploymentBase):
+    action_permissions = {"events": "view", "logs": "view", "metrics": "view"}
+
+    @extend_schema(
+        operation_id="listDeploymentEvents",
+        summary="List Deployment Events",
+        tags=TAGS,
+        responses=DeploymentEventSerializer(many=True),
+    )
+    def events(self, request: Request, deployment_id: str) -> Response:
+        rows = self.get_object().events.select_related("actor").order_by("sequence")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(
+            DeploymentEventSerializer(page, many=True).data
+        )
+
+    @extend_schema(
+        operation_id="getDeploymentLogs",
+        summary="Get Deployment Logs",
+        tags=TAGS,
+        parameters=[_TAIL, _SINCE],
+        responses={
+            (200, "application/json"): {"type": "array", "items": {"type": "string"}}
+        },
+    )
+    def logs(self, request: Request, deployment_id: str) -> Response:
+        tail, since = _tail(request), _since(request)
+        return Response(journal(self.get_object(), tail, since))
+
+    @extend_schema(
+        operation_id="getDeploymentMetrics",
+        summary="Get Deployment Metrics",
+        tags=TAGS,
+        parameters=[
+            OpenApiParameter(
+                "window", enum=list(WINDOWS), description="1h if not given."
+            ),
+            OpenApiParameter("step", enum=list(STEPS)),
+        ],
+        responses=TrafficSerializer,
+    )
+    def metrics(self, request: Request, deployment_id: str) -> Response:
+        window = request.query_params.get("window", "1h")
+        step = request.query_params.get("step")
+        found = report(self.get_object(), window, step, timezone.now())
+        return Response(TrafficSerializer(found).data)
+
+
+def _tail(request: Request) -> int:
+    text = request.query_params.get("tail", str(DEFAULT_LINES))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LINES):
+        raise BadQuery(f"tail must be between 1 and {MAX_LINES}.", field="tail")
+    return int(text)
+
+
+def _since(request: Request) -> datetime | None:
+    text = request.query_params.get("since")
+    if text is None:
+        return None
+    try:
+        moment = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadQuery("since must be an RFC 3339 time with a zone.", field="since")
+    return moment
