@@ -60,7 +60,8 @@ openapi: .venv/.stamp-tests  ## write docs/openapi*.json anew
 	$(MANAGE) spectacular --format openapi-json --validate --fail-on-warn \
 		--file docs/openapi.json
 	$(MANAGE) spectacular --format openapi-json --validate --fail-on-warn \
-		--custom-settings mlops.core.schema.SEED --file docs/openapi.seed.json
+		--generator-class mlops.core.schema.profiles.SeedGenerator \
+		--file docs/openapi.seed.json
 
 # Needs Node 18+ and npm.
 client: openapi  ## a typed TypeScript client in client/, compiled strictly

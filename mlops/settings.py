@@ -19,7 +19,8 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("MLOPS_DATA_DIR", BASE_DIR / "var")
 
-(DATA_DIR / "uploads").mkdir(mode=0o700, parents=True, exist_ok=True)
+for _name in ("uploads", "static"):
+    (DATA_DIR / _name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # What kind of place this is -------------------------------------------------------
 ENVIRONMENT = env.text(
@@ -164,6 +165,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # People ---------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"
+ADMIN_PASSWORD = env.text("MLOPS_ADMIN_PASSWORD")
 AUTHENTICATION_BACKENDS = ["mlops.core.backends.ThrottledBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

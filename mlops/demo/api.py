@@ -28,6 +28,10 @@ class Api:
         self.base_url = base_url.rstrip("/")
         self._token = token
 
+    def at(self, base_url: str) -> "Api":
+        """Return the same person's caller of another server."""
+        return Api(base_url, self._token)
+
     def get(self, path: str, **query: object) -> Any:
         """Return the decoded answer. Raises ApiTrouble for anything but success."""
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path)

@@ -65,12 +65,12 @@ class Panel:
     def between(self, first: date, end: date) -> "Panel":
         """Return the rows from `first` up to, not including, `end`."""
         low, high = np.datetime64(first), np.datetime64(end)
-        return self._take((self.dates >= low) & (self.dates < high))
+        return self.take((self.dates >= low) & (self.dates < high))
 
     def complete(self) -> "Panel":
         """Return the rows without an unknown value, the only ones to train on."""
         known = ~np.isnan(self.features).any(axis=1) & ~np.isnan(self.target)
-        return self._take(known)
+        return self.take(known)
 
     def column(self, name: str) -> Matrix:
         """Return one feature without its unknown values."""
@@ -90,7 +90,8 @@ class Panel:
         pq.write_table(pa.table(columns), file, compression="zstd")
         return file.getvalue()
 
-    def _take(self, rows: npt.NDArray[np.bool_]) -> "Panel":
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Panel":
+        """Return some rows, chosen by a mask or by their numbers."""
         return Panel(
             self.dates[rows],
             self.symbols[rows],

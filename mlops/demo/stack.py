@@ -68,27 +68,30 @@ class Stack:
     def watch(self) -> None:
         """Restart what ends, until `stop` is called. Raises StackBroken."""
         while not self._stopping:
-            for program in self._programs:
-                self._revive(program)
+            self._tend()
             time.sleep(POLL_S)
+
+    def run(self, program: Program) -> int:
+        """Run a program to its end beside the others; return its exit code."""
+        process = self._start(program)
+        try:
+            while process.poll() is None:
+                self._tend()
+                time.sleep(POLL_S)
+        finally:
+            _end(process)
+        return process.returncode
 
     def stop(self) -> None:
         """Stop everything, last started first; kill what does not go in time."""
         self._stopping = True
         for program in reversed(self._programs):
-            if program.process is None or program.process.poll() is not None:
-                continue
-            program.process.terminate()
-            try:
-                program.process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._say(program.name, "does not stop; killing it")
-                program.process.kill()
-                program.process.wait()
+            if program.process is not None and not _end(program.process):
+                self._say(program.name, "did not stop and was killed")
 
-    def _start(self, program: Program) -> None:
+    def _start(self, program: Program) -> "subprocess.Popen[str]":
         program.starts.append(time.monotonic())
-        program.process = subprocess.Popen(  # noqa: S603 - our own commands
+        program.process = process = subprocess.Popen(  # noqa: S603 - our own commands
             program.command,
             env=self._environ,
             stdin=subprocess.DEVNULL,
@@ -101,13 +104,15 @@ class Stack:
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no locks
         )
         reader = threading.Thread(
-            target=self._pump, args=(program.name, program.process.stdout), daemon=True
+            target=self._pump, args=(program.name, process.stdout), daemon=True
         )
         reader.start()
+        return process
 
     def _pump(self, name: str, output: IO[str]) -> None:
-        for line in output:
-            self._say(name, line.rstrip("\n"))
+        with output:
+            for line in output:
+                self._say(name, line.rstrip("\n"))
 
     def _wait(self, program: Program) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -118,6 +123,10 @@ class Stack:
             if time.monotonic() > deadline:
                 raise StackBroken(f"{program.name} is not ready after a minute")
             time.sleep(POLL_S)
+
+    def _tend(self) -> None:
+        for program in self._programs:
+            self._revive(program)
 
     def _revive(self, program: Program) -> None:
         if self._stopping or program.process is None or program.process.poll() is None:
@@ -132,6 +141,20 @@ class Stack:
             raise StackBroken(f"{program.name} keeps ending (exit code {code})")
         self._say(program.name, f"ended with exit code {code}; starting it again")
         self._start(program)
+
+
+def _end(process: "subprocess.Popen[str]") -> bool:
+    """Stop a process; return False if it had to be killed."""
+    if process.poll() is not None:
+        return True
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+    return True
 
 
 def _answers(url: str) -> bool:

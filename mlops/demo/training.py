@@ -7,6 +7,7 @@ little above one half. Knows no Django.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,48 +50,41 @@ class Split:
 class Trained:
     """A trained model: what to log about it and the file that can be served."""
 
-    algorithm: str
-    parameters: dict[str, object]
     metrics: dict[str, float]
     onnx: bytes
     golden: bytes
 
 
-def train_linear(split: Split, report: Report, *, epochs: int = 15) -> Trained:
+LINEAR: dict[str, Any] = {"alpha": 1e-3, "average": True, "epochs": 15}
+BOOSTED: dict[str, Any] = {
+    "n_estimators": 40,
+    "max_depth": 3,
+    "learning_rate": 0.05,
+    "subsample": 0.2,
+}
+
+
+def train_linear(split: Split, report: Report) -> Trained:
     """Train a scaled logistic regression; `report` hears of every epoch."""
     (rows, labels), (later, truth) = split.train, split.judge
     scaler = StandardScaler().fit(rows)
-    parameters = {
-        "loss": "log_loss",
-        "alpha": 1e-3,
-        "average": True,
-        "random_state": SEED,
-    }
-    classifier = SGDClassifier(**parameters)
+    settings = dict(LINEAR)
+    epochs = settings.pop("epochs")
+    classifier = SGDClassifier(loss="log_loss", random_state=SEED, **settings)
     for epoch in range(1, epochs + 1):
         classifier.partial_fit(scaler.transform(rows), labels, classes=[0, 1])
-        report(
-            epoch,
-            {
-                "train_loss": _loss(classifier, scaler.transform(rows), labels),
-                "loss": _loss(classifier, scaler.transform(later), truth),
-            },
-        )
-    model = make_pipeline(scaler, classifier)
-    return _finish("logistic regression", model, parameters | {"epochs": epochs}, split)
+        losses = {
+            "train_loss": _loss(classifier, scaler.transform(rows), labels),
+            "loss": _loss(classifier, scaler.transform(later), truth),
+        }
+        report(epoch, losses)
+    return _finish(make_pipeline(scaler, classifier), split)
 
 
-def train_boosted(split: Split, report: Report, *, trees: int = 40) -> Trained:
+def train_boosted(split: Split, report: Report) -> Trained:
     """Train boosted trees; `report` hears of the loss after every tree."""
     (rows, labels), (later, truth) = split.train, split.judge
-    parameters = {
-        "n_estimators": trees,
-        "max_depth": 3,
-        "learning_rate": 0.05,
-        "subsample": 0.2,
-        "random_state": SEED,
-    }
-    model = GradientBoostingClassifier(**parameters).fit(rows, labels)
+    model = GradientBoostingClassifier(random_state=SEED, **BOOSTED).fit(rows, labels)
     stages = zip(_stages(model, rows), _stages(model, later), strict=True)
     for tree, (seen, unseen) in enumerate(stages, start=1):
         losses = {
@@ -98,7 +92,7 @@ def train_boosted(split: Split, report: Report, *, trees: int = 40) -> Trained:
             "loss": float(log_loss(truth, unseen)),
         }
         report(tree, losses)
-    return _finish("gradient boosting", model, parameters, split)
+    return _finish(model, split)
 
 
 def _stages(
@@ -119,21 +113,11 @@ def _loss(
     return float(log_loss(truth, model.predict_proba(rows)))
 
 
-def _finish(
-    algorithm: str,
-    model: ClassifierMixin,
-    parameters: dict[str, object],
-    split: Split,
-) -> Trained:
+def _finish(model: ClassifierMixin, split: Split) -> Trained:
     later, truth = split.judge
     onnx = _export(model)
-    return Trained(
-        algorithm=algorithm,
-        parameters=parameters | {"features": len(FEATURE_NAMES)},
-        metrics=_judge(model, later, truth),
-        onnx=onnx,
-        golden=_golden(onnx, later[:: len(later) // GOLDEN_ROWS][:GOLDEN_ROWS]),
-    )
+    golden = later[:: len(later) // GOLDEN_ROWS][:GOLDEN_ROWS]
+    return Trained(_judge(model, later, truth), onnx, _golden(onnx, golden))
 
 
 def _judge(model: ClassifierMixin, rows: Rows, truth: Labels) -> dict[str, float]:
@@ -161,16 +145,15 @@ def _export(model: ClassifierMixin) -> bytes:
 
 
 def _golden(onnx: bytes, rows: Rows) -> bytes:
-    """Return requests with the answers that any server of the model must give."""
+    """Return a request with the answer that any server of the model must give."""
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     labels, chances = session.run(list(OUTPUT_NAMES), {INPUT_NAME: rows})
-    request = {"inputs": [tensor(INPUT_NAME, "FP32", rows)]}
     outputs = [
         tensor("label", "INT64", np.asarray(labels)),
         tensor("probabilities", "FP32", np.asarray(chances)),
     ]
-    cases = [{"request": request, "response": {"outputs": outputs}}]
-    return json.dumps(cases).encode()
+    case = {"inputs": [tensor(INPUT_NAME, "FP32", rows)], "outputs": outputs}
+    return json.dumps(case).encode()
 
 
 def tensor(

@@ -59,8 +59,8 @@ def test_exported_model_answers_its_own_golden_rows(train, small_split):
 
     trained = train(small_split, lambda *report: reports.append(report))
 
-    case = json.loads(trained.golden)[0]
-    sent, answers = case["request"]["inputs"][0], case["response"]["outputs"]
+    case = json.loads(trained.golden)
+    sent, answers = case["inputs"][0], case["outputs"]
     rows = np.array(sent["data"], np.float32).reshape(sent["shape"])
     session = onnxruntime.InferenceSession(trained.onnx)
     labels, _ = session.run(None, {sent["name"]: rows})

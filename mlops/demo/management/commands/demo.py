@@ -1,0 +1,49 @@
+"""Tells the demo story against a running server."""
+
+import time
+from argparse import ArgumentParser
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from mlops.demo import people, story
+from mlops.demo.api import Api, ApiTrouble
+from mlops.demo.story.cast import Cast
+from mlops.demo.told import is_told
+
+
+class Command(BaseCommand):
+    help = (
+        "Fill a running server with the demo story: real prices, two trained models, "
+        "deployments, predictions, a rollback. Telling it again changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--url",
+            default=f"http://localhost:{settings.PORT}",
+            help="where the server answers (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="also on a production server"
+        )
+
+    def handle(self, *, url: str, force: bool, **_options: object) -> None:
+        if settings.PRODUCTION and not force:
+            raise CommandError("This is a production server; --force if you mean it.")
+        if is_told():
+            self.stdout.write("The demo story has been told here; nothing to do.")
+            return
+        started = time.monotonic()
+        with people.signed_in("scientist", "approver") as tokens:
+            scientist, approver = (Api(url, token) for token in tokens)
+            cast = Cast(scientist, approver, self._say)
+            try:
+                story.tell(cast)
+            except ApiTrouble as trouble:
+                raise CommandError(f"The story stopped: {trouble}") from trouble
+        self._say(f"The story is told ({time.monotonic() - started:.0f} s)")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

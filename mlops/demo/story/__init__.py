@@ -1,0 +1,28 @@
+"""The demo story: a model's whole life, told through the public API.
+
+Prices become a dataset; a model is trained, approved, deployed and asked; the world
+changes; a second model takes over and is rolled back. Everything is done by calls
+that any client could make, so telling the story is a test of the house as well.
+Telling it again changes nothing that is there.
+"""
+
+from mlops.demo.story import catalogue, drift, registry, serving, training
+from mlops.demo.story.cast import Cast
+
+CHAPTERS = (
+    catalogue.share_the_data,
+    training.train_first,
+    registry.approve_first,
+    serving.deploy_first,
+    drift.notice_drift,
+    training.train_second,
+    registry.approve_second,
+    serving.deploy_second,
+    serving.roll_back,
+)
+
+
+def tell(cast: Cast) -> None:
+    """Tell the chapters in order. Raises ApiTrouble where the story cannot go on."""
+    for chapter in CHAPTERS:
+        chapter(cast)

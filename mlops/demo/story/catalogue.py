@@ -1,0 +1,77 @@
+"""Chapter 1: the data, as two versions of a dataset, and its features."""
+
+from datetime import date
+from typing import Any
+
+from mlops.demo.api import ApiTrouble, segment
+from mlops.demo.panel import FEATURES as COLUMNS
+from mlops.demo.panel import SPLIT, Feature, Panel
+from mlops.demo.story.cast import DATASET, FEATURES, Cast
+
+FIRST, END = date(1990, 1, 1), date(2023, 1, 1)
+DATASETS = f"{FEATURES}/datasets"
+INGESTION_TIMEOUT_S = 60.0
+
+
+def share_the_data(cast: Cast) -> None:
+    for feature in COLUMNS:
+        if cast.scientist.find(f"{FEATURES}/{feature.name}") is None:
+            _declare(cast, feature)
+    _upload_first(cast, cast.panel.between(FIRST, SPLIT))
+    _upload_second(cast, cast.panel.between(SPLIT, END))
+
+
+def _declare(cast: Cast, feature: Feature) -> None:
+    body = {
+        "feature_name": feature.name,
+        "feature_type": "technical_indicator",
+        "data_type": "float",
+        "description": feature.description,
+        "tags": ["prices", "demo"],
+        "transformation": {
+            "transformation_type": "formula",
+            "code": feature.code,
+            "parameters": {"p": "adjusted close"},
+        },
+        "upstream_features": list(feature.upstream),
+    }
+    with cast.step(f"Declared the feature {feature.name}"):
+        cast.scientist.post(FEATURES, body)
+        cast.scientist.post(f"{FEATURES}/{feature.name}/activate")
+
+
+def _upload_first(cast: Cast, rows: Panel) -> None:
+    if cast.scientist.find(f"{DATASETS}/{DATASET}") is not None:
+        return
+    with cast.step(f"Uploaded {DATASET} version 1, {len(rows.dates):,} rows"):
+        cast.scientist.upload(
+            DATASETS,
+            rows.parquet(),
+            "sp500-1990-2006.parquet",
+            name=DATASET,
+            description="Daily features of 20 stocks of the S&P 500, 1990 to 2022.",
+        )
+        _wait_until_ready(cast)
+
+
+def _upload_second(cast: Cast, rows: Panel) -> None:
+    versions = f"{DATASETS}/{segment(DATASET)}/versions"
+    if len(cast.scientist.get(versions)) > 1:
+        return
+    with cast.step(f"Uploaded {DATASET} version 2, {len(rows.dates):,} rows"):
+        cast.scientist.upload(versions, rows.parquet(), "sp500-2007-2022.parquet")
+        _wait_until_ready(cast)
+
+
+def _wait_until_ready(cast: Cast) -> None:
+    def is_done(versions: Any) -> bool:
+        return all(version["state"] != "processing" for version in versions)
+
+    versions = cast.scientist.wait(
+        f"{DATASETS}/{segment(DATASET)}/versions",
+        is_done,
+        timeout_s=INGESTION_TIMEOUT_S,
+    )
+    failed = [version for version in versions if version["state"] == "failed"]
+    if failed:
+        raise ApiTrouble(f"{DATASET}: {failed[0].get('state_reason')}")

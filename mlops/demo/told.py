@@ -1,0 +1,12 @@
+"""Whether the demo story has been told, without loading what tells it."""
+
+from deployments.models import Deployment
+
+MODEL = "next-day-direction"
+
+
+def is_told() -> bool:
+    """Return whether the story's last step, the rollback, has been asked for."""
+    return Deployment.objects.filter(
+        slot__model__name=MODEL, rollback_from__isnull=False
+    ).exists()

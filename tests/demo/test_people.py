@@ -1,0 +1,101 @@
+"""The first people of a fresh store, and tokens made at the command line."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from mlops.core.models import ApiToken, User
+from mlops.demo import people
+
+pytestmark = pytest.mark.django_db
+
+
+def test_fresh_store_gets_three_people_whose_tokens_work():
+    newcomers = people.welcome()
+
+    assert list(newcomers.tokens) == ["admin", "scientist", "approver"]
+    for name, token in newcomers.tokens.items():
+        assert ApiToken.objects.find(token).user.username == name
+    admin = User.objects.get(username="admin")
+    assert admin.is_superuser
+    assert admin.check_password(newcomers.password)
+
+
+def test_demo_people_have_roles_and_no_password():
+    people.welcome()
+
+    scientist = User.objects.get(username="scientist")
+    roles = set(scientist.groups.values_list("name", flat=True))
+    assert roles == {"data scientist", "deployer"}
+    assert not scientist.has_usable_password()
+    assert not scientist.has_perm("lifecycle.approve_modelversion")
+    assert User.objects.get(username="approver").has_perm(
+        "lifecycle.approve_modelversion"
+    )
+
+
+def test_second_start_makes_nobody():
+    people.welcome()
+
+    again = people.welcome()
+
+    assert again == people.Newcomers()
+    assert User.objects.count() == 3
+
+
+def test_store_with_people_gets_no_newcomers(person):
+    person("viewer")
+
+    assert people.welcome() == people.Newcomers()
+    assert User.objects.count() == 1
+
+
+def test_production_gets_no_newcomers(settings):
+    settings.PRODUCTION = True
+
+    people.welcome()
+
+    assert not User.objects.exists()
+
+
+def test_given_password_is_the_admins(settings):
+    settings.ADMIN_PASSWORD = given = "a-long-enough-passphrase"
+
+    people.welcome()
+
+    assert User.objects.get(username="admin").check_password(given)
+
+
+def test_tokens_of_the_story_end_with_it():
+    with people.signed_in("scientist", "approver") as tokens:
+        owners = [ApiToken.objects.find(token).user.username for token in tokens]
+
+    assert owners == ["scientist", "approver"]
+    assert not ApiToken.objects.usable().exists()
+
+
+def test_demo_is_refused_in_production(settings):
+    settings.PRODUCTION = True
+
+    with pytest.raises(CommandError, match="--force"):
+        call_command("demo")
+
+
+def test_issue_token_prints_a_token_that_works(person):
+    person("viewer", "reader")
+    output = StringIO()
+
+    call_command(
+        "issue_token", "reader", "--scope", "predict", "--days", "1", stdout=output
+    )
+
+    token = ApiToken.objects.find(output.getvalue().strip())
+    assert token.user.username == "reader"
+    assert token.scopes == ["predict"]
+    assert token.expires_at is not None
+
+
+def test_issue_token_needs_a_user(db):
+    with pytest.raises(CommandError, match="no user"):
+        call_command("issue_token", "nobody-here")
