@@ -81,7 +81,9 @@ def test_events_count_without_gaps_and_audit_entries_go_with_them(person):
     deployment.notice("still looking")
     deployment.cancel(by=person("admin"), reason="changed my mind")
 
-    told = list(deployment.events.order_by("sequence").values_list("sequence", "message"))
+    told = list(
+        deployment.events.order_by("sequence").values_list("sequence", "message")
+    )
     assert told == [
         (1, ""),
         (2, "still looking"),
