@@ -80,6 +80,10 @@ class Throttled(DomainError):
         self.retry_after_s = retry_after_s
 
 
+class TokenRefused(DomainError):
+    kind, code = "unauthenticated", "token_refused"
+
+
 class WrongCredentials(DomainError):
     """The same words whoever asks: they do not tell which half was wrong."""
 

@@ -87,10 +87,9 @@ def claim(asked: Asked, lease: timedelta) -> Claim | HttpResponse:
     Raises KeyReused (422) for another request under the same key, StillRunning (409)
     while the first is at work, BadQuery (400) for a key that cannot be one.
     """
-    if not (asked.key.isascii() and asked.key.isprintable()):
-        raise BadQuery(f"{HEADER} must be printable ASCII.")
-    if len(asked.key) > MAX_KEY:
-        raise BadQuery(f"{HEADER} must have at most {MAX_KEY} characters.")
+    printable = asked.key.isascii() and asked.key.isprintable()
+    if not printable or not 0 < len(asked.key) <= MAX_KEY:
+        raise BadQuery(f"{HEADER} must be 1 to {MAX_KEY} printable ASCII characters.")
     now = timezone.now()
     IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).delete()
     try:

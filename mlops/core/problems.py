@@ -102,6 +102,8 @@ def _headers(exc: Exception, status: int) -> dict[str, str]:
             headers["Retry-After"] = str(int(wait) + 1)
     if isinstance(exc, Throttled):
         headers["Retry-After"] = str(exc.retry_after_s)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="api"')
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
     return headers

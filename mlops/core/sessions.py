@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from django.contrib.auth import authenticate
 from django.utils import timezone
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import (
@@ -15,7 +14,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from mlops.core import audit
-from mlops.core.errors import WrongCredentials
+from mlops.core.errors import TokenRefused, WrongCredentials
 from mlops.core.models import User
 
 
@@ -42,7 +41,7 @@ def renew(text: str) -> Pair:
     """Return new tokens for a refresh token, which is used up by that.
 
     Of two at once one wins, so a stolen token is noticed. Raises
-    AuthenticationFailed when it is wrong, expired, used or of an account that was
+    TokenRefused when it is wrong, expired, used or of an account that was
     closed or got another password since.
     """
     token = _refresh_token(text)
@@ -58,7 +57,7 @@ def sign_out(user: User, text: str | None) -> None:
     """Use up the user's refresh token, if it is one; say nothing if it is not."""
     try:
         token = _refresh_token(text or "")
-    except AuthenticationFailed:
+    except TokenRefused:
         return
     if str(token["sub"]) == str(user.pk):
         _use_up(token)
@@ -89,5 +88,5 @@ def _mark(user: User) -> str:
     return get_md5_hash_password(user.password)
 
 
-def _refused() -> AuthenticationFailed:
-    return AuthenticationFailed("The refresh token is not valid or was used already.")
+def _refused() -> TokenRefused:
+    return TokenRefused("The refresh token is not valid or was used already.")

@@ -40,10 +40,14 @@ _REFRESH = OpenApiParameter(
 
 
 class SessionViewSet(ApiViewSet):
-    """Tokens for a name and a password. Never kept for an `Idempotency-Key`."""
+    """Tokens for a name and a password; no answer is kept.
+
+    Not one transaction: the count of wrong passwords must outlive the failure.
+    """
 
     permission_model = None
     takes_keys = False
+    atomic_writes = False
 
     @extend_schema(
         operation_id="authLogin",

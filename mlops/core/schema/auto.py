@@ -37,7 +37,7 @@ _IF_NONE_MATCH = OpenApiParameter(
 class ApiSchema(AutoSchema):
     """drf-spectacular's schema, with the headers and answers of `ApiViewSet`."""
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as AutoSchema
         """Return the docstring of the method; that of the class is for us."""
         method = getattr(self.view, getattr(self.view, "action", None) or "", None)
         return str(get_doc(method)) if method else str(super().get_description())

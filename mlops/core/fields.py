@@ -1,0 +1,52 @@
+"""Serializer fields that take a JSON value for what it is, and convert nothing.
+
+DRF's own read `1` as text and `"1"` as a number; a client's mistake then becomes
+data. What these refuse is a 422 with the field's name.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+
+MAX_WHOLE = 2**63 - 1
+
+
+class Text(serializers.CharField):
+    """A JSON string."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Number(serializers.FloatField):
+    """A finite JSON number, no string and no truth value."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        try:
+            return float(super().to_internal_value(data))
+        except OverflowError:
+            self.fail("invalid")
+
+
+class Whole(serializers.IntegerField):
+    """A whole JSON number that 64 bits hold, no string and no truth value."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        if abs(data) > MAX_WHOLE:
+            self.fail("max_value", max_value=MAX_WHOLE)
+        return int(super().to_internal_value(data))
+
+
+class Truth(serializers.BooleanField):
+    """`true` or `false`, no other spelling."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
