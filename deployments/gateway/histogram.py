@@ -1,8 +1,8 @@
 """A latency histogram of logarithmic buckets: exact counts that add up, no Django.
 
 Bucket 0 holds everything up to 0.05 ms, each further one reaches 1.1 times as far,
-the last one (156, from about two minutes on) has no end. A quantile is therefore right to
-about 5 %. As JSON a histogram is sparse: {"31": 12, "32": 4}.
+the last one (156, from about two minutes on) has no end. A quantile is therefore
+right to about 5 %. As JSON a histogram is sparse: {"31": 12, "32": 4}.
 """
 
 import math

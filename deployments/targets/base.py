@@ -14,6 +14,10 @@ class Refused(Exception):
     """The target cannot serve this; the message is for the person who asked."""
 
 
+class TargetTrouble(Exception):
+    """The target did not do it now; the same call may work later."""
+
+
 class Phase(StrEnum):
     ABSENT = "absent"
     STARTING = "starting"

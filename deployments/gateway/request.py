@@ -1,0 +1,108 @@
+"""Reads what a client sends: the path's parts, the body within limits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+DIRECT = "_d"
+_PARTS = 3  # environment, model, rest
+
+
+class BadRequest(Exception):
+    """The client's request is refused at the door."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a slot or one deployment, and the path below it.
+
+    `version` is set when the path asks for one.
+    """
+
+    environment: str
+    model: str
+    deployment_id: str
+    rest: bytes
+    version: str | None
+    is_infer: bool
+
+
+@lru_cache(maxsize=4096)
+def target_of(raw_path: bytes) -> Target | None:
+    """Return what `/serving/{environment}/{model}/…` or `/serving/_d/{id}/…` names."""
+    parts = raw_path.removeprefix(b"/serving/").split(b"/", _PARTS - 1)
+    if len(parts) < _PARTS - 1 or not all(parts[: _PARTS - 1]):
+        return None
+    first, second = _text(parts[0]), _text(parts[1])
+    rest = parts[2].rstrip(b"/") if len(parts) == _PARTS else b""
+    names = [_text(part) for part in rest.split(b"/")]
+    version = None
+    if names[:2] == ["v2", "models"] and names[3:4] == ["versions"] and names[4:]:
+        version = names[4]
+    is_direct = first == DIRECT
+    return Target(
+        environment="" if is_direct else first,
+        model="" if is_direct else second,
+        deployment_id=second if is_direct else "",
+        rest=b"/" + rest,
+        version=version,
+        is_infer=not rest or names[-1] == "infer",
+    )
+
+
+def _text(part: bytes) -> str:
+    return unquote_to_bytes(part).decode("utf-8", "replace")
+
+
+async def read_body(receive: Receive, max_bytes: int, limit_s: float) -> bytes:
+    """Return the whole body. Raises BadRequest for one too large or too slow."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        try:
+            async with asyncio.timeout(limit_s):
+                body = await _read_on(receive, body, max_bytes)
+        except TimeoutError:
+            raise BadRequest(408, f"The body took over {limit_s:g} s.") from None
+    if len(body) > max_bytes:
+        raise BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+    return body
+
+
+async def _read_on(receive: Receive, first: bytes, max_bytes: int) -> bytes:
+    chunks, size, more = [first], len(first), True
+    while more and size <= max_bytes:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest(400, "The client went away.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def wire(
+    method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+) -> bytes:
+    """Return the request as a model server gets it: nothing else is passed on."""
+    binary = b""
+    for name, value in headers:
+        if name == b"inference-header-content-length" and value.isdigit():
+            binary = b"inference-header-content-length: %b\r\n" % value
+    return (
+        b"%b %b HTTP/1.1\r\nhost: instance\r\ncontent-type: application/json\r\n"
+        b"%bcontent-length: %d\r\n\r\n%b" % (method, path, binary, len(body), body)
+    )
+
+
+def metadata_path(model: str) -> bytes:
+    return b"/v2/models/" + quote(model, safe="").encode()

@@ -1,0 +1,26 @@
+"""LightGBM's text files."""
+
+import dataclasses
+
+import lightgbm
+import numpy as np
+from lightgbm.basic import LightGBMError
+
+from deployments.targets.base import Refused, Tensor
+from deployments.targets.formats.base import Array, Options
+from deployments.targets.formats.columns import INPUT, ColumnModel
+
+
+def read(content: bytes, options: Options) -> ColumnModel:
+    try:
+        booster = lightgbm.Booster(model_str=content.decode())
+    except (LightGBMError, UnicodeDecodeError) as error:
+        raise Refused(f"LightGBM cannot load it: {str(error)[:300]}") from None
+    names = tuple(booster.feature_name())
+    options = dataclasses.replace(options, feature_names=options.feature_names or names)
+
+    def predict(rows: Array) -> Array:
+        return np.asarray(booster.predict(rows, num_threads=options.threads))
+
+    given = Tensor(INPUT, "FP64", (-1, booster.num_feature()))
+    return ColumnModel("lightgbm_text", given, {"predict": predict}, options)

@@ -1,0 +1,88 @@
+"""scikit-learn models in skops files: types are checked against a list of ours."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import skops.io
+
+from deployments.targets.base import Refused, Tensor
+from deployments.targets.formats.base import Options
+from deployments.targets.formats.columns import INPUT, ColumnModel
+from deployments.targets.oip.errors import ModelFailed
+
+PLATFORM = "sklearn_sklearn"
+
+# Plain data inside scikit-learn's own estimators. Never what a file asks for.
+ALLOWED = frozenset(
+    {
+        "sklearn._loss._loss.CyAbsoluteError",
+        "sklearn._loss._loss.CyExponentialLoss",
+        "sklearn._loss._loss.CyHalfBinomialLoss",
+        "sklearn._loss._loss.CyHalfGammaLoss",
+        "sklearn._loss._loss.CyHalfMultinomialLoss",
+        "sklearn._loss._loss.CyHalfPoissonLoss",
+        "sklearn._loss._loss.CyHalfSquaredError",
+        "sklearn._loss._loss.CyHuberLoss",
+        "sklearn._loss._loss.CyPinballLoss",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.LogLink",
+        "sklearn._loss.link.LogitLink",
+        "sklearn._loss.link.MultinomialLogit",
+        "sklearn._loss.loss.AbsoluteError",
+        "sklearn._loss.loss.ExponentialLoss",
+        "sklearn._loss.loss.HalfBinomialLoss",
+        "sklearn._loss.loss.HalfGammaLoss",
+        "sklearn._loss.loss.HalfMultinomialLoss",
+        "sklearn._loss.loss.HalfPoissonLoss",
+        "sklearn._loss.loss.HalfSquaredError",
+        "sklearn._loss.loss.HuberLoss",
+        "sklearn._loss.loss.PinballLoss",
+        "sklearn.compose._column_transformer._RemainderColsList",
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.linear_model._sgd_fast.Hinge",
+        "sklearn.linear_model._sgd_fast.SquaredHinge",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.tree._tree.Tree",
+    }
+)
+
+
+def read(content: bytes, options: Options) -> ColumnModel:
+    asked = set(_attempt(skops.io.get_untrusted_types, data=content))
+    if unknown := sorted(asked - ALLOWED):
+        raise Refused(
+            "The skops file contains types that are not on the allow-list: "
+            + ", ".join(unknown[:5])
+            + "."
+        )
+    estimator = _attempt(skops.io.loads, content, trusted=sorted(asked))
+    return estimator_model(estimator, options)
+
+
+def _attempt(step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        return step(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - skops raises what the file provokes
+        raise Refused(f"The skops file is damaged: {str(error)[:300]}") from None
+
+
+def estimator_model(estimator: Any, options: Options) -> ColumnModel:
+    """Return a fitted scikit-learn estimator as a model. Raises Refused."""
+    if not hasattr(estimator, "predict"):
+        raise Refused(f"A {type(estimator).__name__} has no predict method.")
+    names = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
+    options = dataclasses.replace(options, feature_names=options.feature_names or names)
+    outputs = {"predict": estimator.predict}
+    if hasattr(estimator, "predict_proba"):
+        outputs["predict_proba"] = estimator.predict_proba
+    width = getattr(estimator, "n_features_in_", -1)
+    given = Tensor(INPUT, "FP64", (-1, int(width)))
+    try:
+        return ColumnModel(PLATFORM, given, outputs, options)
+    except ModelFailed as error:
+        raise Refused(f"It cannot predict a row of zeros: {error}") from None

@@ -1,0 +1,141 @@
+"""Validation: a throw-away process looks into the model, within limits."""
+
+import os
+import uuid
+from dataclasses import dataclass
+from signal import SIGKILL
+from typing import Any
+
+import orjson
+
+from deployments import logs
+from deployments.targets.base import Refused, Spec, Tensor, Validation
+from deployments.targets.local.folders import Folders
+from deployments.targets.local.instance import job
+from deployments.targets.local.nursery import Nursery
+from deployments.targets.local.opened import drain, open_golden, open_model
+from deployments.targets.processes import describe_end, is_alive, send_signal
+
+LIMIT_S = 30.0
+CPU_S = 60
+_KILLED_BY_LIMIT = "killed by SIGXCPU"
+
+
+@dataclass(slots=True)
+class Examination:
+    """One process and what it found; asking again gives the same answer."""
+
+    id: str
+    spec: Spec
+    deadline: float
+    report: int
+    folders: Folders
+    pid: int = 0
+    born: int | None = None
+    text: bytes | None = None
+    end: str = ""
+    late: bool = False
+
+    def poll(self, nursery: Nursery, now: float) -> None:
+        """Take in what the process said and how it ended."""
+        if not self.pid and self.id in nursery.started:
+            self.pid, self.born = nursery.started.pop(self.id)
+        if self.report >= 0 and (text := drain(self.report)) is not None:
+            self.text = text
+            self._close()
+        if self.id in nursery.ended:
+            self.end = describe_end(nursery.ended.pop(self.id))
+        elif self.pid and not self.end and not is_alive(self.pid, self.born):
+            self.end = "gone"
+        if not self.end and now > self.deadline:
+            self.late = True
+            self.kill()
+        if self.end:
+            self.folders.record(self.id).unlink(missing_ok=True)
+
+    def finding(self) -> Validation | None:
+        """Return what was found, None as long as nothing is. Raises Refused."""
+        if self.late:
+            raise Refused(
+                f"The model was not loaded and tried within {LIMIT_S:g} s; it hangs or "
+                "is too slow to serve."
+            )
+        if self.text:
+            return _validation(orjson.loads(self.text))
+        if self.end:
+            raise Refused(_why(self.end))
+        return None
+
+    def kill(self) -> None:
+        """End the process and forget what it said."""
+        self._close()
+        if self.pid:
+            send_signal(self.pid, self.born, SIGKILL)
+        self.folders.record(self.id).unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self.report >= 0:
+            os.close(self.report)
+            self.report = -1
+
+
+def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examination:
+    """Ask for a process that looks into the model. Raises Refused or OSError."""
+    examination_id = uuid.uuid4().hex
+    ours, theirs = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(ours, False)
+    files = {"report": theirs}
+    try:
+        files["model"] = open_model(spec.file)
+        files["log"] = logs.open_for_append(folders.log(spec.deployment_id))
+        if spec.file.golden is not None:
+            files["golden"] = open_golden(spec.file.golden)
+        nursery.fork(_message(examination_id, spec, folders), files)
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        for descriptor in files.values():
+            os.close(descriptor)
+    return Examination(examination_id, spec, now + LIMIT_S, ours, folders)
+
+
+def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any]:
+    return {
+        "id": examination_id,
+        "run": "examine",
+        "record_path": os.fspath(folders.record(examination_id)),
+        "record": {"id": examination_id, "deployment_id": spec.deployment_id},
+        "job": {**job(spec), "cpu_s": CPU_S},
+    }
+
+
+def _validation(found: dict[str, Any]) -> Validation:
+    if "refused" in found:
+        raise Refused(found["refused"])
+    return Validation(
+        found["platform"],
+        _tensors(found["inputs"]),
+        _tensors(found["outputs"]),
+        found["latency_p50_ms"],
+        found["golden_rows"],
+    )
+
+
+def _tensors(entries: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+    return tuple(
+        Tensor(each["name"], each["datatype"], tuple(each["shape"])) for each in entries
+    )
+
+
+def _why(end: str) -> str:
+    if end == _KILLED_BY_LIMIT:
+        return f"Loading the model took more than {CPU_S} s of processor time."
+    if end == "killed by SIGKILL":
+        return "The process that loaded the model was killed, likely out of memory."
+    if end.startswith("killed by"):
+        return (
+            f"The process that loaded the model was {end}: the file is damaged, or "
+            "its library cannot read it."
+        )
+    return f"The process that loaded the model {end} without a word."

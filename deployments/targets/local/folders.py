@@ -1,0 +1,61 @@
+"""Where the local target keeps its files, below the data folder."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+MAX_SOCKET_PATH = 107  # sun_path holds 108 bytes with its end
+
+
+class Folders:
+    """The run folder; only this user may look into it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.run = data_dir / "run"
+        self.instances = self.run / "instances"
+        self.routes = self.run / "routes"
+        self.backends = self.run / "backends"
+        self.logs = self.run / "logs"
+        self.gateways = self.run / "gateways"
+        for folder in (
+            self.run,
+            self.instances,
+            self.routes,
+            self.backends,
+            self.logs,
+            self.gateways,
+        ):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.sockets = _socket_folder(self.run)
+
+    def socket(self, instance_id: str) -> Path:
+        return self.sockets / f"i-{instance_id}.sock"
+
+    def record(self, instance_id: str) -> Path:
+        return self.instances / f"{instance_id}.json"
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def backend(self, deployment_id: str) -> Path:
+        return self.backends / f"{deployment_id}.json"
+
+    def route(self, environment: str, model_name: str) -> Path:
+        """Return the slot's file; a name may be longer than a file's name can be."""
+        digest = hashlib.sha256(model_name.encode()).hexdigest()[:32]
+        return self.routes / f"{environment}--{digest}.json"
+
+
+def _socket_folder(run: Path) -> Path:
+    """Return a folder whose sockets' paths fit; it belongs to this user alone."""
+    longest = len(os.fsencode(run)) + len("/i-.sock") + 32
+    if longest <= MAX_SOCKET_PATH:
+        return run
+    digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"mlops-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o77 or folder.is_symlink():
+        raise PermissionError(f"{folder} belongs to somebody else or is open to them.")
+    return folder

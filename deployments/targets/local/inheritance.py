@@ -1,0 +1,91 @@
+"""What an earlier supervisor left running, found by pid and start time."""
+
+import logging
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import orjson
+
+from deployments.targets.local.folders import Folders
+from deployments.targets.local.instance import Instance, State
+from deployments.targets.processes import is_alive, send_signal
+
+logger = logging.getLogger(__name__)
+
+
+def owner(path: Path) -> str:
+    """Return the id of the supervisor that owns the folder."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def take(path: Path, supervisor_id: str) -> None:
+    part = path.with_name(f".supervisor.{supervisor_id}")
+    part.touch(mode=0o600)
+    part.write_text(supervisor_id)
+    part.replace(path)
+
+
+def survivors(folders: Folders, now: float) -> list[Instance]:
+    """Return what still serves; what is left of the dead is removed.
+
+    A throw-away process without a socket has nobody to report to, and is killed.
+    """
+    found = []
+    for record in _records(folders):
+        alive = is_alive(record["pid"], record["start_time"])
+        if alive and "socket" in record:
+            found.append(_instance(record, now))
+            continue
+        if alive:
+            send_signal(record["pid"], record["start_time"], SIGKILL)
+        folders.record(record["id"]).unlink(missing_ok=True)
+        if "socket" in record:
+            Path(record["socket"]).unlink(missing_ok=True)
+    _sweep(folders, {each.socket_path for each in found})
+    return found
+
+
+def deployments(folders: Folders) -> list[str]:
+    """Return the deployments that have a process running."""
+    return sorted(
+        {
+            record["deployment_id"]
+            for record in _records(folders)
+            if is_alive(record["pid"], record["start_time"])
+        }
+    )
+
+
+def _records(folders: Folders) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(folders.instances.glob("*.json")):
+        try:
+            found.append(orjson.loads(path.read_bytes()))
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            logger.warning("skipped the instance file %s", path.name)
+    return found
+
+
+def _instance(record: dict[str, Any], now: float) -> Instance:
+    return Instance(
+        record["id"],
+        record["deployment_id"],
+        Path(record["socket"]),
+        now,
+        record["version"],
+        state=State.READY,
+        pid=record["pid"],
+        born=record["start_time"],
+        is_inherited=True,
+    )
+
+
+def _sweep(folders: Folders, in_use: set[Path]) -> None:
+    """Remove sockets that nobody listens on: their process never came to be."""
+    for path in folders.sockets.glob("i-*.sock"):
+        if path not in in_use:
+            path.unlink(missing_ok=True)

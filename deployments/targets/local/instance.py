@@ -1,0 +1,189 @@
+"""One process that serves: begun, ready, draining, gone."""
+
+import os
+import signal
+import socket
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from deployments import logs
+from deployments.targets.base import Spec
+from deployments.targets.local.folders import Folders
+from deployments.targets.local.nursery import Nursery
+from deployments.targets.local.opened import drain, open_model
+from deployments.targets.processes import describe_end, is_alive, send_signal
+
+GRACE_S = 0.3  # longer than gateways keep what they read
+DRAIN_S = 11.0  # the process gives itself 10
+BACKLOG = 2048
+MAX_BODY_BYTES = 16 << 20
+PREDICT_LIMIT_S = 30.0
+
+
+class State(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    GONE = "gone"
+
+
+@dataclass(slots=True)
+class Instance:
+    """A process of ours, or one that a supervisor before us left.
+
+    `refusal` is why its model was not loaded, `end` how the process ended.
+    """
+
+    id: str
+    deployment_id: str
+    socket_path: Path
+    since: float
+    version: str = ""
+    state: State = State.STARTING
+    pid: int = 0
+    born: int | None = None
+    report: int = -1
+    is_inherited: bool = False
+    is_leaving: bool = False
+    signalled: bool = False
+    refusal: str = ""
+    end: str = ""
+
+    @property
+    def serves(self) -> bool:
+        return self.state is State.READY
+
+    def poll(self, nursery: Nursery, now: float) -> None:
+        """Take in what became of the process."""
+        if not self.pid and self.id in nursery.started:
+            self.pid, self.born = nursery.started.pop(self.id)
+        self._read_report()
+        if self.id in nursery.ended:
+            self.end = describe_end(nursery.ended.pop(self.id))
+            self.state = State.GONE
+        elif self.pid and not is_alive(self.pid, self.born):
+            # Its end may still be on its way from the zygote, if there is one.
+            nursery.listen()
+            status = nursery.ended.pop(self.id, None)
+            self.end = "gone" if status is None else describe_end(status)
+            self.state = State.GONE
+        elif self.state is State.DRAINING:
+            self._push_out(now)
+
+    def leave(self, now: float) -> None:
+        """Begin to drain: gateways forget it, then it ends what it has begun."""
+        if self.state in (State.STARTING, State.READY):
+            self.state, self.since, self.is_leaving = State.DRAINING, now, True
+
+    def kill(self) -> None:
+        if self.pid:
+            send_signal(self.pid, self.born, signal.SIGKILL)
+
+    def clear(self, folders: Folders) -> None:
+        """Remove what the process leaves behind."""
+        self.socket_path.unlink(missing_ok=True)
+        folders.record(self.id).unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        if self.report >= 0:
+            os.close(self.report)
+            self.report = -1
+
+    def _read_report(self) -> None:
+        if self.report < 0 or (text := drain(self.report)) is None:
+            return
+        self.close()
+        finding: dict[str, Any] = orjson.loads(text) if text else {}
+        self.refusal = finding.get("refused", "")
+        if finding.get("ready") and self.state is State.STARTING:
+            self.state = State.READY
+
+    def _push_out(self, now: float) -> None:
+        if now - self.since > DRAIN_S:
+            self.kill()
+        elif now - self.since > GRACE_S and self.pid and not self.signalled:
+            self.signalled = True
+            send_signal(self.pid, self.born, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class _Files:
+    """Descriptors to hand over; ours are closed afterwards."""
+
+    open: dict[str, int] = field(default_factory=dict)
+
+    def close(self) -> None:
+        for descriptor in self.open.values():
+            os.close(descriptor)
+
+
+def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instance:
+    """Ask for a process that serves the spec. Raises Refused or OSError."""
+    instance_id = uuid.uuid4().hex
+    path = folders.socket(instance_id)
+    ours, theirs = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(ours, False)
+    files = _Files({"report": theirs})
+    try:
+        files.open["model"] = open_model(spec.file)
+        files.open["log"] = logs.open_for_append(folders.log(spec.deployment_id))
+        files.open["listener"] = _listen(path)
+        nursery.fork(_message(spec, instance_id, path, folders), files.open)
+    except BaseException:
+        os.close(ours)
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        files.close()
+    return Instance(
+        instance_id, spec.deployment_id, path, now, spec.model_version, report=ours
+    )
+
+
+def _listen(path: Path) -> int:
+    """Return a bound socket: the process needs no right to any folder."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(os.fspath(path))
+        path.chmod(0o600)
+        listener.listen(BACKLOG)
+        return listener.detach()
+
+
+def _message(
+    spec: Spec, instance_id: str, path: Path, folders: Folders
+) -> dict[str, Any]:
+    return {
+        "id": instance_id,
+        "run": "serve",
+        "record_path": os.fspath(folders.record(instance_id)),
+        "record": {
+            "id": instance_id,
+            "deployment_id": spec.deployment_id,
+            "socket": os.fspath(path),
+            "version": spec.model_version,
+        },
+        "job": {
+            **job(spec),
+            "model_name": spec.model_name,
+            "model_version": spec.model_version,
+            "max_body_bytes": MAX_BODY_BYTES,
+            "predict_limit_s": PREDICT_LIMIT_S,
+        },
+    }
+
+
+def job(spec: Spec) -> dict[str, Any]:
+    """Return what loading the spec's model takes."""
+    return {
+        "sha256": spec.file.sha256,
+        "cpus": spec.cpus,
+        "memory_bytes": spec.memory_bytes,
+        "allows_code": spec.allows_code,
+        "feature_names": list(spec.file.feature_names),
+    }

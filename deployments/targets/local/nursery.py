@@ -1,0 +1,110 @@
+"""The supervisor's end of the zygote: asks for processes, hears how they end."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import deployments
+from deployments.logs import open_for_append
+
+logger = logging.getLogger(__name__)
+
+_ROOT = Path(deployments.__file__).parent.parent
+_MODULE = "deployments.targets.child.zygote"
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ", "TMPDIR")
+_SET = {
+    "LANG": "C.UTF-8",
+    # A thread pool that exists before the fork does not exist after it.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+MAX_MESSAGE = 1 << 16
+LEAVE_S = 5
+
+
+class Nursery:
+    """Starts the zygote when it is first needed, and again if it died."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self.ended: dict[str, int] = {}
+        self.started: dict[str, tuple[int, int]] = {}
+
+    def warm_up(self) -> socket.socket:
+        """Start the zygote unless it runs; it takes messages at once."""
+        if self._control is None:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._process = self._start(theirs)
+            ours.settimeout(0)
+            self._control = ours
+        return self._control
+
+    def fork(self, message: dict[str, Any], files: Mapping[str, int]) -> None:
+        """Ask for a process that has `files` open. Raises OSError if it cannot."""
+        text = orjson.dumps({**message, "files": list(files)})
+        socket.send_fds(self.warm_up(), [text], list(files.values()))
+
+    def listen(self) -> None:
+        """Take in what the zygote said: `started` and `ended`, by id."""
+        while self._control is not None:
+            try:
+                text = self._control.recv(MAX_MESSAGE)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                text = b""
+            if not text:
+                logger.warning("the zygote is gone; the next process starts another")
+                self.close()
+                return
+            self._note(orjson.loads(text))
+
+    def fileno(self) -> int | None:
+        return None if self._control is None else self._control.fileno()
+
+    def close(self) -> None:
+        """Let the zygote end; the processes that it forked go on."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(LEAVE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if "ended" in message:
+            self.ended[message["ended"]] = message["status"]
+        else:
+            self.started[message["started"]] = (message["pid"], message["start_time"])
+
+    def _start(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
+        environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        output = open_for_append(self._log)
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", _MODULE, str(theirs.fileno())],
+                cwd=_ROOT,
+                env={**environment, **_SET},
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)

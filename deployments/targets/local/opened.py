@@ -1,0 +1,49 @@
+"""Opens what a model process is given: it gets descriptors, never paths."""
+
+import os
+import stat
+from pathlib import Path
+
+from deployments.targets.base import ModelFile, Refused
+
+
+def open_model(file: ModelFile) -> int:
+    """Return a descriptor of the regular file. Raises Refused.
+
+    Links are not followed, and a named pipe does not make the caller wait.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file.path, flags)
+    except FileNotFoundError:
+        raise Refused("The artifact's file is missing from the store.") from None
+    except OSError as error:
+        raise Refused(f"The artifact cannot be read: {error.strerror}.") from None
+    found = os.fstat(descriptor)
+    reason = ""
+    if not stat.S_ISREG(found.st_mode):
+        reason = "The artifact is not a regular file."
+    elif found.st_size != file.size_bytes:
+        reason = (
+            f"The artifact holds {found.st_size} bytes; {file.size_bytes} were "
+            "registered: the file was changed or damaged after it was uploaded."
+        )
+    if reason:
+        os.close(descriptor)
+        raise Refused(reason)
+    return descriptor
+
+
+def open_golden(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused(f"The golden rows cannot be read: {error.strerror}.") from None
+
+
+def drain(descriptor: int) -> bytes | None:
+    """Return what a non-blocking pipe holds, None while its writer is silent."""
+    try:
+        return os.read(descriptor, 1 << 20)
+    except BlockingIOError:
+        return None

@@ -1,0 +1,224 @@
+"""The local target: what the reconciler calls, and the thread that keeps watch."""
+
+import logging
+import os
+import select
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Self
+
+from deployments import logs
+from deployments.targets.base import (
+    Capabilities,
+    Observation,
+    Phase,
+    Route,
+    Spec,
+    Validation,
+)
+from deployments.targets.local import examination, inheritance, routing, scaling
+from deployments.targets.local.examination import Examination
+from deployments.targets.local.fleet import Fleet
+from deployments.targets.local.folders import Folders
+from deployments.targets.local.nursery import Nursery
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 0.1
+
+
+class LocalTarget:
+    """Serves from processes of this machine.
+
+    The first call that changes something takes the run folder over: whoever
+    supervised it before notices and lets go, and what runs is replaced without a
+    gap. Safe to call from several threads.
+    """
+
+    name = "local"
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folders = Folders(data_dir)
+        self._nursery = Nursery(self._folders.log("zygote"))
+        self._id = uuid.uuid4().hex
+        self._lock = threading.RLock()
+        self._fleets: dict[str, Fleet] = {}
+        self._examinations: dict[str, Examination] = {}
+        self._scaler = scaling.Scaler(self._folders.gateways)
+        self._owns = False
+        self._watch: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._capped_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(splits_traffic=True, mirrors=True, scales=True)
+
+    def validate(self, spec: Spec) -> Validation | None:
+        with self._lock:
+            self._own()
+            running = self._examinations.get(spec.deployment_id)
+            if running is None or running.spec != spec:
+                self._forget(spec.deployment_id)
+                running = examination.begin(
+                    spec, self._folders, self._nursery, time.monotonic()
+                )
+                self._examinations[spec.deployment_id] = running
+            self._nursery.listen()
+            running.poll(self._nursery, time.monotonic())
+            return running.finding()
+
+    def apply(self, spec: Spec) -> None:
+        with self._lock:
+            self._own()
+            self._forget(spec.deployment_id)
+            self._fleet(spec.deployment_id).ask(spec)
+            self._step()
+
+    def observe(self, deployment_id: str) -> Observation:
+        with self._lock:
+            fleet = self._fleets.get(deployment_id)
+            if fleet is None:
+                return Observation(Phase.ABSENT)
+            return fleet.observe(time.monotonic())
+
+    def route(self, route: Route) -> None:
+        with self._lock:
+            self._own()
+            routing.write_route(self._folders, route)
+
+    def stop(self, deployment_id: str) -> None:
+        with self._lock:
+            self._own()
+            self._forget(deployment_id)
+            if fleet := self._fleets.get(deployment_id):
+                fleet.stop(time.monotonic())
+
+    def logs(self, deployment_id: str, tail: int) -> list[str]:
+        path = self._folders.log(deployment_id)
+        return [line.text for line in logs.tail_of(path, tail)]
+
+    def list(self) -> list[str]:
+        with self._lock:
+            if not self._owns:
+                return inheritance.deployments(self._folders)
+            return [*self._fleets]
+
+    def tick(self) -> None:
+        with self._lock:
+            self._own()
+            self._step()
+
+    def close(self) -> None:
+        """Let go of everything: what runs goes on for a successor to replace."""
+        self._closing.set()
+        if self._watch is not None and self._watch is not threading.current_thread():
+            self._watch.join()
+        with self._lock:
+            self._let_go()
+
+    def shutdown(self, timeout_s: float = 15.0) -> None:
+        """Drain everything, wait for it, and let go."""
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            if not self._owns and not self.list():
+                self.close()
+                return
+            self.tick()
+        while self.list() and time.monotonic() < deadline:
+            for deployment_id in self.list():
+                self.stop(deployment_id)
+            self.tick()
+            time.sleep(0.02)
+        self.close()
+
+    def _fleet(self, deployment_id: str) -> Fleet:
+        if deployment_id not in self._fleets:
+            self._fleets[deployment_id] = Fleet(
+                deployment_id,
+                self._folders,
+                self._nursery,
+                lambda fleet: routing.write_backend(self._folders, fleet),
+            )
+        return self._fleets[deployment_id]
+
+    def _forget(self, deployment_id: str) -> None:
+        if done := self._examinations.pop(deployment_id, None):
+            done.kill()
+
+    def _own(self) -> None:
+        """Take the run folder over unless it is ours; inherit what runs."""
+        owner = self._folders.run / "supervisor"
+        if self._owns and inheritance.owner(owner) == self._id:
+            return
+        self._let_go()
+        inheritance.take(owner, self._id)
+        self._owns = True
+        self._closing.clear()
+        for found in inheritance.survivors(self._folders, time.monotonic()):
+            self._fleet(found.deployment_id).instances.append(found)
+        self._nursery.warm_up()
+        self._watch = threading.Thread(target=self._keep_watch, daemon=True)
+        self._watch.start()
+
+    def _let_go(self) -> None:
+        for fleet in self._fleets.values():
+            for each in fleet.instances:
+                each.close()
+        for running in self._examinations.values():
+            running.kill()
+        self._fleets.clear()
+        self._examinations.clear()
+        self._nursery.close()
+        self._owns = False
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        self._nursery.listen()
+        for running in self._examinations.values():
+            running.poll(self._nursery, now)
+        for fleet in [*self._fleets.values()]:
+            if fleet.spec is not None:
+                fleet.wanted = self._scaler.wanted(fleet.spec, fleet.wanted, now)
+            fleet.tick(now)
+            if fleet.spec is None and not fleet.instances:
+                del self._fleets[fleet.deployment_id]
+                self._folders.backend(fleet.deployment_id).unlink(missing_ok=True)
+        if now - self._capped_at > 1:
+            self._capped_at = now
+            for path in self._folders.logs.glob("*.log"):
+                logs.cap(path)
+
+    def _keep_watch(self) -> None:
+        """Supervise until closed, or until another supervisor took over."""
+        owner = self._folders.run / "supervisor"
+        while not self._closing.is_set():
+            with self._lock:
+                if inheritance.owner(owner) != self._id:
+                    logger.warning("another supervisor took over; letting go")
+                    self._let_go()
+                    return
+                try:
+                    self._step()
+                except OSError:
+                    logger.exception("supervision stumbled; it goes on")
+                heard = self._nursery.fileno()
+            _wait(heard, BEAT_S)
+
+
+def _wait(descriptor: int | None, seconds: float) -> None:
+    """Wait until the zygote speaks, at most for so long."""
+    if descriptor is None:
+        time.sleep(seconds)
+        return
+    try:
+        select.select([descriptor], [], [], seconds)
+    except (OSError, ValueError):  # closed meanwhile
+        os.sched_yield()

@@ -1,0 +1,56 @@
+"""Turns a model's arrays into the protocol's answer, and the plain one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from deployments.targets.base import Tensor
+from deployments.targets.oip.datatypes import name_of
+
+Array = NDArray[Any]
+Named = Sequence[tuple[str, Array]]
+
+
+def dumps(value: Any) -> bytes:
+    """Return JSON; NaN and infinities become null, which is all JSON has."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def infer_response(head: dict[str, Any], arrays: Named) -> bytes:
+    """Return the answer to an infer call, data flat in row-major order."""
+    return dumps({**head, "outputs": [tensor(name, array) for name, array in arrays]})
+
+
+def tensor(name: str, array: Array) -> dict[str, Any]:
+    return {
+        "name": name,
+        "shape": array.shape,
+        "datatype": name_of(array.dtype),
+        "data": _plain(array.reshape(-1)),
+    }
+
+
+def predictions(arrays: Named) -> bytes:
+    """Return the first output as `predictions`, and all of them by name."""
+    return dumps(
+        {
+            "predictions": _plain(arrays[0][1]),
+            "outputs": {name: _plain(array) for name, array in arrays},
+        }
+    )
+
+
+def signature(tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
+    return [
+        {"name": each.name, "datatype": each.datatype, "shape": list(each.shape)}
+        for each in tensors
+    ]
+
+
+def _plain(array: Array) -> Any:
+    if array.dtype.kind not in "biuf":
+        return array.astype(np.str_).tolist()
+    return np.ascontiguousarray(array)

@@ -1,0 +1,25 @@
+"""What can be wrong with a request, or with what a model makes of it."""
+
+
+class BadRequest(Exception):
+    """The request is at fault: 400, with a sentence for whoever sent it."""
+
+    status = 400
+
+
+class NotHere(BadRequest):
+    """The request names a model or a version that this server does not have."""
+
+    status = 404
+
+
+class ModelFailed(Exception):
+    """The model raised on a request that fits its signature: 500."""
+
+    status = 500
+
+
+class OutOfMemory(ModelFailed):
+    """The instance's memory limit is too small for this request: 507."""
+
+    status = 507

@@ -1,0 +1,57 @@
+"""Processes by id and start time, so that a reused id is not taken for an old one."""
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+_STATE, _START_TIME = 0, 19  # fields 3 and 22 of stat(5), counted after the name
+
+
+def start_time(pid: int) -> int | None:
+    """Return when the process started, in ticks since boot; None if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return None if fields[_STATE] in "ZX" else int(fields[_START_TIME])
+
+
+def is_alive(pid: int, born: int | None) -> bool:
+    return born is not None and start_time(pid) == born
+
+
+def send_signal(pid: int, born: int | None, number: signal.Signals) -> None:
+    """Signal the process if it is still the one that started at `born`."""
+    if is_alive(pid, born):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+def describe_end(status: int) -> str:
+    """Say how a process ended, from its wait status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            return f"killed by {signal.Signals(number).name}"
+        except ValueError:
+            return f"killed by signal {number}"
+    return f"ended with exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def write_atomically(path: Path, value: Any) -> None:
+    """Replace the file as a whole: a reader sees the old or the new content."""
+    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(orjson.dumps(value))
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
