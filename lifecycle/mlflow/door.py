@@ -1,0 +1,127 @@
+"""The way into the protocol: sign in, permission, one transaction, one error shape.
+
+A view takes a `Call` and returns what is to be JSON, or an answer of its own. It
+knows nothing of HTTP status codes.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from lifecycle.mlflow.errors import Denied, answer_to, error_response
+from lifecycle.mlflow.fields import Fields, read_fields
+from lifecycle.mlflow.identity import Caller, caller_of
+from lifecycle.mlflow.limits import MAX_BODY_BYTES
+from mlops.core.models import User
+
+logger = logging.getLogger(__name__)
+
+Answer = Mapping[str, Any] | bytes | HttpResponseBase
+NOTHING: Final = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that passed the door: who asks, for what."""
+
+    request: HttpRequest
+    caller: Caller
+    fields: Fields
+    path: Mapping[str, str]
+
+    @property
+    def by(self) -> User | None:
+        return self.caller.user
+
+
+View = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A view and what it needs.
+
+    `writes` wraps it in one transaction. `streams` leaves the body (and any
+    transaction) to the view. `permission` "" asks only that the caller signed in;
+    `is_open` not even that.
+    """
+
+    view: View
+    permission: str = ""
+    writes: bool = False
+    streams: bool = False
+    is_open: bool = False
+    max_bytes: int = MAX_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What Django calls for one address: an endpoint per HTTP method."""
+
+    endpoints: Mapping[str, Endpoint]
+    csrf_exempt: bool = field(default=True, init=False)  # cookies open nothing here
+
+    def __call__(self, request: HttpRequest, **path: str) -> HttpResponseBase:
+        try:
+            request.get_host()  # raises for a name that is not ours
+            return self._answer(request, path)
+        except Exception as exc:
+            if (answer := answer_to(exc)) is not None:
+                return answer
+            logger.exception("An MLflow request failed: %s", request.path)
+            return error_response("INTERNAL_ERROR", "Something broke on our side.")
+
+    def _answer(
+        self, request: HttpRequest, path: Mapping[str, str]
+    ) -> HttpResponseBase:
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        endpoint = self.endpoints.get(method)
+        if endpoint is not None and endpoint.is_open:
+            return _response(endpoint.view(_stranger(request)))
+        caller = caller_of(request, writes=method != "GET")
+        if endpoint is None:
+            return self._not_allowed()
+        if not caller.may(endpoint.permission):
+            raise Denied(f"This needs the permission {endpoint.permission}.")
+        return _run(endpoint, request, caller, path)
+
+    def _not_allowed(self) -> HttpResponse:
+        answer = error_response(
+            "BAD_REQUEST",
+            "This address does not take that method.",
+            status=HTTPStatus.METHOD_NOT_ALLOWED,
+        )
+        answer["Allow"] = ", ".join(sorted(self.endpoints))
+        return answer
+
+
+def _run(
+    endpoint: Endpoint, request: HttpRequest, caller: Caller, path: Mapping[str, str]
+) -> HttpResponseBase:
+    if endpoint.streams:
+        return _response(endpoint.view(Call(request, caller, Fields({}), path)))
+    call = Call(request, caller, read_fields(request, endpoint.max_bytes), path)
+    if not endpoint.writes:
+        return _response(endpoint.view(call))
+    with transaction.atomic():
+        answer = endpoint.view(call)
+    return _response(answer)
+
+
+def _stranger(request: HttpRequest) -> Call:
+    nobody = Caller(None, frozenset(), may_all=False)
+    return Call(request, nobody, Fields({}), {})
+
+
+def _response(answer: Answer) -> HttpResponseBase:
+    if isinstance(answer, HttpResponseBase):
+        return answer
+    body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+    return HttpResponse(body, content_type="application/json")

@@ -1,0 +1,30 @@
+"""Key names to ids, in one statement where all names are known."""
+
+from collections.abc import Iterable
+
+from django.db.backends.utils import CursorWrapper
+
+_FIND = "SELECT name, id FROM lifecycle_key WHERE name IN ({})"
+_ADD = "INSERT INTO lifecycle_key (name) VALUES (%s) ON CONFLICT DO NOTHING"
+
+
+def intern(cursor: CursorWrapper, names: Iterable[str]) -> dict[str, int]:
+    """Return the id of each name, storing the new ones in sorted order.
+
+    Nothing is remembered between requests: a name that another process stored, or
+    one that a failed transaction took back, is never known wrongly.
+    """
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    ids = _find(cursor, wanted)
+    if len(ids) < len(wanted):
+        absent = [name for name in wanted if name not in ids]
+        cursor.executemany(_ADD, [(name,) for name in absent])
+        ids.update(_find(cursor, absent))
+    return ids
+
+
+def _find(cursor: CursorWrapper, names: list[str]) -> dict[str, int]:
+    cursor.execute(_FIND.format(",".join(["%s"] * len(names))), names)
+    return dict(cursor.fetchall())

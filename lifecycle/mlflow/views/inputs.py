@@ -1,0 +1,174 @@
+"""What a run read and what it made: datasets and logged models."""
+
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from datasets.models import DatasetVersion
+from lifecycle.mlflow import checks
+from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fields import Fields, missing
+from lifecycle.mlflow.hot import keys, points
+from lifecycle.mlflow.hot.runs import writable_run
+from lifecycle.mlflow.limits import (
+    MAX_DATASET_DIGEST,
+    MAX_DATASET_NAME,
+    MAX_DATASET_PROFILE,
+    MAX_DATASET_SCHEMA,
+    MAX_DATASET_SOURCE,
+    MAX_DATASETS_PER_BATCH,
+    MAX_INPUT_TAG_KEY,
+    MAX_INPUT_TAG_VALUE,
+)
+from lifecycle.models import (
+    InputDataset,
+    LoggedModel,
+    RunInput,
+    RunModelInput,
+    RunOutput,
+    RunTag,
+)
+
+_HISTORY_TAG = "mlflow.log-model.history"
+_MODEL_FIELDS = {"artifact_path", "flavors", "utc_time_created", "run_id"}
+_MAX_SOURCE_TYPE = 36
+
+
+def log_inputs(call: Call) -> Answer:
+    """Note what a run read; a dataset that the catalogue knows is linked to it."""
+    run_id = checks.run_id(call.fields.text("run_id", required=True))
+    inputs = [
+        (_dataset(item, f"datasets[{position}]"), _input_tags(item, position))
+        for position, item in enumerate(call.fields.objects("datasets"))
+    ]
+    if len(inputs) > MAX_DATASETS_PER_BATCH:
+        raise InvalidValue(
+            f"A request can contain at most {MAX_DATASETS_PER_BATCH} datasets."
+        )
+    models = [item.text("model_id", required=True) for item in _models(call.fields)]
+    with connection.cursor() as cursor:
+        run, experiment = writable_run(cursor, run_id)
+    for dataset, tags in inputs:
+        stored = _stored(experiment, dataset)
+        RunInput.objects.get_or_create(
+            run_id=run, dataset=stored, defaults={"tags": tags}
+        )
+    for model in _known_models(models):
+        RunModelInput.objects.get_or_create(run_id=run, model_id=model)
+    return NOTHING
+
+
+def log_outputs(call: Call) -> Answer:
+    """Note which logged models a run made; twice is once."""
+    run_id = call.fields.text("run_id", required=True)
+    call.fields.array("models", required=True)
+    steps = {
+        item.text("model_id", required=True): item.integer("step", 0)
+        for item in _models(call.fields)
+    }
+    with connection.cursor() as cursor:
+        run, _ = writable_run(cursor, run_id)
+    for model in _known_models(list(steps)):
+        RunOutput.objects.get_or_create(
+            run_id=run, model_id=model, defaults={"step": steps[model]}
+        )
+    return NOTHING
+
+
+def log_model(call: Call) -> Answer:
+    """Keep the history of logged models as 2.x clients do: in a tag of the run."""
+    run_id = call.fields.text("run_id", required=True)
+    text = call.fields.text("model_json", required=True)
+    model = _model_of(text)
+    with connection.cursor() as cursor:
+        run, _ = writable_run(cursor, run_id)
+        old = RunTag.objects.filter(run_id=run, key__name=_HISTORY_TAG).first()
+        history = orjson.loads(old.value) if old else []
+        value = orjson.dumps([*history, model]).decode()
+        ids = keys.intern(cursor, [_HISTORY_TAG])
+        points.write_tags(cursor, run, {_HISTORY_TAG: value}, ids)
+    return NOTHING
+
+
+def _model_of(text: str) -> dict[str, Any]:
+    try:
+        model = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise InvalidValue(
+            f"Malformed model info. \n {text[:500]} \n is not a valid JSON."
+        ) from None
+    if not isinstance(model, dict) or (absent := _MODEL_FIELDS - model.keys()):
+        absent = absent if isinstance(model, dict) else _MODEL_FIELDS
+        raise InvalidValue(f"Model json is missing mandatory fields: {absent}")
+    return model
+
+
+def _models(fields: Fields) -> list[Fields]:
+    return fields.objects("models")
+
+
+def _known_models(ids: list[str]) -> list[str]:
+    """Return the ids once each, sorted. Raises Missing for one that is not there."""
+    wanted = sorted(set(ids))
+    known = set(
+        LoggedModel.objects.filter(pk__in=wanted).values_list("pk", flat=True)
+    )
+    for model in wanted:
+        if model not in known:
+            raise Missing(f"Logged model with ID '{model}' not found.")
+    return wanted
+
+
+def _dataset(item: Fields, path: str) -> dict[str, str]:
+    value = item.values.get("dataset")
+    if not isinstance(value, dict):
+        raise missing(f"{path}.dataset")
+    fields = Fields(value)
+    return {
+        "name": _sized(fields, "name", MAX_DATASET_NAME, required=True),
+        "digest": _sized(fields, "digest", MAX_DATASET_DIGEST, required=True),
+        "source_type": fields.text("source_type")[:_MAX_SOURCE_TYPE],
+        "source": _sized(fields, "source", MAX_DATASET_SOURCE),
+        "schema": _sized(fields, "schema", MAX_DATASET_SCHEMA),
+        "profile": _sized(fields, "profile", MAX_DATASET_PROFILE),
+    }
+
+
+def _sized(fields: Fields, name: str, limit: int, *, required: bool = False) -> str:
+    value = fields.text(name, required=required)
+    if len(value) > limit:
+        raise InvalidValue(
+            f"Dataset {name} exceeds the maximum length of {limit}"
+        )
+    return value
+
+
+def _input_tags(item: Fields, position: int) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for tag in item.objects("tags"):
+        key, value = tag.text("key", required=True), tag.text("value")
+        if len(key) > MAX_INPUT_TAG_KEY or len(value) > MAX_INPUT_TAG_VALUE:
+            raise InvalidValue(
+                f"A tag of datasets[{position}] exceeds the maximum length of "
+                f"{MAX_INPUT_TAG_KEY} (key) or {MAX_INPUT_TAG_VALUE} (value)"
+            )
+        tags[key] = value
+    return tags
+
+
+def _stored(experiment: int, dataset: dict[str, str]) -> InputDataset:
+    name, digest = dataset.pop("name"), dataset.pop("digest")
+    known = InputDataset.objects.filter(
+        experiment_id=experiment, name=name, digest=digest
+    ).first()
+    if known is not None:
+        return known
+    made, _ = InputDataset.objects.get_or_create(
+        experiment_id=experiment,
+        name=name,
+        digest=digest,
+        defaults={**dataset, "version": DatasetVersion.objects.with_digest(digest)},
+    )
+    return made

@@ -1,0 +1,42 @@
+"""What the server says of itself, and of what it does not speak."""
+
+from typing import Final
+
+from django.http import HttpResponse
+
+from lifecycle.mlflow.door import Answer, Call
+from lifecycle.mlflow.errors import MlflowError, UnknownEndpoint
+
+SPOKEN_VERSION: Final = "3.17.2"
+
+
+def health(call: Call) -> Answer:
+    return HttpResponse("OK", content_type="text/plain")
+
+
+def version(call: Call) -> Answer:
+    """Return the protocol version that is spoken, for clients that ask."""
+    return HttpResponse(SPOKEN_VERSION, content_type="text/plain")
+
+
+def server_info(call: Call) -> Answer:
+    """Say that artifacts go up in one piece, to this server."""
+    return {
+        "store_type": "SqlStore",
+        "workspaces_enabled": False,
+        "trace_archival_enabled": False,
+        "multipart_uploads_enabled": False,
+    }
+
+
+def unknown(call: Call) -> Answer:
+    raise UnknownEndpoint(
+        f"This server does not speak {call.request.method} {call.request.path}."
+    )
+
+
+def not_spoken(call: Call) -> Answer:
+    raise MlflowError(
+        "Traces, the gateway, prompt optimisation and GraphQL are not spoken here.",
+        code="NOT_IMPLEMENTED",
+    )
