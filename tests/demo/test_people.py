@@ -60,7 +60,8 @@ def test_production_gets_no_newcomers(settings):
 
 
 def test_given_password_is_the_admins(settings):
-    settings.ADMIN_PASSWORD = given = "a-long-enough-passphrase"
+    given = "a-long-enough-passphrase"
+    settings.ADMIN_PASSWORD = given
 
     people.welcome()
 

@@ -1,0 +1,161 @@
+"""What the dashboard shows, read from the apps' querysets into series."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncDate
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from datasets.models import Dataset, DatasetVersion
+from deployments.models import Deployment, TrafficWindow
+from deployments.models.figures import Figures
+from deployments.states import IN_PROGRESS, Status
+from lifecycle.models import DriftEvent, Run
+from lifecycle.states import DriftSeverity, RunStatus
+from mlops.dashboard.series import Line, Series, Share
+
+POINTS = 60
+DAYS = 14
+DRIFT_DAYS = 30
+SHORT_SPAN_HOURS = 24
+TONES = {
+    Status.ACTIVE: "good",
+    Status.FAILED: "bad",
+    DriftSeverity.LOW: "quiet",
+    DriftSeverity.MEDIUM: "primary",
+    DriftSeverity.HIGH: "warn",
+    DriftSeverity.CRITICAL: "bad",
+}
+
+
+def traffic(hours: int) -> tuple[Series, Series]:
+    """Return requests and latencies of the last hours, at 60 points each."""
+    step = timedelta(hours=hours) / POINTS
+    step_s = int(step.total_seconds())
+    now = int(timezone.now().timestamp())
+    start = datetime.fromtimestamp((now // step_s - POINTS + 1) * step_s, tz=UTC)
+    points = TrafficWindow.objects.series(start, step_s, POINTS)
+    form = "%H:%M" if hours <= SHORT_SPAN_HOURS else "%m-%d %Hh"
+    labels = [f"{start + number * step:{form}}" for number in range(POINTS)]
+    return _requests(labels, points), _latencies(labels, points)
+
+
+def _requests(labels: list[str], points: list[Figures]) -> Series:
+    failed = [figures.error_count for figures in points]
+    answered = [figures.request_count - figures.error_count for figures in points]
+    lines = [
+        Line(_("answered"), answered),
+        Line(_("failed"), failed, tone="bad"),
+    ]
+    return Series(labels, lines)
+
+
+def _latencies(labels: list[str], points: list[Figures]) -> Series:
+    lines = [
+        Line("p50", [figures.percentile_ms(0.5) for figures in points]),
+        Line("p95", [figures.p95_latency_ms for figures in points], tone="warn"),
+    ]
+    return Series(labels, lines, unit="ms")
+
+
+def deployments_by_status() -> list[Share]:
+    """Return how many deployments stand where, in the order of a deployment's life."""
+    counts = dict(
+        Deployment.objects.order_by().values_list("status").annotate(Count("pk"))
+    )
+    page = reverse("admin:deployments_deployment_changelist")
+    return [
+        Share(
+            status.label,
+            counts.get(status, 0),
+            tone=TONES.get(status, "primary" if status in IN_PROGRESS else "quiet"),
+            url=f"{page}?status__exact={status}",
+        )
+        for status in Status
+    ]
+
+
+def runs_per_day() -> Series:
+    """Return the runs that started on each of the last 14 days, failed ones apart."""
+    days = _last_days(DAYS)
+    start = datetime.combine(days[0], datetime.min.time(), tzinfo=UTC)
+    started = (
+        Run.objects.alive()
+        .filter(started_ms__gte=int(start.timestamp() * 1000))
+        .values_list("started_ms", "status")
+    )
+    good, bad = Counter[str](), Counter[str]()
+    for started_ms, status in started.iterator():
+        day = f"{datetime.fromtimestamp(started_ms / 1000, tz=UTC):%m-%d}"
+        (bad if status == RunStatus.FAILED else good)[day] += 1
+    labels = [f"{day:%m-%d}" for day in days]
+    lines = [
+        Line(_("runs"), [good[label] for label in labels]),
+        Line(_("failed"), [bad[label] for label in labels], tone="bad"),
+    ]
+    return Series(labels, lines)
+
+
+def drift_by_severity() -> list[Share]:
+    """Return the drift events of the last 30 days, the worst first."""
+    since = timezone.now() - timedelta(days=DRIFT_DAYS)
+    counts = dict(
+        DriftEvent.objects.filter(detected_at__gte=since)
+        .order_by()
+        .values_list("severity")
+        .annotate(Count("pk"))
+    )
+    page = reverse("admin:lifecycle_driftevent_changelist")
+    return [
+        Share(
+            severity.label,
+            counts.get(severity, 0),
+            tone=TONES[severity],
+            url=f"{page}?severity__exact={severity}",
+        )
+        for severity in reversed(DriftSeverity)
+    ]
+
+
+def stored_rows() -> Series:
+    """Return how many rows the catalogue held at the end of each of 14 days."""
+    days = _last_days(DAYS)
+    ready = DatasetVersion.objects.holding_bytes()
+    added = dict(
+        ready.filter(ready_at__date__gte=days[0])
+        .order_by()
+        .annotate(day=TruncDate("ready_at"))
+        .values_list("day")
+        .annotate(Sum("row_count"))
+    )
+    before = ready.filter(ready_at__date__lt=days[0]).aggregate(rows=Sum("row_count"))
+    total, held = before["rows"] or 0, []
+    for day in days:
+        total += added.get(day, 0)
+        held.append(total)
+    return Series([f"{day:%m-%d}" for day in days], [Line(_("rows"), held)])
+
+
+def serving_now() -> list[tuple[Deployment, Figures]]:
+    """Return what answers requests, each with its traffic since it was deployed."""
+    serving = list(Deployment.objects.with_traffic().detailed())
+    totals = TrafficWindow.objects.totals([one.pk for one in serving])
+    return [(one, totals.get(one.pk, Figures())) for one in serving]
+
+
+def counts() -> dict[str, int]:
+    """Return how much there is of what the page's head tells."""
+    return {
+        "serving": Deployment.objects.serving().count(),
+        "in_progress": Deployment.objects.in_progress().count(),
+        "runs": Run.objects.alive().count(),
+        "datasets": Dataset.objects.count(),
+    }
+
+
+def _last_days(count: int) -> list[datetime]:
+    today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0)
+    return [today - timedelta(days=back) for back in reversed(range(count))]
