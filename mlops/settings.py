@@ -1,8 +1,10 @@
 """All settings, read top to bottom. Values come from the environment (mlops.env)."""
 
 import logging
+import os
 import secrets
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from mlops import env
+from mlops.dashboard import site
 
 django_stubs_ext.monkeypatch()
 
@@ -35,8 +38,12 @@ def _kept_secret() -> str:
     """Return the laptop's own secret, made once and readable by its owner only."""
     path = DATA_DIR / "secret_key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(64))
+        draft = path.with_name(f"secret_key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64))
+        with suppress(FileExistsError):  # another process was first: its key holds
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text().strip()
 
 
@@ -97,6 +104,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "mlops.core.middleware.RequestContextMiddleware",
+    "mlops.core.metrics.MetricsMiddleware",
     "mlops.core.middleware.CautionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -199,6 +207,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["mlops.core.json.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "mlops.core.pagination.ArrayPagination",
     "DEFAULT_FILTER_BACKENDS": ["mlops.core.filters.QueryFilterBackend"],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "mlops.core.schema.ApiSchema",
     "EXCEPTION_HANDLER": "mlops.core.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -286,6 +295,7 @@ LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "mlops" / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
+UNFOLD = site.UNFOLD
 
 # Hardening ------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -4,9 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from mlops.core import health, metrics
 from mlops.core.schema.views import SchemaView, SeedSchemaView
+from mlops.dashboard.views import start
 
 urlpatterns = [
+    path("", start, name="start"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("mlops.core.urls")),
     path("api/v1/", include("datasets.urls")),
@@ -15,6 +19,9 @@ urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/schema/seed/", SeedSchemaView.as_view(), name="schema-seed"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+    path("metrics", metrics.view),
     path("", include("lifecycle.mlflow.urls")),
 ]
 

@@ -62,8 +62,9 @@ class ProblemMiddleware:
     def process_exception(
         self, _request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
-        known = isinstance(exception, DomainError | OperationalError)
-        return answer_to(exception) if known else None
+        if isinstance(exception, DomainError | OperationalError):
+            return answer_to(exception)
+        return None
 
 
 class CautionMiddleware:

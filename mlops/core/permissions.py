@@ -31,6 +31,8 @@ class ActionPermissions(BasePermission):
             return bool(settings.OPEN_MODE)
         if not hasattr(view, "permission_model"):
             return False
+        if str(request.method).lower() not in getattr(view, "action_map", {}):
+            return True  # the view answers 405
         require_scope(request.auth, scope_of(request.method))
         needed = permission_for(view, getattr(view, "action", None))
         return needed == "" or (needed is not None and user.has_perm(needed))
@@ -42,7 +44,7 @@ def permission_for(view: object, action: str | None) -> str | None:
     if model is None:
         return ""
     own = getattr(view, "action_permissions", {})
-    verb = own.get(action, _BY_NAME.get(action or "metadata"))
+    verb = own.get(action, _BY_NAME.get(action or ""))
     if verb is None or "." in verb:
         return verb
     app, name = model.split(".")

@@ -82,11 +82,11 @@ def exception_handler(
     )
 
 
-def answer_to(exc: Exception) -> HttpResponse | None:
-    """Return the answer to an exception outside DRF; None lets it become a 500."""
+def answer_to(exc: Exception) -> HttpResponse:
+    """Return the answer to an exception outside DRF; raises it if it has none."""
     shaped = _shape(exc)
     if shaped is None:
-        return None
+        raise exc
     response = problem_response(*shaped)
     for name, value in _headers(exc, shaped[0]).items():
         response[name] = value

@@ -32,10 +32,13 @@ class AnswerSerializer(serializers.Serializer[Any]):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset()
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        shown = super().to_representation(instance)
+        return self.known(super().to_representation(instance))
+
+    def known(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row without what is None and may be absent."""
         return {
             name: value
-            for name, value in shown.items()
+            for name, value in row.items()
             if value is not None or name not in self.absent_when_unknown
         }
 

@@ -1,0 +1,150 @@
+"""Admin pages of people, their tokens and the audit trail."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from mlops.core import audit
+from mlops.core.models import ApiToken, AuditEntry, User
+
+admin.site.unregister(Group)
+
+POWERS = ("is_superuser", "user_permissions")
+
+
+class Recorded(ModelAdmin):
+    """Leaves an audit entry for what is saved and deleted here.
+
+    Names of the fields only: their values may be secret.
+    """
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        audit.record("create", obj, by=_staff(request))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        fields = [
+            name
+            for part in message
+            if isinstance(part, dict)
+            for name in part.get("changed", {}).get("fields", [])
+        ]
+        changes = {"fields": [str(name) for name in fields]}
+        audit.record("change", obj, by=_staff(request), changes=changes)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for obj in queryset:
+            audit.record("delete", obj, by=_staff(request))
+        return super().log_deletions(request, queryset)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User], Recorded):  # type: ignore[misc]  # stubs
+    """People. Who is not a superuser can neither make nor change one."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "roles", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff", "groups")
+
+    @admin.display(description=_("roles"))
+    def roles(self, user: User) -> str:
+        return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.prefetch_related("groups")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = super().get_readonly_fields(request, obj)
+        return own if _staff(request).is_superuser else (*own, *POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may_touch(request, obj) and bool(
+            super().has_change_permission(request, obj)
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may_touch(request, obj) and bool(
+            super().has_delete_permission(request, obj)
+        )
+
+    def _may_touch(self, request: HttpRequest, user: User | None) -> bool:
+        return _staff(request).is_superuser or not (user and user.is_superuser)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, Recorded):  # type: ignore[misc]  # stubs
+    """Groups. Only a superuser changes what a group may do, or anyone could rise."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _staff(request).is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _staff(request).is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _staff(request).is_superuser
+
+
+class ReadOnly(ModelAdmin):
+    """A page that shows and never changes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnly):
+    """Tokens are made by their owners; staff can see and revoke them."""
+
+    list_display = ("prefix", "name", "user", "scopes", "expires_at", "last_used_at")
+    list_filter = ("user",)
+    search_fields = ("name", "prefix", "user__username")
+    list_select_related = ("user",)
+    exclude = ("digest",)
+    actions = ("revoke",)
+
+    @admin.action(description=_("Revoke the selected tokens"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset:
+            token.revoke()
+            audit.record("revoke", token, by=_staff(request))
+        self.message_user(request, _("The tokens are revoked."), messages.SUCCESS)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return _staff(request).has_perm("core.change_apitoken")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    """The audit trail; nobody changes it, superusers included."""
+
+    list_display = ("at", "actor", "action", "object_type", "object_name", "changes")
+    list_filter = ("action", "object_type")
+    search_fields = ("object_id", "object_name", "request_id", "actor__username")
+    list_select_related = ("actor",)
+    date_hierarchy = "at"
+
+
+def _staff(request: HttpRequest) -> User:
+    """Return who uses the admin; it lets in nobody who is not signed in."""
+    if not isinstance(request.user, User):
+        raise TypeError("The admin is for signed-in users.")
+    return request.user

@@ -1,0 +1,108 @@
+"""What Prometheus may know of a web process; domain gauges are hooked in by apps.
+
+Counters live in the process. With several web workers, PROMETHEUS_MULTIPROC_DIR
+makes prometheus_client share them through files.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from rest_framework.exceptions import APIException
+
+from mlops.core.authentication import user_of_request
+from mlops.core.context import current
+from mlops.core.errors import DomainError
+from mlops.core.problems import answer_to
+
+_Answer = Callable[[HttpRequest], HttpResponse]
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+REGISTRY = CollectorRegistry(auto_describe=False)
+REQUESTS = Counter(
+    "mlops_http_requests",
+    "Requests answered, by route, method and status.",
+    ["route", "method", "status"],
+    registry=REGISTRY,
+)
+LATENCY = Histogram(
+    "mlops_http_request_duration_seconds",
+    "Time to answer, by route and method.",
+    ["route", "method"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+
+
+class _Gauges(Collector):
+    """Asks the apps at each scrape, so that gauges are never out of date."""
+
+    def __init__(self) -> None:
+        self.sources: list[Callable[[], Iterable[Metric]]] = []
+
+    def collect(self) -> Iterable[Metric]:
+        for source in self.sources:
+            yield from source()
+
+
+_gauges = _Gauges()
+REGISTRY.register(_gauges)
+
+
+def register_gauges(source: Callable[[], Iterable[Metric]]) -> None:
+    """Add metric families that are read at each scrape; call it once per app."""
+    _gauges.sources.append(source)
+
+
+def observe(route: str, method: str | None, status: int, seconds: float) -> None:
+    """Count one answer. `route` is a pattern, never a path, or series never end."""
+    known = method if method in _METHODS else "other"
+    REQUESTS.labels(route, known, str(status)).inc()
+    LATENCY.labels(route, known).observe(seconds)
+
+
+class MetricsMiddleware:
+    """Counts every answer by the pattern of its route."""
+
+    def __init__(self, get_response: _Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = match.route if match else "unknown"
+        taken = time.perf_counter() - started
+        observe(route, request.method, response.status_code, taken)
+        return response
+
+
+def view(request: HttpRequest) -> HttpResponse:
+    """Answer a scrape: from this machine, or with any account's credentials."""
+    if current.get().remote_address not in _LOOPBACK:
+        try:
+            user_of_request(request)
+        except (APIException, DomainError) as error:
+            return answer_to(error)
+    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _registry() -> CollectorRegistry:
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # theirs
+    shared.register(_gauges)
+    return shared
