@@ -1,0 +1,57 @@
+"""Runs the benchmarks, or the one that is named, each in a process of its own.
+
+python -m bench [name]
+"""
+
+import platform
+import subprocess
+import sys
+from os import cpu_count, getloadavg
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main(arguments: list[str]) -> int:
+    """Return 1 if a benchmark failed, 2 if there is none of the name."""
+    names = benchmarks()
+    wanted = arguments or names
+    if unknown := set(wanted) - set(names):
+        say(f"No benchmark {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
+        return 2
+    say(machine())
+    return max(map(run, wanted), default=0)
+
+
+def benchmarks() -> list[str]:
+    """Return the names of modules here with a `main()`, and of runnable packages."""
+    modules = [
+        path.stem
+        for path in HERE.glob("*.py")
+        if not path.stem.startswith("_") and "\ndef main(" in path.read_text()
+    ]
+    packages = [path.parent.name for path in HERE.glob("*/__main__.py")]
+    return sorted(modules + packages)
+
+
+def run(name: str) -> int:
+    say(f"\n## {name}\n")
+    command = [sys.executable, "-m", f"bench.{name}"]
+    ended = subprocess.run(command, check=False, cwd=HERE.parent)  # noqa: S603 - ours
+    return int(ended.returncode != 0)
+
+
+def machine() -> str:
+    """Return on what this was measured; a figure without it says nothing."""
+    load = ", ".join(f"{value:.1f}" for value in getloadavg())
+    python = platform.python_version()
+    return f"{platform.machine()}, {cpu_count()} CPUs, load {load}, Python {python}"
+
+
+def say(*parts: object) -> None:
+    sys.stdout.write(" ".join(map(str, parts)) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
