@@ -2,13 +2,10 @@
 
 from mlops.core.errors import (
     AlreadyExists,
-    BadQuery,
     DomainError,
     Invalid,
     NotFound,
     TooLarge,
-    Unavailable,
-    Unsupported,
 )
 
 
@@ -26,6 +23,14 @@ class FeatureNotFound(NotFound):
 
 class UploadNotFound(NotFound):
     code = "upload_not_found"
+
+
+class ConnectionNotFound(NotFound):
+    code = "connection_not_found"
+
+
+class ObjectNotFound(NotFound):
+    code = "object_not_found"
 
 
 class RuleNotFound(NotFound):
@@ -88,31 +93,5 @@ class EmptyFile(BadFile):
     code = "empty_file"
 
 
-class UnsupportedFormat(Unsupported):
-    code = "unsupported_format"
-
-
 class FileTooLarge(TooLarge):
     code = "too_large"
-
-
-class AnswerTooLarge(TooLarge):
-    """The question is well formed; its answer is too large to be interactive."""
-
-    code = "answer_too_large"
-
-
-class UnknownColumn(BadQuery):
-    code = "unknown_column"
-
-
-class BadCondition(BadQuery):
-    code = "invalid_filter"
-
-
-class QueryTimeout(Unavailable):
-    code = "query_timeout"
-
-
-class TooBusy(Unavailable):
-    code = "busy"

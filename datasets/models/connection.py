@@ -7,10 +7,23 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from datasets.errors import ConnectionNotFound
+
 
 class ConnectionKind(models.TextChoices):
     FOLDER = "folder", _("folder on the server")
     S3 = "s3", _("S3-compatible bucket")
+
+
+class StorageConnectionQuerySet(models.QuerySet["StorageConnection"]):
+    def named(self, name: str) -> "StorageConnection":
+        """Return the connection of this name. Raises ConnectionNotFound."""
+        found = self.filter(name=name).first()
+        if found is None:
+            raise ConnectionNotFound(
+                f"There is no connection {name!r}.", field="connection"
+            )
+        return found
 
 
 class StorageConnection(models.Model):
@@ -33,6 +46,8 @@ class StorageConnection(models.Model):
         _("variable with the secret key"), max_length=100, blank=True
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = StorageConnectionQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)

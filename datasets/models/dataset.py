@@ -122,12 +122,8 @@ class Dataset(models.Model):
         The files become the version's: its ingestion deletes them. Raises Invalid
         or NameTaken; then no row exists and the caller still owns the files.
         """
-        name = names.clean(name, field="name")
-        if as_uuid(name):
-            raise Invalid("A name must not look like an id.", field="name")
         with transaction.atomic():
-            if cls.objects.filter(name=name).exists():
-                raise NameTaken(f"There is a dataset {name!r} already.", field="name")
+            name = cls.free_name(name)
             dataset = cls.objects.create(
                 name=name,
                 owner=by,
@@ -139,6 +135,16 @@ class Dataset(models.Model):
             dataset.append(files, by=by)
             audit.record("create", dataset, by=by)
         return dataset
+
+    @classmethod
+    def free_name(cls, name: str) -> str:
+        """Return a name as it would be stored. Raises Invalid or NameTaken."""
+        name = names.clean(name, field="name")
+        if as_uuid(name):
+            raise Invalid("A name must not look like an id.", field="name")
+        if cls.objects.filter(name=name).exists():
+            raise NameTaken(f"There is a dataset {name!r} already.", field="name")
+        return name
 
     def add_version(
         self, files: Sequence[IncomingFile], *, by: User | None

@@ -20,7 +20,7 @@ from datasets.errors import (
     NameTaken,
 )
 from datasets.ids import as_uuid
-from datasets.models import lineage
+from datasets.models import figures, lineage
 from datasets.models.dataset import clean_tags
 from datasets.models.feature_version import FeatureUsage, FeatureVersion
 from datasets.models.version import Column
@@ -63,7 +63,7 @@ class FeatureQuerySet(models.QuerySet["Feature"]):
         uses = FeatureUsage.objects.filter(feature=OuterRef("pk")).order_by()
         per_feature = uses.values("feature")
         column = Column.objects.current().filter(name=OuterRef("feature_name"))
-        best = column.order_by("-version__ready_at", "-pk")
+        best = column.newest_first()
         return (
             self.select_related("owner")
             .prefetch_related("upstream", "downstream")
@@ -271,6 +271,54 @@ class Feature(models.Model):
         places = self.usages.order_by().values_list("environment")
         return {**totals, "environments": dict(places.annotate(count=Count("pk")))}
 
+    @property
+    def column_statistics(self) -> dict[str, Any] | None:
+        """Figures of the column with this name in the newest data, if there is one.
+
+        Needs a row that was loaded by `with_details`.
+        """
+        profile: dict[str, Any] | None = getattr(self, "column_profile", None)
+        if not profile:
+            return None
+        return figures.statistics(profile, getattr(self, "column_ready_at", None))
+
+    def newest_column(self) -> Column | None:
+        """Return the column of this name in the newest current version, if any."""
+        columns = Column.objects.current().filter(name=self.feature_name)
+        return columns.newest_first().select_related("version__dataset").first()
+
+    def data_summary(self) -> dict[str, Any]:
+        """Every figure of the newest data that has the feature, and where it is."""
+        column = self.newest_column()
+        if column is None:
+            return {"statistics": {}, "generated_at": timezone.now()}
+        return {
+            "statistics": figures.numbers(column.profile),
+            "generated_at": column.version.ready_at,
+            "dataset_name": column.version.dataset.name,
+            "dataset_version": column.version.number,
+        }
+
+    def lineage(self, *, recursive: bool) -> dict[str, Any]:
+        """Return neighbours and, if `recursive`, everything beyond them, by name."""
+        depth = lineage.DEEPEST if recursive else 1
+        above = lineage.upstream([self.pk], depth=depth)
+        below = lineage.downstream([self.pk], depth=depth)
+        dependents = below if recursive else lineage.downstream([self.pk])
+        nearest = [item for item in below if item.depth == 1]
+        return {
+            "feature_name": self.feature_name,
+            "current_version": self.current_version,
+            "upstream_features": [
+                _node(item, "upstream") for item in above if item.depth == 1
+            ],
+            "downstream_features": [_node(item, "downstream") for item in nearest],
+            "all_upstream": [item.feature_name for item in above],
+            "all_downstream": [item.feature_name for item in below],
+            "direct_dependents_count": len(nearest),
+            "total_dependents_count": len(dependents),
+        }
+
     def _move(self, status: FeatureStatus, *, by: User | None) -> "Feature":
         with transaction.atomic():
             locked = Feature.objects.select_for_update().get(pk=self.pk)
@@ -313,6 +361,14 @@ class Feature(models.Model):
                 "updated_at",
             ]
         )
+
+
+def _node(reached: lineage.Reached, relationship: str) -> dict[str, str]:
+    return {
+        "feature_name": reached.feature_name,
+        "version": reached.version,
+        "relationship": relationship,
+    }
 
 
 def _lock_graph() -> None:

@@ -4,11 +4,11 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -23,8 +23,22 @@ from mlops.core.models import User
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset
 
-DIGEST_LENGTH = 64
 SHORTEST_DIGEST = 8
+
+
+class Outcome(Protocol):
+    """What the reader of the files says (`datasets.analytics.ingest`)."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def row_count(self) -> int: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def report(self) -> dict[str, Any]: ...
 
 
 class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
@@ -181,6 +195,20 @@ class DatasetVersion(models.Model):
             audit.record("fail_version", self, by=None, changes={"reason": reason})
         self.refresh_from_db()
 
+    def become_ready(self, outcome: Outcome, columns: Sequence["Column"]) -> None:
+        """Write what the reader found; the caller's transaction and lock hold."""
+        self.state, self.state_reason = VersionState.READY, ""
+        self.digest = outcome.digest
+        self.size_bytes = outcome.size_bytes
+        self.row_count = outcome.row_count
+        self.column_count = len(columns)
+        self.source_format = outcome.format
+        self.report = outcome.report
+        self.ready_at = timezone.now()
+        self.save()
+        Column.objects.bulk_create(columns)
+        audit.record("ready_version", self, by=None, changes={"digest": self.digest})
+
     def cancel(self, *, by: User | None) -> None:
         """Stop reading the files. Raises IllegalMove unless it is being read."""
         self._require(VersionState.PROCESSING, "cancelled")
@@ -303,6 +331,16 @@ class ColumnQuerySet(models.QuerySet["Column"]):
     def current(self) -> Self:
         """Columns of versions that are their dataset's current one."""
         return self.filter(version__dataset__current_version=F("version"))
+
+    def newest_first(self) -> Self:
+        """Columns of datasets that declare them as features come before others."""
+        declared = Q(version__dataset__declared__name=F("name"))
+        is_declared = Exists(
+            Column.objects.filter(declared, pk=OuterRef("pk")).order_by()
+        )
+        return self.annotate(is_declared=is_declared).order_by(
+            "-is_declared", "-version__ready_at", "-pk"
+        )
 
 
 class Column(models.Model):

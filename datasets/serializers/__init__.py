@@ -1,0 +1,1 @@
+"""How datasets and features look on the wire."""

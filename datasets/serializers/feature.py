@@ -1,0 +1,296 @@
+"""Features as the contract writes them (client-contract, section 1.3)."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from datasets.models import Feature, FeatureUsage, FeatureVersion
+from datasets.states import DataType, FeatureStatus, FeatureType
+from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
+
+MAX_DESCRIPTION = 1000
+MAX_TEXT = 100_000
+
+
+class NameList(serializers.ListField):
+    """A list of short texts."""
+
+    child = serializers.CharField(max_length=255)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=1000, **options)
+
+
+class FeatureTransformation(StrictSerializer):
+    transformation_type = serializers.CharField(max_length=100)
+    code = serializers.CharField(max_length=MAX_TEXT, trim_whitespace=False)
+    parameters = serializers.DictField(required=False)
+
+
+class FeatureValidation(StrictSerializer):
+    rule_type = serializers.CharField(max_length=100)
+    parameters = serializers.DictField()
+    is_blocking = serializers.BooleanField(default=False)
+
+
+class FeatureCreate(StrictSerializer):
+    feature_name = serializers.CharField(min_length=3, max_length=100)
+    feature_type = serializers.ChoiceField(FeatureType.choices)
+    data_type = serializers.ChoiceField(DataType.choices)
+    description = serializers.CharField(min_length=10, max_length=MAX_DESCRIPTION)
+    owner = serializers.CharField(
+        required=False,
+        max_length=255,
+        help_text="Accepted and ignored: the owner is the caller.",
+    )
+    tags = NameList(required=False)
+    transformation = FeatureTransformation(required=False, allow_null=True)
+    validation_rules = FeatureValidation(many=True, required=False)
+    upstream_features = NameList(required=False)
+    duckdb_table = serializers.CharField(
+        required=False, allow_null=True, max_length=255
+    )
+    duckdb_view = serializers.CharField(required=False, allow_null=True, max_length=255)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.pop("owner", None)
+        return attrs
+
+
+class FeatureUpdate(StrictSerializer):
+    """Null means "leave as it is"; for transformation and tables it means "none"."""
+
+    description = serializers.CharField(
+        required=False, allow_null=True, min_length=10, max_length=MAX_DESCRIPTION
+    )
+    tags = NameList(required=False, allow_null=True)
+    status = serializers.ChoiceField(
+        FeatureStatus.choices, required=False, allow_null=True
+    )
+    transformation = FeatureTransformation(required=False, allow_null=True)
+    validation_rules = FeatureValidation(many=True, required=False, allow_null=True)
+    upstream_features = NameList(required=False, allow_null=True)
+    duckdb_table = serializers.CharField(
+        required=False, allow_null=True, max_length=255
+    )
+    duckdb_view = serializers.CharField(required=False, allow_null=True, max_length=255)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        clearable = {"transformation", "duckdb_table", "duckdb_view"}
+        return {
+            name: value
+            for name, value in attrs.items()
+            if value is not None or name in clearable
+        }
+
+
+class FeatureStatistics(AnswerSerializer):
+    """The feature's column in the newest dataset that has one."""
+
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {"mean", "median", "std", "min", "max", "distribution", "calculated_at"}
+    )
+
+    mean = serializers.FloatField()
+    median = serializers.FloatField()
+    std = serializers.FloatField(help_text="Of the sample (n - 1).")
+    min = serializers.FloatField()
+    max = serializers.FloatField()
+    missing_ratio = serializers.FloatField(help_text="A fraction in [0, 1].")
+    distribution = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="Values (or the middles of 20 bins) with their counts.",
+    )
+    calculated_at = TimeField()
+
+
+@extend_schema_serializer(component_name="FeatureResponse")
+class FeatureAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {
+            "transformation",
+            "duckdb_table",
+            "duckdb_view",
+            "statistics",
+            "last_used_at",
+            "deprecated_at",
+        }
+    )
+
+    id = serializers.CharField()
+    feature_name = serializers.CharField()
+    current_version = serializers.CharField()
+    feature_type = serializers.ChoiceField(FeatureType.choices)
+    data_type = serializers.ChoiceField(DataType.choices)
+    status = serializers.ChoiceField(FeatureStatus.choices)
+    description = serializers.CharField()
+    owner = serializers.SerializerMethodField()
+    tags = serializers.ListField(child=serializers.CharField())
+    upstream_features = serializers.SerializerMethodField()
+    downstream_features = serializers.SerializerMethodField()
+    validation_rules = FeatureValidation(many=True)
+    usage_count = serializers.IntegerField()
+    created_at = TimeField()
+    updated_at = TimeField()
+    transformation = FeatureTransformation()
+    duckdb_table = serializers.CharField()
+    duckdb_view = serializers.CharField()
+    statistics = FeatureStatistics(source="column_statistics")
+    last_used_at = TimeField()
+    deprecated_at = TimeField()
+
+    def get_owner(self, feature: Feature) -> str:
+        return feature.owner.username if feature.owner else ""
+
+    def get_upstream_features(self, feature: Feature) -> list[str]:
+        return sorted(item.feature_name for item in feature.upstream.all())
+
+    def get_downstream_features(self, feature: Feature) -> list[str]:
+        return sorted(item.feature_name for item in feature.downstream.all())
+
+
+class FeatureListResponse(AnswerSerializer):
+    features = FeatureAnswer(many=True)
+    total = serializers.IntegerField()
+
+
+class FeatureVersionCreate(StrictSerializer):
+    version = serializers.CharField(max_length=100)
+    changelog = serializers.CharField(min_length=10, max_length=MAX_TEXT)
+    breaking_changes = serializers.BooleanField(default=False)
+    created_by = serializers.CharField(
+        required=False,
+        max_length=255,
+        help_text="Accepted and ignored: the author is the caller.",
+    )
+    transformation_snapshot = FeatureTransformation(required=False, allow_null=True)
+    validation_snapshot = FeatureValidation(many=True, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.pop("created_by", None)
+        return attrs
+
+
+@extend_schema_serializer(component_name="FeatureVersionResponse")
+class FeatureVersionAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {"transformation_snapshot", "rolled_back_at"}
+    )
+
+    id = serializers.CharField()
+    feature_name = serializers.CharField(source="feature.feature_name")
+    version = serializers.CharField()
+    changelog = serializers.CharField()
+    breaking_changes = serializers.BooleanField()
+    validation_snapshot = FeatureValidation(many=True)
+    created_by = serializers.SerializerMethodField()
+    created_at = TimeField()
+    is_rolled_back = serializers.BooleanField()
+    transformation_snapshot = FeatureTransformation()
+    rolled_back_at = TimeField()
+
+    def get_created_by(self, version: FeatureVersion) -> str:
+        return version.created_by.username if version.created_by else ""
+
+
+class FeatureVersionListResponse(AnswerSerializer):
+    versions = FeatureVersionAnswer(many=True)
+    total = serializers.IntegerField()
+
+
+class FeatureLineageNode(AnswerSerializer):
+    feature_name = serializers.CharField()
+    version = serializers.CharField()
+    relationship = serializers.CharField(help_text="upstream or downstream")
+
+
+class FeatureLineageResponse(AnswerSerializer):
+    feature_name = serializers.CharField()
+    current_version = serializers.CharField()
+    upstream_features = FeatureLineageNode(many=True)
+    downstream_features = FeatureLineageNode(many=True)
+    all_upstream = serializers.ListField(child=serializers.CharField())
+    all_downstream = serializers.ListField(child=serializers.CharField())
+    direct_dependents_count = serializers.IntegerField()
+    total_dependents_count = serializers.IntegerField()
+
+
+class FeatureUsageCreate(StrictSerializer):
+    feature_name = serializers.CharField(max_length=100)
+    feature_version = serializers.CharField(max_length=100)
+    used_by_model = serializers.CharField(max_length=255)
+    model_version = serializers.CharField(max_length=255)
+    environment = serializers.CharField(max_length=100)
+    feature_importance = serializers.FloatField(required=False, allow_null=True)
+    correlation_with_target = serializers.FloatField(
+        required=False, allow_null=True, min_value=-1, max_value=1
+    )
+    execution_id = serializers.CharField(
+        required=False, allow_null=True, max_length=255
+    )
+    execution_duration_ms = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=2**53
+    )
+
+
+@extend_schema_serializer(component_name="FeatureUsageResponse")
+class FeatureUsageAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {
+            "feature_importance",
+            "correlation_with_target",
+            "execution_id",
+            "execution_duration_ms",
+        }
+    )
+
+    id = serializers.CharField()
+    feature_name = serializers.SerializerMethodField()
+    feature_version = serializers.CharField()
+    used_by_model = serializers.CharField()
+    model_version = serializers.CharField()
+    environment = serializers.CharField()
+    usage_timestamp = TimeField(source="used_at")
+    feature_importance = serializers.FloatField()
+    correlation_with_target = serializers.FloatField()
+    execution_id = serializers.CharField()
+    execution_duration_ms = serializers.IntegerField()
+
+    def get_feature_name(self, use: FeatureUsage) -> str:
+        return use.feature.feature_name
+
+
+@extend_schema_serializer(component_name="FeatureStatisticsResponse")
+class FeatureStatisticsAnswer(AnswerSerializer):
+    """Figures of the feature's data and of its recorded use."""
+
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {
+            "avg_feature_importance",
+            "avg_correlation",
+            "first_used_at",
+            "last_used_at",
+            "dataset_name",
+            "dataset_version",
+        }
+    )
+
+    feature_name = serializers.CharField()
+    feature_version = serializers.CharField()
+    statistics = extend_schema_field(
+        {"type": "object", "additionalProperties": {"type": "number"}}
+    )(serializers.DictField)(
+        child=serializers.FloatField(),
+        help_text="Of the newest data that has the feature; empty without such data.",
+    )
+    generated_at = TimeField(help_text="When the figures of the data were computed.")
+    total_usage_count = serializers.IntegerField()
+    unique_models_count = serializers.IntegerField()
+    environments = serializers.DictField(child=serializers.IntegerField())
+    avg_feature_importance = serializers.FloatField()
+    avg_correlation = serializers.FloatField()
+    first_used_at = TimeField()
+    last_used_at = TimeField()
+    dataset_name = serializers.CharField()
+    dataset_version = serializers.IntegerField()

@@ -1,0 +1,245 @@
+"""The feature store."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.filters import FeatureFilter
+from datasets.models import Feature
+from datasets.pagination import EnvelopePagination
+from datasets.serializers.feature import (
+    FeatureAnswer,
+    FeatureCreate,
+    FeatureLineageResponse,
+    FeatureListResponse,
+    FeatureStatisticsAnswer,
+    FeatureUpdate,
+    FeatureUsageAnswer,
+    FeatureUsageCreate,
+    FeatureVersionAnswer,
+    FeatureVersionCreate,
+    FeatureVersionListResponse,
+)
+from mlops.core.errors import BadQuery
+from mlops.core.serializers import actor, validated
+from mlops.core.viewsets import ApiViewSet, created
+
+TAGS = ["Feature Store", "ML"]
+
+
+class FeatureViewSet(ApiViewSet):
+    """Features, found by name or id."""
+
+    permission_model = "datasets.feature"
+    action_permissions: ClassVar = {
+        "activate": "change",
+        "deprecate": "change",
+        "release": "change",
+        "roll_back": "change",
+        "versions": "view",
+        "lineage": "view",
+        "statistics": "view",
+        "record_use": "datasets.add_featureusage",
+    }
+    queryset = Feature.objects.with_details()
+    serializer_class = FeatureAnswer
+    filterset_class = FeatureFilter
+    pagination_class = EnvelopePagination
+    envelope = "features"
+    lookup_url_kwarg = "feature_name"
+    sort_fields: ClassVar = {
+        "feature_name": "feature_name",
+        "name": "feature_name",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "usage_count": "usage_count",
+        "status": "status",
+    }
+
+    def find_object(self) -> Feature:
+        return Feature.objects.find(self.kwargs["feature_name"])
+
+    @extend_schema(
+        operation_id="listFeatures",
+        summary="List Features",
+        tags=TAGS,
+        responses=FeatureListResponse,
+    )
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="createFeature",
+        summary="Create Feature",
+        tags=TAGS,
+        request=FeatureCreate,
+        responses={201: FeatureAnswer},
+    )
+    def create(self, request: Request) -> Response:
+        fields = validated(FeatureCreate, request)
+        return created(self._shown(Feature.create_from(**fields, by=actor(request))))
+
+    @extend_schema(
+        operation_id="getFeature",
+        summary="Get Feature",
+        tags=TAGS,
+        responses=FeatureAnswer,
+    )
+    def retrieve(self, request: Request, feature_name: str) -> Response:
+        return Response(self._shown(self.get_object()))
+
+    @extend_schema(
+        operation_id="updateFeature",
+        summary="Update Feature",
+        tags=TAGS,
+        request=FeatureUpdate,
+        responses=FeatureAnswer,
+    )
+    def update(self, request: Request, feature_name: str) -> Response:
+        feature = self.get_object()
+        fields = validated(FeatureUpdate, request)
+        return Response(self._shown(feature.update(**fields, by=actor(request))))
+
+    @extend_schema(
+        operation_id="deleteFeature",
+        summary="Delete Feature",
+        tags=TAGS,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, feature_name: str) -> Response:
+        """Archive the feature; refused while others are computed from it."""
+        self.get_object().archive(by=actor(request))
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="activateFeature",
+        summary="Activate Feature",
+        tags=TAGS,
+        request=None,
+        responses=FeatureAnswer,
+    )
+    def activate(self, request: Request, feature_name: str) -> Response:
+        return Response(self._shown(self.get_object().activate(by=actor(request))))
+
+    @extend_schema(
+        operation_id="deprecateFeature",
+        summary="Deprecate Feature",
+        tags=TAGS,
+        request=None,
+        responses=FeatureAnswer,
+    )
+    def deprecate(self, request: Request, feature_name: str) -> Response:
+        return Response(self._shown(self.get_object().deprecate(by=actor(request))))
+
+    @extend_schema(
+        operation_id="getFeatureVersions",
+        summary="Get Feature Versions",
+        tags=TAGS,
+        responses=FeatureVersionListResponse,
+    )
+    def versions(self, request: Request, feature_name: str) -> Response:
+        versions = self.get_object().versions.select_related("feature", "created_by")
+        listed = list(versions.order_by("-number"))
+        answer = FeatureVersionListResponse({"versions": listed, "total": len(listed)})
+        return Response(answer.data)
+
+    @extend_schema(
+        operation_id="createVersion",
+        summary="Create Version",
+        tags=TAGS,
+        request=FeatureVersionCreate,
+        responses={200: FeatureVersionAnswer},
+    )
+    def release(self, request: Request, feature_name: str) -> Response:
+        feature = self.get_object()
+        fields = validated(FeatureVersionCreate, request)
+        version = feature.release_version(**fields, by=actor(request))
+        return Response(FeatureVersionAnswer(version).data)
+
+    @extend_schema(
+        operation_id="rollbackVersion",
+        summary="Rollback Version",
+        tags=TAGS,
+        request=None,
+        parameters=[
+            OpenApiParameter(
+                "target_version",
+                str,
+                required=True,
+                description="The version's name, or its id.",
+            )
+        ],
+        responses={200: FeatureVersionAnswer},
+    )
+    def roll_back(self, request: Request, feature_name: str) -> Response:
+        feature = self.get_object()
+        target = request.query_params.get("target_version")
+        if not target:
+            raise BadQuery("Say which version.", field="target_version")
+        version = feature.roll_back_to(target, by=actor(request))
+        return Response(FeatureVersionAnswer(version).data)
+
+    @extend_schema(
+        operation_id="getFeatureLineage",
+        summary="Get Feature Lineage",
+        tags=TAGS,
+        parameters=[
+            OpenApiParameter(
+                "recursive",
+                bool,
+                default=True,
+                description="Also what is not next to it.",
+            )
+        ],
+        responses=FeatureLineageResponse,
+    )
+    def lineage(self, request: Request, feature_name: str) -> Response:
+        feature = self.get_object()
+        recursive = _truth(request, "recursive", default=True)
+        answer = FeatureLineageResponse(feature.lineage(recursive=recursive))
+        return Response(answer.data)
+
+    @extend_schema(
+        operation_id="getFeatureStatistics",
+        summary="Get Feature Statistics",
+        tags=TAGS,
+        responses=FeatureStatisticsAnswer,
+    )
+    def statistics(self, request: Request, feature_name: str) -> Response:
+        feature = self.get_object()
+        figures = {
+            "feature_name": feature.feature_name,
+            "feature_version": feature.current_version,
+            "dataset_name": None,
+            "dataset_version": None,
+            **feature.usage_summary(),
+            **feature.data_summary(),
+        }
+        return Response(FeatureStatisticsAnswer(figures).data)
+
+    @extend_schema(
+        operation_id="recordFeatureUsage",
+        summary="Record Feature Usage",
+        tags=TAGS,
+        request=FeatureUsageCreate,
+        responses={201: FeatureUsageAnswer},
+    )
+    def record_use(self, request: Request) -> Response:
+        fields = validated(FeatureUsageCreate, request)
+        feature = Feature.objects.find(fields.pop("feature_name"))
+        use = feature.record_use(**fields, by=actor(request))
+        return created(FeatureUsageAnswer(use).data)
+
+    def _shown(self, feature: Feature) -> Any:
+        """Return the answer of a feature, read anew with all that it shows."""
+        return FeatureAnswer(Feature.objects.with_details().get(pk=feature.pk)).data
+
+
+def _truth(request: Request, name: str, *, default: bool) -> bool:
+    text = request.query_params.get(name, str(default)).lower()
+    if text not in {"true", "false", "1", "0"}:
+        raise BadQuery(f"{name} must be true or false.", field=name)
+    return text in {"true", "1"}

@@ -1,0 +1,129 @@
+"""Resumable uploads: announce a file, send it in chunks, name it in a dataset.
+
+The PATCH is the one of tus 1.0 (`Upload-Offset`, `application/offset+octet-stream`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.models import UploadSession
+from datasets.serializers.upload import UploadAnswer, UploadCreate
+from datasets.viewsets.features import TAGS
+from mlops.core.errors import BadQuery
+from mlops.core.json import JSONParser
+from mlops.core.serializers import actor, validated
+from mlops.core.viewsets import ApiViewSet, created
+
+ROUTE = "/api/v1/features/uploads"
+CHUNK_BYTES = 1 << 20
+
+
+class StreamParser(BaseParser):
+    """Hands the body over unread: it is written as it arrives."""
+
+    media_type = "application/offset+octet-stream"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return stream
+
+
+class UploadViewSet(ApiViewSet):
+    """The caller's own uploads."""
+
+    permission_model = "datasets.uploadsession"
+    action_permissions: ClassVar = {"append": "add", "destroy": "add"}
+    queryset = UploadSession.objects.all()
+    lookup_url_kwarg = "upload_id"
+    parser_classes = [StreamParser, JSONParser]
+    atomic_writes: ClassVar[bool] = False
+
+    def find_object(self) -> UploadSession:
+        return UploadSession.objects.find(
+            self.kwargs["upload_id"], by=actor(self.request)
+        )
+
+    @extend_schema(
+        operation_id="createUpload",
+        summary="Create Upload",
+        tags=TAGS,
+        request={"application/json": UploadCreate},
+        responses={201: UploadAnswer},
+    )
+    def create(self, request: Request) -> Response:
+        """Announce a file; its chunks follow by PATCH within a day of each other."""
+        fields = validated(UploadCreate, request)
+        upload = UploadSession.begin(**fields, by=actor(request))
+        return created(UploadAnswer(upload).data, location=f"{ROUTE}/{upload.pk}")
+
+    @extend_schema(
+        operation_id="getUpload",
+        summary="Get Upload",
+        tags=TAGS,
+        responses=UploadAnswer,
+    )
+    def retrieve(self, request: Request, upload_id: str) -> Response:
+        """Say how many bytes have arrived, which is where the next chunk starts."""
+        return _progress(self.get_object())
+
+    @extend_schema(
+        operation_id="appendUpload",
+        summary="Append Upload",
+        tags=TAGS,
+        request={"application/offset+octet-stream": OpenApiTypes.BINARY},
+        parameters=[
+            OpenApiParameter(
+                "Upload-Offset",
+                int,
+                OpenApiParameter.HEADER,
+                required=True,
+                description="The byte at which this chunk starts.",
+            )
+        ],
+        responses=UploadAnswer,
+    )
+    def append(self, request: Request, upload_id: str) -> Response:
+        """Write a chunk; 409 with the right offset when it does not fit on."""
+        upload = self.get_object()
+        offset = _offset(request)
+        upload.append(offset, _chunks(request.data))
+        return _progress(upload)
+
+    @extend_schema(
+        operation_id="deleteUpload",
+        summary="Delete Upload",
+        tags=TAGS,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, upload_id: str) -> Response:
+        """Give the upload up and delete what has arrived."""
+        self.get_object().discard()
+        return Response(status=204)
+
+
+def _progress(upload: UploadSession) -> Response:
+    headers = {"Upload-Offset": str(upload.offset), "Cache-Control": "no-store"}
+    return Response(UploadAnswer(upload).data, headers=headers)
+
+
+def _offset(request: Request) -> int:
+    text = request.headers.get("Upload-Offset", "")
+    if not (text.isascii() and text.isdigit()):
+        raise BadQuery("Upload-Offset must be a number of bytes.", field="offset")
+    return int(text)
+
+
+def _chunks(stream: Any) -> Iterator[bytes]:
+    if not hasattr(stream, "read"):
+        return
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk
