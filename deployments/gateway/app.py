@@ -150,7 +150,7 @@ class Gateway:
         return share
 
     def _check_key(self, headers: Headers, slot: Slot | None) -> None:
-        if not self._options.needs_key:
+        if self._routes.is_open or not self._options.needs_key:
             return
         for name, value in headers:
             if name == b"authorization":

@@ -53,7 +53,8 @@ class Connection(asyncio.Protocol):
         timer = loop.call_later(timeout_s, self._fail, TimeoutError())
         try:
             transport.write(wire)
-            return await waiting
+            answer: Answer = await waiting
+            return answer
         finally:
             timer.cancel()
             self._waiting = None

@@ -3,10 +3,16 @@
 import asyncio
 import time
 
-from deployments.gateway.client import Answer, BadAnswer, CannotConnect, ClosedEarly
+from deployments.gateway.client import (
+    Answer,
+    BadAnswer,
+    CannotConnect,
+    ClosedEarly,
+    Instance,
+)
 from deployments.gateway.options import Options
 from deployments.gateway.quarantine import Quarantine
-from deployments.gateway.routes import Backend, Instance, Routes
+from deployments.gateway.routes import Backend, Routes
 
 DOWN_S = 0.2
 POLL_S = 0.02

@@ -70,6 +70,7 @@ class Routes:
         self.backends: dict[str, Backend] = {}
         self.slot_of: dict[str, Slot] = {}
         self.keys: frozenset[str] = frozenset()
+        self.is_open = False
 
     def refresh(self, *, at_once: bool = False) -> None:
         """Take in what changed. Routes come before what they name."""
@@ -80,6 +81,7 @@ class Routes:
         if self._keys.changed():
             found = self._keys.content.get("keys.json", {})
             self.keys = frozenset(found.get("digests", ()))
+            self.is_open = bool(found.get("open", False))
         routes_changed = self._routes.changed()
         if self._backends.changed():
             self._take_backends()

@@ -157,5 +157,5 @@ class Target(Protocol):
     def tick(self) -> None:
         """Look after what runs: restart, drain, scale. Called often."""
 
-    def close(self) -> None:
-        """Let go: what runs goes on, for a successor to replace."""
+    def close(self, *, stop_all: bool = False) -> None:
+        """Let go: what runs goes on, for a successor to replace, or drains first."""

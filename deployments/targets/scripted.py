@@ -125,8 +125,10 @@ class ScriptedTarget:
     def tick(self) -> None:
         self.ticks += 1
 
-    def close(self) -> None:
+    def close(self, *, stop_all: bool = False) -> None:
         self.closed = True
+        if stop_all:
+            self._running.clear()
 
     def _script(self, spec: Spec) -> Script:
         return self.scripts.get(spec.model_version, Script())

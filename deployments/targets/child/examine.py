@@ -55,7 +55,8 @@ def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
 
 def _latency_ms(model: Loaded) -> float | None:
     """Return the p50 of a made-up row, None if the model does not take one."""
-    row, times = made_up(model.inputs), []
+    row = made_up(model.inputs)
+    times: list[float] = []
     deadline = time.perf_counter() + PROBE_S
     while len(times) < PROBES and time.perf_counter() < deadline:
         start = time.perf_counter()

@@ -36,8 +36,9 @@ class Examination:
     end: str = ""
     late: bool = False
 
-    def poll(self, nursery: Nursery, now: float) -> None:
-        """Take in what the process said and how it ended."""
+    def poll(self, nursery: Nursery, now: float) -> bool:
+        """Take in what the process said and how it ended; True if that is news."""
+        known = (self.text, self.end, self.late)
         if not self.pid and self.id in nursery.started:
             self.pid, self.born = nursery.started.pop(self.id)
         if self.report >= 0 and (text := drain(self.report)) is not None:
@@ -52,6 +53,7 @@ class Examination:
             self.kill()
         if self.end:
             self.folders.record(self.id).unlink(missing_ok=True)
+        return known != (self.text, self.end, self.late)
 
     def finding(self) -> Validation | None:
         """Return what was found, None as long as nothing is. Raises Refused."""

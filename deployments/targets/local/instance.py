@@ -32,7 +32,7 @@ class State(StrEnum):
     GONE = "gone"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Instance:
     """A process of ours, or one that a supervisor before us left.
 

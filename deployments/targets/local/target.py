@@ -1,11 +1,11 @@
 """The local target: what the reconciler calls, and the thread that keeps watch."""
 
 import logging
-import os
 import select
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -22,11 +22,13 @@ from deployments.targets.local import examination, inheritance, routing, scaling
 from deployments.targets.local.examination import Examination
 from deployments.targets.local.fleet import Fleet
 from deployments.targets.local.folders import Folders
+from deployments.targets.local.kick import kick
 from deployments.targets.local.nursery import Nursery
 
 logger = logging.getLogger(__name__)
 
 BEAT_S = 0.1
+DRAIN_ALL_S = 15.0
 
 
 class LocalTarget:
@@ -51,12 +53,13 @@ class LocalTarget:
         self._watch: threading.Thread | None = None
         self._closing = threading.Event()
         self._capped_at = 0.0
+        self._kick = self._folders.run / "kick.sock"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.shutdown()
+        self.close(stop_all=True)
 
     def capabilities(self) -> Capabilities:
         return Capabilities(splits_traffic=True, mirrors=True, scales=True)
@@ -116,28 +119,22 @@ class LocalTarget:
             self._own()
             self._step()
 
-    def close(self) -> None:
-        """Let go of everything: what runs goes on for a successor to replace."""
+    def close(self, *, stop_all: bool = False) -> None:
+        """Let go: what runs goes on for a successor to replace, or drains first."""
+        if stop_all:
+            self._drain_all(time.monotonic() + DRAIN_ALL_S)
         self._closing.set()
         if self._watch is not None and self._watch is not threading.current_thread():
             self._watch.join()
         with self._lock:
             self._let_go()
 
-    def shutdown(self, timeout_s: float = 15.0) -> None:
-        """Drain everything, wait for it, and let go."""
-        deadline = time.monotonic() + timeout_s
-        with self._lock:
-            if not self._owns and not self.list():
-                self.close()
-                return
-            self.tick()
-        while self.list() and time.monotonic() < deadline:
-            for deployment_id in self.list():
+    def _drain_all(self, deadline: float) -> None:
+        while (running := self.list()) and time.monotonic() < deadline:
+            for deployment_id in running:
                 self.stop(deployment_id)
             self.tick()
             time.sleep(0.02)
-        self.close()
 
     def _fleet(self, deployment_id: str) -> Fleet:
         if deployment_id not in self._fleets:
@@ -145,9 +142,13 @@ class LocalTarget:
                 deployment_id,
                 self._folders,
                 self._nursery,
-                lambda fleet: routing.write_backend(self._folders, fleet),
+                self._publish,
             )
         return self._fleets[deployment_id]
+
+    def _publish(self, fleet: Fleet) -> None:
+        routing.write_backend(self._folders, fleet)
+        kick(self._kick)
 
     def _forget(self, deployment_id: str) -> None:
         if done := self._examinations.pop(deployment_id, None):
@@ -183,7 +184,8 @@ class LocalTarget:
         now = time.monotonic()
         self._nursery.listen()
         for running in self._examinations.values():
-            running.poll(self._nursery, now)
+            if running.poll(self._nursery, now):
+                kick(self._kick)
         for fleet in [*self._fleets.values()]:
             if fleet.spec is not None:
                 fleet.wanted = self._scaler.wanted(fleet.spec, fleet.wanted, now)
@@ -209,16 +211,24 @@ class LocalTarget:
                     self._step()
                 except OSError:
                     logger.exception("supervision stumbled; it goes on")
-                heard = self._nursery.fileno()
+                heard = self._talkers()
             _wait(heard, BEAT_S)
 
+    def _talkers(self) -> Sequence[int]:
+        """Return what to listen to: the zygote, and processes yet to report."""
+        reports = [each.report for each in self._examinations.values()]
+        for fleet in self._fleets.values():
+            reports.extend(each.report for each in fleet.instances)
+        control = self._nursery.fileno()
+        return [
+            *([] if control is None else [control]),
+            *(r for r in reports if r >= 0),
+        ]
 
-def _wait(descriptor: int | None, seconds: float) -> None:
-    """Wait until the zygote speaks, at most for so long."""
-    if descriptor is None:
-        time.sleep(seconds)
-        return
-    try:
-        select.select([descriptor], [], [], seconds)
-    except (OSError, ValueError):  # closed meanwhile
-        os.sched_yield()
+
+def _wait(descriptors: Sequence[int], seconds: float) -> None:
+    """Wait until one of them speaks, at most for so long."""
+    poller = select.poll()
+    for descriptor in descriptors:
+        poller.register(descriptor, select.POLLIN)
+    poller.poll(seconds * 1000)

@@ -60,13 +60,13 @@ def tensors(entries: Any, expected: Sequence[Tensor]) -> dict[str, Array]:
 
 def tensor_array(entry: dict[str, Any], expected: Tensor) -> Array:
     """Return one tensor as an array of the expected type and shape."""
-    datatype, shape = entry.get("datatype"), entry.get("shape")
+    datatype = entry.get("datatype")
     if not isinstance(datatype, str) or datatype not in NUMPY:
         raise BadRequest(
             f"The datatype of {expected.name!r} must be one of {', '.join(NUMPY)}."
         )
     _require_object(entry.get("parameters"), "parameters")
-    _check_shape(shape, expected)
+    shape = _shape(entry.get("shape"), expected)
     if not isinstance(entry.get("data"), list):
         raise BadRequest(f"The data of {expected.name!r} must be a list.")
     return fit(entry["data"], shape, expected, datatype)
@@ -127,7 +127,7 @@ def _one_of(names: Any) -> str:
     return "there is " + ", ".join(repr(name) for name in names)
 
 
-def _check_shape(shape: Any, expected: Tensor) -> None:
+def _shape(shape: Any, expected: Tensor) -> list[int]:
     if (
         not isinstance(shape, list)
         or len(shape) > MAX_RANK
@@ -145,6 +145,7 @@ def _check_shape(shape: Any, expected: Tensor) -> None:
             f"The shape of {expected.name!r} is {shape}; the model takes "
             f"{list(expected.shape)}, where -1 is any length of at least one."
         )
+    return shape
 
 
 def _numbers(data: list[Any], name: str) -> Array:
