@@ -22,8 +22,9 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("MLOPS_DATA_DIR", BASE_DIR / "var")
 
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 for _name in ("uploads", "static"):
-    (DATA_DIR / _name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (DATA_DIR / _name).mkdir(mode=0o700, exist_ok=True)
 
 # What kind of place this is -------------------------------------------------------
 ENVIRONMENT = env.text(
@@ -223,6 +224,7 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": ["mlops.core.authentication.BearerAuthentication"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "COMPONENT_SPLIT_REQUEST": False,
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_SUFFIX": "",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -305,6 +307,7 @@ SESSION_COOKIE_HTTPONLY = True
 HTTPS = env.flag("MLOPS_HTTPS", default=PRODUCTION)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # probes come by plain HTTP
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 BEHIND_PROXY = env.flag("MLOPS_BEHIND_PROXY")

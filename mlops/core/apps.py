@@ -14,5 +14,6 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("mlops.core.schema.extensions")  # registers itself
+        import_module("mlops.checks")  # registers itself
         roles = import_module("mlops.core.roles")
         post_migrate.connect(roles.apply, dispatch_uid="mlops.core.roles")

@@ -14,6 +14,8 @@ from mlops.core.errors import DomainError
 from mlops.core.problems import answer_to, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_AROUND_A_FILE = 2**20
+"""Bytes that a form may put around the largest file."""
 _Answer = Callable[[HttpRequest], HttpResponse]
 
 _STRICT = (
@@ -47,6 +49,8 @@ class RequestContextMiddleware:
     def _respond(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path:
             return problem_response(400, "bad_path", "The path holds a NUL character.")
+        if _length(request) > settings.MAX_UPLOAD_BYTES + _AROUND_A_FILE:
+            return problem_response(413, "too_large", "The body is too large.")
         return self.get_response(request)
 
 
@@ -81,6 +85,12 @@ class CautionMiddleware:
             response.headers.setdefault("Cache-Control", "private, no-store")
             patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
+
+
+def _length(request: HttpRequest) -> int:
+    """Return what the client says it will send; nothing is read yet."""
+    text = str(request.META.get("CONTENT_LENGTH") or "0")
+    return int(text) if text.isdecimal() else 0
 
 
 def _address(request: HttpRequest) -> str:

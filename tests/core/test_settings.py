@@ -1,0 +1,96 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.checks import run_checks
+
+SECRET = "s" * 25 + "0123456789abcdefghijklmnopqrstuvwxyz"
+GOOD = {
+    "MLOPS_ENV": "production",
+    "MLOPS_SECRET_KEY": SECRET,
+    "MLOPS_ALLOWED_HOSTS": "ml.example.org",
+}
+
+
+def boot(tmp_path, command="import mlops.settings", **variables):
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("MLOPS_", "DATABASE_URL", "DJANGO_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-c", command],
+        env={**kept, "MLOPS_DATA_DIR": str(tmp_path), **variables},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"MLOPS_SECRET_KEY": ""}, "MLOPS_SECRET_KEY"),
+        ({"MLOPS_SECRET_KEY": "short"}, "MLOPS_SECRET_KEY"),
+        ({"MLOPS_DEBUG": "1"}, "MLOPS_DEBUG"),
+        ({"MLOPS_ALLOWED_HOSTS": ""}, "MLOPS_ALLOWED_HOSTS"),
+        ({"MLOPS_ALLOWED_HOSTS": "*"}, "MLOPS_ALLOWED_HOSTS"),
+        ({"MLOPS_OPEN_MODE": "1"}, "MLOPS_OPEN_MODE"),
+        ({"MLOPS_ENV": "prod"}, "MLOPS_ENV"),
+        ({"MLOPS_PORT": "http"}, "MLOPS_PORT"),
+        ({"MLOPS_PORT": "70000"}, "MLOPS_PORT"),
+        ({"MLOPS_HTTPS": "perhaps"}, "MLOPS_HTTPS"),
+        ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+    ],
+)
+def test_production_refuses_to_start_and_names_the_variable(tmp_path, variables, named):
+    result = boot(tmp_path, **{**GOOD, **variables})
+
+    assert result.returncode != 0
+    assert named in result.stderr.splitlines()[-1]
+
+
+def test_production_has_no_deployment_warning(tmp_path):
+    command = (
+        "from django.core.management import execute_from_command_line as run;"
+        "run(['', 'check', '--deploy', '--fail-level', 'WARNING'])"
+    )
+
+    result = boot(tmp_path, command, DJANGO_SETTINGS_MODULE="mlops.settings", **GOOD)
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_laptop_makes_one_secret_that_only_its_owner_can_read(tmp_path):
+    show = "import mlops.settings as s; print(s.SECRET_KEY)"
+
+    first, second = (boot(tmp_path, show).stdout for _ in range(2))
+
+    assert first == second
+    assert len(first.strip()) > 50
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+    assert tmp_path.stat().st_mode is not None
+    assert [p.name for p in tmp_path.glob("secret_key*")] == ["secret_key"]
+
+
+def test_unwritable_data_folder_is_found_by_the_checks(settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "gone"
+
+    assert "mlops.E001" in {message.id for message in run_checks()}
+
+
+def test_readable_data_folder_is_a_warning(settings, tmp_path):
+    tmp_path.chmod(0o755)
+    settings.DATA_DIR = tmp_path
+
+    assert "mlops.W001" in {message.id for message in run_checks()}
+
+
+@pytest.mark.parametrize("origin", ["*", "localhost:3000", "http://localhost:3000/"])
+def test_vague_origin_is_an_error(settings, origin):
+    settings.CORS_ALLOWED_ORIGINS = [origin]
+
+    assert "mlops.E002" in {message.id for message in run_checks()}
