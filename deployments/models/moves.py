@@ -8,11 +8,14 @@ from django.db.models import Max
 from django.utils import timezone
 
 from deployments.errors import IllegalTransition, StaleDeployment
+from deployments.kick import kick
 from deployments.models.record import DeploymentRecord
 from deployments.models.slot import Slot
-from deployments.states import FINAL, TRANSITIONS, Mover, Status
+from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Status
 from mlops.core import audit
 from mlops.core.models import User
+
+_ENDED = {"health": Health.UNHEALTHY, "ready_instances": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class MovingDeployment(DeploymentRecord):
         self._tell(step, from_status="")
         changes = {"slot": str(self.slot), "version": str(self.model_version)}
         audit.record(step.action, self, by=step.by, changes=changes)
+        transaction.on_commit(kick)
 
     def _move(self, to: Status, step: Step, **changes: Any) -> None:
         """Go to another status. Raises IllegalTransition or StaleDeployment.
@@ -48,12 +52,15 @@ class MovingDeployment(DeploymentRecord):
             Slot.lock(self.slot_id)
             self._require_legal(to, step.mover)
             at, now = self.status, timezone.now()
-            ended = {"terminated_at": now} if to in FINAL else {}
-            self._swap(status=to, step_started_at=now, attempts=0, **ended, **changes)
+            if to in FINAL:
+                changes |= _ENDED | {"terminated_at": now}
+            attempts = int(to in STARTED)
+            self._swap(status=to, step_started_at=now, attempts=attempts, **changes)
             self._tell(step, from_status=at)
             self._share_traffic()
             moved = {"status": [at, str(to)], "reason": step.message}
             audit.record(step.action, self, by=step.by, changes=moved)
+            transaction.on_commit(kick)
 
     def _update(self, step: Step, **changes: Any) -> None:
         """Change columns other than the status. Raises StaleDeployment."""
@@ -63,6 +70,7 @@ class MovingDeployment(DeploymentRecord):
             self._tell(step)
             self._share_traffic()
             audit.record(step.action, self, by=step.by)
+            transaction.on_commit(kick)
 
     def _swap(self, **changes: Any) -> None:
         """Write columns if the row is still as it was read; else StaleDeployment."""

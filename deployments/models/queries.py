@@ -1,6 +1,7 @@
 """Questions that are asked about deployments more than once."""
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -47,6 +48,11 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         busy = self.model.objects.filter(slot=OuterRef("slot"), status__in=STARTED)
         waiting = self.filter(status=Status.PENDING)
         return waiting.filter(~Exists(busy)).order_by("created_at", "pk")
+
+    def after(self, created_at: datetime, pk: uuid.UUID) -> Self:
+        """Those behind a place in the order of creation."""
+        same_time = Q(created_at=created_at, pk__gt=pk)
+        return self.filter(Q(created_at__gt=created_at) | same_time)
 
     def detailed(self) -> Self:
         """With everything that an answer shows, in this one query."""

@@ -18,10 +18,11 @@ class DeploymentRecord(models.Model):
     """An intent to serve a model version, and how far it has come.
 
     `generation` counts every change of the row's state; a writer that read an
-    older one loses. The artifact's digest is copied here, so that nothing done in
-    the registry can change what is served. `restores` names the deployment that a
-    rollback brings back, `rollback_from` the one that it undoes. A rollout is under
-    way from `rollout_at` on: that is when the present step got its traffic.
+    older one loses. `attempts` counts how often the present step was begun. The
+    artifact's digest is copied here, so that nothing done in the registry can change
+    what is served. `restores` names the deployment that a rollback brings back,
+    `rollback_from` the one that it undoes. A rollout is under way from `rollout_at`
+    on: that is when the present step got its traffic.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -42,6 +42,7 @@ class DeploymentSerializer(AnswerSerializer):
     traffic_percent = serializers.IntegerField(
         help_text="The share of the endpoint's requests that it answers now."
     )
+    ready_instances = serializers.IntegerField(help_text="Processes that answer now.")
     is_current = serializers.BooleanField(
         help_text="Whether it is the one that serves in its environment."
     )

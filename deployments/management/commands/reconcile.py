@@ -1,0 +1,48 @@
+"""The worker: reconciles deployments, takes in traffic, looks into new datasets."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from deployments.ingestion import Ingestion
+from deployments.reconciler import Reconciler
+from deployments.reconciler.loop import run
+from deployments.states import Environment
+from deployments.targets.local import LocalTarget
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = (
+        "Brings deployments to what was asked for until it is told to stop (SIGTERM). "
+        "Model servers go on without it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--stop",
+            action="store_true",
+            help="Stop every model server of this machine and exit.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        target = LocalTarget(Path(settings.DATA_DIR))
+        if options["stop"]:
+            target.shutdown()
+            return
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        logger.info("The reconciler runs")
+        try:
+            with Ingestion(stopping):
+                run(Reconciler(dict.fromkeys(Environment.values, target)), stopping)
+        finally:
+            target.close()
+        logger.info("The reconciler has stopped; model servers go on")

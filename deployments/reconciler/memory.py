@@ -1,0 +1,86 @@
+"""What a reconciler remembers between two passes; losing it costs an attempt."""
+
+import time
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from deployments.models import Deployment
+from deployments.targets.base import Observation, Route
+
+Key = tuple[uuid.UUID, str]
+
+
+@dataclass(slots=True)
+class Memory:
+    """Its times are of a monotonic clock: a jump of the wall clock ends nothing."""
+
+    clock: Callable[[], float] = time.monotonic
+    begun: dict[Key, float] = field(default_factory=dict)
+    down_since: dict[uuid.UUID, float] = field(default_factory=dict)
+    restarts: dict[uuid.UUID, tuple[int, float]] = field(default_factory=dict)
+    routes: dict[int, Route] = field(default_factory=dict)
+    routed_at: float | None = None
+    cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)
+    done_at: dict[str, float] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Start over, as a new reconciler would."""
+        self.begun.clear()
+        self.down_since.clear()
+        self.restarts.clear()
+        self.routes.clear()
+        self.routed_at = None
+        self.cursors.clear()
+        self.done_at.clear()
+
+    def keep_only(self, open_ids: Collection[uuid.UUID]) -> None:
+        """Forget deployments that have ended."""
+        for key in [key for key in self.begun if key[0] not in open_ids]:
+            del self.begun[key]
+        for kept in (self.down_since, self.restarts):
+            for pk in [pk for pk in kept if pk not in open_ids]:
+                del kept[pk]
+
+    def is_due(self, what: str, every_s: float) -> bool:
+        """Say whether something that is done now and then is due, and note it."""
+        now, last = self.clock(), self.done_at.get(what)
+        if last is not None and now - last < every_s:
+            return False
+        self.done_at[what] = now
+        return True
+
+    def begin(self, deployment: Deployment) -> None:
+        """Note that this reconciler is at the deployment's step from now on."""
+        self.begun[deployment.pk, deployment.status] = self.clock()
+
+    def has_begun(self, deployment: Deployment) -> bool:
+        return (deployment.pk, deployment.status) in self.begun
+
+    def seconds_in_step(self, deployment: Deployment) -> float:
+        """Return how long this reconciler has been at the deployment's step."""
+        now = self.clock()
+        return now - self.begun.get((deployment.pk, deployment.status), now)
+
+    def seconds_down(self, deployment: Deployment, seen: Observation) -> float:
+        """Return for how long nothing has been ready; 0 while something is."""
+        if seen.ready_instances > 0:
+            self.down_since.pop(deployment.pk, None)
+            return 0.0
+        now = self.clock()
+        return now - self.down_since.setdefault(deployment.pk, now)
+
+    def restarted_within(
+        self, deployment: Deployment, seen: Observation, seconds: float
+    ) -> bool:
+        """Say whether an instance was restarted lately, since it was first seen."""
+        now = self.clock()
+        known = self.restarts.get(deployment.pk)
+        if known is None:
+            self.restarts[deployment.pk] = (seen.restarts, now - seconds)
+            return False
+        if seen.restarts > known[0]:
+            known = (seen.restarts, now)
+            self.restarts[deployment.pk] = known
+        return now - known[1] < seconds

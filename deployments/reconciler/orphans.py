@@ -1,0 +1,50 @@
+"""Stops what runs although no deployment asks for it."""
+
+import uuid
+from collections.abc import Iterable
+
+from deployments.models import Deployment
+from deployments.reconciler.patience import patience
+from deployments.states import STARTED, Status
+from deployments.targets.base import Target
+
+CHUNK = 500
+WANTED = STARTED | {Status.ACTIVE}
+
+
+def stop_orphans(targets: Iterable[Target]) -> int:
+    """Stop everything that is neither starting nor serving; return how many.
+
+    This is also how a superseded deployment ends: its route is gone by now, so what
+    is in flight runs out.
+    """
+    stopped = 0
+    for target in targets:
+        running: list[str] = []
+        with patience("list what runs"):
+            running = target.list()
+        wanted = _wanted(running)
+        for deployment_id in running:
+            if deployment_id not in wanted:
+                with patience("stop what nobody asked for"):
+                    target.stop(deployment_id)
+                    stopped += 1
+    return stopped
+
+
+def _wanted(running: list[str]) -> set[str]:
+    known = [pk for text in running if (pk := _uuid(text)) is not None]
+    wanted: set[str] = set()
+    for start in range(0, len(known), CHUNK):
+        rows = Deployment.objects.filter(
+            pk__in=known[start : start + CHUNK], status__in=WANTED
+        )
+        wanted.update(str(pk) for pk in rows.values_list("pk", flat=True))
+    return wanted
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

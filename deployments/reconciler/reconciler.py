@@ -1,0 +1,163 @@
+"""The reconciler: one bounded pass over what is open, level-triggered.
+
+Nothing is remembered that could not be forgotten: rows say what is wanted, targets
+say what runs, and each pass takes them one step nearer to each other. It may be
+killed anywhere.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+from deployments.errors import LeaseLost
+from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.models.queries import DeploymentQuerySet
+from deployments.reconciler.keys import write_keys
+from deployments.reconciler.memory import Memory
+from deployments.reconciler.orphans import stop_orphans
+from deployments.reconciler.patience import patience
+from deployments.reconciler.rollup import roll_up
+from deployments.reconciler.routes import send_routes
+from deployments.reconciler.spool import Spool
+from deployments.reconciler.steps import Steps
+from deployments.states import STARTED, Status
+from deployments.targets.base import Target
+
+logger = logging.getLogger(__name__)
+
+LEASE = "reconciler"
+BATCH = 100
+"""How many rows of each kind one pass takes up at most."""
+MAX_STARTING = 32
+"""How many deployments may be validated or brought up at the same time."""
+KEYS_S, ROLL_UP_S, FORGET_S = 2.0, 60.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass came to: steps taken, and deployments that are still busy."""
+
+    is_leader: bool
+    moved: int = 0
+    starting: int = 0
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Reconciles as long as it holds the lease; `targets` maps environments."""
+
+    targets: Mapping[str, Target]
+    holder: str = field(default_factory=lambda: uuid.uuid4().hex)
+    folder: Path = field(default_factory=lambda: Path(settings.DATA_DIR))
+    clock: Callable[[], float] = time.monotonic
+    memory: Memory = field(init=False)
+    spool: Spool = field(init=False)
+    lease: Lease | None = None
+
+    def __post_init__(self) -> None:
+        self.memory = Memory(self.clock)
+        self.spool = Spool(self.folder / "traffic")
+
+    def once(self) -> Pass:
+        """Make one pass, if the lease is to be had.
+
+        Rows before routes before orphans: a successor is active before it is routed
+        to, and nothing is stopped that a route still names.
+        """
+        fence = self.lease.fence if self.lease else None
+        self.lease = Lease.take(LEASE, self.holder)
+        if self.lease is None:
+            return self._step_aside()
+        if self.lease.fence != fence:
+            self.memory.forget()
+        try:
+            return self._pass(self.lease)
+        except LeaseLost:
+            return self._step_aside()
+
+    def release(self) -> None:
+        """Let the next reconciler in at once; what runs goes on."""
+        if self.lease is not None:
+            self.lease.give_back()
+            self.lease = None
+
+    def distinct_targets(self) -> list[Target]:
+        """Return each target once, however many environments it serves."""
+        return list({id(target): target for target in self.targets.values()}.values())
+
+    def _pass(self, lease: Lease) -> Pass:
+        for target in self.distinct_targets():
+            with patience("tick"):
+                target.tick()
+        rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
+        steps = Steps(self.targets, lease, self.memory, rules)
+        moved = self._take(steps, self._startable())
+        moved += self._take(steps, self._next("started", STARTED))
+        moved += self._take(steps, self._next("active", {Status.ACTIVE}))
+        with lease.held():
+            pass  # a late riser must not send routes that are out of date
+        send_routes(self.targets, self.memory)
+        stop_orphans(self.distinct_targets())
+        self._keep_house(lease)
+        return Pass(is_leader=True, moved=moved, starting=self._starting())
+
+    def _take(self, steps: Steps, deployments: list[Deployment]) -> int:
+        return sum(steps.take(deployment) for deployment in deployments)
+
+    def _startable(self) -> list[Deployment]:
+        """Return pending ones, the oldest first, as many as may start now."""
+        free = min(MAX_STARTING - self._starting(), BATCH)
+        return list(_whole(Deployment.objects.startable())[: max(free, 0)])
+
+    def _starting(self) -> int:
+        return Deployment.objects.started().filter(rollout_at=None).count()
+
+    def _next(
+        self, name: str, statuses: set[Status] | frozenset[Status]
+    ) -> list[Deployment]:
+        """Return the next batch in the order of creation, round and round."""
+        rows = _whole(Deployment.objects.filter(status__in=statuses))
+        rows = rows.order_by("created_at", "pk")
+        after = self.memory.cursors.get(name)
+        batch = list(rows.after(*after)[:BATCH] if after else rows[:BATCH])
+        if len(batch) < BATCH and after:
+            seen = {one.pk for one in batch}
+            rest = rows[: BATCH - len(batch)]
+            batch += [one for one in rest if one.pk not in seen]
+        if batch:
+            self.memory.cursors[name] = (batch[-1].created_at, batch[-1].pk)
+        return batch
+
+    def _keep_house(self, lease: Lease) -> None:
+        self.spool.take_in(lease)
+        if self.memory.is_due("keys", KEYS_S):
+            write_keys(self.folder / "run" / "keys.json")
+        if self.memory.is_due("roll up", ROLL_UP_S):
+            roll_up(lease)
+        if self.memory.is_due("forget", FORGET_S):
+            open_ids = Deployment.objects.open().values_list("pk", flat=True)
+            self.memory.keep_only(set(open_ids))
+
+    def _step_aside(self) -> Pass:
+        """Let go of what runs here; whoever holds the lease takes it over."""
+        if self.memory.routed_at is not None:
+            logger.warning("Another reconciler holds the lease; standing by")
+            for target in self.distinct_targets():
+                target.close()
+        self.memory.forget()
+        self.lease = None
+        return Pass(is_leader=False)
+
+
+def reconcile_once(targets: Mapping[str, Target], lease: str = "") -> Pass:
+    """Make a single pass with nothing remembered, as the holder `lease`."""
+    return Reconciler(targets, holder=lease or uuid.uuid4().hex).once()
+
+
+def _whole(rows: DeploymentQuerySet) -> DeploymentQuerySet:
+    return rows.select_related("slot__model", "model_version", "artifact", "created_by")

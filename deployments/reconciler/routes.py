@@ -1,0 +1,74 @@
+"""Derives every slot's route from the rows, in every pass."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from deployments.models import Deployment, DeploymentKey, Slot
+from deployments.reconciler.memory import Memory
+from deployments.reconciler.patience import patience
+from deployments.states import Rollout, Status
+from deployments.targets.base import Route, RouteEntry, Target
+
+REWRITE_S = 10.0
+"""How often routes are told again although nothing has changed."""
+
+
+def wanted_routes() -> dict[int, Route]:
+    """Return the route of each slot with traffic, in two queries."""
+    keys = defaultdict(set)
+    for slot_id, digest in DeploymentKey.objects.live().values_list("slot", "digest"):
+        keys[slot_id].add(digest)
+    rows = (
+        Deployment.objects.with_traffic()
+        .order_by("slot", "revision")
+        .values_list(
+            "slot",
+            "slot__environment",
+            "slot__model__name",
+            "pk",
+            "model_version__version",
+            "traffic_percent",
+            "strategy",
+            "status",
+        )
+    )
+    entries: dict[tuple[int, str, str], list[RouteEntry]] = defaultdict(list)
+    for slot, environment, model, pk, version, percent, strategy, status in rows:
+        is_shadow = (
+            status == Status.DEPLOYING and strategy.get("type") == Rollout.SHADOW
+        )
+        entry = RouteEntry(str(pk), version, percent, is_shadow)
+        entries[slot, environment, model].append(entry)
+    return {
+        slot: Route(environment, model, tuple(shares), frozenset(keys[slot]))
+        for (slot, environment, model), shares in entries.items()
+    }
+
+
+def send_routes(targets: Mapping[str, Target], memory: Memory) -> None:
+    """Tell the targets the routes that are new to them, and all now and then."""
+    wanted, known = wanted_routes(), memory.routes
+    again = memory.is_due("routes", REWRITE_S)
+    if memory.routed_at is None:
+        memory.routed_at = memory.clock()
+        known |= _unused(wanted)
+    for slot, route in wanted.items():
+        if again or known.get(slot) != route:
+            with patience("route"):
+                targets[route.environment].route(route)
+                known[slot] = route
+    for slot in sorted(known.keys() - wanted.keys()):
+        gone = known[slot]
+        with patience("close a route"):
+            targets[gone.environment].route(Route(gone.environment, gone.model_name))
+            del known[slot]
+
+
+def _unused(wanted: Mapping[int, Route]) -> dict[int, Route]:
+    """Return the routes that an earlier reconciler may have left open."""
+    slots = Slot.objects.order_by("pk").values_list("pk", "environment", "model__name")
+    return {
+        pk: Route(environment, model)
+        for pk, environment, model in slots.iterator(chunk_size=2000)
+        if pk not in wanted
+    }

@@ -1,0 +1,49 @@
+"""Turns a deployment's row into what a target is asked for."""
+
+from pathlib import Path
+
+from deployments.catalogue import INSTANCE_TYPES
+from deployments.models import Deployment, EnvironmentRule
+from deployments.targets.base import ModelFile, Refused, Spec
+from lifecycle.artifacts import file_path
+from lifecycle.models import Artifact
+
+GOLDEN_SUFFIX = ".golden.json"
+
+
+def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
+    """Return what the target shall run. Raises Refused when there is no artifact."""
+    artifact = deployment.artifact
+    if artifact is None or not artifact.is_stored:
+        raise Refused(f"{deployment.model_version} has no artifact that can be served.")
+    kind = INSTANCE_TYPES[deployment.instance_type]
+    low, high = deployment.plan.bounds()
+    return Spec(
+        deployment_id=str(deployment.pk),
+        environment=deployment.environment,
+        model_name=deployment.slot.model.name,
+        model_version=deployment.model_version.version,
+        file=ModelFile(
+            path=file_path(artifact),
+            name=artifact.path,
+            sha256=deployment.artifact_sha256,
+            size_bytes=artifact.size_bytes,
+            golden=_golden(artifact),
+        ),
+        instances=low if deployment.auto_scaling else deployment.instances,
+        max_instances=high if deployment.auto_scaling else 0,
+        cpus=kind.cpus,
+        memory_bytes=kind.memory_bytes,
+        allows_code=rule.allows_pickle,
+    )
+
+
+def _golden(artifact: Artifact) -> Path | None:
+    """Return the stored answers that lie beside the model, if any."""
+    beside = Artifact.objects.filter(
+        run=artifact.run_id,
+        logged_model=artifact.logged_model_id,
+        path=f"{artifact.path}{GOLDEN_SUFFIX}",
+        is_stored=True,
+    ).first()
+    return file_path(beside) if beside else None

@@ -1,0 +1,267 @@
+"""One idempotent step of one deployment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from deployments.errors import (
+    DeploymentInProgress,
+    NothingToRollBackTo,
+    StaleDeployment,
+)
+from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.reconciler.health import (
+    GRACE_S,
+    complaint,
+    health_of,
+    is_baking,
+    recent_figures,
+)
+from deployments.reconciler.memory import Memory
+from deployments.reconciler.spec import spec_of
+from deployments.states import STARTED, Health, Mover, Rollout, Status
+from deployments.targets.base import (
+    Observation,
+    Phase,
+    Refused,
+    Target,
+    TargetTrouble,
+    Validation,
+)
+from mlops.core.errors import DomainError
+
+MAX_ATTEMPTS = 3
+RESTARTS_S = 300.0
+
+
+@dataclass(slots=True)
+class Steps:
+    """Takes steps for the holder of a lease; each returns whether anything moved.
+
+    Rows are written in transactions that count only while the lease is held. What
+    a target is told is idempotent and named by the deployment's id, so that a step
+    which was cut short is simply taken again.
+    """
+
+    targets: Mapping[str, Target]
+    lease: Lease
+    memory: Memory
+    rules: Mapping[str, EnvironmentRule]
+
+    def take(self, deployment: Deployment) -> bool:
+        """Take the next step, whatever it is; trouble is written into the row."""
+        try:
+            return self._take(deployment)
+        except StaleDeployment:
+            return False  # somebody else moved it; the next pass reads it again
+
+    def _take(self, deployment: Deployment) -> bool:
+        steps: dict[str, Callable[[Deployment], bool]] = {
+            Status.PENDING: self._start,
+            Status.VALIDATING: self._validate,
+            Status.DEPLOYING: self._deploy,
+            Status.ACTIVE: self._watch,
+        }
+        try:
+            self._note_begin(deployment)
+            return steps[deployment.status](deployment)
+        except StaleDeployment:
+            raise
+        except Refused as refused:
+            return self._give_up(deployment, str(refused))
+        except DomainError as broken_rule:
+            return self._give_up(deployment, broken_rule.message)
+        except (TargetTrouble, OSError) as trouble:
+            return self._try_again(deployment, str(trouble))
+
+    # The steps --------------------------------------------------------------------
+
+    def _start(self, deployment: Deployment) -> bool:
+        newer = deployment.slot.deployments.filter(
+            status=Status.PENDING, revision__gt=deployment.revision
+        )
+        with self.lease.held():
+            if (first := newer.order_by("revision").first()) is not None:
+                said = f"superseded before it started, by revision {first.revision}"
+                deployment.fail(said)
+            else:
+                deployment.begin_validating()
+        self.memory.begin(deployment)
+        return True
+
+    def _validate(self, deployment: Deployment) -> bool:
+        rule = self._rule(deployment)
+        found = self._target(deployment).validate(spec_of(deployment, rule))
+        if found is None:
+            return self._fail_if_late(deployment, "The model was not validated")
+        with self.lease.held():
+            deployment.begin_deploying(_described(found))
+        self.memory.begin(deployment)
+        return True
+
+    def _deploy(self, deployment: Deployment) -> bool:
+        seen = self._brought_up(deployment)
+        if seen.phase == Phase.FAILED:
+            raise Refused(seen.message or "The model server did not come up.")
+        if seen.phase != Phase.READY:
+            return self._wait_for(deployment, seen)
+        if self._goes_all_at_once(deployment):
+            return self._activate(deployment)
+        if not deployment.is_rolling_out:
+            with self.lease.held():
+                deployment.begin_rollout()
+            return True
+        return self._roll_out(deployment)
+
+    def _wait_for(self, deployment: Deployment, seen: Observation) -> bool:
+        self._record(deployment, Health.DEGRADED, seen)
+        if not deployment.is_rolling_out:
+            late = "The model server did not become ready"
+            return self._fail_if_late(deployment, late)
+        if self.memory.seconds_down(deployment, seen) > GRACE_S:
+            raise Refused(f"The rollout was stopped: {seen.message or 'it is down'}.")
+        return False
+
+    def _watch(self, deployment: Deployment) -> bool:
+        rule = self._rule(deployment)
+        seen = self._brought_up(deployment)
+        figures = recent_figures(deployment, rule)
+        health = health_of(
+            seen,
+            figures,
+            rule,
+            seconds_down=self.memory.seconds_down(deployment, seen),
+            has_restarted=self.memory.restarted_within(deployment, seen, RESTARTS_S),
+        )
+        self._record(deployment, health, seen)
+        if not is_baking(deployment, rule):
+            return False
+        reason = complaint(figures, rule)
+        if health == Health.UNHEALTHY:
+            reason = reason or seen.message or "it is unhealthy"
+        return bool(reason) and self._roll_back(deployment, reason)
+
+    # Rollouts ---------------------------------------------------------------------
+
+    def _goes_all_at_once(self, deployment: Deployment) -> bool:
+        """Whether nothing speaks for a slower way, or somebody has promoted it."""
+        kind = deployment.rollout.kind
+        if kind == Rollout.ALL_AT_ONCE or deployment.is_promoted:
+            return True
+        able = self._target(deployment).capabilities()
+        if not (able.mirrors if kind == Rollout.SHADOW else able.splits_traffic):
+            raise Refused(f"Where this would run, there is no {kind}.")
+        # Beside nothing there is nothing to compare with.
+        return not deployment.is_rolling_out and deployment.slot.active is None
+
+    def _roll_out(self, deployment: Deployment) -> bool:
+        """Give up a bad canary, else give it its next share when it is time."""
+        plan, rule = deployment.rollout, self._rule(deployment)
+        if reason := complaint(recent_figures(deployment, rule), rule):
+            raise Refused(f"The rollout was stopped: {reason}.")
+        if deployment.is_paused or plan.kind == Rollout.SHADOW:
+            return False
+        began = deployment.rollout_at or timezone.now()
+        if timezone.now() - began < timedelta(seconds=plan.seconds_per_step):
+            return False
+        if deployment.rollout_step + 1 >= len(plan.steps):
+            return self._activate(deployment)
+        with self.lease.held():
+            deployment.advance()
+        return True
+
+    def _activate(self, deployment: Deployment) -> bool:
+        with self.lease.held():
+            deployment.activate()
+        return True
+
+    def _roll_back(self, deployment: Deployment, reason: str) -> bool:
+        """Return to the version before; without one, say so and serve on."""
+        try:
+            with self.lease.held():
+                deployment.roll_back(mover=Mover.SYSTEM, reason=reason)
+        except DeploymentInProgress:
+            return False
+        except NothingToRollBackTo as nothing:
+            with self.lease.held():
+                said = f"would be rolled back ({reason}), but: {nothing.message}"
+                deployment.notice(said, mover=Mover.SYSTEM)
+            return False
+        return True
+
+    # Inside -----------------------------------------------------------------------
+
+    def _target(self, deployment: Deployment) -> Target:
+        return self.targets[deployment.environment]
+
+    def _rule(self, deployment: Deployment) -> EnvironmentRule:
+        name = deployment.environment
+        return self.rules.get(name) or EnvironmentRule(environment=name)
+
+    def _brought_up(self, deployment: Deployment) -> Observation:
+        """Ask the target for what is wanted; return what runs."""
+        target = self._target(deployment)
+        target.apply(spec_of(deployment, self._rule(deployment)))
+        return target.observe(str(deployment.pk))
+
+    def _record(
+        self, deployment: Deployment, health: Health, seen: Observation
+    ) -> None:
+        known = (deployment.health, deployment.ready_instances)
+        if known != (health, seen.ready_instances):
+            with self.lease.held():
+                deployment.record_health(health, seen.ready_instances)
+
+    def _note_begin(self, deployment: Deployment) -> None:
+        """Count an attempt when the step was begun by another reconciler.
+
+        A deployment that takes the reconciler down with it is so given up at last.
+        """
+        if self.memory.has_begun(deployment):
+            return
+        if deployment.status in STARTED and not deployment.is_rolling_out:
+            with self.lease.held():
+                tries = deployment.record_attempt()
+            if tries > MAX_ATTEMPTS:
+                raise Refused(f"It was given up after {MAX_ATTEMPTS} attempts.")
+        self.memory.begin(deployment)
+
+    def _fail_if_late(self, deployment: Deployment, what: str) -> bool:
+        limit = self._rule(deployment).progress_deadline_s
+        if self.memory.seconds_in_step(deployment) > limit:
+            raise Refused(f"{what} within {limit} s.")
+        return False
+
+    def _try_again(self, deployment: Deployment, trouble: str) -> bool:
+        if deployment.is_current:
+            with self.lease.held():
+                deployment.notice(trouble)
+            return False
+        with self.lease.held():
+            tries = deployment.record_attempt()
+        if tries > MAX_ATTEMPTS:
+            return self._give_up(
+                deployment, f"Given up after {MAX_ATTEMPTS} attempts: {trouble}"
+            )
+        return False
+
+    def _give_up(self, deployment: Deployment, message: str) -> bool:
+        """Fail what never served; what serves already is only unhealthy."""
+        with self.lease.held():
+            if deployment.is_current:
+                deployment.record_health(Health.UNHEALTHY, 0)
+                deployment.notice(message)
+                return False
+            deployment.fail(message)
+        return True
+
+
+def _described(found: Validation) -> str:
+    said = [f"validated as {found.platform}"]
+    if found.golden_rows:
+        said.append(f"{found.golden_rows} stored answers reproduced")
+    if found.latency_p50_ms is not None:
+        said.append(f"p50 {found.latency_p50_ms:.3f} ms")
+    return ", ".join(said)
