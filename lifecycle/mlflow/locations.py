@@ -24,8 +24,9 @@ _LOCAL_SCHEMES = frozenset({"file", "javascript", "data", "vbscript", "local"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path inside a run or a logged model; "" is all of it."""
+    """A path inside a run or a logged model of an experiment; "" is all of it."""
 
+    experiment: str
     run_id: str = ""
     model_id: str = ""
     path: str = ""
@@ -54,23 +55,28 @@ def place_of(path: str) -> Place | None:
     """
     parts = path.strip("/").split("/")
     if len(parts) >= 4 and parts[1] == "models" and parts[3] == "artifacts":
-        return Place(model_id=parts[2], path=_inner("/".join(parts[4:])))
+        inner = _inner("/".join(parts[4:]))
+        return Place(parts[0], model_id=parts[2], path=inner)
     if len(parts) >= 3 and parts[2] == "artifacts":
-        return Place(run_id=parts[1], path=_inner("/".join(parts[3:])))
+        return Place(parts[0], run_id=parts[1], path=_inner("/".join(parts[3:])))
     return None
 
 
 def home_of(place: Place) -> Run | LoggedModel:
-    """Return the living run or logged model of a place. Raises Missing."""
+    """Return the run or living logged model of a place. Raises Missing.
+
+    The experiment must be the one it belongs to.
+    """
+    home: Run | LoggedModel | None
     if place.model_id:
-        model = LoggedModel.objects.filter(pk=place.model_id, deleted_ms=None).first()
-        if model is None:
-            raise Missing(f"Logged model with ID '{place.model_id}' not found.")
-        return model
-    run = Run.objects.filter(uid=place.run_id).first()
-    if run is None:
-        raise Missing(f"Run with id={place.run_id} not found")
-    return run
+        home = LoggedModel.objects.filter(pk=place.model_id, deleted_ms=None).first()
+        missing = f"Logged model with ID '{place.model_id}' not found."
+    else:
+        home = Run.objects.filter(uid=place.run_id).first()
+        missing = f"Run with id={place.run_id} not found"
+    if home is None or str(home.experiment_id) != place.experiment:
+        raise Missing(missing)
+    return home
 
 
 def safe_path(text: str) -> str:

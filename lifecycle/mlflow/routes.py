@@ -9,14 +9,18 @@ from typing import Final
 from lifecycle.mlflow.door import Door, Endpoint, View
 from lifecycle.mlflow.limits import MAX_BATCH_BYTES, MAX_INPUTS_BODY_BYTES
 from lifecycle.mlflow.views import (
+    artifacts,
     experiments,
     inputs,
+    logged_models,
     logging,
     metrics,
     runs,
     search,
     server,
+    versions,
 )
+from lifecycle.mlflow.views import registered_models as models
 
 Routes = dict[str, dict[str, Endpoint]]
 
@@ -86,6 +90,99 @@ SERVER: Final[Routes] = {
     "version": {"GET": Endpoint(server.version, is_open=True)},
 }
 SERVER_INFO: Final = {"GET": Endpoint(server.server_info)}
+
+REGISTRY: Final[Routes] = {
+    "registered-models/create": {
+        "POST": _write(models.create, "add_registeredmodel"),
+    },
+    "registered-models/get": {"GET": _read(models.show, "registeredmodel")},
+    "registered-models/update": {
+        "PATCH": _write(models.update, "change_registeredmodel"),
+    },
+    "registered-models/rename": {
+        "POST": _write(models.rename, "change_registeredmodel"),
+    },
+    "registered-models/delete": {
+        "DELETE": _write(models.delete, "delete_registeredmodel"),
+    },
+    "registered-models/search": {"GET": _read(models.search, "registeredmodel")},
+    "registered-models/get-latest-versions": {
+        "POST": _read(models.latest_versions, "modelversion"),
+        "GET": _read(models.latest_versions, "modelversion"),
+    },
+    "registered-models/set-tag": {
+        "POST": _write(models.set_tag, "change_registeredmodel"),
+    },
+    "registered-models/delete-tag": {
+        "DELETE": _write(models.delete_tag, "change_registeredmodel"),
+    },
+    "registered-models/alias": {
+        "GET": _read(models.show_alias, "modelversion"),
+        "POST": _write(models.set_alias, "change_registeredmodel"),
+        "DELETE": _write(models.drop_alias, "change_registeredmodel"),
+    },
+    "model-versions/create": {"POST": _write(versions.create, "add_modelversion")},
+    "model-versions/get": {"GET": _read(versions.show, "modelversion")},
+    "model-versions/update": {
+        "PATCH": _write(versions.update, "change_modelversion"),
+    },
+    "model-versions/delete": {
+        "DELETE": _write(versions.delete, "delete_modelversion"),
+    },
+    "model-versions/search": {"GET": _read(versions.search, "modelversion")},
+    "model-versions/get-download-uri": {
+        "GET": _read(versions.show_download_uri, "modelversion"),
+    },
+    "model-versions/transition-stage": {
+        "POST": _write(versions.move, "promote_modelversion"),
+    },
+    "model-versions/set-tag": {
+        "POST": _write(versions.set_tag, "change_modelversion"),
+    },
+    "model-versions/delete-tag": {
+        "DELETE": _write(versions.delete_tag, "change_modelversion"),
+    },
+}
+LOGGED_MODELS: Final[Routes] = {
+    "logged-models": {"POST": _write(logged_models.create, "add_loggedmodel")},
+    "logged-models/search": {"POST": _read(logged_models.search, "loggedmodel")},
+}
+LOGGED_MODEL: Final[Routes] = {
+    "": {
+        "GET": _read(logged_models.show, "loggedmodel"),
+        "PATCH": _write(logged_models.finish, "change_loggedmodel"),
+        "DELETE": _write(logged_models.delete, "delete_loggedmodel"),
+    },
+    "/tags": {"PATCH": _write(logged_models.set_tags, "change_loggedmodel")},
+    "/tags/<path:key>": {
+        "DELETE": _write(logged_models.delete_tag, "change_loggedmodel"),
+    },
+    "/params": {"POST": _write(logged_models.log_params, "change_loggedmodel")},
+    "/artifacts/directories": {"GET": _read(artifacts.list_of_model, "artifact")},
+    "/artifacts/files": {"GET": _read(artifacts.download_of_model, "artifact")},
+}
+FILES: Final[Routes] = {
+    "artifacts/list": {"GET": _read(artifacts.list_of_run, "artifact")},
+    "upload-artifact": {
+        "POST": Endpoint(artifacts.upload, "lifecycle.add_artifact", streams=True)
+    },
+}
+PROXY: Final[Routes] = {
+    "": {"GET": _read(artifacts.list_below, "artifact")},
+    "/<path:path>": {
+        "GET": _read(artifacts.get, "artifact"),
+        "PUT": Endpoint(artifacts.put, "lifecycle.add_artifact", streams=True),
+        "DELETE": Endpoint(
+            artifacts.delete, "lifecycle.delete_artifact", streams=True
+        ),
+    },
+}
+DOWNLOADS: Final[Routes] = {
+    "get-artifact": {"GET": _read(artifacts.download_of_run, "artifact")},
+    "model-versions/get-artifact": {
+        "GET": _read(artifacts.download_of_version, "artifact")
+    },
+}
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 UNKNOWN: Final = Door(

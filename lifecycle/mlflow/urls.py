@@ -1,36 +1,52 @@
 """The addresses of the MLflow REST protocol, on one screen.
 
-`/ajax-api` and `/api/2.0/preview` are older names of the same routes.
+`/ajax-api` and `/api/2.0/preview` are other names of the same routes.
 """
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from lifecycle.mlflow import routes
 from lifecycle.mlflow.door import Door
-from lifecycle.mlflow.routes import (
-    NOT_SPOKEN,
-    SERVER,
-    SERVER_INFO,
-    TRACKING,
-    UNKNOWN,
-)
 
 ROOTS = ("api/2.0/mlflow/", "ajax-api/2.0/mlflow/", "api/2.0/preview/mlflow/")
 INFO_ROOTS = ("api/3.0/mlflow/", "ajax-api/3.0/mlflow/")
+PROXY_ROOTS = (
+    "api/2.0/mlflow-artifacts/artifacts",
+    "ajax-api/2.0/mlflow-artifacts/artifacts",
+)
+_BELOW_ROOT = {
+    **routes.TRACKING,
+    **routes.REGISTRY,
+    **routes.LOGGED_MODELS,
+    **routes.FILES,
+}
 
 EXACT: dict[str, Door] = {
-    **{address: Door(endpoints) for address, endpoints in SERVER.items()},
-    **{f"{root}server-info": Door(SERVER_INFO) for root in INFO_ROOTS},
+    **{address: Door(endpoints) for address, endpoints in routes.SERVER.items()},
+    **{address: Door(endpoints) for address, endpoints in routes.DOWNLOADS.items()},
+    **{f"{root}server-info": Door(routes.SERVER_INFO) for root in INFO_ROOTS},
     **{
         f"{root}{address}": Door(endpoints)
         for root in ROOTS
-        for address, endpoints in TRACKING.items()
+        for address, endpoints in _BELOW_ROOT.items()
     },
 }
+"""Addresses without a variable part; `middleware` finds them by one look-up."""
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path(address, door) for address, door in EXACT.items()),
-    re_path(r"^v1/traces$", NOT_SPOKEN),
-    re_path(r"^(?:ajax-)?api/3\.0/mlflow/traces(?:/.*)?$", NOT_SPOKEN),
-    re_path(r"^graphql$", NOT_SPOKEN),
-    re_path(r"^(?:ajax-)?api/[23]\.0/.*$", UNKNOWN),
+    *(
+        path(f"{root}logged-models/<str:model_id>{address}", Door(endpoints))
+        for root in ROOTS
+        for address, endpoints in routes.LOGGED_MODEL.items()
+    ),
+    *(
+        path(f"{root}{address}", Door(endpoints))
+        for root in PROXY_ROOTS
+        for address, endpoints in routes.PROXY.items()
+    ),
+    re_path(r"^v1/traces$", routes.NOT_SPOKEN),
+    re_path(r"^(?:ajax-)?api/3\.0/mlflow/traces(?:/.*)?$", routes.NOT_SPOKEN),
+    re_path(r"^graphql$", routes.NOT_SPOKEN),
+    re_path(r"^(?:ajax-)?api/[23]\.0(?:/.*)?$", routes.UNKNOWN),
 ]

@@ -1,0 +1,206 @@
+"""Searching logged models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_
+from typing import Any, Final
+
+from django.db.models import (
+    Case,
+    Exists,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+
+from lifecycle.mlflow.errors import InvalidValue
+from lifecycle.mlflow.fields import Fields
+from lifecycle.mlflow.messages.logged_models import WIRE_OF_STATUS
+from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
+from lifecycle.mlflow.search.entities import Paging, number_q, text_q
+from lifecycle.mlflow.search.syntax import All, AnyOf, Clause, Node, parse
+from lifecycle.models import (
+    LoggedModel,
+    LoggedModelMetric,
+    LoggedModelParam,
+    LoggedModelTag,
+)
+
+_TEXTS: Final = {
+    "name": "name",
+    "model_id": "pk",
+    "model_type": "model_type",
+    "status": "wire_status",
+    "source_run_id": "wire_run_id",
+}
+_NUMBERS: Final = {
+    "creation_timestamp": "created_ms",
+    "creation_timestamp_ms": "created_ms",
+    "creation_time": "created_ms",
+    "last_updated_timestamp": "updated_ms",
+    "last_updated_timestamp_ms": "updated_ms",
+}
+Column = tuple[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class OnDataset:
+    """A dataset that a metric must be of; the digest "" is any."""
+
+    name: str
+    digest: str = ""
+
+    def q(self) -> Q:
+        named = Q(dataset_name=self.name)
+        return named & Q(dataset_digest=self.digest) if self.digest else named
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSearch:
+    experiments: Sequence[int]
+    text: str
+    datasets: Sequence[OnDataset]
+    order: Sequence[Fields]
+    limit: int
+    token: str
+
+
+def search_logged_models(
+    rows: QuerySet[LoggedModel], wanted: ModelSearch
+) -> tuple[list[LoggedModel], str]:
+    """Return a page, newest first if not said, and the next token."""
+    on = reduce(or_, [dataset.q() for dataset in wanted.datasets], Q())
+    rows = _with_wire_words(rows).filter(
+        _condition(parse(wanted.text), on),
+        experiment_id__in=wanted.experiments,
+        deleted_ms=None,
+    )
+    if wanted.datasets:
+        rows = rows.filter(Exists(_metrics().filter(on)))
+    rows, columns = _ordered(rows, wanted.order)
+    kind = f"logged-models:{sorted(wanted.experiments)}"
+    return Paging(kind, columns, wanted.limit, wanted.token).page(rows)
+
+
+def _with_wire_words(rows: QuerySet[LoggedModel]) -> QuerySet[LoggedModel]:
+    """Add the columns as the wire says them, so that filters compare those."""
+    status = Case(
+        *(When(status=ours, then=Value(wire)) for ours, wire in WIRE_OF_STATUS.items())
+    )
+    return rows.annotate(
+        wire_status=status,
+        wire_run_id=Coalesce("source_run__uid", "source_run_label"),
+    )
+
+
+def _condition(node: Node, on: Q) -> Q:
+    match node:
+        case All(parts):
+            return reduce(and_, [_condition(part, on) for part in parts], Q())
+        case AnyOf(parts):
+            return reduce(or_, [_condition(part, on) for part in parts])
+        case Clause():
+            return _clause(node, on)
+
+
+def _clause(clause: Clause, on: Q) -> Q:
+    match clause.entity:
+        case "metrics":
+            rows = _metrics().filter(number_q("value", clause), on, key=clause.key)
+            return Q(Exists(rows.filter(is_nan=False)))
+        case "params":
+            return _keyed(LoggedModelParam.objects.all(), clause)
+        case "tags":
+            return _keyed(LoggedModelTag.objects.all(), clause)
+        case "attributes" | "":
+            return _attribute(clause)
+        case other:
+            raise InvalidValue(
+                f"Invalid entity type: {other!r}. Expected one of "
+                "['attributes', 'metrics', 'params', 'tags']."
+            )
+
+
+def _attribute(clause: Clause) -> Q:
+    if clause.key in _NUMBERS:
+        return number_q(_NUMBERS[clause.key], clause)
+    if clause.key not in _TEXTS:
+        raise InvalidValue(
+            f"Invalid attribute key '{clause.key}' specified. Valid keys are "
+            f"'{sorted([*_TEXTS, *_NUMBERS])}'"
+        )
+    if clause.key == "status" and isinstance(clause.value, str):
+        words = {str(ours): wire for ours, wire in WIRE_OF_STATUS.items()}
+        value = words.get(clause.value, clause.value)
+        clause = Clause(clause.entity, clause.key, clause.comparator, value)
+    return text_q(_TEXTS[clause.key], clause)
+
+
+def _keyed(rows: QuerySet[Any], clause: Clause) -> Q:
+    own = rows.filter(model=OuterRef("pk"), key=clause.key)
+    if clause.comparator == "IS NULL":
+        return Q(~Exists(own))
+    if clause.comparator == "IS NOT NULL":
+        return Q(Exists(own))
+    return Q(Exists(own.filter(text_q("value", clause))))
+
+
+def _metrics() -> QuerySet[LoggedModelMetric]:
+    return LoggedModelMetric.objects.filter(model=OuterRef("pk"))
+
+
+def _ordered(
+    rows: QuerySet[LoggedModel], order: Sequence[Fields]
+) -> tuple[QuerySet[LoggedModel], list[Column]]:
+    columns: list[Column] = []
+    for number, clause in enumerate(order):
+        name = clause.text("field_name", required=True)
+        descending = not clause.flag("ascending", default=True)
+        entity, dot, key = name.partition(".")
+        if not dot or entity == "attributes":
+            columns.append((_attribute_column(key or entity), descending))
+        elif entity == "metrics":
+            rows = _with_metric(rows, key, clause, number)
+            columns += [(f"rank{number}", False), (f"value{number}", descending)]
+        else:
+            raise InvalidValue(
+                f"Invalid order by field name: {name}. Only metrics are supported."
+            )
+    named = {column for column, _ in columns}
+    last = [("created_ms", True), ("pk", False)]
+    return rows, [*columns, *(column for column in last if column[0] not in named)]
+
+
+def _attribute_column(key: str) -> str:
+    column = _NUMBERS.get(key) or _TEXTS.get(key)
+    if column is None:
+        raise InvalidValue(f"Invalid order by field name: {key}")
+    return column
+
+
+def _with_metric(
+    rows: QuerySet[LoggedModel], key: str, clause: Fields, number: int
+) -> QuerySet[LoggedModel]:
+    """Add the newest value of a metric, and a rank that puts its absence last."""
+    points = _metrics().filter(key=key)
+    if dataset := clause.text("dataset_name"):
+        points = points.filter(OnDataset(dataset, clause.text("dataset_digest")).q())
+    newest = Subquery(
+        points.order_by("-timestamp_ms", "-step", "run_id").values("value")[:1],
+        output_field=FloatField(),
+    )
+    return rows.annotate(
+        **{
+            f"value{number}": Coalesce(newest, 0.0),
+            f"rank{number}": Case(
+                When(Exists(points), then=0), default=1, output_field=IntegerField()
+            ),
+        }
+    )

@@ -1,0 +1,96 @@
+"""Searching registered models and their versions."""
+
+from typing import Final
+
+from django.db.models import Q, QuerySet
+
+from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
+from lifecycle.mlflow.search.entities import (
+    Paging,
+    Schema,
+    columns_of,
+    condition,
+    text_q,
+)
+from lifecycle.mlflow.search.order import parse_order
+from lifecycle.mlflow.search.sql import bad_comparator
+from lifecycle.mlflow.search.syntax import Clause, parse
+from lifecycle.models import (
+    ModelVersion,
+    ModelVersionTag,
+    RegisteredModel,
+    RegisteredModelTag,
+)
+
+IS_PROMPT: Final = "mlflow.prompt.is_prompt"
+_TIMES: Final = {
+    "creation_timestamp": "created_at",
+    "last_updated_timestamp": "updated_at",
+}
+_MODEL_ORDER: Final = {"name": "name", "timestamp": "updated_at", **_TIMES}
+_VERSION_ORDER: Final = {"name": "model__name", "version_number": "number", **_TIMES}
+
+
+def search_models(
+    rows: QuerySet[RegisteredModel],
+    *,
+    text: str,
+    order_by: list[str],
+    limit: int,
+    token: str,
+) -> tuple[list[RegisteredModel], str]:
+    """Return a page of registered models, by name if not said, and the next token."""
+    schema = Schema(
+        what="registered model",
+        texts={"name": "name"},
+        tags=RegisteredModelTag.objects.all(),
+        owner="model",
+        tag_key="key",
+        absent_differs=frozenset({IS_PROMPT}),
+    )
+    rows = rows.filter(condition(parse(text), schema))
+    columns = columns_of(parse_order(order_by), _MODEL_ORDER, [("name", False)])
+    paging = Paging(
+        "registered-models", [*columns, ("pk", False)], limit, token
+    )
+    return paging.page(rows)
+
+
+def search_versions(
+    rows: QuerySet[ModelVersion],
+    *,
+    text: str,
+    order_by: list[str],
+    limit: int,
+    token: str,
+) -> tuple[list[ModelVersion], str]:
+    """Return a page of versions, latest changed first if not said, and the token."""
+    schema = Schema(
+        what="model version",
+        texts={"name": "model__name", "source_path": "source"},
+        numbers={"version_number": "number"},
+        times=_TIMES,
+        tags=ModelVersionTag.objects.all(),
+        owner="version",
+        tag_key="key",
+        absent_differs=frozenset({IS_PROMPT}),
+        own_clauses={"run_id": _by_run},
+    )
+    rows = rows.filter(condition(parse(text), schema))
+    order = parse_order(order_by)
+    last = [("model__name", False), ("number", True)]
+    if not any(key.key in _TIMES for key in order):
+        last = [("updated_at", True), *last]
+    columns = columns_of(order, _VERSION_ORDER, last)
+    return Paging("model-versions", columns, limit, token).page(rows)
+
+
+def _by_run(clause: Clause) -> Q:
+    """A run is known by its id here, or by the label of one that is not here."""
+    if clause.comparator not in {"=", "!=", "IN", "NOT IN", "LIKE", "ILIKE"}:
+        raise bad_comparator(clause.comparator, ["=", "!=", "IN", "NOT IN", "LIKE"])
+    if clause.comparator in {"!=", "NOT IN"}:
+        return text_q("run_label", clause) & (
+            Q(run=None) | text_q("run__uid", clause)
+        )
+    return text_q("run__uid", clause) | text_q("run_label", clause)

@@ -1,0 +1,180 @@
+"""Artifacts: up in one piece, down whole or in part, listed, deleted.
+
+A path is looked up as a row. Nothing here touches a file system by a client's word.
+"""
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse
+
+from lifecycle import artifacts
+from lifecycle.mlflow.door import Answer, Call
+from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fields import QueryFields
+from lifecycle.mlflow.locations import (
+    Place,
+    home_of,
+    place_of,
+    run_location,
+    safe_path,
+)
+from lifecycle.mlflow.messages.artifacts import (
+    file_answer,
+    file_messages,
+    listing,
+    stored,
+)
+from lifecycle.mlflow.verbs.registry import find_version
+from lifecycle.models import LoggedModel, Run
+from mlops.core.files import CHUNK_BYTES
+
+
+def list_of_run(call: Call) -> Answer:
+    """List a folder of a run, with paths from the run's root."""
+    path = safe_path(call.fields.text("path"))
+    run = _run(call.fields.run_id())
+    label = run.experiment.artifact_label
+    files = file_messages(listing(run, path))
+    answer = {"root_uri": run_location(run.experiment_id, run.uid, label)}
+    return {**answer, "files": files} if files else answer
+
+
+def list_below(call: Call) -> Answer:
+    """List a folder below the artifacts' root, with paths from that folder."""
+    place = place_of(call.fields.text("path"))
+    if place is None:
+        return {}
+    try:
+        home = home_of(place)
+    except Missing:
+        return {}
+    files = file_messages(listing(home, place.path), below=place.path)
+    return {"files": files} if files else {}
+
+
+def get(call: Call) -> Answer:
+    place = _named_place(call)
+    return file_answer(call.request, stored(home_of(place), place.path))
+
+
+def put(call: Call) -> Answer:
+    """Keep the body under the path; the row appears when all of it is on disk."""
+    place = _named_place(call)
+    home = home_of(place)
+    if isinstance(home, Run) and home.deleted_ms is not None:
+        raise InvalidValue(
+            f"The run {home.uid} must be in the 'active' state. "
+            "Current state is deleted."
+        )
+    artifacts.save(home, place.path, body_of(call.request), by=call.by)
+    return HttpResponse(b"{}", content_type="application/json")
+
+
+def delete(call: Call) -> Answer:
+    """Delete a file, or a folder with all in it; never a whole run."""
+    place = _named_place(call)
+    home = home_of(place)
+    inside = f"{place.path}/"
+    rows = home.artifacts.filter(is_stored=True)
+    named = [
+        artifact
+        for artifact in [
+            *rows.filter(path=place.path),
+            *rows.filter(path__startswith=inside),
+        ]
+        if artifact.path == place.path or artifact.path.startswith(inside)
+    ]
+    if not named:
+        raise Missing(f"No such artifact: '{place.path}'")
+    for artifact in named:
+        artifacts.delete(artifact, by=call.by)
+    return HttpResponse(b"{}", content_type="application/json")
+
+
+def upload(call: Call) -> Answer:
+    """Keep a file that a page of the protocol's own UI sends."""
+    fields = QueryFields(call.request)
+    path = safe_path(fields.text("path", required=True))
+    run = _run(fields.text("run_uuid", required=True))
+    artifacts.save(run, path, body_of(call.request), by=call.by)
+    return {}
+
+
+def download_of_run(call: Call) -> Answer:
+    path = safe_path(call.fields.text("path", required=True))
+    return file_answer(call.request, stored(_run(call.fields.run_id()), path))
+
+
+def download_of_version(call: Call) -> Answer:
+    """Return a file of a registered version, from its logged model or its run."""
+    fields = call.fields
+    path = safe_path(fields.text("path", required=True))
+    version = find_version(
+        fields.text("name", required=True), fields.text("version", required=True)
+    )
+    if version.logged_model is not None:
+        return file_answer(call.request, stored(version.logged_model, path))
+    if version.run is None:
+        raise Missing("This version's files are not kept here.")
+    inner = f"{version.artifact_path}/{path}".lstrip("/")
+    return file_answer(call.request, stored(version.run, inner))
+
+
+def list_of_model(call: Call) -> Answer:
+    """List a folder of a logged model, with paths from the model's root."""
+    model = _model(call.path["model_id"])
+    path = safe_path(call.fields.text("artifact_directory_path"))
+    files = file_messages(listing(model, path))
+    return {"files": files} if files else {}
+
+
+def download_of_model(call: Call) -> Answer:
+    path = safe_path(call.fields.text("artifact_file_path", required=True))
+    model = _model(call.path["model_id"])
+    return file_answer(call.request, stored(model, path))
+
+
+def body_of(request: HttpRequest) -> Iterator[bytes]:
+    """Yield the body as it comes in. Raises InvalidValue if it ends too early."""
+    declared = request.META.get("CONTENT_LENGTH", "")
+    if not declared:
+        yield from _chunked(request)
+        return
+    left = int(declared) if declared.isdigit() else 0
+    while left and (chunk := request.read(min(CHUNK_BYTES, left))):
+        left -= len(chunk)
+        yield chunk
+    if left:
+        raise InvalidValue("The upload ended before all of it was sent.")
+
+
+def _chunked(request: HttpRequest) -> Iterator[bytes]:
+    """Yield a body that says no length; the server ends it."""
+    if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked":
+        return
+    stream = request.META["wsgi.input"]
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _named_place(call: Call) -> Place:
+    """Return the place in the address; it must name something inside a run."""
+    place = place_of(call.path["path"])
+    if place is None or not place.path:
+        raise InvalidValue("Invalid path")
+    return place
+
+
+def _run(uid: str) -> Run:
+    run = Run.objects.select_related("experiment").filter(uid=uid).first()
+    if run is None:
+        raise Missing(f"Run with id={uid} not found")
+    return run
+
+
+def _model(model_id: str) -> LoggedModel:
+    model = LoggedModel.objects.filter(pk=model_id, deleted_ms=None).first()
+    if model is None:
+        raise Missing(f"Logged model with ID '{model_id}' not found.")
+    return model
+

@@ -1,0 +1,192 @@
+"""Registered models: make, show, change, find; their tags and aliases."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from lifecycle.mlflow import checks
+from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fields import Fields
+from lifecycle.mlflow.limits import REGISTERED_MODELS_DEFAULT, REGISTERED_MODELS_MAX
+from lifecycle.mlflow.messages.registry import (
+    STAGE_OF_WIRE,
+    model_message,
+    version_message,
+    with_parts,
+)
+from lifecycle.mlflow.search.registry import search_models
+from lifecycle.mlflow.verbs import registry as verbs
+from lifecycle.models import ModelVersion, RegisteredModel
+from lifecycle.states import ModelStage
+
+
+def create(call: Call) -> Answer:
+    fields = call.fields
+    model = verbs.create(
+        fields.text("name", required=True),
+        description=fields.text("description"),
+        tags=read_tags(fields),
+        by=call.by,
+    )
+    return _shown(model)
+
+
+def show(call: Call) -> Answer:
+    return _shown(_named(call))
+
+
+def update(call: Call) -> Answer:
+    model = _named(call)
+    if call.fields.has("description"):
+        verbs.describe(model, call.fields.text("description"), by=call.by)
+    return _shown(model)
+
+
+def rename(call: Call) -> Answer:
+    model = _named(call)
+    verbs.rename(model, call.fields.text("new_name", required=True), by=call.by)
+    return _shown(model)
+
+
+def delete(call: Call) -> Answer:
+    verbs.delete(_named(call), by=call.by)
+    return NOTHING
+
+
+def search(call: Call) -> Answer:
+    fields = call.fields
+    found, token = search_models(
+        RegisteredModel.objects.select_related("created_by").prefetch_related(
+            "tags", "aliases__version"
+        ),
+        text=fields.text("filter"),
+        order_by=fields.texts("order_by"),
+        limit=fields.limit(
+            "max_results", REGISTERED_MODELS_DEFAULT, REGISTERED_MODELS_MAX
+        ),
+        token=fields.text("page_token"),
+    )
+    latest = _latest([model.pk for model in found])
+    answer: dict[str, Any] = {}
+    if found:
+        answer["registered_models"] = [
+            model_message(model, latest[model.pk]) for model in found
+        ]
+    if token:
+        answer["next_page_token"] = token
+    return answer
+
+
+def latest_versions(call: Call) -> Answer:
+    """Return the newest version in each stage, or in the stages asked for."""
+    model = _named(call)
+    wanted = {stage_of(text) for text in call.fields.texts("stages")}
+    found = [
+        version_message(version)
+        for version in _latest([model.pk])[model.pk]
+        if not wanted or version.stage in wanted
+    ]
+    return {"model_versions": found} if found else {}
+
+
+def set_tag(call: Call) -> Answer:
+    model = _named(call)
+    key = checks.tag_key(call.fields.text("key", required=True))
+    value = checks.registry_tag_value(call.fields.text("value"))
+    verbs.set_tag(model, key, value, by=call.by)
+    return NOTHING
+
+
+def delete_tag(call: Call) -> Answer:
+    key = checks.tag_key(call.fields.text("key", required=True))
+    verbs.delete_tag(_named(call), key, by=call.by)
+    return NOTHING
+
+
+def set_alias(call: Call) -> Answer:
+    fields = call.fields
+    alias = checks.alias(fields.text("alias", required=True))
+    version = verbs.find_version(
+        fields.text("name", required=True), fields.text("version", required=True)
+    )
+    version.model.set_alias(alias, version, by=call.by)
+    verbs.touch(version.model)
+    return NOTHING
+
+
+def show_alias(call: Call) -> Answer:
+    """Return the version that an alias points to; `latest` is the newest."""
+    model = _named(call)
+    alias = call.fields.text("alias", required=True)
+    versions = with_parts(ModelVersion.objects.filter(model=model))
+    if alias.lower() == "latest":
+        found = versions.order_by("-number").first()
+        if found is None:
+            raise Missing(f"Latest version not found for model {model.name}.")
+    else:
+        found = versions.filter(aliases__alias=alias).first()
+    if found is None:
+        raise InvalidValue(f"Registered model alias {alias} not found.")
+    return {"model_version": version_message(found)}
+
+
+def drop_alias(call: Call) -> Answer:
+    alias = call.fields.text("alias", required=True)
+    model = _named(call)
+    model.drop_alias(alias, by=call.by)
+    verbs.touch(model)
+    return NOTHING
+
+
+def read_tags(fields: Fields) -> dict[str, str]:
+    """Return the registry tags of a request. Raises InvalidValue."""
+    return {
+        checks.tag_key(tag.text("key", required=True)): checks.registry_tag_value(
+            tag.text("value")
+        )
+        for tag in fields.objects("tags")
+    }
+
+
+def stage_of(text: str) -> ModelStage:
+    """Return our stage for one of the protocol's four words. Raises InvalidValue."""
+    stage = STAGE_OF_WIRE.get(text.lower())
+    if stage is None:
+        raise InvalidValue(
+            f"Invalid Model Version stage: {text}. Value must be one of None, Staging,"
+            " Production, Archived."
+        )
+    return stage
+
+
+def _named(call: Call) -> RegisteredModel:
+    return verbs.find(call.fields.text("name", required=True))
+
+
+def _shown(model: RegisteredModel) -> Answer:
+    return {"registered_model": model_message(model, _latest([model.pk])[model.pk])}
+
+
+def _latest(models: Iterable[int]) -> dict[int, list[ModelVersion]]:
+    """Return the newest version of each stage, per model."""
+    newest = (
+        ModelVersion.objects.filter(model__in=list(models))
+        .annotate(
+            place=Window(
+                RowNumber(),
+                partition_by=[F("model_id"), F("stage")],
+                order_by=F("number").desc(),
+            )
+        )
+        .filter(place=1)
+        .values("pk")
+    )
+    found: dict[int, list[ModelVersion]] = defaultdict(list)
+    versions = ModelVersion.objects.filter(pk__in=newest).order_by("number")
+    for version in with_parts(versions):
+        found[version.model_id].append(version)
+    return found
