@@ -1,0 +1,111 @@
+"""One error shape everywhere: problem+json, `detail` a string, a stable `code`."""
+
+import pytest
+from django.test import Client
+from django.urls import path
+
+from mlops.urls import handler400, handler403, handler404, handler500
+
+__all__ = ["handler400", "handler403", "handler404", "handler500"]
+
+pytestmark = pytest.mark.django_db
+
+KEYS = {"type", "title", "status", "detail", "code", "errors", "request_id"}
+
+
+def crash(request):
+    raise RuntimeError("a secret of the inside")
+
+
+urlpatterns = [path("api/v1/crash", crash)]
+
+
+def is_problem(answer, status):
+    body = answer.json()
+    return (
+        answer.status_code == body["status"] == status
+        and answer["Content-Type"] == "application/problem+json"
+        and set(body) == KEYS
+        and isinstance(body["detail"], str)
+        and isinstance(body["code"], str)
+        and all(set(error) == {"loc", "msg", "type"} for error in body["errors"])
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["/nothing", "/api/v1/nothing", "/api/nothing/", "/api/v1/"]
+)
+def test_unknown_url_is_404(client, url):
+    assert is_problem(client.get(url), 404)
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "trace"])
+def test_method_that_is_not_there_is_405_and_allow_says_which_are(api, method):
+    client = api("admin")
+
+    answer = client.generic(method.upper(), "/api/v1/users/me")
+
+    assert is_problem(answer, 405)
+    assert "GET" in answer["Allow"]
+
+
+def test_caller_who_is_not_signed_in_gets_401(client):
+    assert is_problem(client.get("/api/v1/users/me"), 401)
+
+
+def test_caller_without_a_role_gets_403(api):
+    assert is_problem(api("nobody").get("/api/v1/audit"), 403)
+
+
+def test_bad_query_is_400_and_names_the_parameter(api):
+    answer = api("admin").get("/api/v1/audit?page=x")
+
+    assert is_problem(answer, 400)
+    assert answer.json()["errors"][0]["loc"] == ["query", "page"]
+
+
+def test_malformed_json_is_400(api):
+    answer = api("viewer").generic(
+        "POST", "/api/v1/auth/tokens", "{", content_type="application/json"
+    )
+
+    assert is_problem(answer, 400)
+
+
+def test_invalid_body_is_422_and_names_every_field(api):
+    answer = api("viewer").post("/api/v1/auth/tokens", {"scopes": ["x", "y"], "z": 1})
+
+    assert is_problem(answer, 422)
+    assert answer.json()["detail"].startswith("z: ")
+
+
+def test_nested_field_is_named_with_its_place(api):
+    answer = api("viewer").post(
+        "/api/v1/auth/tokens", {"name": "a", "scopes": ["read", "x"]}
+    )
+
+    assert answer.json()["errors"][0]["loc"] == ["body", "scopes", 1]
+
+
+def test_answer_in_another_form_is_406(api):
+    assert is_problem(
+        api("viewer").get("/api/v1/users/me", HTTP_ACCEPT="text/html"), 406
+    )
+
+
+@pytest.mark.urls(__name__)
+def test_crash_is_500_without_a_word_of_its_inside():
+    client = Client(raise_request_exception=False)
+
+    answer = client.get("/api/v1/crash")
+
+    assert is_problem(answer, 500)
+    assert "secret" not in answer.content.decode()
+
+
+def test_errors_speak_korean_and_codes_do_not(api):
+    answer = api("viewer").post("/api/v1/auth/tokens", {}, HTTP_ACCEPT_LANGUAGE="ko")
+
+    error = answer.json()["errors"][0]
+    assert error["msg"] == "이 필드는 필수 항목입니다."
+    assert error["type"] == "required"

@@ -1,0 +1,151 @@
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+from mlops.core.schema.hooks import operations
+from mlops.core.schema.profiles import SeedGenerator, seed
+
+DOCUMENTS = {"default": "openapi.json", "seed": "openapi.seed.json"}
+GENERATORS = {"default": SchemaGenerator, "seed": SeedGenerator}
+LINT = settings.BASE_DIR.parent / "shared" / "spec" / "check_contract.mjs"
+TIMES = re.compile(r'"format": ?"date-time"')
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """Return both documents as the server makes them, as plain JSON."""
+    with translation.override("en"):
+        return {
+            name: json.loads(json.dumps(make().get_schema(request=None, public=True)))
+            for name, make in GENERATORS.items()
+        }
+
+
+@pytest.fixture(scope="module")
+def document(documents):
+    return documents["default"]
+
+
+@pytest.mark.parametrize("profile", DOCUMENTS)
+def test_committed_document_is_what_the_server_answers(documents, profile):
+    committed = json.loads(
+        (settings.BASE_DIR / "docs" / DOCUMENTS[profile]).read_text()
+    )
+
+    assert documents[profile] == committed, "run `make openapi`"
+
+
+@pytest.mark.parametrize("profile", DOCUMENTS)
+def test_document_is_valid_openapi(documents, profile):
+    validate_schema(documents[profile])
+
+
+@pytest.mark.parametrize("profile", DOCUMENTS)
+@pytest.mark.skipif(
+    not LINT.exists() or not shutil.which("node"), reason="no lint here"
+)
+def test_document_keeps_the_contract_of_the_frontend(documents, profile, tmp_path):
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(documents[profile]))
+
+    result = subprocess.run(
+        ["node", LINT, file, "--profile", profile, "--tier", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_documents_are_served_and_equal_in_every_language(client, documents):
+    for language in ("en", "ko"):
+        answer = client.get(
+            "/api/schema/",
+            HTTP_ACCEPT="application/vnd.oai.openapi+json",
+            HTTP_ACCEPT_LANGUAGE=language,
+        )
+        assert json.loads(answer.content) == documents["default"]
+    answer = client.get("/api/schema/seed/?format=json")
+    assert json.loads(answer.content) == documents["seed"]
+
+
+def test_method_names_of_a_class_are_words_and_unique(document):
+    seen = set()
+    for path, method, operation in operations(document):
+        summary = operation.get("summary", "")
+        assert re.fullmatch(r"[A-Z][A-Za-z]*( [A-Z][A-Za-z]*)*", summary), (
+            method,
+            path,
+        )
+        for tag in operation["tags"]:
+            assert (tag, summary.lower()) not in seen, (tag, summary)
+            seen.add((tag, summary.lower()))
+
+
+def test_operation_ids_are_unique_and_no_name_of_a_type(document):
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    schemas = {name.lower() for name in document["components"]["schemas"]}
+
+    assert len(ids) == len(set(ids))
+    for suffix in ("data", "errors", "response", "responses"):
+        assert not {f"{one.lower()}{suffix}" for one in ids} & schemas
+
+
+def test_every_operation_says_how_it_fails_and_who_may_ask(document):
+    for path, method, operation in operations(document):
+        answers = operation["responses"]
+        assert {"400", "401", "403", "422", "429"} <= set(answers), (method, path)
+        assert [code for code in answers if code.startswith("2")], (method, path)
+        is_door = operation["operationId"] in {"authLogin", "authRefreshToken"}
+        assert operation.get("security", []) == (
+            [] if is_door else [{"OAuth2PasswordBearer": []}]
+        ), (method, path)
+
+
+def test_times_are_plain_strings_in_every_answer(document):
+    for _path, _method, operation in operations(document):
+        for answer in operation["responses"].values():
+            assert not TIMES.search(json.dumps(_resolved(document, answer)))
+
+
+def test_no_limit_of_a_column_shows(document):
+    text = json.dumps(document)
+
+    for limit in (2**15 - 1, 2**31 - 1, 2**63 - 1):
+        assert f": {limit}" not in text
+
+
+def test_seed_document_differs_in_two_places_only(documents):
+    assert documents["seed"] == seed(documents["default"])
+    default, other = documents["default"]["paths"], documents["seed"]["paths"]
+    assert {path.replace("experiment_id", "name") for path in other} == set(default)
+    schemas = documents["seed"]["components"]["schemas"]
+    changed = {
+        name
+        for name, schema in documents["default"]["components"]["schemas"].items()
+        if schemas[name] != schema
+    }
+    assert changed == {"DeploymentStatus"}
+
+
+def _resolved(document, node, seen=frozenset()):
+    """Return the node with its references followed once each."""
+    if isinstance(node, list):
+        return [_resolved(document, part, seen) for part in node]
+    if not isinstance(node, dict):
+        return node
+    name = node.get("$ref")
+    if name is None:
+        return {key: _resolved(document, value, seen) for key, value in node.items()}
+    if name in seen:
+        return {}
+    _, _, kind, key = name.split("/")
+    return _resolved(document, document["components"][kind][key], seen | {name})
