@@ -17,7 +17,13 @@ import pyarrow as pa
 
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Histogram
-from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, Source, TableColumn, quote_ident
+from datasets.analytics.sql import (
+    NUMERIC,
+    TEMPORAL,
+    Source,
+    TableColumn,
+    quote_ident,
+)
 
 BINS = 20
 BATCH_ROWS = 122_880

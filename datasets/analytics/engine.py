@@ -9,7 +9,7 @@ ever comes from a caller.
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -35,6 +35,14 @@ class Lane(StrEnum):
 
     INTERACTIVE = "interactive"
     HEAVY = "heavy"
+
+
+_CURSOR_SETTINGS = (
+    "max_execution_time",
+    "enable_progress_bar",
+    "enable_progress_bar_print",
+    "progress_bar_time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +124,13 @@ os.register_at_fork(after_in_child=_after_fork)
 class Engine:
     """One DuckDB instance. Use `for_process`; threads share it, cursors they do not."""
 
-    def __init__(self, data_dir: Path, limits: Limits) -> None:
+    def __init__(
+        self, folder: Path, limits: Limits, *, files: Sequence[Path] = ()
+    ) -> None:
+        """Open an instance that reaches what is below `folder`, and `files`."""
         self.limits = limits
         self._slots = threading.BoundedSemaphore(limits.concurrent)
-        self._database = _open_locked(data_dir, limits)
+        self._database = _open_locked(folder, limits, files)
 
     @classmethod
     def for_process(cls, lane: Lane = Lane.INTERACTIVE) -> "Engine":
@@ -143,9 +154,7 @@ class Engine:
         if not self._slots.acquire(timeout=self.limits.wait_s):
             raise Busy("Too many queries are running. Try again in a moment.")
         try:
-            cursor = Cursor(
-                self._database.cursor(), timeout_s or self.limits.timeout_s
-            )
+            cursor = Cursor(self._database.cursor(), timeout_s or self.limits.timeout_s)
             try:
                 yield cursor
             finally:
@@ -167,8 +176,8 @@ class Cursor:
     def rows(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return every row. A result left open would own the connection."""
         with translated():
-            self._start(sql, parameters)
-            return self._raw.fetchall()
+            self._limit()
+            return self._raw.execute(sql, dict(parameters)).fetchall()
 
     def row(self, sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the only row of an aggregate."""
@@ -179,8 +188,10 @@ class Cursor:
     ) -> Iterator[pa.RecordBatch]:
         """Stream Arrow batches of up to `batch_rows` rows; memory stays bounded."""
         with translated():
-            self._start(sql, parameters)
-            reader = self._raw.to_arrow_reader(batch_rows)
+            self._limit()
+            # Of a DB-API result the reader would copy every row once more.
+            relation = self._raw.sql(sql, params=dict(parameters))
+            reader = relation.to_arrow_reader(batch_rows)
             try:
                 yield from reader
             finally:
@@ -198,18 +209,38 @@ class Cursor:
     def close(self) -> None:
         self._raw.close()
 
-    def _start(self, sql: str, parameters: Mapping[str, Any]) -> None:
+    def watch(self) -> None:
+        """Make `progress` work for the queries to come."""
+        self._raw.execute("SET enable_progress_bar=true")
+        self._raw.execute("SET enable_progress_bar_print=false")
+        self._raw.execute("SET progress_bar_time=0")
+
+    def progress(self) -> float:
+        """Return how much of the running query is done, a fraction in [0, 1].
+
+        Asked from another thread; 0 when DuckDB cannot tell.
+        """
+        return float(min(max(self._raw.query_progress(), 0.0), 100.0)) / 100
+
+    def check(self) -> None:
+        """Raise QueryTimeout when the deadline is over: for passes outside DuckDB."""
+        if time.monotonic() > self._deadline:
+            raise QueryTimeout("The question took too long to answer.")
+
+    def _limit(self) -> None:
         left_ms = int((self._deadline - time.monotonic()) * 1000)
         if left_ms <= 0:
             raise QueryTimeout("The question took too long to answer.")
         # A plain SET on the parent is not inherited by cursors: set it here.
         self._raw.execute(f"SET max_execution_time={left_ms}")
-        self._raw.execute(sql, dict(parameters))
 
 
-def _open_locked(data_dir: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+def _open_locked(
+    folder: Path, limits: Limits, files: Sequence[Path]
+) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database and lock it. The order of the steps matters."""
-    temp_dir = data_dir / "duckdb_tmp" / str(os.getpid())
+    temp_dir = folder / "duckdb_tmp" / str(os.getpid())
+    allowed = ", ".join(quote_literal(str(file)) for file in files)
     database = duckdb.connect(
         config={
             "threads": limits.threads,
@@ -222,14 +253,16 @@ def _open_locked(data_dir: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
             "python_enable_replacements": False,
         }
     )
-    # In connect(config=...) the first is shown but not enforced, the fourth refused.
+    # In connect(config=...) the first is shown but not enforced, allowed_* refused.
     for statement in (
         f"SET max_temp_directory_size={quote_literal(limits.temp_limit)}",
         f"SET GLOBAL max_execution_time={int(limits.timeout_s * 1000)}",
         "SET GLOBAL TimeZone='UTC'",
-        f"SET allowed_directories=[{quote_literal(f'{data_dir}/')}]",
+        "SET GLOBAL parquet_metadata_cache=true",
+        f"SET allowed_paths=[{allowed}]",
+        f"SET allowed_directories=[{quote_literal(f'{folder}/')}]",
         "SET enable_external_access=false",
-        "SET allowed_configs=['max_execution_time']",
+        f"SET allowed_configs=[{', '.join(map(quote_literal, _CURSOR_SETTINGS))}]",
         "SET lock_configuration=true",
     ):
         database.execute(statement)

@@ -1,7 +1,5 @@
 """What can go wrong in the analytics. No message carries DuckDB's text or a path."""
 
-from typing import ClassVar
-
 
 class AnalyticsError(Exception):
     """A question that has no answer here.
@@ -10,8 +8,8 @@ class AnalyticsError(Exception):
     it; `field` names the parameter at fault, `extra` what helps to correct it.
     """
 
-    kind: ClassVar[str] = "invalid"
-    code: ClassVar[str] = "analytics_error"
+    kind: str = "invalid"
+    code: str = "analytics_error"
 
     def __init__(self, message: str, *, field: str = "", **extra: object) -> None:
         super().__init__(message)
@@ -77,10 +75,11 @@ class InvalidRule(AnalyticsError):
 class IngestRefused(AnalyticsError):
     """A user's file that cannot become a table.
 
-    `code` says why (`unsupported_format`, `invalid_file`, `too_many_columns`,
-    `too_large`, `no_rows`, `cancelled`, `timeout`, `crashed`…).
+    `code` says why: `unsupported_format`, `mixed_formats`, `invalid_file`,
+    `invalid_encoding`, `too_many_columns`, `too_many_rows`, `cell_too_large`,
+    `file_bomb`, `no_rows`, `too_heavy` or `timeout`.
     """
 
     def __init__(self, code: str, message: str, **extra: object) -> None:
         super().__init__(message, field="file", **extra)
-        self.reason = code
+        self.code = code

@@ -158,9 +158,9 @@ def _shown(column: TableColumn, found: dict[str, Any]) -> dict[str, Any]:
     }
     for field in ("min", "max"):
         value = shown.get(field)
-        if column.kind is Kind.DECIMAL and value is not None:
-            shown[field] = str(value)
-        elif isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER:
+        if (column.kind is Kind.DECIMAL and value is not None) or (
+            isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER
+        ):
             shown[field] = str(value)
         elif column.kind is Kind.TIMESTAMP and value is not None:
             shown[field] = value.replace(" ", "T", 1)
@@ -185,7 +185,7 @@ def _distinct(
         f" WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY n DESC, {name}",
         place.parameters,
     )
-    values = [row for row in grouped if row[0] == row[0]]  # noqa: PLR0124 - NaN
+    values = [row for row in grouped if row[0] == row[0]]
     top = tuple(
         TopValue(_json_number(value), count, count / found["count"])
         for value, count in values[:TOP_VALUES]

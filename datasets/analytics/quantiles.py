@@ -5,7 +5,14 @@ from typing import Any
 
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Quantiles
-from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, Source, TableColumn, quote_ident
+from datasets.analytics.sql import (
+    NUMERIC,
+    TEMPORAL,
+    Kind,
+    Source,
+    TableColumn,
+    quote_ident,
+)
 
 FRACTIONS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _COLUMNS_PER_QUERY = 100
@@ -15,9 +22,7 @@ def quantiles(
     cursor: Cursor, place: Source, columns: Sequence[TableColumn], *, exact: bool
 ) -> dict[str, Quantiles]:
     """Return quantiles by column for numbers (interpolated) and times (existing)."""
-    wanted = [
-        column for column in columns if column.kind in NUMERIC | TEMPORAL
-    ]
+    wanted = [column for column in columns if column.kind in NUMERIC | TEMPORAL]
     found: dict[str, Quantiles] = {}
     for start in range(0, len(wanted), _COLUMNS_PER_QUERY):
         part = wanted[start : start + _COLUMNS_PER_QUERY]

@@ -78,9 +78,7 @@ class Window:
             raise InvalidParameter("offset must not be negative.", field="offset")
 
 
-def page(
-    table: Table, window: Window, conditions: Sequence[Condition] = ()
-) -> Rows:
+def page(table: Table, window: Window, conditions: Sequence[Condition] = ()) -> Rows:
     """Return a stretch of the rows that meet all conditions.
 
     Raises UnknownColumn, InvalidFilter, QueryTimeout, TooHeavy or Busy.

@@ -52,7 +52,9 @@ def diff(before: Sequence[TableColumn], after: Sequence[TableColumn]) -> SchemaD
         added=tuple(column for column in after if column.name not in old),
         removed=tuple(column for column in before if column.name not in new),
         retyped=tuple(
-            Retyped(name, old[name].type, new[name].type, _widened(old[name], new[name]))
+            Retyped(
+                name, old[name].type, new[name].type, _widened(old[name], new[name])
+            )
             for name in kept_after
             if old[name].type != new[name].type
         ),

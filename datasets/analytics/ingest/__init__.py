@@ -1,0 +1,28 @@
+"""Turns a user's files into one canonical Parquet file, in a child process.
+
+`start` gives a handle for a loop, `convert` waits. Everything that parses what a
+user sent is in `child` and what it imports; the caller's process reads only the
+child's small JSON files.
+"""
+
+from datasets.analytics.ingest.model import (
+    IngestedColumn,
+    Limits,
+    Options,
+    Outcome,
+    Progress,
+    SourceFile,
+)
+from datasets.analytics.ingest.parent import Ingestion, convert, start
+
+__all__ = [
+    "IngestedColumn",
+    "Ingestion",
+    "Limits",
+    "Options",
+    "Outcome",
+    "Progress",
+    "SourceFile",
+    "convert",
+    "start",
+]

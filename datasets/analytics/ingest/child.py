@@ -1,0 +1,95 @@
+"""The program that reads what a user sent. It runs alone, limited, without secrets.
+
+    python -m datasets.analytics.ingest.child    (an order as one JSON line on stdin)
+
+It ends with its parent: the pipe on stdin closes when that is gone.
+"""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from datasets.analytics.errors import AnalyticsError, IngestRefused
+from datasets.analytics.ingest.model import Limits, Options, Outcome, SourceFile
+from datasets.analytics.ingest.parent import OUTCOME_FILE
+
+ORPHANED = 75
+
+
+def main() -> None:
+    order = orjson.loads(sys.stdin.buffer.readline())
+    limits = Limits(**order["limits"])
+    _limit(limits)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder = Path(order["folder"])
+    try:
+        answer = {"outcome": asdict(_convert(order, folder, limits))}
+    except IngestRefused as refusal:
+        answer = _refused(refusal.code, refusal.message, refusal.extra)
+    except AnalyticsError as error:
+        sys.stderr.write(f"{error.code}: {error.__cause__ or error.__context__}\n")
+        answer = _refused(*_WORDS.get(error.code, _UNREADABLE), {})
+    except MemoryError:
+        answer = _refused(*_WORDS["too_large_for_interactive"], {})
+    finally:
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+        shutil.rmtree(folder / "duckdb_tmp", ignore_errors=True)
+    part = folder / f"{OUTCOME_FILE}.part"
+    part.write_bytes(orjson.dumps(answer))
+    part.rename(folder / OUTCOME_FILE)
+
+
+_UNREADABLE = ("invalid_file", "The file cannot be read as what it seems to be.")
+_WORDS = {
+    "query_timeout": ("timeout", "Reading the file took too long."),
+    "too_large_for_interactive": (
+        "too_heavy",
+        "The file could not be read within the limits of memory.",
+    ),
+}
+
+
+def _refused(code: str, message: str, extra: dict[str, object]) -> dict[str, Any]:
+    return {"refused": {"code": code, "message": message, "extra": extra}}
+
+
+def _convert(order: dict[str, Any], folder: Path, limits: Limits) -> Outcome:
+    # Imported late, so that the limits already hold for the libraries.
+    from datasets.analytics.ingest.conversion import Conversion  # noqa: PLC0415
+
+    files = [SourceFile(Path(file["path"]), file["name"]) for file in order["files"]]
+    given = order["options"]
+    given["null_values"] = tuple(given["null_values"])
+    return Conversion(files, folder, Options(**given), limits).run()
+
+
+def _limit(limits: Limits) -> None:
+    for what, most in (
+        (resource.RLIMIT_AS, limits.address_space_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_s),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+    signal.alarm(limits.wall_s)
+    with contextlib.suppress(OSError):
+        os.nice(10)
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    main()

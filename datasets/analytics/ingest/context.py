@@ -1,0 +1,130 @@
+"""What the readers of all formats share: limits, a cursor, progress, the COPY."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from datasets.analytics.engine import Cursor
+from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest.model import Limits, Options, Progress
+from datasets.analytics.sql import quote_literal
+
+ROW_GROUP_ROWS = 122_880
+_ROW_GROUP_CELLS = ROW_GROUP_ROWS * 100
+_VECTOR_ROWS = 2_048
+_REPORT_EVERY_S = 0.3
+PROGRESS_FILE = "progress.json"
+
+
+@dataclass(slots=True)
+class Rejected:
+    """Rows that did not become part of the table, and why; some of them in full."""
+
+    count: int = 0
+    exact: bool = True
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Read:
+    """What a reader says about the table it wrote."""
+
+    names: list[str]
+    originals: list[str]
+    rejected: Rejected = field(default_factory=Rejected)
+    notes: list[str] = field(default_factory=list)
+    dialect: dict[str, Any] = field(default_factory=dict)
+
+    def report(self) -> dict[str, Any]:
+        renamed = [
+            {"name": name, "original_name": original}
+            for name, original in zip(self.names, self.originals, strict=True)
+            if name != original
+        ]
+        return {
+            "rejected": asdict(self.rejected),
+            "renamed": renamed,
+            "notes": self.notes,
+            "dialect": self.dialect,
+        }
+
+
+class Context:
+    """One conversion: where it writes, what it may take, how far it is."""
+
+    def __init__(
+        self, folder: Path, options: Options, limits: Limits, cursor: Cursor
+    ) -> None:
+        self.folder = folder
+        self.options = options
+        self.limits = limits
+        self.cursor = cursor
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(mode=0o700, exist_ok=True)
+        self.stage = "reading"
+        self.total_bytes = 0
+        self.bytes_read = 0
+        self.expected_rows = 0
+
+    def copy(self, select: str, *, columns: int) -> None:
+        """Write the rows of a SELECT to data.parquet, in their order.
+
+        Equal rows give equal bytes. Wide tables get shorter row groups, so that
+        one always fits into memory.
+        """
+        rows = min(ROW_GROUP_ROWS, _ROW_GROUP_CELLS // max(columns, 1))
+        rows = max(rows // _VECTOR_ROWS * _VECTOR_ROWS, _VECTOR_ROWS)
+        self.stage = "converting"
+        self.cursor.rows(
+            f"COPY ({select}) TO {quote_literal(str(self.folder / 'data.parquet'))}"
+            f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3,"
+            f" ROW_GROUP_SIZE {rows:d})",
+            {},
+        )
+
+    def check_columns(self, count: int) -> None:
+        if count > self.limits.columns:
+            raise IngestRefused(
+                "too_many_columns",
+                f"The file has {count} columns; at most {self.limits.columns}"
+                " are allowed.",
+            )
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Keep progress.json fresh while the block runs."""
+        done = threading.Event()
+        reporter = threading.Thread(target=self._report, args=(done,), daemon=True)
+        reporter.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reporter.join()
+
+    def _report(self, done: threading.Event) -> None:
+        part = self.folder / f"{PROGRESS_FILE}.part"
+        while not done.wait(_REPORT_EVERY_S):
+            part.write_bytes(orjson.dumps(asdict(self._progress())))
+            part.rename(self.folder / PROGRESS_FILE)
+
+    def _progress(self) -> Progress:
+        if self.stage == "reading":
+            return Progress(self.stage, self.bytes_read, self.total_bytes, 0)
+        share = self.cursor.progress() if self.stage == "converting" else 1.0
+        return Progress(
+            self.stage,
+            int(share * self.total_bytes),
+            self.total_bytes,
+            int(share * self.expected_rows),
+        )
+
+
+def path_list(paths: Sequence[Path]) -> str:
+    """Return paths as an SQL list, for COPY, which takes no parameters."""
+    return "[" + ", ".join(quote_literal(str(path)) for path in paths) + "]"

@@ -1,0 +1,118 @@
+"""One conversion inside the child: prepare the files, read them, write the rest."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from datasets.analytics.engine import Engine
+from datasets.analytics.engine import Limits as EngineLimits
+from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
+from datasets.analytics.ingest.context import Context, Read
+from datasets.analytics.ingest.model import (
+    IngestedColumn,
+    Limits,
+    Options,
+    Outcome,
+    SourceFile,
+)
+from datasets.analytics.ingest.plain import Format, Plain, prepare
+from datasets.analytics.ingest.sidecars import write_sidecars
+from datasets.analytics.sql import source
+
+DATA_FILE = "data.parquet"
+
+READERS: dict[Format, Callable[[Context, Sequence[Plain]], Read]] = {
+    Format.CSV: csv_file.read,
+    Format.TSV: csv_file.read,
+    Format.JSON_LINES: json_lines.read,
+    Format.PARQUET: parquet_file.read,
+    Format.ARROW: arrow_file.read,
+}
+
+
+class Conversion:
+    """From files to data.parquet and its sidecars, in one folder."""
+
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        folder: Path,
+        options: Options,
+        limits: Limits,
+    ) -> None:
+        self.files = files
+        self.folder = folder
+        self.options = options
+        self.limits = limits
+
+    def run(self) -> Outcome:
+        """Return the outcome. Raises IngestRefused or the engine's errors."""
+        engine = Engine(
+            self.folder, _engine_limits(self.limits), files=[f.path for f in self.files]
+        )
+        with engine.cursor() as cursor:
+            cursor.watch()
+            context = Context(self.folder, self.options, self.limits, cursor)
+            with context.reporting():
+                found, read = self._read(context)
+                return self._finish(context, found, read)
+
+    def _read(self, context: Context) -> tuple[Format, Read]:
+        context.total_bytes = sum(file.path.stat().st_size for file in self.files)
+        plains = [prepare(context, file) for file in self.files]
+        formats = {plain.format for plain in plains}
+        if len(formats) > 1:
+            raise IngestRefused(
+                "mixed_formats", f"The files have different formats: {sorted(formats)}."
+            )
+        found = formats.pop()
+        return found, READERS[found](context, plains)
+
+    def _finish(self, context: Context, found: Format, read: Read) -> Outcome:
+        data = self.folder / DATA_FILE
+        place = source(data)
+        (count,) = context.cursor.row(
+            f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
+            place.parameters,
+        )
+        if count == 0:
+            raise IngestRefused("no_rows", "The file holds no rows.")
+        context.stage = "describing"
+        profile = write_sidecars(context.cursor, data, self.folder)
+        digest, size = _sealed(data)
+        nulls = {column.name: column.nulls for column in profile.columns}
+        types = {column.name: column.type for column in profile.columns}
+        return Outcome(
+            format=found,
+            digest=digest,
+            size_bytes=size,
+            row_count=count,
+            columns=tuple(
+                IngestedColumn(name, original, types[name], nulls[name])
+                for name, original in zip(read.names, read.originals, strict=True)
+            ),
+            report=read.report(),
+        )
+
+
+def _engine_limits(limits: Limits) -> EngineLimits:
+    return EngineLimits(
+        threads=limits.threads,
+        memory_limit=limits.memory_limit,
+        temp_limit=limits.temp_limit,
+        timeout_s=limits.wall_s,
+        concurrent=1,
+        wait_s=1,
+    )
+
+
+def _sealed(path: Path) -> tuple[str, int]:
+    """Make a file read-only and durable; return its SHA-256 and its size."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        size = os.fstat(file.fileno()).st_size
+    path.chmod(0o444)
+    return digest, size

@@ -1,0 +1,106 @@
+"""What an ingestion is told and what it answers, as JSON between two processes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+NULL_WORDS = (
+    "",
+    "NA",
+    "N/A",
+    "#N/A",
+    "NULL",
+    "null",
+    "None",
+    "NaN",
+    "nan",
+    ".",
+    "-",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read. `name` is the client's label; its ending is a hint only."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read text; None means: find out."""
+
+    null_values: tuple[str, ...] = NULL_WORDS
+    encoding: str | None = None
+    delimiter: str | None = None
+    has_header: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a file may hold and what its reader may take of the machine.
+
+    `address_space_bytes`, `cpu_s`, `file_bytes` and `wall_s` end the child process;
+    the others are refused with a reason.
+    """
+
+    address_space_bytes: int = 3 << 30
+    memory_limit: str = "384MB"
+    temp_limit: str = "8GB"
+    threads: int = 2
+    cpu_s: int = 1_800
+    wall_s: int = 1_800
+    file_bytes: int = 64 << 30
+    unpacked_bytes: int = 64 << 30
+    unpacked_ratio: int = 200
+    columns: int = 2_000
+    rows: int = 2_000_000_000
+    cell_bytes: int = 1 << 20
+    rejected_share: float = 0.01
+    rejected_rows: int = 10
+    reported_rows: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a conversion is. `bytes_done` counts source bytes of `bytes_total`."""
+
+    stage: str = "starting"
+    bytes_done: int = 0
+    bytes_total: int = 0
+    rows_done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedColumn:
+    """A column of the result; `original_name` is what the file calls it."""
+
+    name: str
+    original_name: str
+    type: str
+    nulls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the files.
+
+    `digest` is the SHA-256 of data.parquet, which equal rows in equal order always
+    give again. `report` holds `rejected` (count, exact unless `exact` is false, and
+    up to 1,000 rows with file, line, column, reason, text), `renamed`, `notes` and
+    `dialect`.
+    """
+
+    format: str
+    digest: str
+    size_bytes: int
+    row_count: int
+    columns: tuple[IngestedColumn, ...]
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "Outcome":
+        columns = tuple(IngestedColumn(**column) for column in body.pop("columns"))
+        return cls(columns=columns, **body)

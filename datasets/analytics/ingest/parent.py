@@ -1,0 +1,192 @@
+"""The caller's side of an ingestion: starts the child, watches it, cleans up."""
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+import datasets
+from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest.model import (
+    Limits,
+    Options,
+    Outcome,
+    Progress,
+    SourceFile,
+)
+
+logger = logging.getLogger(__name__)
+
+CHILD = "datasets.analytics.ingest.child"
+OUTCOME_FILE = "outcome.json"
+PROGRESS_FILE = "progress.json"
+LOG_FILE = "child.log"
+_MAX_ANSWER_BYTES = 64 << 20
+_POLL_S = 0.05
+
+
+class Ingestion:
+    """A conversion that runs in a child process. Ask `poll` until it answers."""
+
+    def __init__(
+        self, folder: Path, process: "subprocess.Popen[bytes]", wall_s: float
+    ) -> None:
+        self.folder = folder
+        self._process = process
+        self._deadline = time.monotonic() + wall_s
+        self._is_late = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def progress(self) -> Progress:
+        """Return what the child last said of itself; never waits."""
+        try:
+            body = orjson.loads((self.folder / PROGRESS_FILE).read_bytes())
+            return Progress(**body)
+        except (OSError, ValueError, TypeError):
+            return Progress()
+
+    def poll(self) -> Outcome | None:
+        """Return the outcome, None while it runs. Never waits.
+
+        Raises IngestRefused when the file cannot become a table, or the child was
+        ended by a limit or by `kill`; the folder is then gone.
+        """
+        if self._process.poll() is None:
+            if time.monotonic() < self._deadline:
+                return None
+            self._is_late = True
+            self._stop()
+        self._close()
+        try:
+            outcome = self._outcome()
+        except IngestRefused:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        for name in (OUTCOME_FILE, PROGRESS_FILE, LOG_FILE):
+            (self.folder / name).unlink(missing_ok=True)
+        return outcome
+
+    def kill(self) -> None:
+        """End the child and remove what it wrote; a second call changes nothing."""
+        self._stop()
+        self._close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _close(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def _outcome(self) -> Outcome:
+        code = self._process.returncode
+        if self._is_late or code in {-signal.SIGXCPU, -signal.SIGALRM}:
+            raise IngestRefused("timeout", "Reading the file took too long.")
+        answer = self.folder / OUTCOME_FILE
+        if code != 0 or not answer.is_file():
+            logger.warning("An ingestion ended with code %s: %s", code, self._log())
+            raise IngestRefused(
+                "too_heavy", "The file could not be read within the limits of memory."
+            )
+        if answer.stat().st_size > _MAX_ANSWER_BYTES:
+            raise IngestRefused("invalid_file", "The file cannot be described.")
+        body = orjson.loads(answer.read_bytes())
+        if "refused" in body:
+            refused = body["refused"]
+            raise IngestRefused(refused["code"], refused["message"], **refused["extra"])
+        return Outcome.from_json(body["outcome"])
+
+    def _log(self) -> str:
+        try:
+            return (self.folder / LOG_FILE).read_text(errors="replace")[-500:]
+        except OSError:
+            return ""
+
+
+def start(
+    files: Sequence[SourceFile],
+    folder: Path,
+    *,
+    options: Options | None = None,
+    limits: Limits | None = None,
+) -> Ingestion:
+    """Begin to convert the files into `folder`, which an earlier try may have left.
+
+    On success the folder holds data.parquet, sample.parquet (10,000 random rows),
+    head.json (the first 100 rows) and profile.json, and nothing else.
+    """
+    limits = limits or Limits()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    order = {
+        "files": [
+            {"path": str(file.path.resolve()), "name": file.name} for file in files
+        ],
+        "folder": str(folder.resolve()),
+        "options": asdict(options or Options()),
+        "limits": asdict(limits),
+    }
+    process = _spawn(folder)
+    assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+    # The pipe stays open: the child ends when its parent is gone.
+    process.stdin.write(orjson.dumps(order) + b"\n")
+    process.stdin.flush()
+    return Ingestion(folder, process, limits.wall_s + 5)
+
+
+def convert(
+    files: Sequence[SourceFile],
+    folder: Path,
+    *,
+    options: Options | None = None,
+    limits: Limits | None = None,
+) -> Outcome:
+    """Convert the files and wait for the outcome. Raises IngestRefused."""
+    ingestion = start(files, folder, options=options, limits=limits)
+    try:
+        while (outcome := ingestion.poll()) is None:
+            time.sleep(_POLL_S)
+    except BaseException:
+        ingestion.kill()
+        raise
+    return outcome
+
+
+def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
+    root = Path(next(iter(datasets.__path__))).parent
+    # No variable of ours reaches the child: it holds no secret to lose.
+    environment = {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONPATH": str(root),
+        "PYTHONSAFEPATH": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "MALLOC_ARENA_MAX": "2",
+    }
+    with (folder / LOG_FILE).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )

@@ -1,0 +1,136 @@
+"""From a file as it came to one that can be read: format, unpacking, encoding."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest.context import Context
+from datasets.analytics.ingest.model import SourceFile
+from datasets.analytics.ingest.text import TextFacts, scan, transcode
+
+CHUNK_BYTES = 4 << 20
+_HEAD_BYTES = 64 << 10
+_SMALL_BYTES = 16 << 20
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    TSV = "tsv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A readable file: unpacked, and UTF-8 where it is text."""
+
+    path: Path
+    name: str
+    format: Format
+    text: TextFacts | None = None
+
+
+_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_BINARY = {b"PAR1": Format.PARQUET, b"ARROW1": Format.ARROW}
+_FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Office document",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF",
+    b"\x89HDF": "an HDF5 file",
+    b"\x80\x02": "a pickle",
+    b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle",
+}
+
+
+def prepare(context: Context, file: SourceFile) -> Plain:
+    """Return the file in a readable form; the bytes decide, the name is a hint."""
+    path, name = file.path, file.name.lower()
+    head = _head(path)
+    for magic, codec in _PACKED.items():
+        if head.startswith(magic):
+            path = _unpacked(context, path, codec)
+            head = _head(path)
+            name = name.removesuffix(".gz").removesuffix(".zst").removesuffix(".zstd")
+            break
+    for magic, found in _BINARY.items():
+        if head.startswith(magic):
+            return Plain(path, file.name, found)
+    # The stream form of Arrow has no magic but begins with a continuation marker.
+    if head.startswith(b"\xff\xff\xff\xff"):
+        return Plain(path, file.name, Format.ARROW)
+    _refuse_foreign(head)
+    return _text(context, path, file.name, name)
+
+
+def _text(context: Context, path: Path, label: str, name: str) -> Plain:
+    facts = scan(context, path)
+    if facts.needs_rewriting:
+        path, facts = transcode(context, path, facts)
+    start = _head(path).lstrip(codecs.BOM_UTF8 + b" \t\r\n")
+    if start[:1] in {b"{", b"["} and not name.endswith((".csv", ".tsv", ".txt")):
+        return Plain(path, label, Format.JSON_LINES, facts)
+    if start[:1] == b"<":
+        raise IngestRefused(
+            "unsupported_format", "The file is HTML or XML, not a table."
+        )
+    is_tabbed = name.endswith((".tsv", ".tab"))
+    return Plain(path, label, Format.TSV if is_tabbed else Format.CSV, facts)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _refuse_foreign(head: bytes) -> None:
+    for magic, words in _FOREIGN.items():
+        if head.startswith(magic):
+            raise IngestRefused(
+                "unsupported_format",
+                f"The file is {words}; CSV, TSV, JSON lines, Parquet and Arrow can"
+                " be read, also packed with gzip or zstd.",
+            )
+
+
+def _unpacked(context: Context, path: Path, codec: str) -> Path:
+    """Unpack to a file, counting: what a bomb says of itself proves nothing."""
+    target = context.temporary / f"{path.name}.unpacked"
+    packed = path.stat().st_size
+    most = min(
+        context.limits.unpacked_bytes,
+        max(packed * context.limits.unpacked_ratio, _SMALL_BYTES),
+    )
+    written = 0
+    try:
+        with target.open("wb") as out:
+            for chunk in _chunks(path, codec):
+                written += len(chunk)
+                if written > most:
+                    raise IngestRefused(
+                        "file_bomb",
+                        f"The file unpacks to more than {most} bytes"
+                        f" from {packed}; that is refused.",
+                    )
+                out.write(chunk)
+    except (OSError, pa.ArrowException):
+        raise IngestRefused(
+            "invalid_file", f"The file is cut off or not {codec}."
+        ) from None
+    return target
+
+
+def _chunks(path: Path, codec: str) -> Iterator[Any]:
+    with pa.input_stream(str(path), compression=codec) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk

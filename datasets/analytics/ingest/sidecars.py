@@ -1,0 +1,58 @@
+"""What is asked of every table, computed once: first rows, a sample, statistics."""
+
+import random
+from pathlib import Path
+
+import orjson
+
+from datasets.analytics.cells import Losses, records, select_list
+from datasets.analytics.engine import Cursor
+from datasets.analytics.figures import Profile
+from datasets.analytics.profile import profile_with
+from datasets.analytics.sql import ROW_NUMBER, Source, quote_literal, source
+
+HEAD_FILE, SAMPLE_FILE, PROFILE_FILE = "head.json", "sample.parquet", "profile.json"
+HEAD_ROWS = 100
+SAMPLE_ROWS = 10_000
+_SEED = 20_260_101
+
+
+def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> Profile:
+    """Write head.json, sample.parquet and profile.json; return the profile."""
+    place = source(data)
+    columns = cursor.columns(place)
+    head = cursor.rows(
+        f"SELECT {select_list(columns)} FROM {place.sql} LIMIT {HEAD_ROWS:d}",  # noqa: S608
+        place.parameters,
+    )
+    _write(folder / HEAD_FILE, records(columns, head, Losses()))
+    sample = _write_sample(cursor, place, folder / SAMPLE_FILE)
+    found = profile_with(cursor, place, columns, sample)
+    _write(folder / PROFILE_FILE, found)
+    return found
+
+
+def _write_sample(cursor: Cursor, place: Source, target: Path) -> Source:
+    """Take rows without replacement, the same for the same content."""
+    (count,) = cursor.row(
+        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
+        place.parameters,
+    )
+    rng = random.Random(_SEED)  # noqa: S311 - a repeatable sample, not a secret
+    numbers = sorted(rng.sample(range(count), min(SAMPLE_ROWS, count)))
+    listed = ", ".join(map(str, numbers))
+    path = quote_literal(str(place.paths[0]))
+    cursor.rows(
+        f"COPY (SELECT * EXCLUDE ({ROW_NUMBER}) FROM"  # noqa: S608 - literals
+        f" read_parquet({path}, {ROW_NUMBER}=true)"
+        f" WHERE {ROW_NUMBER} IN (SELECT unnest([{listed}]::BIGINT[])))"
+        f" TO {quote_literal(str(target))} (FORMAT parquet, COMPRESSION zstd)",
+        {},
+    )
+    target.chmod(0o444)
+    return source(target)
+
+
+def _write(path: Path, body: object) -> None:
+    path.write_bytes(orjson.dumps(body))
+    path.chmod(0o444)

@@ -1,0 +1,195 @@
+"""What a text file is made of: encoding, lines, quotes; and how to make it UTF-8."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest.context import Context
+
+CHUNK_BYTES = 4 << 20
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MOSTLY_UTF8 = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """Facts of a whole text file. `bad_lines` are not in its encoding.
+
+    `lines` counts line ends outside quotes, and an unfinished last line.
+    """
+
+    encoding: str
+    lines: int = 0
+    bad_lines: int = 0
+    has_quotes: bool = False
+    has_nul: bool = False
+    mixes_line_ends: bool = False
+
+    @property
+    def needs_rewriting(self) -> bool:
+        return self.encoding != "utf-8" or self.mixes_line_ends or self.has_nul
+
+
+def scan(context: Context, path: Path) -> TextFacts:
+    """Read a file once and say what it is made of.
+
+    Raises IngestRefused when the encoding that was asked for is unknown.
+    """
+    encoding = _declared(context.options.encoding, _start(path))
+    if encoding not in {None, "utf-8"}:
+        return TextFacts(str(encoding), mixes_line_ends=True)
+    facts = _scan_utf8(context, path)
+    if not facts.bad_lines or encoding == "utf-8":
+        return facts
+    # A few bad lines of many: they are rejected, the file is UTF-8. Otherwise the
+    # Korean code page, when every byte fits, then the one where every byte fits.
+    if facts.bad_lines <= max(1, facts.lines * _MOSTLY_UTF8) and _has_utf8(path):
+        return facts
+    other = "cp949" if _decodes(path, "cp949") else "latin-1"
+    return replace(facts, encoding=other)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(CHUNK_BYTES)
+
+
+def _declared(asked: str | None, start: bytes) -> str | None:
+    for mark, name in _BOMS:
+        if start.startswith(mark):
+            return name
+    if asked:
+        try:
+            return codecs.lookup(asked).name
+        except LookupError:
+            raise IngestRefused(
+                "invalid_encoding", "The encoding is not known.", encoding=asked[:40]
+            ) from None
+    # UTF-16 without a mark: every other byte of plain text is NUL.
+    even, odd = start[:4096:2].count(0), start[1:4096:2].count(0)
+    few = max(len(start[:4096]) // 8, 1)
+    if odd > few > even:
+        return "utf-16-le"
+    if even > few > odd:
+        return "utf-16-be"
+    return None
+
+
+def _scan_utf8(context: Context, path: Path) -> TextFacts:
+    lines = bad = returns = bare = 0
+    in_quotes = has_quotes = has_nul = False
+    last = b"\n"
+    for chunk in _line_chunks(path):
+        context.bytes_read += len(chunk)
+        found = chunk.count(b"\n")
+        if b"\r" in chunk:
+            ended = chunk.count(b"\r\n")
+            returns += ended
+            bare += chunk.count(b"\r") - ended
+        if b'"' in chunk:
+            has_quotes = True
+            parts = chunk.split(b'"')
+            found = b"".join(parts[in_quotes::2]).count(b"\n")
+            in_quotes ^= len(parts) % 2 == 0
+        lines += found
+        has_nul = has_nul or b"\0" in chunk
+        bad += 0 if chunk.isascii() else _bad_lines(chunk)
+        last = chunk[-1:]
+    lines += last != b"\n"
+    mixes = bare > 0 or 0 < returns < lines - 1
+    return TextFacts("utf-8", lines, bad, has_quotes, has_nul, mixes)
+
+
+def _line_chunks(path: Path) -> Iterator[bytes]:
+    """Yield chunks that end at a line end, so that no character is cut."""
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            end = chunk.rfind(b"\n") + 1
+            if end == 0 and len(rest) < 4 * CHUNK_BYTES:
+                rest += chunk
+                continue
+            yield rest + chunk[:end]
+            rest = chunk[end:]
+    if rest:
+        yield rest
+
+
+def _bad_lines(chunk: bytes) -> int:
+    try:
+        chunk.decode()
+    except UnicodeDecodeError:
+        return sum(not _is_utf8(line) for line in chunk.split(b"\n"))
+    return 0
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _has_utf8(path: Path) -> bool:
+    """Return whether any line proves UTF-8: beyond ASCII, and valid."""
+    return any(
+        not line.isascii() and _is_utf8(line)
+        for chunk in _line_chunks(path)
+        if not chunk.isascii()
+        for line in chunk.split(b"\n")
+    )
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, TextFacts]:
+    """Write the file again as UTF-8 with one kind of line end and without NUL.
+
+    Bytes that are not in the encoding stay recognisable (U+FFFD) where the file is
+    not UTF-8 itself. Raises IngestRefused when it is cut off in a character.
+    """
+    target = context.temporary / f"{path.name}.utf8"
+    errors = "surrogateescape" if facts.encoding == "utf-8" else "strict"
+    decoder = codecs.getincrementaldecoder(facts.encoding)(errors)
+    held = ""
+    try:
+        with path.open("rb") as file, target.open("wb") as out:
+            while chunk := file.read(CHUNK_BYTES):
+                text = held + decoder.decode(chunk)
+                held = "\r" if text.endswith("\r") else ""
+                _write(out, text.removesuffix("\r") if held else text, errors)
+            _write(out, held + decoder.decode(b"", final=True), errors)
+    except UnicodeDecodeError:
+        raise IngestRefused(
+            "invalid_encoding", f"The file is not in the encoding {facts.encoding}."
+        ) from None
+    context.bytes_read = 0
+    rewritten = _scan_utf8(context, target)
+    return target, replace(
+        rewritten, encoding=facts.encoding, mixes_line_ends=False, has_nul=False
+    )
+
+
+def _write(out: BinaryIO, text: str, errors: str) -> None:
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    out.write(plain.encode("utf-8", errors))
