@@ -92,16 +92,16 @@ def file_answer(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
 def _describe(answer: HttpResponseBase, artifact: Artifact) -> None:
     name = artifact.path.rpartition("/")[2]
     suffix = name.rpartition(".")[2].lower()
-    answer.headers.update(
-        {
-            "Content-Type": _TYPES.get(suffix, "application/octet-stream"),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Accept-Ranges": "bytes",
-            "ETag": f'"{artifact.sha256}"',
-        }
-    )
+    headers = {
+        "Content-Type": _TYPES.get(suffix, "application/octet-stream"),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{artifact.sha256}"',
+    }
+    for header, value in headers.items():
+        answer.headers[header] = value
 
 
 def _span(header: str, size: int) -> tuple[int, int] | None:

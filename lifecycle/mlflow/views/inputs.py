@@ -169,6 +169,9 @@ def _stored(experiment: int, dataset: dict[str, str]) -> InputDataset:
         experiment_id=experiment,
         name=name,
         digest=digest,
-        defaults={**dataset, "version": DatasetVersion.objects.with_digest(digest)},
+        defaults={
+            **dataset,
+            "version": DatasetVersion.objects.with_digest(digest).first(),
+        },
     )
     return made
