@@ -15,9 +15,7 @@ def parse(texts: Iterable[str], *, field: str = "tags") -> dict[str, str]:
     """
     tags: dict[str, str] = {}
     for text in texts:
-        key, _, value = text.partition("=")
-        if not (key and value):
-            key, value = text, ""
+        key, value = split(text)
         if not key.strip() or len(key) > MAX_KEY_LENGTH:
             raise Invalid(
                 f"A tag has 1 to {MAX_KEY_LENGTH} characters before '='.", field=field
@@ -29,6 +27,12 @@ def parse(texts: Iterable[str], *, field: str = "tags") -> dict[str, str]:
         if tags.setdefault(key, value) != value:
             raise Invalid(f"The tag {key!r} is given two values.", field=field)
     return tags
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return key and value; a text without both is a key alone."""
+    key, _, value = text.partition("=")
+    return (key, value) if key and value else (text, "")
 
 
 def join(key: str, value: str) -> str:

@@ -1,12 +1,23 @@
 """A file that a run or a logged model keeps; its bytes lie outside the database."""
 
 import uuid
+from dataclasses import dataclass
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A file that a client names: a remote label, or one uploaded to the run."""
+
+    name: str
+    uri: str
+    artifact_type: str
+    size_bytes: int = 0
 
 
 class Artifact(models.Model):
@@ -62,3 +73,8 @@ class Artifact(models.Model):
     def is_in_use(self) -> bool:
         """Whether a model version or a deployment stands on these bytes."""
         return self.model_versions.exists() or self.deployments.exists()
+
+    @property
+    def framework(self) -> str:
+        """What the file's ending says of how it is loaded; "" if nothing."""
+        return "onnx" if self.path.lower().endswith(".onnx") else ""

@@ -1,18 +1,33 @@
 """A drift event: a model version met data or results unlike what it was built on."""
 
 import uuid
+from typing import NotRequired, TypedDict, Unpack
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.models.version import ModelVersion
 from lifecycle.states import DriftSeverity
+from mlops.core import audit
+from mlops.core.models import User
+
+
+class Observation(TypedDict):
+    """A metric that left its bounds, and what to do about it."""
+
+    severity: str
+    metric_name: str
+    metric_value: float
+    threshold: NotRequired[float | None]
+    message: NotRequired[str | None]
+    remediation_action: NotRequired[str | None]
 
 
 class DriftEvent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.ForeignKey(
-        "lifecycle.ModelVersion", models.CASCADE, related_name="drift_events"
+        ModelVersion, models.CASCADE, related_name="drift_events"
     )
     severity = models.CharField(
         _("severity"), max_length=8, choices=DriftSeverity.choices
@@ -34,3 +49,19 @@ class DriftEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric_name} of {self.version}"
+
+    @classmethod
+    def note(
+        cls,
+        version: ModelVersion,
+        *,
+        by: User | None,
+        **observed: Unpack[Observation],
+    ) -> "DriftEvent":
+        """Record what was observed; the event's time is now."""
+        with transaction.atomic():
+            event = cls.objects.create(version=version, recorded_by=by, **observed)
+            audit.record(
+                "note", event, by=by, changes={"severity": observed["severity"]}
+            )
+        return event

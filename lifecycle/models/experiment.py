@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import FloatField, OuterRef, Q, Subquery
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -36,17 +38,42 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
         """Experiments that are not deleted; archived ones are alive."""
         return self.filter(deleted_at=None)
 
+    def with_latest_run(self) -> Self:
+        """Add `latest_run_id`, `latest_status` and `latest_ms` of the newest run.
+
+        `latest_ms` is its duration in milliseconds, -1 while there is none, so that
+        both databases sort it alike.
+        """
+        runs = apps.get_model("lifecycle.Run").objects
+        newest = runs.filter(experiment=OuterRef("pk"), deleted_ms=None).order_by(
+            "-started_ms", "uid"
+        )
+        # As floats: clients of the MLflow protocol choose times, any 64 bits.
+        took = Cast("ended_ms", FloatField()) - Cast("started_ms", FloatField())
+        duration = newest.annotate(ms=took).values("ms")
+        return self.annotate(
+            latest_run_id=Subquery(newest.values("pk")[:1]),
+            latest_status=Subquery(newest.values("status")[:1]),
+            latest_ms=Coalesce(Subquery(duration[:1]), -1.0),
+        )
+
     def find(self, text: str) -> "Experiment":
         """Return the experiment with this name, else id, else run.
 
         Raises NotFound. Deleted ones are not found.
         """
+        if experiment := self.matching(text):
+            return experiment
+        raise NotFound(f"There is no experiment {text!r}.", field="experiment_name")
+
+    def matching(self, text: str) -> "Experiment | None":
+        """As `find`, but None if there is none."""
         by_id = Q(pk=int(text)) if _is_id(text) else Q(pk__in=())
         for wanted in (Q(name=text), by_id, Q(runs__uid=text, runs__deleted_ms=None)):
             found = self.alive().select_related("owner", "created_by").filter(wanted)
             if experiment := found.first():
                 return experiment
-        raise NotFound(f"There is no experiment {text!r}.", field="experiment_name")
+        return None
 
 
 class Experiment(models.Model):

@@ -5,6 +5,17 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from datasets.models import DatasetVersion
+from mlops.core.errors import NotFound
+
+
+def catalogue_version(name: str, label: str) -> DatasetVersion:
+    """Return the catalogue's version that a run names. Raises NotFound."""
+    try:
+        return DatasetVersion.objects.labelled(name, label)
+    except NotFound as unknown:
+        raise NotFound(unknown.message, field="dataset_name") from unknown
+
 
 class InputDataset(models.Model):
     """A dataset as a run named it; linked to the catalogue when it is known there."""

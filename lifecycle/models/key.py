@@ -31,9 +31,9 @@ class Key(models.Model):
         """
         wanted = sorted(set(names))
         ids = cls._ids(wanted)
-        missing = [cls(name=name) for name in wanted if name not in ids]
+        missing = [Key(name=name) for name in wanted if name not in ids]
         if missing:
-            cls.objects.bulk_create(missing, ignore_conflicts=True)
+            Key.objects.bulk_create(missing, ignore_conflicts=True)
             ids |= cls._ids([key.name for key in missing])
         return ids
 

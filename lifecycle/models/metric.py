@@ -1,15 +1,17 @@
 """Metrics: every point that was logged, and the newest of each."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.models.key import Key
 from lifecycle.times import now_ms
+
+LAST_STEP = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,16 @@ class Point:
     step: int = 0
     timestamp_ms: int = field(default_factory=now_ms)
     dataset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A value to be logged; without a step it is the next of its metric."""
+
+    name: str
+    value: float
+    dataset: str = ""
+    step: int | None = None
 
 
 class MetricPoint(models.Model):
@@ -61,6 +73,21 @@ class MetricPoint(models.Model):
     def __str__(self) -> str:
         return f"{self.key}@{self.step}"
 
+    @property
+    def special(self) -> str | None:
+        """NaN, Infinity or -Infinity, where the value is no finite number."""
+        if self.is_nan:
+            return "NaN"
+        if math.isfinite(self.value):
+            return None
+        return "Infinity" if self.value > 0 else "-Infinity"
+
+
+class LatestMetricQuerySet(models.QuerySet["LatestMetric"]):
+    def newest(self) -> Self:
+        """Metrics with their names, by name; one without a dataset comes first."""
+        return self.select_related("key").order_by("key__name", "dataset")
+
 
 class LatestMetric(models.Model):
     """The newest point of a metric: the largest (step, time, value)."""
@@ -74,6 +101,8 @@ class LatestMetric(models.Model):
     timestamp_ms = models.BigIntegerField(_("time"))
     value = models.FloatField(_("value"))
     is_nan = models.BooleanField(_("not a number"), default=False)
+
+    objects = LatestMetricQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("latest metric")
@@ -92,6 +121,11 @@ class LatestMetric(models.Model):
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the value is a number that JSON can carry."""
+        return not self.is_nan and math.isfinite(self.value)
+
 
 def write_points(
     run_pk: int, points: Iterable[Point], key_ids: Mapping[str, int]
@@ -109,6 +143,29 @@ def write_points(
     with connection.cursor() as cursor:
         cursor.executemany(_INSERT_POINT, rows)
         cursor.executemany(_UPSERT_LATEST, list(newest.values()))
+
+
+def number_steps(run_pk: int, snapshots: Sequence[Snapshot]) -> list[Point]:
+    """Return points; what has no step gets the one after the newest of its metric.
+
+    So a client that only ever sends the present value leaves a curve. The caller
+    holds the run.
+    """
+    newest = LatestMetric.objects.filter(
+        run_id=run_pk, key__name__in={snapshot.name for snapshot in snapshots}
+    ).values_list("key__name", "dataset", "step")
+    steps = {(name, dataset): step for name, dataset, step in newest}
+    points = []
+    for snapshot in snapshots:
+        metric = snapshot.name, snapshot.dataset
+        step = snapshot.step
+        if step is None:
+            step = min(steps.get(metric, -1) + 1, LAST_STEP)
+        steps[metric] = max(step, steps.get(metric, step))
+        points.append(
+            Point(snapshot.name, snapshot.value, step, dataset=snapshot.dataset)
+        )
+    return points
 
 
 Row = tuple[int, int, str, int, int, float, bool]

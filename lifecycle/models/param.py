@@ -82,7 +82,7 @@ def write_params(
     rows = [
         Param(run_id=run_pk, key_id=key_ids[name], value=text, is_json=is_json)
         for name, (text, is_json) in (
-            (name, _as_text(value)) for name, value in sorted(params.items())
+            (name, _as_text(value)) for name, value in params.items()
         )
     ]
     stored = dict(

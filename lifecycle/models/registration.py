@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from lifecycle.models.registry import RegisteredModel
@@ -45,8 +44,8 @@ class Parts:
 def _newest(run: Run | None) -> Iterator[Figure]:
     if run is None:
         return
-    for metric in run.latest_metrics.select_related("key").order_by("key__name"):
-        if not metric.is_nan and isfinite(metric.value):
+    for metric in run.latest_metrics.newest():
+        if metric.is_finite:
             yield Figure(metric.key.name, metric.value, metric.dataset or None)
 
 

@@ -5,21 +5,29 @@ milliseconds since 1970 in UTC (`*_ms`).
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Prefetch, Q
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import DatasetVersion
 from lifecycle.errors import IllegalRunMove, RunClosed
+from lifecycle.models.artifact import Reference
 from lifecycle.models.experiment import Experiment
 from lifecycle.models.inputs import InputDataset, RunInput
 from lifecycle.models.key import Key
-from lifecycle.models.metric import Point, write_points
-from lifecycle.models.param import write_params, write_tags
+from lifecycle.models.metric import (
+    LatestMetric,
+    Point,
+    Snapshot,
+    number_steps,
+    write_points,
+)
+from lifecycle.models.param import Param, RunTag, write_params, write_tags
+from lifecycle.paths import label_uri, normal_path
 from lifecycle.states import RUN_MOVES, RunStatus
 from lifecycle.times import now_ms
 from mlops.core import audit
@@ -59,6 +67,25 @@ class RunQuerySet(models.QuerySet["Run"]):
     def alive(self) -> Self:
         """Runs that are not deleted, nor is their experiment."""
         return self.filter(deleted_ms=None, experiment__deleted_at=None)
+
+    def whole(self) -> Self:
+        """Runs with all that they logged, in one query for each kind of row."""
+        return self.select_related("experiment", "created_by").prefetch_related(
+            Prefetch("params", Param.objects.select_related("key").order_by("pk")),
+            Prefetch("latest_metrics", LatestMetric.objects.newest()),
+            Prefetch("tags", RunTag.objects.select_related("key").order_by("pk")),
+            "artifacts",
+            Prefetch(
+                "inputs",
+                RunInput.objects.select_related("dataset__version").order_by("pk"),
+            ),
+        )
+
+    def latest_of(self, experiments: Iterable[Experiment]) -> "dict[int, Run]":
+        """Return the runs that `with_latest_run` found, by id, with their metrics."""
+        pks = [pk for one in experiments if (pk := getattr(one, "latest_run_id", None))]
+        metrics = Prefetch("latest_metrics", LatestMetric.objects.newest())
+        return self.prefetch_related(metrics).in_bulk(pks)
 
     def find(self, uid: str) -> "Run":
         """Return the living run with this id. Raises NotFound."""
@@ -146,6 +173,12 @@ class Run(models.Model):
             self.hold_open()
             self.write(**logged)
 
+    def measure(self, snapshots: Sequence[Snapshot]) -> None:
+        """Log values whose steps may be left to count by themselves, as `log` does."""
+        with transaction.atomic():
+            self.hold_open()
+            self.write(metrics=number_steps(self.pk, snapshots))
+
     def write(self, **logged: Unpack[Logged]) -> None:
         """Store what a run logs whatever its status; the MLflow door allows that."""
         metrics = list(logged.get("metrics", ()))
@@ -155,6 +188,17 @@ class Run(models.Model):
             write_points(self.pk, metrics, keys)
             write_params(self.pk, params, keys)
             write_tags(self.pk, tags, keys)
+
+    def refer_to(self, references: Iterable[Reference], *, by: User | None) -> None:
+        """Keep references to files; one to an uploaded file only says its type.
+
+        Raises RunClosed, LocalUri or UnsafePath, or AlreadyExists when the name is
+        that of an uploaded file and the URI is another.
+        """
+        with transaction.atomic():
+            self.hold_open()
+            for reference in references:
+                self._refer_to(reference, by=by)
 
     def read_dataset(self, version: DatasetVersion, *, context: str = "") -> RunInput:
         """Note that the run read this version of the catalogue; twice is once."""
@@ -228,11 +272,16 @@ class Run(models.Model):
             self.save(update_fields=["notes"])
             audit.record("describe", self, by=by, changes={"notes": notes})
 
+    def refuse_if_closed(self) -> None:
+        """Raise RunClosed if the run has ended; nothing is locked."""
+        if self.status not in OPEN:
+            raise _closed(self.status)
+
     def hold_open(self) -> None:
         """Lock the run until the transaction ends. Raises RunClosed once it ended."""
         current = self._locked_status()
         if current not in OPEN:
-            raise RunClosed(f"The run is {current}; nothing is added to it any more.")
+            raise _closed(current)
 
     @property
     def duration_seconds(self) -> float | None:
@@ -240,6 +289,27 @@ class Run(models.Model):
         if self.ended_ms is None:
             return None
         return (self.ended_ms - self.started_ms) / 1000
+
+    def _refer_to(self, reference: Reference, *, by: User | None) -> None:
+        uri = label_uri(reference.uri, field="artifacts")
+        path = normal_path(reference.name, field="artifacts")
+        uploads = self.artifacts.filter(is_stored=True)
+        if uploads.filter(path=uri).update(artifact_type=reference.artifact_type):
+            return
+        if uploads.filter(path=path).exists():
+            raise AlreadyExists(
+                f"{path!r} is an uploaded file of this run.", field="artifacts"
+            )
+        self.artifacts.update_or_create(
+            path=path,
+            defaults={
+                "uri": uri,
+                "artifact_type": reference.artifact_type,
+                "size_bytes": reference.size_bytes,
+                "is_stored": False,
+                "created_by": by,
+            },
+        )
 
     def _locked_status(self) -> RunStatus:
         locked = type(self).objects.alive().select_for_update(of=("self",))
@@ -256,3 +326,7 @@ class Run(models.Model):
             raise Invalid("A run cannot end before it starts.", field="completed_at")
         self.status, self.ended_ms = status, ended_ms
         self.save(update_fields=["status", "ended_ms"])
+
+
+def _closed(status: str) -> RunClosed:
+    return RunClosed(f"The run is {status}; nothing is added to it any more.")

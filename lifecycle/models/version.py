@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,7 @@ from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.registration import Parts, next_label
 from lifecycle.models.registry import RegisteredModel
 from lifecycle.models.run import Run
-from lifecycle.models.version_parts import Check, ChecklistItem, Figure
+from lifecycle.models.version_parts import Check, ChecklistItem, Figure, VersionMetric
 from lifecycle.states import ModelStage
 from mlops.core import audit
 from mlops.core.errors import Forbidden, NotFound
@@ -89,6 +90,24 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         return self.select_related(
             "model", "run__experiment", "artifact", "created_by", "approved_by"
         )
+
+    def with_parts(self) -> Self:
+        """Whole versions with checklist, metrics and tags, one query for each."""
+        return self.whole().prefetch_related("checklist", "metrics", "tags")
+
+    def with_accuracy(self) -> Self:
+        """Add `accuracy`, the metric of that name, -1 for a version without it."""
+        figures = VersionMetric.objects.filter(version=OuterRef("pk"), name="accuracy")
+        return self.annotate(
+            accuracy=Coalesce(
+                Subquery(figures.order_by("pk").values("value")[:1]), -1.0
+            )
+        )
+
+    def deployment_counts(self) -> dict[uuid.UUID, int]:
+        """Return how often each of these versions was deployed."""
+        counted = self.order_by().annotate(count=Count("deployments"))
+        return dict(counted.values_list("pk", "count"))
 
 
 class ModelVersion(models.Model):

@@ -125,8 +125,8 @@ class ChecklistItem(models.Model):
         _require_distinct(checks)
         old = {item.name: item for item in version.checklist.all()}
         version.checklist.all().delete()
-        cls.objects.bulk_create(
-            cls(
+        ChecklistItem.objects.bulk_create(
+            ChecklistItem(
                 version=version,
                 position=position,
                 name=check.name,

@@ -1,0 +1,18 @@
+"""The REST door of lifecycle: fetch, call, respond."""
+
+from lifecycle.viewsets.artifacts import ArtifactViewSet
+from lifecycle.viewsets.drift import DriftEventViewSet
+from lifecycle.viewsets.experiments import ExperimentViewSet
+from lifecycle.viewsets.metrics import MetricViewSet
+from lifecycle.viewsets.runs import RunViewSet
+from lifecycle.viewsets.versions import ModelVersionViewSet, ModelViewSet
+
+__all__ = [
+    "ArtifactViewSet",
+    "DriftEventViewSet",
+    "ExperimentViewSet",
+    "MetricViewSet",
+    "ModelVersionViewSet",
+    "ModelViewSet",
+    "RunViewSet",
+]

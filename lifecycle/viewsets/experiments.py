@@ -1,0 +1,106 @@
+"""Experiments over REST."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lifecycle import history, labels
+from lifecycle.filters import ExperimentFilter
+from lifecycle.models import Experiment, Run
+from lifecycle.serializers.experiment import (
+    ExperimentAnswer,
+    ExperimentCreate,
+    ExperimentDetail,
+    ExperimentUpdate,
+)
+from lifecycle.viewsets.base import TAGS, address, given
+from mlops.core import names
+from mlops.core.serializers import actor, validated
+from mlops.core.viewsets import ApiViewSet, created
+
+
+class ExperimentViewSet(ApiViewSet):
+    permission_model = "lifecycle.experiment"
+    serializer_class = ExperimentAnswer
+    filterset_class = ExperimentFilter
+    lookup_url_kwarg = "name"
+    sort_fields = {
+        "name": "name",
+        "owner": "owner__username",
+        "status": "status",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "duration": "latest_ms",
+        "duration_seconds": "latest_ms",
+    }
+
+    def get_queryset(self) -> QuerySet[Experiment]:
+        rows = Experiment.objects.alive().with_latest_run()
+        people = rows.select_related("owner", "created_by")
+        return people.prefetch_related("tags__key")
+
+    def find_object(self) -> Experiment:
+        return Experiment.objects.find(self.kwargs["name"])
+
+    @extend_schema(
+        operation_id="listExperiments", summary="List Experiments", tags=TAGS
+    )
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(_shown(page or []))
+
+    @extend_schema(
+        operation_id="createExperiment",
+        summary="Create Experiment",
+        tags=TAGS,
+        request=ExperimentCreate,
+        responses={201: ExperimentAnswer},
+    )
+    def create(self, request: Request) -> Response:
+        body = validated(ExperimentCreate, request)
+        experiment = Experiment.create(
+            names.clean(body["name"], field="name"),
+            by=actor(request),
+            tags=labels.parse(body.get("tags", [])),
+            **given(body, "description", "metadata"),
+        )
+        location = address("experiments", experiment.name)
+        return created(_shown([experiment])[0], location=location)
+
+    @extend_schema(
+        operation_id="getExperiment",
+        summary="Get Experiment",
+        tags=TAGS,
+        responses=ExperimentDetail,
+    )
+    def retrieve(self, request: Request, name: str) -> Response:
+        """By name, by id, or by the id of one of its runs."""
+        return Response(ExperimentDetail(history.of(self.get_object())).data)
+
+    @extend_schema(
+        operation_id="updateExperiment",
+        summary="Update Experiment",
+        tags=TAGS,
+        request=ExperimentUpdate,
+        responses=ExperimentAnswer,
+    )
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Replaces what is given. An archived experiment takes no runs."""
+        body = validated(ExperimentUpdate, request)
+        changes = given(body, "description", "status", "metadata")
+        if body.get("tags") is not None:
+            changes["tags"] = labels.parse(body["tags"])
+        experiment = self.get_object()
+        if changes:
+            experiment.change(by=actor(request), **changes)
+        fresh = self.get_queryset().get(pk=experiment.pk)
+        return Response(_shown([fresh])[0])
+
+
+def _shown(experiments: list[Experiment]) -> list[dict[str, Any]]:
+    latest = Run.objects.latest_of(experiments)
+    rows = ExperimentAnswer(experiments, many=True, context={"latest": latest})
+    return list(rows.data)
