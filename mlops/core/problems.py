@@ -38,6 +38,7 @@ STATUS_OF_KIND: dict[Kind, int] = {
     "unauthenticated": 401,
 }
 FieldError = dict[str, Any]
+Shaped = tuple[int, str, str, list[FieldError]]
 
 
 def problem(
@@ -73,11 +74,10 @@ def exception_handler(
     shaped = _shape(exc)
     if shaped is None:
         return None
-    status, code, detail, errors = shaped
     return Response(
-        problem(status, code, detail, errors),
-        status=status,
-        headers=_headers(exc, status),
+        _body(exc, shaped),
+        status=shaped[0],
+        headers=_headers(exc, shaped[0]),
         content_type=CONTENT_TYPE,
     )
 
@@ -87,10 +87,20 @@ def answer_to(exc: Exception) -> HttpResponse:
     shaped = _shape(exc)
     if shaped is None:
         raise exc
-    response = problem_response(*shaped)
+    response = HttpResponse(
+        orjson.dumps(_body(exc, shaped), default=str),
+        status=shaped[0],
+        content_type=CONTENT_TYPE,
+    )
     for name, value in _headers(exc, shaped[0]).items():
         response[name] = value
     return response
+
+
+def _body(exc: Exception, shaped: Shaped) -> dict[str, Any]:
+    """Return the body, with what a domain error adds for programs (`allowed`, …)."""
+    extra = exc.extra if isinstance(exc, DomainError) else {}
+    return {**extra, **problem(*shaped)}
 
 
 def _headers(exc: Exception, status: int) -> dict[str, str]:
@@ -107,9 +117,6 @@ def _headers(exc: Exception, status: int) -> dict[str, str]:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
     return headers
-
-
-Shaped = tuple[int, str, str, list[FieldError]]
 
 
 def _shape(exc: Exception) -> Shaped | None:  # noqa: PLR0911 - one line per kind

@@ -40,6 +40,7 @@ ROLES: dict[str, Grants] = {
             "add_deployment",
             "change_deployment",
             "deploy_to_development",
+            "deploy_to_staging",
         ),
     },
     DEPLOYER: {

@@ -26,6 +26,7 @@ Handler = Callable[..., HttpResponseBase]
 _RETRIED_STATES = frozenset({"40001", "40P01"})
 _ATTEMPTS = 3
 OK = 200
+UPLOADS = ("multipart/", "application/octet-stream", "application/offset+octet-stream")
 
 
 class ApiViewSet(GenericViewSet[Any]):
@@ -112,7 +113,8 @@ class ApiViewSet(GenericViewSet[Any]):
         return respond
 
     def _is_one_transaction(self, request: Request) -> bool:
-        if not self.atomic_writes or "multipart/" in (request.content_type or ""):
+        kind = request.content_type or ""
+        if not self.atomic_writes or kind.startswith(UPLOADS):
             return False
         _ = request.data  # read before any lock is taken
         return True
@@ -128,10 +130,19 @@ class ApiViewSet(GenericViewSet[Any]):
             key=key,
             method=str(request.method),
             path=request.get_full_path(),
-            body_sha256=idempotency.body_digest(request.data),
+            body_sha256=self._body_digest(request),
         )
         lease = idempotency.LEASE if whole else idempotency.LEASE_OF_UPLOADS
         return idempotency.claim(asked, lease)
+
+    def _body_digest(self, request: Request) -> str:
+        """Return what tells this body from others.
+
+        A view that streams its body can read it only once: its length stands for it.
+        """
+        if self.atomic_writes:
+            return idempotency.body_digest(request.data)
+        return idempotency.body_digest(request.headers.get("Content-Length"))
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

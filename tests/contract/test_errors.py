@@ -25,7 +25,7 @@ def is_problem(answer, status):
     return (
         answer.status_code == body["status"] == status
         and answer["Content-Type"] == "application/problem+json"
-        and set(body) == KEYS
+        and set(body) >= KEYS
         and isinstance(body["detail"], str)
         and isinstance(body["code"], str)
         and all(set(error) == {"loc", "msg", "type"} for error in body["errors"])

@@ -17,7 +17,7 @@ PERMISSIONS = {
     "lifecycle.approve_modelversion": {"approver", "admin"},
     "lifecycle.promote_modelversion": {"data scientist", "approver", "admin"},
     "deployments.deploy_to_development": {"data scientist", "deployer", "admin"},
-    "deployments.deploy_to_staging": {"deployer", "admin"},
+    "deployments.deploy_to_staging": {"data scientist", "deployer", "admin"},
     "deployments.deploy_to_production": {"deployer", "admin"},
     "deployments.roll_back_deployment": {"deployer", "admin"},
     "deployments.change_environmentrule": {"admin"},
