@@ -1,0 +1,91 @@
+"""A live stack for tests: `manage.py up` in a folder and on ports of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from django.conf import settings
+
+START_TIMEOUT_S = 150
+STOP_TIMEOUT_S = 60
+TOKEN = re.compile(r"^  (admin|scientist|approver) +(mlops_\S+)", re.MULTILINE)
+END_OF_BANNER = "Ctrl-C stops everything"
+
+
+class LiveStack:
+    """Everything that `make run` starts; its output is read as it comes."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.port, self.serving_port = free_port(), free_port()
+        self.output = ""
+        self._arguments = arguments
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def serving_url(self) -> str:
+        return f"http://localhost:{self.serving_port}"
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        return dict(TOKEN.findall(self.output))
+
+    def start(self) -> None:
+        self.output = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", *self._arguments],
+            cwd=settings.BASE_DIR,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while END_OF_BANNER not in self.output:
+            assert self.process.poll() is None, self.output[-4000:]
+            assert time.monotonic() < deadline, self.output[-4000:]
+            time.sleep(0.1)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Interrupt it as Ctrl-C does and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        finally:
+            self.process.kill()
+            self._reader.join(5)
+
+    def _read(self) -> None:
+        with self.process.stdout as output:
+            for line in output:
+                self.output += line
+
+    def _environment(self) -> dict[str, str]:
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("MLOPS_") and key != "DJANGO_SETTINGS_MODULE"
+        }
+        return kept | {
+            "MLOPS_DATA_DIR": str(self.folder),
+            "MLOPS_PORT": str(self.port),
+            "MLOPS_SERVING_PORT": str(self.serving_port),
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
