@@ -35,7 +35,9 @@ def send_signal(pid: int, born: int | None, number: signal.Signals) -> None:
 
 
 def describe_end(status: int) -> str:
-    """Say how a process ended, from its wait status."""
+    """Say how a process ended, from its wait status; negative if it never began."""
+    if status < 0:
+        return "never begun"
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         try:

@@ -10,8 +10,13 @@ from deployments.targets.base import Refused, Tensor
 from deployments.targets.formats.base import Array, Options
 from deployments.targets.formats.columns import INPUT, ColumnModel
 
+END = b"end of trees"
+
 
 def read(content: bytes, options: Options) -> ColumnModel:
+    # LightGBM takes half a file for a model with fewer trees.
+    if END not in content:
+        raise Refused("The LightGBM file is cut off: it does not end with its trees.")
     try:
         booster = lightgbm.Booster(model_str=content.decode())
     except (LightGBMError, UnicodeDecodeError) as error:

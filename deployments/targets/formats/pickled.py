@@ -7,7 +7,7 @@ import joblib
 from deployments.targets.base import Refused
 from deployments.targets.formats.base import Options
 from deployments.targets.formats.columns import ColumnModel
-from deployments.targets.formats.skops import estimator_model
+from deployments.targets.formats.estimators import estimator_model
 
 
 def read(content: bytes, options: Options) -> ColumnModel:

@@ -1,17 +1,14 @@
 """scikit-learn models in skops files: types are checked against a list of ours."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import skops.io
 
-from deployments.targets.base import Refused, Tensor
+from deployments.targets.base import Refused
 from deployments.targets.formats.base import Options
-from deployments.targets.formats.columns import INPUT, ColumnModel
-from deployments.targets.oip.errors import ModelFailed
-
-PLATFORM = "sklearn_sklearn"
+from deployments.targets.formats.columns import ColumnModel
+from deployments.targets.formats.estimators import estimator_model
 
 # Plain data inside scikit-learn's own estimators. Never what a file asks for.
 ALLOWED = frozenset(
@@ -39,14 +36,24 @@ ALLOWED = frozenset(
         "sklearn._loss.loss.HalfSquaredError",
         "sklearn._loss.loss.HuberLoss",
         "sklearn._loss.loss.PinballLoss",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
         "sklearn.compose._column_transformer._RemainderColsList",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels.ConstantKernel",
+        "sklearn.gaussian_process.kernels.Product",
+        "sklearn.gaussian_process.kernels.RBF",
+        "sklearn.gaussian_process.kernels.Sum",
+        "sklearn.gaussian_process.kernels.WhiteKernel",
         "sklearn.linear_model._sgd_fast.Hinge",
         "sklearn.linear_model._sgd_fast.SquaredHinge",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
         "sklearn.neighbors._ball_tree.BallTree",
         "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.tree._tree.Tree",
     }
 )
@@ -69,20 +76,3 @@ def _attempt(step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return step(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - skops raises what the file provokes
         raise Refused(f"The skops file is damaged: {str(error)[:300]}") from None
-
-
-def estimator_model(estimator: Any, options: Options) -> ColumnModel:
-    """Return a fitted scikit-learn estimator as a model. Raises Refused."""
-    if not hasattr(estimator, "predict"):
-        raise Refused(f"A {type(estimator).__name__} has no predict method.")
-    names = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
-    options = dataclasses.replace(options, feature_names=options.feature_names or names)
-    outputs = {"predict": estimator.predict}
-    if hasattr(estimator, "predict_proba"):
-        outputs["predict_proba"] = estimator.predict_proba
-    width = getattr(estimator, "n_features_in_", -1)
-    given = Tensor(INPUT, "FP64", (-1, int(width)))
-    try:
-        return ColumnModel(PLATFORM, given, outputs, options)
-    except ModelFailed as error:
-        raise Refused(f"It cannot predict a row of zeros: {error}") from None

@@ -9,10 +9,16 @@ from typing import Any
 import orjson
 
 from deployments import logs
-from deployments.targets.base import Refused, Spec, Tensor, Validation
+from deployments.targets.base import (
+    Refused,
+    Spec,
+    TargetTrouble,
+    Tensor,
+    Validation,
+)
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.instance import job
-from deployments.targets.local.nursery import Nursery
+from deployments.targets.local.nursery import NEVER_BEGAN, Nursery
 from deployments.targets.local.opened import drain, open_golden, open_model
 from deployments.targets.processes import describe_end, is_alive, send_signal
 
@@ -30,6 +36,7 @@ class Examination:
     deadline: float
     report: int
     folders: Folders
+    generation: int
     pid: int = 0
     born: int | None = None
     text: bytes | None = None
@@ -46,8 +53,12 @@ class Examination:
             self._close()
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
-        elif self.pid and not self.end and not is_alive(self.pid, self.born):
-            self.end = "gone"
+        elif (
+            self.pid
+            and not nursery.hears_of(self.generation)
+            and not is_alive(self.pid, self.born)
+        ):
+            self.end = self.end or "gone"
         if not self.end and now > self.deadline:
             self.late = True
             self.kill()
@@ -64,6 +75,8 @@ class Examination:
             )
         if self.text:
             return _validation(orjson.loads(self.text))
+        if self.end == describe_end(NEVER_BEGAN):
+            raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
             raise Refused(_why(self.end))
         return None
@@ -99,7 +112,9 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
     finally:
         for descriptor in files.values():
             os.close(descriptor)
-    return Examination(examination_id, spec, now + LIMIT_S, ours, folders)
+    return Examination(
+        examination_id, spec, now + LIMIT_S, ours, folders, nursery.generation
+    )
 
 
 def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any]:

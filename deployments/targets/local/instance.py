@@ -48,6 +48,7 @@ class Instance:
     pid: int = 0
     born: int | None = None
     report: int = -1
+    generation: int = 0
     is_inherited: bool = False
     is_leaving: bool = False
     signalled: bool = False
@@ -66,12 +67,12 @@ class Instance:
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
             self.state = State.GONE
-        elif self.pid and not is_alive(self.pid, self.born):
-            # Its end may still be on its way from the zygote, if there is one.
-            nursery.listen()
-            status = nursery.ended.pop(self.id, None)
-            self.end = "gone" if status is None else describe_end(status)
-            self.state = State.GONE
+        elif (
+            self.pid
+            and not nursery.hears_of(self.generation)
+            and not is_alive(self.pid, self.born)
+        ):
+            self.end, self.state = "gone", State.GONE
         elif self.state is State.DRAINING:
             self._push_out(now)
 
@@ -142,7 +143,13 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instanc
     finally:
         files.close()
     return Instance(
-        instance_id, spec.deployment_id, path, now, spec.model_version, report=ours
+        instance_id,
+        spec.deployment_id,
+        path,
+        now,
+        spec.model_version,
+        report=ours,
+        generation=nursery.generation,
     )
 
 

@@ -28,6 +28,7 @@ _SET = {
 }
 MAX_MESSAGE = 1 << 16
 LEAVE_S = 5
+NEVER_BEGAN = -1  # in place of a wait status
 
 
 class Nursery:
@@ -37,6 +38,8 @@ class Nursery:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self.generation = 0
+        self._unanswered: dict[str, Path] = {}
         self.ended: dict[str, int] = {}
         self.started: dict[str, tuple[int, int]] = {}
 
@@ -48,12 +51,14 @@ class Nursery:
                 self._process = self._start(theirs)
             ours.settimeout(0)
             self._control = ours
+            self.generation += 1
         return self._control
 
     def fork(self, message: dict[str, Any], files: Mapping[str, int]) -> None:
         """Ask for a process that has `files` open. Raises OSError if it cannot."""
         text = orjson.dumps({**message, "files": list(files)})
         socket.send_fds(self.warm_up(), [text], list(files.values()))
+        self._unanswered[message["id"]] = Path(message["record_path"])
 
     def listen(self) -> None:
         """Take in what the zygote said: `started` and `ended`, by id."""
@@ -67,11 +72,16 @@ class Nursery:
             if not text:
                 logger.warning("the zygote is gone; the next process starts another")
                 self.close()
+                self._settle()
                 return
             self._note(orjson.loads(text))
 
     def fileno(self) -> int | None:
         return None if self._control is None else self._control.fileno()
+
+    def hears_of(self, generation: int) -> bool:
+        """Tell whether the zygote of that generation is here to report ends."""
+        return self._control is not None and generation == self.generation
 
     def close(self) -> None:
         """Let the zygote end; the processes that it forked go on."""
@@ -90,7 +100,19 @@ class Nursery:
         if "ended" in message:
             self.ended[message["ended"]] = message["status"]
         else:
+            self._unanswered.pop(message["started"], None)
             self.started[message["started"]] = (message["pid"], message["start_time"])
+
+    def _settle(self) -> None:
+        """Tell by its record whether a zygote that died had still forked a process."""
+        for asked, path in self._unanswered.items():
+            try:
+                record = orjson.loads(path.read_bytes())
+            except FileNotFoundError:
+                self.ended[asked] = NEVER_BEGAN
+            else:
+                self.started[asked] = (record["pid"], record["start_time"])
+        self._unanswered.clear()
 
     def _start(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ}

@@ -16,6 +16,7 @@ from deployments.targets.base import (
     Phase,
     Route,
     Spec,
+    TargetTrouble,
     Validation,
 )
 from deployments.targets.local import examination, inheritance, routing, scaling
@@ -76,7 +77,11 @@ class LocalTarget:
                 self._examinations[spec.deployment_id] = running
             self._nursery.listen()
             running.poll(self._nursery, time.monotonic())
-            return running.finding()
+            try:
+                return running.finding()
+            except TargetTrouble:
+                self._forget(spec.deployment_id)
+                raise
 
     def apply(self, spec: Spec) -> None:
         with self._lock:

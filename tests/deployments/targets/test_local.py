@@ -1,0 +1,241 @@
+"""Processes of the local target: confined, restarted, replaced, drained."""
+
+import json
+import os
+import pwd
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from deployments import logs
+from deployments.targets.base import Phase
+from deployments.targets.local import LocalTarget
+from deployments.targets.local.folders import Folders
+from deployments.targets.processes import is_alive
+from tests.deployments.targets import models
+from tests.deployments.targets.suite import is_gone, is_ready, serve
+from tests.deployments.targets.waiting import until
+
+
+def records(target, spec) -> list[dict]:
+    folder = target._folders.instances
+    found = [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
+    return [each for each in found if each["deployment_id"] == spec.deployment_id]
+
+
+def only_pid(target, spec) -> int:
+    (record,) = records(target, spec)
+    return record["pid"]
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+@pytest.fixture
+def serving(local, good):
+    """Return a spec that serves, and stop it afterwards."""
+    serve(local, good)
+    yield good
+    local.stop(good.deployment_id)
+    until(lambda: is_gone(local, good))
+
+
+def test_model_processes_know_nothing_of_the_project(local, serving, monkeypatch):
+    environment = Path(f"/proc/{only_pid(local, serving)}/environ").read_text()
+
+    assert "DATABASE_URL" not in environment
+    assert "MLOPS_" not in environment
+    assert "DJANGO" not in environment
+
+
+def test_model_processes_have_few_rights(local, serving):
+    status = status_of(only_pid(local, serving))
+
+    assert status["NoNewPrivs"] == "1"
+    if os.getuid() == 0:
+        assert status["Uid"].split() == [str(pwd.getpwnam("nobody").pw_uid)] * 4
+        assert int(status["CapEff"], 16) == 0
+
+
+def test_model_processes_import_no_django(local, serving):
+    maps = Path(f"/proc/{only_pid(local, serving)}/maps").read_text()
+
+    assert "onnxruntime" in maps
+    assert "psycopg" not in maps
+    assert "sqlite" not in maps
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take the network away")
+def test_model_processes_have_no_network(local, serving):
+    theirs = Path(f"/proc/{only_pid(local, serving)}/ns/net").readlink()
+
+    assert theirs != Path("/proc/self/ns/net").readlink()
+
+
+def test_a_killed_instance_is_replaced(local, serving):
+    killed = only_pid(local, serving)
+
+    os.kill(killed, signal.SIGKILL)
+
+    until(lambda: local.observe(serving.deployment_id).restarts == 1)
+    until(lambda: is_ready(local, serving))
+    assert only_pid(local, serving) != killed
+
+
+def test_a_kill_is_written_to_the_log(local, serving):
+    os.kill(only_pid(local, serving), signal.SIGKILL)
+
+    until(lambda: "killed by SIGKILL" in "".join(local.logs(serving.deployment_id, 9)))
+
+
+def test_crashes_in_a_row_are_a_failure_that_says_why(local, made):
+    code = "import os; os.kill(os.getpid(), 11)"
+    spec = made(models.evil_bytes(code), allows_code=True)
+
+    local.apply(spec)
+
+    until(lambda: local.observe(spec.deployment_id).phase is Phase.FAILED)
+    assert "SIGSEGV" in local.observe(spec.deployment_id).message
+    assert local.observe(spec.deployment_id).restarts == 5
+    local.stop(spec.deployment_id)
+    until(lambda: is_gone(local, spec))
+
+
+def test_a_file_changed_after_validation_is_not_served(local, made):
+    spec = made()
+    with spec.file.path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff")
+
+    local.apply(spec)
+
+    until(lambda: local.observe(spec.deployment_id).phase is Phase.FAILED)
+    assert "checksum" in local.observe(spec.deployment_id).message
+    local.stop(spec.deployment_id)
+    until(lambda: is_gone(local, spec))
+
+
+def test_the_logs_are_the_servers_own_and_have_times(local, serving):
+    lines = logs.tail_of(local._folders.log(serving.deployment_id), 10)
+
+    assert any(line.text.endswith("INFO ready") for line in lines)
+    assert all(line.at is not None for line in lines)
+
+
+class TestSuccession:
+    """A supervisor that ends leaves its instances to the next."""
+
+    @pytest.fixture
+    def data_dir(self, tmp_path):
+        return tmp_path / "data"
+
+    @pytest.fixture
+    def successor(self, data_dir):
+        with LocalTarget(data_dir) as target:
+            yield target
+
+    @pytest.fixture
+    def left(self, data_dir, good):
+        """Return a spec and the process that a closed supervisor left."""
+        first = LocalTarget(data_dir)
+        serve(first, good)
+        (record,) = records(first, good)
+        first.close()
+        return good, record
+
+    def test_what_runs_outlives_its_supervisor(self, left, successor):
+        spec, record = left
+
+        assert is_alive(record["pid"], record["start_time"])
+        assert successor.list() == [spec.deployment_id]
+
+    def test_a_successor_replaces_and_drains(self, left, successor):
+        spec, record = left
+
+        serve(successor, spec)
+
+        until(lambda: not is_alive(record["pid"], record["start_time"]))
+        until(lambda: len(records(successor, spec)) == 1)
+        assert only_pid(successor, spec) != record["pid"]
+        assert successor.observe(spec.deployment_id).restarts == 0
+
+    def test_there_is_a_socket_to_serve_from_at_every_moment(self, left, successor):
+        spec, record = left
+        path = successor._folders.backend(spec.deployment_id)
+
+        serve(successor, spec)
+        while is_alive(record["pid"], record["start_time"]):
+            for name in json.loads(path.read_bytes())["sockets"]:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(name)
+
+    def test_what_nobody_asks_for_is_stopped(self, left, successor):
+        spec, record = left
+
+        successor.stop(spec.deployment_id)
+
+        until(lambda: is_gone(successor, spec))
+        assert not is_alive(record["pid"], record["start_time"])
+
+    def test_a_reused_pid_is_not_touched(self, left, successor):
+        spec, record = left
+        path = successor._folders.record(record["id"])
+        os.kill(record["pid"], signal.SIGKILL)
+        path.write_text(json.dumps({**record, "pid": os.getpid()}))
+
+        successor.stop(spec.deployment_id)
+
+        until(lambda: is_gone(successor, spec))
+        assert not path.exists()
+
+    def test_a_supervisor_that_was_replaced_lets_go(self, data_dir, good, successor):
+        first = LocalTarget(data_dir)
+        serve(first, good)
+
+        serve(successor, good)
+
+        until(lambda: not first._owns)
+        first.close()
+        assert is_ready(successor, good)
+
+
+def test_a_killed_zygote_takes_nothing_along(tmp_path, made):
+    with LocalTarget(tmp_path) as target:
+        first, second = made(), made()
+        serve(target, first)
+        pid = only_pid(target, first)
+
+        target._nursery._process.kill()
+
+        serve(target, second)
+        assert only_pid(target, first) == pid
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: target.observe(first.deployment_id).restarts == 1)
+        until(lambda: is_ready(target, first))
+
+
+def test_sockets_move_when_the_data_folder_is_too_deep(tmp_path, good):
+    deep = tmp_path / ("d" * 100)
+
+    with LocalTarget(deep) as target:
+        serve(target, good)
+
+        (record,) = records(target, good)
+        assert len(record["socket"]) < 108
+        folder = Path(record["socket"]).parent
+        assert folder.stat().st_mode & 0o77 == 0
+    folder.rmdir()
+
+
+def test_somebody_elses_socket_folder_is_not_used(tmp_path):
+    deep = tmp_path / ("d" * 100)
+    folder = Folders(deep).sockets
+    folder.chmod(0o755)
+
+    with pytest.raises(PermissionError):
+        Folders(deep)
+    folder.rmdir()

@@ -1,0 +1,60 @@
+"""The log files: capped, cleaned, filtered by time."""
+
+import datetime as dt
+
+import pytest
+
+from deployments import logs
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "one.log"
+
+
+def test_the_newest_lines_come_last(path):
+    for number in range(5):
+        logs.append(path, f"line {number}")
+
+    assert [line.text[-6:] for line in logs.tail_of(path, 2)] == ["line 3", "line 4"]
+
+
+def test_since_leaves_out_what_is_older(path):
+    path.write_text(
+        "2026-01-01T00:00:00.000Z INFO old\n2026-01-02T00:00:00.000Z INFO new\nnative\n"
+    )
+
+    found = logs.tail_of(path, 10, dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC))
+
+    assert [line.text for line in found] == [
+        "2026-01-02T00:00:00.000Z INFO new",
+        "native",
+    ]
+
+
+def test_control_characters_and_broken_text_are_taken_out(path):
+    path.write_bytes(b"\x1b[31mred\x00 \xff\n")
+
+    assert [line.text for line in logs.tail_of(path, 1)] == ["[31mred \ufffd"]
+
+
+def test_a_long_line_is_cut(path):
+    path.write_text("x" * 10_000)
+
+    assert len(logs.tail_of(path, 1)[0].text) == logs.MAX_LINE
+
+
+def test_a_full_file_is_emptied_and_kept_once(path):
+    logs.append(path, "first")
+    path.write_bytes(path.read_bytes() + b"x" * logs.MAX_BYTES + b"\n")
+
+    logs.cap(path)
+    logs.append(path, "after")
+
+    assert path.stat().st_size < 100
+    assert path.with_suffix(".log.1").stat().st_size <= logs.MAX_BYTES
+    assert logs.tail_of(path, 1)[0].text.endswith("after")
+
+
+def test_no_file_is_no_lines(path):
+    assert logs.tail_of(path, 5) == []
