@@ -1,0 +1,244 @@
+"""Who may do what: every route of the API, every kind of caller, the status expected.
+
+The owner is a data scientist who made everything in the world of `world.py`; the
+stranger is another data scientist. "nobody" is signed in and has no role.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+COLUMNS = (
+    "anonymous",
+    "nobody",
+    "viewer",
+    "data scientist",
+    "deployer",
+    "approver",
+    "admin",
+    "owner",
+    "stranger",
+)
+SCIENTISTS = ("data scientist", "owner", "stranger")
+READERS = ("viewer", *SCIENTISTS, "deployer", "approver", "admin")
+MAKERS = (*SCIENTISTS, "admin")
+DEPLOYERS = (*SCIENTISTS, "deployer", "admin")
+RELEASERS = ("deployer", "admin")
+APPROVERS = ("approver", "admin")
+PROMOTERS = (*SCIENTISTS, "approver", "admin")
+TRAIL_READERS = ("approver", "admin")
+SIGNED_IN = ("nobody", *READERS)
+ANYONE = COLUMNS
+
+
+@dataclass(frozen=True)
+class Row:
+    """A route, who may use it, and what those get; the others get 401 or 403.
+
+    `but` names other statuses of single columns. `silent` writes leave no audit
+    entry, for the reason given.
+    """
+
+    method: str
+    path: str
+    allowed: tuple[str, ...]
+    ok: int
+    body: Any = None
+    but: dict[str, int] = field(default_factory=dict)
+    silent: str = ""
+    kind: str = "json"
+
+    def expected(self) -> dict[str, int]:
+        refused = {c: 401 if c == "anonymous" else 403 for c in COLUMNS}
+        return {**refused, **dict.fromkeys(self.allowed, self.ok), **self.but}
+
+
+L, F = "/api/v1/ml/lifecycle", "/api/v1/features"
+E, R, M, D = f"{L}/experiments", f"{L}/runs", f"{L}/models", f"{L}/deployments"
+DEPLOY = {"model_name": "churn", "model_version": "1", "environment": "development"}
+ASKS = "asks, and changes nothing"
+TELEMETRY = "telemetry, which has tables of its own"
+NO_ACT = "refused before it acts"
+
+ACCOUNT = [
+    Row(
+        "POST",
+        "/api/v1/auth/login",
+        ANYONE,
+        401,
+        {"username": "x", "password": "x"},
+        silent=NO_ACT,
+    ),
+    Row("POST", "/api/v1/auth/refresh", ANYONE, 401, silent=NO_ACT),
+    Row("POST", "/api/v1/auth/logout", SIGNED_IN, 204, silent="there was no session"),
+    Row("GET", "/api/v1/users/me", SIGNED_IN, 200),
+    Row("GET", "/api/v1/auth/tokens", SIGNED_IN, 200),
+    Row("POST", "/api/v1/auth/tokens", SIGNED_IN, 201, {"name": "new"}),
+    Row(
+        "DELETE",
+        "/api/v1/auth/tokens/{token}",
+        SIGNED_IN,
+        404,
+        but={"owner": 204},
+        silent=NO_ACT,
+    ),
+    Row("GET", "/api/v1/audit", TRAIL_READERS, 200),
+]
+LIFECYCLE = [
+    Row("GET", E, READERS, 200),
+    Row("POST", E, MAKERS, 201, {"name": "new-one", "description": "d", "owner": "x"}),
+    Row("GET", E + "/{experiment}", READERS, 200),
+    Row("PATCH", E + "/{experiment}", MAKERS, 200, {"description": "new"}),
+    Row("GET", R, READERS, 200),
+    Row(
+        "POST",
+        R,
+        MAKERS,
+        201,
+        {"run_id": "run-of-the-matrix", "experiment_name": "{experiment}"},
+    ),
+    Row("GET", R + "/{run}", READERS, 200),
+    Row("PATCH", R + "/{run}", MAKERS, 200, {"notes": "new"}),
+    Row(
+        "POST",
+        R + "/{run}/metrics",
+        MAKERS,
+        201,
+        {"metrics": [{"metric_name": "loss", "value": 0.5}]},
+        silent=TELEMETRY,
+    ),
+    Row("GET", R + "/{run}/metrics/{metric}", READERS, 200),
+    Row("GET", R + "/{run}/artifacts", READERS, 200),
+    Row(
+        "POST",
+        R + "/{run}/artifacts",
+        MAKERS,
+        201,
+        {"path": "notes.txt", "file": b"hello"},
+        kind="multipart",
+    ),
+    Row("GET", R + "/{run}/artifacts/{artifact}", READERS, 200),
+    Row("GET", M, READERS, 200),
+    Row(
+        "POST",
+        M,
+        MAKERS,
+        201,
+        {"model_name": "churn", "version": "9", "run_id": "{run}"},
+    ),
+    Row("GET", M + "/{model_id}", READERS, 200),
+    Row("GET", M + "/churn/1", READERS, 200),
+    Row("PATCH", M + "/churn/1", PROMOTERS, 200, {"stage": "archived"}),
+    Row("PATCH", M + "/churn/1", APPROVERS, 200, {"approved_by": "someone else"}),
+    Row(
+        "POST",
+        M + "/churn/compare",
+        READERS,
+        200,
+        {"versions": ["1", "2"]},
+        silent=ASKS,
+    ),
+    Row("GET", f"{L}/drift-events", READERS, 200),
+    Row(
+        "POST",
+        f"{L}/drift-events",
+        MAKERS,
+        200,
+        {
+            "model_name": "churn",
+            "version": "1",
+            "severity": "low",
+            "metric_name": "psi",
+            "metric_value": 0.1,
+        },
+    ),
+]
+DEPLOYMENTS = [
+    Row("GET", D, READERS, 200),
+    Row("POST", D, DEPLOYERS, 201, DEPLOY),
+    Row("POST", D, DEPLOYERS, 201, {**DEPLOY, "environment": "staging"}),
+    Row(
+        "POST",
+        D,
+        RELEASERS,
+        409,
+        {**DEPLOY, "environment": "production"},
+        silent=NO_ACT,
+    ),
+    Row("GET", D + "/", READERS, 200),
+    Row(
+        "POST",
+        D + "/",
+        DEPLOYERS,
+        201,
+        {"model_id": "churn:1", "environment": "development"},
+    ),
+    Row("GET", D + "/{deployment}", READERS, 200),
+    Row("PATCH", D + "/{deployment}", DEPLOYERS, 200, {"status": "terminated"}),
+    Row("PATCH", D + "/{deployment}/status", DEPLOYERS, 200, {"status": "terminated"}),
+    Row("POST", D + "/{deployment}/rollback", RELEASERS, 201, {"reason": "matrix"}),
+    Row("POST", D + "/{deployment}/promote", DEPLOYERS, 409, {}, silent=NO_ACT),
+    Row("POST", D + "/{deployment}/pause", DEPLOYERS, 409, {}, silent=NO_ACT),
+    Row("POST", D + "/{deployment}/resume", DEPLOYERS, 409, {}, silent=NO_ACT),
+    Row("POST", D + "/{deployment}/abort", DEPLOYERS, 409, {}, silent=NO_ACT),
+    Row("POST", D + "/{deployment}/terminate", DEPLOYERS, 200, {}),
+    Row("GET", D + "/{deployment}/events", READERS, 200),
+    Row("GET", D + "/{deployment}/logs", READERS, 200),
+    Row("GET", D + "/{deployment}/metrics", READERS, 200),
+    Row("GET", D + "/{deployment}/stream", READERS, 200),
+    Row("GET", D + "/{deployment}/keys", READERS, 200),
+    Row("POST", D + "/{deployment}/keys", RELEASERS, 201, {"name": "new"}),
+    Row("DELETE", D + "/{deployment}/keys/{key}", RELEASERS, 204),
+    Row("GET", f"{L}/instance-types", READERS, 200),
+]
+FEATURE = {
+    "feature_name": "new_one",
+    "feature_type": "numerical",
+    "data_type": "float",
+    "description": "A feature of the matrix.",
+    "owner": "x",
+}
+RELEASE = {"version": "9.0.0", "changelog": "made by the matrix", "created_by": "x"}
+USE = {
+    "feature_name": "age",
+    "feature_version": "1.0.0",
+    "used_by_model": "churn",
+    "model_version": "1",
+    "environment": "development",
+}
+FEATURES = [
+    Row("GET", F, READERS, 200),
+    Row("POST", F, MAKERS, 201, FEATURE),
+    Row("GET", F + "/age", READERS, 200),
+    Row("PUT", F + "/age", MAKERS, 200, {"tags": ["new"]}),
+    Row("DELETE", F + "/age", MAKERS, 204),
+    Row("POST", F + "/age/activate", MAKERS, 200),
+    Row("POST", F + "/age/deprecate", MAKERS, 409, silent=NO_ACT),
+    Row("GET", F + "/age/versions", READERS, 200),
+    Row("POST", F + "/age/versions", MAKERS, 200, RELEASE),
+    Row("POST", F + "/age/rollback?target_version=1.0.0", MAKERS, 409, silent=NO_ACT),
+    Row("GET", F + "/age/lineage", READERS, 200),
+    Row("GET", F + "/age/statistics", READERS, 200),
+    Row("POST", F + "/usage", MAKERS, 201, USE, silent=TELEMETRY),
+    Row("POST", F + "/uploads", MAKERS, 201, {"name": "a.csv", "size_bytes": 3}),
+    Row("GET", F + "/uploads/{upload}", READERS, 404, but={"owner": 200}),
+    Row(
+        "PATCH",
+        F + "/uploads/{upload}",
+        MAKERS,
+        404,
+        b"abc",
+        but={"owner": 200},
+        kind="chunk",
+        silent=NO_ACT,
+    ),
+    Row(
+        "DELETE",
+        F + "/uploads/{upload}",
+        MAKERS,
+        404,
+        but={"owner": 204},
+        silent=NO_ACT,
+    ),
+]
+DATASETS: list[Row] = []
+ROWS = [*ACCOUNT, *LIFECYCLE, *DEPLOYMENTS, *FEATURES, *DATASETS]

@@ -1,0 +1,160 @@
+import io
+import re
+
+import pytest
+from django.db import transaction
+from django.urls import URLPattern, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+
+from mlops.core.models import AuditEntry
+from mlops.core.schema.hooks import operations
+from tests.contract.matrix import COLUMNS, ROWS
+from tests.contract.world import build
+
+PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>")
+
+
+@pytest.fixture
+def people(person):
+    roles = {"owner": "data scientist", "stranger": "data scientist"}
+    return {
+        column: person(roles.get(column, column), f"{column} of the matrix")
+        for column in COLUMNS
+        if column != "anonymous"
+    }
+
+
+@pytest.fixture
+def world(people):
+    return build(people["owner"])
+
+
+def ask(client, row, world):
+    path = row.path.format(**world)
+    if row.kind == "chunk":
+        return client.generic(
+            row.method,
+            path,
+            row.body,
+            content_type="application/offset+octet-stream",
+            HTTP_UPLOAD_OFFSET="0",
+        )
+    body = filled(row.body, world)
+    if row.kind == "multipart":
+        body = {
+            name: io.BytesIO(part) if isinstance(part, bytes) else part
+            for name, part in body.items()
+        }
+    return (
+        client.generic(row.method, path)
+        if body is None
+        else getattr(client, row.method.lower())(path, body, format=row.kind)
+    )
+
+
+def filled(body, world):
+    """Return the body with the names of the world in place of `{…}`."""
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: value.format(**world) if isinstance(value, str) else value
+        for name, value in body.items()
+    }
+
+
+def let_go(answer):
+    """Read a stream to its end, so that its file is closed; events have no end."""
+    if answer.streaming and answer["Content-Type"] != "text/event-stream":
+        b"".join(answer.streaming_content)
+
+
+def answers(row, world, people, api):
+    """Return the status each column gets, each in an untouched world."""
+    found = {}
+    for column in COLUMNS:
+        client = api(people.get(column, "anonymous"))
+        mark = transaction.savepoint()
+        before = AuditEntry.objects.count()
+        answer = ask(client, row, world)
+        let_go(answer)
+        wrote = AuditEntry.objects.count() > before
+        transaction.savepoint_rollback(mark)
+        found[column] = answer.status_code
+        unsafe = row.method != "GET" and answer.status_code < 300
+        if unsafe and not row.silent:
+            assert wrote, f"{row.method} {row.path} left no audit entry"
+        assert not (wrote and answer.status_code >= 400), "a refusal left an entry"
+    return found
+
+
+def test_every_caller_gets_the_status_of_the_table(world, people, api):
+    differences = {}
+    for row in ROWS:
+        found, expected = answers(row, world, people, api), row.expected()
+        if found != expected:
+            differences[f"{row.method} {row.path} {row.body}"] = {
+                column: f"{found[column]}, not {expected[column]}"
+                for column in COLUMNS
+                if found[column] != expected[column]
+            }
+
+    assert differences == {}
+
+
+def test_every_documented_route_has_a_row():
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    rows = {(row.method, row.path.partition("?")[0]) for row in ROWS}
+
+    missing = [
+        f"{method.upper()} {path}"
+        for path, method, _ in operations(document)
+        if not any(fits(method.upper(), path, row) for row in rows)
+    ]
+
+    assert missing == []
+
+
+def fits(method, path, row):
+    """Say whether a row is about this path of the document."""
+    literal = re.escape(PARAMETER.sub("{}", path)).replace(r"\{\}", "[^/]+")
+    return method == row[0] and re.fullmatch(literal, row[1]) is not None
+
+
+def test_undocumented_routes_are_other_addresses_of_documented_ones():
+    documented, others = set(), {}
+    for route, pattern in api_patterns(get_resolver().url_patterns):
+        view = pattern.callback
+        for method, action in view.actions.items():
+            schema = view.initkwargs.get("schema", "documented")
+            if schema is None:
+                others[f"{method} {route}"] = (
+                    view.cls.permission_model,
+                    action,
+                    view.cls,
+                )
+            else:
+                documented.add((view.cls.permission_model, action))
+
+    strange = {
+        route: (model, action)
+        for route, (model, action, _cls) in others.items()
+        if (model, action) not in documented
+    }
+
+    assert strange == {}
+    assert len(others) >= len(documented)
+
+
+def api_patterns(patterns, prefix=""):
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            if route.startswith("api/v1/"):
+                yield route, pattern
+        else:
+            yield from api_patterns(pattern.url_patterns, route)
+
+
+def test_every_view_of_the_api_names_what_it_needs():
+    for route, pattern in api_patterns(get_resolver().url_patterns):
+        assert hasattr(pattern.callback.cls, "permission_model"), route

@@ -1,0 +1,38 @@
+"""One of everything, made by the owner, for the permission matrix."""
+
+from datasets.models import UploadSession
+from deployments.models import DeploymentKey
+from lifecycle import artifacts
+from lifecycle.models import Experiment, ModelVersion, Run
+from lifecycle.models.metric import Point
+from mlops.core.models import ApiToken
+from tests.datasets.factories import FeatureFactory
+from tests.deployments.factories import served
+
+
+def build(owner) -> dict[str, str]:
+    """Make the world; return what its paths name."""
+    experiment = Experiment.create("churn-study", by=owner)
+    run = Run.start(experiment, by=owner, uid="run-of-the-world")
+    run.log(metrics=[Point("loss", 0.4, 0, 1)])
+    artifact = artifacts.save(run, "model.onnx", [b"weights"], by=owner)
+    versions = [
+        ModelVersion.register("churn", by=owner, run=run, version=label)
+        for label in ("1", "2")
+    ]
+    _first, second = (served(version, by=owner) for version in versions)
+    key, _ = DeploymentKey.issue(second.slot, "key", by=owner)
+    upload = UploadSession.begin("a.csv", 3, by=owner)
+    FeatureFactory(feature_name="age", by=owner)
+    token, _ = ApiToken.issue(owner, "world")
+    return {
+        "experiment": experiment.name,
+        "run": run.uid,
+        "metric": "loss",
+        "artifact": artifact.path,
+        "model_id": str(versions[0].pk),
+        "deployment": str(second.pk),
+        "key": str(key.pk),
+        "upload": str(upload.pk),
+        "token": str(token.pk),
+    }
