@@ -66,12 +66,13 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         That is the one of this id, else the newest of the model version whose run
         has this id, else the newest of `name:version`. Raises NoSuchDeployment.
         """
-        found = self._with_id(text) or self._newest_meant(text)
+        found = self.with_id(text) or self._newest_meant(text)
         if found is None:
             raise NoSuchDeployment(f"There is no deployment {text[:100]!r}.")
         return found
 
-    def _with_id(self, text: str) -> "Deployment | None":
+    def with_id(self, text: str) -> "Deployment | None":
+        """Return the one of this id, None if there is none or it is no id."""
         try:
             return self.filter(pk=uuid.UUID(text)).first()
         except ValueError:

@@ -4,12 +4,13 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from deployments.models import DeploymentKey
+from mlops.core.fields import Text
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
 @extend_schema_serializer(component_name="DeploymentKeyCreate")
 class DeploymentKeyCreateSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=100)
+    name = Text(max_length=100)
 
 
 @extend_schema_serializer(component_name="DeploymentKeyResponse")

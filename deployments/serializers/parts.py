@@ -5,41 +5,38 @@ from rest_framework import serializers
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.states import Rollout
+from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
 @extend_schema_serializer(component_name="EndpointConfig")
 class EndpointConfigSerializer(StrictSerializer):
-    instances = serializers.IntegerField(
+    instances = Whole(
         min_value=1,
         default=1,
         help_text=f"Processes to serve with, 1 to {MAX_INSTANCES}.",
     )
-    instance_type = serializers.CharField(
+    instance_type = Text(
         default="standard",
         max_length=50,
         help_text=f"One of the catalogue: {', '.join(INSTANCE_TYPES)}.",
     )
-    auto_scaling = serializers.BooleanField(
+    auto_scaling = Truth(
         default=False, help_text="Whether instances follow the requests in flight."
     )
-    min_instances = serializers.IntegerField(
-        min_value=1, required=False, allow_null=True
-    )
-    max_instances = serializers.IntegerField(
-        min_value=1, required=False, allow_null=True
-    )
+    min_instances = Whole(min_value=1, required=False, allow_null=True)
+    max_instances = Whole(min_value=1, required=False, allow_null=True)
 
 
 @extend_schema_serializer(component_name="DeploymentStrategy")
 class StrategySerializer(StrictSerializer):
     type = serializers.ChoiceField(choices=Rollout.choices, default=Rollout.ALL_AT_ONCE)
     steps = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=99),
+        child=Whole(min_value=1, max_value=99),
         required=False,
         help_text="A canary's shares of the traffic in percent, rising.",
     )
-    seconds_per_step = serializers.IntegerField(
+    seconds_per_step = Whole(
         min_value=1, required=False, help_text="How long each share is held."
     )
 

@@ -12,6 +12,7 @@ from deployments.serializers.parts import (
     StrategySerializer,
 )
 from deployments.states import Environment, Rollout, Status
+from mlops.core.fields import Text
 from mlops.core.serializers import StrictSerializer
 
 
@@ -38,33 +39,33 @@ class _Deploy(StrictSerializer):
 
 @extend_schema_serializer(component_name="ModelDeploy")
 class ModelDeploySerializer(_Deploy):
-    model_id = serializers.CharField(
+    model_id = Text(
         max_length=400, help_text="Its id, or `name:version`, or `name/version`."
     )
     endpoint_config = EndpointConfigSerializer(required=False)
     strategy = StrategySerializer(required=False)
-    deployment_notes = serializers.CharField(required=False, max_length=10_000)
+    deployment_notes = Text(required=False, max_length=10_000)
 
 
 @extend_schema_serializer(component_name="DeploymentCreate")
 class DeploymentCreateSerializer(_Deploy):
     """Names the version by `model_id`, or by `model_name` and `model_version`."""
 
-    model_id = serializers.CharField(
+    model_id = Text(
         required=False,
         max_length=400,
         help_text="Its id, or `name:version`, or `name/version`.",
     )
-    model_name = serializers.CharField(required=False, max_length=256)
-    model_version = serializers.CharField(required=False, max_length=100)
-    experiment_name = serializers.CharField(
+    model_name = Text(required=False, max_length=256)
+    model_version = Text(required=False, max_length=100)
+    experiment_name = Text(
         required=False,
         allow_null=True,
         allow_blank=True,
         max_length=500,
         help_text="Known from the version's run; if given, it must be that one.",
     )
-    endpoint = serializers.CharField(
+    endpoint = Text(
         required=False,
         allow_blank=True,
         max_length=2000,
@@ -72,13 +73,13 @@ class DeploymentCreateSerializer(_Deploy):
     )
     endpoint_config = EndpointConfigSerializer(required=False, allow_null=True)
     strategy = StrategySerializer(required=False)
-    created_by = serializers.CharField(
+    created_by = Text(
         required=False,
         allow_blank=True,
         max_length=250,
         help_text="Ignored: it is the caller.",
     )
-    deployment_notes = serializers.CharField(
+    deployment_notes = Text(
         required=False, allow_null=True, allow_blank=True, max_length=10_000
     )
 
@@ -103,12 +104,12 @@ class DeploymentUpdateSerializer(StrictSerializer):
     status = serializers.ChoiceField(
         choices=Status.choices, required=False, allow_null=True
     )
-    health_status = serializers.CharField(required=False, allow_null=True)
+    health_status = Text(required=False, allow_null=True)
     metrics = DeploymentMetricsSerializer(required=False, allow_null=True)
-    endpoint = serializers.CharField(
+    endpoint = Text(
         required=False, allow_null=True, help_text="Ignored: it is the server's."
     )
-    error_message = serializers.CharField(
+    error_message = Text(
         required=False,
         allow_null=True,
         allow_blank=True,
@@ -124,13 +125,13 @@ class StatusUpdateSerializer(StrictSerializer):
         help_text="failed: cancel what is on its way. rollback: as POST …/rollback. "
         "terminated: retire the active one. Anything else is refused (409).",
     )
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    reason = Text(required=False, allow_blank=True, max_length=10_000)
 
 
 @extend_schema_serializer(component_name="DeploymentRollbackRequest")
 class RollbackSerializer(StrictSerializer):
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    target_deployment_id = serializers.CharField(
+    reason = Text(required=False, allow_blank=True, max_length=10_000)
+    target_deployment_id = Text(
         required=False,
         max_length=400,
         help_text="What to return to; by default the newest earlier one that served "
@@ -140,4 +141,4 @@ class RollbackSerializer(StrictSerializer):
 
 @extend_schema_serializer(component_name="DeploymentReason")
 class ReasonSerializer(StrictSerializer):
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    reason = Text(required=False, allow_blank=True, max_length=10_000)

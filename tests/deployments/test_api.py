@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from deployments.models import Deployment, DeploymentKey, TrafficWindow
 from deployments.states import Status
+from deployments.viewsets.stream import MAX_STREAMS
 from tests.deployments.factories import (
     DeploymentFactory,
     VersionFactory,
@@ -91,12 +92,14 @@ def test_every_address_takes_every_form_of_the_body(api, url):
         ({"environment": None}, 422, "invalid"),
         ({"colour": "red"}, 422, "invalid"),
         ({"model_id": str(uuid.uuid4())}, 404, "not_found"),
-        ({"model_id": 7.5}, 404, "not_found"),
+        ({"model_id": 7.5}, 422, "invalid"),
         ({"model_name": "another"}, 422, "invalid"),
         ({"experiment_name": "nowhere"}, 404, "not_found"),
         ({"endpoint_config": {"instance_type": "mainframe"}}, 422, "invalid"),
         ({"endpoint_config": {"instances": 0}}, 422, "invalid"),
-        ({"endpoint_config": {"instances": "many"}}, 422, "invalid"),
+        ({"endpoint_config": {"instances": "2"}}, 422, "invalid"),
+        ({"endpoint_config": {"auto_scaling": "yes"}}, 422, "invalid"),
+        ({"endpoint_config": {"gpus": 1}}, 422, "invalid"),
         ({"endpoint_config": {"instances": 2, "max_instances": 1}}, 422, "invalid"),
         ({"strategy": {"type": "canary"}}, 422, "invalid"),
         ({"strategy": {"type": "hope"}}, 422, "invalid"),
@@ -486,7 +489,6 @@ def test_a_stream_tells_status_events_and_the_end(api):
         headers={"Accept": "text/event-stream"},
     )
     text = b"".join(answer.streaming_content).decode()
-    answer.close()
 
     assert answer["Content-Type"] == "text/event-stream"
     assert text.index("event: event") < text.index("event: deployment")
@@ -503,7 +505,22 @@ def test_a_stream_goes_on_after_the_last_event_seen(api):
         f"{HOME}/{deployment.pk}/stream", headers={"Last-Event-ID": "1"}
     )
     text = b"".join(answer.streaming_content).decode()
-    answer.close()
 
     assert '"sequence":2' in text
     assert '"sequence":1,' not in text
+
+
+def test_streams_give_their_places_back_and_too_many_are_turned_away(api):
+    deployment = Deployment.request(VersionFactory(), "development", by=None)
+    deployment.fail("no model")
+    url, client = f"{HOME}/{deployment.pk}/stream", api("viewer")
+    for _ in range(MAX_STREAMS + 1):
+        assert b"".join(client.get(url).streaming_content)
+
+    opened = [client.get(url) for _ in range(MAX_STREAMS)]
+    refused = client.get(url)
+    for one in opened:
+        assert b"".join(one.streaming_content)
+
+    assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+    assert client.get(url).status_code == 200

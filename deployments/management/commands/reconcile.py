@@ -3,17 +3,15 @@
 import logging
 import signal
 import threading
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from deployments.ingestion import Ingestion
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
 from deployments.states import Environment
-from deployments.targets.local import LocalTarget
+from deployments.targets import configured
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +30,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        target = LocalTarget(Path(settings.DATA_DIR))
+        targets = configured()
         if options["stop"]:
-            target.shutdown()
+            for target in targets:
+                target.close(stop_all=True)
             return
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,7 +41,9 @@ class Command(BaseCommand):
         logger.info("The reconciler runs")
         try:
             with Ingestion(stopping):
-                run(Reconciler(dict.fromkeys(Environment.values, target)), stopping)
+                # The first target serves every environment until settings say more.
+                run(Reconciler(dict.fromkeys(Environment.values, targets[0])), stopping)
         finally:
-            target.close()
+            for target in targets:
+                target.close()
         logger.info("The reconciler has stopped; model servers go on")
