@@ -19,3 +19,5 @@ STORAGES = {
 if not DATABASE_URL:  # noqa: F405
     # A file: threads cannot share the write lock of an in-memory database.
     DATABASES["default"]["TEST"] = {"NAME": f"{_folder}/test.sqlite3"}  # noqa: F405
+# Each test client loads the middleware anew; WhiteNoise would list every file again.
+WHITENOISE_AUTOREFRESH = True
