@@ -82,6 +82,8 @@ def fit(
     """
     name, target = expected.name, expected.datatype
     array = _strings(data, name) if target == "BYTES" else _numbers(data, name)
+    if target == "UINT64" and array.dtype.kind == "f":
+        array = _large_numbers(data, array)
     _check_kind(array, datatype or target, name)
     if datatype not in (None, target):
         _check_kind(array, target, name)
@@ -161,6 +163,13 @@ def _numbers(data: list[Any], name: str) -> Array:
         raise BadRequest(
             f"The data of {name!r} must be numbers in a regular array, nested or flat."
         )
+    return array
+
+
+def _large_numbers(data: list[Any], array: Array) -> Array:
+    """Return whole numbers above what signed ones hold without going over floats."""
+    if all(type(value) is int and 0 <= value < 1 << 64 for value in _flat(data)):
+        return np.array(data, dtype=np.uint64)
     return array
 
 
