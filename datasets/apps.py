@@ -1,9 +1,16 @@
 """The datasets application."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+
+from datasets.analytics import engine
 
 
 class DatasetsConfig(AppConfig):
     name = "datasets"
     verbose_name = _("Datasets")
+
+    def ready(self) -> None:
+        """Tell the analytics where data is; nothing is opened before a fork."""
+        engine.configure(settings.DATA_DIR / "datasets")

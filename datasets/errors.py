@@ -6,6 +6,7 @@ from mlops.core.errors import (
     Invalid,
     NotFound,
     TooLarge,
+    Unsupported,
 )
 
 
@@ -91,6 +92,10 @@ class BadFile(Invalid):
 
 class EmptyFile(BadFile):
     code = "empty_file"
+
+
+class UnsupportedFormat(Unsupported):
+    code = "unsupported_format"
 
 
 class FileTooLarge(TooLarge):

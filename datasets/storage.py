@@ -103,7 +103,7 @@ def keep(folder: Path, digest: str) -> None:
             raise
         shutil.rmtree(folder)
     else:
-        _sync(target.parent)
+        sync(target.parent)
 
 
 def discard_content(digest: str) -> None:
@@ -145,7 +145,8 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

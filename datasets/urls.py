@@ -5,11 +5,19 @@ from itertools import chain
 
 from django.urls import URLPattern
 
+from datasets.viewsets.datasets import (
+    DatasetEnvelopeViewSet,
+    DatasetVersionViewSet,
+    DatasetViewSet,
+)
+from datasets.viewsets.exploration import ExplorationViewSet
 from datasets.viewsets.features import FeatureViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from mlops.core.routes import documented, undocumented
 from mlops.core.viewsets import ApiViewSet
 
+DATASET = "/datasets/<str:dataset_id>"
+VERSION = f"{DATASET}/versions/<str:label>"
 FEATURE = "/<str:feature_name>"
 Route = tuple[str, type[ApiViewSet], Mapping[str, str]]
 
@@ -23,6 +31,29 @@ ROUTES: list[Route] = [
         UploadViewSet,
         {"get": "retrieve", "patch": "append", "delete": "destroy"},
     ),
+    ("/datasets", DatasetViewSet, {"get": "list", "post": "create"}),
+    (
+        DATASET,
+        DatasetViewSet,
+        {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
+    ),
+    (
+        f"{DATASET}/versions",
+        DatasetVersionViewSet,
+        {"get": "list", "post": "create"},
+    ),
+    (VERSION, DatasetVersionViewSet, {"get": "retrieve", "delete": "destroy"}),
+    (f"{VERSION}/cancel", DatasetVersionViewSet, {"post": "cancel"}),
+    (f"{VERSION}/retry", DatasetVersionViewSet, {"post": "retry"}),
+    (f"{DATASET}/sample", ExplorationViewSet, {"get": "sample"}),
+    (f"{DATASET}/rows", ExplorationViewSet, {"get": "rows"}),
+    (f"{DATASET}/filter", ExplorationViewSet, {"post": "filter"}),
+    (f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
+    (f"{DATASET}/statistics", ExplorationViewSet, {"get": "statistics"}),
+    (f"{DATASET}/correlation", ExplorationViewSet, {"get": "correlation"}),
+    (f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
+    (f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
+    (f"{DATASET}/export", ExplorationViewSet, {"get": "export"}),
     (
         FEATURE,
         FeatureViewSet,
@@ -35,6 +66,7 @@ ROUTES: list[Route] = [
     (f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
     (f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
 ]
+ENVELOPE = {"get": "list", "post": "create"}
 
 
 def _family(prefix: str, routes: list[Route]) -> list[URLPattern]:
@@ -55,5 +87,6 @@ urlpatterns: list[URLPattern] = [
         documented(f"features{route}", viewset, actions)
         for route, viewset, actions in ROUTES
     ),
+    *documented("ml/features/datasets", DatasetEnvelopeViewSet, ENVELOPE),
     *_family("ml/features", ROUTES),
 ]

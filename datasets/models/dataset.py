@@ -147,16 +147,16 @@ class Dataset(models.Model):
         return name
 
     def add_version(
-        self, files: Sequence[IncomingFile], *, by: User | None
+        self, files: Sequence[IncomingFile], *, by: User | None, digest: str = ""
     ) -> tuple[DatasetVersion, bool]:
         """Return the version of these files, and whether it is new.
 
-        Bytes that are a ready version already make no row: that version becomes
-        the current one again, and the files are deleted.
+        Bytes, or a content of this `digest`, that are a ready version already make
+        no row: that version becomes the current one, and the files are deleted.
         """
         with transaction.atomic():
             locked = Dataset.objects.select_for_update().get(pk=self.pk)
-            same = locked.versions.holding_sources(files).first()
+            same = locked.versions.holding(files, digest).first()
             if same is None:
                 version = locked.append(files, by=by)
                 audit.record("add_version", self, by=by, changes={"to": version.number})

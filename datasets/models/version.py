@@ -49,10 +49,12 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         """Ready versions whose content was not purged."""
         return self.ready().filter(purged_at=None)
 
-    def holding_sources(self, files: Sequence[IncomingFile]) -> Self:
-        """Ready versions that were read from exactly these bytes, newest first."""
-        same = self.holding_bytes().filter(source_sha256=combined_sha256(files))
-        return same.order_by("-number")
+    def holding(self, files: Sequence[IncomingFile], digest: str = "") -> Self:
+        """Ready versions of exactly these bytes or of that content, newest first."""
+        same = Q(source_sha256=combined_sha256(files))
+        if digest:
+            same |= Q(digest=digest)
+        return self.holding_bytes().filter(same).order_by("-number")
 
     def with_digest(self, digest: str) -> Self:
         """Versions with this content, or one whose digest starts so (8 or more)."""
@@ -174,7 +176,7 @@ class DatasetVersion(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["dataset", "digest"],
-                condition=Q(state=VersionState.READY),
+                condition=Q(state=VersionState.READY, purged_at=None),
                 name="dataset_version_digest",
             ),
             models.CheckConstraint(

@@ -1,0 +1,64 @@
+"""What the pages share: links along the lineage, and actions that call verbs."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+
+from mlops.core.errors import DomainError
+from mlops.core.models import User
+
+EMPTY = "—"
+
+
+def staff(request: HttpRequest) -> User:
+    """Return who uses the admin; it lets in nobody who is not signed in."""
+    if not isinstance(request.user, User):
+        raise TypeError("The admin is for signed-in users.")
+    return request.user
+
+
+def link_to(row: Model | None, text: str = "") -> SafeString | str:
+    """Return a link to the row's own page."""
+    if row is None:
+        return EMPTY
+    meta = row._meta  # noqa: SLF001 - Django's public name
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', url, text or str(row))
+
+
+def link_to_list(model: type[Model], text: str, **query: Any) -> SafeString:
+    """Return a link to the rows that the query picks."""
+    meta = model._meta  # noqa: SLF001 - as above
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    words = "&".join(f"{name}={value}" for name, value in query.items())
+    return format_html('<a href="{}?{}">{}</a>', url, words, text)
+
+
+def act(
+    page: ModelAdmin,
+    request: HttpRequest,
+    rows: Iterable[Any],
+    verb: Callable[[Any, User], object],
+) -> None:
+    """Call a verb on each row; say how many did it, and each error by its name."""
+    done = 0
+    for row in rows:
+        try:
+            verb(row, staff(request))
+        except DomainError as error:
+            text = _("%(row)s: %(error)s") % {"row": row, "error": error.message}
+            page.message_user(request, text, messages.ERROR)
+        else:
+            done += 1
+    if done:
+        text = ngettext("%(count)d done.", "%(count)d done.", done) % {"count": done}
+        page.message_user(request, text, messages.SUCCESS)

@@ -1,0 +1,260 @@
+"""Datasets: the list, the upload form, the versions."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from datasets import ingestion, storage
+from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
+from datasets.models import Dataset, DatasetVersion
+from mlops.core.errors import DomainError
+
+
+class ManyFilesWidget(UnfoldAdminFileFieldWidget):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """Several files of equal columns, at least one."""
+
+    widget = ManyFilesWidget
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        given = data if isinstance(data, list | tuple) else [data]
+        return [super(ManyFilesField, self).clean(file, initial) for file in given]
+
+
+class VersionForm(forms.Form):
+    file = ManyFilesField(
+        label=_("files"),
+        help_text=_("CSV, TSV, JSON lines, Parquet or Arrow; gzip or zstd."),
+    )
+
+
+class UploadForm(VersionForm):
+    name = forms.CharField(
+        label=_("name"), max_length=200, widget=UnfoldAdminTextInputWidget()
+    )
+    description = forms.CharField(
+        label=_("description"), required=False, widget=UnfoldAdminTextareaWidget()
+    )
+    field_order = ("name", "description", "file")
+
+
+class VersionInline(TabularInline):
+    model = DatasetVersion
+    fk_name = "dataset"
+    fields = readonly_fields = (
+        "page",
+        "state",
+        "row_count",
+        "column_count",
+        "size_bytes",
+        "quality_status",
+        "created_at",
+    )
+    extra = 0
+    can_delete = False
+    ordering = ("-number",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("version"))
+    def page(self, version: DatasetVersion) -> SafeString | str:
+        return link_to(version, f"v{version.number}")
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ModelAdmin):
+    list_display = (
+        "name",
+        "current",
+        "rows",
+        "columns",
+        "state",
+        "quality",
+        "owner",
+        "updated_at",
+    )
+    list_filter = ("newest_version__state", "current_version__quality_status", "owner")
+    search_fields = ("name", "description")
+    list_select_related = ("owner", "current_version__dataset", "newest_version")
+    date_hierarchy = "created_at"
+    fields = (
+        "name",
+        "description",
+        "tags",
+        "keep_versions",
+        "owner",
+        "current",
+        "features",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = (
+        "name",
+        "owner",
+        "current",
+        "features",
+        "created_at",
+        "updated_at",
+    )
+    inlines = (VersionInline,)
+    actions_detail = ("add_version",)
+    actions: ClassVar = ("remove",)
+
+    @admin.display(description=_("current version"))
+    def current(self, dataset: Dataset) -> SafeString | str:
+        version = dataset.current_version
+        return link_to(version, f"v{version.number}") if version else EMPTY
+
+    @admin.display(description=_("rows"), ordering="current_version__row_count")
+    def rows(self, dataset: Dataset) -> str:
+        version = dataset.current_version
+        return f"{version.row_count:,}" if version else EMPTY
+
+    @admin.display(description=_("columns"), ordering="current_version__column_count")
+    def columns(self, dataset: Dataset) -> str:
+        version = dataset.current_version
+        return str(version.column_count) if version else EMPTY
+
+    @admin.display(description=_("state"), ordering="newest_version__state")
+    def state(self, dataset: Dataset) -> str:
+        version = dataset.newest_version
+        return str(version.get_state_display()) if version else EMPTY
+
+    @admin.display(description=_("quality"))
+    def quality(self, dataset: Dataset) -> str:
+        version = dataset.current_version
+        return str(version.get_quality_status_display()) if version else EMPTY
+
+    @admin.display(description=_("features"))
+    def features(self, dataset: Dataset) -> SafeString | str:
+        if dataset.current_version is None:
+            return EMPTY
+        text = ", ".join(dataset.feature_names)
+        return link_to_list(
+            DatasetVersion.columns.rel.related_model,
+            text[:500],
+            version__id__exact=dataset.current_version_id,
+        )
+
+    def save_model(
+        self, request: HttpRequest, obj: Dataset, form: Any, change: bool
+    ) -> None:
+        fields = {name: form.cleaned_data[name] for name in form.changed_data}
+        obj.update(by=staff(request), **fields)
+
+    @admin.action(description=_("Delete the selected datasets"), permissions=["delete"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
+        act(self, request, queryset, lambda row, by: row.remove(by=by))
+
+    def delete_model(self, request: HttpRequest, obj: Dataset) -> None:
+        act(self, request, [obj], lambda row, by: row.remove(by=by))
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        # Django's own would delete the rows and leave the bytes.
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path(
+            "<uuid:pk>/add-version/",
+            self.admin_site.admin_view(self.version_view),
+            name="datasets_dataset_add_version",
+        )
+        return [own, *super().get_urls()]
+
+    @action(description=_("Add a version"), permissions=["change"])
+    def add_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        url = reverse("admin:datasets_dataset_add_version", args=[object_id])
+        return HttpResponseRedirect(url)
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Upload a dataset. Unlike Django's, no transaction waits for the file."""
+        if not self.has_add_permission(request):
+            return self._refused(request)
+
+        def save(form: UploadForm, files: list[storage.IncomingFile]) -> Dataset:
+            name = Dataset.free_name(form.cleaned_data["name"])
+            text = form.cleaned_data["description"]
+            with ingestion.prepared(files) as found:
+                dataset = Dataset.create_from(
+                    name, files, by=staff(request), description=text
+                )
+                ingestion.settle_now(dataset.newest_version, found)
+            return dataset
+
+        return self._form_page(request, UploadForm, save, _("Upload a dataset"))
+
+    def version_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Upload a version of a dataset."""
+        dataset = Dataset.objects.filter(pk=pk).first()
+        if dataset is None or not self.has_change_permission(request, dataset):
+            return self._refused(request)
+
+        def save(form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
+            with ingestion.prepared(files) as found:
+                digest = found.outcome.digest if found else ""
+                version, is_new = dataset.add_version(
+                    files, by=staff(request), digest=digest
+                )
+                if is_new:
+                    ingestion.settle_now(version, found)
+            return dataset
+
+        title = _("Add a version of %(name)s") % {"name": dataset}
+        return self._form_page(request, VersionForm, save, title)
+
+    def _form_page(
+        self, request: HttpRequest, kind: type[VersionForm], save: Any, title: Any
+    ) -> HttpResponse:
+        form = kind(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            files = [
+                storage.receive(file.name or "", file.chunks())
+                for file in form.cleaned_data["file"]
+            ]
+            try:
+                saved = save(form, files)
+            except DomainError as error:
+                for file in files:
+                    file.discard()
+                form.add_error(
+                    error.field if error.field in form.fields else None, error.message
+                )
+            else:
+                url = reverse("admin:datasets_dataset_change", args=[saved.pk])
+                return HttpResponseRedirect(url)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "form": form,
+            "title": title,
+        }
+        return TemplateResponse(request, "admin/datasets/upload.html", context)
+
+    def _refused(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:datasets_dataset_changelist"))

@@ -1,0 +1,178 @@
+"""What the catalogue has written down: columns, checks, reports, jobs, uploads."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from datasets.admin import svg
+from datasets.admin.base import EMPTY, act, link_to, staff
+from datasets.models import (
+    Column,
+    DriftReport,
+    Feature,
+    IngestJob,
+    QualityRule,
+    QualityRun,
+    StorageConnection,
+    StoredAnalysis,
+    UploadSession,
+)
+from mlops.core.admin import ReadOnly, Recorded
+
+
+@admin.register(Column)
+class ColumnAdmin(ReadOnly):
+    list_display = ("name", "data_type", "null_count", "version_link", "feature")
+    list_filter = ("version__dataset",)
+    search_fields = ("name", "original_name", "version__dataset__name")
+    list_select_related = ("version__dataset",)
+    fields = (
+        "name",
+        "original_name",
+        "data_type",
+        "null_count",
+        "version_link",
+        "feature",
+        "histogram",
+        "profile",
+    )
+    readonly_fields = ("version_link", "feature", "histogram")
+
+    @admin.display(description=_("version"), ordering="version")
+    def version_link(self, column: Column) -> SafeString | str:
+        return link_to(column.version)
+
+    @admin.display(description=_("feature"))
+    def feature(self, column: Column) -> SafeString | str:
+        features = Feature.objects.filter(feature_name=column.name)
+        return link_to(features.first())
+
+    @admin.display(description=_("histogram"))
+    def histogram(self, column: Column) -> SafeString | str:
+        found = column.profile.get("histogram")
+        return svg.histogram(found["counts"], found["edges"]) if found else EMPTY
+
+
+@admin.register(QualityRule)
+class QualityRuleAdmin(Recorded):
+    list_display = ("kind", "dataset_link", "columns", "severity", "is_enabled")
+    list_filter = ("severity", "is_enabled", "kind", "dataset")
+    search_fields = ("dataset__name", "kind")
+    list_select_related = ("dataset",)
+    readonly_fields = ("dataset", "kind", "columns", "parameters", "created_by")
+    actions: ClassVar = ("enable", "disable")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description=_("dataset"), ordering="dataset")
+    def dataset_link(self, rule: QualityRule) -> SafeString | str:
+        return link_to(rule.dataset)
+
+    def save_model(
+        self, request: HttpRequest, obj: QualityRule, form: Any, change: bool
+    ) -> None:
+        given = {name: form.cleaned_data[name] for name in form.changed_data}
+        obj.change(by=staff(request), **given)
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: Any) -> None:
+        act(self, request, queryset, lambda row, by: row.change(by=by, is_enabled=True))
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: Any) -> None:
+        act(
+            self, request, queryset, lambda row, by: row.change(by=by, is_enabled=False)
+        )
+
+
+@admin.register(QualityRun)
+class QualityRunAdmin(ReadOnly):
+    list_display = (
+        "version_link",
+        "status",
+        "rule_count",
+        "failed_count",
+        "warned_count",
+        "created_at",
+    )
+    list_filter = ("status", "version__dataset")
+    search_fields = ("version__dataset__name",)
+    list_select_related = ("version__dataset",)
+    date_hierarchy = "created_at"
+
+    @admin.display(description=_("version"), ordering="version")
+    def version_link(self, run: QualityRun) -> SafeString | str:
+        return link_to(run.version)
+
+
+@admin.register(DriftReport)
+class DriftReportAdmin(ReadOnly):
+    list_display = (
+        "dataset",
+        "reference_link",
+        "current_link",
+        "level",
+        "drifted_count",
+        "created_at",
+    )
+    list_filter = ("level", "current__dataset")
+    search_fields = ("current__dataset__name",)
+    list_select_related = ("reference__dataset", "current__dataset")
+
+    @admin.display(description=_("dataset"))
+    def dataset(self, report: DriftReport) -> SafeString | str:
+        return link_to(report.current.dataset)
+
+    @admin.display(description=_("reference"))
+    def reference_link(self, report: DriftReport) -> SafeString | str:
+        return link_to(report.reference)
+
+    @admin.display(description=_("current"))
+    def current_link(self, report: DriftReport) -> SafeString | str:
+        return link_to(report.current)
+
+
+@admin.register(IngestJob)
+class IngestJobAdmin(ReadOnly):
+    list_display = (
+        "version_link",
+        "attempt",
+        "bytes_done",
+        "bytes_total",
+        "rows_done",
+        "started_at",
+        "finished_at",
+    )
+    list_filter = (("finished_at", admin.EmptyFieldListFilter),)
+    search_fields = ("version__dataset__name",)
+    list_select_related = ("version__dataset",)
+
+    @admin.display(description=_("version"))
+    def version_link(self, job: IngestJob) -> SafeString | str:
+        return link_to(job.version)
+
+
+@admin.register(StoredAnalysis)
+class StoredAnalysisAdmin(ReadOnly):
+    list_display = ("kind", "digest", "parameters", "revision", "computed_at")
+    list_filter = ("kind",)
+    search_fields = ("digest",)
+    exclude = ("body",)
+
+
+@admin.register(UploadSession)
+class UploadSessionAdmin(ReadOnly):
+    list_display = ("name", "offset", "size_bytes", "created_by", "updated_at")
+    search_fields = ("name", "created_by__username")
+    list_select_related = ("created_by",)
+
+
+@admin.register(StorageConnection)
+class StorageConnectionAdmin(Recorded):
+    list_display = ("name", "kind", "folder", "endpoint", "bucket", "prefix")
+    list_filter = ("kind",)
+    search_fields = ("name", "bucket", "folder")

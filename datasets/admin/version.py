@@ -1,0 +1,206 @@
+"""A version's page: schema, first rows, histograms and correlation as pictures."""
+
+from typing import Any, ClassVar
+
+import orjson
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from datasets import questions
+from datasets.admin import svg
+from datasets.admin.base import EMPTY, act, link_to, link_to_list
+from datasets.models import Column, DatasetVersion, Feature, IngestJob, QualityRun
+from datasets.states import VersionState
+from mlops.core.admin import ReadOnly
+from mlops.core.errors import DomainError
+
+SHOWN_ROWS = 10
+SHOWN_COLUMNS = 50
+
+
+@admin.register(DatasetVersion)
+class DatasetVersionAdmin(ReadOnly):
+    list_display = (
+        "name",
+        "state",
+        "row_count",
+        "column_count",
+        "size_bytes",
+        "quality_status",
+        "created_at",
+    )
+    list_filter = ("state", "quality_status", "source_format", "dataset")
+    search_fields = ("dataset__name", "digest", "source_name")
+    list_select_related = ("dataset",)
+    date_hierarchy = "created_at"
+    actions: ClassVar = ("cancel", "retry", "purge")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "dataset_link",
+                    "number",
+                    "state",
+                    "state_reason",
+                    "row_count",
+                    "column_count",
+                    "quality_status",
+                    "lineage",
+                )
+            },
+        ),
+        (_("Columns"), {"fields": ("columns_table",)}),
+        (_("First rows"), {"fields": ("sample_table",)}),
+        (_("Correlation"), {"fields": ("heat_map",)}),
+        (
+            _("Source"),
+            {
+                "fields": (
+                    "source_name",
+                    "source_format",
+                    "source_bytes",
+                    "size_bytes",
+                    "digest",
+                    "report",
+                    "created_by",
+                    "created_at",
+                    "ready_at",
+                    "purged_at",
+                )
+            },
+        ),
+    )
+    readonly_fields = (
+        "dataset_link",
+        "lineage",
+        "columns_table",
+        "sample_table",
+        "heat_map",
+    )
+
+    @admin.display(description=_("version"), ordering="number")
+    def name(self, version: DatasetVersion) -> str:
+        return str(version)
+
+    @admin.display(description=_("dataset"))
+    def dataset_link(self, version: DatasetVersion) -> SafeString | str:
+        return link_to(version.dataset)
+
+    @admin.display(description=_("lineage"))
+    def lineage(self, version: DatasetVersion) -> SafeString:
+        """Links to what came of this version, and to what was done with it."""
+        where = {"version__id__exact": version.pk}
+        links = [
+            link_to_list(Column, str(_("columns")), **where),
+            link_to_list(QualityRun, str(_("quality checks")), **where),
+            link_to_list(IngestJob, str(_("reading jobs")), **where),
+        ]
+        runs = [
+            link_to(use.run, use.run.uid)
+            for given in version.run_inputs.prefetch_related("uses__run")
+            for use in given.uses.all()
+        ]
+        return format_html_join(" · ", "{}", [(link,) for link in [*links, *runs]])
+
+    @admin.display(description=_("columns"))
+    def columns_table(self, version: DatasetVersion) -> SafeString | str:
+        columns = list(version.columns.all()[:SHOWN_COLUMNS])
+        if not columns:
+            return EMPTY
+        names = [column.name for column in columns]
+        features = {
+            feature.feature_name: feature
+            for feature in Feature.objects.filter(feature_name__in=names)
+        }
+        rows = [
+            (
+                link_to(features[column.name], column.name)
+                if column.name in features
+                else column.name,
+                column.data_type,
+                f"{column.profile.get('null_share', 0):.1%}",
+                _number(column.profile.get("mean")),
+                _number(column.profile.get("std")),
+                _picture(column.profile),
+            )
+            for column in columns
+        ]
+        head = (_("column"), _("type"), _("missing"), _("mean"), _("std"), _("values"))
+        return _table(head, rows)
+
+    @admin.display(description=_("first rows"))
+    def sample_table(self, version: DatasetVersion) -> SafeString | str:
+        body = _answer(questions.sample(version))
+        if not body:
+            return EMPTY
+        names = list(body[0])[:SHOWN_COLUMNS]
+        rows = [[_cell(row.get(name)) for name in names] for row in body[:SHOWN_ROWS]]
+        return _table(names, rows)
+
+    @admin.display(description=_("correlation"))
+    def heat_map(self, version: DatasetVersion) -> SafeString | str:
+        if version.column_count > questions.INTERACTIVE_COLUMNS:
+            return EMPTY
+        body = _answer(questions.correlations(version))
+        return svg.heat_map(body["features"], body["matrix"]) if body else EMPTY
+
+    @admin.action(description=_("Stop reading"), permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:
+        act(self, request, queryset, lambda row, by: row.cancel(by=by))
+
+    @admin.action(description=_("Read again"), permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:
+        act(self, request, queryset, lambda row, by: row.retry(by=by))
+
+    @admin.action(description=_("Purge the bytes"), permissions=["act"])
+    def purge(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:
+        act(self, request, queryset, lambda row, by: row.purge(by=by))
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("datasets.change_dataset"))
+
+
+def _answer(question: questions.Question) -> Any:
+    """Return a stored or new answer; None when there is no content to ask."""
+    version = question.version
+    if version.state != VersionState.READY or version.purged_at is not None:
+        return None
+    try:
+        return orjson.loads(question.body())
+    except DomainError:
+        return None
+
+
+def _table(head: Any, rows: Any) -> SafeString:
+    titles = format_html_join("", "<th>{}</th>", [(name,) for name in head])
+    lines = format_html_join(
+        "",
+        "<tr>{}</tr>",
+        [(format_html_join("", "<td>{}</td>", [(c,) for c in row]),) for row in rows],
+    )
+    return format_html(
+        '<div class="overflow-x-auto"><table><thead><tr>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>",
+        titles,
+        lines,
+    )
+
+
+def _picture(profile: dict[str, Any]) -> SafeString | str:
+    if histogram := profile.get("histogram"):
+        return svg.histogram(histogram["counts"], histogram["edges"])
+    top = profile.get("top") or []
+    return ", ".join(f"{item['value']} ({item['count']:,})" for item in top[:3])
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else EMPTY
+
+
+def _cell(value: Any) -> str:
+    return EMPTY if value is None else str(value)[:60]

@@ -1,0 +1,215 @@
+"""Turns uploaded files into the content of a version, in the background or at once.
+
+The files are parsed in a child process with limits; this process only watches,
+reports and, at the end, moves the finished folder to its digest and writes the
+rows in one transaction. It may be killed at any moment: another worker takes the
+job over when the lease ends, and starts from the uploaded files, which are deleted
+last.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from datasets import checks, questions, storage
+from datasets.analytics import ingest
+from datasets.analytics.errors import IngestRefused
+from datasets.errors import BadFile, FileTooLarge, UnsupportedFormat
+from datasets.models import Column, Dataset, DatasetVersion, IngestJob
+from datasets.storage import IncomingFile
+from datasets.sweeping import sweep
+from mlops.core.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+SMALL_BYTES = 8 * 2**20
+SMALL_LIMITS = ingest.Limits(wall_s=30, cpu_s=30, memory_limit="256MB")
+POLL_S = 0.02
+REPORT_S = 1.0
+SWEEP_S = 600.0
+
+Watcher = Callable[[IngestJob], None]
+
+# Of a web process, one request at a time converts; the others leave it to the loop.
+_converting = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A finished conversion that no row stands for yet."""
+
+    outcome: ingest.Outcome
+    folder: storage.Path
+
+
+def ingest_once(*, watch: Watcher | None = None) -> int:
+    """Read what waits, one version after the other; return how many were read.
+
+    Safe in any number of processes. `watch` is called at every report of progress.
+    """
+    done = 0
+    sweep.now_and_then(every_s=SWEEP_S)
+    while job := IngestJob.objects.claim_next(_worker()):
+        _read(job, watch)
+        done += 1
+    return done
+
+
+@contextmanager
+def prepared(files: Sequence[IncomingFile]) -> Iterator[Prepared | None]:
+    """Convert small files before any row is written; None leaves them to the loop.
+
+    A person who uploads a few megabytes wants to see the table or what is wrong
+    with the file, not a promise; the child is done in a second. Raises BadFile,
+    UnsupportedFormat or FileTooLarge, and then nothing was stored.
+    """
+    size = sum(file.size_bytes for file in files)
+    if size > SMALL_BYTES or not _converting.acquire(blocking=False):
+        yield None
+        return
+    folder = storage.work_folder(uuid.uuid4(), 0)
+    try:
+        sources = [ingest.SourceFile(file.path, file.name) for file in files]
+        outcome = ingest.convert(sources, folder, limits=SMALL_LIMITS)
+        yield Prepared(outcome, folder)
+    except IngestRefused as refused:
+        raise _explained(refused) from None
+    finally:
+        storage.remove(folder)
+        _converting.release()
+
+
+def settle_now(version: DatasetVersion | None, found: Prepared | None) -> None:
+    """Let a version be ready by what was prepared, unless the loop was faster."""
+    if version is None or found is None or not version.job.claim(_worker()):
+        return
+    _settle(version.job, version, found)
+    version.refresh_from_db()
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def _read(job: IngestJob, watch: Watcher | None) -> None:
+    version = DatasetVersion.objects.select_related("dataset").get(pk=job.version_id)
+    storage.clear_attempts(version.pk)
+    if job.is_exhausted:
+        _give_up(job, version, IngestJob.EXHAUSTED)
+        return
+    folder = storage.work_folder(version.pk, job.attempt)
+    try:
+        outcome = _convert(job, version, folder, watch)
+        if outcome is not None:
+            _settle(job, version, Prepared(outcome, folder))
+    except IngestRefused as refused:
+        _give_up(job, version, refused.message)
+    finally:
+        storage.remove(folder)
+
+
+def _convert(
+    job: IngestJob,
+    version: DatasetVersion,
+    folder: storage.Path,
+    watch: Watcher | None,
+) -> ingest.Outcome | None:
+    """Run the child to its end; None when the job was taken from us."""
+    files = [ingest.SourceFile(file.path, file.name) for file in version.sources.all()]
+    child = ingest.start(files, folder)
+    reported = time.monotonic()
+    try:
+        while (outcome := child.poll()) is None:
+            if time.monotonic() - reported >= REPORT_S:
+                reported = time.monotonic()
+                if not _report(job, child, watch):
+                    child.kill()
+                    return None
+            time.sleep(POLL_S)
+    except BaseException:
+        child.kill()
+        raise
+    return outcome
+
+
+def _report(job: IngestJob, child: ingest.Ingestion, watch: Watcher | None) -> bool:
+    progress = child.progress()
+    job.bytes_done, job.rows_done = progress.bytes_done, progress.rows_done
+    is_ours = job.report(bytes_done=job.bytes_done, rows_done=job.rows_done)
+    if watch is not None:
+        watch(job)
+    return is_ours
+
+
+def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
+    """Keep the content, analyse it, and let the version be ready."""
+    outcome = found.outcome
+    analyses = questions.Prepared.read(found.folder)
+    storage.keep(found.folder, outcome.digest)
+    version.digest = outcome.digest
+    columns = _columns(version, outcome, analyses.profiles)
+    analyses.keep(version, len(columns))
+    results = checks.results(version)
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+        if not job.finish():
+            return
+        twins = dataset.versions.holding_bytes().filter(digest=outcome.digest)
+        if twin := twins.first():
+            dataset.make_current(twin)
+            version.fail(f"Its content is that of version {twin.number}.")
+        else:
+            version.become_ready(outcome, columns)
+            checks.keep(version, results)
+            dataset.make_current(version)
+    for file in version.sources.all():
+        file.path.unlink(missing_ok=True)
+    dataset.retire_versions()
+
+
+def _columns(
+    version: DatasetVersion,
+    outcome: ingest.Outcome,
+    profiles: dict[str, questions.ColumnFigures],
+) -> list[Column]:
+    return [
+        Column(
+            version=version,
+            position=position,
+            name=column.name,
+            original_name=column.original_name[:1000],
+            data_type=column.type[:1000],
+            null_count=column.nulls,
+            profile=profiles.get(column.name, {}),
+        )
+        for position, column in enumerate(outcome.columns)
+    ]
+
+
+def _give_up(job: IngestJob, version: DatasetVersion, reason: str) -> None:
+    with transaction.atomic():
+        if job.finish():
+            version.fail(reason)
+    logger.info("Version %s could not be read: %s", version.pk, reason)
+
+
+def _explained(refused: IngestRefused) -> DomainError:
+    """Return the refusal as the answer to the request that brought the file."""
+    kinds: dict[str, type[DomainError]] = {
+        "unsupported_format": UnsupportedFormat,
+        "too_large": FileTooLarge,
+        "too_heavy": FileTooLarge,
+    }
+    error = kinds.get(refused.code, BadFile)(
+        refused.message, field="file", **refused.extra
+    )
+    error.code = refused.code  # type: ignore[misc]  # the reader's own word
+    return error

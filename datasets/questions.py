@@ -1,0 +1,261 @@
+"""Questions about a version's content, and their stored answers.
+
+The one place where models meet `datasets.analytics`. An answer is JSON bytes as
+they go out: a stored one costs a row, no DuckDB and no parsing. Its key is the
+ETag, so a client that has the answer costs not even that row.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from datasets import storage
+from datasets.analytics import correlation, profile, rows
+from datasets.analytics.errors import AnalyticsError
+from datasets.analytics.rows import Method, Rows, Window
+from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
+from mlops.core.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+ColumnFigures = dict[str, Any]
+SAMPLE_ROWS = 100
+SAMPLE_REVISION = 1
+DETAIL_REVISION = 1
+DETAIL_PAIRS = 2000
+INTERACTIVE_COLUMNS = 200
+WIDEST_MATRIX = 500
+MOST_PAIRS = 20_000
+LARGEST_KEPT = 16 * 2**20
+
+
+class Refused(DomainError):
+    """A question that analytics does not answer, in analytics' own words."""
+
+    def __init__(self, error: AnalyticsError) -> None:
+        super().__init__(error.message, field=error.field, **error.extra)
+        self.kind = error.kind  # type: ignore[misc,assignment]  # analytics uses our words
+        self.code = error.code  # type: ignore[misc]
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Let analytics' errors leave as errors of the domain."""
+    try:
+        yield
+    except AnalyticsError as error:
+        raise Refused(error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a content; `is_kept` answers are stored for the next one."""
+
+    version: DatasetVersion
+    kind: str
+    revision: int
+    compute: Callable[[], Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    is_kept: bool = True
+
+    @property
+    def key(self) -> AnalysisKey:
+        return AnalysisKey(
+            self.version.digest, self.kind, self.revision, self.parameters
+        )
+
+    @property
+    def etag(self) -> str:
+        return self.key.etag
+
+    def body(self) -> bytes:
+        """Return the answer as JSON, computing it if nobody asked before."""
+        key = self.key
+        stored = StoredAnalysis.objects.answer(key) if self.is_kept else None
+        if stored is not None:
+            return stored
+        with asking():
+            body = dumps(self.compute())
+        if self.is_kept and len(body) <= LARGEST_KEPT:
+            StoredAnalysis.objects.keep(key, body)
+        return body
+
+
+def sample(
+    version: DatasetVersion,
+    window: Window = Window(limit=SAMPLE_ROWS),  # noqa: B008 - frozen
+    *,
+    method: Method = Method.FIRST,
+    seed: int = 0,
+    by: str | None = None,
+) -> Question:
+    """Ask for rows as a bare array; only the first 100 are kept."""
+    path = storage.data_path(version.digest)
+    asked = {"limit": window.limit, "columns": window.columns, "method": method}
+    is_first = method is Method.FIRST
+    if not is_first:
+        asked |= {"seed": seed, "by": by}
+
+    def compute() -> list[dict[str, Any]]:
+        found = rows.sample(path, window, method=method, seed=seed, stratify_by=by)
+        return found.rows
+
+    is_kept = is_first and window.limit == SAMPLE_ROWS and window.columns is None
+    return Question(version, "sample", SAMPLE_REVISION, compute, asked, is_kept=is_kept)
+
+
+def page(
+    version: DatasetVersion,
+    window: Window,
+    find: Callable[[storage.Path], Rows],
+) -> dict[str, Any]:
+    """Return rows with what a pager needs to know; nothing of it is stored."""
+    with asking():
+        found = find(storage.data_path(version.digest))
+    return {
+        "columns": [
+            {"name": column.name, "type": column.type} for column in found.columns
+        ],
+        "rows": found.rows,
+        "row_count": found.total,
+        "offset": window.offset,
+        "limit": window.limit,
+        "non_finite_cells": found.non_finite,
+        "truncated_cells": [
+            {"row": row, "column": column} for row, column in found.truncated_cells
+        ],
+        "truncated_cell_count": found.truncated,
+    }
+
+
+def statistics(
+    version: DatasetVersion, columns: Sequence[str] | None = None
+) -> Question:
+    """Ask for the profile of some columns, or (kept) of all of them."""
+    path = storage.data_path(version.digest)
+    sampled = storage.sample_path(version.digest)
+
+    def compute() -> Any:
+        return profile.profile(
+            path, columns, sample=sampled if sampled.exists() else None
+        )
+
+    return Question(
+        version,
+        "statistics",
+        profile.REVISION,
+        compute,
+        {"columns": columns} if columns else {},
+        is_kept=columns is None,
+    )
+
+
+def correlations(
+    version: DatasetVersion,
+    method: str = "pearson",
+    columns: Sequence[str] | None = None,
+) -> Question:
+    """Ask how columns go together: pairs, matrix, and which have no figure and why."""
+    path = storage.data_path(version.digest)
+
+    def compute() -> dict[str, Any]:
+        return _correlation_body(correlation.correlate(path, columns, method=method))
+
+    return Question(
+        version,
+        "correlation",
+        correlation.REVISION,
+        compute,
+        {"method": method, **({"columns": columns} if columns else {})},
+        is_kept=columns is None,
+    )
+
+
+def _correlation_body(found: correlation.Correlation) -> dict[str, Any]:
+    """Return the answer; of a very wide table the strongest pairs and no matrix."""
+    is_wide = len(found.columns) > WIDEST_MATRIX
+    undefined = found.undefined()
+    body = {
+        "features": found.columns,
+        "correlation_matrix": found.pairs(top=MOST_PAIRS if is_wide else None),
+        "undefined": undefined[:MOST_PAIRS],
+        "undefined_count": len(undefined),
+        "excluded": [
+            {"column": column, "reason": reason} for column, reason in found.excluded
+        ],
+        "method": found.method,
+        "row_count": found.row_count,
+        "exact": found.exact,
+        "truncated": is_wide,
+    }
+    return body if is_wide else {**body, "matrix": found.rows()}
+
+
+def detail(version: DatasetVersion, *, column_count: int | None = None) -> Question:
+    """Ask for what the dataset's page shows: first rows and strongest pairs.
+
+    The count is given while the version has no columns yet.
+    """
+    count = version.column_count if column_count is None else column_count
+
+    def compute() -> dict[str, Any]:
+        shown: dict[str, Any] = {"sample_data": orjson.Fragment(sample(version).body())}
+        if count <= INTERACTIVE_COLUMNS:
+            found = orjson.loads(correlations(version).body())["correlation_matrix"]
+            found.sort(key=lambda pair: -abs(pair["correlation"]))
+            shown["correlation_matrix"] = found[:DETAIL_PAIRS]
+            shown["correlation_truncated"] = len(found) > DETAIL_PAIRS
+        return shown
+
+    return Question(version, "detail", DETAIL_REVISION, compute)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Answers that the reader of the files made on the way, as JSON bytes."""
+
+    head: bytes
+    statistics: bytes
+
+    @classmethod
+    def read(cls, folder: storage.Path) -> "Prepared":
+        return cls(
+            (folder / "head.json").read_bytes(), (folder / "profile.json").read_bytes()
+        )
+
+    @property
+    def profiles(self) -> dict[str, ColumnFigures]:
+        """The statistics of each column by its name."""
+        return {item["name"]: item for item in orjson.loads(self.statistics)["columns"]}
+
+    def keep(self, version: DatasetVersion, column_count: int) -> None:
+        """Store them, and what the dataset's page shows, under the digest.
+
+        An analysis that fails here is computed again when somebody asks for it: the
+        content is good without it.
+        """
+        StoredAnalysis.objects.keep(sample(version).key, self.head)
+        StoredAnalysis.objects.keep(statistics(version).key, self.statistics)
+        try:
+            detail(version, column_count=column_count).body()
+        except Refused as refused:
+            logger.warning("No correlation of %s: %s", version.digest, refused.message)
+
+
+def dumps(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=_plain)
+
+
+def joined(head: Mapping[str, Any], body: bytes) -> orjson.Fragment:
+    """Return one JSON object: the head's fields, then those of a stored body."""
+    start = dumps(dict(head))
+    both = start[:-1] + (b"," if len(start) > 2 and len(body) > 2 else b"") + body[1:]  # noqa: PLR2004 - "{}"
+    return orjson.Fragment(both)
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)

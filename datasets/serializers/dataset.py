@@ -1,0 +1,299 @@
+"""Datasets as the contract writes them, and their versions."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from datasets.models import Dataset, DatasetVersion
+from datasets.states import QualityStatus, SourceFormat, SourceType, VersionState
+from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
+
+MAX_FILES = 100
+
+
+class WordList(serializers.ListField):
+    """Repeated form fields, a JSON list, or one text with commas."""
+
+    child = serializers.CharField(max_length=255, allow_blank=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=2000, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, str):
+            data = [data]
+        if len(data) == 1 and isinstance(data[0], str):
+            data = [word.strip() for word in data[0].split(",") if word.strip()]
+        return super().to_internal_value(data)
+
+
+class FilesMixin(serializers.Serializer[Any]):
+    file = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True),
+        required=False,
+        max_length=MAX_FILES,
+        help_text="CSV, TSV, JSON lines, Parquet or Arrow; gzip or zstd. Several "
+        "files of equal columns become one table, in the order given.",
+    )
+    upload_id = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        max_length=MAX_FILES,
+        help_text="Finished resumable uploads, in place of `file`.",
+    )
+    connection = serializers.CharField(
+        required=False,
+        max_length=100,
+        help_text="The name of a storage connection, in place of `file`.",
+    )
+    path = serializers.CharField(
+        required=False, max_length=1000, help_text="The object in that connection."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = [
+            name for name in ("file", "upload_id", "connection") if attrs.get(name)
+        ]
+        if len(given) != 1:
+            raise serializers.ValidationError(
+                {"file": "Give one of file, upload_id and connection."}
+            )
+        if given == ["connection"] and not attrs.get("path"):
+            raise serializers.ValidationError({"path": "Say which object."})
+        return attrs
+
+
+@extend_schema_serializer(component_name="DatasetCreate")
+class DatasetCreate(FilesMixin, StrictSerializer):
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(
+        required=False, allow_blank=True, max_length=10_000
+    )
+    tags = WordList(required=False)
+    features = WordList(
+        required=False,
+        help_text="Columns that count as features; all of them if not given.",
+    )
+    keep_versions = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=10_000,
+        help_text="Older versions lose their bytes; all are kept if not given.",
+    )
+
+
+@extend_schema_serializer(component_name="DatasetVersionCreate")
+class DatasetVersionCreate(FilesMixin, StrictSerializer):
+    pass
+
+
+@extend_schema_serializer(component_name="DatasetUpdate")
+class DatasetUpdate(StrictSerializer):
+    description = serializers.CharField(
+        required=False, allow_blank=True, max_length=10_000
+    )
+    tags = WordList(required=False)
+    features = WordList(required=False)
+    keep_versions = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=10_000
+    )
+
+
+@extend_schema_serializer(component_name="IngestProgress")
+class IngestProgressAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"eta_s"})
+
+    bytes_done = serializers.IntegerField()
+    bytes_total = serializers.IntegerField()
+    rows_done = serializers.IntegerField()
+    attempt = serializers.IntegerField()
+    eta_s = serializers.FloatField(help_text="Seconds, by the pace so far.")
+
+
+@extend_schema_serializer(component_name="DatasetVersionResponse")
+class DatasetVersionAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {
+            "state_reason",
+            "digest",
+            "source_format",
+            "created_by",
+            "ready_at",
+            "purged_at",
+            "progress",
+        }
+    )
+
+    id = serializers.CharField()
+    dataset_id = serializers.CharField()
+    version = serializers.IntegerField(source="number")
+    state = serializers.ChoiceField(VersionState.choices)
+    state_reason = serializers.SerializerMethodField()
+    digest = serializers.SerializerMethodField()
+    is_current = serializers.SerializerMethodField()
+    row_count = serializers.IntegerField()
+    column_count = serializers.IntegerField()
+    size_bytes = serializers.IntegerField(help_text="As stored.")
+    source_name = serializers.CharField(help_text="The label of the uploaded files.")
+    source_bytes = serializers.IntegerField(help_text="As uploaded.")
+    source_format = serializers.SerializerMethodField()
+    quality_status = serializers.ChoiceField(QualityStatus.choices)
+    report = serializers.DictField(
+        help_text="What the reader rejected (line, reason) or renamed."
+    )
+    created_by = serializers.SerializerMethodField()
+    created_at = TimeField()
+    ready_at = TimeField()
+    purged_at = TimeField()
+    progress = serializers.SerializerMethodField()
+
+    def get_state_reason(self, version: DatasetVersion) -> str | None:
+        return version.state_reason or None
+
+    def get_digest(self, version: DatasetVersion) -> str | None:
+        return version.digest or None
+
+    def get_is_current(self, version: DatasetVersion) -> bool:
+        return bool(version.dataset.current_version_id == version.pk)
+
+    @extend_schema_field(serializers.ChoiceField(SourceFormat.choices))
+    def get_source_format(self, version: DatasetVersion) -> str | None:
+        return version.source_format or None
+
+    def get_created_by(self, version: DatasetVersion) -> str | None:
+        return version.created_by.username if version.created_by else None
+
+    @extend_schema_field(IngestProgressAnswer)
+    def get_progress(self, version: DatasetVersion) -> dict[str, Any] | None:
+        if version.state != VersionState.PROCESSING:
+            return None
+        return dict(IngestProgressAnswer(version.job).data)
+
+
+@extend_schema_serializer(component_name="DatasetResponse")
+class DatasetAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
+        {
+            "source_type",
+            "source_format",
+            "size_bytes",
+            "column_count",
+            "owner",
+            "version",
+            "digest",
+            "state_reason",
+            "quality_status",
+            "keep_versions",
+        }
+    )
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    features = serializers.ListField(
+        source="feature_names", child=serializers.CharField()
+    )
+    row_count = serializers.SerializerMethodField()
+    created_at = TimeField()
+    updated_at = TimeField()
+    schema = serializers.DictField(child=serializers.CharField())
+    source_type = serializers.SerializerMethodField()
+    source_format = serializers.SerializerMethodField()
+    size_bytes = serializers.SerializerMethodField()
+    column_count = serializers.SerializerMethodField()
+    tags = serializers.ListField(child=serializers.CharField())
+    owner = serializers.SerializerMethodField()
+    version = serializers.SerializerMethodField(help_text="Of the current version.")
+    digest = serializers.SerializerMethodField()
+    state = serializers.SerializerMethodField(help_text="Of the newest version.")
+    state_reason = serializers.SerializerMethodField()
+    quality_status = serializers.SerializerMethodField()
+    keep_versions = serializers.IntegerField()
+
+    def get_row_count(self, dataset: Dataset) -> int:
+        current = dataset.current_version
+        return current.row_count if current else 0
+
+    @extend_schema_field(serializers.ChoiceField(SourceType.choices))
+    def get_source_type(self, dataset: Dataset) -> str | None:
+        shown = dataset.shown_version
+        return shown.source_type if shown else None
+
+    @extend_schema_field(serializers.ChoiceField(SourceFormat.choices))
+    def get_source_format(self, dataset: Dataset) -> str | None:
+        shown = dataset.shown_version
+        return (shown.source_format or None) if shown else None
+
+    def get_size_bytes(self, dataset: Dataset) -> int | None:
+        current = dataset.current_version
+        return current.size_bytes if current else None
+
+    def get_column_count(self, dataset: Dataset) -> int | None:
+        current = dataset.current_version
+        return current.column_count if current else None
+
+    def get_owner(self, dataset: Dataset) -> str | None:
+        return dataset.owner.username if dataset.owner else None
+
+    def get_version(self, dataset: Dataset) -> int | None:
+        current = dataset.current_version
+        return current.number if current else None
+
+    def get_digest(self, dataset: Dataset) -> str | None:
+        current = dataset.current_version
+        return current.digest if current else None
+
+    @extend_schema_field(serializers.ChoiceField(VersionState.choices))
+    def get_state(self, dataset: Dataset) -> str:
+        newest = dataset.newest_version
+        return newest.state if newest else VersionState.PROCESSING
+
+    def get_state_reason(self, dataset: Dataset) -> str | None:
+        newest = dataset.newest_version
+        return (newest.state_reason or None) if newest else None
+
+    @extend_schema_field(serializers.ChoiceField(QualityStatus.choices))
+    def get_quality_status(self, dataset: Dataset) -> str | None:
+        current = dataset.current_version
+        return current.quality_status if current else None
+
+
+class CorrelationPair(AnswerSerializer):
+    feature1 = serializers.CharField()
+    feature2 = serializers.CharField()
+    correlation = serializers.FloatField(help_text="In [-1, 1].")
+    n = serializers.IntegerField(help_text="Rows where both have a value.")
+
+
+@extend_schema_serializer(component_name="DatasetDetailResponse")
+class DatasetDetailAnswer(DatasetAnswer):
+    """The dataset, the first rows of its current version and their correlation.
+
+    The last fields are stored bodies: the viewset adds them as they are.
+    """
+
+    absent_when_unknown: ClassVar[frozenset[str]] = (
+        DatasetAnswer.absent_when_unknown
+        | {"sample_data", "correlation_matrix", "correlation_truncated"}
+    )
+
+    sample_data = serializers.ListField(
+        child=serializers.DictField(),
+        source="shown_sample",
+        help_text="The first rows, at most 100; `sample_limit` asks for fewer.",
+    )
+    correlation_matrix = CorrelationPair(
+        many=True,
+        source="shown_correlation",
+        help_text="Pearson, the strongest 2,000 pairs; undefined pairs are absent.",
+    )
+    correlation_truncated = serializers.BooleanField(
+        source="is_correlation_truncated",
+        help_text="There were more than 2,000 pairs.",
+    )
+
+
+class DatasetListResponse(AnswerSerializer):
+    datasets = DatasetAnswer(many=True)
+    total = serializers.IntegerField()

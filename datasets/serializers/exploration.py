@@ -1,0 +1,227 @@
+"""Answers about the content of a dataset."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from datasets.serializers.dataset import CorrelationPair
+from mlops.core.serializers import AnswerSerializer, TimeField
+
+
+class AboutVersion(AnswerSerializer):
+    dataset_id = serializers.CharField()
+    version = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="DatasetColumn")
+class ColumnAnswer(AnswerSerializer):
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="As DuckDB writes it.")
+
+
+@extend_schema_serializer(component_name="TruncatedCell")
+class TruncatedCell(AnswerSerializer):
+    row = serializers.IntegerField(help_text="The position in `rows`.")
+    column = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="DatasetRows")
+class RowsAnswer(AboutVersion):
+    columns = ColumnAnswer(many=True)
+    rows = serializers.ListField(child=serializers.DictField())
+    row_count = serializers.IntegerField(help_text="Of all rows that match; exact.")
+    offset = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    non_finite_cells = serializers.IntegerField(
+        help_text="NaN and infinities that are shown as null."
+    )
+    truncated_cells = TruncatedCell(many=True, help_text="The first 100 of them.")
+    truncated_cell_count = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="UndefinedCorrelation")
+class UndefinedCorrelation(AnswerSerializer):
+    feature1 = serializers.CharField()
+    feature2 = serializers.CharField()
+    reason = serializers.CharField()
+    n = serializers.IntegerField(help_text="Rows where both have a value.")
+
+
+@extend_schema_serializer(component_name="ExcludedColumn")
+class ExcludedColumn(AnswerSerializer):
+    column = serializers.CharField()
+    reason = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="CorrelationMatrixResponse")
+class CorrelationAnswer(AboutVersion):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"matrix"})
+
+    features = serializers.ListField(child=serializers.CharField())
+    correlation_matrix = CorrelationPair(
+        many=True, help_text="Each pair once; undefined ones are absent."
+    )
+    matrix = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(allow_null=True)),
+        help_text="In the order of `features`; null where it is undefined; absent "
+        "for more than 500 columns.",
+    )
+    undefined = UndefinedCorrelation(many=True, help_text="At most 20,000 of them.")
+    undefined_count = serializers.IntegerField()
+    excluded = ExcludedColumn(many=True, help_text="Columns that have no figure.")
+    exact = serializers.BooleanField(
+        help_text="False: Spearman by ranks of whole columns, not of common rows."
+    )
+    truncated = serializers.BooleanField(
+        help_text="More than 500 columns: only the 20,000 strongest pairs."
+    )
+    method = serializers.CharField()
+    row_count = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="DistinctCount")
+class DistinctAnswer(AnswerSerializer):
+    value = serializers.IntegerField()
+    exact = serializers.BooleanField(help_text="False: an estimate, 2-3 % off.")
+
+
+@extend_schema_serializer(component_name="ColumnQuantiles")
+class QuantilesAnswer(AnswerSerializer):
+    values = serializers.DictField(help_text="By fraction, as in `0.5`.")
+    exact = serializers.BooleanField()
+    rows = serializers.IntegerField(help_text="Rows that they were read from.")
+
+
+@extend_schema_serializer(component_name="ColumnHistogram")
+class HistogramAnswer(AnswerSerializer):
+    edges = serializers.ListField(child=serializers.JSONField())
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+@extend_schema_serializer(component_name="TopValue")
+class TopValueAnswer(AnswerSerializer):
+    value = serializers.JSONField()
+    count = serializers.IntegerField()
+    share = serializers.FloatField(help_text="Of the rows that have a value.")
+
+
+@extend_schema_serializer(component_name="ColumnStatistics")
+class ColumnStatisticsAnswer(AnswerSerializer):
+    name = serializers.CharField()
+    type = serializers.CharField()
+    kind = serializers.CharField()
+    count = serializers.IntegerField(help_text="Rows that have a value.")
+    nulls = serializers.IntegerField()
+    null_share = serializers.FloatField(help_text="A fraction in [0, 1].")
+    nan = serializers.IntegerField()
+    infinite = serializers.IntegerField()
+    distinct = DistinctAnswer(allow_null=True)
+    min = serializers.JSONField(allow_null=True)
+    max = serializers.JSONField(allow_null=True)
+    mean = serializers.FloatField(allow_null=True)
+    std = serializers.FloatField(allow_null=True, help_text="Of the sample (n - 1).")
+    zeros = serializers.IntegerField(allow_null=True)
+    quantiles = QuantilesAnswer(allow_null=True)
+    histogram = HistogramAnswer(allow_null=True)
+    top = TopValueAnswer(many=True)
+    min_length = serializers.IntegerField(allow_null=True)
+    max_length = serializers.IntegerField(allow_null=True)
+    mean_length = serializers.FloatField(allow_null=True)
+
+
+@extend_schema_serializer(component_name="DatasetStatistics")
+class StatisticsAnswer(AboutVersion):
+    row_count = serializers.IntegerField()
+    columns = ColumnStatisticsAnswer(many=True)
+
+
+@extend_schema_serializer(component_name="DatasetSchemaColumn")
+class SchemaColumnAnswer(ColumnAnswer):
+    position = serializers.IntegerField()
+    original_name = serializers.CharField(help_text="In the uploaded file.")
+    null_count = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="DatasetSchema")
+class SchemaAnswer(AboutVersion):
+    columns = SchemaColumnAnswer(many=True)
+
+
+@extend_schema_serializer(component_name="RetypedColumn")
+class RetypedAnswer(AnswerSerializer):
+    name = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+    widened = serializers.BooleanField(help_text="Every old value still fits.")
+
+
+@extend_schema_serializer(component_name="BrokenFeature")
+class BrokenFeatureAnswer(AnswerSerializer):
+    feature_name = serializers.CharField()
+    reason = serializers.CharField()
+    dependents = serializers.ListField(
+        child=serializers.CharField(), help_text="Features computed from it."
+    )
+    models = serializers.ListField(
+        child=serializers.CharField(), help_text="Model versions recorded to use it."
+    )
+
+
+@extend_schema_serializer(component_name="DatasetComparison")
+class ComparisonAnswer(AnswerSerializer):
+    dataset_id = serializers.CharField()
+    version = serializers.IntegerField(help_text="The later one.")
+    compared_with = serializers.IntegerField()
+    is_same_content = serializers.BooleanField()
+    added = ColumnAnswer(many=True)
+    removed = ColumnAnswer(many=True)
+    retyped = RetypedAnswer(many=True)
+    reordered = serializers.BooleanField()
+    row_count_before = serializers.IntegerField()
+    row_count_after = serializers.IntegerField()
+    size_bytes_before = serializers.IntegerField()
+    size_bytes_after = serializers.IntegerField()
+    breaks = BrokenFeatureAnswer(
+        many=True, help_text="Features that the removed or retyped columns carry."
+    )
+
+
+@extend_schema_serializer(component_name="DriftReportResponse")
+class DriftReportAnswer(AnswerSerializer):
+    id = serializers.CharField()
+    dataset_id = serializers.CharField(source="current.dataset_id")
+    reference_version = serializers.IntegerField(source="reference.number")
+    current_version = serializers.IntegerField(source="current.number")
+    level = serializers.CharField()
+    drifted_count = serializers.IntegerField()
+    report = serializers.DictField(
+        source="body", help_text="Per column: PSI, KS D, Jensen-Shannon, missing…"
+    )
+    created_at = TimeField()
+
+
+@extend_schema_serializer(component_name="LineageNode")
+class LineageNodeAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"version"})
+
+    id = serializers.CharField()
+    kind = serializers.CharField(help_text="dataset, dataset_version, feature, model.")
+    name = serializers.CharField()
+    version = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="LineageEdge")
+class LineageEdgeAnswer(AnswerSerializer):
+    source = serializers.CharField()
+    target = serializers.CharField()
+    relationship = serializers.CharField()
+    state = serializers.CharField(
+        help_text="ok, deleted (purged or archived) or broken (its column is gone)."
+    )
+
+
+@extend_schema_serializer(component_name="DatasetLineage")
+class LineageAnswer(AnswerSerializer):
+    nodes = LineageNodeAnswer(many=True)
+    edges = LineageEdgeAnswer(many=True)

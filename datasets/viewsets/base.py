@@ -1,0 +1,90 @@
+"""What the viewsets of a dataset share: how it is found, how answers are cached."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.models import Dataset, DatasetVersion
+from datasets.questions import Question, joined
+from datasets.uploads import IncomingHandler
+from mlops.core.idempotency import REPLAYED
+from mlops.core.json import JSONParser
+from mlops.core.viewsets import ApiViewSet
+
+TAGS = ["Feature Store", "ML"]
+CACHING = "private, no-cache"
+REFUSED = 400
+
+
+class DatasetBase(ApiViewSet):
+    """A viewset below `/features/datasets/{dataset_id}`, by id or name."""
+
+    permission_model = "datasets.dataset"
+    queryset = Dataset.objects.all()
+    lookup_url_kwarg = "dataset_id"
+    # Reading a file takes long and receiving one longer: no transaction around it.
+    atomic_writes: ClassVar[bool] = False
+
+    def find_object(self) -> Dataset:
+        return Dataset.objects.find(self.kwargs["dataset_id"])
+
+    def dataset(self) -> Dataset:
+        """Return the dataset for a question whose ETag is not the row's."""
+        dataset = self.find_object()
+        self.check_object_permissions(self.request, dataset)
+        return dataset
+
+    def version(self, dataset: Dataset, label: str = "latest") -> DatasetVersion:
+        """Return the version that a label means. Raises VersionNotFound, NotReady."""
+        if label == "latest" and dataset.current_version is None:
+            newest = dataset.newest_version
+            if newest is not None:
+                newest.dataset = dataset
+                return newest.require_content()
+        return dataset.versions.of_label(label).require_content()
+
+    def answer(
+        self,
+        request: Request,
+        question: Question,
+        head: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Return the (stored) answer, or 304 to a client that has it."""
+        headers = {"ETag": question.etag, "Cache-Control": CACHING}
+        wanted = request.headers.get("If-None-Match", "")
+        tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
+        if question.etag in tags:
+            return Response(status=304, headers=headers)
+        body = question.body()
+        shown = orjson.Fragment(body) if head is None else joined(head, body)
+        return Response(shown, headers=headers)
+
+
+class UploadsMixin(ApiViewSet):
+    """Receives multipart files straight to disk, hashed on the way.
+
+    Who was refused, or got the kept answer to an earlier request, leaves no file.
+    """
+
+    parser_classes = [MultiPartParser, JSONParser]
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        self.incoming = IncomingHandler(request)
+        request.upload_handlers = [self.incoming]
+        return super().initialize_request(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        if response.status_code >= REFUSED or REPLAYED in response:
+            self.incoming.discard()
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def about(version: DatasetVersion) -> dict[str, Any]:
+    """Return what every answer about a content starts with."""
+    return {"dataset_id": str(version.dataset_id), "version": version.number}

@@ -1,0 +1,247 @@
+"""Datasets: upload, list, detail, change, versions."""
+
+from typing import Any, ClassVar
+
+import orjson
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import ingestion, questions, sources
+from datasets.filters import DatasetFilter
+from datasets.models import Dataset
+from datasets.pagination import EnvelopePagination
+from datasets.serializers.dataset import (
+    DatasetAnswer,
+    DatasetCreate,
+    DatasetDetailAnswer,
+    DatasetListResponse,
+    DatasetUpdate,
+    DatasetVersionAnswer,
+    DatasetVersionCreate,
+)
+from datasets.serializers.queries import DetailQuery, asked
+from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
+from mlops.core.serializers import actor, validated
+from mlops.core.viewsets import created
+
+ROUTE = "/api/v1/features/datasets"
+
+
+class DatasetViewSet(UploadsMixin, DatasetBase):
+    filterset_class = DatasetFilter
+    serializer_class = DatasetAnswer
+    queryset = Dataset.objects.with_listing()
+    sort_fields: ClassVar = {
+        "name": "name",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "row_count": "current_version__row_count",
+        "size_bytes": "current_version__size_bytes",
+    }
+
+    @extend_schema(
+        operation_id="getDatasets",
+        summary="Get Datasets",
+        tags=TAGS,
+        responses=DatasetAnswer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        return self.get_paginated_response(DatasetAnswer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="createDataset",
+        summary="Create Dataset",
+        tags=TAGS,
+        request={
+            "multipart/form-data": DatasetCreate,
+            "application/json": DatasetCreate,
+        },
+        responses={201: DatasetAnswer},
+    )
+    def create(self, request: Request) -> Response:
+        """Make a dataset of uploaded files.
+
+        Files of up to 8 MiB in all are read before the answer: `state` is then
+        `ready`, and a file that is no table is refused. Larger ones are read in the
+        background: `state` is `processing`, then `ready`, or `failed` with
+        `state_reason`.
+        """
+        fields = validated(DatasetCreate, request)
+        name = Dataset.free_name(fields.pop("name"))
+        files = sources.taken(fields, by=actor(request))
+        with ingestion.prepared(files) as found:
+            dataset = Dataset.create_from(name, files, by=actor(request), **fields)
+            ingestion.settle_now(dataset.newest_version, found)
+        return created(self._shown(dataset), location=f"{ROUTE}/{dataset.pk}")
+
+    @extend_schema(
+        operation_id="getDataset",
+        summary="Get Dataset",
+        tags=TAGS,
+        parameters=[DetailQuery],
+        responses=DatasetDetailAnswer,
+    )
+    def retrieve(self, request: Request, dataset_id: str) -> Response:
+        """Return the dataset with its first rows and strongest correlations."""
+        limit = asked(DetailQuery, request).get("sample_limit")
+        dataset = self.get_object()
+        shown = self._shown(dataset)
+        version = dataset.current_version
+        if version is None or version.purged_at is not None:
+            return Response(shown)
+        body = questions.detail(version).body()
+        if limit is None:
+            return Response(questions.joined(shown, body))
+        return Response({**shown, **_cut(orjson.loads(body), limit)})
+
+    @extend_schema(
+        operation_id="updateDataset",
+        summary="Update Dataset",
+        tags=TAGS,
+        request=DatasetUpdate,
+        responses=DatasetAnswer,
+    )
+    def partial_update(self, request: Request, dataset_id: str) -> Response:
+        dataset = self.get_object()
+        fields = validated(DatasetUpdate, request)
+        return Response(self._shown(dataset.update(by=actor(request), **fields)))
+
+    @extend_schema(
+        operation_id="deleteDataset",
+        summary="Delete Dataset",
+        tags=TAGS,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, dataset_id: str) -> Response:
+        """Delete all versions; refused when a run was trained on one of them."""
+        self.get_object().remove(by=actor(request))
+        return Response(status=204)
+
+    def _shown(self, dataset: Dataset) -> dict[str, Any]:
+        whole = Dataset.objects.with_listing().get(pk=dataset.pk)
+        return dict(DatasetAnswer(whole).data)
+
+
+class DatasetEnvelopeViewSet(DatasetViewSet):
+    """The same list in the envelope that the present frontend reads."""
+
+    pagination_class = EnvelopePagination
+    envelope = "datasets"
+
+    @extend_schema(
+        operation_id="listDatasets",
+        summary="List Datasets",
+        tags=TAGS,
+        responses=DatasetListResponse,
+    )
+    def list(self, request: Request) -> Response:
+        return super().list(request)
+
+    @extend_schema(exclude=True)
+    def create(self, request: Request) -> Response:
+        return super().create(request)
+
+
+class DatasetVersionViewSet(UploadsMixin, DatasetBase):
+    """The versions of one dataset; `label` is a number, "latest" or a digest."""
+
+    action_permissions: ClassVar = {
+        "create": "change",
+        "cancel": "change",
+        "retry": "change",
+        "make_current": "change",
+    }
+
+    @extend_schema(
+        operation_id="listDatasetVersions",
+        summary="List Dataset Versions",
+        tags=TAGS,
+        responses=DatasetVersionAnswer(many=True),
+    )
+    def list(self, request: Request, dataset_id: str) -> Response:
+        """Return the versions, newest first."""
+        versions = self.dataset().versions.select_related(
+            "dataset", "created_by", "job"
+        )
+        page = self.paginate_queryset(versions.order_by("-number")) or []
+        return self.get_paginated_response(DatasetVersionAnswer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="createDatasetVersion",
+        summary="Create Dataset Version",
+        tags=TAGS,
+        request={
+            "multipart/form-data": DatasetVersionCreate,
+            "application/json": DatasetVersionCreate,
+        },
+        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+    )
+    def create(self, request: Request, dataset_id: str) -> Response:
+        """Add a version; bytes that are one already answer 200 with that one."""
+        dataset = self.dataset()
+        fields = validated(DatasetVersionCreate, request)
+        files = sources.taken(fields, by=actor(request))
+        with ingestion.prepared(files) as found:
+            version, is_new = dataset.add_version(
+                files, by=actor(request), digest=found.outcome.digest if found else ""
+            )
+            if is_new:
+                ingestion.settle_now(version, found)
+        shown = DatasetVersionAnswer(dataset.versions.get(pk=version.pk)).data
+        if not is_new:
+            return Response(shown)
+        location = f"{ROUTE}/{dataset.pk}/versions/{version.number}"
+        return created(shown, location=location)
+
+    @extend_schema(
+        operation_id="getDatasetVersion",
+        summary="Get Dataset Version",
+        tags=TAGS,
+        responses=DatasetVersionAnswer,
+    )
+    def retrieve(self, request: Request, dataset_id: str, label: str) -> Response:
+        version = self.dataset().versions.of_label(label)
+        return Response(DatasetVersionAnswer(version).data)
+
+    @extend_schema(
+        operation_id="cancelDatasetVersion",
+        summary="Cancel Dataset Version",
+        tags=TAGS,
+        request=None,
+        responses=DatasetVersionAnswer,
+    )
+    def cancel(self, request: Request, dataset_id: str, label: str) -> Response:
+        """Stop reading the files; the version becomes failed."""
+        version = self.dataset().versions.of_label(label)
+        version.cancel(by=actor(request))
+        return Response(DatasetVersionAnswer(version).data)
+
+    @extend_schema(
+        operation_id="retryDatasetVersion",
+        summary="Retry Dataset Version",
+        tags=TAGS,
+        request=None,
+        responses=DatasetVersionAnswer,
+    )
+    def retry(self, request: Request, dataset_id: str, label: str) -> Response:
+        """Read the same files once more after a failure."""
+        version = self.dataset().versions.of_label(label)
+        version.retry(by=actor(request))
+        return Response(DatasetVersionAnswer(version).data)
+
+    @extend_schema(
+        operation_id="purgeDatasetVersion",
+        summary="Purge Dataset Version",
+        tags=TAGS,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, dataset_id: str, label: str) -> Response:
+        """Delete the bytes and keep the row; refused while a run relies on it."""
+        self.dataset().versions.of_label(label).purge(by=actor(request))
+        return Response(status=204)
+
+
+def _cut(shown: dict[str, Any], limit: int) -> dict[str, Any]:
+    return {**shown, "sample_data": shown["sample_data"][:limit]}

@@ -1,0 +1,219 @@
+"""What is in a version: rows, statistics, correlation, schema, export."""
+
+from functools import partial
+from typing import Any, ClassVar
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import comparison, exports, questions
+from datasets.analytics import rows
+from datasets.analytics.rows import Method
+from datasets.models import DatasetVersion
+from datasets.serializers.exploration import (
+    ComparisonAnswer,
+    CorrelationAnswer,
+    RowsAnswer,
+    SchemaAnswer,
+    StatisticsAnswer,
+)
+from datasets.serializers.queries import (
+    CompareQuery,
+    CorrelationQuery,
+    ExportQuery,
+    FilterBody,
+    PageQuery,
+    SampleQuery,
+    SearchQuery,
+    StatisticsQuery,
+    VersionQuery,
+    asked,
+    conditions_of,
+    window_of,
+)
+from datasets.viewsets.base import TAGS, DatasetBase, about
+from mlops.core.serializers import validated
+from mlops.core.throttling import AnalyticsThrottle
+
+ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
+
+
+class ExplorationViewSet(DatasetBase):
+    """Questions about the content of one version."""
+
+    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    takes_keys: ClassVar[bool] = False
+    action_permissions: ClassVar = dict.fromkeys(
+        (
+            "sample",
+            "rows",
+            "filter",
+            "search",
+            "statistics",
+            "correlation",
+            "columns",
+            "compare",
+            "export",
+        ),
+        "view",
+    )
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
+        """Let a download pass whatever `Accept` says: `format` is what decides."""
+        is_download = getattr(self, "action", None) == "export"
+        return super().perform_content_negotiation(request, force or is_download)
+
+    @extend_schema(
+        operation_id="getDatasetSample",
+        summary="Get Dataset Sample",
+        tags=TAGS,
+        parameters=[SampleQuery],
+        responses={(200, "application/json"): ROWS},
+    )
+    def sample(self, request: Request, dataset_id: str) -> Response:
+        """Return some rows: the first, random or stratified ones."""
+        query = asked(SampleQuery, request)
+        version = self._asked_version(query)
+        question = questions.sample(
+            version,
+            window_of(query),
+            method=Method(query["method"]),
+            seed=query["seed"],
+            by=query.get("by"),
+        )
+        return self.answer(request, question)
+
+    @extend_schema(
+        operation_id="getDatasetCorrelation",
+        summary="Get Dataset Correlation",
+        tags=TAGS,
+        parameters=[CorrelationQuery],
+        responses=CorrelationAnswer,
+    )
+    def correlation(self, request: Request, dataset_id: str) -> Response:
+        """Return how columns go together, over the rows where both have a value."""
+        query = asked(CorrelationQuery, request)
+        version = self._asked_version(query)
+        question = questions.correlations(
+            version, query["method"], query.get("columns")
+        )
+        return self.answer(request, question, about(version))
+
+    @extend_schema(
+        operation_id="getDatasetStatistics",
+        summary="Get Dataset Statistics",
+        tags=TAGS,
+        parameters=[StatisticsQuery],
+        responses=StatisticsAnswer,
+    )
+    def statistics(self, request: Request, dataset_id: str) -> Response:
+        """Return the figures of every column."""
+        query = asked(StatisticsQuery, request)
+        version = self._asked_version(query)
+        question = questions.statistics(version, query.get("columns"))
+        return self.answer(request, question, about(version))
+
+    @extend_schema(
+        operation_id="getDatasetRows",
+        summary="Get Dataset Rows",
+        tags=TAGS,
+        parameters=[PageQuery],
+        responses=RowsAnswer,
+    )
+    def rows(self, request: Request, dataset_id: str) -> Response:
+        """Return a page of the rows; without `order_by` in the order of the file."""
+        return self._page(asked(PageQuery, request), rows.page)
+
+    @extend_schema(
+        operation_id="filterDataset",
+        summary="Filter Dataset",
+        tags=TAGS,
+        request=FilterBody,
+        responses=RowsAnswer,
+    )
+    def filter(self, request: Request, dataset_id: str) -> Response:
+        """Return a page of the rows that meet all conditions."""
+        body = validated(FilterBody, request)
+        return self._page(body, partial(rows.page, conditions=conditions_of(body)))
+
+    @extend_schema(
+        operation_id="searchDataset",
+        summary="Search Dataset",
+        tags=TAGS,
+        parameters=[SearchQuery],
+        responses=RowsAnswer,
+    )
+    def search(self, request: Request, dataset_id: str) -> Response:
+        """Return a page of the rows where any cell matches a text."""
+        query = asked(SearchQuery, request)
+
+        def find(path: Any, window: rows.Window) -> rows.Rows:
+            return rows.search(path, query["q"], window)
+
+        return self._page(query, find)
+
+    @extend_schema(
+        operation_id="getDatasetSchema",
+        summary="Get Dataset Schema",
+        tags=TAGS,
+        parameters=[VersionQuery],
+        responses=SchemaAnswer,
+    )
+    def columns(self, request: Request, dataset_id: str) -> Response:
+        """Return the columns in file order."""
+        version = self._asked_version(asked(VersionQuery, request))
+        found = [
+            {
+                "name": column.name,
+                "type": column.data_type,
+                "position": column.position,
+                "original_name": column.original_name,
+                "null_count": column.null_count,
+            }
+            for column in version.columns.all()
+        ]
+        return Response(SchemaAnswer({**about(version), "columns": found}).data)
+
+    @extend_schema(
+        operation_id="compareDatasetVersions",
+        summary="Compare Dataset Versions",
+        tags=TAGS,
+        parameters=[CompareQuery],
+        responses=ComparisonAnswer,
+    )
+    def compare(self, request: Request, dataset_id: str) -> Response:
+        """Return what changed from `with` to `version`, and what that breaks."""
+        query = asked(CompareQuery, request)
+        dataset = self.dataset()
+        later = self.version(dataset, query["version"])
+        earlier = self.version(dataset, query["with"])
+        return Response(ComparisonAnswer(comparison.compare(earlier, later)).data)
+
+    @extend_schema(
+        operation_id="exportDataset",
+        summary="Export Dataset",
+        tags=TAGS,
+        parameters=[ExportQuery],
+        responses={
+            (200, "text/csv"): OpenApiTypes.BINARY,
+            (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+            (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
+            (200, "application/x-ndjson"): OpenApiTypes.BINARY,
+        },
+    )
+    def export(self, request: Request, dataset_id: str) -> StreamingHttpResponse:
+        """Stream the whole version as a file; CSV cells cannot become formulas."""
+        query = asked(ExportQuery, request)
+        version = self._asked_version(query)
+        return exports.attachment(version, query["format"], query.get("columns"))
+
+    def _asked_version(self, query: dict[str, Any]) -> DatasetVersion:
+        return self.version(self.dataset(), query["version"])
+
+    def _page(self, fields: dict[str, Any], find: Any) -> Response:
+        version = self._asked_version(fields)
+        window = window_of(fields)
+        found = questions.page(version, window, lambda path: find(path, window))
+        return Response({**about(version), **found})
