@@ -26,7 +26,8 @@ from datasets.analytics.sql import (
 )
 
 BINS = 20
-BATCH_ROWS = 122_880
+BATCH_ROWS = 20_480
+COLUMNS_PER_PASS = 64
 
 Floats = npt.NDArray[np.float64]
 
@@ -116,8 +117,13 @@ def shapes(
     wanted = [
         shape for column in columns if (shape := _shape(column, sums[column.name]))
     ]
-    if not wanted:
-        return {}
+    with np.errstate(all="ignore"):
+        for start in range(0, len(wanted), COLUMNS_PER_PASS):
+            _pass(cursor, place, wanted[start : start + COLUMNS_PER_PASS])
+    return {shape.column.name: shape.figures() for shape in wanted if shape.count}
+
+
+def _pass(cursor: Cursor, place: Source, wanted: Sequence[_Shape]) -> None:
     select = ", ".join(
         f"{shape.expression} AS c{index}" for index, shape in enumerate(wanted)
     )
@@ -126,11 +132,9 @@ def shapes(
         place.parameters,
         batch_rows=BATCH_ROWS,
     )
-    with np.errstate(all="ignore"):
-        for batch in batches:
-            for shape, array in zip(wanted, batch.columns, strict=True):
-                shape.add(_present(array))
-    return {shape.column.name: shape.figures() for shape in wanted if shape.count}
+    for batch in batches:
+        for shape, array in zip(wanted, batch.columns, strict=True):
+            shape.add(_present(array))
 
 
 def _shape(column: TableColumn, found: Mapping[str, Any]) -> _Shape | None:

@@ -6,7 +6,9 @@ else. The sandbox is not read-only (DuckDB may write where it may read), so no S
 ever comes from a caller.
 """
 
+import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +30,10 @@ from datasets.analytics.errors import (
     TooHeavy,
 )
 from datasets.analytics.sql import Source, TableColumn, quote_literal
+
+logger = logging.getLogger(__name__)
+
+TEMP_FOLDER = "duckdb_tmp"
 
 
 class Lane(StrEnum):
@@ -128,6 +134,7 @@ class Engine:
         self, folder: Path, limits: Limits, *, files: Sequence[Path] = ()
     ) -> None:
         """Open an instance that reaches what is below `folder`, and `files`."""
+        self.folder = folder
         self.limits = limits
         self._slots = threading.BoundedSemaphore(limits.concurrent)
         self._database = _open_locked(folder, limits, files)
@@ -239,7 +246,7 @@ def _open_locked(
     folder: Path, limits: Limits, files: Sequence[Path]
 ) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database and lock it. The order of the steps matters."""
-    temp_dir = folder / "duckdb_tmp" / str(os.getpid())
+    temp_dir = _temp_dir(folder)
     allowed = ", ".join(quote_literal(str(file)) for file in files)
     database = duckdb.connect(
         config={
@@ -269,6 +276,16 @@ def _open_locked(
     return database
 
 
+def _temp_dir(folder: Path) -> Path:
+    """Return where this process may spill; remove what killed processes left."""
+    parent = folder / TEMP_FOLDER
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        if not Path("/proc", left.name).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return parent / str(os.getpid())
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn DuckDB's errors into ours: its texts name files and settings."""
@@ -280,9 +297,11 @@ def translated() -> Iterator[None]:
         raise QueryTimeout("The question took too long to answer.") from None
     except (duckdb.OutOfMemoryException, MemoryError):
         raise TooHeavy("The question needs more memory than it may take.") from None
-    except duckdb.IOException:
+    except duckdb.IOException as error:
+        logger.info("DuckDB could not read: %s", error)
         raise SourceMissing("The content could not be read.") from None
     except duckdb.Error as error:
+        logger.info("DuckDB refused a query: %s", error)
         raise QueryFailed(
             "The query failed.", error_type=type(error).__name__
         ) from None

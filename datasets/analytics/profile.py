@@ -29,7 +29,8 @@ REVISION = 1
 TOP_VALUES = 10
 GROUPED_BELOW = 1_000
 EXACT_QUANTILES_ROWS = 100_000
-_EXPRESSIONS_PER_QUERY = 2_000
+# A query over more columns would hold more of a row group at once.
+_COLUMNS_PER_QUERY = 64
 _UNCOUNTED = frozenset({Kind.NESTED, Kind.BINARY, Kind.INTERVAL})
 
 
@@ -131,22 +132,21 @@ def _sums(
     cursor: Cursor, place: Source, chosen: Sequence[TableColumn]
 ) -> tuple[int, dict[str, dict[str, Any]]]:
     """Return the row count and the aggregates by column, in a few wide queries."""
-    wanted = [
-        (column.name, field, expression)
-        for column in chosen
-        for field, expression in _aggregates(column).items()
-    ]
-    sums: dict[str, dict[str, Any]] = {column.name: {} for column in chosen}
+    sums: dict[str, dict[str, Any]] = {}
     row_count = 0
-    for start in range(0, max(len(wanted), 1), _EXPRESSIONS_PER_QUERY):
-        part = wanted[start : start + _EXPRESSIONS_PER_QUERY]
-        select = ", ".join(["count(*)", *(expression for *_, expression in part)])
+    for start in range(0, max(len(chosen), 1), _COLUMNS_PER_QUERY):
+        wanted = [
+            (column.name, field, expression)
+            for column in chosen[start : start + _COLUMNS_PER_QUERY]
+            for field, expression in _aggregates(column).items()
+        ]
+        select = ", ".join(["count(*)", *(expression for *_, expression in wanted)])
         row_count, *values = cursor.row(
             f"SELECT {select} FROM {place.sql}",  # noqa: S608 - names are quoted
             place.parameters,
         )
-        for (name, field, _), value in zip(part, values, strict=True):
-            sums[name][field] = value
+        for (name, field, _), value in zip(wanted, values, strict=True):
+            sums.setdefault(name, {})[field] = value
     return row_count, sums
 
 

@@ -6,6 +6,7 @@ It ends with its parent: the pipe on stdin closes when that is gone.
 """
 
 import contextlib
+import logging
 import os
 import resource
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from datasets.analytics.engine import TEMP_FOLDER
 from datasets.analytics.errors import AnalyticsError, IngestRefused
 from datasets.analytics.ingest.model import Limits, Options, Outcome, SourceFile
 from datasets.analytics.ingest.parent import OUTCOME_FILE
@@ -26,6 +28,7 @@ ORPHANED = 75
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.INFO)  # stderr is the parent's log file
     order = orjson.loads(sys.stdin.buffer.readline())
     limits = Limits(**order["limits"])
     _limit(limits)
@@ -36,13 +39,12 @@ def main() -> None:
     except IngestRefused as refusal:
         answer = _refused(refusal.code, refusal.message, refusal.extra)
     except AnalyticsError as error:
-        sys.stderr.write(f"{error.code}: {error.__cause__ or error.__context__}\n")
         answer = _refused(*_WORDS.get(error.code, _UNREADABLE), {})
     except MemoryError:
         answer = _refused(*_WORDS["too_large_for_interactive"], {})
     finally:
         shutil.rmtree(folder / "tmp", ignore_errors=True)
-        shutil.rmtree(folder / "duckdb_tmp", ignore_errors=True)
+        shutil.rmtree(folder / TEMP_FOLDER, ignore_errors=True)
     part = folder / f"{OUTCOME_FILE}.part"
     part.write_bytes(orjson.dumps(answer))
     part.rename(folder / OUTCOME_FILE)

@@ -47,7 +47,7 @@ class Limits:
     """
 
     address_space_bytes: int = 3 << 30
-    memory_limit: str = "384MB"
+    memory_limit: str = "512MB"
     temp_limit: str = "8GB"
     threads: int = 2
     cpu_s: int = 1_800

@@ -1,6 +1,5 @@
 """What is asked of every table, computed once: first rows, a sample, statistics."""
 
-import random
 from pathlib import Path
 
 import orjson
@@ -14,7 +13,6 @@ from datasets.analytics.sql import ROW_NUMBER, Source, quote_literal, source
 HEAD_FILE, SAMPLE_FILE, PROFILE_FILE = "head.json", "sample.parquet", "profile.json"
 HEAD_ROWS = 100
 SAMPLE_ROWS = 10_000
-_SEED = 20_260_101
 
 
 def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> Profile:
@@ -33,19 +31,20 @@ def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> Profile:
 
 
 def _write_sample(cursor: Cursor, place: Source, target: Path) -> Source:
-    """Take rows without replacement, the same for the same content."""
-    (count,) = cursor.row(
-        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
+    """Take rows without replacement, the same for the same content.
+
+    The rows whose positions have the smallest hashes: a cut that a filter can make.
+    A join with chosen positions may hold the whole table in memory.
+    """
+    (cut,) = cursor.row(
+        f"SELECT max(cut) FROM (SELECT hash({ROW_NUMBER}) AS cut"  # noqa: S608
+        f" FROM {place.numbered_sql} ORDER BY cut LIMIT {SAMPLE_ROWS:d})",
         place.parameters,
     )
-    rng = random.Random(_SEED)  # noqa: S311 - a repeatable sample, not a secret
-    numbers = sorted(rng.sample(range(count), min(SAMPLE_ROWS, count)))
-    listed = ", ".join(map(str, numbers))
     path = quote_literal(str(place.paths[0]))
     cursor.rows(
         f"COPY (SELECT * EXCLUDE ({ROW_NUMBER}) FROM"  # noqa: S608 - literals
-        f" read_parquet({path}, {ROW_NUMBER}=true)"
-        f" WHERE {ROW_NUMBER} IN (SELECT unnest([{listed}]::BIGINT[])))"
+        f" read_parquet({path}, {ROW_NUMBER}=true) WHERE hash({ROW_NUMBER}) <= {cut:d})"
         f" TO {quote_literal(str(target))} (FORMAT parquet, COMPRESSION zstd)",
         {},
     )

@@ -1,0 +1,159 @@
+"""A finished correlation matrix: what is defined, what is not, and why."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from datasets.analytics.correlation.comoments import EPS, CoMoments, Floats
+
+REVISION = 1
+MIN_PAIRS = 3
+# Deviations below a few steps of the number grid are rounding, not spread.
+GRID_STEPS = 8
+WORST_ERROR = 1e-9
+
+
+class Method(StrEnum):
+    PEARSON = "pearson"
+    SPEARMAN = "spearman"
+
+
+class Reason(StrEnum):
+    """Why a pair has no correlation, or a column is not in the matrix."""
+
+    TOO_FEW_PAIRS = "too_few_pairs"
+    CONSTANT = "constant"
+    OUT_OF_RANGE = "out_of_range"
+    NOT_NUMERIC = "not_numeric"
+
+
+_REASONS = (None, Reason.TOO_FEW_PAIRS, Reason.CONSTANT, Reason.OUT_OF_RANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A defined correlation in [-1, 1] over `n` rows where both have a value."""
+
+    feature1: str
+    feature2: str
+    correlation: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class UndefinedPair:
+    """A pair that has no correlation, over `n` common rows."""
+
+    feature1: str
+    feature2: str
+    reason: Reason
+    n: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correlation:
+    """Correlations of all pairs of `columns`, with pairwise deletion of gaps.
+
+    `matrix` (k x k) holds NaN where `reasons` (indexes, 0 for none) says why;
+    `counts` the common rows. Spearman is `exact` when ranks were taken within each
+    pair's common rows; otherwise over all values of each column.
+    """
+
+    method: Method
+    row_count: int
+    columns: tuple[str, ...]
+    excluded: tuple[tuple[str, Reason], ...]
+    matrix: Floats
+    counts: npt.NDArray[np.int64]
+    reasons: npt.NDArray[np.int8]
+    exact: bool = True
+
+    def pairs(self, *, min_abs: float = 0.0, top: int | None = None) -> list[Pair]:
+        """Return the defined pairs of two columns with |r| >= `min_abs`.
+
+        In the order of columns; with `top`, the strongest ones, strongest first.
+        """
+        first, second = np.triu_indices(len(self.columns), 1)
+        values = self.matrix[first, second]
+        with np.errstate(invalid="ignore"):
+            kept = np.flatnonzero(np.abs(values) >= min_abs)
+        if top is not None:
+            kept = kept[np.argsort(-np.abs(values[kept]), kind="stable")[:top]]
+        counts = self.counts[first, second]
+        return [
+            Pair(
+                self.columns[first[index]],
+                self.columns[second[index]],
+                float(values[index]),
+                int(counts[index]),
+            )
+            for index in kept
+        ]
+
+    def undefined(self) -> list[UndefinedPair]:
+        """Return the pairs without a figure, in the order of columns."""
+        return list(self._undefined())
+
+    def _undefined(self) -> Iterator[UndefinedPair]:
+        first, second = np.nonzero(np.triu(self.reasons, 1))
+        for i, j in zip(first, second, strict=True):
+            reason = _REASONS[self.reasons[i, j]]
+            if reason is not None:
+                names = self.columns[i], self.columns[j]
+                yield UndefinedPair(*names, reason, int(self.counts[i, j]))
+
+    def rows(self) -> list[list[float | None]]:
+        """Return the matrix with None where a pair is undefined."""
+        listed: list[list[float | None]] = self.matrix.tolist()
+        for i, j in zip(*np.nonzero(self.reasons), strict=True):
+            listed[i][j] = None
+        return listed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """Correlations by position, and which pairs lost too many digits."""
+
+    matrix: Floats
+    counts: npt.NDArray[np.int64]
+    reasons: npt.NDArray[np.int8]
+    imprecise: npt.NDArray[np.bool_]
+
+
+def solve(state: CoMoments) -> Solved:
+    """Return r = c / sqrt(m2 m2^T), clipped to [-1, 1].
+
+    `imprecise` pairs have rounding errors of more than 1e-9 in a variance: their
+    figure has to come from the values of the two columns.
+    """
+    count = len(state.shift)
+    n = np.broadcast_to(state.n, (count, count))
+    m2 = np.broadcast_to(state.m2, (count, count))
+    with np.errstate(all="ignore"):
+        matrix = state.c / (np.sqrt(m2) * np.sqrt(m2.T))
+        grid = GRID_STEPS * EPS * np.abs((state.shift / state.scale)[:, None] + state.mean)
+        flat = np.broadcast_to(m2 <= state.n * grid * grid, (count, count))
+        vague = np.broadcast_to(state.error > m2 * WORST_ERROR, (count, count))
+    reasons = np.zeros((count, count), dtype=np.int8)
+    reasons[~np.isfinite(matrix)] = _REASONS.index(Reason.OUT_OF_RANGE)
+    reasons[flat | flat.T] = _REASONS.index(Reason.CONSTANT)
+    reasons[n < MIN_PAIRS] = _REASONS.index(Reason.TOO_FEW_PAIRS)
+    np.clip(matrix, -1.0, 1.0, out=matrix)
+    matrix[np.diag_indices(count)] = 1.0
+    matrix[reasons > 0] = np.nan
+    imprecise = (vague | vague.T) & (n >= MIN_PAIRS)
+    np.fill_diagonal(imprecise, val=False)
+    return Solved(matrix, n.astype(np.int64), reasons, imprecise)
+
+
+def reason_of(n: float, m2: tuple[float, float], middle: tuple[float, float]) -> int:
+    """Return the index of the reason why one pair is undefined, 0 if it is not."""
+    if n < MIN_PAIRS:
+        return _REASONS.index(Reason.TOO_FEW_PAIRS)
+    for squared, mean in zip(m2, middle, strict=True):
+        if squared <= n * (GRID_STEPS * EPS * abs(mean)) ** 2:
+            return _REASONS.index(Reason.CONSTANT)
+    return 0

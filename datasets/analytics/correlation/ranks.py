@@ -1,0 +1,89 @@
+"""Ranks for Spearman: the columns of a table as ranks, kept on disk.
+
+Where no value is missing, ranks are those of the pair's rows. Where some are, small
+tables are ranked again for each pair's common rows elsewhere; here ranks are over
+all values of a column, and the answer says so.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from datasets.analytics.correlation.blocks import (
+    Column,
+    blocks,
+    open_parquet,
+    partitions,
+)
+from datasets.analytics.engine import TEMP_FOLDER
+from datasets.analytics.errors import TooHeavy
+from datasets.analytics.sql import Source
+
+MAX_CELLS = 500_000_000
+_BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """Ranks by column and row, NaN where a value is missing."""
+
+    ranks: npt.NDArray[np.float64]
+    gaps: npt.NDArray[np.bool_]
+
+    @property
+    def exact(self) -> bool:
+        return not self.gaps.any()
+
+    def blocks(self) -> Iterator[list[Column]]:
+        count, rows = self.ranks.shape
+        for start in range(0, rows, _BLOCK_ROWS):
+            block = np.array(self.ranks[:, start : start + _BLOCK_ROWS])
+            yield [
+                Column(block[i], ~np.isnan(block[i]) if self.gaps[i] else None)
+                for i in range(count)
+            ]
+
+
+@contextmanager
+def rank_columns(
+    place: Source, names: Sequence[str], folder: Path, check: Callable[[], None]
+) -> Iterator[Ranked]:
+    """Rank one column at a time into a temporary file; memory holds one column.
+
+    Ties share their average rank. Raises TooHeavy beyond 500 million cells.
+    """
+    parts = partitions(place.paths, parts=1)
+    rows = sum(_rows(part.path) for part in parts)
+    if rows * len(names) > MAX_CELLS:
+        raise TooHeavy("The table is too large to rank; ask for fewer columns.")
+    with tempfile.TemporaryFile(dir=folder / TEMP_FOLDER) as file:
+        file.truncate(max(rows * len(names) * 8, 8))
+        ranks = np.memmap(file, np.float64, "r+", shape=(len(names), rows))
+        gaps = np.zeros(len(names), dtype=np.bool_)
+        for index, name in enumerate(names):
+            check()
+            values = np.concatenate(
+                [_with_nan(block[0]) for part in parts for block in blocks(part, [name])]
+            )
+            values[~np.isfinite(values)] = np.nan
+            gaps[index] = np.isnan(values).any()
+            ranks[index] = rankdata(values, method="average", nan_policy="omit")
+        yield Ranked(ranks, gaps)
+
+
+def _rows(path: str) -> int:
+    with open_parquet(path, None) as file:
+        return int(file.metadata.num_rows)
+
+
+def _with_nan(column: Column) -> npt.NDArray[np.float64]:
+    values = column.values.copy()
+    if column.present is not None:
+        values[~column.present] = np.nan
+    return values
