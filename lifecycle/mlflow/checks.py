@@ -21,6 +21,7 @@ RUN_ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 EXPERIMENT_ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}")
 _KEY: Final = re.compile(r"[/\w.\- :]*")
 _ALIAS: Final = re.compile(r"[\w\-]+")
+_MAX_ID_DIGITS: Final = 18
 _VERSION_LIKE: Final = re.compile(r"[vV]\d+")
 _CHARACTERS: Final = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
@@ -92,7 +93,7 @@ def experiment_name(value: str) -> str:
 
 def experiment_id(value: str) -> int:
     """Return the number of an experiment. Raises InvalidValue for other text."""
-    if value.isascii() and value.isdigit() and len(value) <= 18:
+    if value.isascii() and value.isdigit() and len(value) <= _MAX_ID_DIGITS:
         return int(value)
     raise InvalidValue(
         f"Invalid experiment ID '{value[:100]}'. Experiment ID must be a valid integer."
@@ -128,9 +129,7 @@ def alias(value: str) -> str:
 
 def short(value: str, name: str, limit: int) -> str:
     if len(value) > limit:
-        raise InvalidValue(
-            f"'{name}' exceeds the maximum length of {limit} characters"
-        )
+        raise InvalidValue(f"'{name}' exceeds the maximum length of {limit} characters")
     return value
 
 

@@ -27,7 +27,8 @@ def ensure_default() -> None:
     try:
         with transaction.atomic():
             made = Experiment(
-                pk=DEFAULT_ID, name=f"{DEFAULT_NAME} (MLflow)" if taken else DEFAULT_NAME
+                pk=DEFAULT_ID,
+                name=f"{DEFAULT_NAME} (MLflow)" if taken else DEFAULT_NAME,
             )
             made.save(force_insert=True)
             Experiment.objects.filter(pk=DEFAULT_ID).update(

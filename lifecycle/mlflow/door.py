@@ -61,7 +61,7 @@ class Endpoint:
     max_bytes: int = MAX_BODY_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Door:
     """What Django calls for one address: an endpoint per HTTP method."""
 

@@ -13,12 +13,12 @@ from django.core.exceptions import (
     DisallowedHost,
     RequestDataTooBig,
     SuspiciousOperation,
-    ValidationError,
 )
 from django.db import DataError, IntegrityError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpResponse
 from rest_framework.exceptions import (
+    APIException,
     AuthenticationFailed,
     NotAuthenticated,
     PermissionDenied,
@@ -49,6 +49,17 @@ _CODE_OF_KIND: dict[Kind, str] = {
     "conflict": "BAD_REQUEST",
 }
 Shape = tuple[str, str]
+_CODE_OF_REFUSAL: dict[type[APIException], str] = {
+    AuthenticationFailed: "UNAUTHENTICATED",
+    NotAuthenticated: "UNAUTHENTICATED",
+    PermissionDenied: "PERMISSION_DENIED",
+    Throttled: "REQUEST_LIMIT_EXCEEDED",
+}
+_SHAPE_OF_REQUEST: dict[type[Exception], Shape] = {
+    RequestDataTooBig: ("INVALID_PARAMETER_VALUE", "The request body is too large."),
+    DisallowedHost: ("BAD_REQUEST", "This server does not go by that name."),
+    SuspiciousOperation: ("BAD_REQUEST", "The request is malformed."),
+}
 
 
 class MlflowError(Exception):
@@ -57,7 +68,9 @@ class MlflowError(Exception):
     code: ClassVar[str] = "BAD_REQUEST"
     status: int | None = None
 
-    def __init__(self, message: str, *, code: str = "", status: int | None = None):
+    def __init__(
+        self, message: str, *, code: str = "", status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.wire_code = code or self.code
@@ -113,28 +126,18 @@ def error_response(
 
 
 def _shape(exc: Exception) -> Shape | None:
-    match exc:
-        case DomainError():
-            code = _CODE_OF_KIND.get(exc.kind, "INVALID_PARAMETER_VALUE")
-            if exc.code == "already_exists":
-                code = "RESOURCE_ALREADY_EXISTS"
-            return code, exc.message
-        case AuthenticationFailed() | NotAuthenticated():
-            return "UNAUTHENTICATED", str(exc.detail)
-        case PermissionDenied():
-            return "PERMISSION_DENIED", str(exc.detail)
-        case Throttled():
-            return "REQUEST_LIMIT_EXCEEDED", str(exc.detail)
-        case RequestDataTooBig():
-            return "INVALID_PARAMETER_VALUE", "The request body is too large."
-        case DisallowedHost():
-            return "INVALID_PARAMETER_VALUE", "This server does not go by that name."
-        case SuspiciousOperation():
-            return "BAD_REQUEST", "The request is malformed."
-        case ValidationError():
-            return "INVALID_PARAMETER_VALUE", "; ".join(exc.messages)
-        case _:
-            return _shape_of_database(exc)
+    if isinstance(exc, DomainError):
+        code = _CODE_OF_KIND.get(exc.kind, "INVALID_PARAMETER_VALUE")
+        if exc.code == "already_exists":
+            code = "RESOURCE_ALREADY_EXISTS"
+        return code, exc.message
+    for kind, code in _CODE_OF_REFUSAL.items():
+        if isinstance(exc, kind):
+            return code, str(exc.detail)
+    for known, shape in _SHAPE_OF_REQUEST.items():
+        if isinstance(exc, known):
+            return shape
+    return _shape_of_database(exc)
 
 
 def _shape_of_database(exc: Exception) -> Shape | None:

@@ -53,12 +53,11 @@ def place_of(path: str) -> Place | None:
     `{experiment}/models/{model}/artifacts[/…]`, already decoded once by HTTP. Raises
     InvalidValue if what follows could climb.
     """
-    parts = path.strip("/").split("/")
-    if len(parts) >= 4 and parts[1] == "models" and parts[3] == "artifacts":
-        inner = _inner("/".join(parts[4:]))
-        return Place(parts[0], model_id=parts[2], path=inner)
-    if len(parts) >= 3 and parts[2] == "artifacts":
-        return Place(parts[0], run_id=parts[1], path=_inner("/".join(parts[3:])))
+    match path.strip("/").split("/"):
+        case [experiment, "models", model, "artifacts", *inner]:
+            return Place(experiment, model_id=model, path=_inner("/".join(inner)))
+        case [experiment, run, "artifacts", *inner]:
+            return Place(experiment, run_id=run, path=_inner("/".join(inner)))
     return None
 
 

@@ -69,9 +69,7 @@ _RUNS: Final[Routes] = {
     "runs/set-tag": {"POST": _write(logging.set_tag, "change_run")},
     "runs/delete-tag": {"POST": _write(logging.delete_tag, "change_run")},
     "runs/log-inputs": {
-        "POST": _write(
-            inputs.log_inputs, "change_run", max_bytes=MAX_INPUTS_BODY_BYTES
-        )
+        "POST": _write(inputs.log_inputs, "change_run", max_bytes=MAX_INPUTS_BODY_BYTES)
     },
     "runs/outputs": {"POST": _write(inputs.log_outputs, "change_run")},
     "runs/log-model": {"POST": _write(inputs.log_model, "change_run")},
@@ -172,9 +170,7 @@ PROXY: Final[Routes] = {
     "/<path:path>": {
         "GET": _read(artifacts.get, "artifact"),
         "PUT": Endpoint(artifacts.put, "lifecycle.add_artifact", streams=True),
-        "DELETE": Endpoint(
-            artifacts.delete, "lifecycle.delete_artifact", streams=True
-        ),
+        "DELETE": Endpoint(artifacts.delete, "lifecycle.delete_artifact", streams=True),
     },
 }
 DOWNLOADS: Final[Routes] = {

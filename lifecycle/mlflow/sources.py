@@ -22,6 +22,7 @@ from lifecycle.states import ModelStage
 
 PROMPT_PLACEHOLDERS: Final = frozenset({"prompt-template", "dummy-source"})
 """What clients send as the source of a prompt, which has no files."""
+_MAX_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _registered(text: str, name: str, version: str) -> ModelVersion:
     if "@" in name:
         name, _, alias = name.partition("@")
         found = versions.filter(model__name=name, aliases__alias=alias).first()
-    elif version.isdigit() and len(version) < 10:
+    elif version.isdigit() and len(version) <= _MAX_DIGITS:
         found = versions.filter(model__name=name, number=int(version)).first()
     else:
         rows = versions.filter(model__name=name).order_by("-number")

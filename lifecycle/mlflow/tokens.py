@@ -30,9 +30,7 @@ def unseal(kind: str, token: str) -> list[Any]:
     try:
         raw = base64.urlsafe_b64decode(token.encode("ascii"))
     except (UnicodeEncodeError, ValueError, binascii.Error):
-        raise InvalidValue(
-            "Invalid page token, could not base64-decode"
-        ) from None
+        raise InvalidValue("Invalid page token, could not base64-decode") from None
     mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(kind, body)):
         raise InvalidValue("Invalid page token: it was not issued for this search.")

@@ -33,7 +33,9 @@ _UPSERT_TAG = """
     INSERT INTO lifecycle_runtag (run_id, key_id, value) VALUES (%s, %s, %s)
     ON CONFLICT (run_id, key_id) DO UPDATE SET value = excluded.value
 """
-_PARAMS = "SELECT key_id, value FROM lifecycle_param WHERE run_id = %s AND key_id IN ({})"
+_PARAMS = (
+    "SELECT key_id, value FROM lifecycle_param WHERE run_id = %s AND key_id IN ({})"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from lifecycle.states import ExperimentStatus, RunStatus
 _SHOW = f"SELECT {COLUMNS} FROM {TABLES} WHERE r.uid = %s"  # noqa: S608 - constants
 _FIND = "SELECT id, deleted_ms, experiment_id FROM lifecycle_run WHERE uid = %s"
 _EXPERIMENT = """
-    SELECT id, status, deleted_at, artifact_label FROM lifecycle_experiment WHERE id = %s
+    SELECT status, deleted_at, artifact_label FROM lifecycle_experiment WHERE id = %s
 """
 _INSERT = """
     INSERT INTO lifecycle_run (uid, experiment_id, name, created_by_id, user_label,
@@ -48,7 +48,7 @@ def open_experiment(cursor: CursorWrapper, experiment_id: int) -> str:
         return open_experiment(cursor, experiment_id)
     if row is None:
         raise Missing(f"No Experiment with id={experiment_id} exists")
-    _, status, deleted_at, label = row
+    status, deleted_at, label = row
     state = "deleted" if deleted_at is not None else status
     if state != ExperimentStatus.ACTIVE:
         raise InvalidValue(

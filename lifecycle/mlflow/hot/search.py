@@ -21,17 +21,17 @@ from lifecycle.mlflow.search.order import OrderKey
 from lifecycle.mlflow.search.run_clauses import (
     Keys,
     candidates,
-    clauses_of,
     condition,
     entity_of,
     known_keys,
 )
 from lifecycle.mlflow.search.run_order import Sorting, newest, sorting
 from lifecycle.mlflow.search.sql import Sql, is_sqlite, joined, keyset, within
-from lifecycle.mlflow.search.syntax import All, Clause, Node
+from lifecycle.mlflow.search.syntax import All, Clause, Node, clauses_of
 
 FEW: Final = 1000
 _COLUMN_COUNT: Final = 12
+_WITHOUT: Final = 2  # the phase of runs without the metric
 _STAGE: Final = {
     "ACTIVE_ONLY": Sql("r.deleted_ms IS NULL"),
     "DELETED_ONLY": Sql("r.deleted_ms IS NOT NULL"),
@@ -130,7 +130,7 @@ class _Plan:
         """Fill the page from the values, then NaN, then the runs without the metric."""
         rows: list[Row] = []
         first = int(place[0]) if place else 0
-        for phase in range(first, 3):
+        for phase in range(first, _WITHOUT + 1):
             start = place if place and phase == first else None
             rows += self._phase(phase, key, start, len(rows))
             if len(rows) > self._wanted.limit:
@@ -140,9 +140,9 @@ class _Plan:
     def _phase(
         self, phase: int, key: int, place: list[Any] | None, have: int
     ) -> list[Row]:
-        rank, (_, descending), *rest = self._sorting.columns
+        _, (_, descending), *rest = self._sorting.columns
         others = self._others()
-        if phase == 2:
+        if phase == _WITHOUT:
             columns = ((str(phase), False), ("0", descending), *rest)
             lacks = Sql(
                 "NOT EXISTS (SELECT 1 FROM lifecycle_latestmetric w WHERE w.run_id ="
@@ -237,4 +237,3 @@ def _messages(
         return [run_message(run, Children()) for run in runs]
     children = children_of(cursor, [run.pk for run in runs])
     return [run_message(run, children[run.pk]) for run in runs]
-

@@ -32,9 +32,7 @@ def experiment_messages(experiments: Iterable[Experiment]) -> list[dict[str, Any
 
 
 def _tags(experiment: Experiment) -> list[dict[str, str]]:
-    tags = [
-        {"key": tag.key.name, "value": tag.value} for tag in experiment.tags.all()
-    ]
+    tags = [{"key": tag.key.name, "value": tag.value} for tag in experiment.tags.all()]
     if experiment.description:
         tags.append({"key": NOTE_TAG, "value": experiment.description})
     return tags

@@ -139,6 +139,8 @@ def columns_of(
 ) -> list[tuple[str, bool]]:
     """Return sort columns, ending with those of `last` that are not among them."""
     columns: list[tuple[str, bool]] = []
+    if len({key.key for key in order}) < len(order):
+        raise InvalidValue("`order_by` contains duplicate fields.")
     for key in order:
         if key.entity not in _ATTRIBUTE or key.key not in known:
             named = f"{key.entity}.{key.key}" if key.entity else key.key

@@ -5,7 +5,6 @@ from typing import Final
 from django.db.models import Q
 
 from lifecycle.mlflow import checks
-
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import Paging, Schema, columns_of, condition
 from lifecycle.mlflow.search.order import parse_order

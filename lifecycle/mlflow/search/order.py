@@ -39,9 +39,7 @@ def _parse(clause: str) -> OrderKey:
         )
     direction = (match["direction"] or "asc").lower()
     if direction not in {"asc", "desc"}:
-        raise InvalidValue(
-            f"Invalid ordering key in order_by clause '{clause[:200]}'."
-        )
+        raise InvalidValue(f"Invalid ordering key in order_by clause '{clause[:200]}'.")
     entity = (match["entity"] or "").strip("`")
     key = match["key"]
     if key[0] in "`\"'":

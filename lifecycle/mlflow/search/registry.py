@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import (
@@ -14,7 +14,8 @@ from lifecycle.mlflow.search.entities import (
 )
 from lifecycle.mlflow.search.order import parse_order
 from lifecycle.mlflow.search.sql import bad_comparator
-from lifecycle.mlflow.search.syntax import Clause, parse
+from lifecycle.mlflow.search.syntax import Clause, Node, clauses_of, parse
+from lifecycle.mlflow.verbs.registry import IS_PROMPT
 from lifecycle.models import (
     ModelVersion,
     ModelVersionTag,
@@ -22,12 +23,15 @@ from lifecycle.models import (
     RegisteredModelTag,
 )
 
-IS_PROMPT: Final = "mlflow.prompt.is_prompt"
 _TIMES: Final = {
     "creation_timestamp": "created_at",
     "last_updated_timestamp": "updated_at",
 }
-_MODEL_ORDER: Final = {"name": "name", "timestamp": "updated_at", **_TIMES}
+_MODEL_ORDER: Final = {
+    "name": "name",
+    "timestamp": "updated_at",
+    "last_updated_timestamp": "updated_at",
+}
 _VERSION_ORDER: Final = {"name": "model__name", "version_number": "number", **_TIMES}
 
 
@@ -48,11 +52,9 @@ def search_models(
         tag_key="key",
         absent_differs=frozenset({IS_PROMPT}),
     )
-    rows = rows.filter(condition(parse(text), schema))
+    rows = rows.filter(_wanted(parse(text), schema))
     columns = columns_of(parse_order(order_by), _MODEL_ORDER, [("name", False)])
-    paging = Paging(
-        "registered-models", [*columns, ("pk", False)], limit, token
-    )
+    paging = Paging("registered-models", [*columns, ("pk", False)], limit, token)
     return paging.page(rows)
 
 
@@ -76,13 +78,24 @@ def search_versions(
         absent_differs=frozenset({IS_PROMPT}),
         own_clauses={"run_id": _by_run},
     )
-    rows = rows.filter(condition(parse(text), schema))
+    rows = rows.filter(_wanted(parse(text), schema))
     order = parse_order(order_by)
     last = [("model__name", False), ("number", True)]
-    if not any(key.key in _TIMES for key in order):
+    if not order:
         last = [("updated_at", True), *last]
     columns = columns_of(order, _VERSION_ORDER, last)
     return Paging("model-versions", columns, limit, token).page(rows)
+
+
+def _wanted(tree: Node, schema: Schema) -> Q:
+    """Return the filter; prompts, which are models with a tag, only if it names it."""
+    wanted = condition(tree, schema)
+    if any(clause.key == IS_PROMPT for clause in clauses_of(tree)):
+        return wanted
+    tag = schema.tags.filter(
+        **{schema.owner: OuterRef("pk")}, key=IS_PROMPT, value="true"
+    )
+    return wanted & Q(~Exists(tag))
 
 
 def _by_run(clause: Clause) -> Q:
@@ -90,7 +103,5 @@ def _by_run(clause: Clause) -> Q:
     if clause.comparator not in {"=", "!=", "IN", "NOT IN", "LIKE", "ILIKE"}:
         raise bad_comparator(clause.comparator, ["=", "!=", "IN", "NOT IN", "LIKE"])
     if clause.comparator in {"!=", "NOT IN"}:
-        return text_q("run_label", clause) & (
-            Q(run=None) | text_q("run__uid", clause)
-        )
+        return text_q("run_label", clause) & (Q(run=None) | text_q("run__uid", clause))
     return text_q("run__uid", clause) | text_q("run_label", clause)

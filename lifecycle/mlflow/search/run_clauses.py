@@ -3,7 +3,7 @@
 `r` is joined with its experiment `e` and creator `u` (`messages.runs.TABLES`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,15 +105,6 @@ def known_keys(cursor: CursorWrapper, names: set[str]) -> Keys:
     return Keys(dict(cursor.fetchall()))
 
 
-def clauses_of(node: Node) -> Iterator[Clause]:
-    """Yield every clause of a tree."""
-    if isinstance(node, Clause):
-        yield node
-    else:
-        for part in node.parts:
-            yield from clauses_of(part)
-
-
 def condition(node: Node, keys: Keys) -> Sql:
     """Return the tree as one condition. Raises InvalidValue for what is no search."""
     match node:
@@ -174,7 +165,9 @@ def _metric(clause: Clause, keys: Keys) -> Sql:
     compared = compare_number("m.value", clause.comparator, _number(clause))
     if (key := keys.id_of(clause.key)) is None:
         return FALSE
-    real = Sql("m.is_nan OR ") if clause.comparator == "!=" else Sql("NOT m.is_nan AND ")
+    real = (
+        Sql("m.is_nan OR ") if clause.comparator == "!=" else Sql("NOT m.is_nan AND ")
+    )
     start = Sql(
         "EXISTS (SELECT 1 FROM lifecycle_latestmetric m WHERE m.run_id = r.id"
         " AND m.key_id = %s AND (",

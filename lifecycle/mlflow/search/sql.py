@@ -63,7 +63,8 @@ def compare_text(
         raise bad_comparator(comparator, TEXTUAL)
     if isinstance(value, tuple):
         inside = within(column, value)
-        return Sql(f"NOT ({inside.text})", inside.values) if "N" == comparator[0] else inside
+        negated = comparator == "NOT IN"
+        return Sql(f"NOT ({inside.text})", inside.values) if negated else inside
     if comparator in {"LIKE", "ILIKE"}:
         return _like(column, str(value), minds_case=comparator == "LIKE")
     if comparator in {"IN", "NOT IN"}:
@@ -80,9 +81,7 @@ def bad_comparator(comparator: str, known: Iterable[str]) -> InvalidValue:
 def keyset(columns: Sequence[tuple[str, bool]], place: Sequence[Any]) -> Sql:
     """Return "comes after `place`" for an ORDER BY of (expression, descending)."""
     after: Sql | None = None
-    for (column, descending), value in reversed(
-        list(zip(columns, place, strict=True))
-    ):
+    for (column, descending), value in reversed(list(zip(columns, place, strict=True))):
         sign = "<" if descending else ">"
         beyond = Sql(f"{column} {sign} %s", (value,))
         if after is None:

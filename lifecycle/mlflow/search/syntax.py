@@ -12,6 +12,7 @@ name means is not known here.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,7 +81,7 @@ _END: Final = Token("end", "")
 
 
 def parse(text: str) -> Node:
-    """Return the tree of a filter; an empty one holds no clause. Raises InvalidValue."""
+    """Return the tree of a filter; an empty one has no clause. Raises InvalidValue."""
     if len(text) > MAX_FILTER_CHARACTERS:
         raise InvalidValue(
             f"The filter is longer than {MAX_FILTER_CHARACTERS} characters."
@@ -92,6 +93,15 @@ def parse(text: str) -> Node:
     if reader.next.kind != "end":
         raise reader.fault()
     return tree
+
+
+def clauses_of(node: Node) -> Iterator[Clause]:
+    """Yield every clause of a tree."""
+    if isinstance(node, Clause):
+        yield node
+    else:
+        for part in node.parts:
+            yield from clauses_of(part)
 
 
 class _Reader:
@@ -159,9 +169,10 @@ class _Reader:
         value = self._take()
         if value.kind not in {"text", "number"}:
             raise InvalidValue(
-                "Parameter value is either not quoted or unidentified quote types used "
-                f"for string value {value.text}. Use either single or double quotes. "
-                "(Expected a quoted string value or a number.)"
+                "Invalid clause(s) in filter string: Parameter value is either not "
+                "quoted or unidentified quote types used for string value "
+                f"{value.text}. Use either single or double quotes. (Expected a quoted "
+                "string value or a number.)"
             )
         is_number = value.kind == "number"
         text = value.text if is_number else _unquoted(value.text)

@@ -88,17 +88,13 @@ def delete_tag(model: LoggedModel, key: str) -> None:
     """Raises Missing for a tag that is not there."""
     gone, _ = model.tags.filter(key=key).delete()
     if not gone:
-        raise Missing(
-            f"No tag with key {key!r} found for model with ID {model.pk!r}."
-        )
+        raise Missing(f"No tag with key {key!r} found for model with ID {model.pk!r}.")
     _touch(model)
 
 
 def add_params(model: LoggedModel, params: dict[str, str]) -> None:
     """Store parameters, written once. Raises InvalidValue for another value."""
-    known = dict(
-        model.params.filter(key__in=params).values_list("key", "value")
-    )
+    known = dict(model.params.filter(key__in=params).values_list("key", "value"))
     for key, value in params.items():
         if known.get(key, value) != value:
             raise InvalidValue(

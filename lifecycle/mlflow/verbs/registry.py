@@ -13,6 +13,9 @@ from mlops.core.errors import Invalid
 from mlops.core.models import User
 
 VERSIONS_TAG: Final = "mlflow.modelVersions"
+IS_PROMPT: Final = "mlflow.prompt.is_prompt"
+_MAX_NAME: Final = 256
+_MAX_DIGITS: Final = 9
 Tagged = RegisteredModel | ModelVersion
 
 
@@ -20,8 +23,10 @@ def model_name(text: str, *, field: str = "name") -> str:
     """Return a usable name of a registered model. Raises InvalidValue."""
     if not text.strip():
         raise InvalidValue(f"Missing value for required parameter '{field}'.")
-    if len(text) > 256:
-        raise InvalidValue(f"'{field}' exceeds the maximum length of 256 characters")
+    if len(text) > _MAX_NAME:
+        raise InvalidValue(
+            f"'{field}' exceeds the maximum length of {_MAX_NAME} characters"
+        )
     if "/" in text or ":" in text:
         raise InvalidValue(
             f"Invalid model name '{text}'. Names cannot contain '/' or ':'."
@@ -29,9 +34,7 @@ def model_name(text: str, *, field: str = "name") -> str:
     try:
         return names.clean(text, field=field)
     except Invalid as invalid:
-        raise InvalidValue(
-            f"Invalid model name '{text}'. {invalid.message}"
-        ) from None
+        raise InvalidValue(f"Invalid model name '{text}'. {invalid.message}") from None
 
 
 def find(name: str) -> RegisteredModel:
@@ -63,8 +66,10 @@ def create(
 ) -> RegisteredModel:
     """Make a registered model. Raises Exists for a name that is taken."""
     clean = model_name(name)
-    if RegisteredModel.objects.filter(name=clean).exists():
-        raise Exists(f"Registered Model (name={name}) already exists.")
+    if known := RegisteredModel.objects.filter(name=clean).first():
+        is_prompt = known.tags.filter(key=IS_PROMPT, value="true").exists()
+        kind = "Prompt" if is_prompt else "Registered Model"
+        raise Exists(f"{kind} (name={name}) already exists.")
     model = RegisteredModel.get_or_make(clean, by=by)
     if description:
         model.description = description
@@ -147,6 +152,6 @@ def note_version_on(version: ModelVersion) -> None:
 
 
 def _number(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 10:
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
         return int(text)
     raise InvalidValue(f"Parameter 'version' must be an integer, got '{text[:100]}'.")

@@ -177,4 +177,3 @@ def _model(model_id: str) -> LoggedModel:
     if model is None:
         raise Missing(f"Logged model with ID '{model_id}' not found.")
     return model
-

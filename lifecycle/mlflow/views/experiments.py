@@ -24,7 +24,7 @@ _MAX_SUMMARIES = 1000
 
 
 def create(call: Call) -> Answer:
-    """Make an experiment; its artifacts are kept here unless a remote label is given."""
+    """Make an experiment; its artifacts are kept here, or at a remote label."""
     fields = call.fields
     name = checks.experiment_name(fields.text("name", required=True))
     label = fields.text("artifact_location")
@@ -120,9 +120,7 @@ def delete_tag(call: Call) -> Answer:
         return NOTHING
     gone, _ = experiment.tags.filter(key__name=name).delete()
     if not gone:
-        raise Missing(
-            f"No tag with name: {name} in experiment with id {experiment.pk}"
-        )
+        raise Missing(f"No tag with name: {name} in experiment with id {experiment.pk}")
     return NOTHING
 
 

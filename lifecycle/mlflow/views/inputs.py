@@ -112,9 +112,7 @@ def _models(fields: Fields) -> list[Fields]:
 def _known_models(ids: list[str]) -> list[str]:
     """Return the ids once each, sorted. Raises Missing for one that is not there."""
     wanted = sorted(set(ids))
-    known = set(
-        LoggedModel.objects.filter(pk__in=wanted).values_list("pk", flat=True)
-    )
+    known = set(LoggedModel.objects.filter(pk__in=wanted).values_list("pk", flat=True))
     for model in wanted:
         if model not in known:
             raise Missing(f"Logged model with ID '{model}' not found.")
@@ -139,9 +137,7 @@ def _dataset(item: Fields, path: str) -> dict[str, str]:
 def _sized(fields: Fields, name: str, limit: int, *, required: bool = False) -> str:
     value = fields.text(name, required=required)
     if len(value) > limit:
-        raise InvalidValue(
-            f"Dataset {name} exceeds the maximum length of {limit}"
-        )
+        raise InvalidValue(f"Dataset {name} exceeds the maximum length of {limit}")
     return value
 
 

@@ -89,9 +89,7 @@ def search(call: Call) -> Answer:
             text=fields.text("filter"),
             datasets=[_dataset(item) for item in fields.objects("datasets")],
             order=fields.objects("order_by"),
-            limit=fields.limit(
-                "max_results", LOGGED_MODELS_DEFAULT, LOGGED_MODELS_MAX
-            ),
+            limit=fields.limit("max_results", LOGGED_MODELS_DEFAULT, LOGGED_MODELS_MAX),
             token=fields.text("page_token"),
         ),
     )

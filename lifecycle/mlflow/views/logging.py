@@ -102,9 +102,7 @@ def log_batch(call: Call) -> Answer:
     return NOTHING
 
 
-def _write_metrics(
-    cursor: CursorWrapper, run: int, metrics: Sequence[Metric]
-) -> None:
+def _write_metrics(cursor: CursorWrapper, run: int, metrics: Sequence[Metric]) -> None:
     ids = keys.intern(cursor, [metric.key for metric in metrics])
     points.write_metrics(cursor, run, metrics, ids)
     write_model_metrics(cursor, run, metrics)

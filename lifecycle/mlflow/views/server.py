@@ -10,16 +10,16 @@ from lifecycle.mlflow.errors import MlflowError, UnknownEndpoint
 SPOKEN_VERSION: Final = "3.17.2"
 
 
-def health(call: Call) -> Answer:
+def health(_call: Call) -> Answer:
     return HttpResponse("OK", content_type="text/plain")
 
 
-def version(call: Call) -> Answer:
+def version(_call: Call) -> Answer:
     """Return the protocol version that is spoken, for clients that ask."""
     return HttpResponse(SPOKEN_VERSION, content_type="text/plain")
 
 
-def server_info(call: Call) -> Answer:
+def server_info(_call: Call) -> Answer:
     """Say that artifacts go up in one piece, to this server."""
     return {
         "store_type": "SqlStore",
@@ -35,7 +35,7 @@ def unknown(call: Call) -> Answer:
     )
 
 
-def not_spoken(call: Call) -> Answer:
+def not_spoken(_call: Call) -> Answer:
     raise MlflowError(
         "Traces, the gateway, prompt optimisation and GraphQL are not spoken here.",
         code="NOT_IMPLEMENTED",
