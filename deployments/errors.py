@@ -41,6 +41,12 @@ class DeploymentInProgress(DomainError):
     code = "deployment_in_progress"
 
 
+class SlotBusy(DomainError):
+    """Another deployment of the slot is being validated or brought up."""
+
+    code = "slot_busy"
+
+
 class NotRollingOut(DomainError):
     """There is no canary or shadow under way to steer."""
 

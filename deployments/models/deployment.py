@@ -10,6 +10,7 @@ from deployments.errors import (
     MayNotDeploy,
     NotActive,
     NotRollingOut,
+    SlotBusy,
 )
 from deployments.models.moves import MovingDeployment, Step
 from deployments.models.rollback import predecessor
@@ -156,9 +157,16 @@ class Deployment(MovingDeployment):
     # What the reconciler does -----------------------------------------------------
 
     def begin_validating(self) -> None:
-        """Start with a pending one. Raises what `EnvironmentRule.require` raises."""
+        """Start with a pending one.
+
+        Raises SlotBusy, or what `EnvironmentRule.require` raises.
+        """
         self._require_gate()
-        self._move(Status.VALIDATING, _by_reconciler("validate"))
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            if self.slot.deployments.started().exclude(pk=self.pk).exists():
+                raise SlotBusy(f"Another deployment of {self.slot} is under way.")
+            self._move(Status.VALIDATING, _by_reconciler("validate"))
 
     def begin_deploying(self, message: str = "") -> None:
         """Go on with a validated one; the gate is asked again."""

@@ -9,6 +9,7 @@ from django.utils import timezone
 from deployments.errors import (
     DeploymentInProgress,
     NothingToRollBackTo,
+    SlotBusy,
     StaleDeployment,
 )
 from deployments.models import Deployment, EnvironmentRule, Lease
@@ -54,7 +55,7 @@ class Steps:
         """Take the next step, whatever it is; trouble is written into the row."""
         try:
             return self._take(deployment)
-        except StaleDeployment:
+        except (StaleDeployment, SlotBusy):
             return False  # somebody else moved it; the next pass reads it again
 
     def _take(self, deployment: Deployment) -> bool:
@@ -67,7 +68,7 @@ class Steps:
         try:
             self._note_begin(deployment)
             return steps[deployment.status](deployment)
-        except StaleDeployment:
+        except (StaleDeployment, SlotBusy):
             raise
         except Refused as refused:
             return self._give_up(deployment, str(refused))

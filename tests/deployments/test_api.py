@@ -289,22 +289,22 @@ def test_a_rollback_to_a_named_target(api):
 
 @pytest.mark.parametrize("url", ["", "/status"])
 @pytest.mark.parametrize(
-    ("at", "asked", "status", "becomes"),
+    ("at", "asked", "status"),
     [
-        ("pending", "failed", 200, "failed"),
-        ("deploying", "failed", 200, "failed"),
-        ("active", "terminated", 200, "terminated"),
-        ("pending", "active", 409, "pending"),
-        ("deploying", "active", 409, "deploying"),
-        ("active", "failed", 409, "active"),
-        ("failed", "active", 409, "failed"),
-        ("terminated", "active", 409, "terminated"),
-        ("pending", "rollback", 409, "pending"),
-        ("pending", "happy", 422, "pending"),
+        ("pending", "failed", 200),
+        ("deploying", "failed", 200),
+        ("active", "terminated", 200),
+        ("pending", "active", 409),
+        ("deploying", "active", 409),
+        ("active", "failed", 409),
+        ("failed", "active", 409),
+        ("terminated", "active", 409),
+        ("pending", "rollback", 409),
+        ("pending", "happy", 422),
     ],
 )
 def test_a_client_asks_for_statuses_but_never_claims_active(
-    api, url, at, asked, status, becomes
+    api, url, at, asked, status
 ):
     deployment = DeploymentFactory(status=at)
 
@@ -312,7 +312,7 @@ def test_a_client_asks_for_statuses_but_never_claims_active(
 
     assert answer.status_code == status
     deployment.refresh_from_db()
-    assert deployment.status == becomes
+    assert deployment.status == (asked if status == 200 else at)
     if status == 409:
         assert answer.json()["code"] == "illegal_transition"
 

@@ -1,5 +1,6 @@
 """The reconciler against a target that does what its script says."""
 
+import resource
 import time
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from deployments.models import (
     DeploymentKey,
     EnvironmentRule,
     Lease,
+    Slot,
     TrafficWindow,
 )
 from deployments.plan import Plan, Strategy
@@ -18,6 +20,7 @@ from deployments.reconciler import Reconciler, reconcile_once
 from deployments.reconciler.steps import MAX_ATTEMPTS
 from deployments.states import Environment, Health, Rollout, Status
 from deployments.targets.scripted import ScriptedTarget
+from lifecycle.models import RegisteredModel
 from tests.deployments.factories import DeploymentFactory, VersionFactory, served
 
 pytestmark = pytest.mark.django_db
@@ -705,8 +708,6 @@ def test_shadows_and_paused_canaries_keep_nobody_waiting(reconciler):
 
 @pytest.mark.slow
 def test_ten_thousand_open_deployments_are_worked_off_in_bounded_memory(reconciler):
-    import resource
-
     version = VersionFactory()
     _many(version, 10_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -728,9 +729,6 @@ def test_ten_thousand_open_deployments_are_worked_off_in_bounded_memory(reconcil
 
 
 def _many(version, count):
-    from deployments.models import Slot
-    from lifecycle.models import RegisteredModel
-
     models = RegisteredModel.objects.bulk_create(
         [RegisteredModel(name=f"many-{number}") for number in range(count)]
     )

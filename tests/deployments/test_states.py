@@ -8,6 +8,7 @@ from deployments.errors import IllegalTransition, StaleDeployment
 from deployments.models import Deployment
 from deployments.models.moves import Step
 from deployments.states import FINAL, TRANSITIONS, Mover, Status
+from mlops.core.models import AuditEntry
 from tests.deployments.factories import DeploymentFactory
 
 PAIRS = list(itertools.product(Status, Status, Mover))
@@ -72,8 +73,6 @@ def test_second_of_two_writers_loses():
 
 @pytest.mark.django_db
 def test_events_count_without_gaps_and_audit_entries_go_with_them(person):
-    from mlops.core.models import AuditEntry
-
     deployment = DeploymentFactory()
 
     deployment.begin_validating()
