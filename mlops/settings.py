@@ -105,6 +105,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "mlops.core.middleware.RequestContextMiddleware",
+    "lifecycle.mlflow.middleware.MlflowDoor",
     "mlops.core.metrics.MetricsMiddleware",
     "mlops.core.middleware.CautionMiddleware",
     "django.middleware.security.SecurityMiddleware",

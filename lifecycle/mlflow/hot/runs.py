@@ -12,7 +12,11 @@ from lifecycle.mlflow.messages.runs import COLUMNS, TABLES, RunRow, run_message
 from lifecycle.states import ExperimentStatus, RunStatus
 
 _SHOW = f"SELECT {COLUMNS} FROM {TABLES} WHERE r.uid = %s"  # noqa: S608 - constants
-_FIND = "SELECT id, deleted_ms, experiment_id FROM lifecycle_run WHERE uid = %s"
+_FIND = """
+    SELECT r.id, r.deleted_ms IS NOT NULL OR e.deleted_at IS NOT NULL, r.experiment_id
+    FROM lifecycle_run r JOIN lifecycle_experiment e ON e.id = r.experiment_id
+    WHERE r.uid = %s
+"""
 _EXPERIMENT = """
     SELECT status, deleted_at, artifact_label FROM lifecycle_experiment WHERE id = %s
 """
@@ -81,21 +85,21 @@ def writable_run(cursor: CursorWrapper, uid: str) -> tuple[int, int]:
 
     Raises Missing, or InvalidValue for a deleted run.
     """
-    pk, deleted_ms, experiment = found_run(cursor, uid)
-    if deleted_ms is not None:
+    pk, is_deleted, experiment = found_run(cursor, uid)
+    if is_deleted:
         raise InvalidValue(
             f"The run {uid} must be in the 'active' state. Current state is deleted."
         )
     return pk, experiment
 
 
-def found_run(cursor: CursorWrapper, uid: str) -> tuple[int, int | None, int]:
-    """Return primary key, time of deletion and experiment. Raises Missing."""
+def found_run(cursor: CursorWrapper, uid: str) -> tuple[int, bool, int]:
+    """Return primary key, whether it is deleted, and experiment. Raises Missing."""
     cursor.execute(_FIND, (uid,))
     row = cursor.fetchone()
     if row is None:
         raise Missing(f"Run with id={uid} not found")
-    return row[0], row[1], row[2]
+    return row[0], bool(row[1]), row[2]
 
 
 def show_run(cursor: CursorWrapper, uid: str) -> dict[str, Any]:

@@ -33,8 +33,8 @@ FEW: Final = 1000
 _COLUMN_COUNT: Final = 12
 _WITHOUT: Final = 2  # the phase of runs without the metric
 _STAGE: Final = {
-    "ACTIVE_ONLY": Sql("r.deleted_ms IS NULL"),
-    "DELETED_ONLY": Sql("r.deleted_ms IS NOT NULL"),
+    "ACTIVE_ONLY": Sql("r.deleted_ms IS NULL AND e.deleted_at IS NULL"),
+    "DELETED_ONLY": Sql("r.deleted_ms IS NOT NULL OR e.deleted_at IS NOT NULL"),
     "ALL": Sql("1 = 1"),
 }
 Row = tuple[Any, ...]

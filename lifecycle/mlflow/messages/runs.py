@@ -22,7 +22,8 @@ Message = dict[str, Any]
 
 COLUMNS: Final = """
     r.id, r.uid, r.name, r.experiment_id, r.user_label, r.status, r.started_ms,
-    r.ended_ms, r.deleted_ms, r.notes, e.artifact_label, u.username
+    r.ended_ms, r.deleted_ms IS NOT NULL OR e.deleted_at IS NOT NULL, r.notes,
+    e.artifact_label, u.username
 """
 TABLES: Final = """
     lifecycle_run r JOIN lifecycle_experiment e ON e.id = r.experiment_id
@@ -42,7 +43,7 @@ class RunRow:
     status: str
     started_ms: int
     ended_ms: int | None
-    deleted_ms: int | None
+    is_deleted: bool
     notes: str | None
     artifact_label: str
     username: str | None
@@ -58,7 +59,7 @@ def run_info(row: RunRow) -> Message:
         "status": WIRE_OF_STATUS[row.status],
         "start_time": row.started_ms,
         "artifact_uri": run_location(row.experiment_id, row.uid, row.artifact_label),
-        "lifecycle_stage": "active" if row.deleted_ms is None else "deleted",
+        "lifecycle_stage": "deleted" if row.is_deleted else "active",
         "run_id": row.uid,
     }
     if row.ended_ms is not None:

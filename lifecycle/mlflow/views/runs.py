@@ -30,8 +30,8 @@ from lifecycle.mlflow.messages.runs import (
     run_message,
 )
 from lifecycle.mlflow.run_names import random_name
-from lifecycle.mlflow.verbs import runs as verbs
 from lifecycle.models import Run
+from lifecycle.models.run import RunReport
 from lifecycle.states import RunStatus
 from lifecycle.times import now_ms
 
@@ -77,18 +77,11 @@ def change(call: Call) -> Answer:
     """Change status, end or name; a run that ended may go on again."""
     fields = call.fields
     uid = fields.run_id()
-    status = _status(fields.values.get("status"))
-    ended_ms = fields.integer("end_time")
     name = fields.text("run_name")
+    changes = _reported(fields, name)
     with connection.cursor() as cursor:
         pk, _ = writable_run(cursor, uid)
-        verbs.report(
-            Run.objects.select_for_update().get(pk=pk),
-            status=status,
-            ended_ms=ended_ms,
-            name=name,
-            by=call.by,
-        )
+        Run.objects.get(pk=pk).report(by=call.by, **changes)
         if name:
             points.write_tags(
                 cursor, pk, {NAME_TAG: name}, keys.intern(cursor, [NAME_TAG])
@@ -98,13 +91,13 @@ def change(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     uid = call.fields.run_id()
-    verbs.delete(_existing(uid), by=call.by)
+    _existing(uid).delete_softly(by=call.by)
     return NOTHING
 
 
 def restore(call: Call) -> Answer:
     uid = call.fields.run_id()
-    verbs.restore(_existing(uid), by=call.by)
+    _existing(uid).restore(by=call.by)
     return NOTHING
 
 
@@ -123,6 +116,18 @@ def _existing(uid: str) -> Run:
     if run is None:
         raise Missing(f"Run with id={uid} not found")
     return run
+
+
+def _reported(fields: Fields, name: str) -> RunReport:
+    """Return what the request says of a run; what it leaves out stays."""
+    changes: RunReport = {}
+    if (status := _status(fields.values.get("status"))) is not None:
+        changes["status"] = status
+    if (ended_ms := fields.integer("end_time")) is not None:
+        changes["ended_ms"] = ended_ms
+    if name:
+        changes["name"] = checks.short(name, "run_name", MAX_RUN_NAME)
+    return changes
 
 
 def _run_name(given: str, tags: dict[str, str]) -> str:
@@ -163,7 +168,7 @@ def _row_of(new: NewRun, pk: int, *, label: str, username: str | None) -> RunRow
         status=RunStatus.RUNNING,
         started_ms=new.started_ms,
         ended_ms=None,
-        deleted_ms=None,
+        is_deleted=False,
         notes=new.notes,
         artifact_label=label,
         username=username,
