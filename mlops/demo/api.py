@@ -36,22 +36,13 @@ class Api:
         """Return the decoded answer. Raises ApiTrouble for anything but success."""
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path)
 
-    def find(self, path: str, **query: object) -> Any | None:
-        """Return the decoded answer, or None if there is no such thing."""
-        try:
-            return self.get(path, **query)
-        except ApiTrouble as trouble:
-            if trouble.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-
     def post(self, path: str, body: object | None = None) -> Any:
         return self._send("POST", path, body)
 
     def patch(self, path: str, body: object) -> Any:
         return self._send("PATCH", path, body)
 
-    def upload(self, path: str, content: bytes, filename: str, **fields: str) -> Any:
+    def upload(self, path: str, content: bytes, filename: str, /, **fields: str) -> Any:
         """Post a file as multipart/form-data, with text fields before it."""
         boundary = uuid.uuid4().hex
         parts = [
@@ -98,7 +89,7 @@ class Api:
             status, content = request(method, url, body, sent)
         except (OSError, HTTPException) as error:
             raise ApiTrouble(f"{method} {url}: {error}") from error
-        if not HTTPStatus(status).is_success:
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
             text = content.decode(errors="replace")[:500]
             raise ApiTrouble(f"{method} {url}: {status} {text}", status=status)
         return json.loads(content) if content else None

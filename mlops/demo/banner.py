@@ -1,61 +1,73 @@
 """What `manage.py up` tells when everything is up."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mlops.demo.told import MODEL
 
 WIDTH = 78
 EXAMPLE_ROW = (0.004, 0.012, 0.03, 0.15, 0.02, -0.01)
-NEW_TOKEN = ".venv/bin/python manage.py issue_token scientist"  # noqa: S105
+MANAGE = ".venv/bin/python manage.py"
 
 
-def banner(
-    *,
-    url: str,
-    serving_url: str,
-    password: str,
-    tokens: Mapping[str, str],
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things are; `serves` says whether the demo's model answers."""
+
+    url: str
+    serving_url: str
+    folder: str
+    serves: bool
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.serving_url}/serving/production/{MODEL}"
+
+
+def banner(place: Place, *, password: str, tokens: Mapping[str, str]) -> str:
     """Return the text: where everything is, who may sign in, a call that works.
 
     Without tokens (they are shown once) it says how to make new ones.
     """
-    lines = ["", "─" * WIDTH, "  MLOps is up", ""]
-    lines += [
-        f"  {name:<13}{address}" for name, address in _addresses(url, serving_url)
+    rule = "─" * WIDTH
+    parts = [
+        ["", rule, "  MLOps is up"],
+        [f"  {name:<13}{address}" for name, address in _addresses(place)],
+        _people(password, tokens) if tokens else _known_people(),
+        *([_example(place, tokens)] if place.serves else []),
+        [f"  Ctrl-C stops everything; your data stays in {place.folder}.", rule],
     ]
-    lines += ["", *_people(password, tokens), "", *_example(serving_url, tokens)]
-    return "\n".join(
-        [*lines, "", "  Ctrl-C stops everything; your data stays in var/.", "─" * WIDTH]
-    )
+    return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def _addresses(url: str, serving_url: str) -> list[tuple[str, str]]:
-    return [
-        ("Start here", f"{url}/"),
-        ("API", f"{url}/api/docs/"),
-        ("Admin", f"{url}/admin/"),
-        ("Predictions", f"{serving_url}/serving/production/{MODEL}/v2"),
+def _addresses(place: Place) -> list[tuple[str, str]]:
+    addresses = [
+        ("Start here", f"{place.url}/"),
+        ("API", f"{place.url}/api/docs/"),
+        ("Admin", f"{place.url}/admin/"),
     ]
+    if place.serves:
+        addresses.append(("Predictions", f"{place.endpoint}/v2"))
+    return addresses
 
 
 def _people(password: str, tokens: Mapping[str, str]) -> list[str]:
-    if not tokens:
-        return [
-            "  Passwords and tokens were shown at the first start. New ones:",
-            f"    {NEW_TOKEN}",
-            "    .venv/bin/python manage.py changepassword admin",
-        ]
-    shown = [f"  {name:<13}{token}" for name, token in tokens.items()]
     return [
         f"  Sign in to the admin as admin, password {password}",
         "  Tokens for the API (all of this is shown only now):",
-        *shown,
+        *(f"  {name:<13}{token}" for name, token in tokens.items()),
     ]
 
 
-def _example(serving_url: str, tokens: Mapping[str, str]) -> list[str]:
-    token = tokens.get("scientist", "$TOKEN")
+def _known_people() -> list[str]:
+    return [
+        "  Passwords and tokens were shown at the first start. For new ones:",
+        f"    {MANAGE} issue_token scientist",
+        f"    {MANAGE} changepassword admin",
+    ]
+
+
+def _example(place: Place, tokens: Mapping[str, str]) -> list[str]:
     row = ", ".join(str(value) for value in EXAMPLE_ROW)
     body = (
         '{"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 6], '
@@ -63,7 +75,7 @@ def _example(serving_url: str, tokens: Mapping[str, str]) -> list[str]:
     )
     return [
         "  Will it close higher tomorrow?",
-        f"    curl -H 'Authorization: Bearer {token}' \\",
-        f"      -d '{body}' \\",
-        f"      {serving_url}/serving/production/{MODEL}/v2/models/{MODEL}/infer",
+        f"    curl -H 'Authorization: Bearer {tokens.get('scientist', '$TOKEN')}' \\",
+        f"      --json '{body}' \\",
+        f"      {place.endpoint}/v2/models/{MODEL}/infer",
     ]

@@ -14,8 +14,10 @@ INGESTION_TIMEOUT_S = 60.0
 
 
 def share_the_data(cast: Cast) -> None:
+    declared = cast.scientist.get(FEATURES, limit=100)["features"]
+    names = {feature["feature_name"] for feature in declared}
     for feature in COLUMNS:
-        if cast.scientist.find(f"{FEATURES}/{feature.name}") is None:
+        if feature.name not in names:
             _declare(cast, feature)
     _upload_first(cast, cast.panel.between(FIRST, SPLIT))
     _upload_second(cast, cast.panel.between(SPLIT, END))
@@ -41,7 +43,7 @@ def _declare(cast: Cast, feature: Feature) -> None:
 
 
 def _upload_first(cast: Cast, rows: Panel) -> None:
-    if cast.scientist.find(f"{DATASETS}/{DATASET}") is not None:
+    if any(one["name"] == DATASET for one in cast.scientist.get(DATASETS)):
         return
     with cast.step(f"Uploaded {DATASET} version 1, {len(rows.dates):,} rows"):
         cast.scientist.upload(

@@ -36,7 +36,8 @@ def approve_second(cast: Cast) -> None:
 
 
 def _register(cast: Cast, version: str, *, run_id: str, **details: object) -> None:
-    if cast.scientist.find(_path(version)) is not None:
+    versions = cast.scientist.get(f"{LIFECYCLE}/models", model_name=MODEL)
+    if any(one["version"] == version for one in versions):
         return
     run = cast.scientist.get(f"{LIFECYCLE}/runs/{run_id}")
     body = {

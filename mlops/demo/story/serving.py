@@ -33,12 +33,12 @@ def deploy_second(cast: Cast) -> None:
 
 
 def roll_back(cast: Cast) -> None:
-    """Ask the second model, and return to the first because of its answers."""
+    """Ask the second model, and return to the first: the way back is rehearsed."""
     if is_rolled_back(cast):
         return
     hits = _predict(cast, SECOND_VERSION, SPRING_OF_2020)
     undone = _deployments(cast, SECOND_VERSION)[0]
-    reason = f"{hits} of {PREDICTIONS} right in spring 2020; not worth the trees"
+    reason = f"Rehearsal, after {hits} of {PREDICTIONS} right in spring 2020"
     with cast.step(f"Rolled back to {MODEL} {FIRST_VERSION}"):
         restored = cast.scientist.post(
             f"{DEPLOYMENTS}/{undone['id']}/rollback", {"reason": reason}
@@ -107,8 +107,15 @@ def _some(panel: Panel) -> Panel:
 def _wait_until_routed(model: Api) -> None:
     """Wait for the gateway, which learns of a switch a moment after the database."""
     deadline = time.monotonic() + TIMEOUT_S
-    while model.find("/v2/health/ready") is None and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+    while True:
+        try:
+            model.get("/v2/health/ready")
+        except ApiTrouble:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return
 
 
 def _ask(model: Api, features: np.ndarray) -> int:

@@ -15,7 +15,7 @@ GOLDEN = f"{ARTIFACT}.golden.json"
 def train_first(cast: Cast) -> None:
     if not _is_open(cast):
         _open_experiment(cast)
-    if _is_finished(cast, FIRST_RUN):
+    if _status(cast, FIRST_RUN) == "completed":
         return
     split = Split.of(_years(cast, 1990, 2005), _years(cast, 2005, SPLIT.year))
     with cast.step("Trained a logistic regression on 1990 to 2004"):
@@ -26,7 +26,7 @@ def train_first(cast: Cast) -> None:
 
 
 def train_second(cast: Cast) -> None:
-    if _is_finished(cast, SECOND_RUN):
+    if _status(cast, SECOND_RUN) == "completed":
         return
     split = Split.of(_years(cast, SPLIT.year, 2019), _years(cast, 2019, 2023))
     with cast.step("Trained boosted trees on 2007 to 2018"):
@@ -54,7 +54,8 @@ def _years(cast: Cast, first: int, end: int) -> Panel:
 
 
 def _is_open(cast: Cast) -> bool:
-    return cast.scientist.find(f"{LIFECYCLE}/experiments/{EXPERIMENT}") is not None
+    experiments = cast.scientist.get(f"{LIFECYCLE}/experiments")
+    return any(one["name"] == EXPERIMENT for one in experiments)
 
 
 def _open_experiment(cast: Cast) -> None:
@@ -67,9 +68,10 @@ def _open_experiment(cast: Cast) -> None:
         cast.scientist.post(f"{LIFECYCLE}/experiments", body)
 
 
-def _is_finished(cast: Cast, run_id: str) -> bool:
-    run = cast.scientist.find(f"{LIFECYCLE}/runs/{run_id}")
-    return run is not None and run["status"] == "completed"
+def _status(cast: Cast, run_id: str) -> str | None:
+    """Return the run's status, None if it was not started."""
+    runs = cast.scientist.get(f"{LIFECYCLE}/runs", experiment_name=EXPERIMENT)
+    return next((run["status"] for run in runs if run["run_id"] == run_id), None)
 
 
 def _start(
@@ -86,7 +88,7 @@ def _start(
         ],
         "tags": ["demo"],
     }
-    if cast.scientist.find(f"{LIFECYCLE}/runs/{run_id}") is None:
+    if _status(cast, run_id) is None:
         cast.scientist.post(f"{LIFECYCLE}/runs", body)
     return _Points()
 

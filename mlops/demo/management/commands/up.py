@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from argparse import ArgumentParser
@@ -14,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from mlops.demo import people
-from mlops.demo.banner import banner
+from mlops.demo.banner import Place, banner
 from mlops.demo.stack import Program, Stack, StackBroken
 from mlops.demo.told import is_told
 
@@ -57,6 +58,8 @@ class Command(BaseCommand):
             for number in STOPPING:  # a second Ctrl-C must not leave half of it
                 signal.signal(number, signal.SIG_IGN)
             stack.stop()
+            # Model servers outlive their reconciler on purpose; here nothing stays.
+            subprocess.run([*MANAGE, "reconcile", "--stop"], check=False)  # noqa: S603 - ours
 
     def _run(
         self, stack: Stack, newcomers: people.Newcomers, *, wants_demo: bool
@@ -64,12 +67,14 @@ class Command(BaseCommand):
         stack.start()
         if wants_demo:
             self._tell_demo(stack)
-        text = banner(
+        place = Place(
             url=f"http://localhost:{settings.PORT}",
             serving_url=settings.SERVING_URL,
-            password=newcomers.password,
-            tokens=newcomers.tokens,
+            folder=str(settings.DATA_DIR),
+            serves=is_told(),
         )
+        connections.close_all()
+        text = banner(place, password=newcomers.password, tokens=newcomers.tokens)
         with self._printing:
             self.stdout.write(text)
             self.stdout.flush()

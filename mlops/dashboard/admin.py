@@ -1,0 +1,28 @@
+"""Gives the token pages of the sign-in package the look of all others."""
+
+from django.contrib import admin
+from rest_framework_simplejwt.token_blacklist.admin import (
+    BlacklistedTokenAdmin as PlainBlacklistedTokenAdmin,
+)
+from rest_framework_simplejwt.token_blacklist.admin import (
+    OutstandingTokenAdmin as PlainOutstandingTokenAdmin,
+)
+from rest_framework_simplejwt.token_blacklist.models import (
+    BlacklistedToken,
+    OutstandingToken,
+)
+from unfold.admin import ModelAdmin
+
+admin.site.unregister([BlacklistedToken, OutstandingToken])
+
+
+@admin.register(BlacklistedToken)
+class BlacklistedTokenAdmin(PlainBlacklistedTokenAdmin, ModelAdmin):
+    """Refresh tokens that were signed out or replaced."""
+
+
+@admin.register(OutstandingToken)
+class OutstandingTokenAdmin(PlainOutstandingTokenAdmin, ModelAdmin):
+    """Refresh tokens that were given out."""
+
+    fields = ("user", "jti", "created_at", "expires_at")  # never the token itself

@@ -1,0 +1,141 @@
+"""The first page, the admin's overview and the look of every admin page."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from deployments.models import TrafficWindow
+from mlops.core.models import User
+from mlops.dashboard import figures
+from tests.deployments.factories import DeploymentFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(client):
+    boss = User.objects.create_superuser("boss", password="x")  # noqa: S106
+    client.force_login(boss)
+    return client
+
+
+def counted(deployment, minutes_ago, **counts):
+    moment = timezone.now() - timedelta(minutes=minutes_ago)
+    return TrafficWindow.objects.create(
+        deployment=deployment,
+        starts_at=moment.replace(second=0, microsecond=0),
+        gateway="test",
+        **counts,
+    )
+
+
+def test_start_page_links_everything_for_a_browser(client):
+    response = client.get("/", headers={"Accept": "text/html"})
+
+    page = response.content.decode()
+    for address in ("/api/docs/", "/admin/", "/api/schema/"):
+        assert f'href="{address}"' in page
+
+
+def test_start_page_gives_programs_json(client):
+    links = client.get("/").json()
+
+    assert links["docs"] == "http://testserver/api/docs/"
+    assert client.get(links["schema"]).status_code == 200
+
+
+def test_start_page_is_korean_for_who_asks(client):
+    page = client.get("/", headers={"Accept": "text/html", "Accept-Language": "ko"})
+
+    assert "데이터셋" in page.content.decode()
+
+
+def test_overview_of_an_empty_store_says_so(staff):
+    page = staff.get(reverse("admin:index")).content.decode()
+
+    assert "No request yet" in page
+    assert "Nothing is deployed." in page
+
+
+def test_overview_draws_what_was_counted(staff):
+    deployment = DeploymentFactory(active=True)
+    counted(deployment, 5, request_count=40, error_count=1, histogram={"20": 40})
+
+    page = staff.get(reverse("admin:index")).content.decode()
+
+    assert str(deployment.slot.model) in page
+    assert 'class="bad"' in page
+    assert 'class="line primary"' in page
+
+
+@pytest.mark.parametrize(("hours", "points"), [("1", 60), ("24", 60), ("168", 60)])
+def test_overview_takes_a_period(staff, hours, points):
+    response = staff.get(reverse("admin:index"), {"hours": hours})
+
+    assert response.context["hours"] == int(hours)
+    requests, _ = figures.traffic(int(hours))
+    assert len(requests.labels) == points
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "2", "x", "1e9"])
+def test_overview_ignores_a_period_that_is_not_offered(staff, hours):
+    response = staff.get(reverse("admin:index"), {"hours": hours})
+
+    assert response.context["hours"] == 1
+
+
+def test_overview_shows_only_what_one_may_see(client):
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    client.force_login(clerk)
+
+    response = client.get(reverse("admin:index"))
+
+    assert response.status_code == 200
+    assert not {"traffic", "runs", "stored", "serving"} & set(
+        response.context.flatten()
+    )
+
+
+def test_traffic_counts_each_request_once():
+    deployment = DeploymentFactory(active=True)
+    counted(deployment, 5, request_count=40, error_count=1)
+    counted(deployment, 30, request_count=2)
+    counted(deployment, 180, request_count=1000)
+
+    requests, _ = figures.traffic(1)
+
+    answered, failed = requests.lines
+    assert answered.total + failed.total == 42
+    assert failed.total == 1
+
+
+def test_overview_asks_a_constant_number_of_queries(
+    staff, django_assert_max_num_queries
+):
+    for _ in range(5):
+        counted(DeploymentFactory(active=True), 3, request_count=1)
+
+    with django_assert_max_num_queries(25):
+        staff.get(reverse("admin:index"))
+
+
+def test_every_admin_page_has_the_theme():
+    plain = [
+        model.__name__
+        for model, page in admin.site._registry.items()
+        if not isinstance(page, ModelAdmin)
+    ]
+
+    assert plain == []
+
+
+def test_every_list_of_the_admin_opens(staff):
+    for model in admin.site._registry:
+        meta = model._meta
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+
+        assert staff.get(url).status_code == 200, url
