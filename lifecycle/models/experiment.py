@@ -27,6 +27,7 @@ class ExperimentDetails(TypedDict, total=False):
     description: str
     metadata: dict[str, Any]
     tags: Mapping[str, str]
+    artifact_label: str
 
 
 class ExperimentChanges(ExperimentDetails, total=False):

@@ -41,6 +41,7 @@ class VersionDetails(TypedDict, total=False):
     artifact_path: str
     source: str
     run_link: str
+    run_label: str
     description: str
     framework: str
     hyperparameters: dict[str, Any] | None
@@ -310,6 +311,14 @@ class ModelVersion(models.Model):
                 self.approve(by=by, notes=changes.get("notes", ""))
             if stage := changes.get("stage"):
                 self.move_to_stage(stage, by=by, reason=changes.get("reason", ""))
+
+    def describe(self, description: str, *, by: User | None) -> None:
+        """Replace the description."""
+        with transaction.atomic():
+            self.description = description
+            self._store("description")
+            changes = {"description": description}
+            audit.record("describe", self, by=by, changes=changes)
 
     def note_rollback(self, text: str, *, by: User | None) -> None:
         """Keep why this version was taken out of service."""

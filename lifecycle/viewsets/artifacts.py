@@ -12,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle import artifacts, downloads
+from lifecycle.addresses import address
 from lifecycle.models import Artifact, Run
 from lifecycle.serializers.artifact import ArtifactUpload
 from lifecycle.serializers.run import RunArtifactAnswer
-from lifecycle.viewsets.base import TAGS, address
+from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import NotFound, TooLarge
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created

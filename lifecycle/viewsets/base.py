@@ -1,20 +1,13 @@
-"""What the operations of lifecycle have in common: tags, addresses, given fields."""
+"""What the operations of lifecycle have in common: tags, given fields, rights."""
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from rest_framework.request import Request
 
 from mlops.core.errors import Forbidden
 
 TAGS = ["ML", "Model Lifecycle"]
-ROOT = "/api/v1/ml/lifecycle"
-
-
-def address(*parts: str) -> str:
-    """Return the address of a thing; names are percent-encoded, `/` in paths kept."""
-    return "/".join([ROOT, *(quote(part, safe="/") for part in parts)])
 
 
 def given(body: Mapping[str, Any], *names: str) -> dict[str, Any]:

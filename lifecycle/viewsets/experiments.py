@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle import history, labels
+from lifecycle.addresses import address
 from lifecycle.filters import ExperimentFilter
 from lifecycle.models import Experiment, Run
 from lifecycle.serializers.experiment import (
@@ -16,7 +17,7 @@ from lifecycle.serializers.experiment import (
     ExperimentDetail,
     ExperimentUpdate,
 )
-from lifecycle.viewsets.base import TAGS, address, given
+from lifecycle.viewsets.base import TAGS, given
 from mlops.core import names
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from datasets.models import DatasetVersion
 from lifecycle import labels
+from lifecycle.addresses import address
 from lifecycle.filters import RunFilter
 from lifecycle.models import Experiment, Run
 from lifecycle.models.inputs import catalogue_version
@@ -17,7 +18,7 @@ from lifecycle.serializers.parts import references
 from lifecycle.serializers.run import RunAnswer, RunCreate, RunUpdate
 from lifecycle.states import RunStatus
 from lifecycle.times import to_ms
-from lifecycle.viewsets.base import TAGS, address
+from lifecycle.viewsets.base import TAGS
 from mlops.core import names
 from mlops.core.errors import Invalid
 from mlops.core.serializers import actor, validated

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle import labels
+from lifecycle.addresses import address
 from lifecycle.filters import ModelVersionFilter
 from lifecycle.models import ModelVersion, RegisteredModel, Run
 from lifecycle.models.comparison import compare
@@ -22,7 +23,7 @@ from lifecycle.serializers.version import (
     ModelVersionDetail,
     ModelVersionUpdate,
 )
-from lifecycle.viewsets.base import TAGS, address, given, require
+from lifecycle.viewsets.base import TAGS, given, require
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
 

@@ -1,0 +1,123 @@
+"""Files, logged models and drift events: shown, and removed where that is safe."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from lifecycle import artifacts
+from lifecycle.admin.base import act, download_link, link_to, table
+from lifecycle.models import Artifact, DriftEvent, LoggedModel
+from lifecycle.times import from_ms
+from mlops.core.admin import ReadOnly
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(ReadOnly):
+    list_display = ("path", "home", "artifact_type", "size_bytes", "is_stored")
+    list_filter = ("artifact_type", "is_stored", "created_at")
+    search_fields = ("path", "run__uid", "logged_model__id", "sha256")
+    list_select_related = ("run", "logged_model", "created_by")
+    date_hierarchy = "created_at"
+    fields = (
+        "download",
+        "home",
+        "artifact_type",
+        "size_bytes",
+        "sha256",
+        "uri",
+        "versions",
+        "created_by",
+        "created_at",
+    )
+    readonly_fields = ("download", "home", "versions")
+    actions: ClassVar = ("remove",)
+
+    @admin.display(description=_("file"))
+    def download(self, artifact: Artifact) -> SafeString | str:
+        return download_link(artifact)
+
+    @admin.display(description=_("belongs to"))
+    def home(self, artifact: Artifact) -> SafeString | str:
+        return link_to(artifact.run or artifact.logged_model)
+
+    @admin.display(description=_("model versions"))
+    def versions(self, artifact: Artifact) -> SafeString | str:
+        found = artifact.model_versions.select_related("model")
+        return table((_("model version"),), [(link_to(one),) for one in found])
+
+    @admin.action(description=_("Remove the selected files"), permissions=["remove"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Artifact]) -> None:
+        act(self, request, queryset, lambda row, by: artifacts.delete(row, by=by))
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("lifecycle.delete_artifact"))
+
+
+@admin.register(LoggedModel)
+class LoggedModelAdmin(ReadOnly):
+    list_display = ("name", "id", "experiment", "run_link", "status", "made")
+    list_filter = ("status", "experiment")
+    search_fields = ("name", "id", "source_run__uid")
+    list_select_related = ("experiment", "source_run")
+    fields = (
+        "name",
+        "id",
+        "experiment",
+        "run_link",
+        "model_type",
+        "status",
+        "status_message",
+        "made",
+        "files",
+        "versions",
+    )
+    readonly_fields = ("run_link", "made", "files", "versions")
+
+    @admin.display(description=_("run"))
+    def run_link(self, model: LoggedModel) -> SafeString | str:
+        return link_to(model.source_run)
+
+    @admin.display(description=_("created"), ordering="created_ms")
+    def made(self, model: LoggedModel) -> str:
+        return f"{from_ms(model.created_ms):%Y-%m-%d %H:%M}"
+
+    @admin.display(description=_("files"))
+    def files(self, model: LoggedModel) -> SafeString | str:
+        rows = [(link_to(one), f"{one.size_bytes:,}") for one in model.artifacts.all()]
+        return table((_("file"), _("bytes")), rows)
+
+    @admin.display(description=_("model versions"))
+    def versions(self, model: LoggedModel) -> SafeString | str:
+        found = model.model_versions.select_related("model")
+        return table((_("model version"),), [(link_to(one),) for one in found])
+
+
+@admin.register(DriftEvent)
+class DriftEventAdmin(ReadOnly):
+    list_display = (
+        "metric_name",
+        "version_link",
+        "severity",
+        "metric_value",
+        "threshold",
+        "detected_at",
+    )
+    list_filter = ("severity", "version__model", "detected_at")
+    search_fields = ("metric_name", "version__model__name", "message")
+    list_select_related = ("version__model", "recorded_by")
+    date_hierarchy = "detected_at"
+    readonly_fields = ("version_link",)
+
+    @admin.display(description=_("model version"))
+    def version_link(self, event: DriftEvent) -> SafeString | str:
+        return link_to(event.version)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            "version_link",
+            *(f for f in super().get_fields(request, obj) if f != "version_link"),
+        ]
