@@ -1,0 +1,128 @@
+"""Buttons on a deployment's page: each asks for a reason, then calls its verb."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action
+
+from datasets.admin.base import staff
+from deployments.admin.forms import KeyForm, ReasonForm
+from deployments.admin.pages import FormPages
+from deployments.models import Deployment, DeploymentKey
+from deployments.states import IN_PROGRESS, Status
+
+CAN_EXPLAIN = frozenset({"roll_back", "terminate", "cancel", "abort"})
+Press = Callable[[Any, HttpRequest, str], HttpResponse]
+
+
+def _button(verb: str, label: Promise, permission: str) -> Press:
+    def press(page: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+        answer: HttpResponse = page.ask(request, verb, label, object_id)
+        return answer
+
+    press.__name__ = f"{verb}_this"
+    made: Press = action(
+        description=label, permissions=[permission], url_path=verb.replace("_", "-")
+    )(press)
+    return made
+
+
+class Buttons(FormPages):
+    """Shows the buttons that fit a deployment's status, and does what they say."""
+
+    roll_back_this = _button("roll_back", gettext_lazy("Roll back"), "roll_back")
+    terminate_this = _button("terminate", gettext_lazy("Terminate"), "change")
+    cancel_this = _button("cancel", gettext_lazy("Cancel"), "change")
+    promote_this = _button("promote", gettext_lazy("Promote"), "change")
+    pause_this = _button("pause", gettext_lazy("Pause"), "change")
+    resume_this = _button("resume", gettext_lazy("Resume"), "change")
+    abort_this = _button("abort", gettext_lazy("Abort"), "change")
+    actions_detail = (
+        "roll_back_this",
+        "terminate_this",
+        "cancel_this",
+        "promote_this",
+        "pause_this",
+        "resume_this",
+        "abort_this",
+        "issue_key",
+    )
+
+    @action(description=gettext_lazy("Make a key"), permissions=["issue_key"])
+    def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Make a key of the endpoint; its text is shown once, as a message."""
+        deployment = _found(object_id)
+        if deployment is None:
+            return self.to_list()
+
+        def issue(form: KeyForm) -> HttpResponse:
+            name = form.cleaned_data["name"]
+            _key, plain = DeploymentKey.issue(deployment.slot, name, by=staff(request))
+            text = _("The key, shown this once: %(key)s") % {"key": plain}
+            self.message_user(request, text, messages.WARNING)
+            return self.to_page(object_id)
+
+        form = KeyForm(request.POST if request.method == "POST" else None)
+        texts = {"title": _("Make a key for the endpoint"), "submit": _("Make")}
+        return self.form_page(request, form, issue, texts)
+
+    def ask(
+        self, request: HttpRequest, verb: str, label: Promise, object_id: str
+    ) -> HttpResponse:
+        """Ask for the reason; then call the verb and show what became of it."""
+        deployment = _found(object_id)
+        if deployment is None:
+            return self.to_list()
+
+        def act(form: ReasonForm) -> HttpResponse:
+            reason = form.cleaned_data["reason"]
+            said = {"reason": reason} if verb in CAN_EXPLAIN else {}
+            made = getattr(deployment, verb)(by=staff(request), **said)
+            self.message_user(request, _("Done."), messages.SUCCESS)
+            return self.to_page(made.pk if made else object_id)
+
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        texts = {
+            "title": f"{label}: {deployment}",
+            "question": _("%(version)s, %(status)s") % _words(deployment),
+            "submit": label,
+        }
+        return self.form_page(request, form, act, texts)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Return the buttons whose verb the deployment's status allows."""
+        deployment = _found(object_id)
+        fitting = tuple(_fitting(deployment)) if deployment else ()
+        buttons = super().get_actions_detail(request, object_id)
+        return [one for one in buttons if one.action_name.endswith(fitting)]
+
+    def has_roll_back_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return staff(request).has_perm("deployments.roll_back_deployment")
+
+    def has_issue_key_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return staff(request).has_perm("deployments.add_deploymentkey")
+
+
+def _fitting(deployment: Deployment) -> Iterable[str]:
+    yield "issue_key"
+    if deployment.status == Status.ACTIVE:
+        yield from ("roll_back_this", "terminate_this")
+    if deployment.is_rolling_out:
+        yield from ("promote_this", "abort_this")
+        yield "resume_this" if deployment.is_paused else "pause_this"
+    elif deployment.status in IN_PROGRESS:
+        yield "cancel_this"
+
+
+def _found(object_id: object) -> Deployment | None:
+    return Deployment.objects.detailed().with_id(str(object_id))
+
+
+def _words(deployment: Deployment) -> dict[str, str]:
+    status = str(deployment.get_status_display())
+    return {"version": str(deployment.model_version), "status": status}

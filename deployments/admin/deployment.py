@@ -1,0 +1,250 @@
+"""Deployments: the list, the form that asks for one, and what can be done to one."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from datasets.admin.base import EMPTY, act, link_to, staff
+from deployments.admin.buttons import Buttons
+from deployments.admin.forms import DeployForm
+from deployments.admin.sparkline import requests_per_minute, sparkline
+from deployments.journal import journal
+from deployments.models import Deployment, DeploymentEvent
+from deployments.states import Health, Status
+
+LOG_LINES = 50
+STATUS_COLOURS = {
+    Status.PENDING: "info",
+    Status.VALIDATING: "info",
+    Status.DEPLOYING: "info",
+    Status.ACTIVE: "success",
+    Status.FAILED: "danger",
+    Status.ROLLBACK: "warning",
+    Status.TERMINATED: "default",
+}
+HEALTH_COLOURS = {
+    Health.HEALTHY: "success",
+    Health.DEGRADED: "warning",
+    Health.UNHEALTHY: "danger",
+}
+
+
+class EventInline(TabularInline):
+    model = DeploymentEvent
+    fields = readonly_fields = (
+        "sequence",
+        "at",
+        "from_status",
+        "to_status",
+        "mover",
+        "actor",
+        "message",
+    )
+    extra = 0
+    can_delete = False
+    ordering = ("sequence",)
+    verbose_name_plural = _("timeline")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeploymentEvent]:
+        events: QuerySet[DeploymentEvent] = super().get_queryset(request)
+        return events.select_related("actor")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(Buttons):
+    """Nothing is edited here: a deployment is asked for, and its verbs move it."""
+
+    list_display = (
+        "model_name",
+        "version",
+        "environment_name",
+        "revision",
+        "status_badge",
+        "health_badge",
+        "traffic",
+        "created_by",
+        "created_at",
+    )
+    list_filter = ("status", "health", "slot__environment", "created_by")
+    search_fields = (
+        "=id",
+        "slot__model__name",
+        "model_version__version",
+        "=model_version__run__uid",
+        "notes",
+    )
+    list_select_related = ("slot__model", "model_version__model", "created_by")
+    list_per_page = 50
+    date_hierarchy = "created_at"
+    actions = ("roll_back", "terminate", "cancel", "promote")
+    inlines = (EventInline,)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("status_badge", "health_badge"),
+                    ("model_version", "run", "slot", "revision"),
+                    "endpoint",
+                    "figures",
+                    "error_message",
+                )
+            },
+        ),
+        (
+            _("what was asked for"),
+            {
+                "fields": (
+                    ("instances", "instance_type", "auto_scaling"),
+                    ("strategy", "traffic_percent", "is_paused"),
+                    ("notes", "reason"),
+                    ("artifact", "artifact_sha256"),
+                )
+            },
+        ),
+        (
+            _("history"),
+            {
+                "fields": (
+                    ("created_by", "created_at", "deployed_at", "terminated_at"),
+                    ("rollback_from", "restores", "superseded_by"),
+                    "log",
+                )
+            },
+        ),
+    )
+
+    # What people do ---------------------------------------------------------------
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Ask for a deployment; `?model_version=<id>` fills the form in."""
+        if not self.has_add_permission(request):
+            return self.to_list()
+
+        def deploy(form: DeployForm) -> HttpResponse:
+            asked = Deployment.request(
+                form.cleaned_data["model_version"],
+                form.cleaned_data["environment"],
+                by=staff(request),
+                plan=form.plan(),
+                notes=form.cleaned_data["notes"] or None,
+            )
+            return self.to_page(asked.pk)
+
+        initial = {"model_version": request.GET.get("model_version")}
+        form = DeployForm(request.POST or None, initial=initial)
+        page = {"title": _("Deploy a model version"), "submit": _("Deploy")}
+        return self.form_page(request, form, deploy, page)
+
+    @admin.action(description=_("Roll back"), permissions=["roll_back"])
+    def roll_back(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
+        act(self, request, queryset, lambda row, by: row.roll_back(by=by))
+
+    @admin.action(description=_("Terminate"), permissions=["change"])
+    def terminate(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
+        act(self, request, queryset, lambda row, by: row.terminate(by=by))
+
+    @admin.action(description=_("Cancel"), permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
+        act(self, request, queryset, lambda row, by: row.cancel(by=by))
+
+    @admin.action(description=_("Promote"), permissions=["change"])
+    def promote(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
+        act(self, request, queryset, lambda row, by: row.promote(by=by))
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)  # history is not deleted
+        return actions
+
+    # What is shown ----------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Deployment]:
+        rows: QuerySet[Deployment] = super().get_queryset(request)
+        return rows.select_related(
+            "slot__model", "model_version__model", "model_version__run", "created_by"
+        )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Fetch the traffic of the whole page in one query."""
+        page = super().get_changelist_instance(request)
+        counts = requests_per_minute([row.pk for row in page.result_list])
+        for row in page.result_list:
+            row.recent_requests = counts[row.pk]
+        return page
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return tuple(flatten_fieldsets(self.fieldsets))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description=_("model"), ordering="slot__model__name")
+    def model_name(self, deployment: Deployment) -> str:
+        return str(deployment.slot.model.name)
+
+    @display(description=_("version"), ordering="model_version__version")
+    def version(self, deployment: Deployment) -> str:
+        return deployment.model_version.version
+
+    @display(description=_("environment"), ordering="slot__environment")
+    def environment_name(self, deployment: Deployment) -> str:
+        return str(deployment.slot.get_environment_display())
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    def status_badge(self, deployment: Deployment) -> tuple[str, str]:
+        return deployment.status, str(deployment.get_status_display())
+
+    @display(description=_("health"), ordering="health", label=HEALTH_COLOURS)
+    def health_badge(self, deployment: Deployment) -> tuple[str, str]:
+        return deployment.health, str(deployment.get_health_display())
+
+    @display(description=_("traffic, last hour"))
+    def traffic(self, deployment: Any) -> SafeString | str:
+        return sparkline(deployment.recent_requests)
+
+    @display(description=_("run"))
+    def run(self, deployment: Deployment) -> SafeString | str:
+        return link_to(deployment.model_version.run)
+
+    @display(description=_("endpoint"))
+    def endpoint(self, deployment: Deployment) -> str:
+        return deployment.endpoint
+
+    @display(description=_("figures"))
+    def figures(self, deployment: Deployment) -> str:
+        found = deployment.windows.all().figures()
+        p95 = found.p95_latency_ms
+        return _(
+            "%(requests)d requests, %(errors).2f %% failed, mean %(mean).2f ms, "
+            "p95 %(p95)s"
+        ) % {
+            "requests": found.request_count,
+            "errors": 100 * found.error_rate,
+            "mean": found.avg_latency_ms or 0.0,
+            "p95": EMPTY if p95 is None else f"{p95:.2f} ms",
+        }
+
+    @display(description=_("log"))
+    def log(self, deployment: Deployment) -> SafeString:
+        lines = "\n".join(journal(deployment, LOG_LINES))
+        return format_html('<pre class="overflow-auto text-xs">{}</pre>', lines)

@@ -1,0 +1,97 @@
+"""Forms of the staff's pages; the rules behind them are the models'."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.plan import Plan, Strategy
+from deployments.states import Environment, Rollout
+from lifecycle.models import ModelVersion
+
+
+class DeployForm(forms.Form):
+    """What is asked for: a version, a place, a size and a way there."""
+
+    model_version = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.select_related("model"),
+        label=_("model version"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    environment = forms.ChoiceField(
+        choices=Environment.choices,
+        label=_("environment"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    instances = forms.IntegerField(
+        min_value=1,
+        max_value=MAX_INSTANCES,
+        initial=1,
+        label=_("instances"),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    instance_type = forms.ChoiceField(
+        choices=[(name, name) for name in INSTANCE_TYPES],
+        label=_("instance type"),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    auto_scaling = forms.BooleanField(
+        required=False, label=_("auto scaling"), widget=UnfoldBooleanSwitchWidget()
+    )
+    strategy = forms.ChoiceField(
+        choices=Rollout.choices, label=_("strategy"), widget=UnfoldAdminSelectWidget()
+    )
+    steps = forms.CharField(
+        required=False,
+        label=_("canary steps"),
+        help_text=_("Shares of the traffic in percent, such as 10, 50."),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    seconds_per_step = forms.IntegerField(
+        min_value=1,
+        initial=60,
+        label=_("seconds per step"),
+        widget=UnfoldAdminIntegerFieldWidget(),
+    )
+    notes = forms.CharField(
+        required=False, label=_("notes"), widget=UnfoldAdminTextareaWidget()
+    )
+
+    def clean_steps(self) -> tuple[int, ...]:
+        words = self.cleaned_data["steps"].replace(",", " ").split()
+        if not all(word.isascii() and word.isdigit() for word in words):
+            raise forms.ValidationError(_("Give whole numbers, parted by commas."))
+        return tuple(int(word[:9]) for word in words)
+
+    def plan(self) -> Plan:
+        """Return the size and the strategy that the valid form asks for."""
+        asked: dict[str, Any] = self.cleaned_data
+        strategy = Strategy(
+            Rollout(asked["strategy"]), asked["steps"], asked["seconds_per_step"]
+        )
+        return Plan(
+            asked["instances"],
+            asked["instance_type"],
+            asked["auto_scaling"],
+            strategy=strategy,
+        )
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        required=False, label=_("reason"), widget=UnfoldAdminTextareaWidget()
+    )
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(
+        max_length=100, label=_("name"), widget=UnfoldAdminTextInputWidget()
+    )

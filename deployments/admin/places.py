@@ -1,0 +1,107 @@
+"""Where deployments go: slots, rules of environments, keys, the lease."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
+from deployments.admin.records import ReadOnlyAdmin
+from deployments.models import (
+    Deployment,
+    DeploymentKey,
+    EnvironmentRule,
+    Lease,
+    Slot,
+)
+from mlops.core import audit
+
+
+@admin.register(EnvironmentRule)
+class EnvironmentRuleAdmin(ModelAdmin):
+    """The three rules; they are changed here, neither added nor deleted."""
+
+    list_display = (
+        "environment",
+        "needs_approval",
+        "needs_passed_checklist",
+        "author_may_approve",
+        "rolls_back_by_itself",
+        "max_error_rate",
+        "max_p95_ms",
+        "allows_pickle",
+    )
+    readonly_fields = ("environment",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: EnvironmentRule,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        changes = {
+            name: [form.initial[name], form.cleaned_data[name]]
+            for name in form.changed_data
+        }
+        audit.record("change_rule", obj, by=staff(request), changes=changes)
+
+
+@admin.register(Slot)
+class SlotAdmin(ReadOnlyAdmin):
+    list_display = ("model", "environment", "active_one", "revisions", "endpoint")
+    list_filter = ("environment",)
+    search_fields = ("model__name",)
+    list_select_related = ("model",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
+        rows: QuerySet[Slot] = super().get_queryset(request)
+        return rows.prefetch_related(
+            Prefetch("deployments", Deployment.objects.serving(), to_attr="actives")
+        )
+
+    @display(description=_("active"))
+    def active_one(self, slot: Any) -> SafeString | str:
+        active = next(iter(slot.actives), None)
+        return link_to(active, f"r{active.revision}") if active else EMPTY
+
+    @display(description=_("deployments"))
+    def revisions(self, slot: Slot) -> SafeString:
+        count = str(slot.next_revision - 1)
+        return link_to_list(Deployment, count, slot__id__exact=slot.pk)
+
+
+@admin.register(DeploymentKey)
+class DeploymentKeyAdmin(ReadOnlyAdmin):
+    """Keys are made on a deployment's page; here they are seen and revoked."""
+
+    list_display = ("prefix", "name", "slot", "created_by", "created_at", "revoked_at")
+    list_filter = ("slot__environment", ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "prefix", "slot__model__name")
+    list_select_related = ("slot__model", "created_by")
+    exclude = ("digest",)
+    actions = ("revoke",)
+
+    @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[DeploymentKey]) -> None:
+        act(self, request, queryset, lambda key, by: key.revoke(by=by))
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("deployments.delete_deploymentkey")
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnlyAdmin):
+    list_display = ("name", "holder", "fence", "expires_at")

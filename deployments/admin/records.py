@@ -1,0 +1,71 @@
+"""What the server recorded: events and traffic, to be read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from deployments.models import DeploymentEvent, TrafficWindow
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(DeploymentEvent)
+class DeploymentEventAdmin(ReadOnlyAdmin):
+    list_display = (
+        "at",
+        "deployment",
+        "sequence",
+        "from_status",
+        "to_status",
+        "mover",
+        "actor",
+        "message",
+    )
+    list_filter = ("to_status", "mover", "deployment__slot__environment")
+    search_fields = ("=deployment__id", "message", "deployment__slot__model__name")
+    list_select_related = ("deployment__slot__model", "actor")
+    date_hierarchy = "at"
+    ordering = ("-pk",)
+
+
+@admin.register(TrafficWindow)
+class TrafficWindowAdmin(ReadOnlyAdmin):
+    list_display = (
+        "starts_at",
+        "seconds",
+        "deployment",
+        "gateway",
+        "request_count",
+        "error_rate",
+        "client_error_count",
+        "rejected_count",
+        "mean_ms",
+        "max_ms",
+    )
+    list_filter = ("seconds", "deployment__slot__environment")
+    search_fields = ("=deployment__id", "deployment__slot__model__name")
+    list_select_related = ("deployment__slot__model",)
+    date_hierarchy = "starts_at"
+    ordering = ("-starts_at", "-pk")
+
+    @display(description=_("error rate"))
+    def error_rate(self, window: TrafficWindow) -> str:
+        return f"{window.figures.error_rate:.2%}"
+
+    @display(description=_("mean (ms)"))
+    def mean_ms(self, window: TrafficWindow) -> str:
+        mean = window.figures.avg_latency_ms
+        return "—" if mean is None else f"{mean:.2f}"

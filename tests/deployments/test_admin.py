@@ -1,0 +1,260 @@
+"""The staff's pages: the whole loop of a deployment without the API."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from deployments.models import (
+    Deployment,
+    DeploymentKey,
+    EnvironmentRule,
+    TrafficWindow,
+)
+from deployments.states import Status
+from mlops.core.models import AuditEntry
+from tests.deployments.factories import (
+    DeploymentFactory,
+    VersionFactory,
+    served,
+    walked,
+)
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/deployments/deployment/"
+FORM = {
+    "environment": "development",
+    "instances": 1,
+    "instance_type": "standard",
+    "strategy": "all_at_once",
+    "seconds_per_step": 60,
+}
+
+
+@pytest.fixture
+def staff(person, client):
+    user = person("admin")
+    user.is_staff = user.is_superuser = True
+    user.save()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "deployment",
+        "deploymentevent",
+        "trafficwindow",
+        "slot",
+        "deploymentkey",
+        "environmentrule",
+        "lease",
+    ],
+)
+def test_every_list_is_shown(staff, model):
+    deployment = served(VersionFactory())
+    DeploymentKey.issue(deployment.slot, "shop", by=None)
+    TrafficWindow.objects.create(
+        deployment=deployment, gateway="g", starts_at=timezone.now(), request_count=5
+    )
+
+    assert (
+        staff.get(reverse(f"admin:deployments_{model}_changelist")).status_code == 200
+    )
+
+
+def test_the_list_shows_badges_and_traffic_in_a_few_queries(
+    staff, django_assert_max_num_queries
+):
+    for deployment in DeploymentFactory.create_batch(5, active=True):
+        TrafficWindow.objects.create(
+            deployment=deployment,
+            gateway="g",
+            starts_at=timezone.now().replace(second=0, microsecond=0),
+            request_count=5,
+        )
+    staff.get(LIST)
+
+    with django_assert_max_num_queries(16):
+        page = staff.get(LIST).content.decode()
+
+    assert page.count("5 requests in the last hour") == 5
+    assert "active" in page
+    assert "degraded" in page
+
+
+def test_a_version_is_deployed_from_the_form(staff, person):
+    version = VersionFactory()
+    page = staff.get(f"{LIST}add/?model_version={version.pk}")
+
+    answer = staff.post(f"{LIST}add/", {**FORM, "model_version": version.pk})
+
+    assert f'value="{version.pk}" selected' in page.content.decode()
+    deployment = Deployment.objects.get()
+    assert answer["Location"] == f"{LIST}{deployment.pk}/change/"
+    assert deployment.created_by == person("admin")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"environment": "production"}, "needs an approval"),
+        ({"strategy": "canary"}, "A canary needs 1 to 20 rising steps"),
+        ({"strategy": "canary", "steps": "ten"}, "Give whole numbers"),
+        ({"instances": 99}, "less than or equal to 32"),
+    ],
+)
+def test_what_a_rule_refuses_is_shown_in_the_form(staff, change, text):
+    version = VersionFactory()
+
+    answer = staff.post(f"{LIST}add/", {**FORM, "model_version": version.pk, **change})
+
+    assert answer.status_code == 200
+    assert text in answer.content.decode()
+    assert not Deployment.objects.exists()
+
+
+def test_a_canary_is_asked_for_in_the_form(staff):
+    version = VersionFactory()
+    form = {**FORM, "model_version": version.pk, "strategy": "canary", "steps": "5, 50"}
+
+    staff.post(f"{LIST}add/", form)
+
+    assert Deployment.objects.get().rollout.steps == (5, 50)
+
+
+def test_the_page_of_a_deployment_tells_its_story(staff):
+    deployment = served(VersionFactory())
+
+    page = staff.get(f"{LIST}{deployment.pk}/change/").content.decode()
+
+    assert deployment.endpoint in page
+    assert "deploying → active" in page
+    assert f"/admin/lifecycle/modelversion/{deployment.model_version_id}" in page
+
+
+def buttons(staff, deployment):
+    page = staff.get(f"{LIST}{deployment.pk}/change/").content.decode()
+    verbs = ("roll-back", "terminate", "cancel", "promote", "pause", "resume", "abort")
+    return {verb for verb in verbs if f"{LIST}{deployment.pk}/{verb}/" in page}
+
+
+def test_only_buttons_that_fit_are_shown(staff):
+    version = VersionFactory()
+    active, pending = served(version), Deployment.request(version, "staging", by=None)
+    canary = DeploymentFactory(
+        model_version=version,
+        status="deploying",
+        strategy={"type": "canary", "steps": [10], "seconds_per_step": 60},
+        rollout_at=timezone.now(),
+    )
+    failed = DeploymentFactory(status="failed")
+
+    assert buttons(staff, active) == {"roll-back", "terminate"}
+    assert buttons(staff, pending) == {"cancel"}
+    assert buttons(staff, canary) == {"promote", "pause", "abort"}
+    assert buttons(staff, failed) == set()
+
+
+def test_a_button_asks_first_and_then_rolls_back(staff):
+    version = VersionFactory()
+    served(version)
+    second = served(version)
+
+    asked = staff.get(f"{LIST}{second.pk}/roll-back/")
+    nothing_yet = Deployment.objects.count()
+    staff.post(f"{LIST}{second.pk}/roll-back/", {"reason": "wrong labels"})
+
+    assert (asked.status_code, nothing_yet) == (200, 2)
+    restored = Deployment.objects.get(rollback_from=second)
+    assert restored.reason == "wrong labels"
+    assert walked(restored).status == Status.ACTIVE
+
+
+def test_a_button_shows_what_the_verb_refuses(staff):
+    only = served(VersionFactory())
+
+    page = staff.post(f"{LIST}{only.pk}/roll-back/", {"reason": ""})
+
+    assert "There is no earlier version" in page.content.decode()
+
+
+def test_actions_on_many_say_what_became_of_each(staff):
+    version = VersionFactory()
+    active, pending = served(version), Deployment.request(version, "staging", by=None)
+
+    page = staff.post(
+        LIST,
+        {"action": "terminate", "_selected_action": [active.pk, pending.pk]},
+        follow=True,
+    ).content.decode()
+
+    active.refresh_from_db()
+    assert active.status == Status.TERMINATED
+    assert "Only an active deployment can be terminated" in page
+
+
+def test_a_key_is_made_shown_once_and_revoked(staff):
+    deployment = served(VersionFactory())
+
+    page = staff.post(
+        f"{LIST}{deployment.pk}/issue_key/", {"name": "shop"}, follow=True
+    ).content.decode()
+    key = DeploymentKey.objects.get()
+    shown = key.prefix in page
+    staff.post(
+        "/admin/deployments/deploymentkey/",
+        {"action": "revoke", "_selected_action": [key.pk]},
+    )
+
+    key.refresh_from_db()
+    assert shown
+    assert key.revoked_at is not None
+
+
+def test_a_rule_is_changed_and_that_is_on_record(staff):
+    rule = EnvironmentRule.objects.get(pk="staging")
+    url = "/admin/deployments/environmentrule/staging/change/"
+
+    staff.post(
+        url,
+        {
+            "needs_approval": "on",
+            "author_may_approve": "on",
+            "progress_deadline_s": 300,
+            "bake_s": 60,
+            "max_error_rate": 0.05,
+            "min_requests": 20,
+        },
+    )
+
+    rule.refresh_from_db()
+    assert rule.needs_approval
+    entry = AuditEntry.objects.get(action="change_rule")
+    assert entry.changes == {"needs_approval": [False, True]}
+
+
+def test_staff_without_the_permission_see_no_button_and_cannot_press_it(person, client):
+    viewer = person("viewer")
+    viewer.is_staff = True
+    viewer.save()
+    client.force_login(viewer)
+    deployment = served(VersionFactory())
+
+    assert buttons(client, deployment) == set()
+    assert client.post(f"{LIST}{deployment.pk}/terminate/").status_code == 403
+    deployment.refresh_from_db()
+    assert deployment.status == Status.ACTIVE
+
+
+def test_history_cannot_be_deleted(staff):
+    deployment = served(VersionFactory())
+
+    assert (
+        staff.post(f"{LIST}{deployment.pk}/delete/", {"post": "yes"}).status_code == 403
+    )
+    assert Deployment.objects.filter(pk=deployment.pk).exists()
+
+
+def test_an_address_that_is_no_deployment_leads_back_to_the_list(staff):
+    assert staff.get(f"{LIST}nothing/roll-back/")["Location"] == LIST
