@@ -15,17 +15,28 @@ from typing import Any
 
 from datasets.analytics.sql import Kind, TableColumn, quote_ident
 
-MAX_TEXT = 1_000
-MAX_BINARY_BYTES = 64
-MAX_NESTED_TEXT = 4_000
 MAX_SAFE_INTEGER = 2**53 - 1
 _LISTED_CELLS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """How much of a long cell is shown: characters, and bytes of binary ones."""
+
+    text: int = 1_000
+    binary_bytes: int = 64
+    nested: int = 4_000
+
+
+SHOWN = Cuts()
+WHOLE = Cuts(2**31 - 2, 2**31 - 2, 2**31 - 2)
 
 
 @dataclass(slots=True)
 class Losses:
     """What the JSON form of some rows does not show as it is."""
 
+    cuts: Cuts = SHOWN
     non_finite: int = 0
     truncated: int = 0
     cells: list[tuple[int, str]] = field(default_factory=list)
@@ -36,25 +47,25 @@ class Losses:
             self.cells.append((row, column))
 
 
-def select_list(columns: Sequence[TableColumn]) -> str:
+def select_list(columns: Sequence[TableColumn], cuts: Cuts = SHOWN) -> str:
     """Return the SELECT list whose rows `records` turns into JSON values."""
-    return ", ".join(_expression(column) for column in columns)
+    return ", ".join(_expression(column, cuts) for column in columns)
 
 
-def _expression(column: TableColumn) -> str:
+def _expression(column: TableColumn, cuts: Cuts) -> str:
     name, kind = quote_ident(column.name), column.kind
     if kind in {Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN}:
         return name
     if kind is Kind.TEXT:
-        return f"left({name}::VARCHAR, {MAX_TEXT + 1})"
+        return f"left({name}::VARCHAR, {cuts.text + 1})"
     if kind is Kind.BINARY:
-        cut = f"to_base64(({name}::BLOB)[1:{MAX_BINARY_BYTES}])"
+        cut = f"to_base64(({name}::BLOB)[1:{cuts.binary_bytes}])"
         return (
-            f"CASE WHEN octet_length({name}::BLOB) > {MAX_BINARY_BYTES}"
+            f"CASE WHEN octet_length({name}::BLOB) > {cuts.binary_bytes}"
             f" THEN '+' || {cut} ELSE '=' || {cut} END"
         )
     if kind is Kind.NESTED:
-        return f"left(to_json({name})::VARCHAR, {MAX_NESTED_TEXT + 1})"
+        return f"left(to_json({name})::VARCHAR, {cuts.nested + 1})"
     return f"{name}::VARCHAR"
 
 
@@ -91,10 +102,10 @@ def _float(value: float, losses: Losses, _row: int, _name: str) -> float | None:
 
 
 def _text(value: str, losses: Losses, row: int, name: str) -> str:
-    if len(value) <= MAX_TEXT:
+    if len(value) <= losses.cuts.text:
         return value
     losses.cut(row, name)
-    return value[:MAX_TEXT]
+    return value[: losses.cuts.text]
 
 
 def _binary(value: str, losses: Losses, row: int, name: str) -> str:
@@ -111,9 +122,9 @@ def _timestamp(value: str, _losses: Losses, _row: int, _name: str) -> str:
 
 
 def _nested(value: str, losses: Losses, row: int, name: str) -> Any:
-    if len(value) > MAX_NESTED_TEXT:
+    if len(value) > losses.cuts.nested:
         losses.cut(row, name)
-        return value[:MAX_NESTED_TEXT]
+        return value[: losses.cuts.nested]
 
     def constant(_word: str) -> None:
         losses.non_finite += 1

@@ -161,13 +161,19 @@ class Engine:
         if not self._slots.acquire(timeout=self.limits.wait_s):
             raise Busy("Too many queries are running. Try again in a moment.")
         try:
-            cursor = Cursor(self._database.cursor(), timeout_s or self.limits.timeout_s)
-            try:
+            with self.unslotted_cursor(timeout_s=timeout_s) as cursor:
                 yield cursor
-            finally:
-                cursor.close()
         finally:
             self._slots.release()
+
+    @contextmanager
+    def unslotted_cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
+        """Give a cursor that counts for no slot: for streams paced by their reader."""
+        cursor = Cursor(self._database.cursor(), timeout_s or self.limits.timeout_s)
+        try:
+            yield cursor
+        finally:
+            cursor.close()
 
     def close(self) -> None:
         self._database.close()
@@ -203,6 +209,12 @@ class Cursor:
                 yield from reader
             finally:
                 reader.close()
+
+    def table(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Return a small result as an Arrow table."""
+        with translated():
+            self._limit()
+            return self._raw.sql(sql, params=dict(parameters)).to_arrow_table()
 
     def columns(self, table: Source) -> list[TableColumn]:
         """Return the columns of a table in file order."""

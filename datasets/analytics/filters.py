@@ -144,7 +144,7 @@ def _compile(clause: Clause, column: TableColumn, condition: Condition) -> str:
             field="conditions",
         )
     if operator in _COMPARISONS:
-        value = _bound(clause, column, condition.value)
+        value = bound(clause, column, condition.value)
         return f"{expression} {_COMPARISONS[operator]} {value}"
     return _compile_set(clause, column, condition)
 
@@ -154,7 +154,7 @@ def _compile_text(clause: Clause, column: TableColumn, condition: Condition) -> 
         raise InvalidFilter(
             f"{condition.operator} needs a text column and a text.", field="conditions"
         )
-    value = _bound(clause, column, condition.value)
+    value = bound(clause, column, condition.value)
     function = _TEXT_FUNCTIONS[condition.operator]
     return f"{function}({quote_ident(column.name)}::VARCHAR, {value})"
 
@@ -168,18 +168,19 @@ def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> s
     if condition.operator is Operator.BETWEEN:
         if len(values) != 2:  # noqa: PLR2004 - a range has two ends
             raise InvalidFilter("between needs two values.", field="conditions")
-        low, high = (_bound(clause, column, value) for value in values)
+        low, high = (bound(clause, column, value) for value in values)
         return f"{expression} BETWEEN {low} AND {high}"
     if len(values) > MAX_SET_VALUES:
         raise InvalidFilter(
             f"At most {MAX_SET_VALUES} values are allowed.", field="conditions"
         )
-    listed = ", ".join(_bound(clause, column, value) for value in values)
+    listed = ", ".join(bound(clause, column, value) for value in values)
     word = "IN" if condition.operator is Operator.IN else "NOT IN"
     return f"{expression} {word} ({listed})"
 
 
-def _bound(clause: Clause, column: TableColumn, value: Any) -> str:
+def bound(clause: Clause, column: TableColumn, value: Any) -> str:
+    """Bind a JSON value for comparison with a column; return its expression."""
     return f"CAST({clause.bind(as_value(column, value))} AS {_cast(column)})"
 
 

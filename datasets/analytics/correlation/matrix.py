@@ -134,7 +134,9 @@ def solve(state: CoMoments) -> Solved:
     m2 = np.broadcast_to(state.m2, (count, count))
     with np.errstate(all="ignore"):
         matrix = state.c / (np.sqrt(m2) * np.sqrt(m2.T))
-        grid = GRID_STEPS * EPS * np.abs((state.shift / state.scale)[:, None] + state.mean)
+        grid = (
+            GRID_STEPS * EPS * np.abs((state.shift / state.scale)[:, None] + state.mean)
+        )
         flat = np.broadcast_to(m2 <= state.n * grid * grid, (count, count))
         vague = np.broadcast_to(state.error > m2 * WORST_ERROR, (count, count))
     reasons = np.zeros((count, count), dtype=np.int8)

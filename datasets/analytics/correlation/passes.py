@@ -204,5 +204,3 @@ def _common_rows(
                     common &= column.present
             if common.any():
                 yield [Column(column.values[common], None) for column in block]
-
-

@@ -69,7 +69,11 @@ def rank_columns(
         for index, name in enumerate(names):
             check()
             values = np.concatenate(
-                [_with_nan(block[0]) for part in parts for block in blocks(part, [name])]
+                [
+                    _with_nan(block[0])
+                    for part in parts
+                    for block in blocks(part, [name])
+                ]
             )
             values[~np.isfinite(values)] = np.nan
             gaps[index] = np.isnan(values).any()
