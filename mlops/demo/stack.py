@@ -5,6 +5,7 @@ with a clear message. Programs are stopped in the reverse order of their start.
 """
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException
@@ -140,21 +142,28 @@ class Stack:
         if len(recent) > MAX_RESTARTS:
             raise StackBroken(f"{program.name} keeps ending (exit code {code})")
         self._say(program.name, f"ended with exit code {code}; starting it again")
+        _sweep(program.process)
         self._start(program)
 
 
 def _end(process: "subprocess.Popen[str]") -> bool:
-    """Stop a process; return False if it had to be killed."""
-    if process.poll() is not None:
-        return True
+    """Stop a process with all that it started; return False if it had to be killed."""
+    is_willing = True
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
+        is_willing = False
         process.kill()
         process.wait()
-        return False
-    return True
+    _sweep(process)
+    return is_willing
+
+
+def _sweep(process: "subprocess.Popen[str]") -> None:
+    """Kill what a process that has ended left in its group, such as its workers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _answers(url: str) -> bool:

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,32 @@ def test_program_that_is_killed_comes_back(stack_of, lines):
     stack.stop()
     watcher.join(5)
     assert not watcher.is_alive()
+
+
+def test_workers_of_a_killed_program_go_with_it(stack_of, lines):
+    """They would hold its port, and answer with what it was before."""
+    tell = "import os\nprint(os.fork(), flush=True)\nimport signal\nsignal.pause()"
+    parent = Program("parent", [sys.executable, "-c", tell])
+    stack = stack_of(parent)
+    stack.start()
+    wait_until(lambda: len(lines) == 2)
+    worker = max(int(line) for _, line in lines)
+    watcher = threading.Thread(target=stack.watch)
+    watcher.start()
+
+    parent.process.kill()
+
+    wait_until(lambda: _is_gone(worker))
+    stack.stop()
+    watcher.join(5)
+
+
+def _is_gone(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def test_program_that_keeps_ending_breaks_the_stack(stack_of):
