@@ -48,7 +48,7 @@ MEDIA_TYPES = {
 
 def stream(
     table: Table,
-    kind: Format,
+    kind: Format | str,
     columns: Sequence[str] | None = None,
     conditions: Sequence[Condition] = (),
 ) -> Iterator[bytes]:
@@ -63,9 +63,9 @@ def stream(
         found = cursor.columns(place)
         where = compile_filter(found, conditions)
         chosen = pick(found, columns, field="columns")
-    if Format(kind) is Format.PARQUET and len(place.paths) == 1 and not where.sql:
-        if chosen == found:
-            return _file(place.paths[0])
+    is_whole = chosen == found and not where.sql and len(place.paths) == 1
+    if is_whole and Format(kind) is Format.PARQUET:
+        return _file(place.paths[0])
     return _chunks(place, Format(kind), chosen, where)
 
 

@@ -71,7 +71,7 @@ class Clause:
         return f"${name}"
 
 
-_COMPARISONS = {
+COMPARISONS = {
     Operator.EQUAL: "=",
     Operator.NOT_EQUAL: "<>",
     Operator.LESS: "<",
@@ -143,9 +143,9 @@ def _compile(clause: Clause, column: TableColumn, condition: Condition) -> str:
             f"A {column.kind} column can only be tested for missing values.",
             field="conditions",
         )
-    if operator in _COMPARISONS:
+    if operator in COMPARISONS:
         value = bound(clause, column, condition.value)
-        return f"{expression} {_COMPARISONS[operator]} {value}"
+        return f"{expression} {COMPARISONS[operator]} {value}"
     return _compile_set(clause, column, condition)
 
 

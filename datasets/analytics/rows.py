@@ -6,7 +6,7 @@ order of the file; every other order ends with the row's position.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -157,7 +157,8 @@ def _page(
             place.parameters | where.parameters,
         )
         numbers = [row[0] for row in found]
-        return _by_number(cursor, place, shown, numbers, total, window.offset)
+        found_rows = _by_number(cursor, place, shown, numbers, total)
+        return replace(found_rows, offset=window.offset)
     fetched = cursor.rows(
         f"SELECT {select_list(shown)} FROM {place.sql}"  # noqa: S608
         f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
@@ -180,10 +181,9 @@ def _by_number(
     shown: list[TableColumn],
     numbers: list[int],
     total: int,
-    offset: int = 0,
 ) -> Rows:
     if not numbers:
-        return _answer(shown, [], total, offset)
+        return _answer(shown, [], total)
     fetched = cursor.rows(
         f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {place.numbered_sql}"  # noqa: S608
         f" WHERE {ROW_NUMBER} BETWEEN $lowest AND $highest"
@@ -193,14 +193,14 @@ def _by_number(
     )
     position = {number: index for index, number in enumerate(numbers)}
     fetched.sort(key=lambda row: position[row[0]])
-    return _answer(shown, [row[1:] for row in fetched], total, offset)
+    return _answer(shown, [row[1:] for row in fetched], total)
 
 
 def _answer(
     shown: list[TableColumn],
     fetched: Sequence[Sequence[Any]],
     total: int,
-    offset: int,
+    offset: int = 0,
 ) -> Rows:
     losses = Losses()
     rows = records(shown, fetched, losses)

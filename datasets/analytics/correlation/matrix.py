@@ -149,13 +149,3 @@ def solve(state: CoMoments) -> Solved:
     imprecise = (vague | vague.T) & (n >= MIN_PAIRS)
     np.fill_diagonal(imprecise, val=False)
     return Solved(matrix, n.astype(np.int64), reasons, imprecise)
-
-
-def reason_of(n: float, m2: tuple[float, float], middle: tuple[float, float]) -> int:
-    """Return the index of the reason why one pair is undefined, 0 if it is not."""
-    if n < MIN_PAIRS:
-        return _REASONS.index(Reason.TOO_FEW_PAIRS)
-    for squared, mean in zip(m2, middle, strict=True):
-        if squared <= n * (GRID_STEPS * EPS * abs(mean)) ** 2:
-            return _REASONS.index(Reason.CONSTANT)
-    return 0

@@ -15,7 +15,6 @@ from datasets.analytics.correlation.matrix import (
     Method,
     Reason,
     Solved,
-    reason_of,
     solve,
 )
 from datasets.analytics.correlation.ranks import rank_columns
@@ -187,7 +186,7 @@ def _exact_pair(
         found = block_comoments(block)
         state = found if state is None else state.merge(found)
     if state is None:
-        return np.nan, reason_of(0, (0, 0), (0, 0))
+        state = block_comoments([Column(np.zeros(0), None)] * 2)
     solved = solve(state)
     return float(solved.matrix[0, 1]), int(solved.reasons[0, 1])
 

@@ -1,6 +1,7 @@
 """Distances between two distributions, as plain functions of numbers."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ def shares_in(
         np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1
     )
     ends = ["-∞", *(f"{edge:.6g}" for edge in edges), "∞"]
-    labels = [f"({low}, {high}]" for low, high in zip(ends, ends[1:], strict=False)]
+    labels = [f"({low}, {high}]" for low, high in pairwise(ends)]
     shares = [float(count) / total for count in counts]
     return [*labels, "(missing)", "(NaN)"], [*shares, nulls / total, nans / total]
 

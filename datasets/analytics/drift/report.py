@@ -36,8 +36,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Bounds by check. PSI is judged after the expected value of no drift is taken
-    off; `missing` is a change of the share of rows, `new_categories` a share.
+    """Bounds by check.
+
+    PSI is judged after the expected value of no drift is taken off; `missing` is a
+    change of the share of rows, `new_categories` a share.
     """
 
     psi: Bound = Bound(0.1, 0.25)

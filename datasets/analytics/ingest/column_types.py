@@ -54,12 +54,12 @@ def find_types(
         f" names={_list([f'c{i}' for i in range(len(names))])}, nullstr={nulls},"
         f" auto_type_candidates={_list(CANDIDATES)}, max_line_size=16000000)"
         if records
-        else f"SELECT 'c' || i, 'VARCHAR' FROM range({len(names)}) t(i)",
+        else f"SELECT 'c' || i, 'VARCHAR' FROM range({len(names)}) t(i)",  # noqa: S608
         {},
     )
     found = ColumnTypes([row[1] for row in described])
     found.types = [
-        "VARCHAR" if name == '"NULL"' or name == "NULL" else name
+        "VARCHAR" if name in {'"NULL"', "NULL"} else name
         for name in found.types
     ]
     missing = set(context.options.null_values)

@@ -64,7 +64,7 @@ _OPTIONS = (
 def _expression(key: str, kind: str) -> str:
     name = quote_ident(key)
     # Parquet has no 128-bit integer: DuckDB would write a double.
-    is_lossy = "HUGEINT" in kind or kind == '"NULL"' or kind == "JSON"
+    is_lossy = "HUGEINT" in kind or kind in {'"NULL"', "JSON"}
     return f"{name}::VARCHAR" if is_lossy else name
 
 

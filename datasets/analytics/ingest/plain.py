@@ -75,6 +75,10 @@ def prepare(context: Context, file: SourceFile) -> Plain:
 
 def _text(context: Context, path: Path, label: str, name: str) -> Plain:
     facts = scan(context, path)
+    if facts.has_nul:
+        raise IngestRefused(
+            "unsupported_format", "The file is binary, and not of a kind that is read."
+        )
     if facts.needs_rewriting:
         path, facts = transcode(context, path, facts)
     start = _head(path).lstrip(codecs.BOM_UTF8 + b" \t\r\n")

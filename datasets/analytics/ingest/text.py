@@ -36,7 +36,7 @@ class TextFacts:
 
     @property
     def needs_rewriting(self) -> bool:
-        return self.encoding != "utf-8" or self.mixes_line_ends or self.has_nul
+        return self.encoding != "utf-8" or self.mixes_line_ends
 
 
 def scan(context: Context, path: Path) -> TextFacts:
@@ -163,7 +163,7 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, TextFacts]:
-    """Write the file again as UTF-8 with one kind of line end and without NUL.
+    """Write the file again as UTF-8 with one kind of line end.
 
     Bytes that are not in the encoding stay recognisable (U+FFFD) where the file is
     not UTF-8 itself. Raises IngestRefused when it is cut off in a character.
@@ -186,10 +186,10 @@ def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, Tex
     context.bytes_read = 0
     rewritten = _scan_utf8(context, target)
     return target, replace(
-        rewritten, encoding=facts.encoding, mixes_line_ends=False, has_nul=False
+        rewritten, encoding=facts.encoding, mixes_line_ends=False
     )
 
 
 def _write(out: BinaryIO, text: str, errors: str) -> None:
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
     out.write(plain.encode("utf-8", errors))

@@ -1,0 +1,30 @@
+"""Quality rules as data: suggested from a profile, checked in one pass."""
+
+from datasets.analytics.quality.check import evaluate, validate
+from datasets.analytics.quality.rules import (
+    KINDS,
+    REVISION,
+    KindDescription,
+    Parameter,
+    QualityReport,
+    Rule,
+    RuleKind,
+    RuleResult,
+    Severity,
+)
+from datasets.analytics.quality.suggest import suggest
+
+__all__ = [
+    "KINDS",
+    "REVISION",
+    "KindDescription",
+    "Parameter",
+    "QualityReport",
+    "Rule",
+    "RuleKind",
+    "RuleResult",
+    "Severity",
+    "evaluate",
+    "suggest",
+    "validate",
+]

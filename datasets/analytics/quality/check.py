@@ -1,0 +1,323 @@
+"""Checks the rules of a table: all rules about single rows in one pass."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets.analytics.cells import Losses, records, select_list
+from datasets.analytics.engine import Cursor, Engine, Lane
+from datasets.analytics.errors import InvalidRule, QueryFailed, UnknownColumn
+from datasets.analytics.filters import Clause, present
+from datasets.analytics.quality.conditions import ROW_KINDS, RowRule, compiled
+from datasets.analytics.quality.rules import (
+    KINDS,
+    QualityReport,
+    Rule,
+    RuleKind,
+    RuleResult,
+)
+from datasets.analytics.sql import (
+    NUMERIC,
+    ROW_NUMBER,
+    TEMPORAL,
+    Source,
+    Table,
+    TableColumn,
+    pick,
+    quote_ident,
+    source,
+)
+
+EXAMPLES = 10
+MAX_RULES = 500
+_RULES_PER_QUERY = 100
+
+
+def validate(rule: Rule, columns: Sequence[TableColumn]) -> None:
+    """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
+    _chosen(rule, columns)
+
+
+def evaluate(
+    table: Table,
+    rules: Sequence[Rule],
+    *,
+    references: Mapping[str, Table] | None = None,
+    now: dt.datetime | None = None,
+) -> QualityReport:
+    """Return what every rule found. A rule that does not fit is a result, too.
+
+    `references` are the tables of other datasets by name, for foreign keys; `now`
+    is the time that freshness is measured from. Raises QueryTimeout or Busy.
+    """
+    if len(rules) > MAX_RULES:
+        raise InvalidRule(f"At most {MAX_RULES} rules can be checked at once.")
+    place = source(table)
+    with Engine.for_process(Lane.HEAVY).cursor() as cursor:
+        check = _Check(
+            cursor,
+            place,
+            cursor.columns(place),
+            {name: source(other) for name, other in (references or {}).items()},
+            now or dt.datetime.now(dt.UTC),
+        )
+        return check.run(rules)
+
+
+def _chosen(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:
+    """Return the rule's columns after checking its shape, values included."""
+    described = KINDS[rule.kind]
+    if not described.least_columns <= len(rule.columns) <= described.most_columns:
+        raise InvalidRule(
+            f"{rule.kind} takes {described.least_columns} to {described.most_columns}"
+            " columns.",
+            field="columns",
+        )
+    known = {parameter.name for parameter in described.parameters}
+    for name in rule.parameters:
+        if name not in known:
+            raise InvalidRule(f"{rule.kind} takes no {name!r}.", field="parameters")
+    for parameter in described.parameters:
+        if parameter.required and parameter.name not in rule.parameters:
+            raise InvalidRule(
+                f"{rule.kind} needs {parameter.name!r}.", field="parameters"
+            )
+    chosen = pick(columns, rule.columns, field="columns")
+    if rule.kind in ROW_KINDS:
+        compiled(Clause(), rule, chosen)
+    _check_values(rule, chosen)
+    return chosen
+
+
+def _check_values(rule: Rule, chosen: Sequence[TableColumn]) -> None:
+    share = rule.parameters.get("max_share")
+    if share is not None and not (_is_number(share) and 0 <= share <= 1):
+        raise InvalidRule("max_share must be between 0 and 1.", field="parameters")
+    if rule.kind is RuleKind.ROW_COUNT:
+        limits = [rule.parameters.get(name) for name in ("min", "max")]
+        given = [limit for limit in limits if limit is not None]
+        if not given or not all(_is_whole(limit) for limit in given):
+            raise InvalidRule(
+                "min or max must be a number of rows.", field="parameters"
+            )
+    if rule.kind is RuleKind.FRESHNESS:
+        hours = rule.parameters["max_age_hours"]
+        if not _is_number(hours) or not 0 < hours < 1e9:  # noqa: PLR2004
+            raise InvalidRule("max_age_hours must be positive.", field="parameters")
+        if chosen[0].kind not in TEMPORAL:
+            raise InvalidRule(f"{chosen[0].name!r} holds no times.", field="columns")
+    for name in ("type", "dataset", "column"):
+        if not isinstance(rule.parameters.get(name, ""), str):
+            raise InvalidRule(f"{name} must be a text.", field="parameters")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+@dataclass(slots=True)
+class _Check:
+    """One run over one table."""
+
+    cursor: Cursor
+    place: Source
+    columns: Sequence[TableColumn]
+    references: Mapping[str, Source]
+    now: dt.datetime
+    row_count: int = 0
+    chosen: dict[int, list[TableColumn]] = field(default_factory=dict)
+
+    def run(self, rules: Sequence[Rule]) -> QualityReport:
+        (self.row_count,) = self._row(f"SELECT count(*) FROM {self.place.sql}")  # noqa: S608
+        results: dict[int, RuleResult] = {}
+        by_row: list[tuple[int, Rule]] = []
+        for number, rule in enumerate(rules):
+            try:
+                self.chosen[number] = _chosen(rule, self.columns)
+            except (InvalidRule, UnknownColumn) as error:
+                results[number] = RuleResult(rule, None, error.message)
+                continue
+            if rule.kind in ROW_KINDS:
+                by_row.append((number, rule))
+            else:
+                results[number] = self._single(rule, self.chosen[number])
+        for start in range(0, len(by_row), _RULES_PER_QUERY):
+            results |= self._rows(by_row[start : start + _RULES_PER_QUERY])
+        return QualityReport(
+            self.row_count, tuple(results[number] for number in range(len(rules)))
+        )
+
+    def _row(self, sql: str, **parameters: Any) -> tuple[Any, ...]:
+        return self.cursor.row(sql, self.place.parameters | parameters)
+
+    def _rows(self, rules: Sequence[tuple[int, Rule]]) -> dict[int, RuleResult]:
+        """Count the violations of many rules in one SELECT."""
+        clause = Clause()
+        parts = [compiled(clause, rule, self.chosen[number]) for number, rule in rules]
+        select = ", ".join(
+            f"count_if({part.broken}), count_if({part.checked})" for part in parts
+        )
+        try:
+            counts = self.cursor.row(
+                f"SELECT {select} FROM {self.place.sql}",  # noqa: S608
+                self.place.parameters | clause.parameters,
+            )
+        except QueryFailed:
+            if len(rules) == 1:  # such as a pattern that RE2 does not know
+                number, rule = rules[0]
+                return {number: RuleResult(rule, None, "The rule cannot be applied.")}
+            return {
+                number: result
+                for pair in rules
+                for number, result in self._rows([pair]).items()
+            }
+        return {
+            number: self._judged(rule, number, counts[2 * index : 2 * index + 2])
+            for index, (number, rule) in enumerate(rules)
+        }
+
+    def _judged(self, rule: Rule, number: int, counts: Sequence[int]) -> RuleResult:
+        violations, checked = counts
+        share = violations / checked if checked else 0.0
+        passed = share <= rule.parameters.get("max_share", 0)
+        chosen = self.chosen[number]
+        return RuleResult(
+            rule,
+            passed,
+            checked=checked,
+            violations=violations,
+            share=share,
+            examples=() if passed else self._examples(rule, chosen),
+        )
+
+    def _examples(
+        self, rule: Rule, chosen: Sequence[TableColumn]
+    ) -> tuple[dict[str, Any], ...]:
+        clause = Clause()
+        part: RowRule = compiled(clause, rule, chosen)
+        return self._shown(chosen, f"WHERE {part.broken}", clause.parameters)
+
+    def _shown(
+        self, chosen: Sequence[TableColumn], where: str, parameters: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], ...]:
+        rows = self.cursor.rows(
+            f"SELECT {ROW_NUMBER}, {select_list(chosen)}"  # noqa: S608
+            f" FROM {self.place.numbered_sql} {where} LIMIT {EXAMPLES:d}",
+            self.place.parameters | parameters,
+        )
+        values = records(chosen, [row[1:] for row in rows], Losses())
+        return tuple(
+            {"row": row[0], "values": shown}
+            for row, shown in zip(rows, values, strict=True)
+        )
+
+    def _single(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+        checks: dict[RuleKind, Callable[[Rule, list[TableColumn]], RuleResult]] = {
+            RuleKind.UNIQUE: self._unique,
+            RuleKind.TYPE: self._type,
+            RuleKind.ROW_COUNT: self._count,
+            RuleKind.FRESHNESS: self._freshness,
+            RuleKind.FOREIGN_KEY: self._foreign_key,
+        }
+        try:
+            return checks[rule.kind](rule, chosen)
+        except QueryFailed:
+            return RuleResult(rule, None, "The rule cannot be applied.")
+
+    def _unique(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+        """Count rows beyond the first of their key, exactly: no estimate proves it."""
+        key = ", ".join(present(column) for column in chosen)
+        complete = " AND ".join(f"({present(c)}) IS NOT NULL" for c in chosen)
+        checked, groups = self._row(
+            f"SELECT coalesce(sum(n), 0)::BIGINT, count(*) FROM"  # noqa: S608
+            f" (SELECT count(*) AS n FROM {self.place.sql}"
+            f" WHERE {complete} GROUP BY {key})"
+        )
+        violations = checked - groups
+        examples: tuple[dict[str, Any], ...] = ()
+        if violations:
+            # The key is unpacked by the row numbers of its second rows.
+            seconds = self.cursor.rows(
+                f"SELECT max({ROW_NUMBER}) FROM {self.place.numbered_sql}"  # noqa: S608
+                f" WHERE {complete} GROUP BY {key} HAVING count(*) > 1"
+                f" ORDER BY 1 LIMIT {EXAMPLES:d}",
+                self.place.parameters,
+            )
+            where = f"WHERE {ROW_NUMBER} IN (SELECT unnest($numbers::BIGINT[]))"
+            numbers = [row[0] for row in seconds]
+            examples = self._shown(chosen, where, {"numbers": numbers})
+        return RuleResult(
+            rule,
+            violations == 0,
+            checked=checked,
+            violations=violations,
+            share=violations / checked if checked else 0.0,
+            examples=examples,
+        )
+
+    def _type(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+        asked, column = rule.parameters["type"], chosen[0]
+        passed = asked.lower() == column.kind or asked.upper() == column.type
+        return RuleResult(rule, passed, observed=column.type)
+
+    def _count(self, rule: Rule, _chosen: list[TableColumn]) -> RuleResult:
+        low, high = rule.parameters.get("min"), rule.parameters.get("max")
+        passed = (low is None or self.row_count >= low) and (
+            high is None or self.row_count <= high
+        )
+        return RuleResult(rule, passed, observed=self.row_count)
+
+    def _freshness(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+        name = quote_ident(chosen[0].name)
+        (newest,) = self._row(
+            f"SELECT epoch(max(CASE WHEN isfinite({name}) THEN {name} END))"  # noqa: S608
+            f" FROM {self.place.sql}"
+        )
+        if newest is None:
+            return RuleResult(rule, passed=False, message="There is no time at all.")
+        hours = (self.now.timestamp() - newest) / 3600
+        return RuleResult(
+            rule,
+            hours <= rule.parameters["max_age_hours"],
+            message=f"The newest value is {hours:.1f} hours old.",
+            observed=round(hours, 3),
+        )
+
+    def _foreign_key(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+        other = self.references.get(rule.parameters["dataset"])
+        if other is None:
+            return RuleResult(rule, None, "The other dataset has no ready version.")
+        known = self.cursor.columns(other)
+        try:
+            target = pick(known, [rule.parameters["column"]], field="parameters")[0]
+        except UnknownColumn as error:
+            return RuleResult(rule, None, f"In the other dataset: {error.message}")
+        is_number = {chosen[0].kind, target.kind} <= NUMERIC
+        cast = "DOUBLE" if is_number else "VARCHAR"
+        value, inner = (
+            f"({present(column)})::{cast}" for column in (chosen[0], target)
+        )
+        missing = (
+            f"{value} IS NOT NULL AND {value} NOT IN (SELECT {inner}"
+            f" FROM read_parquet($other) WHERE {inner} IS NOT NULL)"
+        )
+        others = {"other": [str(path) for path in other.paths]}
+        violations, checked = self._row(
+            f"SELECT count_if({missing}), count_if({value} IS NOT NULL)"  # noqa: S608
+            f" FROM {self.place.sql}",
+            **others,
+        )
+        examples = self._shown(chosen, f"WHERE {missing}", others) if violations else ()
+        return RuleResult(
+            rule,
+            violations == 0,
+            checked=checked,
+            violations=violations,
+            share=violations / checked if checked else 0.0,
+            examples=examples,
+        )

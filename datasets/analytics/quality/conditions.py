@@ -1,0 +1,118 @@
+"""Rules about rows, as SQL that is true for a row that breaks the rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets.analytics.errors import InvalidFilter, InvalidRule
+from datasets.analytics.filters import (
+    COMPARISONS,
+    MAX_SET_VALUES,
+    Clause,
+    bound,
+    present,
+)
+from datasets.analytics.quality.rules import Rule, RuleKind
+from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, TableColumn
+
+MAX_PATTERN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """`broken` is true for a violation, `checked` for a row that could be one."""
+
+    broken: str
+    checked: str
+
+
+def compiled(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    """Return the SQL of a rule about rows. Raises InvalidRule."""
+    try:
+        return _COMPILERS[rule.kind](clause, rule, columns)
+    except InvalidFilter as error:
+        raise InvalidRule(error.message, field="parameters") from None
+
+
+def _not_null(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    return RowRule(f"({present(columns[0])}) IS NULL", "true")
+
+
+def _range(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    column = columns[0]
+    if column.kind not in NUMERIC | TEMPORAL | {Kind.TIME}:
+        raise InvalidRule(f"{column.name!r} has no order of numbers or times.")
+    value = present(column)
+    parts = [
+        f"({value}) {sign} {bound(clause, column, rule.parameters[name])}"
+        for name, sign in (("min", "<"), ("max", ">"))
+        if rule.parameters.get(name) is not None
+    ]
+    if not parts:
+        raise InvalidRule("A range needs min or max.", field="parameters")
+    return RowRule(f"({' OR '.join(parts)})", f"({value}) IS NOT NULL")
+
+
+def _set(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    values = rule.parameters.get("values")
+    if not isinstance(values, list | tuple) or not 0 < len(values) <= MAX_SET_VALUES:
+        raise InvalidRule(
+            f"values must list 1 to {MAX_SET_VALUES} values.", field="parameters"
+        )
+    column = columns[0]
+    listed = ", ".join(bound(clause, column, value) for value in values)
+    value = present(column)
+    return RowRule(f"({value}) NOT IN ({listed})", f"({value}) IS NOT NULL")
+
+
+def _regex(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    pattern, column = rule.parameters.get("pattern"), columns[0]
+    if column.kind is not Kind.TEXT:
+        raise InvalidRule(f"{column.name!r} holds no text.", field="columns")
+    if not isinstance(pattern, str) or not 0 < len(pattern) <= MAX_PATTERN:
+        raise InvalidRule(
+            f"pattern must hold 1 to {MAX_PATTERN} characters.", field="parameters"
+        )
+    value = f"({present(column)})::VARCHAR"
+    placeholder = clause.bind(pattern)
+    return RowRule(
+        f"NOT regexp_full_match({value}, {placeholder})", f"{value} IS NOT NULL"
+    )
+
+
+def _compare(_clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    given = rule.parameters.get("operator")
+    signs: dict[Any, str] = {op.value: sign for op, sign in COMPARISONS.items()}
+    if given not in signs:
+        raise InvalidRule(
+            f"operator must be one of {', '.join(signs)}.", field="parameters"
+        )
+    first, second = columns
+    families = {_family(first), _family(second)}
+    if len(families) > 1:
+        raise InvalidRule(
+            f"{first.name!r} and {second.name!r} cannot be compared.", field="columns"
+        )
+    left, right = (f"({present(column)})" for column in columns)
+    return RowRule(
+        f"NOT ({left} {signs[given]} {right})",
+        f"({left} IS NOT NULL AND {right} IS NOT NULL)",
+    )
+
+
+def _family(column: TableColumn) -> str:
+    if column.kind in NUMERIC:
+        return "number"
+    return "time" if column.kind in TEMPORAL else column.kind
+
+
+_COMPILERS: dict[
+    RuleKind, Callable[[Clause, Rule, Sequence[TableColumn]], RowRule]
+] = {
+    RuleKind.NOT_NULL: _not_null,
+    RuleKind.RANGE: _range,
+    RuleKind.SET: _set,
+    RuleKind.REGEX: _regex,
+    RuleKind.COMPARE: _compare,
+}
+ROW_KINDS = frozenset(_COMPILERS)

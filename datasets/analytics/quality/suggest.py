@@ -1,0 +1,63 @@
+"""Rules that hold for a table today and say something about it."""
+
+from collections.abc import Iterator
+
+from datasets.analytics.figures import ColumnProfile, Profile
+from datasets.analytics.quality.rules import Rule, RuleKind
+from datasets.analytics.sql import NUMERIC, Kind
+
+MAX_SET = 10
+_AT_LEAST_SHARE = 0.5
+_ORDERED = (("low", "high"), ("low", "open"), ("low", "close"), ("open", "high"), ("close", "high"))
+_KEY_WORDS = ("id", "key", "uuid")
+
+
+def suggest(profile: Profile) -> tuple[Rule, ...]:
+    """Return rules that the profiled rows satisfy, except uniqueness of keys.
+
+    A `unique` rule is suggested by name and an estimate of the distinct values: the
+    check, which is exact, has to prove it.
+    """
+    rules = [_row_count(profile)]
+    for column in profile.columns:
+        rules += _of_column(column, profile.row_count)
+    rules += _between_columns(profile)
+    return tuple(rules)
+
+
+def _row_count(profile: Profile) -> Rule:
+    least = max(int(profile.row_count * _AT_LEAST_SHARE), 1)
+    return Rule(RuleKind.ROW_COUNT, parameters={"min": least})
+
+
+def _of_column(column: ColumnProfile, rows: int) -> Iterator[Rule]:
+    name = (column.name,)
+    if rows and not column.nulls and not column.nan:
+        yield Rule(RuleKind.NOT_NULL, name)
+    yield Rule(RuleKind.TYPE, name, {"type": column.kind})
+    if _seems_key(column, rows):
+        yield Rule(RuleKind.UNIQUE, name)
+    if column.kind in NUMERIC and column.min is not None and float(column.min) >= 0:
+        yield Rule(RuleKind.RANGE, name, {"min": 0})
+    if column.kind is Kind.TEXT and column.distinct and column.distinct.exact:
+        if 0 < column.distinct.value <= MAX_SET and column.distinct.value * 10 <= rows:
+            values = sorted(str(top.value) for top in column.top)
+            yield Rule(RuleKind.SET, name, {"values": values})
+
+
+def _seems_key(column: ColumnProfile, rows: int) -> bool:
+    if column.kind not in {Kind.INTEGER, Kind.TEXT} or not column.distinct:
+        return False
+    words = column.name.lower().replace("-", "_").split("_")
+    # HyperLogLog may be 3 % low.
+    is_distinct = column.distinct.value >= rows * 0.95
+    return is_distinct and column.nulls == 0 and any(w in _KEY_WORDS for w in words)
+
+
+def _between_columns(profile: Profile) -> Iterator[Rule]:
+    """Suggest the order of prices in a bar: low <= open, close <= high."""
+    numeric = {c.name.lower(): c.name for c in profile.columns if c.kind in NUMERIC}
+    for less, more in _ORDERED:
+        if less in numeric and more in numeric:
+            pair = (numeric[less], numeric[more])
+            yield Rule(RuleKind.COMPARE, pair, {"operator": "le"})
