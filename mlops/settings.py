@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "COMPONENT_SPLIT_REQUEST": False,
     "COMPONENT_SPLIT_PATCH": False,
+    "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_SUFFIX": "",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -301,6 +302,7 @@ LOCALE_PATHS = [BASE_DIR / "mlops" / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 UNFOLD = site.UNFOLD
+LOGIN_REDIRECT_URL = "/admin/"
 
 # Hardening ------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True

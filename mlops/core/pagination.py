@@ -16,8 +16,8 @@ PARAMETERS = ("page", "limit", "skip")
 class ArrayPagination(BasePagination):
     """Answers the page's items as a bare array and the total as `X-Total-Count`.
 
-    `page` counts from 1; `skip` counts items and excludes `page`. Without `limit`
-    the documented cap (1,000 items) holds.
+    `page` counts from 1; `skip` passes over that many items before the first page.
+    Without `limit` the documented cap (1,000 items) holds.
     """
 
     default_limit = MAX_LIMIT
@@ -29,9 +29,7 @@ class ArrayPagination(BasePagination):
         limit = _number(request, "limit", self.default_limit, 1, self.max_limit)
         skip = _number(request, "skip", 0, 0, 2**31)
         if "page" in request.query_params:
-            if "skip" in request.query_params:
-                raise BadQuery("Give page or skip, not both.", field="skip")
-            skip = (_number(request, "page", 1, 1, 2**31) - 1) * limit
+            skip += (_number(request, "page", 1, 1, 2**31) - 1) * limit
         self.total = queryset.count()
         return list(queryset[skip : skip + limit])
 
@@ -47,7 +45,7 @@ class ArrayPagination(BasePagination):
                 1,
                 self.max_limit,
             ),
-            _parameter("skip", "Items to pass over; not together with page.", 0, None),
+            _parameter("skip", "Items to pass over before the first page.", 0, None),
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:

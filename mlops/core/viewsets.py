@@ -140,9 +140,10 @@ class ApiViewSet(GenericViewSet[Any]):
 
         A view that streams its body can read it only once: its length stands for it.
         """
-        if self.atomic_writes:
-            return idempotency.body_digest(request.data)
-        return idempotency.body_digest(request.headers.get("Content-Length"))
+        streams = (request.content_type or "").startswith(UPLOADS)
+        if streams and not self.atomic_writes:
+            return idempotency.body_digest(request.headers.get("Content-Length"))
+        return idempotency.body_digest(request.data)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

@@ -8,12 +8,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.serializers import BaseSerializer
 
-from mlops.core.serializers import AnswerSerializer
+from mlops.core.idempotency import MAX_KEY
+from mlops.core.serializers import AnswerSerializer, StrictSerializer
 from mlops.core.viewsets import ApiViewSet
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    OpenApiTypes.STR,
+    {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
     description=(
         "A text of the caller's choice, at most 255 characters. The first answer "
@@ -63,6 +64,8 @@ class ApiSchema(AutoSchema):
         kind: type = serializer if isinstance(serializer, type) else type(serializer)
         if issubclass(kind, AnswerSerializer):
             _finish_answer(schema, kind.absent_when_unknown)
+        elif issubclass(kind, StrictSerializer):
+            schema["additionalProperties"] = False
         return schema
 
 
@@ -71,6 +74,7 @@ def _finish_answer(schema: dict[str, Any], absent: frozenset[str]) -> None:
     for name, field in properties.items():
         field.pop("readOnly", None)
         field.pop("default", None)
+        field.pop("minLength", None)
         if name in absent:
             field.pop("nullable", None)
     required = sorted(set(properties) - absent)

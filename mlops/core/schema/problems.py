@@ -47,6 +47,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 _RESPONSES = {
+    "304": ("NotModified", "The answer would be the one that is named"),
     "400": ("BadRequest", "Malformed body, or a query value that is not known"),
     "401": ("Unauthorized", "Not signed in"),
     "403": ("Forbidden", "Signed in, but not allowed to do this"),
@@ -60,18 +61,18 @@ _RESPONSES = {
     "429": ("TooManyRequests", "Too many requests; Retry-After says when to go on"),
     "503": ("ServiceUnavailable", "The database did not answer; try again"),
 }
+
+
+def _answer(status: str, description: str) -> dict[str, Any]:
+    if status == "304":
+        return {"description": description}
+    name = "HTTPValidationError" if status == "422" else "ErrorResponse"
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": schema}}}
+
+
 RESPONSES: dict[str, dict[str, Any]] = {
-    name: {
-        "description": description,
-        "content": {
-            CONTENT_TYPE: {
-                "schema": {
-                    "$ref": "#/components/schemas/"
-                    + ("HTTPValidationError" if status == "422" else "ErrorResponse")
-                }
-            }
-        },
-    }
+    name: _answer(status, description)
     for status, (name, description) in _RESPONSES.items()
 }
 
@@ -84,10 +85,11 @@ def statuses(method: str, path: str) -> list[str]:
     found = set(_ALWAYS)
     if "{" in path:
         found.add("404")
-    if method != "get":
+    if method == "get":
+        found |= {"304"} if "{" in path else set()
+    else:
         found |= _WRITES
-        if "{" in path:
-            found.add("412")
+        found |= {"412"} if "{" in path else set()
     return sorted(found)
 
 
