@@ -170,7 +170,7 @@ def _mended(
             " together; ask for fewer columns.",
             field="columns",
         )
-    for i, j in zip(first, second, strict=True):
+    for i, j in zip(map(int, first), map(int, second), strict=True):
         value, reason = _exact_pair(parts, (names[i], names[j]), cursor.check)
         solved.matrix[i, j] = solved.matrix[j, i] = value
         solved.reasons[i, j] = solved.reasons[j, i] = reason

@@ -140,7 +140,7 @@ def _doubtful(found: Sums, columns: Sequence[Column], shift: Floats) -> Mask:
     own = np.diagonal(found[3])
     low, high = _HEALTHY
     doubtful: Mask = ~((own > low) & (own < high))
-    for index in np.flatnonzero((own >= 0) & (own <= low)):
+    for index in map(int, np.flatnonzero((own >= 0) & (own <= low))):
         # No spread at all is no doubt: nothing was lost.
         column = columns[index]
         differs = column.values != shift[index]
@@ -170,7 +170,7 @@ def _only_finite(column: Column) -> Column:
 def _scales(columns: Sequence[Column], shift: Floats, doubtful: Mask) -> Floats:
     """Return powers of two that bring the largest z of doubtful columns near one."""
     scale = np.ones(len(columns))
-    for index in np.flatnonzero(doubtful):
+    for index in map(int, np.flatnonzero(doubtful)):
         column = columns[index]
         values = column.values
         if column.present is not None:

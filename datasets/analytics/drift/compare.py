@@ -204,9 +204,9 @@ class _Judge:
             [count / max(size, 1) for count in counts]
             for counts, size in zip((before, after), sizes, strict=True)
         ]
-        index, noise = psi(*shares), expected_psi(*shares, sizes)
+        index, noise = psi(shares[0], shares[1]), expected_psi(shares[0], shares[1], sizes)
         statistic, freedom, effect = chi_square(before, after)
-        divergence = jensen_shannon(*shares)
+        divergence = jensen_shannon(shares[0], shares[1])
         fresh = [name for name in new.counts if name not in old.counts]
         fresh_share = sum(new.counts[name] for name in fresh) / max(sizes[1], 1)
         bounds = self._thresholds

@@ -59,8 +59,7 @@ def find_types(
     )
     found = ColumnTypes([row[1] for row in described])
     found.types = [
-        "VARCHAR" if name in {'"NULL"', "NULL"} else name
-        for name in found.types
+        "VARCHAR" if name in {'"NULL"', "NULL"} else name for name in found.types
     ]
     missing = set(context.options.null_values)
     for position, name in enumerate(names):

@@ -185,9 +185,7 @@ def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, Tex
         ) from None
     context.bytes_read = 0
     rewritten = _scan_utf8(context, target)
-    return target, replace(
-        rewritten, encoding=facts.encoding, mixes_line_ends=False
-    )
+    return target, replace(rewritten, encoding=facts.encoding, mixes_line_ends=False)
 
 
 def _write(out: BinaryIO, text: str, errors: str) -> None:

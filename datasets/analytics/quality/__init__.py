@@ -1,6 +1,7 @@
 """Quality rules as data: suggested from a profile, checked in one pass."""
 
-from datasets.analytics.quality.check import evaluate, validate
+from datasets.analytics.quality.check import evaluate
+from datasets.analytics.quality.fit import validate
 from datasets.analytics.quality.rules import (
     KINDS,
     REVISION,

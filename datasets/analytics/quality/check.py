@@ -10,8 +10,8 @@ from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import InvalidRule, QueryFailed, UnknownColumn
 from datasets.analytics.filters import Clause, present
 from datasets.analytics.quality.conditions import ROW_KINDS, RowRule, compiled
+from datasets.analytics.quality.fit import fitting
 from datasets.analytics.quality.rules import (
-    KINDS,
     QualityReport,
     Rule,
     RuleKind,
@@ -20,7 +20,6 @@ from datasets.analytics.quality.rules import (
 from datasets.analytics.sql import (
     NUMERIC,
     ROW_NUMBER,
-    TEMPORAL,
     Source,
     Table,
     TableColumn,
@@ -32,11 +31,6 @@ from datasets.analytics.sql import (
 EXAMPLES = 10
 MAX_RULES = 500
 _RULES_PER_QUERY = 100
-
-
-def validate(rule: Rule, columns: Sequence[TableColumn]) -> None:
-    """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
-    _chosen(rule, columns)
 
 
 def evaluate(
@@ -65,61 +59,6 @@ def evaluate(
         return check.run(rules)
 
 
-def _chosen(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:
-    """Return the rule's columns after checking its shape, values included."""
-    described = KINDS[rule.kind]
-    if not described.least_columns <= len(rule.columns) <= described.most_columns:
-        raise InvalidRule(
-            f"{rule.kind} takes {described.least_columns} to {described.most_columns}"
-            " columns.",
-            field="columns",
-        )
-    known = {parameter.name for parameter in described.parameters}
-    for name in rule.parameters:
-        if name not in known:
-            raise InvalidRule(f"{rule.kind} takes no {name!r}.", field="parameters")
-    for parameter in described.parameters:
-        if parameter.required and parameter.name not in rule.parameters:
-            raise InvalidRule(
-                f"{rule.kind} needs {parameter.name!r}.", field="parameters"
-            )
-    chosen = pick(columns, rule.columns, field="columns")
-    if rule.kind in ROW_KINDS:
-        compiled(Clause(), rule, chosen)
-    _check_values(rule, chosen)
-    return chosen
-
-
-def _check_values(rule: Rule, chosen: Sequence[TableColumn]) -> None:
-    share = rule.parameters.get("max_share")
-    if share is not None and not (_is_number(share) and 0 <= share <= 1):
-        raise InvalidRule("max_share must be between 0 and 1.", field="parameters")
-    if rule.kind is RuleKind.ROW_COUNT:
-        limits = [rule.parameters.get(name) for name in ("min", "max")]
-        given = [limit for limit in limits if limit is not None]
-        if not given or not all(_is_whole(limit) for limit in given):
-            raise InvalidRule(
-                "min or max must be a number of rows.", field="parameters"
-            )
-    if rule.kind is RuleKind.FRESHNESS:
-        hours = rule.parameters["max_age_hours"]
-        if not _is_number(hours) or not 0 < hours < 1e9:  # noqa: PLR2004
-            raise InvalidRule("max_age_hours must be positive.", field="parameters")
-        if chosen[0].kind not in TEMPORAL:
-            raise InvalidRule(f"{chosen[0].name!r} holds no times.", field="columns")
-    for name in ("type", "dataset", "column"):
-        if not isinstance(rule.parameters.get(name, ""), str):
-            raise InvalidRule(f"{name} must be a text.", field="parameters")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 @dataclass(slots=True)
 class _Check:
     """One run over one table."""
@@ -138,7 +77,7 @@ class _Check:
         by_row: list[tuple[int, Rule]] = []
         for number, rule in enumerate(rules):
             try:
-                self.chosen[number] = _chosen(rule, self.columns)
+                self.chosen[number] = fitting(rule, self.columns)
             except (InvalidRule, UnknownColumn) as error:
                 results[number] = RuleResult(rule, None, error.message)
                 continue
@@ -208,7 +147,7 @@ class _Check:
         rows = self.cursor.rows(
             f"SELECT {ROW_NUMBER}, {select_list(chosen)}"  # noqa: S608
             f" FROM {self.place.numbered_sql} {where} LIMIT {EXAMPLES:d}",
-            self.place.parameters | parameters,
+            {**self.place.parameters, **parameters},
         )
         values = records(chosen, [row[1:] for row in rows], Losses())
         return tuple(
@@ -302,8 +241,8 @@ class _Check:
         value, inner = (
             f"({present(column)})::{cast}" for column in (chosen[0], target)
         )
-        missing = (
-            f"{value} IS NOT NULL AND {value} NOT IN (SELECT {inner}"
+        missing = (  # the placeholder is bound, the names are quoted
+            f"{value} IS NOT NULL AND {value} NOT IN (SELECT {inner}"  # noqa: S608
             f" FROM read_parquet($other) WHERE {inner} IS NOT NULL)"
         )
         others = {"other": [str(path) for path in other.paths]}

@@ -106,9 +106,7 @@ def _family(column: TableColumn) -> str:
     return "time" if column.kind in TEMPORAL else column.kind
 
 
-_COMPILERS: dict[
-    RuleKind, Callable[[Clause, Rule, Sequence[TableColumn]], RowRule]
-] = {
+_COMPILERS: dict[RuleKind, Callable[[Clause, Rule, Sequence[TableColumn]], RowRule]] = {
     RuleKind.NOT_NULL: _not_null,
     RuleKind.RANGE: _range,
     RuleKind.SET: _set,

@@ -8,7 +8,13 @@ from datasets.analytics.sql import NUMERIC, Kind
 
 MAX_SET = 10
 _AT_LEAST_SHARE = 0.5
-_ORDERED = (("low", "high"), ("low", "open"), ("low", "close"), ("open", "high"), ("close", "high"))
+_ORDERED = (
+    ("low", "high"),
+    ("low", "open"),
+    ("low", "close"),
+    ("open", "high"),
+    ("close", "high"),
+)
 _KEY_WORDS = ("id", "key", "uuid")
 
 
@@ -39,10 +45,15 @@ def _of_column(column: ColumnProfile, rows: int) -> Iterator[Rule]:
         yield Rule(RuleKind.UNIQUE, name)
     if column.kind in NUMERIC and column.min is not None and float(column.min) >= 0:
         yield Rule(RuleKind.RANGE, name, {"min": 0})
-    if column.kind is Kind.TEXT and column.distinct and column.distinct.exact:
-        if 0 < column.distinct.value <= MAX_SET and column.distinct.value * 10 <= rows:
-            values = sorted(str(top.value) for top in column.top)
-            yield Rule(RuleKind.SET, name, {"values": values})
+    if column.kind is Kind.TEXT and _has_few_values(column, rows):
+        values = sorted(str(top.value) for top in column.top)
+        yield Rule(RuleKind.SET, name, {"values": values})
+
+
+def _has_few_values(column: ColumnProfile, rows: int) -> bool:
+    if column.distinct is None or not column.distinct.exact:
+        return False
+    return 0 < column.distinct.value <= min(MAX_SET, rows // 10)
 
 
 def _seems_key(column: ColumnProfile, rows: int) -> bool:

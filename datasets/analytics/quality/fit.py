@@ -1,0 +1,92 @@
+"""Whether a rule fits a table: its columns, its parameters, their values."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from datasets.analytics.errors import InvalidRule
+from datasets.analytics.filters import Clause
+from datasets.analytics.quality.conditions import ROW_KINDS, compiled
+from datasets.analytics.quality.rules import KINDS, Rule, RuleKind
+from datasets.analytics.sql import TEMPORAL, TableColumn, pick
+
+_MAX_HOURS = 1e9
+
+
+def validate(rule: Rule, columns: Sequence[TableColumn]) -> None:
+    """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
+    fitting(rule, columns)
+
+
+def fitting(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:
+    """Return the rule's columns. Raises InvalidRule or UnknownColumn."""
+    _check_shape(rule)
+    chosen = pick(columns, rule.columns, field="columns")
+    if rule.kind in ROW_KINDS:
+        compiled(Clause(), rule, chosen)
+    check = _VALUES.get(rule.kind)
+    if check is not None:
+        check(rule, chosen)
+    return chosen
+
+
+def _check_shape(rule: Rule) -> None:
+    described = KINDS[rule.kind]
+    if not described.least_columns <= len(rule.columns) <= described.most_columns:
+        raise InvalidRule(
+            f"{rule.kind} takes {described.least_columns} to {described.most_columns}"
+            " columns.",
+            field="columns",
+        )
+    known = {parameter.name for parameter in described.parameters}
+    for name in rule.parameters:
+        if name not in known:
+            raise InvalidRule(f"{rule.kind} takes no {name!r}.", field="parameters")
+    for parameter in described.parameters:
+        if parameter.required and parameter.name not in rule.parameters:
+            raise InvalidRule(
+                f"{rule.kind} needs {parameter.name!r}.", field="parameters"
+            )
+
+
+def _check_share(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
+    share = rule.parameters.get("max_share", 0)
+    if not _is_number(share) or not 0 <= share <= 1:
+        raise InvalidRule("max_share must be between 0 and 1.", field="parameters")
+
+
+def _check_row_count(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
+    limits = [rule.parameters.get(name) for name in ("min", "max")]
+    given = [limit for limit in limits if limit is not None]
+    if not given or not all(_is_whole(limit) for limit in given):
+        raise InvalidRule("min or max must be a number of rows.", field="parameters")
+
+
+def _check_freshness(rule: Rule, chosen: Sequence[TableColumn]) -> None:
+    hours = rule.parameters["max_age_hours"]
+    if not _is_number(hours) or not 0 < hours < _MAX_HOURS:
+        raise InvalidRule("max_age_hours must be positive.", field="parameters")
+    if chosen[0].kind not in TEMPORAL:
+        raise InvalidRule(f"{chosen[0].name!r} holds no times.", field="columns")
+
+
+def _check_texts(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
+    for name, value in rule.parameters.items():
+        if not isinstance(value, str):
+            raise InvalidRule(f"{name} must be a text.", field="parameters")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_VALUES: dict[RuleKind, Callable[[Rule, Sequence[TableColumn]], None]] = {
+    RuleKind.NOT_NULL: _check_share,
+    RuleKind.ROW_COUNT: _check_row_count,
+    RuleKind.FRESHNESS: _check_freshness,
+    RuleKind.TYPE: _check_texts,
+    RuleKind.FOREIGN_KEY: _check_texts,
+}
