@@ -193,44 +193,48 @@ class DeploymentAdmin(Buttons):
         return page
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return tuple(flatten_fieldsets(self.fieldsets))
+        return tuple(flatten_fieldsets(self.get_fieldsets(request, obj)))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @display(description=_("model"), ordering="slot__model__name")
+    @admin.display(description=_("model"), ordering="slot__model__name")
     def model_name(self, deployment: Deployment) -> str:
         return str(deployment.slot.model.name)
 
-    @display(description=_("version"), ordering="model_version__version")
+    @admin.display(description=_("version"), ordering="model_version__version")
     def version(self, deployment: Deployment) -> str:
         return deployment.model_version.version
 
-    @display(description=_("environment"), ordering="slot__environment")
+    @admin.display(description=_("environment"), ordering="slot__environment")
     def environment_name(self, deployment: Deployment) -> str:
         return str(deployment.slot.get_environment_display())
 
-    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
+    @display(  # type: ignore[untyped-decorator]  # unfold has no types
+        description=_("status"), ordering="status", label=STATUS_COLOURS
+    )
     def status_badge(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.status, str(deployment.get_status_display())
 
-    @display(description=_("health"), ordering="health", label=HEALTH_COLOURS)
+    @display(  # type: ignore[untyped-decorator]  # unfold has no types
+        description=_("health"), ordering="health", label=HEALTH_COLOURS
+    )
     def health_badge(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.health, str(deployment.get_health_display())
 
-    @display(description=_("traffic, last hour"))
+    @admin.display(description=_("traffic, last hour"))
     def traffic(self, deployment: Any) -> SafeString | str:
         return sparkline(deployment.recent_requests)
 
-    @display(description=_("run"))
+    @admin.display(description=_("run"))
     def run(self, deployment: Deployment) -> SafeString | str:
         return link_to(deployment.model_version.run)
 
-    @display(description=_("endpoint"))
+    @admin.display(description=_("endpoint"))
     def endpoint(self, deployment: Deployment) -> str:
         return deployment.endpoint
 
-    @display(description=_("figures"))
+    @admin.display(description=_("figures"))
     def figures(self, deployment: Deployment) -> str:
         found = deployment.windows.all().figures()
         p95 = found.p95_latency_ms
@@ -244,7 +248,7 @@ class DeploymentAdmin(Buttons):
             "p95": EMPTY if p95 is None else f"{p95:.2f} ms",
         }
 
-    @display(description=_("log"))
+    @admin.display(description=_("log"))
     def log(self, deployment: Deployment) -> SafeString:
         lines = "\n".join(journal(deployment, LOG_LINES))
         return format_html('<pre class="overflow-auto text-xs">{}</pre>', lines)

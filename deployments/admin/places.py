@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
 from deployments.admin.records import ReadOnlyAdmin
@@ -72,12 +71,12 @@ class SlotAdmin(ReadOnlyAdmin):
             Prefetch("deployments", Deployment.objects.serving(), to_attr="actives")
         )
 
-    @display(description=_("active"))
+    @admin.display(description=_("active"))
     def active_one(self, slot: Any) -> SafeString | str:
         active = next(iter(slot.actives), None)
         return link_to(active, f"r{active.revision}") if active else EMPTY
 
-    @display(description=_("deployments"))
+    @admin.display(description=_("deployments"))
     def revisions(self, slot: Slot) -> SafeString:
         count = str(slot.next_revision - 1)
         return link_to_list(Deployment, count, slot__id__exact=slot.pk)

@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from deployments.models import DeploymentEvent, TrafficWindow
 
@@ -61,11 +60,11 @@ class TrafficWindowAdmin(ReadOnlyAdmin):
     date_hierarchy = "starts_at"
     ordering = ("-starts_at", "-pk")
 
-    @display(description=_("error rate"))
+    @admin.display(description=_("error rate"))
     def error_rate(self, window: TrafficWindow) -> str:
         return f"{window.figures.error_rate:.2%}"
 
-    @display(description=_("mean (ms)"))
+    @admin.display(description=_("mean (ms)"))
     def mean_ms(self, window: TrafficWindow) -> str:
         mean = window.figures.avg_latency_ms
         return "—" if mean is None else f"{mean:.2f}"

@@ -98,7 +98,7 @@ class Deployment(MovingDeployment):
                 created_by=by,
                 reason=reason,
                 rollback_from=self,
-                restores=earlier.restores or earlier,
+                restores_id=earlier.restores_id or earlier.pk,
                 **_columns(earlier.plan) | {"strategy": Strategy().stored()},
             )
             restored.enter(step)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from deployments.errors import IllegalTransition, StaleDeployment
 from deployments.kick import kick
+from deployments.models.event import DeploymentEvent
 from deployments.models.record import DeploymentRecord
 from deployments.models.slot import Slot
 from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Status
@@ -87,8 +88,10 @@ class MovingDeployment(DeploymentRecord):
 
     def _tell(self, step: Step, *, from_status: str | None = None) -> None:
         """Append an event. The caller holds the slot's lock, so no number repeats."""
-        last = self.events.aggregate(last=Max("sequence"))["last"] or 0
-        self.events.create(
+        events = DeploymentEvent.objects.filter(deployment=self.pk)
+        last = events.aggregate(last=Max("sequence"))["last"] or 0
+        DeploymentEvent.objects.create(
+            deployment_id=self.pk,
             sequence=last + 1,
             from_status=self.status if from_status is None else from_status,
             to_status=self.status,
@@ -113,15 +116,14 @@ class MovingDeployment(DeploymentRecord):
 
     def _share_traffic(self) -> None:
         """Write who gets which share of the slot now, this row's included."""
-        canary = type(self).objects.filter(slot=self.slot_id).rolling_out().first()
-        share = canary.canary_percent if canary else 0
         slot = type(self).objects.filter(slot=self.slot_id)
-        has_active = slot.filter(status=Status.ACTIVE).update(
-            traffic_percent=100 - share
+        canary = slot.rolling_out().first()
+        share = canary.canary_percent if canary else 0
+        has_active = slot.serving().update(traffic_percent=100 - share)
+        slot.exclude(status=Status.ACTIVE).exclude(traffic_percent=0).update(
+            traffic_percent=0
         )
-        if canary is not None:
-            alone = share > 0 and not has_active
-            slot.filter(pk=canary.pk).update(traffic_percent=100 if alone else share)
-        others = slot.exclude(status=Status.ACTIVE).exclude(traffic_percent=0)
-        others.exclude(pk=canary.pk if canary else None).update(traffic_percent=0)
+        if canary is not None and share:
+            alone = 100 if not has_active else share
+            slot.filter(pk=canary.pk).update(traffic_percent=alone)
         self.refresh_from_db(fields=["traffic_percent"])

@@ -1,0 +1,65 @@
+"""What a scrape says about deployments."""
+
+import pytest
+from django.utils import timezone
+
+from deployments.gauges import families
+from deployments.models import TrafficWindow
+from tests.deployments.factories import DeploymentFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def samples():
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in families()
+        for sample in family.samples
+    }
+
+
+def test_a_scrape_has_counts_health_traffic_and_latency():
+    one = DeploymentFactory(active=True, health="healthy")
+    DeploymentFactory(status="failed")
+    TrafficWindow.objects.create(
+        deployment=one,
+        gateway="g",
+        starts_at=timezone.now(),
+        request_count=10,
+        error_count=2,
+        client_error_count=1,
+        rejected_count=3,
+        sum_ms=14.0,
+        histogram={"40": 6, "60": 1},
+    )
+    named = {
+        "model": one.slot.model.name,
+        "environment": "development",
+        "version": one.model_version.version,
+        "deployment": str(one.pk),
+    }
+
+    found = samples()
+
+    def value(name, **labels):
+        return found[name, *sorted({**named, **labels}.items())]
+
+    failed = ("environment", "development"), ("status", "failed")
+    assert found["mlops_deployments", *failed] == 1
+    assert value("mlops_deployment_healthy") == 1.0
+    assert value("mlops_inference_request_total") == 10
+    assert value("mlops_inference_error_total") == 2
+    assert value("mlops_inference_client_error_total") == 1
+    assert value("mlops_inference_rejected_total") == 3
+    assert value("mlops_inference_duration_seconds_bucket", le="+Inf") == 7
+    assert value("mlops_inference_duration_seconds_count") == 7
+    assert value("mlops_inference_duration_seconds_sum") == pytest.approx(0.014)
+
+
+def test_a_scrape_is_part_of_the_servers_own(client, person):
+    DeploymentFactory(active=True)
+
+    page = client.get("/metrics", REMOTE_ADDR="127.0.0.1")
+
+    assert page.status_code == 200
+    assert b"mlops_deployment_healthy{" in page.content
