@@ -150,16 +150,12 @@ class Run(models.Model):
         with transaction.atomic():
             experiment.refuse_if_archived()
             uid = details.pop("uid", "") or uuid.uuid4().hex
-            if cls.objects.filter(uid=uid).exists():
-                raise AlreadyExists(f"There is a run {uid!r} already.", field="run_id")
-            started_ms = details.pop("started_ms", None)
-            run = cls.objects.create(
-                uid=uid,
-                experiment=experiment,
-                created_by=by,
-                started_ms=now_ms() if started_ms is None else started_ms,
-                **details,
+            started = {"started_ms": now_ms(), "experiment": experiment}
+            run, is_new = cls.objects.get_or_create(
+                uid=uid, defaults={**started, "created_by": by, **details}
             )
+            if not is_new:
+                raise AlreadyExists(f"There is a run {uid!r} already.", field="run_id")
             audit.record("start", run, by=by, changes={"experiment": experiment.name})
         return run
 

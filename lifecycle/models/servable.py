@@ -37,6 +37,17 @@ def find(
     )
 
 
+def pin(
+    run: Run | None, logged_model: LoggedModel | None, artifact_path: str
+) -> Artifact | None:
+    """As `find`, holding the homes until the commit, so that the file stays."""
+    if run is not None:
+        Run.objects.select_for_update().filter(pk=run.pk).first()
+    if logged_model is not None:
+        LoggedModel.objects.select_for_update().filter(pk=logged_model.pk).first()
+    return find(run, logged_model, artifact_path)
+
+
 def _stored(home: Q) -> QuerySet[Artifact]:
     return Artifact.objects.filter(home, is_stored=True).order_by("path")
 

@@ -228,7 +228,7 @@ class ModelVersion(models.Model):
             made = cls(
                 model=model, number=number, version=label, created_by=by, **details
             )
-            made.artifact = servable.find(
+            made.artifact = servable.pin(
                 made.run, made.logged_model, made.artifact_path
             )
             made.save(force_insert=True)
@@ -251,7 +251,10 @@ class ModelVersion(models.Model):
                 return
             self._require_approver(by)
             gates.require_checklist(self)
-            self.artifact = self.servable_artifact()
+            if self.artifact is None:
+                self.artifact = servable.pin(
+                    self.run, self.logged_model, self.artifact_path
+                )
             self.approved_by, self.approved_at = by, timezone.now()
             self.approval_notes = notes
             self._store("approved_by", "approved_at", "approval_notes", "artifact")
