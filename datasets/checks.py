@@ -1,19 +1,78 @@
 """Runs the quality rules of a dataset over a version, and keeps what they found."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from datasets.models import DatasetVersion, QualityRun
+import orjson
+
+from datasets import storage
+from datasets.analytics import quality
+from datasets.analytics.errors import AnalyticsError
+from datasets.models import Dataset, DatasetVersion, QualityRun
+from datasets.questions import dumps
 from mlops.core.models import User
 
 Results = list[dict[str, Any]]
 
 
 def results(version: DatasetVersion) -> Results:
-    """Return what each enabled rule of the dataset says of the content."""
-    return []
+    """Return what each enabled rule of the dataset says of the content.
+
+    `passed` is None where a rule could not be checked, for whatever reason: such a
+    rule has not passed.
+    """
+    rules = [rule.as_rule() for rule in version.dataset.rules.enabled()]
+    if not rules:
+        return []
+    try:
+        report = quality.evaluate(
+            storage.data_path(version.digest), rules, references=_references(rules)
+        )
+    except AnalyticsError as error:
+        found = [quality.RuleResult(rule, None, error.message) for rule in rules]
+    else:
+        found = list(report.results)
+    return [_shown(result) for result in found]
 
 
-def keep(version: DatasetVersion, found: Results, *, by: User | None = None) -> None:
+def keep(
+    version: DatasetVersion, found: Results, *, by: User | None = None
+) -> QualityRun | None:
     """Write the results, if there were rules."""
-    if found:
-        QualityRun.write(version, found, by=by)
+    return QualityRun.write(version, found, by=by) if found else None
+
+
+def check(version: DatasetVersion, *, by: User | None) -> QualityRun:
+    """Check a version now, by the rules of now. Raises NotReady or Purged."""
+    return QualityRun.write(version.require_content(), results(version), by=by)
+
+
+def _references(rules: Iterable[quality.Rule]) -> dict[str, storage.Path]:
+    """Return the current content of each dataset that a foreign key names."""
+    names = {
+        rule.parameters["dataset"]
+        for rule in rules
+        if rule.kind == quality.RuleKind.FOREIGN_KEY
+    }
+    datasets = Dataset.objects.filter(
+        name__in=names, current_version__purged_at=None
+    ).exclude(current_version=None)
+    return {
+        dataset.name: storage.data_path(dataset.current_version.digest)
+        for dataset in datasets.select_related("current_version")
+        if dataset.current_version
+    }
+
+
+def _shown(result: quality.RuleResult) -> dict[str, Any]:
+    """Return a result as JSON values, its rule's fields beside its own."""
+    body: dict[str, Any] = orjson.loads(dumps(result))
+    rule = body.pop("rule")
+    return {
+        "rule_id": rule["id"],
+        "kind": rule["kind"],
+        "columns": rule["columns"],
+        "parameters": rule["parameters"],
+        "severity": rule["severity"],
+        **body,
+    }

@@ -8,7 +8,7 @@ from django.http import StreamingHttpResponse
 from datasets import storage
 from datasets.analytics import export
 from datasets.models import DatasetVersion
-from datasets.questions import asking
+from datasets.refusals import asking
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",

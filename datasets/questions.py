@@ -6,19 +6,17 @@ ETag, so a client that has the answer costs not even that row.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
 from datasets import storage
-from datasets.analytics import correlation, profile, rows
-from datasets.analytics.errors import AnalyticsError
+from datasets.analytics import association, correlation, profile, quality, rows
 from datasets.analytics.rows import Method, Rows, Window
 from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
-from mlops.core.errors import DomainError
+from datasets.refusals import Refused, asking
 
 logger = logging.getLogger(__name__)
 
@@ -31,24 +29,6 @@ INTERACTIVE_COLUMNS = 200
 WIDEST_MATRIX = 500
 MOST_PAIRS = 20_000
 LARGEST_KEPT = 16 * 2**20
-
-
-class Refused(DomainError):
-    """A question that analytics does not answer, in analytics' own words."""
-
-    def __init__(self, error: AnalyticsError) -> None:
-        super().__init__(error.message, field=error.field, **error.extra)
-        self.kind = error.kind  # type: ignore[misc,assignment]  # analytics uses our words
-        self.code = error.code  # type: ignore[misc]
-
-
-@contextmanager
-def asking() -> Iterator[None]:
-    """Let analytics' errors leave as errors of the domain."""
-    try:
-        yield
-    except AnalyticsError as error:
-        raise Refused(error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +134,24 @@ def statistics(
     )
 
 
+def suggestions(version: DatasetVersion) -> Question:
+    """Ask for quality rules that the content itself suggests, as a bare array."""
+    path = storage.data_path(version.digest)
+
+    def compute() -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": rule.kind,
+                "columns": rule.columns,
+                "parameters": rule.parameters,
+                "severity": rule.severity,
+            }
+            for rule in quality.suggest(profile.profile(path))
+        ]
+
+    return Question(version, "suggestions", quality.REVISION, compute)
+
+
 def correlations(
     version: DatasetVersion,
     method: str = "pearson",
@@ -171,6 +169,33 @@ def correlations(
         correlation.REVISION,
         compute,
         {"method": method, **({"columns": columns} if columns else {})},
+        is_kept=columns is None,
+    )
+
+
+def associations(
+    version: DatasetVersion, columns: Sequence[str] | None = None
+) -> Question:
+    """Ask how far categories tell each other (Cramér's V) and numbers (eta)."""
+    path = storage.data_path(version.digest)
+
+    def compute() -> dict[str, Any]:
+        found = association.associate(path, columns)
+        excluded = [
+            {"column": column, "reason": reason} for column, reason in found.excluded
+        ]
+        return {
+            "pairs": found.pairs,
+            "undefined": found.undefined,
+            "excluded": excluded,
+        }
+
+    return Question(
+        version,
+        "associations",
+        association.REVISION,
+        compute,
+        {"columns": columns} if columns else {},
         is_kept=columns is None,
     )
 

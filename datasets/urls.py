@@ -10,8 +10,11 @@ from datasets.viewsets.datasets import (
     DatasetVersionViewSet,
     DatasetViewSet,
 )
+from datasets.viewsets.drift import DriftViewSet
 from datasets.viewsets.exploration import ExplorationViewSet
 from datasets.viewsets.features import FeatureViewSet
+from datasets.viewsets.lineage import LineageViewSet
+from datasets.viewsets.quality import QualityViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from mlops.core.routes import documented, undocumented
 from mlops.core.viewsets import ApiViewSet
@@ -54,6 +57,18 @@ ROUTES: list[Route] = [
     (f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
     (f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
     (f"{DATASET}/export", ExplorationViewSet, {"get": "export"}),
+    (f"{DATASET}/associations", ExplorationViewSet, {"get": "associations"}),
+    (f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
+    (f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),
+    (f"{DATASET}/rules", QualityViewSet, {"get": "list", "post": "create"}),
+    (f"{DATASET}/rules/suggestions", QualityViewSet, {"get": "suggestions"}),
+    (
+        f"{DATASET}/rules/<str:rule_id>",
+        QualityViewSet,
+        {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
+    ),
+    (f"{DATASET}/checks", QualityViewSet, {"get": "history", "post": "check"}),
+    (f"{DATASET}/lineage", LineageViewSet, {"get": "lineage"}),
     (
         FEATURE,
         FeatureViewSet,

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
@@ -20,7 +20,7 @@ from unfold.widgets import (
 )
 
 from datasets import ingestion, storage
-from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
+from datasets.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
 from datasets.models import Dataset, DatasetVersion
 from mlops.core.errors import DomainError
 
@@ -81,7 +81,7 @@ class VersionInline(TabularInline):
 
 
 @admin.register(Dataset)
-class DatasetAdmin(ModelAdmin):
+class DatasetAdmin(VerbAdmin):
     list_display = (
         "name",
         "current",
@@ -156,7 +156,11 @@ class DatasetAdmin(ModelAdmin):
         )
 
     def save_model(
-        self, request: HttpRequest, obj: Dataset, form: Any, change: bool
+        self,
+        request: HttpRequest,
+        obj: Dataset,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
         fields = {name: form.cleaned_data[name] for name in form.changed_data}
         obj.update(by=staff(request), **fields)
@@ -178,13 +182,13 @@ class DatasetAdmin(ModelAdmin):
         own = path(
             "<uuid:pk>/add-version/",
             self.admin_site.admin_view(self.version_view),
-            name="datasets_dataset_add_version",
+            name="datasets_dataset_upload_version",
         )
         return [own, *super().get_urls()]
 
     @action(description=_("Add a version"), permissions=["change"])
     def add_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:datasets_dataset_add_version", args=[object_id])
+        url = reverse("admin:datasets_dataset_upload_version", args=[object_id])
         return HttpResponseRedirect(url)
 
     def add_view(
@@ -215,7 +219,7 @@ class DatasetAdmin(ModelAdmin):
         if dataset is None or not self.has_change_permission(request, dataset):
             return self._refused(request)
 
-        def save(form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
+        def save(_form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
             with ingestion.prepared(files) as found:
                 digest = found.outcome.digest if found else ""
                 version, is_new = dataset.add_version(
@@ -231,8 +235,9 @@ class DatasetAdmin(ModelAdmin):
     def _form_page(
         self, request: HttpRequest, kind: type[VersionForm], save: Any, title: Any
     ) -> HttpResponse:
-        form = kind(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        is_sent = request.method == "POST"
+        form = kind(request.POST, request.FILES) if is_sent else kind()
+        if is_sent and form.is_valid():
             files = [
                 storage.receive(file.name or "", file.chunks())
                 for file in form.cleaned_data["file"]

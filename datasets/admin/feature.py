@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
-from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
+from datasets.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
 from datasets.models import Feature, FeatureUsage, FeatureVersion
 from mlops.core.admin import ReadOnly
 
@@ -36,7 +36,7 @@ class FeatureVersionInline(TabularInline):
 
 
 @admin.register(Feature)
-class FeatureAdmin(ModelAdmin):
+class FeatureAdmin(VerbAdmin):
     list_display = (
         "feature_name",
         "feature_type",
@@ -105,7 +105,11 @@ class FeatureAdmin(ModelAdmin):
         return link_to_list(FeatureUsage, text, feature__id__exact=feature.pk)
 
     def save_model(
-        self, request: HttpRequest, obj: Feature, form: Any, change: bool
+        self,
+        request: HttpRequest,
+        obj: Feature,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
         given = {name: form.cleaned_data[name] for name in form.changed_data}
         upstream = given.pop("upstream", None)
@@ -118,9 +122,15 @@ class FeatureAdmin(ModelAdmin):
             obj.pk, obj._state.adding = made.pk, False  # noqa: SLF001 - Django's own way
 
     def save_related(
-        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
-        """Do nothing: the verb has written the upstream features."""
+        """Leave the upstream features alone: the verb has written them."""
+        for formset in formsets:
+            self.save_formset(request, form, formset, change=change)
 
     @admin.action(description=_("Activate"), permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Feature]) -> None:

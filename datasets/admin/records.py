@@ -73,7 +73,11 @@ class QualityRuleAdmin(Recorded):
         return link_to(rule.dataset)
 
     def save_model(
-        self, request: HttpRequest, obj: QualityRule, form: Any, change: bool
+        self,
+        request: HttpRequest,
+        obj: QualityRule,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
         given = {name: form.cleaned_data[name] for name in form.changed_data}
         obj.change(by=staff(request), **given)

@@ -63,7 +63,7 @@ def heat_map(
                     CELL - 1,
                     CELL - 1,
                     _colour(value),
-                    f"{names[row]} × {names[column]}: {shown}",
+                    f"{names[row]}, {names[column]}: {shown}",
                 )
             )
     drawn = format_html_join(

@@ -7,12 +7,17 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from datasets.analytics import quality
+from datasets.analytics.sql import TableColumn
 from datasets.errors import RuleNotFound
 from datasets.models.dataset import Dataset
 from datasets.models.version import DatasetVersion
+from datasets.refusals import asking
 from datasets.states import QualityStatus, Severity
 from mlops.core import audit
 from mlops.core.models import User
+
+KIND_CHOICES = [(kind.value, kind.value) for kind in quality.RuleKind]
 
 
 class QualityRuleQuerySet(models.QuerySet["QualityRule"]):
@@ -32,7 +37,7 @@ class QualityRule(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="rules")
-    kind = models.CharField(_("kind"), max_length=32)
+    kind = models.CharField(_("kind"), max_length=32, choices=KIND_CHOICES)
     columns = models.JSONField(_("columns"), default=list, blank=True)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     severity = models.CharField(
@@ -63,16 +68,20 @@ class QualityRule(models.Model):
 
     @classmethod
     def add(cls, dataset: Dataset, *, by: User | None, **fields: Any) -> "QualityRule":
-        """Make a rule that was checked against its kind's shape already."""
+        """Make a rule. Raises Refused when it does not fit the current version."""
+        rule = cls(dataset=dataset, created_by=by, **fields)
+        rule.refuse_misfit()
         with transaction.atomic():
-            rule = cls.objects.create(dataset=dataset, created_by=by, **fields)
+            rule.save(force_insert=True)
             audit.record("create", rule, by=by, changes={"dataset": dataset.name})
         return rule
 
     def change(self, *, by: User | None, **fields: Any) -> "QualityRule":
+        """Change fields. Raises Refused when it would not fit any more."""
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.refuse_misfit()
         with transaction.atomic():
-            for name, value in fields.items():
-                setattr(self, name, value)
             self.save(update_fields=list(fields))
             audit.record("update", self, by=by, changes=fields)
         return self
@@ -81,6 +90,26 @@ class QualityRule(models.Model):
         with transaction.atomic():
             audit.record("delete", self, by=by)
             self.delete()
+
+    def refuse_misfit(self) -> None:
+        """Raise Refused unless the rule fits the columns of the current version."""
+        version = self.dataset.current_version
+        if version is None:
+            return
+        columns = [
+            TableColumn(row.name, row.data_type) for row in version.columns.all()
+        ]
+        with asking():
+            quality.validate(self.as_rule(), columns)
+
+    def as_rule(self) -> quality.Rule:
+        return quality.Rule(
+            quality.RuleKind(self.kind),
+            tuple(self.columns),
+            self.parameters,
+            quality.Severity(self.severity),
+            str(self.pk),
+        )
 
 
 class QualityRun(models.Model):

@@ -292,8 +292,3 @@ class DatasetDetailAnswer(DatasetAnswer):
         source="is_correlation_truncated",
         help_text="There were more than 2,000 pairs.",
     )
-
-
-class DatasetListResponse(AnswerSerializer):
-    datasets = DatasetAnswer(many=True)
-    total = serializers.IntegerField()

@@ -80,6 +80,22 @@ class CorrelationAnswer(AboutVersion):
     row_count = serializers.IntegerField()
 
 
+@extend_schema_serializer(component_name="AssociationPair")
+class AssociationPairAnswer(AnswerSerializer):
+    feature1 = serializers.CharField(help_text="The category.")
+    feature2 = serializers.CharField()
+    measure = serializers.CharField(help_text="cramers_v or correlation_ratio.")
+    value = serializers.FloatField(help_text="In [0, 1].")
+    n = serializers.IntegerField(help_text="Rows where both have a value.")
+
+
+@extend_schema_serializer(component_name="DatasetAssociations")
+class AssociationsAnswer(AboutVersion):
+    pairs = AssociationPairAnswer(many=True)
+    undefined = UndefinedCorrelation(many=True)
+    excluded = ExcludedColumn(many=True)
+
+
 @extend_schema_serializer(component_name="DistinctCount")
 class DistinctAnswer(AnswerSerializer):
     value = serializers.IntegerField()

@@ -150,11 +150,6 @@ class FeatureAnswer(AnswerSerializer):
         return sorted(item.feature_name for item in feature.downstream.all())
 
 
-class FeatureListResponse(AnswerSerializer):
-    features = FeatureAnswer(many=True)
-    total = serializers.IntegerField()
-
-
 class FeatureVersionCreate(StrictSerializer):
     version = serializers.CharField(max_length=100)
     changelog = serializers.CharField(min_length=10, max_length=MAX_TEXT)

@@ -10,12 +10,11 @@ from rest_framework.response import Response
 from datasets import ingestion, questions, sources
 from datasets.filters import DatasetFilter
 from datasets.models import Dataset
-from datasets.pagination import EnvelopePagination
+from datasets.pagination import DatasetPagination, EnvelopeSchema
 from datasets.serializers.dataset import (
     DatasetAnswer,
     DatasetCreate,
     DatasetDetailAnswer,
-    DatasetListResponse,
     DatasetUpdate,
     DatasetVersionAnswer,
     DatasetVersionCreate,
@@ -127,14 +126,14 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
 class DatasetEnvelopeViewSet(DatasetViewSet):
     """The same list in the envelope that the present frontend reads."""
 
-    pagination_class = EnvelopePagination
-    envelope = "datasets"
+    pagination_class = DatasetPagination
+    schema = EnvelopeSchema()
 
     @extend_schema(
         operation_id="listDatasets",
         summary="List Datasets",
         tags=TAGS,
-        responses=DatasetListResponse,
+        responses=DatasetAnswer(many=True),
     )
     def list(self, request: Request) -> Response:
         return super().list(request)

@@ -13,6 +13,7 @@ from datasets.analytics import rows
 from datasets.analytics.rows import Method
 from datasets.models import DatasetVersion
 from datasets.serializers.exploration import (
+    AssociationsAnswer,
     ComparisonAnswer,
     CorrelationAnswer,
     RowsAnswer,
@@ -53,6 +54,7 @@ class ExplorationViewSet(DatasetBase):
             "search",
             "statistics",
             "correlation",
+            "associations",
             "columns",
             "compare",
             "export",
@@ -99,6 +101,20 @@ class ExplorationViewSet(DatasetBase):
         question = questions.correlations(
             version, query["method"], query.get("columns")
         )
+        return self.answer(request, question, about(version))
+
+    @extend_schema(
+        operation_id="getDatasetAssociations",
+        summary="Get Dataset Associations",
+        tags=TAGS,
+        parameters=[StatisticsQuery],
+        responses=AssociationsAnswer,
+    )
+    def associations(self, request: Request, dataset_id: str) -> Response:
+        """Return Cramér's V of categories and the correlation ratio of numbers."""
+        query = asked(StatisticsQuery, request)
+        version = self._asked_version(query)
+        question = questions.associations(version, query.get("columns"))
         return self.answer(request, question, about(version))
 
     @extend_schema(

@@ -8,12 +8,11 @@ from rest_framework.response import Response
 
 from datasets.filters import FeatureFilter
 from datasets.models import Feature
-from datasets.pagination import EnvelopePagination
+from datasets.pagination import EnvelopeSchema, FeaturePagination
 from datasets.serializers.feature import (
     FeatureAnswer,
     FeatureCreate,
     FeatureLineageResponse,
-    FeatureListResponse,
     FeatureStatisticsAnswer,
     FeatureUpdate,
     FeatureUsageAnswer,
@@ -46,8 +45,8 @@ class FeatureViewSet(ApiViewSet):
     queryset = Feature.objects.with_details()
     serializer_class = FeatureAnswer
     filterset_class = FeatureFilter
-    pagination_class = EnvelopePagination
-    envelope = "features"
+    pagination_class = FeaturePagination
+    schema = EnvelopeSchema()
     lookup_url_kwarg = "feature_name"
     sort_fields: ClassVar = {
         "feature_name": "feature_name",
@@ -65,7 +64,7 @@ class FeatureViewSet(ApiViewSet):
         operation_id="listFeatures",
         summary="List Features",
         tags=TAGS,
-        responses=FeatureListResponse,
+        responses=FeatureAnswer(many=True),
     )
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []

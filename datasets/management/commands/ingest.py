@@ -28,11 +28,11 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         while True:
-            close_old_connections()
             if done := ingest_once(watch=self._show):
                 self.stdout.write(f"{done} read")
             if options["once"] or stop.wait(PAUSE_S):
                 return
+            close_old_connections()
 
     def _show(self, job: IngestJob) -> None:
         share = job.bytes_done / job.bytes_total if job.bytes_total else 0.0

@@ -1,0 +1,84 @@
+"""Quality rules and what checks by them found."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from datasets.analytics.quality import KINDS, RuleKind
+from datasets.states import QualityStatus, Severity
+from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
+
+KIND_HELP = "; ".join(
+    f"{kind.value}: {described.description}" for kind, described in KINDS.items()
+)
+
+
+@extend_schema_serializer(component_name="QualityRuleCreate")
+class RuleCreate(StrictSerializer):
+    kind = serializers.ChoiceField(
+        [kind.value for kind in RuleKind], help_text=KIND_HELP
+    )
+    columns = serializers.ListField(
+        child=serializers.CharField(max_length=1000, trim_whitespace=False),
+        required=False,
+        max_length=8,
+    )
+    parameters = serializers.DictField(required=False)
+    severity = serializers.ChoiceField(Severity.choices, default=Severity.WARN)
+
+
+@extend_schema_serializer(component_name="QualityRuleUpdate")
+class RuleUpdate(StrictSerializer):
+    parameters = serializers.DictField(required=False)
+    severity = serializers.ChoiceField(Severity.choices, required=False)
+    is_enabled = serializers.BooleanField(required=False)
+
+
+@extend_schema_serializer(component_name="QualityRuleSuggestion")
+class SuggestionAnswer(AnswerSerializer):
+    kind = serializers.ChoiceField([kind.value for kind in RuleKind])
+    columns = serializers.ListField(child=serializers.CharField())
+    parameters = serializers.DictField()
+    severity = serializers.ChoiceField(Severity.choices)
+
+
+@extend_schema_serializer(component_name="QualityRuleResponse")
+class RuleAnswer(SuggestionAnswer):
+    id = serializers.CharField()
+    is_enabled = serializers.BooleanField()
+    created_at = TimeField()
+
+
+@extend_schema_serializer(component_name="QualityRuleResult")
+class RuleResultAnswer(SuggestionAnswer):
+    rule_id = serializers.CharField()
+    passed = serializers.BooleanField(
+        allow_null=True, help_text="Null: it could not be checked; see `message`."
+    )
+    message = serializers.CharField()
+    observed = serializers.JSONField(allow_null=True)
+    checked = serializers.IntegerField(allow_null=True, help_text="Rows.")
+    violations = serializers.IntegerField(allow_null=True, help_text="Rows; exact.")
+    share = serializers.FloatField(allow_null=True, help_text="Of the checked rows.")
+    examples = serializers.ListField(child=serializers.DictField())
+
+
+@extend_schema_serializer(component_name="QualityCheckRequest")
+class CheckRequest(StrictSerializer):
+    version = serializers.CharField(default="latest", max_length=80)
+
+
+@extend_schema_serializer(component_name="QualityCheckResponse")
+class CheckAnswer(AnswerSerializer):
+    absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"created_by"})
+
+    id = serializers.CharField()
+    version = serializers.IntegerField(source="version.number")
+    status = serializers.ChoiceField(QualityStatus.choices)
+    rule_count = serializers.IntegerField()
+    failed_count = serializers.IntegerField(help_text="Broken rules that fail.")
+    warned_count = serializers.IntegerField(help_text="Broken rules that warn.")
+    results = RuleResultAnswer(many=True)
+    created_by = serializers.CharField(source="created_by.username", default=None)
+    created_at = TimeField()

@@ -1,0 +1,25 @@
+"""What is connected to a dataset."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import relations
+from datasets.serializers.exploration import LineageAnswer
+from datasets.viewsets.base import TAGS, DatasetBase
+
+
+class LineageViewSet(DatasetBase):
+    action_permissions: ClassVar = {"lineage": "view"}
+
+    @extend_schema(
+        operation_id="getDatasetLineage",
+        summary="Get Dataset Lineage",
+        tags=TAGS,
+        responses=LineageAnswer,
+    )
+    def lineage(self, request: Request, dataset_id: str) -> Response:
+        """Return versions, features, their dependents and the models that use them."""
+        return Response(LineageAnswer(relations.graph(self.dataset())).data)

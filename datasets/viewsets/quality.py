@@ -1,0 +1,133 @@
+"""Quality rules of a dataset, and the checks of its versions."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import checks, questions
+from datasets.models import QualityRule, QualityRun
+from datasets.serializers.quality import (
+    CheckAnswer,
+    CheckRequest,
+    RuleAnswer,
+    RuleCreate,
+    RuleUpdate,
+    SuggestionAnswer,
+)
+from datasets.serializers.queries import VersionQuery, asked
+from datasets.viewsets.base import TAGS, DatasetBase
+from mlops.core.serializers import actor, validated
+from mlops.core.throttling import AnalyticsThrottle
+from mlops.core.viewsets import created
+
+
+class QualityViewSet(DatasetBase):
+    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    permission_model = "datasets.qualityrule"
+    action_permissions: ClassVar = {
+        "suggestions": "view",
+        "history": "datasets.view_qualityrun",
+        "check": "datasets.add_qualityrun",
+    }
+
+    @extend_schema(
+        operation_id="listQualityRules",
+        summary="List Quality Rules",
+        tags=TAGS,
+        responses=RuleAnswer(many=True),
+    )
+    def list(self, request: Request, dataset_id: str) -> Response:
+        """Return the rules, oldest first."""
+        page = self.paginate_queryset(self.dataset().rules.all())
+        return self.get_paginated_response(RuleAnswer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="createQualityRule",
+        summary="Create Quality Rule",
+        tags=TAGS,
+        request=RuleCreate,
+        responses={201: RuleAnswer},
+    )
+    def create(self, request: Request, dataset_id: str) -> Response:
+        """Add a rule; every new version is checked by it."""
+        dataset = self.dataset()
+        fields = validated(RuleCreate, request)
+        rule = QualityRule.add(dataset, by=actor(request), **fields)
+        return created(RuleAnswer(rule).data)
+
+    @extend_schema(
+        operation_id="getQualityRule",
+        summary="Get Quality Rule",
+        tags=TAGS,
+        responses=RuleAnswer,
+    )
+    def retrieve(self, request: Request, dataset_id: str, rule_id: str) -> Response:
+        return Response(RuleAnswer(self._rule(rule_id)).data)
+
+    @extend_schema(
+        operation_id="updateQualityRule",
+        summary="Update Quality Rule",
+        tags=TAGS,
+        request=RuleUpdate,
+        responses=RuleAnswer,
+    )
+    def partial_update(
+        self, request: Request, dataset_id: str, rule_id: str
+    ) -> Response:
+        rule = self._rule(rule_id)
+        fields = validated(RuleUpdate, request)
+        return Response(RuleAnswer(rule.change(by=actor(request), **fields)).data)
+
+    @extend_schema(
+        operation_id="deleteQualityRule",
+        summary="Delete Quality Rule",
+        tags=TAGS,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, dataset_id: str, rule_id: str) -> Response:
+        """Delete a rule; what it found stays in the history."""
+        self._rule(rule_id).remove(by=actor(request))
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="suggestQualityRules",
+        summary="Suggest Quality Rules",
+        tags=TAGS,
+        parameters=[VersionQuery],
+        responses=SuggestionAnswer(many=True),
+    )
+    def suggestions(self, request: Request, dataset_id: str) -> Response:
+        """Return rules that the data itself suggests; nothing is stored as a rule."""
+        query = asked(VersionQuery, request)
+        version = self.version(self.dataset(), query["version"])
+        return self.answer(request, questions.suggestions(version))
+
+    @extend_schema(
+        operation_id="listQualityChecks",
+        summary="List Quality Checks",
+        tags=TAGS,
+        responses=CheckAnswer(many=True),
+    )
+    def history(self, request: Request, dataset_id: str) -> Response:
+        """Return all checks of the dataset, newest first: the trend."""
+        runs = QualityRun.objects.filter(version__dataset=self.dataset())
+        page = self.paginate_queryset(runs.select_related("version", "created_by"))
+        return self.get_paginated_response(CheckAnswer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="runQualityCheck",
+        summary="Run Quality Check",
+        tags=TAGS,
+        request=CheckRequest,
+        responses={201: CheckAnswer},
+    )
+    def check(self, request: Request, dataset_id: str) -> Response:
+        """Check a version now, by the rules of now."""
+        fields = validated(CheckRequest, request)
+        version = self.version(self.dataset(), fields["version"])
+        return created(CheckAnswer(checks.check(version, by=actor(request))).data)
+
+    def _rule(self, rule_id: str) -> QualityRule:
+        return QualityRule.objects.find(self.dataset(), rule_id)

@@ -1,0 +1,194 @@
+"""The staff's pages: they open, link along the lineage, and call the verbs."""
+
+import pytest
+from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from datasets.models import Dataset, DatasetVersion, Feature
+from tests.datasets.conftest import PRICES
+from tests.datasets.factories import FeatureFactory
+
+pytestmark = pytest.mark.django_db
+OURS = [model for model in admin.site._registry if model._meta.app_label == "datasets"]
+
+
+@pytest.fixture
+def staff(client, person, data_dir):
+    user = person("admin")
+    user.is_staff = user.is_superuser = True
+    user.save()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def dataset(make_dataset):
+    return make_dataset("prices")
+
+
+def page(name, *args):
+    return reverse(f"admin:datasets_{name}", args=args)
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+def test_every_list_opens_and_can_be_searched(staff, dataset, model):
+    FeatureFactory(feature_name="close")
+    url = page(f"{model._meta.model_name}_changelist")
+
+    assert staff.get(url).status_code == 200
+    assert staff.get(url, {"q": "x"}).status_code == 200
+
+
+def test_every_model_has_a_page():
+    assert len(OURS) == 13
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["dataset", "datasetversion", "column", "ingestjob", "storedanalysis"],
+)
+def test_every_row_has_a_page_of_its_own(staff, dataset, model):
+    row = next(item for item in OURS if item._meta.model_name == model).objects.first()
+
+    answer = staff.get(page(f"{model}_change", row.pk))
+
+    assert answer.status_code == 200
+
+
+def test_a_versions_page_draws_what_is_in_it(staff, dataset):
+    FeatureFactory(feature_name="close")
+
+    html = staff.get(
+        page("datasetversion_change", dataset.current_version_id)
+    ).content.decode()
+
+    assert 'aria-label="histogram"' in html
+    assert 'aria-label="correlation"' in html
+    assert "AAPL" in html
+    assert page("dataset_change", dataset.pk) in html
+    assert page("feature_change", Feature.objects.get().pk) in html
+
+
+def test_names_from_a_file_are_text_and_no_markup(staff, make_dataset):
+    made = make_dataset("bad", "a,<script>alert(1)</script>\n1,<b>x</b>\n2,y\n")
+
+    html = staff.get(page("datasetversion_change", made.current_version_id)).content
+
+    assert b"<script>alert(1)" not in html
+    assert b"<b>x</b>" not in html
+
+
+def test_a_dataset_is_uploaded_here_too(staff):
+    file = SimpleUploadedFile("prices.csv", PRICES.encode())
+
+    answer = staff.post(page("dataset_add"), {"name": "by-hand", "file": file})
+
+    dataset = Dataset.objects.get(name="by-hand")
+    assert answer.url == page("dataset_change", dataset.pk)
+    assert (dataset.current_version.row_count, dataset.owner.username) == (56, "admin")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("torn", b"PAR1 and no more", "file"),
+        ("a/b", PRICES.encode(), "must not contain"),
+        ("prices", b"a\n1\n", "already"),
+    ],
+)
+def test_an_upload_that_is_refused_says_why(staff, dataset, name, content, message):
+    file = SimpleUploadedFile("x.parquet", content)
+
+    answer = staff.post(page("dataset_add"), {"name": name, "file": file})
+
+    assert answer.status_code == 200
+    assert message in answer.content.decode()
+    assert Dataset.objects.count() == 1
+
+
+def test_a_version_is_added_here_too(staff, dataset):
+    url = page("dataset_upload_version", dataset.pk)
+
+    answer = staff.post(url, {"file": SimpleUploadedFile("v2.csv", b"a,b\n1,2\n")})
+
+    assert answer.status_code == 302, answer.context["form"].errors
+    dataset.refresh_from_db()
+    assert dataset.current_version.number == 2
+
+
+def test_details_are_changed_by_the_verb(staff, dataset):
+    url = page("dataset_change", dataset.pk)
+    inline = {
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
+    }
+
+    answer = staff.post(
+        url,
+        {"description": "Daily", "tags": '["a", "a"]', "keep_versions": "", **inline},
+    )
+
+    dataset.refresh_from_db()
+    assert answer.status_code == 302, answer.context["errors"]
+    assert (dataset.description, dataset.tags) == ("Daily", ["a"])
+
+
+def test_an_action_calls_the_verb_and_shows_its_error(staff, dataset):
+    url = page("datasetversion_changelist")
+    version = dataset.current_version
+
+    answer = staff.post(
+        url, {"action": "purge", "_selected_action": [str(version.pk)]}, follow=True
+    )
+
+    assert "current version" in answer.content.decode()
+    assert DatasetVersion.objects.get().purged_at is None
+
+
+def test_a_feature_lives_its_life_here(staff, data_dir):
+    FeatureFactory(feature_name="base_close")
+    form = {
+        "feature_name": "ret_1d",
+        "feature_type": "derived",
+        "data_type": "float",
+        "description": "Return of one day",
+        "tags": "[]",
+        "transformation": "null",
+        "validation_rules": "[]",
+        "upstream": [str(Feature.objects.get(feature_name="base_close").pk)],
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
+    }
+
+    made = staff.post(page("feature_add"), form)
+    feature = Feature.objects.get(feature_name="ret_1d")
+    staff.post(
+        page("feature_changelist"),
+        {"action": "activate", "_selected_action": [str(feature.pk)]},
+    )
+
+    feature.refresh_from_db()
+    assert made.status_code == 302
+    assert (feature.status, feature.owner.username) == ("active", "admin")
+    assert [item.feature_name for item in feature.upstream.all()] == ["base_close"]
+    assert staff.get(page("feature_change", feature.pk)).status_code == 200
+
+
+def test_a_feature_that_the_verb_refuses_is_shown_in_the_form(staff, data_dir):
+    form = {
+        "feature_name": "datasets",
+        "feature_type": "derived",
+        "data_type": "float",
+        "description": "A reserved word",
+        "tags": "[]",
+        "validation_rules": "[]",
+        "versions-TOTAL_FORMS": "0",
+        "versions-INITIAL_FORMS": "0",
+    }
+
+    answer = staff.post(page("feature_add"), form, follow=True)
+
+    assert answer.status_code == 200
+    assert "reserved" in answer.content.decode()
+    assert not Feature.objects.exists()

@@ -1,0 +1,293 @@
+"""The background reader: claims, progress, cancel, retry, kills and leftovers."""
+
+import os
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from datasets import ingestion, storage, sweeping
+from datasets.errors import IllegalMove, InUse, Purged
+from datasets.models import Dataset, DatasetVersion, IngestJob, StoredAnalysis
+from datasets.models.job import MAX_ATTEMPTS
+from lifecycle.models import Experiment, Run
+from tests.datasets.conftest import PRICES, files_below
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def waiting(data_dir):
+    """A dataset whose files wait for the loop."""
+
+    def make(name="waiting", text=PRICES):
+        file = storage.receive("a.csv", [text.encode()])
+        return Dataset.create_from(name, [file], by=None)
+
+    return make
+
+
+def expire(job):
+    past = timezone.now() - timedelta(seconds=1)
+    IngestJob.objects.filter(pk=job.pk).update(lease_until=past)
+
+
+def only_content_is_left(data_dir):
+    return all(
+        path.startswith("content/") for path in files_below(data_dir / "datasets")
+    )
+
+
+def test_what_waits_is_read_and_becomes_the_current_version(waiting, data_dir):
+    dataset = waiting()
+
+    assert ingestion.ingest_once() == 1
+
+    dataset.refresh_from_db()
+    version = dataset.current_version
+    assert (version.state, version.row_count, version.column_count) == ("ready", 56, 4)
+    assert version.source_format == "csv"
+    assert [column.name for column in version.columns.all()] == list(dataset.schema)
+    assert version.columns.get(name="close").profile["mean"] == pytest.approx(100.0)
+    assert only_content_is_left(data_dir)
+    kinds = set(StoredAnalysis.objects.values_list("kind", flat=True))
+    assert {"sample", "statistics", "correlation", "detail"} <= kinds
+
+
+def test_nothing_that_waits_is_nothing_done(data_dir):
+    assert ingestion.ingest_once() == 0
+
+
+def test_a_file_that_is_no_table_fails_with_its_reason(waiting, data_dir):
+    dataset = waiting(text="a,b,c\n1,2,3\n4,5\n6,7,8,9\n1\n")
+
+    ingestion.ingest_once()
+
+    dataset.refresh_from_db()
+    assert dataset.current_version is None
+    assert dataset.newest_version.state == "failed"
+    assert "line" in dataset.newest_version.state_reason
+    assert str(data_dir) not in dataset.newest_version.state_reason
+
+
+def test_of_two_workers_one_gets_the_job(waiting):
+    waiting()
+    seen_by_both = IngestJob.objects.get()
+    rival = IngestJob.objects.get()
+
+    assert seen_by_both.claim("one")
+    assert not rival.claim("two")
+    assert IngestJob.objects.claim_next("three") is None
+
+
+def test_a_dead_workers_job_is_taken_over_and_its_leftovers_go(waiting, data_dir):
+    dataset = waiting()
+    dead = IngestJob.objects.claim_next("dead")
+    folder = storage.work_folder(dead.version_id, dead.attempt)
+    folder.mkdir(parents=True)
+    (folder / "data.parquet").write_bytes(b"half of it")
+    expire(dead)
+
+    assert ingestion.ingest_once() == 1
+
+    dataset.refresh_from_db()
+    assert dataset.current_version.row_count == 56
+    assert only_content_is_left(data_dir)
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(waiting):
+    waiting()
+    slow = IngestJob.objects.claim_next("slow")
+    expire(slow)
+    fast = IngestJob.objects.claim_next("fast")
+
+    assert not slow.report(bytes_done=1, rows_done=1)
+    assert not slow.finish()
+    assert fast.report(bytes_done=2, rows_done=2)
+
+
+def test_a_kill_between_content_and_row_is_mended_by_the_next_attempt(
+    waiting, data_dir
+):
+    dataset = waiting()
+    other = waiting("twin")
+    ingestion.ingest_once()
+    digest = Dataset.objects.get(pk=other.pk).current_version.digest
+    DatasetVersion.objects.filter(dataset=dataset).update(
+        state="processing", digest="", ready_at=None
+    )
+    dataset.newest_version.columns.all().delete()
+    file = dataset.newest_version.sources.get()
+    file.path.write_bytes(PRICES.encode())
+    IngestJob.objects.filter(version__dataset=dataset).update(finished_at=None)
+
+    ingestion.ingest_once()
+
+    dataset.refresh_from_db()
+    assert dataset.current_version.digest == digest
+    assert only_content_is_left(data_dir)
+
+
+def test_a_file_that_kills_its_reader_is_given_up(waiting):
+    dataset = waiting()
+    for attempt in range(MAX_ATTEMPTS):
+        job = IngestJob.objects.claim_next(f"dies-{attempt}")
+        expire(job)
+
+    ingestion.ingest_once()
+
+    dataset.refresh_from_db()
+    assert dataset.newest_version.state == "failed"
+    assert "given up" in dataset.newest_version.state_reason
+
+
+def test_a_cancelled_version_stops_and_leaves_no_content(
+    waiting, data_dir, monkeypatch
+):
+    monkeypatch.setattr(ingestion, "REPORT_S", 0.0)
+    dataset = waiting()
+
+    ingestion.ingest_once(watch=lambda job: cancel_once(job.version))
+
+    dataset.refresh_from_db()
+    assert dataset.newest_version.state == "failed"
+    assert "Cancelled" in dataset.newest_version.state_reason
+    assert not [
+        p
+        for p in files_below(data_dir / "datasets")
+        if p.startswith(("content", "work"))
+    ]
+
+
+def cancel_once(version):
+    version.refresh_from_db()
+    if version.state == "processing":
+        version.cancel(by=None)
+
+
+def test_a_cancelled_version_can_be_tried_again(waiting):
+    dataset = waiting()
+    version = dataset.newest_version
+    version.cancel(by=None)
+    assert ingestion.ingest_once() == 0
+
+    version.retry(by=None)
+    assert ingestion.ingest_once() == 1
+
+    version.refresh_from_db()
+    assert version.state == "ready"
+    with pytest.raises(IllegalMove):
+        version.retry(by=None)
+    with pytest.raises(IllegalMove):
+        version.cancel(by=None)
+
+
+def test_equal_content_points_back_to_its_version(waiting, add_version):
+    dataset = waiting(text="a,b\n1,x\n")
+    ingestion.ingest_once()
+    quoted = storage.receive("q.csv", [b'"a","b"\n"1","x"\n'])
+    version, is_new = dataset.add_version([quoted], by=None)
+
+    ingestion.ingest_once()
+
+    version.refresh_from_db()
+    dataset.refresh_from_db()
+    assert is_new
+    assert (version.state, version.state_reason) == (
+        "failed",
+        "Its content is that of version 1.",
+    )
+    assert dataset.current_version.number == 1
+
+
+def test_old_versions_lose_their_bytes_and_keep_their_row(make_dataset, add_version):
+    dataset = make_dataset(keep_versions=2)
+    for close in (1, 2, 3):
+        add_version(dataset, f"a\n{close}\n")
+
+    held = dataset.versions.holding_bytes().order_by("number")
+
+    assert [version.number for version in held] == [3, 4]
+    purged = dataset.versions.get(number=1)
+    assert not storage.data_path(purged.digest).exists()
+    with pytest.raises(Purged):
+        purged.require_content()
+
+
+def test_a_version_that_a_run_was_trained_on_stays(make_dataset, add_version):
+    dataset = make_dataset()
+    first = dataset.current_version
+    run = Run.start(Experiment.create("alpha", by=None), by=None)
+    run.read_dataset(first)
+    add_version(dataset, "a\n1\n")
+
+    with pytest.raises(InUse):
+        first.purge(by=None)
+    with pytest.raises(InUse):
+        dataset.remove(by=None)
+    assert storage.data_path(first.digest).exists()
+
+
+def test_the_current_version_is_not_purged(make_dataset):
+    dataset = make_dataset()
+
+    with pytest.raises(InUse):
+        dataset.current_version.purge(by=None)
+
+
+def test_the_sweep_takes_what_no_row_stands_for_and_nothing_else(
+    make_dataset, waiting, data_dir
+):
+    kept = make_dataset("kept")
+    ingestion.ingest_once()
+    root = data_dir / "datasets"
+    orphans = [
+        root / "incoming" / ("a" * 32),
+        root / "partial" / ("b" * 32),
+        root / "work" / "nobody.1" / "data.parquet",
+        root / "content" / "ff" / ("f" * 64) / "data.parquet",
+    ]
+    for orphan in orphans:
+        orphan.parent.mkdir(parents=True, exist_ok=True)
+        orphan.write_bytes(b"x")
+    fresh = root / "incoming" / ("c" * 32)
+    fresh.write_bytes(b"x")
+    old = time.time() - 2 * storage.LEFTOVER_AGE_S
+    for path in root.rglob("*"):
+        if path != fresh:
+            os.utime(path, (old, old))
+
+    sweeping.run()
+
+    assert not any(orphan.exists() for orphan in orphans)
+    assert fresh.exists()
+    assert storage.data_path(kept.current_version.digest).exists()
+
+
+def test_the_command_reads_what_waits_and_ends(waiting, capsys):
+    waiting()
+
+    call_command("ingest", "--once")
+
+    assert "1 read" in capsys.readouterr().out
+
+
+def test_progress_is_shown_while_a_version_is_read(waiting, api, monkeypatch):
+    monkeypatch.setattr(ingestion, "REPORT_S", 0.0)
+    dataset = waiting()
+    seen = []
+
+    def look(job):
+        answer = api("viewer").get(f"/api/v1/features/datasets/{dataset.pk}/versions/1")
+        seen.append(answer.json())
+
+    ingestion.ingest_once(watch=look)
+
+    assert seen[0]["state"] == "processing"
+    assert seen[0]["progress"]["bytes_total"] == len(PRICES)
+    done = (
+        api("viewer").get(f"/api/v1/features/datasets/{dataset.pk}/versions/1").json()
+    )
+    assert "progress" not in done
