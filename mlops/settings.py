@@ -246,6 +246,11 @@ SPECTACULAR_SETTINGS = {
         "DataType": "datasets.states.DataType",
         "DatasetSourceType": "datasets.states.SourceType",
         "DatasetState": "datasets.states.VersionState",
+        "DatasetFormat": "datasets.states.SourceFormat",
+        "QualityStatus": "datasets.states.QualityStatus",
+        "QualitySeverity": "datasets.states.Severity",
+        "QualityRuleKind": "datasets.analytics.quality.RuleKind",
+        "FilterOperator": "datasets.analytics.filters.Operator",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
