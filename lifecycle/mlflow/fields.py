@@ -7,6 +7,7 @@ comes as a number is a mistake, told in the words the client's tests expect.
 import math
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 from django.http import HttpRequest
@@ -17,6 +18,7 @@ from lifecycle.mlflow.limits import INT64
 _SEE = " See the API docs for more information about request parameters."
 _ABSENT: Final[tuple[None, str]] = (None, "")
 _MAX_DEPTH = 64
+_MAX_QUERY_FIELDS = 2000
 
 
 class Fields:
@@ -108,14 +110,21 @@ class Fields:
 class QueryFields(Fields):
     """The parameters of a query string, where everything is text or repeated."""
 
-    __slots__ = ("_request",)
+    __slots__ = ("_pairs",)
 
-    def __init__(self, request: HttpRequest) -> None:
-        super().__init__(request.GET.dict())
-        self._request = request
+    def __init__(self, query: str) -> None:
+        try:
+            self._pairs = parse_qsl(
+                query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS
+            )
+        except ValueError:
+            raise InvalidValue("The query has too many parameters.") from None
+        if any("\x00" in value for _, value in self._pairs):
+            raise InvalidValue("The query holds a NUL character.")
+        super().__init__(dict(self._pairs))
 
     def array(self, name: str, *, required: bool = False) -> list[Any]:
-        items = self._request.GET.getlist(name)
+        items = [value for known, value in self._pairs if known == name]
         if required and not items:
             raise missing(name)
         return items
@@ -124,7 +133,7 @@ class QueryFields(Fields):
 def read_fields(request: HttpRequest, max_bytes: int) -> Fields:
     """Return the fields of a request: of the query for GET, else of the JSON body."""
     if request.method in {"GET", "HEAD"}:
-        return QueryFields(request)
+        return QueryFields(request.META.get("QUERY_STRING", ""))
     size = request.META.get("CONTENT_LENGTH") or "0"
     if not size.isdigit() or int(size) > max_bytes:
         raise InvalidValue(

@@ -184,6 +184,9 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 UNKNOWN: Final = Door(
     {method: Endpoint(server.unknown, streams=True) for method in _METHODS}
 )
+DOUBLED: Final = Door(
+    {method: Endpoint(server.single_slash, streams=True) for method in _METHODS}
+)
 NOT_SPOKEN: Final = Door(
     {method: Endpoint(server.not_spoken, streams=True) for method in _METHODS}
 )

@@ -45,6 +45,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
         for root in PROXY_ROOTS
         for address, endpoints in routes.PROXY.items()
     ),
+    re_path(
+        r"^/+(?P<rest>(?:ajax-)?api/[23]\.0/.+|(?:model-versions/)?get-artifact)$",
+        routes.DOUBLED,
+    ),
     re_path(r"^v1/traces$", routes.NOT_SPOKEN),
     re_path(r"^(?:ajax-)?api/3\.0/mlflow/traces(?:/.*)?$", routes.NOT_SPOKEN),
     re_path(r"^graphql$", routes.NOT_SPOKEN),

@@ -52,13 +52,13 @@ Column = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class OnDataset:
-    """A dataset that a metric must be of; the digest "" is any."""
+    """A dataset that a metric must be of; the name or digest "" is any."""
 
     name: str
     digest: str = ""
 
     def q(self) -> Q:
-        named = Q(dataset_name=self.name)
+        named = Q(dataset_name=self.name) if self.name else Q()
         return named & Q(dataset_digest=self.digest) if self.digest else named
 
 
@@ -189,9 +189,8 @@ def _with_metric(
     rows: QuerySet[LoggedModel], key: str, clause: Fields, number: int
 ) -> QuerySet[LoggedModel]:
     """Add the newest value of a metric, and a rank that puts its absence last."""
-    points = _metrics().filter(key=key)
-    if dataset := clause.text("dataset_name"):
-        points = points.filter(OnDataset(dataset, clause.text("dataset_digest")).q())
+    on = OnDataset(clause.text("dataset_name"), clause.text("dataset_digest"))
+    points = _metrics().filter(on.q(), key=key)
     newest = Subquery(
         points.order_by("-timestamp_ms", "-step", "run_id").values("value")[:1],
         output_field=FloatField(),

@@ -73,6 +73,11 @@ def compare_text(
 
 
 def bad_comparator(comparator: str, known: Iterable[str]) -> InvalidValue:
+    """Return the error for a comparator that does not fit what it compares."""
+    if comparator.startswith("IS "):
+        return InvalidValue(
+            "IS NULL / IS NOT NULL is only supported for tags and params."
+        )
     return InvalidValue(
         f"Invalid comparator '{comparator}' not one of '{sorted(known)}'"
     )

@@ -129,8 +129,8 @@ class _Reader:
     def fault(self) -> InvalidValue:
         found = self.next.text or "the end"
         return InvalidValue(
-            f"Invalid clause(s) in filter string: '{found}' is not expected here "
-            f"({self._text[:200]!r})"
+            f"Invalid clause(s) in filter string: '{found}' is not expected here. "
+            f"Invalid filter string: {self._text[:200]!r}"
         )
 
     def _conjunction(self, depth: int) -> Node:
@@ -206,8 +206,8 @@ class _Reader:
         if token.is_word("LIKE", "ILIKE"):
             return token.text.upper()
         raise InvalidValue(
-            f"Invalid comparison clause. Expected a comparator, found '{token.text}' "
-            f"(Invalid comparator or clause in {self._text[:200]!r})"
+            f"Invalid comparison clause. Expected a comparator, found '{token.text}'. "
+            f"Invalid filter string: {self._text[:200]!r}"
         )
 
     def _list(self) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ class _Reader:
                     f"string values, but got ill-formed list ('{token.text}')."
                 )
             values.append(_unquoted(token.text))
-            if not self._take_mark(","):
+            if not self._take_mark(",") or self.next == Token("mark", ")"):
                 break
         if not self._take_mark(")"):
             raise self.fault()

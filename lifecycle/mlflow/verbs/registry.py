@@ -67,9 +67,7 @@ def create(
     """Make a registered model. Raises Exists for a name that is taken."""
     clean = model_name(name)
     if known := RegisteredModel.objects.filter(name=clean).first():
-        is_prompt = known.tags.filter(key=IS_PROMPT, value="true").exists()
-        kind = "Prompt" if is_prompt else "Registered Model"
-        raise Exists(f"{kind} (name={name}) already exists.")
+        raise _taken(known, name, wants_prompt=tags.get(IS_PROMPT) == "true")
     model = RegisteredModel.get_or_make(clean, by=by)
     if description:
         model.description = description
@@ -77,6 +75,19 @@ def create(
     for key, value in tags.items():
         model.tags.create(key=key, value=value)
     return model
+
+
+def _taken(known: RegisteredModel, name: str, *, wants_prompt: bool) -> Exists:
+    """Return the error for a name in use; prompts are models with a tag."""
+    is_prompt = known.tags.filter(key=IS_PROMPT, value="true").exists()
+    if is_prompt == wants_prompt:
+        kind = "Prompt" if is_prompt else "Registered Model"
+        return Exists(f"{kind} (name={name}) already exists.")
+    kinds = ("registered model", "prompt")
+    return Exists(
+        f"Tried to create a {kinds[wants_prompt]} with name '{name}', but the name is "
+        f"already taken by a {kinds[is_prompt]}."
+    )
 
 
 def describe(thing: Tagged, description: str, *, by: User | None) -> None:

@@ -93,9 +93,13 @@ def delete(call: Call) -> Answer:
 
 def upload(call: Call) -> Answer:
     """Keep a file that a page of the protocol's own UI sends."""
-    fields = QueryFields(call.request)
-    path = safe_path(fields.text("path", required=True))
-    run = _run(fields.text("run_uuid", required=True))
+    fields = QueryFields(call.request.META.get("QUERY_STRING", ""))
+    for name in ("run_uuid", "path"):
+        if not fields.text(name):
+            raise InvalidValue(f"Request must specify {name}.")
+    path, run = safe_path(fields.text("path")), _run(fields.text("run_uuid"))
+    if call.request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
+        raise InvalidValue("Request must specify data.")
     artifacts.save(run, path, body_of(call.request), by=call.by)
     return {}
 

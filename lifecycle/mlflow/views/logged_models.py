@@ -28,6 +28,8 @@ def create(call: Call) -> Answer:
     fields = call.fields
     experiment_id = checks.experiment_id(fields.text("experiment_id", required=True))
     params, tags = _params(fields), _tags(fields)
+    if fields.values.get("name") == "":
+        raise InvalidValue("Invalid model name ('') provided. It must not be empty.")
     with connection.cursor() as cursor:
         open_experiment(cursor, experiment_id)
     model = verbs.begin(

@@ -1,5 +1,6 @@
 """What the server says of itself, and of what it does not speak."""
 
+from http import HTTPStatus
 from typing import Final
 
 from django.http import HttpResponse
@@ -32,6 +33,15 @@ def server_info(_call: Call) -> Answer:
 def unknown(call: Call) -> Answer:
     raise UnknownEndpoint(
         f"This server does not speak {call.request.method} {call.request.path}."
+    )
+
+
+def single_slash(call: Call) -> Answer:
+    """Send a client that doubled the slash after the host to the address it meant."""
+    query = call.request.META.get("QUERY_STRING", "")
+    target = f"/{call.path['rest']}" + (f"?{query}" if query else "")
+    return HttpResponse(
+        status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": target}
     )
 
 

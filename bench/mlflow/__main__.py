@@ -1,0 +1,112 @@
+"""MLflow's server and ours, side by side: requests a second and CPU per request.
+
+Both on SQLite, one worker each, durable to the disk on each commit (ours: WAL and
+synchronous=FULL; MLflow: its default, a rollback journal and FULL). Each case goes to
+one server, then to the other, in turns; the median of the turns counts.
+
+    python -m bench.mlflow [--runs 2000] [--seconds 1.5] [--turns 3] [--only WORD]
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from bench.mlflow.cases import Request, cases, prepare
+from bench.mlflow.client import python_with, version_of
+from bench.mlflow.servers import Server, ours, theirs
+from bench.mlflow.wire import Wire
+
+TARGETS = {
+    "create run": 2.5,
+    "log-metric": 2.5,
+    "log-batch": 5,
+    "get run": 4,
+    "search,": 10,
+    "metric history": 15,
+    "create version": 6,
+    "artifact": 1.5,
+}
+
+
+class Figure(NamedTuple):
+    """Requests a second and milliseconds of CPU for one request."""
+
+    per_s: float
+    cpu_ms: float
+
+
+def main() -> None:
+    options = _options()
+    python = python_with()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        theirs(python, Path(folder)) as mlflow,
+        ours(Path(folder) / "ours") as mine,
+    ):
+        both = {}
+        for server in (mlflow, mine):
+            _say(f"filling {server.name} with {options.runs} runs …")
+            both[server.name] = (server, cases(prepare(Wire(server), options.runs)))
+        _say(
+            f"\nMLflow {version_of(python)}, {options.runs} runs, "
+            f"{options.turns} x {options.seconds} s a case\n"
+        )
+        _say("| case | MLflow /s | ours /s | x | MLflow CPU ms | ours | x | target |")
+        _say("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        for name in both["ours"][1]:
+            if options.only in name:
+                _say(_row(name, both, options))
+
+
+def _row(
+    name: str,
+    both: dict[str, tuple[Server, dict[str, Request]]],
+    options: argparse.Namespace,
+) -> str:
+    turns: dict[str, list[Figure]] = {"mlflow": [], "ours": []}
+    for _ in range(options.turns):
+        for who, (server, requests) in both.items():
+            turns[who].append(_measure(server, requests[name], options.seconds))
+    theirs_, ours_ = (
+        Figure(*(median(column) for column in zip(*turns[who], strict=True)))
+        for who in ("mlflow", "ours")
+    )
+    target = next(
+        (f"{t} x" for word, t in TARGETS.items() if name.startswith(word)), ""
+    )
+    return (
+        f"| {name} | {theirs_.per_s:,.1f} | {ours_.per_s:,.1f} | "
+        f"**{ours_.per_s / theirs_.per_s:.1f}** | {theirs_.cpu_ms:.2f} | "
+        f"{ours_.cpu_ms:.2f} | **{theirs_.cpu_ms / ours_.cpu_ms:.1f}** | {target} |"
+    )
+
+
+def _measure(server: Server, request: Request, seconds: float) -> Figure:
+    request()  # what is only done once is not counted
+    cpu, start, number = server.cpu_s(), time.perf_counter(), 0
+    while (taken := time.perf_counter() - start) < seconds:
+        request()
+        number += 1
+    return Figure(number / taken, (server.cpu_s() - cpu) / number * 1000)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--only", default="")
+    return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

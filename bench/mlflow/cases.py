@@ -1,0 +1,154 @@
+"""What is measured: a prepared server, and one request of each kind at a time."""
+
+import itertools
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from bench.mlflow.wire import API, FILES, Wire
+
+Request = Callable[[], object]
+METRICS, PARAMS = 8, 5
+HISTORY = 10_000
+MEGABYTE = 1 << 20
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A server with data, alike on both: runs in one experiment, one long history."""
+
+    wire: Wire
+    experiment: str
+    runs: list[str]
+    long_run: str
+    model: str
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+
+def prepare(wire: Wire, runs: int) -> Prepared:
+    """Fill a server through its own API. Both get the same random values."""
+    dice = random.Random(7)  # noqa: S311 - the same values twice, no secret
+    made = wire.post("experiments/create", {"name": f"bench {secrets.token_hex(4)}"})
+    experiment = made["experiment_id"]
+    ids = [_new_run(wire, experiment, number, dice) for number in range(runs)]
+    for start in range(0, HISTORY, 1000):
+        points = [
+            {"key": "curve", "value": step / 7, "timestamp": 1000 + step, "step": step}
+            for step in range(start, start + 1000)
+        ]
+        wire.post("runs/log-batch", {"run_id": ids[0], "metrics": points})
+    model = f"bench {secrets.token_hex(4)}"
+    wire.post("registered-models/create", {"name": model})
+    return Prepared(wire, experiment, ids, ids[0], model)
+
+
+def cases(prepared: Prepared) -> dict[str, Request]:
+    """Return the requests by name; each call is one request."""
+    wire, experiment = prepared.wire, prepared.experiment
+    numbers, runs = prepared.numbers, prepared.runs
+    big = secrets.token_bytes(10 * MEGABYTE)
+    folder = f"{FILES}{experiment}/{prepared.long_run}/artifacts"
+    wire.raw("PUT", f"{folder}/down.bin", big)
+
+    def one_run() -> str:
+        return runs[next(numbers) % len(runs)]
+
+    def batch() -> dict[str, object]:
+        number = next(numbers)
+        return {
+            "run_id": runs[number % len(runs)],
+            "metrics": [_point(f"b{key}", number, key) for key in range(100)],
+            "params": [
+                {"key": f"bp{number}_{key}", "value": "x" * 20} for key in range(20)
+            ],
+        }
+
+    return {
+        "create run": lambda: wire.post("runs/create", _run_body(experiment, 1)),
+        "log-metric": lambda: wire.post(
+            "runs/log-metric", {"run_id": one_run(), **_point("one", next(numbers), 0)}
+        ),
+        "log-batch 100 metrics, 20 params": lambda: wire.post(
+            "runs/log-batch", batch()
+        ),
+        "get run": lambda: wire.get(f"runs/get?run_id={one_run()}"),
+        "search, filter and order, 100 runs": lambda: _search(wire, experiment, 100),
+        "search, 1,000 runs": lambda: _search(wire, experiment, 1000),
+        "metric history, 10,000 points": lambda: wire.raw(
+            "GET",
+            f"{API}metrics/get-history?run_id={prepared.long_run}&metric_key=curve"
+            "&max_results=25000",
+        ),
+        "create version": lambda: wire.post(
+            "model-versions/create",
+            {
+                "name": prepared.model,
+                "source": f"runs:/{prepared.long_run}/model",
+                "run_id": prepared.long_run,
+            },
+        ),
+        "search versions, 100": lambda: wire.get(
+            "model-versions/search?max_results=100"
+        ),
+        "artifact up, 10 MB": lambda: wire.raw(
+            "PUT", f"{folder}/up{next(numbers)}.bin", big
+        ),
+        "artifact down, 10 MB": lambda: wire.raw("GET", f"{folder}/down.bin"),
+    }
+
+
+def _search(wire: Wire, experiment: str, limit: int) -> bytes:
+    body = {
+        "experiment_ids": [experiment],
+        "filter": "metrics.m0 > 0.1 and params.p0 != 'none'",
+        "order_by": ["metrics.m1 DESC"],
+        "max_results": limit,
+    }
+    return wire.raw("POST", f"{API}runs/search", orjson.dumps(body))
+
+
+def _new_run(wire: Wire, experiment: str, number: int, dice: random.Random) -> str:
+    made = wire.post("runs/create", _run_body(experiment, number))
+    run_id: str = made["run"]["info"]["run_id"]
+    wire.post(
+        "runs/log-batch",
+        {
+            "run_id": run_id,
+            "metrics": [
+                {"key": f"m{key}", "value": dice.random(), "timestamp": 1, "step": 1}
+                for key in range(METRICS)
+            ],
+            "params": [
+                {"key": f"p{key}", "value": str(dice.randrange(10))}
+                for key in range(PARAMS)
+            ],
+        },
+    )
+    return run_id
+
+
+def _run_body(experiment: str, number: int) -> dict[str, object]:
+    tags = {
+        "mlflow.user": "bench",
+        "mlflow.source.name": "train.py",
+        "mlflow.source.type": "LOCAL",
+    }
+    return {
+        "experiment_id": experiment,
+        "user_id": "bench",
+        "run_name": f"run {number}",
+        "start_time": 1_700_000_000_000 + number,
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+    }
+
+
+def _point(key: str, number: int, add: int) -> dict[str, object]:
+    return {
+        "key": key,
+        "value": number / 3 + add,
+        "timestamp": 1_700_000_000_000 + number,
+        "step": number,
+    }
