@@ -55,7 +55,7 @@ def respond(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
         raise NotFound("The bytes of this artifact are gone.") from None
     file.seek(first)
     response = StreamingHttpResponse(
-        _chunks(file, last - first + 1), status=206 if wanted else 200
+        _Chunks(file, last - first + 1), status=206 if wanted else 200
     )
     if wanted:
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
@@ -89,8 +89,21 @@ def _wanted_range(request: HttpRequest, artifact: Artifact) -> tuple[int, int] |
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
-def _chunks(file: BinaryIO, left: int) -> Iterator[bytes]:
-    with file:
-        while left > 0 and (chunk := file.read(min(CHUNK_BYTES, left))):
-            left -= len(chunk)
-            yield chunk
+class _Chunks:
+    """The next `left` bytes of a file, closed with the answer, read or not."""
+
+    def __init__(self, file: BinaryIO, left: int) -> None:
+        self._file, self._left = file, left
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = self._file.read(min(CHUNK_BYTES, self._left))
+        if not chunk:
+            raise StopIteration
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()

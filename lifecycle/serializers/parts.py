@@ -29,7 +29,7 @@ class AnyValue(serializers.JSONField):
 class TagList(serializers.ListField):
     """Tags, each `a` or `a=b`."""
 
-    child = Text(max_length=5251)
+    child = Text(max_length=MAX_KEY_LENGTH)
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("help_text", "Tags: `name`, or `name=value`.")

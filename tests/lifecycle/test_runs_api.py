@@ -426,6 +426,13 @@ def test_range_of_a_file_comes_down(api, asked, status, content, described):
         assert answer.headers["Content-Length"] == str(len(content))
 
 
+def test_answer_that_nobody_reads_leaves_no_file_open(api):
+    run = RunFactory()
+    stored(run, "a.txt", b"0123456789")
+
+    api().get(f"{URL}/{run.uid}/artifacts/a.txt").close()  # else a ResourceWarning
+
+
 def test_empty_file_comes_down(api):
     run = RunFactory()
     stored(run, "empty", b"")
