@@ -5,6 +5,8 @@ Nothing here opens, lists or deletes by a client's path; a path is only a column
 
 import logging
 import os
+import re
+import time
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,9 +23,12 @@ from mlops.core.errors import NotFound
 from mlops.core.files import Received, receive
 from mlops.core.models import User
 
-__all__ = ["delete", "file_path", "normal_path", "open_file", "save"]
+__all__ = ["delete", "file_path", "normal_path", "open_file", "save", "sweep"]
 
 logger = logging.getLogger(__name__)
+
+# A file that is whole, or one that was being written when everything stopped.
+_OURS = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{32}\.part)?$")
 
 Home = Run | LoggedModel
 
@@ -68,9 +73,45 @@ def delete(artifact: Artifact, *, by: User | None = None) -> None:
         _remove_row(_lock(_home(artifact)), artifact.path, by=by)
 
 
+def sweep(older_than_s: float = 86_400.0) -> int:
+    """Remove files that no row names, left by a crash; return how many.
+
+    Young ones stay: their row may be about to be written.
+    """
+    latest = time.time() - older_than_s
+    removed = 0
+    for folder in sorted(_root().glob("[0-9a-f][0-9a-f]")):
+        old = {file.name: file for file in folder.iterdir() if _is_old(file, latest)}
+        named = {name[:32] for name in old}
+        known = {
+            pk.hex
+            for pk in Artifact.objects.filter(
+                pk__in=[uuid.UUID(name) for name in named]
+            ).values_list("pk", flat=True)
+        }
+        for name, file in old.items():
+            if name not in known:
+                file.unlink(missing_ok=True)
+                removed += 1
+    if removed:
+        logger.info("Removed %d files that no artifact names", removed)
+    return removed
+
+
+def _is_old(file: Path, latest: float) -> bool:
+    try:
+        return _OURS.match(file.name) is not None and file.stat().st_mtime < latest
+    except FileNotFoundError:  # it was renamed or removed just now
+        return False
+
+
+def _root() -> Path:
+    return Path(settings.DATA_DIR) / "artifacts"
+
+
 def _path_of(file_id: uuid.UUID) -> Path:
     name = file_id.hex
-    return Path(settings.DATA_DIR) / "artifacts" / name[:2] / name
+    return _root() / name[:2] / name
 
 
 def _home(artifact: Artifact) -> Home:

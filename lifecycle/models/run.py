@@ -85,7 +85,8 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return the runs that `with_latest_run` found, by id, with their metrics."""
         pks = [pk for one in experiments if (pk := getattr(one, "latest_run_id", None))]
         metrics = Prefetch("latest_metrics", LatestMetric.objects.newest())
-        return self.prefetch_related(metrics).in_bulk(pks)
+        runs = self.filter(pk__in=pks).prefetch_related(metrics)
+        return {run.pk: run for run in runs}
 
     def find(self, uid: str) -> "Run":
         """Return the living run with this id. Raises NotFound."""
@@ -193,8 +194,9 @@ class Run(models.Model):
         """
         with transaction.atomic():
             self.hold_open()
-            for reference in references:
-                self._refer_to(reference, by=by)
+            kept = [self._refer_to(reference, by=by) for reference in references]
+            if kept:
+                audit.record("refer_to", self, by=by, changes={"artifacts": kept})
 
     def read_dataset(self, version: DatasetVersion, *, context: str = "") -> RunInput:
         """Note that the run read this version of the catalogue; twice is once."""
@@ -286,12 +288,12 @@ class Run(models.Model):
             return None
         return (self.ended_ms - self.started_ms) / 1000
 
-    def _refer_to(self, reference: Reference, *, by: User | None) -> None:
+    def _refer_to(self, reference: Reference, *, by: User | None) -> str:
         uri = label_uri(reference.uri, field="artifacts")
         path = normal_path(reference.name, field="artifacts")
         uploads = self.artifacts.filter(is_stored=True)
         if uploads.filter(path=uri).update(artifact_type=reference.artifact_type):
-            return
+            return uri
         if uploads.filter(path=path).exists():
             raise AlreadyExists(
                 f"{path!r} is an uploaded file of this run.", field="artifacts"
@@ -306,6 +308,7 @@ class Run(models.Model):
                 "created_by": by,
             },
         )
+        return path
 
     def _locked_status(self) -> RunStatus:
         locked = type(self).objects.alive().select_for_update(of=("self",))

@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import pytest
 
@@ -64,6 +65,26 @@ def test_too_large_a_file_leaves_nothing(settings):
 
     assert _files() == before
     assert not Artifact.objects.exists()
+
+
+def test_only_old_files_that_no_row_names_are_swept():
+    kept = artifacts.file_path(stored(RunFactory()))
+    orphan = kept.with_name("0" * 32)
+    part = kept.with_name(f"{kept.name}.{'1' * 32}.part")
+    young, foreign = kept.with_name("2" * 32), kept.with_name("notes.txt")
+    for path in (orphan, part, young, foreign):
+        path.write_bytes(b"x")
+    for path in (kept, orphan, part, foreign):
+        os.utime(path, (1, 1))
+
+    removed = artifacts.sweep(older_than_s=60)
+
+    assert removed == 2
+    assert kept.exists()
+    assert young.exists()
+    assert foreign.exists()
+    for path in (young, foreign):
+        path.unlink()
 
 
 def _files():
