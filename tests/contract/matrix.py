@@ -240,5 +240,51 @@ FEATURES = [
         silent=NO_ACT,
     ),
 ]
-DATASETS: list[Row] = []
+S = F + "/datasets"
+ONE = S + "/{dataset}"
+NEW = {"name": "new-one", "file": b"a,b\n1,2\n"}
+RULE = {"kind": "not_null", "columns": ["x"]}
+DATASETS = [
+    Row("GET", S, READERS, 200),
+    Row("POST", S, MAKERS, 201, NEW, kind="multipart"),
+    Row("GET", "/api/v1/ml/features/datasets", READERS, 200),
+    Row("GET", ONE, READERS, 200),
+    Row("PATCH", ONE, MAKERS, 200, {"description": "new"}),
+    Row("GET", ONE + "/associations", READERS, 200),
+    Row("GET", ONE + "/checks", READERS, 200),
+    Row("POST", ONE + "/checks", MAKERS, 201, {}),
+    Row("GET", ONE + "/compare?version=2&with=1", READERS, 200),
+    Row("GET", ONE + "/correlation", READERS, 200),
+    Row("GET", ONE + "/drift?from=1&to=2", READERS, 200),
+    Row("GET", ONE + "/drift-reports", READERS, 200),
+    Row("GET", ONE + "/export?format=csv", READERS, 200),
+    Row("POST", ONE + "/filter", READERS, 200, {"conditions": []}, silent=ASKS),
+    Row("GET", ONE + "/lineage", READERS, 200),
+    Row("GET", ONE + "/rows", READERS, 200),
+    Row("GET", ONE + "/rules", READERS, 200),
+    Row("POST", ONE + "/rules", MAKERS, 201, {**RULE, "columns": ["y"]}),
+    Row("GET", ONE + "/rules/suggestions", READERS, 200),
+    Row("GET", ONE + "/rules/{rule}", READERS, 200),
+    Row("PATCH", ONE + "/rules/{rule}", MAKERS, 200, {"is_enabled": False}),
+    Row("DELETE", ONE + "/rules/{rule}", MAKERS, 204),
+    Row("GET", ONE + "/sample", READERS, 200),
+    Row("GET", ONE + "/schema", READERS, 200),
+    Row("GET", ONE + "/search?q=1", READERS, 200),
+    Row("GET", ONE + "/statistics", READERS, 200),
+    Row("GET", ONE + "/versions", READERS, 200),
+    Row(
+        "POST",
+        ONE + "/versions",
+        MAKERS,
+        201,
+        {"file": b"a,b\n7,8\n"},
+        kind="multipart",
+    ),
+    Row("GET", ONE + "/versions/1", READERS, 200),
+    Row("POST", ONE + "/versions/1/cancel", MAKERS, 409, {}, silent=NO_ACT),
+    Row("POST", ONE + "/versions/1/retry", MAKERS, 409, {}, silent=NO_ACT),
+    # Last, since files that are gone do not come back with the rows.
+    Row("DELETE", ONE + "/versions/1", MAKERS, 204),
+    Row("DELETE", ONE, MAKERS, 204),
+]
 ROWS = [*ACCOUNT, *LIFECYCLE, *DEPLOYMENTS, *FEATURES, *DATASETS]

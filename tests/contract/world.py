@@ -1,5 +1,9 @@
 """One of everything, made by the owner, for the permission matrix."""
 
+import io
+
+from rest_framework.test import APIClient
+
 from datasets.models import UploadSession
 from deployments.models import DeploymentKey
 from lifecycle import artifacts
@@ -8,6 +12,23 @@ from lifecycle.models.metric import Point
 from mlops.core.models import ApiToken
 from tests.datasets.factories import FeatureFactory
 from tests.deployments.factories import served
+
+DATASETS = "/api/v1/features/datasets"
+ROWS = {"1": b"x,y\n1,2\n2,3\n3,5\n", "2": b"x,y\n1,9\n2,3\n4,5\n"}
+
+
+def dataset(owner) -> dict[str, str]:
+    """Upload a dataset of two versions and a rule by the API; return their ids."""
+    client = APIClient()
+    client.force_authenticate(owner)
+    body = {"name": "prices", "file": io.BytesIO(ROWS["1"])}
+    made = client.post(DATASETS, body, format="multipart")
+    address = f"{DATASETS}/{made.json()['id']}"
+    body = {"file": io.BytesIO(ROWS["2"])}
+    client.post(f"{address}/versions", body, format="multipart")
+    rule = {"kind": "not_null", "columns": ["x"]}
+    ruled = client.post(f"{address}/rules", rule, format="json")
+    return {"dataset": made.json()["id"], "rule": ruled.json()["id"]}
 
 
 def build(owner) -> dict[str, str]:
@@ -33,6 +54,7 @@ def build(owner) -> dict[str, str]:
         "model_id": str(versions[0].pk),
         "deployment": str(second.pk),
         "key": str(key.pk),
+        **dataset(owner),
         "upload": str(upload.pk),
         "token": str(token.pk),
     }
