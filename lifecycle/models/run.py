@@ -6,11 +6,11 @@ milliseconds since 1970 in UTC (`*_ms`).
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Prefetch, Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import DatasetVersion
@@ -20,13 +20,13 @@ from lifecycle.models.experiment import Experiment
 from lifecycle.models.inputs import InputDataset, RunInput
 from lifecycle.models.key import Key
 from lifecycle.models.metric import (
-    LatestMetric,
     Point,
     Snapshot,
     number_steps,
     write_points,
 )
-from lifecycle.models.param import Param, RunTag, write_params, write_tags
+from lifecycle.models.param import write_params, write_tags
+from lifecycle.models.run_queries import RunQuerySet
 from lifecycle.paths import label_uri, normal_path
 from lifecycle.states import RUN_MOVES, RunStatus
 from lifecycle.times import now_ms
@@ -61,39 +61,6 @@ class Logged(TypedDict, total=False):
     metrics: Iterable[Point]
     params: Mapping[str, Any]
     tags: Mapping[str, str]
-
-
-class RunQuerySet(models.QuerySet["Run"]):
-    def alive(self) -> Self:
-        """Runs that are not deleted, nor is their experiment."""
-        return self.filter(deleted_ms=None, experiment__deleted_at=None)
-
-    def whole(self) -> Self:
-        """Runs with all that they logged, in one query for each kind of row."""
-        return self.select_related("experiment", "created_by").prefetch_related(
-            Prefetch("params", Param.objects.select_related("key").order_by("pk")),
-            Prefetch("latest_metrics", LatestMetric.objects.newest()),
-            Prefetch("tags", RunTag.objects.select_related("key").order_by("pk")),
-            "artifacts",
-            Prefetch(
-                "inputs",
-                RunInput.objects.select_related("dataset__version").order_by("pk"),
-            ),
-        )
-
-    def latest_of(self, experiments: Iterable[Experiment]) -> "dict[int, Run]":
-        """Return the runs that `with_latest_run` found, by id, with their metrics."""
-        pks = [pk for one in experiments if (pk := getattr(one, "latest_run_id", None))]
-        metrics = Prefetch("latest_metrics", LatestMetric.objects.newest())
-        runs = self.filter(pk__in=pks).prefetch_related(metrics)
-        return {run.pk: run for run in runs}
-
-    def find(self, uid: str) -> "Run":
-        """Return the living run with this id. Raises NotFound."""
-        run = self.alive().select_related("experiment").filter(uid=uid).first()
-        if run is None:
-            raise NotFound(f"There is no run {uid!r}.", field="run_id")
-        return run
 
 
 class Run(models.Model):

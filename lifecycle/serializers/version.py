@@ -6,8 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from lifecycle import labels
-from lifecycle.models import DriftEvent, ModelVersion, VersionMetric
-from lifecycle.models.key import MAX_KEY_LENGTH
+from lifecycle.models import ModelVersion, VersionMetric
 from lifecycle.serializers.parts import (
     ChecklistItemSerializer,
     FreeMap,
@@ -15,7 +14,7 @@ from lifecycle.serializers.parts import (
     TagList,
     many,
 )
-from lifecycle.states import DriftSeverity, ModelStage
+from lifecycle.states import ModelStage
 from lifecycle.times import stamp
 from mlops.core.fields import Number, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
@@ -190,72 +189,6 @@ class ModelVersionDetail(ModelVersionAnswer):
             ],
         }
         return self.known(row)
-
-
-@extend_schema_serializer(component_name="ModelComparisonRequest")
-class ComparisonRequest(StrictSerializer):
-    versions = serializers.ListField(
-        child=Text(max_length=100), min_length=1, max_length=100, allow_empty=False
-    )
-
-
-@extend_schema_serializer(component_name="MetricComparison")
-class MetricComparison(AnswerSerializer):
-    absent_when_unknown = frozenset({"dataset"})
-
-    metric_name = Text()
-    values = serializers.DictField(child=Number(), help_text="Version → value.")
-    dataset = Text(help_text="Where the metric was measured on a named one.")
-
-
-@extend_schema_serializer(component_name="ModelComparisonResponse")
-class ComparisonAnswer(AnswerSerializer):
-    model_name = Text()
-    comparisons = MetricComparison(many=True)
-
-
-@extend_schema_serializer(component_name="DriftEventCreate")
-class DriftEventCreate(StrictSerializer):
-    model_name = Text(max_length=256)
-    version = Text(max_length=100)
-    severity = serializers.ChoiceField(choices=DriftSeverity.choices)
-    metric_name = Text(max_length=MAX_KEY_LENGTH)
-    metric_value = Number()
-    threshold = Number(required=False, allow_null=True)
-    message = Text(
-        required=False, allow_null=True, allow_blank=True, max_length=MAX_TEXT
-    )
-    remediation_action = Text(
-        required=False, allow_null=True, allow_blank=True, max_length=MAX_TEXT
-    )
-
-
-@extend_schema_serializer(component_name="DriftEventResponse")
-class DriftEventAnswer(AnswerSerializer):
-    id = Text()
-    model_name = Text()
-    version = Text()
-    detected_at = TimeField()
-    severity = serializers.ChoiceField(choices=DriftSeverity.choices)
-    metric_name = Text()
-    metric_value = Number()
-    threshold = Number(allow_null=True)
-    message = Text(allow_null=True)
-    remediation_action = Text(allow_null=True)
-
-    def to_representation(self, instance: DriftEvent) -> Row:
-        return {
-            "id": str(instance.pk),
-            "model_name": instance.version.model.name,
-            "version": instance.version.version,
-            "detected_at": stamp(instance.detected_at),
-            "severity": instance.severity,
-            "metric_name": instance.metric_name,
-            "metric_value": instance.metric_value,
-            "threshold": instance.threshold,
-            "message": instance.message,
-            "remediation_action": instance.remediation_action,
-        }
 
 
 def summary(version: ModelVersion) -> Row:

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from lifecycle.filters import DriftEventFilter
 from lifecycle.models import DriftEvent, ModelVersion
-from lifecycle.serializers.version import DriftEventAnswer, DriftEventCreate
+from lifecycle.serializers.drift import DriftEventAnswer, DriftEventCreate
 from lifecycle.viewsets.base import TAGS
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet

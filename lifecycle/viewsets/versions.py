@@ -14,10 +14,9 @@ from lifecycle.models import ModelVersion, RegisteredModel, Run
 from lifecycle.models.comparison import compare
 from lifecycle.models.version import VersionChanges
 from lifecycle.paths import label_uri
+from lifecycle.serializers.comparison import ComparisonAnswer, ComparisonRequest
 from lifecycle.serializers.parts import checks, figures
 from lifecycle.serializers.version import (
-    ComparisonAnswer,
-    ComparisonRequest,
     ModelVersionAnswer,
     ModelVersionCreate,
     ModelVersionDetail,

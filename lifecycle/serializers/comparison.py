@@ -1,0 +1,29 @@
+"""Bodies and answers of comparing the versions of a model."""
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from mlops.core.fields import Number, Text
+from mlops.core.serializers import AnswerSerializer, StrictSerializer
+
+
+@extend_schema_serializer(component_name="ModelComparisonRequest")
+class ComparisonRequest(StrictSerializer):
+    versions = serializers.ListField(
+        child=Text(max_length=100), min_length=1, max_length=100, allow_empty=False
+    )
+
+
+@extend_schema_serializer(component_name="MetricComparison")
+class MetricComparison(AnswerSerializer):
+    absent_when_unknown = frozenset({"dataset"})
+
+    metric_name = Text()
+    values = serializers.DictField(child=Number(), help_text="Version → value.")
+    dataset = Text(help_text="Where the metric was measured on a named one.")
+
+
+@extend_schema_serializer(component_name="ModelComparisonResponse")
+class ComparisonAnswer(AnswerSerializer):
+    model_name = Text()
+    comparisons = MetricComparison(many=True)
