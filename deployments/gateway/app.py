@@ -12,6 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from deployments.gateway.answers import Headers, Send, answer, error
+from deployments.gateway.choice import Choice, choose, slot_of
 from deployments.gateway.counters import Counters, Tally
 from deployments.gateway.dispatch import Dispatcher, Rejected
 from deployments.gateway.exposition import CONTENT_TYPE, exposition
@@ -102,7 +103,7 @@ class Gateway:
     ) -> None:
         start = time.perf_counter()
         try:
-            target, share, slot = self._admit(path, scope)
+            target, choice, slot = self._admit(path, scope)
             options = self._options
             body = await read_body(receive, options.max_body_bytes, options.body_s)
         except BadRequest as refusal:
@@ -117,37 +118,23 @@ class Gateway:
         is_infer = target.is_infer and scope["method"] == "POST"
         if is_infer and slot is not None and slot.shadows and not target.deployment_id:
             self._mirror(slot, request)
-        await self._forward(share, request, send, start if is_infer else None)
+        await self._forward(choice, request, send, start if is_infer else None)
 
-    def _admit(self, path: bytes, scope: Scope) -> tuple[Target, Share, Slot | None]:
+    def _admit(self, path: bytes, scope: Scope) -> tuple[Target, Choice, Slot | None]:
         """Return what the request is for. Raises BadRequest: 401, 404 or 405."""
         self._routes.refresh()
         target = target_of(path)
         if target is None:
             raise BadRequest(404, "Use /serving/{environment}/{model}/v2/….")
-        if target.deployment_id:
-            slot = self._routes.slot_of.get(target.deployment_id)
-        else:
-            slot = self._routes.slots.get((target.environment, target.model))
+        slot = slot_of(self._routes, target)
+        if slot is None:
+            # It may have come since; only what is known can be a moment old.
+            self._routes.refresh(at_once=True)
+            slot = slot_of(self._routes, target)
         self._check_key(scope["headers"], slot)
         if scope["method"] not in METHODS:
             raise BadRequest(405, "Use GET or POST.")
-        return target, self._share(target, slot), slot
-
-    def _share(self, target: Target, slot: Slot | None) -> Share:
-        if target.deployment_id:
-            backend = self._routes.backends.get(target.deployment_id)
-            if backend is None:
-                raise BadRequest(404, "There is no such deployment serving here.")
-            return Share(backend.deployment_id, backend.version, 100, is_shadow=False)
-        if slot is None:
-            raise BadRequest(
-                404, f"No model {target.model!r} serves in {target.environment!r}."
-            )
-        share = slot.choose(target.version)
-        if share is None:
-            raise BadRequest(404, f"Version {target.version!r} does not serve here.")
-        return share
+        return target, choose(self._routes, target, slot), slot
 
     def _check_key(self, headers: Headers, slot: Slot | None) -> None:
         if self._routes.is_open or not self._options.needs_key:
@@ -166,35 +153,36 @@ class Gateway:
         )
 
     async def _forward(
-        self, share: Share, request: bytes, send: Send, start: float | None
+        self, choice: Choice, request: bytes, send: Send, start: float | None
     ) -> None:
         """Send on and answer; with `start`, the call is counted."""
-        headers: Headers = [
-            (b"x-deployment-id", share.deployment_id.encode()),
-            (b"x-model-version", quote(share.version, safe="").encode()),
-        ]
-        status, body, rejected = await self._exchange(share, request)
+        status, body, retry_after_s = await self._exchange(choice, request)
         if start is not None:
-            ms = (time.perf_counter() - start) * 1000
-            self._counters.add(
-                share.deployment_id, status, ms, is_rejected=rejected > 0
-            )
-        if rejected:
-            headers.append((b"retry-after", b"%d" % rejected))
+            self._count(choice, status, start, retry_after_s)
+        headers: Headers = [
+            (b"x-deployment-id", choice.deployment_id.encode()),
+            (b"x-model-version", quote(choice.share.version, safe="").encode()),
+        ]
+        if retry_after_s:
+            headers.append((b"retry-after", b"%d" % retry_after_s))
         await answer(send, status, body, headers)
 
-    async def _exchange(self, share: Share, request: bytes) -> tuple[int, bytes, int]:
+    async def _exchange(self, choice: Choice, request: bytes) -> tuple[int, bytes, int]:
         """Return status, body, and after how many seconds to try again, if at all."""
-        key = share.deployment_id
+        key = choice.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         try:
-            found = await self._dispatcher.send(key, request)
+            found = await self._dispatcher.send(choice, request)
         except Rejected as rejection:
             body = error(str(rejection))
             return rejection.status, body, rejection.retry_after_s
         finally:
             self._outstanding[key] -= 1
         return found.status, found.body, 0
+
+    def _count(self, choice: Choice, status: int, start: float, retry_s: int) -> None:
+        ms = (time.perf_counter() - start) * 1000
+        self._counters.add(choice.deployment_id, status, ms, is_rejected=retry_s > 0)
 
     def _mirror(self, slot: Slot, request: bytes) -> None:
         """Send copies to the shadows; their answers are only counted."""
@@ -205,10 +193,9 @@ class Gateway:
                 task.add_done_callback(self._mirrors.discard)
 
     async def _mirror_one(self, shadow: Share, request: bytes) -> None:
-        start = time.perf_counter()
-        status, _, rejected = await self._exchange(shadow, request)
-        ms = (time.perf_counter() - start) * 1000
-        self._counters.add(shadow.deployment_id, status, ms, is_rejected=rejected > 0)
+        start, choice = time.perf_counter(), Choice(shadow)
+        status, _, retry_after_s = await self._exchange(choice, request)
+        self._count(choice, status, start, retry_after_s)
 
     def _tallies(self) -> Iterator[tuple[dict[str, str], Tally]]:
         for deployment_id, tally in self._counters.totals.items():

@@ -1,9 +1,12 @@
 """A keep-alive HTTP/1.1 client over Unix sockets, as small as the job allows."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import httptools
+
+LAST_MOMENT_S = 0.01
 
 
 class CannotConnect(Exception):
@@ -14,8 +17,12 @@ class ClosedEarly(Exception):
     """The connection ended before the first byte of an answer."""
 
 
+class BrokeOff(Exception):
+    """The connection ended within an answer, of which nothing was passed on yet."""
+
+
 class BadAnswer(Exception):
-    """The answer broke off, is too large, or is not HTTP."""
+    """The answer is too large, or is not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Connection(asyncio.Protocol):
     async def exchange(self, wire: bytes, timeout_s: float) -> Answer:
         """Send a whole request and return the answer.
 
-        Raises ClosedEarly, BadAnswer or TimeoutError; the connection is closed then.
+        Raises ClosedEarly, BrokeOff, BadAnswer or TimeoutError; the connection is
+        closed then.
         """
         transport, loop = self._transport, asyncio.get_running_loop()
         if transport is None or transport.is_closing():
@@ -78,8 +86,8 @@ class Connection(asyncio.Protocol):
             self._fail(BadAnswer("The model server did not answer in HTTP."))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        broken = BadAnswer("The model server's answer broke off.")
-        self._fail(broken if self._begun else ClosedEarly())
+        self._transport = None
+        self._fail(BrokeOff() if self._begun else ClosedEarly())
 
     # httptools callbacks
 
@@ -120,14 +128,14 @@ class Instance:
         self.outstanding = 0
         self.down_until = 0.0
         self._idle: list[Connection] = []
-        self._closed = False
+        self.closed_at = 0.0
 
     async def exchange(
         self, wire: bytes, *, connect_s: float, read_s: float, max_bytes: int
     ) -> Answer:
         """Send a request over a kept or a new connection.
 
-        Raises CannotConnect, ClosedEarly, BadAnswer or TimeoutError.
+        Raises CannotConnect, ClosedEarly, BrokeOff, BadAnswer or TimeoutError.
         """
         self.outstanding += 1
         try:
@@ -135,22 +143,30 @@ class Instance:
             answer = await connection.exchange(wire, read_s)
         finally:
             self.outstanding -= 1
-        if connection.is_open and not self._closed:
+        if connection.is_open and not self.closed_at:
             self._idle.append(connection)
         else:
             connection.close()
         return answer
 
     async def is_listening(self, connect_s: float) -> bool:
+        """Tell whether somebody is there.
+
+        While a process ends, the kernel closes its listener last: a connection made
+        in that moment is closed in the next.
+        """
         try:
-            (await self._connect(connect_s, 0)).close()
+            connection = await self._connect(connect_s, 0)
         except CannotConnect:
             return False
-        return True
+        await asyncio.sleep(LAST_MOMENT_S)
+        is_there = connection.is_open
+        connection.close()
+        return is_there
 
     def close(self) -> None:
         """Close what is idle; exchanges under way end as they would."""
-        self._closed = True
+        self.closed_at = time.monotonic()
         for connection in self._idle:
             connection.close()
         self._idle.clear()

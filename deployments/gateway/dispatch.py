@@ -1,22 +1,28 @@
 """Sends a request to the instance with least to do, and once more if that one died."""
 
 import asyncio
+import logging
 import time
 
+from deployments.gateway.choice import Choice
 from deployments.gateway.client import (
     Answer,
     BadAnswer,
+    BrokeOff,
     CannotConnect,
     ClosedEarly,
     Instance,
 )
 from deployments.gateway.options import Options
 from deployments.gateway.quarantine import Quarantine
-from deployments.gateway.routes import Backend, Routes
+from deployments.gateway.routes import Routes
+
+logger = logging.getLogger(__name__)
 
 DOWN_S = 0.2
 POLL_S = 0.02
 MOST_TRIES = 8
+DRAINS_AFTER_S = 0.2  # targets wait 0.3 s between route and signal
 
 
 class Rejected(Exception):
@@ -31,72 +37,89 @@ class Rejected(Exception):
         return self.retry_after_s > 0
 
 
+class _Died(Exception):
+    """The instance ended while it had the request."""
+
+
 class Dispatcher:
     def __init__(self, routes: Routes, options: Options) -> None:
         self._routes, self._options = routes, options
         self._quarantine = Quarantine()
         self._retries: dict[str, asyncio.Lock] = {}
 
-    async def send(self, deployment_id: str, wire: bytes) -> Answer:
+    async def send(self, choice: Choice, wire: bytes) -> Answer:
         """Return the model server's answer. Raises Rejected.
 
-        Predicting changes nothing, so a request whose connection ended before the
-        first byte of an answer is sent once more. Those requests go one at a time:
-        if the process dies again, it is clear which request did it.
+        Predicting changes nothing, and nothing is passed on before an answer is
+        whole, so a request whose process ended is sent once more. Those requests go
+        one at a time: if the process dies again, it is clear which request did it.
         """
-        if self._quarantine.holds(deployment_id, wire):
-            raise Rejected(
-                422, "This request ended the model server twice; it is not sent again."
-            )
+        self._refuse_the_banned(choice, wire)
         try:
-            answer = await self._attempt(deployment_id, wire)
-        except ClosedEarly:
-            self._quarantine.note_death(deployment_id, wire)
-            answer = await self._once_more(deployment_id, wire)
-        self._quarantine.note_answer(deployment_id, wire)
+            answer = await self._attempt(choice, wire)
+        except _Died:
+            answer = await self._once_more(choice, wire)
+        self._quarantine.note_answer(choice.deployment_id, wire)
         return answer
 
-    async def _once_more(self, deployment_id: str, wire: bytes) -> Answer:
-        async with self._retries.setdefault(deployment_id, asyncio.Lock()):
+    async def _once_more(self, choice: Choice, wire: bytes) -> Answer:
+        async with self._retries.setdefault(choice.deployment_id, asyncio.Lock()):
+            self._refuse_the_banned(choice, wire)
             try:
-                return await self._attempt(deployment_id, wire)
-            except ClosedEarly:
-                self._quarantine.note_death(deployment_id, wire)
+                return await self._attempt(choice, wire)
+            except _Died:
                 raise Rejected(
                     502, "The model server ended on this request, twice."
                 ) from None
 
-    async def _attempt(self, deployment_id: str, wire: bytes) -> Answer:
-        """Exchange with an instance. Raises Rejected, or ClosedEarly if it died."""
+    def _refuse_the_banned(self, choice: Choice, wire: bytes) -> None:
+        if self._quarantine.holds(choice.deployment_id, wire):
+            raise Rejected(
+                422, "This request ended the model server twice; it is not sent again."
+            )
+
+    async def _attempt(self, choice: Choice, wire: bytes) -> Answer:
+        """Exchange with an instance. Raises Rejected, or _Died if the instance did."""
         options, hold_until = self._options, time.monotonic() + self._options.hold_s
         for _ in range(MOST_TRIES):
-            instance = await self._instance(deployment_id, hold_until)
+            instance = await self._instance(choice, hold_until)
             if instance.outstanding >= options.max_outstanding:
                 raise Rejected(503, "The model is busy.", retry_after_s=1)
             try:
-                return await instance.exchange(
-                    wire,
-                    connect_s=options.connect_s,
-                    read_s=options.read_s,
-                    max_bytes=options.max_answer_bytes,
-                )
+                return await self._exchange(instance, wire)
             except CannotConnect:
                 instance.down_until = time.monotonic() + DOWN_S
-            except ClosedEarly:
-                if await self._died(deployment_id, instance):
-                    raise
-            except TimeoutError:
-                raise Rejected(
-                    504, f"The model did not answer within {options.read_s:g} s."
-                ) from None
-            except BadAnswer as error:
-                raise Rejected(502, str(error)) from None
+            except (ClosedEarly, BrokeOff) as end:
+                if await self._died(instance):
+                    key = choice.deployment_id
+                    logger.warning("%s: %s ended on a request", key, instance.path)
+                    self._quarantine.note_death(key, wire, instance.path)
+                    raise _Died from None
+                if isinstance(end, BrokeOff):
+                    raise Rejected(502, "The model's answer broke off.") from None
         raise Rejected(503, "No instance of the model is ready.", retry_after_s=1)
 
-    async def _instance(self, deployment_id: str, hold_until: float) -> Instance:
+    async def _exchange(self, instance: Instance, wire: bytes) -> Answer:
+        options = self._options
+        try:
+            return await instance.exchange(
+                wire,
+                connect_s=options.connect_s,
+                read_s=options.read_s,
+                max_bytes=options.max_answer_bytes,
+            )
+        except TimeoutError:
+            raise Rejected(
+                504, f"The model did not answer within {options.read_s:g} s."
+            ) from None
+        except BadAnswer as error:
+            raise Rejected(502, str(error)) from None
+
+    async def _instance(self, choice: Choice, hold_until: float) -> Instance:
         """Return the least busy instance, waiting a moment for one to come up."""
         while True:
-            backend = self._routes.backends.get(deployment_id)
+            choice.renew(self._routes)
+            backend = self._routes.backends.get(choice.deployment_id)
             if backend is not None and (found := backend.least_busy()) is not None:
                 return found
             if time.monotonic() > hold_until:
@@ -106,13 +129,17 @@ class Dispatcher:
             await asyncio.sleep(POLL_S)
             self._routes.refresh(at_once=True)
 
-    async def _died(self, deployment_id: str, instance: Instance) -> bool:
-        """Tell a death from a connection that a draining instance closed."""
-        self._routes.refresh(at_once=True)
-        backend: Backend | None = self._routes.backends.get(deployment_id)
-        if backend is None or instance not in backend.instances:
+    async def _died(self, instance: Instance) -> bool:
+        """Tell a death from the end of a connection that only was idle.
+
+        A draining instance ends some time after it was taken from the routes; one
+        that was there a moment ago, and does not listen, is dead.
+        """
+        left_for = time.monotonic() - instance.closed_at if instance.closed_at else 0.0
+        if left_for > DRAINS_AFTER_S:
             return False
         if await instance.is_listening(self._options.connect_s):
             return False
         instance.down_until = time.monotonic() + DOWN_S
+        self._routes.refresh(at_once=True)
         return True

@@ -13,10 +13,14 @@ DEATHS = 2
 
 
 class Quarantine:
-    """Counts deaths by (deployment, request); an answer clears the suspicion."""
+    """Counts deaths by (deployment, request); an answer clears the suspicion.
+
+    Many clients may have sent the same request to the process that died: that is
+    one death.
+    """
 
     def __init__(self) -> None:
-        self._suspects: OrderedDict[bytes, int] = OrderedDict()
+        self._suspects: OrderedDict[bytes, set[str]] = OrderedDict()
         self._banned: OrderedDict[bytes, float] = OrderedDict()
 
     def holds(self, deployment_id: str, request: bytes) -> bool:
@@ -29,15 +33,14 @@ class Quarantine:
             return False
         return until > 0
 
-    def note_death(self, deployment_id: str, request: bytes) -> bool:
-        """Count a process that ended on the request; True once it is banned."""
+    def note_death(self, deployment_id: str, request: bytes, instance: str) -> None:
+        """Note an instance that ended on the request; the second one bans it."""
         mark = _mark(deployment_id, request)
-        deaths = self._suspects.pop(mark, 0) + 1
-        if deaths < DEATHS:
-            _keep(self._suspects, mark, deaths)
-            return False
-        _keep(self._banned, mark, time.monotonic() + BAN_S)
-        return True
+        dead = self._suspects.pop(mark, set()) | {instance}
+        if len(dead) < DEATHS:
+            _keep(self._suspects, mark, dead)
+        else:
+            _keep(self._banned, mark, time.monotonic() + BAN_S)
 
     def note_answer(self, deployment_id: str, request: bytes) -> None:
         if self._suspects:

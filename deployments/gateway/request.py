@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote_to_bytes
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 DIRECT = "_d"
+DROPPED = 4  # times the limit
 _PARTS = 3  # environment, model, rest
 
 
@@ -64,7 +65,11 @@ def _text(part: bytes) -> str:
 
 
 async def read_body(receive: Receive, max_bytes: int, limit_s: float) -> bytes:
-    """Return the whole body. Raises BadRequest for one too large or too slow."""
+    """Return the whole body. Raises BadRequest for one too large or too slow.
+
+    What is too large is still read, and dropped: a client that is cut off in the
+    middle of sending would not see the answer.
+    """
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body", False):
@@ -80,13 +85,17 @@ async def read_body(receive: Receive, max_bytes: int, limit_s: float) -> bytes:
 
 async def _read_on(receive: Receive, first: bytes, max_bytes: int) -> bytes:
     chunks, size, more = [first], len(first), True
-    while more and size <= max_bytes:
+    while more and size <= max_bytes * DROPPED:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise BadRequest(400, "The client went away.")
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= max_bytes:
+            chunks.append(chunk)
         more = message.get("more_body", False)
+    if size > max_bytes:
+        raise BadRequest(413, f"The body is larger than {max_bytes} bytes.")
     return b"".join(chunks)
 
 

@@ -1,0 +1,74 @@
+"""Clients at full speed over connections that stay open."""
+
+import json
+import threading
+import time
+from collections import Counter
+
+from tests.deployments.gateway.door import KEY
+from tests.deployments.targets import models
+
+
+def iris_request() -> bytes:
+    row = models.iris()[0][0].tolist()
+    tensor = {"name": "X", "shape": [1, 4], "datatype": "FP32", "data": row}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+RECONNECT_AFTER = 100
+
+
+class Clients:
+    """Threads that ask without a pause until they are left (`with`).
+
+    `statuses` counts answers; `versions` are those that each client saw, in order,
+    repeats left out.
+    """
+
+    def __init__(self, door, path: str, count: int = 4) -> None:
+        self._door, self._path = door, path
+        self.statuses: Counter[int | str] = Counter()
+        self.versions: list[list[str]] = [[] for _ in range(count)]
+        self.slowest_s = 0.0
+        self.errors: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(seen,)) for seen in self.versions
+        ]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def sent(self) -> int:
+        return sum(self.statuses.values())
+
+    def _ask(self, seen: list[str]) -> None:
+        body, connection, asked = iris_request(), self._door.connect(), 0
+        headers = {"Authorization": f"Bearer {KEY}"}
+        while not self._stop.is_set():
+            if (asked := asked + 1) % RECONNECT_AFTER == 0:
+                connection.close()  # the next request opens another
+            start = time.monotonic()
+            try:
+                connection.request("POST", self._path, body, headers)
+                answer = connection.getresponse()
+                found = json.loads(answer.read())
+            except (OSError, ValueError) as error:
+                self.statuses[type(error).__name__] += 1
+                continue
+            self.slowest_s = max(self.slowest_s, time.monotonic() - start)
+            self.statuses[answer.status] += 1
+            if "error" in found:
+                self.errors.append(found["error"])
+            version = found.get("model_version", "none")
+            if seen[-1:] != [version]:
+                seen.append(version)
+        connection.close()

@@ -1,0 +1,59 @@
+"""A gateway process for a module's tests, and slots with servers behind it."""
+
+import tempfile
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.deployments.gateway.door import Door, FakeServer, answers, publish, route
+
+
+@pytest.fixture(scope="module")
+def data_dir():
+    """Return a short folder: sockets have to fit into it."""
+    with tempfile.TemporaryDirectory(prefix="gw-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def door(data_dir):
+    made = Door(data_dir, "--read-s", "1", "--max-outstanding", "4")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def servers(data_dir):
+    """Return a maker of servers, all closed at the end."""
+    made = []
+
+    def make(behave=answers) -> FakeServer:
+        made.append(FakeServer(data_dir, behave))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
+def slot(data_dir, servers):
+    """Return a maker of slots: `slot(behave, …)`, one server each."""
+
+    def make(*behaviours, version="1") -> SimpleNamespace:
+        found = [servers(each) for each in behaviours or (answers,)]
+        model, deployment_id = uuid.uuid4().hex, str(uuid.uuid4())
+        publish(data_dir, deployment_id, *found, version=version)
+        route(data_dir, model, {"deployment_id": deployment_id, "version": version})
+        base = f"/serving/staging/{model}"
+        return SimpleNamespace(
+            model=model,
+            id=deployment_id,
+            servers=found,
+            base=base,
+            infer=f"{base}/v2/models/{model}/infer",
+        )
+
+    return make

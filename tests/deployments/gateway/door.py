@@ -1,0 +1,167 @@
+"""A real gateway process, and model servers that behave as a test says."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+from deployments.targets.processes import write_atomically
+from tests.deployments.targets.waiting import until
+
+KEY = "secret-key"
+DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+class Door:
+    """A gateway and one connection to it."""
+
+    def __init__(self, data_dir: Path, *arguments: str) -> None:
+        self.data_dir, self.port = data_dir, free_port()
+        command = [sys.executable, "-m", "deployments.gateway"]
+        command += ["--data-dir", str(data_dir), "--port", str(self.port), *arguments]
+        kept = {"PATH": os.environ["PATH"]}
+        self.process = subprocess.Popen(command, env=kept)
+        until(self._answers)
+
+    def get(self, path, **options):
+        return self.call("GET", path, **options)
+
+    def post(self, path, body, **options):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.call("POST", path, body=raw, **options)
+
+    def call(self, method, path, *, body=None, key=KEY, headers=None):
+        """Return (status, parsed body, headers) over a connection of its own."""
+        connection = self.connect()
+        head = {"Authorization": f"Bearer {key}"} if key else {}
+        try:
+            connection.request(method, path, body, {**head, **(headers or {})})
+            answer = connection.getresponse()
+            raw = answer.read()
+            is_json = answer.headers["content-type"] == "application/json"
+            parsed = json.loads(raw) if is_json and raw else raw.decode()
+            return answer.status, parsed, answer.headers
+        finally:
+            connection.close()
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def counted(self) -> dict[str, dict]:
+        """Return the sums over all spool files, by deployment."""
+        sums: dict[str, dict] = {}
+        for path in (self.data_dir / "traffic").glob("*.json"):
+            for key, tally in json.loads(path.read_bytes())["deployments"].items():
+                into = sums.setdefault(key, {})
+                for name, value in tally.items():
+                    if name != "histogram":
+                        into[name] = into.get(name, 0) + value
+        return sums
+
+    def close(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.get("/healthz")[0] == 200
+        return False
+
+
+class FakeServer:
+    """A model server of which a test says what it does with each connection."""
+
+    def __init__(self, folder: Path, behave) -> None:
+        self.path = folder / f"{uuid.uuid4().hex[:8]}.sock"
+        self.requests: list[bytes] = []
+        self.is_closed = False
+        self._behave = behave
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening: to the gateway the process is dead."""
+        self.is_closed = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(
+                    target=self._talk, args=(connection,), daemon=True
+                ).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while request := read_request(connection):
+                self.requests.append(request)
+                if not self._behave(self, connection, request):
+                    return
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return one whole request, empty at the end."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (chunk := connection.recv(65536)):
+            return b""
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    while len(body) < int(fields[b"content-length"]):
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def reply(connection: socket.socket, body: bytes = b"{}", status: int = 200) -> bool:
+    head = b"HTTP/1.1 %d OK\r\ncontent-length: %d\r\n" % (status, len(body))
+    connection.sendall(head + b"content-type: application/json\r\n\r\n" + body)
+    return True
+
+
+def answers(server, connection, request) -> bool:
+    return reply(connection)
+
+
+def publish(data_dir: Path, deployment_id: str, *servers: FakeServer, version="1"):
+    backends = data_dir / "run" / "backends"
+    backends.mkdir(parents=True, exist_ok=True)
+    content = {
+        "deployment_id": deployment_id,
+        "version": version,
+        "sockets": [str(server.path) for server in servers],
+    }
+    write_atomically(backends / f"{deployment_id}.json", content)
+
+
+def route(data_dir: Path, model: str, *entries: dict, keys=(DIGEST,)) -> None:
+    """Write a slot's file; an entry's usual weight is 100."""
+    routes = data_dir / "run" / "routes"
+    routes.mkdir(parents=True, exist_ok=True)
+    usual = {"version": "1", "weight": 100, "shadow": False}
+    content = {
+        "environment": "staging",
+        "model": model,
+        "entries": [{**usual, **entry} for entry in entries],
+        "keys": list(keys),
+    }
+    digest = hashlib.sha256(model.encode()).hexdigest()[:32]
+    write_atomically(routes / f"staging--{digest}.json", content)
