@@ -1,6 +1,7 @@
 """Runs the quality rules of a dataset over a version, and keeps what they found."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -47,7 +48,7 @@ def check(version: DatasetVersion, *, by: User | None) -> QualityRun:
     return QualityRun.write(version.require_content(), results(version), by=by)
 
 
-def _references(rules: Iterable[quality.Rule]) -> dict[str, storage.Path]:
+def _references(rules: Iterable[quality.Rule]) -> dict[str, Path]:
     """Return the current content of each dataset that a foreign key names."""
     names = {
         rule.parameters["dataset"]

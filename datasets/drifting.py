@@ -22,12 +22,10 @@ def report(
     )
     if found := stored.first():
         return found
-    paths = [
-        storage.data_path(version.require_content().digest)
-        for version in (reference, current)
-    ]
+    norm = storage.data_path(reference.require_content().digest)
+    judged = storage.data_path(current.require_content().digest)
     with asking():
-        result = drift.compare(*paths)
+        result = drift.compare(norm, judged)
     return DriftReport.keep(
         reference,
         current,

@@ -27,9 +27,8 @@ def _tagged(queryset: QuerySet[Any], tag: str) -> QuerySet[Any]:
     # SQLite has no containment: look for the tag as JSON writes it, quotes included.
     text = queryset.model._meta.get_field("tags").get_prep_value([tag])  # noqa: SLF001
     written = str(text)[1:-1] if isinstance(text, str) else f'"{tag}"'
-    return queryset.alias(tags_text=Cast("tags", TextField())).filter(
-        tags_text__contains=written
-    )
+    texts: QuerySet[Any] = queryset.alias(tags_text=Cast("tags", TextField()))
+    return texts.filter(tags_text__contains=written)
 
 
 class FeatureFilter(django_filters.FilterSet):

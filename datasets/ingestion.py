@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db import transaction
 
@@ -47,7 +48,7 @@ class Prepared:
     """A finished conversion that no row stands for yet."""
 
     outcome: ingest.Outcome
-    folder: storage.Path
+    folder: Path
 
 
 def ingest_once(*, watch: Watcher | None = None) -> int:
@@ -119,7 +120,7 @@ def _read(job: IngestJob, watch: Watcher | None) -> None:
 def _convert(
     job: IngestJob,
     version: DatasetVersion,
-    folder: storage.Path,
+    folder: Path,
     watch: Watcher | None,
 ) -> ingest.Outcome | None:
     """Run the child to its end; None when the job was taken from us."""

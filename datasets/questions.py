@@ -8,6 +8,7 @@ ETag, so a client that has the answer costs not even that row.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -91,7 +92,7 @@ def sample(
 def page(
     version: DatasetVersion,
     window: Window,
-    find: Callable[[storage.Path], Rows],
+    find: Callable[[Path], Rows],
 ) -> dict[str, Any]:
     """Return rows with what a pager needs to know; nothing of it is stored."""
     with asking():
@@ -247,7 +248,7 @@ class Prepared:
     statistics: bytes
 
     @classmethod
-    def read(cls, folder: storage.Path) -> "Prepared":
+    def read(cls, folder: Path) -> "Prepared":
         return cls(
             (folder / "head.json").read_bytes(), (folder / "profile.json").read_bytes()
         )

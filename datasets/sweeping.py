@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from datasets import storage
+from datasets.ids import as_uuid
 from datasets.models import DatasetVersion, IngestJob, SourceFile, UploadSession
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def _incoming() -> list[Path]:
     return [
         path
         for path in storage.leftovers("incoming")
-        if not SourceFile.objects.filter(pk=_id(path)).exists()
+        if not SourceFile.objects.filter(pk__in=_id(path)).exists()
     ]
 
 
@@ -51,7 +52,7 @@ def _partial() -> list[Path]:
     return [
         path
         for path in storage.leftovers("partial")
-        if not UploadSession.objects.filter(pk=_id(path)).exists()
+        if not UploadSession.objects.filter(pk__in=_id(path)).exists()
     ]
 
 
@@ -73,8 +74,7 @@ def _content() -> list[Path]:
     ]
 
 
-def _id(path: Path) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(path.name)
-    except ValueError:
-        return None
+def _id(path: Path) -> list[uuid.UUID]:
+    """Return the id that a file is named by; none for a `.part`."""
+    found = as_uuid(path.name)
+    return [found] if found else []

@@ -20,7 +20,7 @@ from datasets.storage import IncomingFile
 FORM_BYTES = 1 << 20
 
 
-class IncomingUpload(UploadedFile):
+class IncomingUpload(UploadedFile[Any]):
     """A file of a form whose bytes are complete under `incoming`."""
 
     def __init__(self, incoming: IncomingFile, content_type: str | None) -> None:
@@ -75,7 +75,7 @@ class IncomingHandler(FileUploadHandler):
     """Django's upload handler for dataset files."""
 
     chunk_size = 1 << 20
-    file: _Writer  # type: ignore[assignment]  # Django closes it when a request breaks
+    file: _Writer  # Django closes it when a request breaks
 
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
@@ -86,7 +86,7 @@ class IncomingHandler(FileUploadHandler):
         input_data: Any,
         META: dict[str, str],  # noqa: N803 - Django's name
         content_length: int,
-        boundary: bytes,
+        boundary: Any,
         encoding: str | None = None,
     ) -> None:
         """Refuse a request that says itself that it is too long."""

@@ -34,7 +34,7 @@ class ManyFilesField(forms.FileField):
 
     widget = ManyFilesWidget
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
         given = data if isinstance(data, list | tuple) else [data]
         return [super(ManyFilesField, self).clean(file, initial) for file in given]
 

@@ -87,20 +87,16 @@ class FeatureAdmin(VerbAdmin):
 
     @admin.display(description=_("data"))
     def data(self, feature: Feature) -> SafeString | str:
-        column = feature.newest_column() if feature.pk else None
+        column = feature.newest_column()
         return link_to(column.version) if column else EMPTY
 
     @admin.display(description=_("downstream features"))
     def downstream_features(self, feature: Feature) -> SafeString | str:
-        if not feature.pk:
-            return EMPTY
         links = [(link_to(item),) for item in feature.downstream.all()]
         return format_html_join(", ", "{}", links) or EMPTY
 
     @admin.display(description=_("usage"))
     def usage(self, feature: Feature) -> SafeString | str:
-        if not feature.pk:
-            return EMPTY
         text = str(feature.usages.count())
         return link_to_list(FeatureUsage, text, feature__id__exact=feature.pk)
 

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,354 +15,1095 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('tags', models.JSONField(blank=True, default=list, verbose_name='tags')),
-                ('keep_versions', models.PositiveIntegerField(blank=True, help_text='Older versions lose their bytes, not their row. Empty: all.', null=True, verbose_name='versions to keep')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='datasets', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(max_length=200, unique=True, verbose_name="name"),
+                ),
+                (
+                    "description",
+                    models.TextField(blank=True, verbose_name="description"),
+                ),
+                (
+                    "tags",
+                    models.JSONField(blank=True, default=list, verbose_name="tags"),
+                ),
+                (
+                    "keep_versions",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Older versions lose their bytes, not their row. Empty: all.",
+                        null=True,
+                        verbose_name="versions to keep",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(auto_now=True, verbose_name="updated"),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="datasets",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'dataset',
-                'verbose_name_plural': 'datasets',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "dataset",
+                "verbose_name_plural": "datasets",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='DatasetVersion',
+            name="DatasetVersion",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField(verbose_name='number')),
-                ('state', models.CharField(choices=[('processing', 'processing'), ('ready', 'ready'), ('failed', 'failed')], default='processing', max_length=16, verbose_name='state')),
-                ('state_reason', models.TextField(blank=True, verbose_name='reason')),
-                ('source_name', models.CharField(blank=True, max_length=255, verbose_name='file name')),
-                ('source_format', models.CharField(blank=True, choices=[('csv', 'CSV'), ('tsv', 'TSV'), ('jsonl', 'JSON lines'), ('parquet', 'Parquet'), ('arrow', 'Arrow')], max_length=16, verbose_name='format')),
-                ('source_sha256', models.CharField(blank=True, max_length=64)),
-                ('source_bytes', models.BigIntegerField(default=0, verbose_name='uploaded bytes')),
-                ('digest', models.CharField(blank=True, db_index=True, max_length=64, verbose_name='digest')),
-                ('size_bytes', models.BigIntegerField(default=0, verbose_name='stored bytes')),
-                ('row_count', models.BigIntegerField(default=0, verbose_name='rows')),
-                ('column_count', models.PositiveIntegerField(default=0, verbose_name='columns')),
-                ('report', models.JSONField(default=dict, help_text='Rejected rows with line and reason, renamed columns, dialect.', verbose_name='report of the reader')),
-                ('quality_status', models.CharField(choices=[('unchecked', 'unchecked'), ('passed', 'passed'), ('warned', 'warned'), ('failed', 'failed')], default='unchecked', max_length=16, verbose_name='quality')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('ready_at', models.DateTimeField(editable=False, null=True, verbose_name='ready')),
-                ('purged_at', models.DateTimeField(editable=False, null=True, verbose_name='purged')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='datasets.dataset')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="number")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("processing", "processing"),
+                            ("ready", "ready"),
+                            ("failed", "failed"),
+                        ],
+                        default="processing",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("state_reason", models.TextField(blank=True, verbose_name="reason")),
+                (
+                    "source_name",
+                    models.CharField(
+                        blank=True, max_length=255, verbose_name="file name"
+                    ),
+                ),
+                (
+                    "source_format",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("csv", "CSV"),
+                            ("tsv", "TSV"),
+                            ("jsonl", "JSON lines"),
+                            ("parquet", "Parquet"),
+                            ("arrow", "Arrow"),
+                        ],
+                        max_length=16,
+                        verbose_name="format",
+                    ),
+                ),
+                ("source_sha256", models.CharField(blank=True, max_length=64)),
+                (
+                    "source_bytes",
+                    models.BigIntegerField(default=0, verbose_name="uploaded bytes"),
+                ),
+                (
+                    "digest",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=64, verbose_name="digest"
+                    ),
+                ),
+                (
+                    "size_bytes",
+                    models.BigIntegerField(default=0, verbose_name="stored bytes"),
+                ),
+                ("row_count", models.BigIntegerField(default=0, verbose_name="rows")),
+                (
+                    "column_count",
+                    models.PositiveIntegerField(default=0, verbose_name="columns"),
+                ),
+                (
+                    "report",
+                    models.JSONField(
+                        default=dict,
+                        help_text="Rejected rows with line and reason, renamed columns, dialect.",
+                        verbose_name="report of the reader",
+                    ),
+                ),
+                (
+                    "quality_status",
+                    models.CharField(
+                        choices=[
+                            ("unchecked", "unchecked"),
+                            ("passed", "passed"),
+                            ("warned", "warned"),
+                            ("failed", "failed"),
+                        ],
+                        default="unchecked",
+                        max_length=16,
+                        verbose_name="quality",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
+                (
+                    "ready_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="ready"
+                    ),
+                ),
+                (
+                    "purged_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="purged"
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="datasets.dataset",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'dataset version',
-                'verbose_name_plural': 'dataset versions',
-                'ordering': ('dataset', '-number'),
+                "verbose_name": "dataset version",
+                "verbose_name_plural": "dataset versions",
+                "ordering": ("dataset", "-number"),
             },
         ),
         migrations.AddField(
-            model_name='dataset',
-            name='current_version',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='datasets.datasetversion', verbose_name='current version'),
+            model_name="dataset",
+            name="current_version",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="datasets.datasetversion",
+                verbose_name="current version",
+            ),
         ),
         migrations.AddField(
-            model_name='dataset',
-            name='newest_version',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='datasets.datasetversion', verbose_name='newest version'),
+            model_name="dataset",
+            name="newest_version",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="datasets.datasetversion",
+                verbose_name="newest version",
+            ),
         ),
         migrations.CreateModel(
-            name='Column',
+            name="Column",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField(verbose_name='position')),
-                ('name', models.CharField(db_index=True, max_length=255, verbose_name='name')),
-                ('original_name', models.CharField(max_length=1000, verbose_name='name in the file')),
-                ('data_type', models.CharField(max_length=1000, verbose_name='type')),
-                ('null_count', models.BigIntegerField(default=0, verbose_name='missing values')),
-                ('profile', models.JSONField(default=dict, verbose_name='profile')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='columns', to='datasets.datasetversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("position", models.PositiveIntegerField(verbose_name="position")),
+                (
+                    "name",
+                    models.CharField(
+                        db_index=True, max_length=255, verbose_name="name"
+                    ),
+                ),
+                (
+                    "original_name",
+                    models.CharField(max_length=1000, verbose_name="name in the file"),
+                ),
+                ("data_type", models.CharField(max_length=1000, verbose_name="type")),
+                (
+                    "null_count",
+                    models.BigIntegerField(default=0, verbose_name="missing values"),
+                ),
+                ("profile", models.JSONField(default=dict, verbose_name="profile")),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="columns",
+                        to="datasets.datasetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'column',
-                'verbose_name_plural': 'columns',
-                'ordering': ('version', 'position'),
+                "verbose_name": "column",
+                "verbose_name_plural": "columns",
+                "ordering": ("version", "position"),
             },
         ),
         migrations.CreateModel(
-            name='DriftReport',
+            name="DriftReport",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('revision', models.PositiveIntegerField()),
-                ('level', models.CharField(max_length=16, verbose_name='level')),
-                ('drifted_count', models.PositiveIntegerField(default=0, verbose_name='columns that drifted')),
-                ('body', models.JSONField(default=dict, verbose_name='report')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='computed')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('current', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drift_to', to='datasets.datasetversion')),
-                ('reference', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drift_from', to='datasets.datasetversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                ("level", models.CharField(max_length=16, verbose_name="level")),
+                (
+                    "drifted_count",
+                    models.PositiveIntegerField(
+                        default=0, verbose_name="columns that drifted"
+                    ),
+                ),
+                ("body", models.JSONField(default=dict, verbose_name="report")),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="computed"),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "current",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drift_to",
+                        to="datasets.datasetversion",
+                    ),
+                ),
+                (
+                    "reference",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drift_from",
+                        to="datasets.datasetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'drift report',
-                'verbose_name_plural': 'drift reports',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "drift report",
+                "verbose_name_plural": "drift reports",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='Feature',
+            name="Feature",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('feature_name', models.CharField(max_length=100, unique=True, verbose_name='name')),
-                ('feature_type', models.CharField(choices=[('numerical', 'numerical'), ('categorical', 'categorical'), ('boolean', 'boolean'), ('datetime', 'date and time'), ('text', 'text'), ('technical_indicator', 'technical indicator'), ('fundamental', 'fundamental'), ('sentiment', 'sentiment'), ('macro_economic', 'macro-economic'), ('derived', 'derived'), ('raw', 'raw')], max_length=32, verbose_name='type')),
-                ('data_type', models.CharField(choices=[('float', 'float'), ('integer', 'integer'), ('string', 'string'), ('boolean', 'boolean'), ('timestamp', 'timestamp')], max_length=16, verbose_name='data type')),
-                ('status', models.CharField(choices=[('draft', 'draft'), ('active', 'active'), ('deprecated', 'deprecated'), ('archived', 'archived')], default='draft', max_length=16, verbose_name='status')),
-                ('description', models.TextField(verbose_name='description')),
-                ('tags', models.JSONField(blank=True, default=list, verbose_name='tags')),
-                ('current_version', models.CharField(default='1.0.0', max_length=100, verbose_name='current version')),
-                ('transformation', models.JSONField(blank=True, null=True, verbose_name='transformation')),
-                ('validation_rules', models.JSONField(blank=True, default=list, verbose_name='validation rules')),
-                ('duckdb_table', models.CharField(blank=True, max_length=255, null=True)),
-                ('duckdb_view', models.CharField(blank=True, max_length=255, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('deprecated_at', models.DateTimeField(editable=False, null=True, verbose_name='deprecated')),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='features', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
-                ('upstream', models.ManyToManyField(blank=True, related_name='downstream', to='datasets.feature')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "feature_name",
+                    models.CharField(max_length=100, unique=True, verbose_name="name"),
+                ),
+                (
+                    "feature_type",
+                    models.CharField(
+                        choices=[
+                            ("numerical", "numerical"),
+                            ("categorical", "categorical"),
+                            ("boolean", "boolean"),
+                            ("datetime", "date and time"),
+                            ("text", "text"),
+                            ("technical_indicator", "technical indicator"),
+                            ("fundamental", "fundamental"),
+                            ("sentiment", "sentiment"),
+                            ("macro_economic", "macro-economic"),
+                            ("derived", "derived"),
+                            ("raw", "raw"),
+                        ],
+                        max_length=32,
+                        verbose_name="type",
+                    ),
+                ),
+                (
+                    "data_type",
+                    models.CharField(
+                        choices=[
+                            ("float", "float"),
+                            ("integer", "integer"),
+                            ("string", "string"),
+                            ("boolean", "boolean"),
+                            ("timestamp", "timestamp"),
+                        ],
+                        max_length=16,
+                        verbose_name="data type",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "draft"),
+                            ("active", "active"),
+                            ("deprecated", "deprecated"),
+                            ("archived", "archived"),
+                        ],
+                        default="draft",
+                        max_length=16,
+                        verbose_name="status",
+                    ),
+                ),
+                ("description", models.TextField(verbose_name="description")),
+                (
+                    "tags",
+                    models.JSONField(blank=True, default=list, verbose_name="tags"),
+                ),
+                (
+                    "current_version",
+                    models.CharField(
+                        default="1.0.0", max_length=100, verbose_name="current version"
+                    ),
+                ),
+                (
+                    "transformation",
+                    models.JSONField(
+                        blank=True, null=True, verbose_name="transformation"
+                    ),
+                ),
+                (
+                    "validation_rules",
+                    models.JSONField(
+                        blank=True, default=list, verbose_name="validation rules"
+                    ),
+                ),
+                (
+                    "duckdb_table",
+                    models.CharField(blank=True, max_length=255, null=True),
+                ),
+                (
+                    "duckdb_view",
+                    models.CharField(blank=True, max_length=255, null=True),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(auto_now=True, verbose_name="updated"),
+                ),
+                (
+                    "deprecated_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="deprecated"
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="features",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "upstream",
+                    models.ManyToManyField(
+                        blank=True, related_name="downstream", to="datasets.feature"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'feature',
-                'verbose_name_plural': 'features',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "feature",
+                "verbose_name_plural": "features",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='FeatureUsage',
+            name="FeatureUsage",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('feature_version', models.CharField(max_length=100, verbose_name='feature version')),
-                ('used_by_model', models.CharField(max_length=255, verbose_name='model')),
-                ('model_version', models.CharField(max_length=255, verbose_name='model version')),
-                ('environment', models.CharField(max_length=100, verbose_name='environment')),
-                ('feature_importance', models.FloatField(null=True, verbose_name='importance')),
-                ('correlation_with_target', models.FloatField(null=True, verbose_name='correlation')),
-                ('execution_id', models.CharField(max_length=255, null=True)),
-                ('execution_duration_ms', models.BigIntegerField(null=True, verbose_name='duration (ms)')),
-                ('used_at', models.DateTimeField(auto_now_add=True, verbose_name='used')),
-                ('feature', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='usages', to='datasets.feature')),
-                ('recorded_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "feature_version",
+                    models.CharField(max_length=100, verbose_name="feature version"),
+                ),
+                (
+                    "used_by_model",
+                    models.CharField(max_length=255, verbose_name="model"),
+                ),
+                (
+                    "model_version",
+                    models.CharField(max_length=255, verbose_name="model version"),
+                ),
+                (
+                    "environment",
+                    models.CharField(max_length=100, verbose_name="environment"),
+                ),
+                (
+                    "feature_importance",
+                    models.FloatField(null=True, verbose_name="importance"),
+                ),
+                (
+                    "correlation_with_target",
+                    models.FloatField(null=True, verbose_name="correlation"),
+                ),
+                ("execution_id", models.CharField(max_length=255, null=True)),
+                (
+                    "execution_duration_ms",
+                    models.BigIntegerField(null=True, verbose_name="duration (ms)"),
+                ),
+                (
+                    "used_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="used"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="usages",
+                        to="datasets.feature",
+                    ),
+                ),
+                (
+                    "recorded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'feature usage',
-                'verbose_name_plural': 'feature usages',
-                'ordering': ('-used_at', '-pk'),
+                "verbose_name": "feature usage",
+                "verbose_name_plural": "feature usages",
+                "ordering": ("-used_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='FeatureVersion',
+            name="FeatureVersion",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField(default=1, editable=False)),
-                ('version', models.CharField(max_length=100, verbose_name='version')),
-                ('changelog', models.TextField(verbose_name='changelog')),
-                ('breaking_changes', models.BooleanField(default=False, verbose_name='breaking')),
-                ('transformation_snapshot', models.JSONField(blank=True, null=True, verbose_name='transformation')),
-                ('validation_snapshot', models.JSONField(blank=True, default=list, verbose_name='validation rules')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('rolled_back_at', models.DateTimeField(editable=False, null=True, verbose_name='rolled back')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('feature', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='datasets.feature')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(default=1, editable=False)),
+                ("version", models.CharField(max_length=100, verbose_name="version")),
+                ("changelog", models.TextField(verbose_name="changelog")),
+                (
+                    "breaking_changes",
+                    models.BooleanField(default=False, verbose_name="breaking"),
+                ),
+                (
+                    "transformation_snapshot",
+                    models.JSONField(
+                        blank=True, null=True, verbose_name="transformation"
+                    ),
+                ),
+                (
+                    "validation_snapshot",
+                    models.JSONField(
+                        blank=True, default=list, verbose_name="validation rules"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
+                (
+                    "rolled_back_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="rolled back"
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="datasets.feature",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'feature version',
-                'verbose_name_plural': 'feature versions',
-                'ordering': ('feature', '-number'),
+                "verbose_name": "feature version",
+                "verbose_name_plural": "feature versions",
+                "ordering": ("feature", "-number"),
             },
         ),
         migrations.CreateModel(
-            name='IngestJob',
+            name="IngestJob",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('attempt', models.PositiveIntegerField(default=0, verbose_name='attempt')),
-                ('first_attempt', models.PositiveIntegerField(default=0, editable=False)),
-                ('worker', models.CharField(blank=True, max_length=100, verbose_name='worker')),
-                ('lease_until', models.DateTimeField(editable=False, null=True)),
-                ('bytes_total', models.BigIntegerField(default=0, verbose_name='bytes in all')),
-                ('bytes_done', models.BigIntegerField(default=0, verbose_name='bytes read')),
-                ('rows_done', models.BigIntegerField(default=0, verbose_name='rows read')),
-                ('cancel_requested_at', models.DateTimeField(editable=False, null=True)),
-                ('started_at', models.DateTimeField(editable=False, null=True, verbose_name='started')),
-                ('finished_at', models.DateTimeField(db_index=True, editable=False, null=True, verbose_name='finished')),
-                ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='job', to='datasets.datasetversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "attempt",
+                    models.PositiveIntegerField(default=0, verbose_name="attempt"),
+                ),
+                (
+                    "first_attempt",
+                    models.PositiveIntegerField(default=0, editable=False),
+                ),
+                (
+                    "worker",
+                    models.CharField(blank=True, max_length=100, verbose_name="worker"),
+                ),
+                ("lease_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "bytes_total",
+                    models.BigIntegerField(default=0, verbose_name="bytes in all"),
+                ),
+                (
+                    "bytes_done",
+                    models.BigIntegerField(default=0, verbose_name="bytes read"),
+                ),
+                (
+                    "rows_done",
+                    models.BigIntegerField(default=0, verbose_name="rows read"),
+                ),
+                (
+                    "cancel_requested_at",
+                    models.DateTimeField(editable=False, null=True),
+                ),
+                (
+                    "started_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="started"
+                    ),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="finished",
+                    ),
+                ),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="job",
+                        to="datasets.datasetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'reading job',
-                'verbose_name_plural': 'reading jobs',
-                'ordering': ('-pk',),
+                "verbose_name": "reading job",
+                "verbose_name_plural": "reading jobs",
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='QualityRule',
+            name="QualityRule",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('not_null', 'not_null'), ('unique', 'unique'), ('range', 'range'), ('set', 'set'), ('regex', 'regex'), ('type', 'type'), ('row_count', 'row_count'), ('freshness', 'freshness'), ('foreign_key', 'foreign_key'), ('compare', 'compare')], max_length=32, verbose_name='kind')),
-                ('columns', models.JSONField(blank=True, default=list, verbose_name='columns')),
-                ('parameters', models.JSONField(blank=True, default=dict, verbose_name='parameters')),
-                ('severity', models.CharField(choices=[('warn', 'warn'), ('fail', 'fail')], default='warn', max_length=8, verbose_name='severity')),
-                ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='datasets.dataset')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("not_null", "not_null"),
+                            ("unique", "unique"),
+                            ("range", "range"),
+                            ("set", "set"),
+                            ("regex", "regex"),
+                            ("type", "type"),
+                            ("row_count", "row_count"),
+                            ("freshness", "freshness"),
+                            ("foreign_key", "foreign_key"),
+                            ("compare", "compare"),
+                        ],
+                        max_length=32,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "columns",
+                    models.JSONField(blank=True, default=list, verbose_name="columns"),
+                ),
+                (
+                    "parameters",
+                    models.JSONField(
+                        blank=True, default=dict, verbose_name="parameters"
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("warn", "warn"), ("fail", "fail")],
+                        default="warn",
+                        max_length=8,
+                        verbose_name="severity",
+                    ),
+                ),
+                (
+                    "is_enabled",
+                    models.BooleanField(default=True, verbose_name="enabled"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="datasets.dataset",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'quality rule',
-                'verbose_name_plural': 'quality rules',
-                'ordering': ('created_at', 'pk'),
+                "verbose_name": "quality rule",
+                "verbose_name_plural": "quality rules",
+                "ordering": ("created_at", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='QualityRun',
+            name="QualityRun",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('unchecked', 'unchecked'), ('passed', 'passed'), ('warned', 'warned'), ('failed', 'failed')], max_length=16, verbose_name='result')),
-                ('results', models.JSONField(default=list, verbose_name='results')),
-                ('failed_count', models.PositiveIntegerField(default=0, verbose_name='failed rules')),
-                ('warned_count', models.PositiveIntegerField(default=0, verbose_name='warned rules')),
-                ('rule_count', models.PositiveIntegerField(default=0, verbose_name='rules')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='checked')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='quality_runs', to='datasets.datasetversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("unchecked", "unchecked"),
+                            ("passed", "passed"),
+                            ("warned", "warned"),
+                            ("failed", "failed"),
+                        ],
+                        max_length=16,
+                        verbose_name="result",
+                    ),
+                ),
+                ("results", models.JSONField(default=list, verbose_name="results")),
+                (
+                    "failed_count",
+                    models.PositiveIntegerField(default=0, verbose_name="failed rules"),
+                ),
+                (
+                    "warned_count",
+                    models.PositiveIntegerField(default=0, verbose_name="warned rules"),
+                ),
+                (
+                    "rule_count",
+                    models.PositiveIntegerField(default=0, verbose_name="rules"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="checked"),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="quality_runs",
+                        to="datasets.datasetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'quality check',
-                'verbose_name_plural': 'quality checks',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "quality check",
+                "verbose_name_plural": "quality checks",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='SourceFile',
+            name="SourceFile",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveIntegerField()),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('size_bytes', models.BigIntegerField(verbose_name='bytes')),
-                ('sha256', models.CharField(max_length=64)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='datasets.datasetversion')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("size_bytes", models.BigIntegerField(verbose_name="bytes")),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sources",
+                        to="datasets.datasetversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'source file',
-                'verbose_name_plural': 'source files',
-                'ordering': ('version', 'position'),
+                "verbose_name": "source file",
+                "verbose_name_plural": "source files",
+                "ordering": ("version", "position"),
             },
         ),
         migrations.CreateModel(
-            name='StorageConnection',
+            name="StorageConnection",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
-                ('kind', models.CharField(choices=[('folder', 'folder on the server'), ('s3', 'S3-compatible bucket')], max_length=16, verbose_name='kind')),
-                ('folder', models.CharField(blank=True, max_length=1000, verbose_name='folder')),
-                ('endpoint', models.URLField(blank=True, verbose_name='endpoint')),
-                ('bucket', models.CharField(blank=True, max_length=255, verbose_name='bucket')),
-                ('prefix', models.CharField(blank=True, max_length=500, verbose_name='prefix')),
-                ('region', models.CharField(blank=True, max_length=64, verbose_name='region')),
-                ('access_key', models.CharField(blank=True, max_length=255, verbose_name='access key')),
-                ('secret_variable', models.CharField(blank=True, max_length=100, verbose_name='variable with the secret key')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(max_length=100, unique=True, verbose_name="name"),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("folder", "folder on the server"),
+                            ("s3", "S3-compatible bucket"),
+                        ],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "folder",
+                    models.CharField(
+                        blank=True, max_length=1000, verbose_name="folder"
+                    ),
+                ),
+                ("endpoint", models.URLField(blank=True, verbose_name="endpoint")),
+                (
+                    "bucket",
+                    models.CharField(blank=True, max_length=255, verbose_name="bucket"),
+                ),
+                (
+                    "prefix",
+                    models.CharField(blank=True, max_length=500, verbose_name="prefix"),
+                ),
+                (
+                    "region",
+                    models.CharField(blank=True, max_length=64, verbose_name="region"),
+                ),
+                (
+                    "access_key",
+                    models.CharField(
+                        blank=True, max_length=255, verbose_name="access key"
+                    ),
+                ),
+                (
+                    "secret_variable",
+                    models.CharField(
+                        blank=True,
+                        max_length=100,
+                        verbose_name="variable with the secret key",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
             ],
             options={
-                'verbose_name': 'storage connection',
-                'verbose_name_plural': 'storage connections',
-                'ordering': ('name',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['folder', 's3'])), name='storage_connection_kind')],
+                "verbose_name": "storage connection",
+                "verbose_name_plural": "storage connections",
+                "ordering": ("name",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["folder", "s3"])),
+                        name="storage_connection_kind",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StoredAnalysis',
+            name="StoredAnalysis",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64)),
-                ('kind', models.CharField(max_length=32, verbose_name='question')),
-                ('parameters', models.CharField(default='{}', max_length=255, verbose_name='parameters')),
-                ('revision', models.PositiveIntegerField(verbose_name='revision')),
-                ('body', models.BinaryField()),
-                ('computed_at', models.DateTimeField(auto_now_add=True, verbose_name='computed')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("kind", models.CharField(max_length=32, verbose_name="question")),
+                (
+                    "parameters",
+                    models.CharField(
+                        default="{}", max_length=255, verbose_name="parameters"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField(verbose_name="revision")),
+                ("body", models.BinaryField()),
+                (
+                    "computed_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="computed"),
+                ),
             ],
             options={
-                'verbose_name': 'stored analysis',
-                'verbose_name_plural': 'stored analyses',
-                'constraints': [models.UniqueConstraint(fields=('digest', 'kind', 'parameters', 'revision'), name='stored_analysis_key')],
+                "verbose_name": "stored analysis",
+                "verbose_name_plural": "stored analyses",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("digest", "kind", "parameters", "revision"),
+                        name="stored_analysis_key",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='UploadSession',
+            name="UploadSession",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('size_bytes', models.BigIntegerField(verbose_name='bytes')),
-                ('offset', models.BigIntegerField(default=0, verbose_name='bytes received')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("size_bytes", models.BigIntegerField(verbose_name="bytes")),
+                (
+                    "offset",
+                    models.BigIntegerField(default=0, verbose_name="bytes received"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="created"),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(auto_now=True, verbose_name="updated"),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'upload',
-                'verbose_name_plural': 'uploads',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "upload",
+                "verbose_name_plural": "uploads",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='DatasetFeature',
+            name="DatasetFeature",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('name', models.CharField(db_index=True, max_length=255, verbose_name='name')),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='declared', to='datasets.dataset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "name",
+                    models.CharField(
+                        db_index=True, max_length=255, verbose_name="name"
+                    ),
+                ),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="declared",
+                        to="datasets.dataset",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'declared feature',
-                'verbose_name_plural': 'declared features',
-                'ordering': ('dataset', 'position'),
-                'constraints': [models.UniqueConstraint(fields=('dataset', 'name'), name='dataset_feature_name')],
+                "verbose_name": "declared feature",
+                "verbose_name_plural": "declared features",
+                "ordering": ("dataset", "position"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("dataset", "name"), name="dataset_feature_name"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(fields=('dataset', 'number'), name='dataset_version_number'),
+            model_name="datasetversion",
+            constraint=models.UniqueConstraint(
+                fields=("dataset", "number"), name="dataset_version_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('purged_at', None), ('state', 'ready')), fields=('dataset', 'digest'), name='dataset_version_digest'),
+            model_name="datasetversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("purged_at", None), ("state", "ready")),
+                fields=("dataset", "digest"),
+                name="dataset_version_digest",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['processing', 'ready', 'failed'])), name='dataset_version_state'),
+            model_name="datasetversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["processing", "ready", "failed"])),
+                name="dataset_version_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='column',
-            constraint=models.UniqueConstraint(fields=('version', 'position'), name='column_position'),
+            model_name="column",
+            constraint=models.UniqueConstraint(
+                fields=("version", "position"), name="column_position"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='column',
-            constraint=models.UniqueConstraint(fields=('version', 'name'), name='column_name'),
+            model_name="column",
+            constraint=models.UniqueConstraint(
+                fields=("version", "name"), name="column_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='driftreport',
-            constraint=models.UniqueConstraint(fields=('reference', 'current', 'revision'), name='drift_report_key'),
+            model_name="driftreport",
+            constraint=models.UniqueConstraint(
+                fields=("reference", "current", "revision"), name="drift_report_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feature',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'active', 'deprecated', 'archived'])), name='feature_status'),
+            model_name="feature",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["draft", "active", "deprecated", "archived"])
+                ),
+                name="feature_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='featureversion',
-            constraint=models.UniqueConstraint(fields=('feature', 'version'), name='feature_version'),
+            model_name="featureversion",
+            constraint=models.UniqueConstraint(
+                fields=("feature", "version"), name="feature_version"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='featureversion',
-            constraint=models.UniqueConstraint(fields=('feature', 'number'), name='feature_version_number'),
+            model_name="featureversion",
+            constraint=models.UniqueConstraint(
+                fields=("feature", "number"), name="feature_version_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='qualityrule',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['warn', 'fail'])), name='quality_rule_severity'),
+            model_name="qualityrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("severity__in", ["warn", "fail"])),
+                name="quality_rule_severity",
+            ),
         ),
     ]

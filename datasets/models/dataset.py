@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, F, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -225,7 +225,7 @@ class Dataset(models.Model):
         """
         if self.keep_versions is None:
             return []
-        held = self.versions.holding_bytes().exclude(pk=self.current_version_id)
+        held = self.versions.holding_bytes().exclude(dataset__current_version=F("pk"))
         kept = max(self.keep_versions - 1, 0)
         old = [item for item in held.order_by("-number")[kept:] if not item.is_in_use]
         return [version.purge(by=by) for version in old]

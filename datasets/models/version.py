@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -38,7 +38,7 @@ class Outcome(Protocol):
     @property
     def format(self) -> str: ...
     @property
-    def report(self) -> dict[str, Any]: ...
+    def report(self) -> Mapping[str, Any]: ...
 
 
 class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
@@ -205,7 +205,7 @@ class DatasetVersion(models.Model):
         self.row_count = outcome.row_count
         self.column_count = len(columns)
         self.source_format = outcome.format
-        self.report = outcome.report
+        self.report = dict(outcome.report)
         self.ready_at = timezone.now()
         self.save()
         Column.objects.bulk_create(columns)

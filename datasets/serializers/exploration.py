@@ -229,7 +229,7 @@ class LineageNodeAnswer(AnswerSerializer):
 
 @extend_schema_serializer(component_name="LineageEdge")
 class LineageEdgeAnswer(AnswerSerializer):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field's name, too
     target = serializers.CharField()
     relationship = serializers.CharField()
     state = serializers.CharField(

@@ -9,6 +9,7 @@ from datasets.analytics.quality import KINDS, RuleKind
 from datasets.states import QualityStatus, Severity
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
+RULE_KINDS = [(kind.value, kind.name) for kind in RuleKind]
 KIND_HELP = "; ".join(
     f"{kind.value}: {described.description}" for kind, described in KINDS.items()
 )
@@ -16,9 +17,7 @@ KIND_HELP = "; ".join(
 
 @extend_schema_serializer(component_name="QualityRuleCreate")
 class RuleCreate(StrictSerializer):
-    kind = serializers.ChoiceField(
-        [kind.value for kind in RuleKind], help_text=KIND_HELP
-    )
+    kind = serializers.ChoiceField(RULE_KINDS, help_text=KIND_HELP)
     columns = serializers.ListField(
         child=serializers.CharField(max_length=1000, trim_whitespace=False),
         required=False,
@@ -37,7 +36,7 @@ class RuleUpdate(StrictSerializer):
 
 @extend_schema_serializer(component_name="QualityRuleSuggestion")
 class SuggestionAnswer(AnswerSerializer):
-    kind = serializers.ChoiceField([kind.value for kind in RuleKind])
+    kind = serializers.ChoiceField(RULE_KINDS)
     columns = serializers.ListField(child=serializers.CharField())
     parameters = serializers.DictField()
     severity = serializers.ChoiceField(Severity.choices)

@@ -104,7 +104,7 @@ class DriftQuery(StrictSerializer):
 
 class ConditionField(StrictSerializer):
     column = serializers.CharField(max_length=1000, trim_whitespace=False)
-    operator = serializers.ChoiceField([item.value for item in Operator])
+    operator = serializers.ChoiceField([(item.value, item.name) for item in Operator])
     value = serializers.JSONField(required=False, allow_null=True)
 
     class Meta:
@@ -114,7 +114,9 @@ class ConditionField(StrictSerializer):
 class FilterBody(StrictSerializer):
     """Conditions that must all hold."""
 
-    conditions = ConditionField(many=True, max_length=MAX_CONDITIONS)
+    conditions = serializers.ListField(
+        child=ConditionField(), max_length=MAX_CONDITIONS
+    )
     columns = serializers.ListField(
         child=serializers.CharField(max_length=1000, trim_whitespace=False),
         required=False,

@@ -6,7 +6,8 @@ The PATCH is the one of tus 1.0 (`Upload-Offset`, `application/offset+octet-stre
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response

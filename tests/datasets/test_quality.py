@@ -44,7 +44,7 @@ def test_a_new_version_is_checked_before_it_is_ready(rules, add_version):
     assert not version.backs_approval
     assert (run.rule_count, run.failed_count, run.warned_count) == (2, 1, 1)
     assert found["range"]["violations"] == 1
-    assert found["range"]["examples"][0]["close"] == -5
+    assert found["range"]["examples"][0]["values"]["close"] == -5
     assert found["not_null"]["share"] == pytest.approx(1 / 3)
 
 
@@ -135,7 +135,7 @@ def test_a_foreign_key_is_checked_against_another_dataset(scientist, make_datase
 
     (result,) = run["results"]
     assert (run["status"], result["violations"]) == ("warned", 1)
-    assert result["examples"][0]["symbol"] == "NVDA"
+    assert result["examples"][0]["values"]["symbol"] == "NVDA"
 
 
 def test_suggested_rules_can_be_taken_over_and_hold(scientist):
