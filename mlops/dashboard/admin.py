@@ -1,6 +1,7 @@
-"""Gives the token pages of the sign-in package the look of all others."""
+"""The first page's title, and the look of all others for foreign token pages."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.admin import (
     BlacklistedTokenAdmin as PlainBlacklistedTokenAdmin,
 )
@@ -13,6 +14,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 from unfold.admin import ModelAdmin
 
+admin.site.index_title = _("Overview")
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 

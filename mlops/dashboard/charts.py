@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mlops.dashboard.series import Line, Series, Share
 
-WIDTH, HEIGHT = 640.0, 200.0
+WIDE, NARROW, HEIGHT = 640.0, 340.0, 200.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 8.0, 10.0, 22.0
 GAP = 0.25
 TICKS = 4
@@ -57,7 +57,7 @@ class Chart:
     legend: Sequence[Line] = ()
     unit: str = ""
     note: str = ""
-    width: float = WIDTH
+    width: float = WIDE
     height: float = HEIGHT
 
     @property
@@ -73,12 +73,14 @@ class Row:
     percent: float
 
 
-def columns(title: str, series: Series, *, note: str = "") -> Chart:
+def columns(
+    title: str, series: Series, *, note: str = "", width: float = WIDE
+) -> Chart:
     """Return stacked columns; the first line is at the bottom."""
     if series.is_empty:
         return Chart(title, note=note)
     heights = [sum(value or 0 for value in point) for point in _points(series)]
-    scale = _Scale.upto(max(heights), len(series.labels))
+    scale = _Scale.upto(max(heights), len(series.labels), width)
     return Chart(
         title,
         marks=list(_stacks(series, scale)),
@@ -87,15 +89,16 @@ def columns(title: str, series: Series, *, note: str = "") -> Chart:
         legend=series.lines if len(series.lines) > 1 else (),
         unit=series.unit,
         note=note,
+        width=width,
     )
 
 
-def lines(title: str, series: Series, *, note: str = "") -> Chart:
+def lines(title: str, series: Series, *, note: str = "", width: float = WIDE) -> Chart:
     """Return lines over common points."""
     if series.is_empty:
         return Chart(title, note=note)
     known = [v for line in series.lines for v in line.values if v is not None]
-    scale = _Scale.upto(max(known), len(series.labels))
+    scale = _Scale.upto(max(known), len(series.labels), width)
     return Chart(
         title,
         paths=[_path(line, series, scale) for line in series.lines],
@@ -104,6 +107,7 @@ def lines(title: str, series: Series, *, note: str = "") -> Chart:
         legend=series.lines if len(series.lines) > 1 else (),
         unit=series.unit,
         note=note,
+        width=width,
     )
 
 
@@ -119,18 +123,19 @@ class _Scale:
 
     top_value: float
     points: int
+    width: float
 
     @classmethod
-    def upto(cls, value: float, points: int) -> "_Scale":
+    def upto(cls, value: float, points: int, width: float) -> "_Scale":
         """Return a scale whose end is the next round number."""
         step = value / TICKS
         magnitude = 10.0 ** math.floor(math.log10(step))
         factor = next(f for f in STEPS if f * magnitude >= step * (1 - 1e-9))
-        return cls(factor * magnitude * TICKS, points)
+        return cls(factor * magnitude * TICKS, points, width)
 
     @property
     def slot(self) -> float:
-        return (WIDTH - LEFT - RIGHT) / self.points
+        return (self.width - LEFT - RIGHT) / self.points
 
     @property
     def ticks(self) -> list[Label]:
@@ -186,7 +191,8 @@ def _path(line: Line, series: Series, scale: _Scale) -> Path:
 
 
 def _labels(names: Sequence[str], scale: _Scale) -> list[Label]:
-    every = max(1, math.ceil(len(names) / MAX_LABELS))
+    room = round(MAX_LABELS * scale.width / WIDE)
+    every = math.ceil(len(names) / room)
     return [
         Label(scale.middle(number), name)
         for number, name in enumerate(names)

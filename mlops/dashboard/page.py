@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mlops.dashboard import figures
-from mlops.dashboard.charts import columns, lines, rows
+from mlops.dashboard.charts import NARROW, columns, lines, rows
 
 HOURS = (1, 24, 168)
 
@@ -56,7 +56,10 @@ def _deployments(hours: int) -> dict[str, Any]:
 def _lifecycle(_hours: int) -> dict[str, Any]:
     return {
         "runs": columns(
-            _("Runs per day"), figures.runs_per_day(), note=_("No run yet")
+            _("Runs per day"),
+            figures.runs_per_day(),
+            note=_("No run yet"),
+            width=NARROW,
         ),
         "drift": rows(figures.drift_by_severity()),
     }
@@ -64,7 +67,8 @@ def _lifecycle(_hours: int) -> dict[str, Any]:
 
 def _datasets(_hours: int) -> dict[str, Any]:
     series = figures.stored_rows()
-    return {"stored": lines(_("Rows stored"), series, note=_("No dataset yet"))}
+    note = _("No dataset yet")
+    return {"stored": lines(_("Rows stored"), series, note=note, width=NARROW)}
 
 
 _PANELS: tuple[tuple[str, Panel], ...] = (

@@ -80,6 +80,13 @@ UNFOLD = {
     "SITE_HEADER": "MLOps",
     "SITE_SUBHEADER": _("From data to a served model"),
     "SITE_SYMBOL": "deployed_code",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("dashboard/icon.svg"),
+        }
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
