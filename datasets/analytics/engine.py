@@ -105,8 +105,18 @@ def configure(
             threads=threads or lanes[lane].threads,
             memory_limit=given or lanes[lane].memory_limit,
         )
+    restore(EngineSettings(Path(data_dir).resolve(), lanes))
+
+
+def settings() -> EngineSettings | None:
+    """Return what `configure` said last, None before."""
+    return _Process.settings
+
+
+def restore(known: EngineSettings | None) -> None:
+    """Go back to settings that `settings` returned; open instances are closed."""
     with _Process.lock:
-        _Process.settings = EngineSettings(Path(data_dir).resolve(), lanes)
+        _Process.settings = known
         _close_all()
 
 

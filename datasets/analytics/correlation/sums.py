@@ -41,6 +41,8 @@ def _shifts(columns: Sequence[Column]) -> Floats:
     outlier's partner is missing; a median does not move.
     """
     rows = len(columns[0])
+    if not rows:
+        return np.zeros(len(columns))
     every = max(rows // _SHIFT_VALUES, 1)
     picked = np.zeros((len(columns), len(range(0, rows, every))))
     for index, column in enumerate(columns):

@@ -204,7 +204,10 @@ class _Judge:
             [count / max(size, 1) for count in counts]
             for counts, size in zip((before, after), sizes, strict=True)
         ]
-        index, noise = psi(shares[0], shares[1]), expected_psi(shares[0], shares[1], sizes)
+        index, noise = (
+            psi(shares[0], shares[1]),
+            expected_psi(shares[0], shares[1], sizes),
+        )
         statistic, freedom, effect = chi_square(before, after)
         divergence = jensen_shannon(shares[0], shares[1])
         fresh = [name for name in new.counts if name not in old.counts]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from datasets.analytics.errors import InvalidRule
+from datasets.analytics.engine import Engine
+from datasets.analytics.errors import InvalidRule, QueryFailed
 from datasets.analytics.filters import Clause
 from datasets.analytics.quality.conditions import ROW_KINDS, compiled
 from datasets.analytics.quality.rules import KINDS, Rule, RuleKind
@@ -15,6 +16,17 @@ _MAX_HOURS = 1e9
 def validate(rule: Rule, columns: Sequence[TableColumn]) -> None:
     """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
     fitting(rule, columns)
+    if rule.kind is RuleKind.REGEX:
+        _check_pattern(rule.parameters["pattern"])
+
+
+def _check_pattern(pattern: str) -> None:
+    """Let DuckDB compile the pattern: RE2 knows less than Python's `re`."""
+    try:
+        with Engine.for_process().cursor() as cursor:
+            cursor.row("SELECT regexp_full_match('', $pattern)", {"pattern": pattern})
+    except QueryFailed:
+        raise InvalidRule("The pattern is not valid.", field="parameters") from None
 
 
 def fitting(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:

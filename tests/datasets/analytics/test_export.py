@@ -1,0 +1,125 @@
+"""Exports: whole, streamed, and harmless in a spreadsheet."""
+
+import csv
+import io
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from datasets.analytics import export
+from datasets.analytics.errors import InvalidFilter, UnknownColumn
+from datasets.analytics.export import Format
+from datasets.analytics.filters import Condition, Operator
+
+MESSY = (
+    "SELECT '=1+1' AS formula, 'a\"b,c' AS quoted, '' AS empty, NULL::VARCHAR AS missing,"
+    " -1.5 AS negative, 'nan'::DOUBLE AS nan, [1, 2] AS list, true AS truth,"
+    " 'line' || chr(10) || 'break' AS lines"
+)
+
+
+def whole(table, kind, *arguments):
+    return b"".join(export.stream(table, kind, *arguments))
+
+
+def test_csv_reads_back_and_guards_formulas(parquet):
+    text = whole(parquet(MESSY), Format.CSV).decode()
+
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["formula"] == "'=1+1"
+    assert row["quoted"] == 'a"b,c'
+    assert row["negative"] == "-1.5"
+    assert row["lines"] == "line\nbreak"
+    assert ',"",,' in text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_cells_that_a_spreadsheet_runs_are_shown(parquet, start):
+    table = parquet(
+        f"SELECT chr({ord(start)}) || 'cmd' AS x, chr({ord(start)}) || 'k' AS y"
+    )
+
+    rows = list(csv.reader(io.StringIO(whole(table, "csv").decode(), newline="")))
+
+    assert rows[1] == [f"'{start}cmd", f"'{start}k"]
+
+
+def test_a_header_is_guarded_too(parquet):
+    assert whole(parquet('SELECT 1 AS "=cmd"'), "csv") == b"'=cmd\r\n1\r\n"
+
+
+def test_json_lines_hold_values_uncut(parquet):
+    table = parquet(
+        "SELECT repeat('x', 5000) AS text, 9007199254740993 AS big, 'nan'::DOUBLE AS nan"
+    )
+
+    (line,) = whole(table, Format.JSON_LINES).splitlines()
+
+    assert orjson.loads(line) == {
+        "text": "x" * 5000,
+        "big": "9007199254740993",
+        "nan": None,
+    }
+
+
+def test_parquet_and_arrow_read_back_with_filters_and_columns(parquet):
+    table = parquet("SELECT i, i % 2 AS odd, 's' || i AS s FROM range(200000) t(i)")
+    chosen = (["s", "i"], [Condition("odd", Operator.EQUAL, 1)])
+
+    as_parquet = pq.read_table(io.BytesIO(whole(table, "parquet", *chosen)))
+    as_arrow = pa.ipc.open_stream(whole(table, "arrow", *chosen)).read_all()
+
+    assert as_parquet.column_names == ["s", "i"]
+    assert as_parquet.num_rows == 100_000
+    assert as_arrow.column("i").to_pylist()[:3] == [1, 3, 5]
+
+
+def test_a_whole_parquet_export_is_the_stored_file(parquet):
+    table = parquet("SELECT i FROM range(1000) t(i)")
+
+    assert whole(table, Format.PARQUET) == table.read_bytes()
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_no_rows_are_still_a_file(parquet, kind):
+    table = parquet("SELECT 1 AS a, 'x' AS b")
+
+    body = whole(table, kind, None, [Condition("a", Operator.EQUAL, 2)])
+
+    if kind is Format.PARQUET:
+        assert pq.read_table(io.BytesIO(body)).num_rows == 0
+    if kind is Format.ARROW:
+        assert pa.ipc.open_stream(body).read_all().column_names == ["a", "b"]
+    if kind is Format.CSV:
+        assert body == b"a,b\r\n"
+
+
+def test_what_can_be_refused_is_refused_before_the_first_byte(parquet):
+    table = parquet("SELECT 1 AS a")
+
+    with pytest.raises(UnknownColumn):
+        export.stream(table, "csv", ["b"])
+    with pytest.raises(InvalidFilter):
+        export.stream(table, "csv", None, [Condition("a", Operator.EQUAL, "x")])
+
+
+def test_a_reader_that_stops_early_leaves_no_query_open(parquet):
+    table = parquet("SELECT i FROM range(1000000) t(i)")
+
+    chunks = export.stream(table, "csv")
+    next(chunks)
+    next(chunks)
+    chunks.close()
+
+    assert len(whole(parquet("SELECT 1 AS a"), "csv")) > 0
+
+
+def test_streams_come_in_small_pieces(parquet):
+    table = parquet("SELECT i, random() AS x FROM range(300000) t(i)")
+
+    sizes = [len(chunk) for chunk in export.stream(table, "csv")]
+
+    assert max(sizes) < 1 << 20
+    assert len(sizes) > 10

@@ -1,0 +1,237 @@
+"""Pages, samples, filters and search."""
+
+import pytest
+
+from datasets.analytics import rows
+from datasets.analytics.errors import (
+    InvalidFilter,
+    InvalidParameter,
+    SourceMissing,
+    UnknownColumn,
+)
+from datasets.analytics.filters import Condition, Operator, Order
+from datasets.analytics.rows import Method, Window
+
+NUMBERS = "SELECT i, i % 7 AS rest, 'name ' || i AS name FROM range(300000) t(i)"
+
+
+def ids(found):
+    return [row["i"] for row in found.rows]
+
+
+def test_pages_follow_the_order_of_the_file(parquet):
+    table = parquet(NUMBERS)
+
+    found = rows.page(table, Window(offset=299_990, limit=20, columns=["i"]))
+
+    assert ids(found) == list(range(299_990, 300_000))
+    assert found.total == 300_000
+
+
+def test_equal_values_do_not_repeat_on_the_next_page(parquet):
+    table = parquet(NUMBERS)
+    order = [Order("rest", descending=True)]
+
+    pages = [
+        rows.page(table, Window(start, 50, order_by=order)) for start in (0, 50, 100)
+    ]
+
+    seen = [i for page in pages for i in ids(page)]
+    assert seen == [6 + 7 * index for index in range(150)]
+
+
+def test_missing_values_and_nan_sort_last_either_way(parquet):
+    table = parquet(
+        "SELECT * FROM (VALUES (1, 2.0), (2, NULL), (3, 'nan'::DOUBLE), (4, 1.0)) t(i, x)"
+    )
+
+    up = rows.page(table, Window(order_by=[Order("x")]))
+    down = rows.page(table, Window(order_by=[Order("x", descending=True)]))
+
+    assert ids(up)[:2] == [4, 1]
+    assert ids(down)[:2] == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "expected"),
+    [
+        (Operator.EQUAL, 3, [3]),
+        (Operator.NOT_EQUAL, 0, [1, 2, 3, 4]),
+        (Operator.LESS, 2, [0, 1]),
+        (Operator.AT_MOST, 2, [0, 1, 2]),
+        (Operator.GREATER, 3, [4]),
+        (Operator.AT_LEAST, 3.5, [4]),
+        (Operator.IN, [1, "4"], [1, 4]),
+        (Operator.NOT_IN, [1, 4], [0, 2, 3]),
+        (Operator.BETWEEN, [1, 3], [1, 2, 3]),
+        (Operator.IS_NULL, None, [5]),
+        (Operator.NOT_NULL, None, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_conditions_compare(parquet, operator, value, expected):
+    table = parquet("SELECT i, CASE WHEN i < 5 THEN i END AS x FROM range(6) t(i)")
+
+    found = rows.page(table, Window(), [Condition("x", operator, value)])
+
+    assert ids(found) == expected
+    assert found.total == len(expected)
+
+
+def test_text_conditions_take_wildcards_literally(parquet):
+    table = parquet("SELECT * FROM (VALUES (1, 'a%b'), (2, 'aXb'), (3, 'b_')) t(i, s)")
+
+    found = rows.page(table, Window(), [Condition("s", Operator.CONTAINS, "%")])
+    ends = rows.page(table, Window(), [Condition("s", Operator.ENDS_WITH, "_")])
+
+    assert ids(found) == [1]
+    assert ids(ends) == [3]
+
+
+def test_decimals_are_compared_exactly(parquet):
+    table = parquet("SELECT i, (i / 10)::DECIMAL(10,1) AS x FROM range(10) t(i)")
+
+    found = rows.page(table, Window(), [Condition("x", Operator.EQUAL, "0.3")])
+
+    assert ids(found) == [3]
+
+
+def test_times_and_truth_values_are_compared(parquet):
+    table = parquet(
+        "SELECT i, TIMESTAMP '2024-01-01' + to_days(i::INTEGER) AS at, i > 2 AS b"
+        " FROM range(5) t(i)"
+    )
+    conditions = [
+        Condition("at", Operator.AT_LEAST, "2024-01-03T00:00:00"),
+        Condition("b", Operator.EQUAL, value=True),
+    ]
+
+    assert ids(rows.page(table, Window(), conditions)) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("column", "operator", "value"),
+    [
+        ("i", Operator.EQUAL, "1; DROP TABLE x"),
+        ("i", Operator.EQUAL, True),
+        ("i", Operator.EQUAL, "NaN"),
+        ("i", Operator.EQUAL, {"a": 1}),
+        ("i", Operator.IN, []),
+        ("i", Operator.IN, list(range(2000))),
+        ("i", Operator.BETWEEN, [1]),
+        ("i", Operator.CONTAINS, "1"),
+        ("name", Operator.EQUAL, 5),
+        ("name", Operator.EQUAL, "a\x00"),
+        ("name", Operator.EQUAL, "\ud800"),
+        ("nested", Operator.EQUAL, [1]),
+    ],
+)
+def test_a_condition_that_cannot_apply_is_refused_with_its_place(
+    parquet, column, operator, value
+):
+    table = parquet("SELECT 1 AS i, 'a' AS name, [1] AS nested")
+    good = Condition("i", Operator.NOT_NULL)
+
+    with pytest.raises(InvalidFilter) as refused:
+        rows.page(table, Window(), [good, Condition(column, operator, value)])
+
+    assert refused.value.extra["position"] == 1
+
+
+def test_an_unknown_column_is_named_with_those_there_are(parquet):
+    table = parquet("SELECT 1 AS a, 2 AS b")
+
+    with pytest.raises(UnknownColumn) as refused:
+        rows.page(table, Window(columns=["A"]))
+
+    assert refused.value.extra["columns"] == ["a", "b"]
+
+
+def test_hostile_names_are_only_names(parquet):
+    name = 'x"; DROP TABLE y; --'
+    quoted = name.replace('"', '""')
+    table = parquet(f'SELECT 1 AS "{quoted}", 2 AS "select", 3 AS "a.b", 4 AS "한글"')
+
+    found = rows.page(
+        table,
+        Window(order_by=[Order(name)], columns=[name, "select", "a.b", "한글"]),
+        [Condition(name, Operator.EQUAL, 1)],
+    )
+
+    assert found.rows == [{name: 1, "select": 2, "a.b": 3, "한글": 4}]
+
+
+def test_search_finds_text_in_any_case_and_equal_numbers(parquet):
+    table = parquet("SELECT i, 'Name ' || i AS name FROM range(100) t(i)")
+
+    assert ids(rows.search(table, "NAME 42", Window())) == [42]
+    assert ids(rows.search(table, "42", Window())) == [42]
+    assert ids(rows.search(table, "no such", Window())) == []
+    assert ids(rows.search(table, "4.5", Window())) == []
+
+
+def test_search_works_without_text_columns(parquet):
+    table = parquet("SELECT i, i / 2 AS half FROM range(10) t(i)")
+
+    assert ids(rows.search(table, "4.5", Window())) == [9]
+    assert ids(rows.search(table, "word", Window())) == []
+
+
+def test_a_random_sample_repeats_with_its_seed(parquet):
+    table = parquet(NUMBERS)
+
+    one = rows.sample(table, Window(limit=50), method=Method.RANDOM, seed=1)
+    same = rows.sample(table, Window(limit=50), method=Method.RANDOM, seed=1)
+    other = rows.sample(table, Window(limit=50), method=Method.RANDOM, seed=2)
+
+    assert one.rows == same.rows
+    assert ids(one) == sorted(ids(one))
+    assert len(set(ids(one))) == 50
+    assert ids(one) != ids(other)
+    assert max(ids(one)) > 100_000
+
+
+def test_a_sample_of_a_small_table_is_the_table(parquet):
+    table = parquet("SELECT i FROM range(10) t(i)")
+
+    found = rows.sample(table, Window(limit=50), method=Method.RANDOM)
+
+    assert ids(found) == list(range(10))
+
+
+def test_a_stratified_sample_keeps_proportions_and_rare_values(parquet):
+    table = parquet(
+        "SELECT i, CASE WHEN i < 10 THEN 'rare' WHEN i % 4 = 0 THEN 'b' ELSE 'a' END"
+        " AS kind FROM range(40000) t(i)"
+    )
+
+    found = rows.sample(
+        table, Window(limit=100), method=Method.STRATIFIED, stratify_by="kind"
+    )
+
+    kinds = [row["kind"] for row in found.rows]
+    assert len(kinds) == 100
+    assert kinds.count("rare") == 1
+    assert 22 <= kinds.count("b") <= 28
+
+
+@pytest.mark.parametrize("window", [{"limit": 0}, {"limit": 1001}, {"offset": -1}])
+def test_windows_have_limits(window):
+    with pytest.raises(InvalidParameter):
+        Window(**window)
+
+
+def test_a_stratified_sample_needs_a_column(parquet):
+    with pytest.raises(InvalidParameter):
+        rows.sample(parquet("SELECT 1 AS i"), Window(), method=Method.STRATIFIED)
+
+
+def test_a_path_with_a_glob_would_read_other_files(data):
+    (data / "a1.parquet").touch()
+
+    with pytest.raises(ValueError, match="glob"):
+        rows.page(data / "a?.parquet", Window())
+
+
+def test_a_lost_file_is_said_to_be_missing(data):
+    with pytest.raises(SourceMissing):
+        rows.page(data / "gone.parquet", Window())
