@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.models import Feature, FeatureUsage, FeatureVersion
@@ -273,9 +273,7 @@ class FeatureStatisticsAnswer(AnswerSerializer):
 
     feature_name = serializers.CharField()
     feature_version = serializers.CharField()
-    statistics = extend_schema_field(
-        {"type": "object", "additionalProperties": {"type": "number"}}
-    )(serializers.DictField)(
+    statistics = serializers.DictField(
         child=serializers.FloatField(),
         help_text="Of the newest data that has the feature; empty without such data.",
     )
