@@ -12,17 +12,24 @@ from bench.mlflow.wire import API, FILES, Wire
 
 Request = Callable[[], object]
 METRICS, PARAMS = 8, 5
+WRITTEN = 300
 HISTORY = 10_000
 MEGABYTE = 1 << 20
 
 
 @dataclass(slots=True)
 class Prepared:
-    """A server with data, alike on both: runs in one experiment, one long history."""
+    """A server with data, alike on both.
+
+    `runs` of one experiment are read; what is logged goes to `written`, runs of
+    another one, so that what is read stays as it was.
+    """
 
     wire: Wire
     experiment: str
+    other: str
     runs: list[str]
+    written: list[str]
     long_run: str
     model: str
     numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -31,9 +38,17 @@ class Prepared:
 def prepare(wire: Wire, runs: int) -> Prepared:
     """Fill a server through its own API. Both get the same random values."""
     dice = random.Random(7)  # noqa: S311 - the same values twice, no secret
-    made = wire.post("experiments/create", {"name": f"bench {secrets.token_hex(4)}"})
-    experiment = made["experiment_id"]
+    experiment, other = (
+        wire.post("experiments/create", {"name": f"bench {secrets.token_hex(4)}"})[
+            "experiment_id"
+        ]
+        for _ in range(2)
+    )
     ids = [_new_run(wire, experiment, number, dice) for number in range(runs)]
+    written = [
+        wire.post("runs/create", _run_body(other, number))["run"]["info"]["run_id"]
+        for number in range(WRITTEN)
+    ]
     for start in range(0, HISTORY, 1000):
         points = [
             {"key": "curve", "value": step / 7, "timestamp": 1000 + step, "step": step}
@@ -42,7 +57,7 @@ def prepare(wire: Wire, runs: int) -> Prepared:
         wire.post("runs/log-batch", {"run_id": ids[0], "metrics": points})
     model = f"bench {secrets.token_hex(4)}"
     wire.post("registered-models/create", {"name": model})
-    return Prepared(wire, experiment, ids, ids[0], model)
+    return Prepared(wire, experiment, other, ids, written, ids[0], model)
 
 
 def cases(prepared: Prepared) -> dict[str, Request]:
@@ -56,20 +71,21 @@ def cases(prepared: Prepared) -> dict[str, Request]:
     def one_run() -> str:
         return runs[next(numbers) % len(runs)]
 
+    def written() -> str:
+        return prepared.written[next(numbers) % WRITTEN]
+
     def batch() -> dict[str, object]:
         number = next(numbers)
         return {
-            "run_id": runs[number % len(runs)],
+            "run_id": written(),
             "metrics": [_point(f"b{key}", number, key) for key in range(100)],
-            "params": [
-                {"key": f"bp{number}_{key}", "value": "x" * 20} for key in range(20)
-            ],
+            "params": [{"key": f"bp{key}", "value": "x" * 20} for key in range(20)],
         }
 
     return {
-        "create run": lambda: wire.post("runs/create", _run_body(experiment, 1)),
+        "create run": lambda: wire.post("runs/create", _run_body(prepared.other, 1)),
         "log-metric": lambda: wire.post(
-            "runs/log-metric", {"run_id": one_run(), **_point("one", next(numbers), 0)}
+            "runs/log-metric", {"run_id": written(), **_point("one", next(numbers), 0)}
         ),
         "log-batch 100 metrics, 20 params": lambda: wire.post(
             "runs/log-batch", batch()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from django.db.backends.utils import CursorWrapper
+
 from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.locations import (
     SCHEME,
@@ -17,80 +19,77 @@ from lifecycle.mlflow.locations import (
     refuse_local,
     safe_path,
 )
-from lifecycle.models import LoggedModel, ModelVersion, Run
+from lifecycle.models import ModelVersion, Run
 from lifecycle.states import ModelStage
 
 PROMPT_PLACEHOLDERS: Final = frozenset({"prompt-template", "dummy-source"})
 """What clients send as the source of a prompt, which has no files."""
 _MAX_DIGITS: Final = 9
+_MAX_LABEL: Final = 256
+_RUN = "SELECT id FROM lifecycle_run WHERE uid = %s"
+_MODEL = "SELECT 1 FROM lifecycle_loggedmodel WHERE id = %s AND deleted_ms IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """The text as it is kept, and the rows it refers to.
 
-    `run_label` is the id of a run that is not here; it stays a label.
+    `run` is the primary key of the run `run_uid`; `run_label` is the id of a run
+    that is not here and stays a label. `model_id` names a logged model.
     """
 
     text: str
-    run: Run | None = None
+    run: int | None = None
+    run_uid: str = ""
     run_label: str = ""
-    logged_model: LoggedModel | None = None
+    model_id: str = ""
     path: str = ""
 
 
-def resolve(text: str, *, run_id: str, model_id: str) -> Source:
+def resolve(cursor: CursorWrapper, text: str, *, run_id: str, model_id: str) -> Source:
     """Return what a source and the ids beside it refer to. Raises InvalidValue."""
     if text in PROMPT_PLACEHOLDERS:
-        return _with_run(Source(text), run_id)
+        return _with_run(cursor, Source(text), run_id)
     refuse_local(text, field="source")
     parts = urlsplit(text)
     scheme = parts.scheme.lower()
     if scheme in {"runs", "models"} and parts.netloc:
         raise _invalid(text, "It must not name a host.")
-    match scheme:
-        case "runs":
-            source = _of_run(text, parts.path, run_id)
-        case "models":
-            source = _of_model(text, parts.path, run_id, model_id)
-        case scheme if scheme == SCHEME and not parts.netloc:
-            source = _of_place(text, parts.path, run_id, model_id)
-        case _:
-            source = _with_run(Source(text), run_id)
-    return _with_model(source, model_id)
+    source = Source(text)
+    if scheme == "runs":
+        source, run_id = _of_run(text, parts.path, run_id)
+    elif scheme == "models":
+        source, model_id = _of_model(text, parts.path, model_id)
+    elif scheme == SCHEME and not parts.netloc:
+        source = _of_place(text, parts.path, run_id, model_id)
+    return _with_model(cursor, _with_run(cursor, source, run_id), model_id)
 
 
-def _of_run(text: str, path: str, run_id: str) -> Source:
+def _of_run(text: str, path: str, run_id: str) -> tuple[Source, str]:
     """`runs:/{run}/{path}`: the run named beside it must be the same."""
     named, _, inner = path.lstrip("/").partition("/")
     if not named or (run_id and run_id != named):
-        raise _invalid(
-            text,
-            "The run_id request parameter must identify the resource that contains "
-            "the source.",
-        )
-    return replace(_with_run(Source(text), named), path=safe_path(inner))
+        raise _not_containing(text, "run_id")
+    return Source(text, path=safe_path(inner)), named
 
 
-def _of_model(text: str, path: str, run_id: str, model_id: str) -> Source:
+def _of_model(text: str, path: str, model_id: str) -> tuple[Source, str]:
     """`models:/m-…`, or a registered version, which is then copied."""
     name, _, version = path.lstrip("/").partition("/")
     if not version and "@" not in name:
         if model_id and model_id != name:
-            raise _invalid(
-                text,
-                "The model_id request parameter must identify the resource that "
-                "contains the source.",
-            )
-        return _with_run(_with_model(Source(text), name), run_id)
+            raise _not_containing(text, "model_id")
+        return Source(text), name
     original = _registered(text, name, version)
-    return Source(
+    source = Source(
         text=f"models:/{original.model.name}/{original.number}",
-        run=original.run,
+        run=original.run_id,
+        run_uid=original.run.uid if original.run else "",
         run_label=original.run_label,
-        logged_model=original.logged_model,
+        model_id=original.logged_model_id or "",
         path=original.artifact_path,
     )
+    return source, ""
 
 
 def _of_place(text: str, path: str, run_id: str, model_id: str) -> Source:
@@ -98,26 +97,22 @@ def _of_place(text: str, path: str, run_id: str, model_id: str) -> Source:
     place = place_of(path)
     if place is None:
         raise _invalid(text, "It names no run and no logged model of this server.")
-    if (run_id and place.run_id and run_id != place.run_id) or (
-        model_id and place.model_id and model_id != place.model_id
-    ):
-        raise _invalid(
-            text,
-            "The run_id request parameter must identify the resource that contains "
-            "the source.",
-        )
+    if run_id and place.run_id and run_id != place.run_id:
+        raise _not_containing(text, "run_id")
+    if model_id and place.model_id and model_id != place.model_id:
+        raise _not_containing(text, "model_id")
     try:
         home = home_of(place)
     except Missing as missing:
         raise _invalid(text, missing.message) from None
     if isinstance(home, Run):
-        return Source(text, run=home, path=place.path)
-    return _with_run(Source(text, logged_model=home, path=place.path), run_id)
+        return Source(text, run=home.pk, run_uid=home.uid, path=place.path)
+    return Source(text, model_id=home.pk, path=place.path)
 
 
 def _registered(text: str, name: str, version: str) -> ModelVersion:
     """Return `name/3`, `name/latest`, `name/Staging` or `name@alias`."""
-    versions = ModelVersion.objects.select_related("model", "run", "logged_model")
+    versions = ModelVersion.objects.select_related("model", "run")
     if "@" in name:
         name, _, alias = name.partition("@")
         found = versions.filter(model__name=name, aliases__alias=alias).first()
@@ -140,20 +135,31 @@ def _stage(word: str) -> str:
     return str(ours)
 
 
-def _with_run(source: Source, run_id: str) -> Source:
+def _with_run(cursor: CursorWrapper, source: Source, run_id: str) -> Source:
     if not run_id or source.run is not None:
         return source
-    run = Run.objects.select_related("experiment").filter(uid=run_id).first()
-    return replace(source, run=run, run_label="" if run else run_id[:256])
+    cursor.execute(_RUN, (run_id,))
+    row = cursor.fetchone()
+    if row is None:
+        return replace(source, run_label=run_id[:_MAX_LABEL])
+    return replace(source, run=row[0], run_uid=run_id)
 
 
-def _with_model(source: Source, model_id: str) -> Source:
-    if not model_id or source.logged_model is not None:
+def _with_model(cursor: CursorWrapper, source: Source, model_id: str) -> Source:
+    if not model_id or source.model_id:
         return source
-    model = LoggedModel.objects.filter(pk=model_id, deleted_ms=None).first()
-    if model is None:
+    cursor.execute(_MODEL, (model_id,))
+    if cursor.fetchone() is None:
         raise _invalid(source.text, f"Logged model with ID '{model_id}' not found.")
-    return replace(source, logged_model=model)
+    return replace(source, model_id=model_id)
+
+
+def _not_containing(text: str, name: str) -> InvalidValue:
+    return _invalid(
+        text,
+        f"The {name} request parameter must identify the resource that contains the "
+        "source.",
+    )
 
 
 def _invalid(text: str, why: str) -> InvalidValue:

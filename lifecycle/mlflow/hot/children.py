@@ -82,16 +82,13 @@ def _add_metrics(
     found: dict[int, Children],
 ) -> None:
     cursor.execute(_METRICS.format(marks), runs)
-    on_datasets = False
+    on_datasets = ""
     for run, key, value, is_nan, timestamp, step, dataset in cursor.fetchall():
-        on_datasets = on_datasets or bool(dataset)
+        on_datasets = on_datasets or dataset
+        if is_nan or value - value != 0:  # NaN, or an infinity (inf - inf is NaN)
+            value = metric_value(value, is_nan)  # noqa: PLW2901 - as JSON has it
         found[run].metrics.append(
-            {
-                "key": key,
-                "value": metric_value(value, is_nan),
-                "timestamp": timestamp,
-                "step": step,
-            }
+            {"key": key, "value": value, "timestamp": timestamp, "step": step}
         )
     if on_datasets:
         for run in runs:

@@ -1,6 +1,7 @@
 """One audit entry by plain SQL, for the hot writes that leave a trail."""
 
 import orjson
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
@@ -27,7 +28,7 @@ def note(
     cursor.execute(
         _INSERT,
         (
-            timezone.now(),
+            connection.ops.adapt_datetimefield_value(timezone.now()),
             by,
             action,
             kind,

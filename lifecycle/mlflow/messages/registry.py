@@ -1,12 +1,20 @@
 """Registered models and their versions as the protocol shows them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from lifecycle.mlflow.locations import model_location, run_location
-from lifecycle.models import ModelVersion, RegisteredModel
+from lifecycle.models import (
+    ModelAlias,
+    ModelVersion,
+    ModelVersionTag,
+    RegisteredModel,
+)
 from lifecycle.states import ModelStage
 from lifecycle.times import to_ms
 
@@ -25,38 +33,84 @@ WIRE_OF_STAGE: Final = {
 }
 
 
-def with_parts(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
-    """Return the versions with all that their messages need, in three queries."""
-    return versions.select_related("model", "run", "created_by").prefetch_related(
-        "tags", "aliases"
-    )
+class VersionRow(NamedTuple):
+    """The columns of a version that its message needs; `values_list` names them so."""
+
+    pk: UUID
+    model_id: int
+    model__name: str
+    number: int
+    created_at: datetime
+    updated_at: datetime
+    stage: str
+    description: str
+    source: str
+    artifact_path: str
+    run__uid: str | None
+    run_label: str
+    run_link: str
+    logged_model_id: str | None
+    created_by__username: str | None
 
 
-def version_message(version: ModelVersion) -> Message:
+Rows = QuerySet[ModelVersion, VersionRow]
+
+
+def rows_of(versions: QuerySet[ModelVersion]) -> Rows:
+    """Return the versions as rows, in one query and without model objects."""
+    return versions.values_list(*VersionRow._fields, named=True)  # type: ignore[return-value]  # its fields are those
+
+
+def version_messages(versions: Iterable[VersionRow]) -> list[Message]:
+    """Return the ModelVersion messages; tags and aliases come in two queries."""
+    rows = list(versions)
+    pks = [row.pk for row in rows]
+    tags: dict[UUID, list[Message]] = defaultdict(list)
+    for pk, key, value in ModelVersionTag.objects.filter(version__in=pks).values_list(
+        "version_id", "key", "value"
+    ):
+        tags[pk].append({"key": key, "value": value})
+    aliases: dict[UUID, list[str]] = defaultdict(list)
+    for pk, alias in ModelAlias.objects.filter(version__in=pks).values_list(
+        "version_id", "alias"
+    ):
+        aliases[pk].append(alias)
+    return [version_message(row, tags[row.pk], aliases[row.pk]) for row in rows]
+
+
+def shown(version: ModelVersion) -> Message:
+    """Return the message of one version as it is stored now."""
+    rows = rows_of(ModelVersion.objects.filter(pk=version.pk))
+    return version_messages(rows)[0]
+
+
+def version_message(
+    row: VersionRow, tags: list[Message], aliases: list[str]
+) -> Message:
     message: Message = {
-        "name": version.model.name,
-        "version": str(version.number),
-        "creation_timestamp": to_ms(version.created_at),
-        "last_updated_timestamp": to_ms(version.updated_at),
-        "current_stage": WIRE_OF_STAGE[version.stage],
-        "description": version.description,
-        "source": version.source or _own_source(version),
-        "run_id": version.run.uid if version.run else version.run_label,
+        "name": row.model__name,
+        "version": str(row.number),
+        "creation_timestamp": to_ms(row.created_at),
+        "last_updated_timestamp": to_ms(row.updated_at),
+        "current_stage": WIRE_OF_STAGE[row.stage],
+        "description": row.description,
+        "source": row.source or _own_source(row),
+        "run_id": row.run__uid or row.run_label,
         "status": "READY",
-        "run_link": version.run_link,
+        "run_link": row.run_link,
     }
-    if version.created_by:
-        message["user_id"] = version.created_by.username
-    if version.logged_model_id:
-        message["model_id"] = version.logged_model_id
-    if tags := _tags(version.tags.all()):
+    if row.created_by__username:
+        message["user_id"] = row.created_by__username
+    if row.logged_model_id:
+        message["model_id"] = row.logged_model_id
+    if tags:
         message["tags"] = tags
-    if aliases := [alias.alias for alias in version.aliases.all()]:
+    if aliases:
         message["aliases"] = aliases
     return message
 
 
-def model_message(model: RegisteredModel, latest: Sequence[ModelVersion]) -> Message:
+def model_message(model: RegisteredModel, latest: Sequence[VersionRow]) -> Message:
     """Return the RegisteredModel message; `latest` has the newest of each stage.
 
     For a list of models, `tags` and `aliases__version` must be prefetched.
@@ -70,7 +124,7 @@ def model_message(model: RegisteredModel, latest: Sequence[ModelVersion]) -> Mes
     if model.created_by:
         message["user_id"] = model.created_by.username
     if latest:
-        message["latest_versions"] = [version_message(version) for version in latest]
+        message["latest_versions"] = version_messages(latest)
     if tags := _tags(model.tags.all()):
         message["tags"] = tags
     if aliases := [
@@ -100,13 +154,13 @@ def _is_of_run(version: ModelVersion) -> bool:
     return not source or source.startswith(("runs:", "mlflow-artifacts:", "models:"))
 
 
-def _own_source(version: ModelVersion) -> str:
+def _own_source(row: VersionRow) -> str:
     """Return a source for a version that was made by REST, from its run."""
-    if version.logged_model_id:
-        return f"models:/{version.logged_model_id}"
-    if version.run is None:
-        return version.artifact_path
-    return f"runs:/{version.run.uid}/{version.artifact_path}".rstrip("/")
+    if row.logged_model_id:
+        return f"models:/{row.logged_model_id}"
+    if row.run__uid is None:
+        return row.artifact_path
+    return f"runs:/{row.run__uid}/{row.artifact_path}".rstrip("/")
 
 
 def _tags(rows: Iterable[Any]) -> list[dict[str, str]]:

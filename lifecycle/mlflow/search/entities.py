@@ -11,7 +11,7 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any, Final, TypeVar
 
-from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from lifecycle.mlflow import tokens
 from lifecycle.mlflow.errors import InvalidValue
@@ -19,7 +19,7 @@ from lifecycle.mlflow.search.order import OrderKey
 from lifecycle.mlflow.search.sql import NUMERIC, TEXTUAL, bad_comparator
 from lifecycle.mlflow.search.syntax import All, AnyOf, Clause, Node
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOKUPS: Final = {
     "=": "exact",
@@ -109,7 +109,7 @@ class Paging:
     limit: int
     token: str
 
-    def page(self, rows: QuerySet[Row]) -> tuple[list[Row], str]:
+    def page(self, rows: QuerySet[Any, Row]) -> tuple[list[Row], str]:
         """Return a page and the next page's token, "" at the end."""
         kind = f"{self.kind}:{self.columns}"
         if self.token:
@@ -230,7 +230,10 @@ def _moment(milliseconds: float) -> datetime:
         ) from None
 
 
-def _value(row: Model, name: str) -> Any:
+def _value(row: object, name: str) -> Any:
+    """Return a column of a model object or of a named row."""
+    if hasattr(row, name):
+        return getattr(row, name)
     value: Any = row
     for part in name.split("__"):
         value = getattr(value, part)

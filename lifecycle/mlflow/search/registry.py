@@ -4,6 +4,7 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from lifecycle.mlflow.messages.registry import Rows, VersionRow
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import (
     Paging,
@@ -17,7 +18,6 @@ from lifecycle.mlflow.search.sql import bad_comparator
 from lifecycle.mlflow.search.syntax import Clause, Node, clauses_of, parse
 from lifecycle.mlflow.verbs.registry import IS_PROMPT
 from lifecycle.models import (
-    ModelVersion,
     ModelVersionTag,
     RegisteredModel,
     RegisteredModelTag,
@@ -59,13 +59,13 @@ def search_models(
 
 
 def search_versions(
-    rows: QuerySet[ModelVersion],
+    rows: Rows,
     *,
     text: str,
     order_by: list[str],
     limit: int,
     token: str,
-) -> tuple[list[ModelVersion], str]:
+) -> tuple[list[VersionRow], str]:
     """Return a page of versions, latest changed first if not said, and the token."""
     schema = Schema(
         what="model version",

@@ -169,8 +169,9 @@ def _metric(clause: Clause, keys: Keys) -> Sql:
         Sql("m.is_nan OR ") if clause.comparator == "!=" else Sql("NOT m.is_nan AND ")
     )
     start = Sql(
+        # `dataset` is in the unique index alone: it keeps SQLite from scanning a key.
         "EXISTS (SELECT 1 FROM lifecycle_latestmetric m WHERE m.run_id = r.id"
-        " AND m.key_id = %s AND (",
+        " AND m.key_id = %s AND m.dataset >= '' AND (",
         (key,),
     )
     return start + real + compared + "))"

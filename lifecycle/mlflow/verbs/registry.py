@@ -146,17 +146,13 @@ def touch(thing: Tagged) -> None:
     thing.updated_at = now
 
 
-def note_version_on(version: ModelVersion) -> None:
-    """Add the version to the tag where a logged model lists its versions."""
-    if version.logged_model_id is None:
-        return
-    tag = LoggedModelTag.objects.filter(
-        model_id=version.logged_model_id, key=VERSIONS_TAG
-    ).first()
+def note_version_on(model_id: str, name: str, number: int) -> None:
+    """Add a version to the tag where a logged model lists its versions."""
+    tag = LoggedModelTag.objects.filter(model_id=model_id, key=VERSIONS_TAG).first()
     listed = json.loads(tag.value) if tag else []
-    listed.append({"name": version.model.name, "version": version.number})
+    listed.append({"name": name, "version": number})
     LoggedModelTag.objects.update_or_create(
-        model_id=version.logged_model_id,
+        model_id=model_id,
         key=VERSIONS_TAG,
         defaults={"value": json.dumps(listed)},
     )

@@ -14,9 +14,10 @@ from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import REGISTERED_MODELS_DEFAULT, REGISTERED_MODELS_MAX
 from lifecycle.mlflow.messages.registry import (
     STAGE_OF_WIRE,
+    VersionRow,
     model_message,
-    version_message,
-    with_parts,
+    rows_of,
+    version_messages,
 )
 from lifecycle.mlflow.search.registry import search_models
 from lifecycle.mlflow.verbs import registry as verbs
@@ -86,11 +87,11 @@ def latest_versions(call: Call) -> Answer:
     model = _named(call)
     wanted = {stage_of(text) for text in call.fields.texts("stages")}
     found = [
-        version_message(version)
+        version
         for version in _latest([model.pk])[model.pk]
         if not wanted or version.stage in wanted
     ]
-    return {"model_versions": found} if found else {}
+    return {"model_versions": version_messages(found)} if found else {}
 
 
 def set_tag(call: Call) -> Answer:
@@ -122,7 +123,7 @@ def show_alias(call: Call) -> Answer:
     """Return the version that an alias points to; `latest` is the newest."""
     model = _named(call)
     alias = call.fields.text("alias", required=True)
-    versions = with_parts(ModelVersion.objects.filter(model=model))
+    versions = rows_of(ModelVersion.objects.filter(model=model))
     if alias.lower() == "latest":
         found = versions.order_by("-number").first()
         if found is None:
@@ -131,7 +132,7 @@ def show_alias(call: Call) -> Answer:
         found = versions.filter(aliases__alias=alias).first()
     if found is None:
         raise InvalidValue(f"Registered model alias {alias} not found.")
-    return {"model_version": version_message(found)}
+    return {"model_version": version_messages([found])[0]}
 
 
 def drop_alias(call: Call) -> Answer:
@@ -171,7 +172,7 @@ def _shown(model: RegisteredModel) -> Answer:
     return {"registered_model": model_message(model, _latest([model.pk])[model.pk])}
 
 
-def _latest(models: Iterable[int]) -> dict[int, list[ModelVersion]]:
+def _latest(models: Iterable[int]) -> dict[int, list[VersionRow]]:
     """Return the newest version of each stage, per model."""
     newest = (
         ModelVersion.objects.filter(model__in=list(models))
@@ -185,8 +186,8 @@ def _latest(models: Iterable[int]) -> dict[int, list[ModelVersion]]:
         .filter(place=1)
         .values("pk")
     )
-    found: dict[int, list[ModelVersion]] = defaultdict(list)
+    found: dict[int, list[VersionRow]] = defaultdict(list)
     versions = ModelVersion.objects.filter(pk__in=newest).order_by("number")
-    for version in with_parts(versions):
+    for version in rows_of(versions):
         found[version.model_id].append(version)
     return found

@@ -2,14 +2,19 @@
 
 from typing import Any
 
+from django.db import connection
+
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue
+from lifecycle.mlflow.hot.versions import Described, locked_model, register
 from lifecycle.mlflow.limits import VERSIONS_DEFAULT, VERSIONS_MAX
 from lifecycle.mlflow.messages.registry import (
     download_uri,
+    rows_of,
+    shown,
     version_message,
-    with_parts,
+    version_messages,
 )
 from lifecycle.mlflow.search.registry import search_versions
 from lifecycle.mlflow.sources import resolve
@@ -25,30 +30,33 @@ _MAX_LINK = 500
 def create(call: Call) -> Answer:
     """Register a version of a model that is there, from a source that is checked."""
     fields = call.fields
-    model = verbs.find(fields.text("name", required=True))
-    source = resolve(
-        fields.text("source", required=True),
-        run_id=fields.text("run_id"),
-        model_id=fields.text("model_id"),
-    )
-    version = ModelVersion.register(
-        model,
-        by=call.by,
-        run=source.run,
-        run_label=source.run_label,
-        logged_model=source.logged_model,
-        artifact_path=source.path,
-        source=source.text,
-        run_link=fields.text("run_link")[:_MAX_LINK],
-        description=fields.text("description"),
-        tags=read_tags(fields),
-    )
-    verbs.note_version_on(version)
-    return {"model_version": version_message(version)}
+    name = fields.text("name", required=True)
+    text = fields.text("source", required=True)
+    tags = read_tags(fields)
+    with connection.cursor() as cursor:
+        model = locked_model(cursor, name)
+        source = resolve(
+            cursor, text, run_id=fields.text("run_id"), model_id=fields.text("model_id")
+        )
+        version = register(
+            cursor,
+            model,
+            source,
+            Described(
+                run_link=fields.text("run_link")[:_MAX_LINK],
+                description=fields.text("description"),
+                tags=tags,
+            ),
+            by=call.by,
+        )
+    if version.logged_model_id:
+        verbs.note_version_on(version.logged_model_id, name, version.number)
+    pairs = [{"key": key, "value": value} for key, value in tags.items()]
+    return {"model_version": version_message(version, pairs, [])}
 
 
 def show(call: Call) -> Answer:
-    return {"model_version": version_message(_named(call))}
+    return {"model_version": shown(_named(call))}
 
 
 def update(call: Call) -> Answer:
@@ -56,7 +64,7 @@ def update(call: Call) -> Answer:
     if call.fields.has("description"):
         verbs.describe(version, call.fields.text("description"), by=call.by)
         verbs.touch(version.model)
-    return {"model_version": version_message(version)}
+    return {"model_version": shown(version)}
 
 
 def delete(call: Call) -> Answer:
@@ -67,7 +75,7 @@ def delete(call: Call) -> Answer:
 def search(call: Call) -> Answer:
     fields = call.fields
     found, token = search_versions(
-        with_parts(ModelVersion.objects.all()),
+        rows_of(ModelVersion.objects.all()),
         text=fields.text("filter"),
         order_by=fields.texts("order_by"),
         limit=fields.limit("max_results", VERSIONS_DEFAULT, VERSIONS_MAX),
@@ -75,7 +83,7 @@ def search(call: Call) -> Answer:
     )
     answer: dict[str, Any] = {}
     if found:
-        answer["model_versions"] = [version_message(version) for version in found]
+        answer["model_versions"] = version_messages(found)
     if token:
         answer["next_page_token"] = token
     return answer
@@ -105,7 +113,7 @@ def move(call: Call) -> Answer:
                 ModelStage.ARCHIVED, by=call.by, reason=f"replaced by {version.number}"
             )
     verbs.touch(version.model)
-    return {"model_version": version_message(version)}
+    return {"model_version": shown(version)}
 
 
 def set_tag(call: Call) -> Answer:
