@@ -10,6 +10,7 @@ from mlops.core.errors import BadQuery
 
 MAX_LIMIT = 1000
 MAX_DIGITS = 10
+MAX_POSITION = 10**9
 PARAMETERS = ("page", "limit", "skip")
 
 
@@ -27,9 +28,9 @@ class ArrayPagination(BasePagination):
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
         limit = _number(request, "limit", self.default_limit, 1, self.max_limit)
-        skip = _number(request, "skip", 0, 0, 2**31)
+        skip = _number(request, "skip", 0, 0, MAX_POSITION)
         if "page" in request.query_params:
-            skip += (_number(request, "page", 1, 1, 2**31) - 1) * limit
+            skip += (_number(request, "page", 1, 1, MAX_POSITION) - 1) * limit
         self.total = queryset.count()
         return list(queryset[skip : skip + limit])
 
@@ -38,14 +39,16 @@ class ArrayPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
-            _parameter("page", "Page number, from 1.", 1, None),
+            _parameter("page", "Page number, from 1.", 1, MAX_POSITION),
             _parameter(
                 "limit",
                 f"Items in one answer, at most {self.max_limit}.",
                 1,
                 self.max_limit,
             ),
-            _parameter("skip", "Items to pass over before the first page.", 0, None),
+            _parameter(
+                "skip", "Items to pass over before the first page.", 0, MAX_POSITION
+            ),
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -64,16 +67,11 @@ def _number(request: Request, name: str, default: int, low: int, high: int) -> i
     return number
 
 
-def _parameter(
-    name: str, description: str, low: int, high: int | None
-) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "integer", "minimum": low}
-    if high is not None:
-        schema["maximum"] = high
+def _parameter(name: str, description: str, low: int, high: int) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",
         "required": False,
         "description": description,
-        "schema": schema,
+        "schema": {"type": "integer", "minimum": low, "maximum": high},
     }
