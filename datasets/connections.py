@@ -43,9 +43,10 @@ def _folder_chunks(folder: Path, relative: PurePosixPath) -> Iterator[bytes]:
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         raise ObjectNotFound(MISSING, field="path") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ObjectNotFound(MISSING, field="path")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ObjectNotFound(MISSING, field="path")
         yield from _chunks(file)
 
 

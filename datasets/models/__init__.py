@@ -7,9 +7,10 @@ from datasets.models.drift import DriftReport
 from datasets.models.feature import Feature
 from datasets.models.feature_version import FeatureUsage, FeatureVersion
 from datasets.models.job import IngestJob
+from datasets.models.parts import Column, SourceFile
 from datasets.models.quality import QualityRule, QualityRun
 from datasets.models.upload import UploadSession
-from datasets.models.version import Column, DatasetVersion, SourceFile
+from datasets.models.version import DatasetVersion
 
 __all__ = [
     "AnalysisKey",

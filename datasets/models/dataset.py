@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import DatasetNotFound, NameTaken
 from datasets.ids import as_uuid
-from datasets.models.version import Column, DatasetVersion
+from datasets.models.parts import Column
+from datasets.models.version import DatasetVersion
 from datasets.storage import IncomingFile
 from mlops.core import audit, names
 from mlops.core.errors import Invalid

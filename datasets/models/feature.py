@@ -2,28 +2,26 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models import Avg, Count, Max, Min, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Avg, Count, Max, Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import (
-    FeatureNotFound,
     HasDependents,
     IllegalMove,
     LineageCycle,
     NameTaken,
 )
-from datasets.ids import as_uuid
 from datasets.models import figures, lineage
 from datasets.models.dataset import clean_tags
+from datasets.models.feature_lookup import FeatureQuerySet
 from datasets.models.feature_version import FeatureUsage, FeatureVersion
-from datasets.models.version import Column
+from datasets.models.parts import Column
 from datasets.states import (
     FEATURE_MOVES,
     RESERVED_FEATURE_NAMES,
@@ -35,52 +33,6 @@ from mlops.core import audit, names
 from mlops.core.models import User
 
 FIRST_VERSION = "1.0.0"
-
-
-class FeatureQuerySet(models.QuerySet["Feature"]):
-    def find(self, text: str) -> "Feature":
-        """Return the feature of this name, else id. Raises FeatureNotFound."""
-        found = self.filter(feature_name=text).first()
-        if found is None and (feature_id := as_uuid(text)):
-            found = self.filter(pk=feature_id).first()
-        if found is None:
-            raise FeatureNotFound(f"There is no feature {text!r}.")
-        return found
-
-    def named(self, wanted: Iterable[str], *, field: str) -> list["Feature"]:
-        """Return the features of these names. Raises FeatureNotFound for the first."""
-        listed = list(dict.fromkeys(wanted))
-        found = {
-            item.feature_name: item for item in self.filter(feature_name__in=listed)
-        }
-        for name in listed:
-            if name not in found:
-                raise FeatureNotFound(f"There is no feature {name!r}.", field=field)
-        return [found[name] for name in listed]
-
-    def with_details(self) -> Self:
-        """Load what an answer shows, in a constant number of queries."""
-        uses = FeatureUsage.objects.filter(feature=OuterRef("pk")).order_by()
-        per_feature = uses.values("feature")
-        column = Column.objects.current().filter(name=OuterRef("feature_name"))
-        best = column.newest_first()
-        return (
-            self.select_related("owner")
-            .prefetch_related("upstream", "downstream")
-            .annotate(
-                usage_count=Coalesce(
-                    Subquery(per_feature.values(count=Count("pk"))), 0
-                ),
-                last_used_at=Subquery(per_feature.values(last=Max("used_at"))),
-                column_profile=Subquery(best.values("profile")[:1]),
-                column_ready_at=Subquery(best.values("version__ready_at")[:1]),
-            )
-        )
-
-    def searched(self, text: str) -> Self:
-        return self.filter(
-            Q(feature_name__icontains=text) | Q(description__icontains=text)
-        )
 
 
 class Feature(models.Model):

@@ -1,0 +1,62 @@
+"""How features are found, and loaded with all that an answer shows."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Count, Max, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from datasets.errors import FeatureNotFound
+from datasets.ids import as_uuid
+from datasets.models.feature_version import FeatureUsage
+from datasets.models.parts import Column
+
+if TYPE_CHECKING:
+    from datasets.models.feature import Feature
+
+
+class FeatureQuerySet(models.QuerySet["Feature"]):
+    def find(self, text: str) -> "Feature":
+        """Return the feature of this name, else id. Raises FeatureNotFound."""
+        found = self.filter(feature_name=text).first()
+        if found is None and (feature_id := as_uuid(text)):
+            found = self.filter(pk=feature_id).first()
+        if found is None:
+            raise FeatureNotFound(f"There is no feature {text!r}.")
+        return found
+
+    def named(self, wanted: Iterable[str], *, field: str) -> list["Feature"]:
+        """Return the features of these names. Raises FeatureNotFound for the first."""
+        listed = list(dict.fromkeys(wanted))
+        found = {
+            item.feature_name: item for item in self.filter(feature_name__in=listed)
+        }
+        for name in listed:
+            if name not in found:
+                raise FeatureNotFound(f"There is no feature {name!r}.", field=field)
+        return [found[name] for name in listed]
+
+    def with_details(self) -> Self:
+        """Load what an answer shows, in a constant number of queries."""
+        uses = FeatureUsage.objects.filter(feature=OuterRef("pk")).order_by()
+        per_feature = uses.values("feature")
+        column = Column.objects.current().filter(name=OuterRef("feature_name"))
+        best = column.newest_first()
+        return (
+            self.select_related("owner")
+            .prefetch_related("upstream", "downstream")
+            .annotate(
+                usage_count=Coalesce(
+                    Subquery(per_feature.values(count=Count("pk"))), 0
+                ),
+                last_used_at=Subquery(per_feature.values(last=Max("used_at"))),
+                column_profile=Subquery(best.values("profile")[:1]),
+                column_ready_at=Subquery(best.values("version__ready_at")[:1]),
+            )
+        )
+
+    def searched(self, text: str) -> Self:
+        return self.filter(
+            Q(feature_name__icontains=text) | Q(description__icontains=text)
+        )

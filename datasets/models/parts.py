@@ -1,0 +1,92 @@
+"""What belongs to one version: its columns, and the files that it came from."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from datasets import storage
+from datasets.storage import IncomingFile
+
+
+class SourceFile(models.Model):
+    """An uploaded file of a version; its bytes go once the version is ready."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(
+        "datasets.DatasetVersion", models.CASCADE, related_name="sources"
+    )
+    position = models.PositiveIntegerField()
+    name = models.CharField(_("name"), max_length=255)
+    size_bytes = models.BigIntegerField(_("bytes"))
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("version", "position")
+        verbose_name = _("source file")
+        verbose_name_plural = _("source files")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        return storage.incoming_path(self.id)
+
+
+class ColumnQuerySet(models.QuerySet["Column"]):
+    def current(self) -> Self:
+        """Columns of versions that are their dataset's current one."""
+        return self.filter(version__dataset__current_version=F("version"))
+
+    def newest_first(self) -> Self:
+        """Columns of datasets that declare them as features come before others."""
+        declared = Q(version__dataset__declared__name=F("name"))
+        is_declared = Exists(
+            Column.objects.filter(declared, pk=OuterRef("pk")).order_by()
+        )
+        return self.annotate(is_declared=is_declared).order_by(
+            "-is_declared", "-version__ready_at", "-pk"
+        )
+
+
+class Column(models.Model):
+    """A column of a version, in file order, with the type DuckDB gives it."""
+
+    version = models.ForeignKey(
+        "datasets.DatasetVersion", models.CASCADE, related_name="columns"
+    )
+    position = models.PositiveIntegerField(_("position"))
+    name = models.CharField(_("name"), max_length=255, db_index=True)
+    original_name = models.CharField(_("name in the file"), max_length=1000)
+    data_type = models.CharField(_("type"), max_length=1000)
+    null_count = models.BigIntegerField(_("missing values"), default=0)
+    profile = models.JSONField(_("profile"), default=dict)
+
+    objects = ColumnQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("version", "position")
+        verbose_name = _("column")
+        verbose_name_plural = _("columns")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["version", "position"], name="column_position"
+            ),
+            models.UniqueConstraint(fields=["version", "name"], name="column_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def combined_sha256(files: Sequence[IncomingFile]) -> str:
+    """Return one digest for several files: of their digests, in order."""
+    if len(files) == 1:
+        return files[0].sha256
+    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
