@@ -1,5 +1,6 @@
 """What Prometheus is told about deployments: the same numbers as the API."""
 
+import uuid
 from collections.abc import Iterable, Mapping
 
 from django.db.models import Count
@@ -59,7 +60,7 @@ def _health(rows: list[Deployment]) -> Metric:
 
 
 def _counters(
-    rows: list[Deployment], totals: Mapping[object, Figures]
+    rows: list[Deployment], totals: Mapping[uuid.UUID, Figures]
 ) -> Iterable[Metric]:
     for name, text in (
         ("request", "Answered inference calls."),

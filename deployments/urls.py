@@ -14,6 +14,7 @@ from deployments.viewsets import (
     DeploymentViewSet,
     DeployModelViewSet,
     InstanceTypeViewSet,
+    LineageViewSet,
     RolloutViewSet,
     StreamViewSet,
     TelemetryViewSet,
@@ -51,6 +52,8 @@ ROUTES: list[tuple[str, type, dict[str, str], str]] = [
 
 
 def _patterns() -> Iterator[URLPattern]:
+    yield path("lineage", LineageViewSet.as_view({"get": "graph"}))
+    yield path("lineage/", LineageViewSet.as_view({"get": "graph"}, schema=None))
     # The address with a slash has operations of its own; it must come first.
     listed = DeployModelViewSet.as_view({"get": "list", "post": "create"})
     yield path(f"{HOME}{ALL}/", listed)

@@ -3,6 +3,7 @@
 from deployments.viewsets.catalogue import InstanceTypeViewSet
 from deployments.viewsets.deployments import DeploymentViewSet, DeployModelViewSet
 from deployments.viewsets.keys import DeploymentKeyViewSet
+from deployments.viewsets.lineage import LineageViewSet
 from deployments.viewsets.rollouts import RolloutViewSet
 from deployments.viewsets.stream import StreamViewSet
 from deployments.viewsets.telemetry import TelemetryViewSet
@@ -12,6 +13,7 @@ __all__ = [
     "DeploymentKeyViewSet",
     "DeploymentViewSet",
     "InstanceTypeViewSet",
+    "LineageViewSet",
     "RolloutViewSet",
     "StreamViewSet",
     "TelemetryViewSet",

@@ -57,7 +57,9 @@ class StreamViewSet(DeploymentBase):
         ),
         tags=TAGS,
         parameters=[
-            OpenApiParameter("seconds", int, description=f"1 to {MAX_S}."),
+            OpenApiParameter(
+                "seconds", {"type": "integer", "minimum": 1, "maximum": MAX_S}
+            ),
             OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER),
         ],
         responses={(200, "text/event-stream"): OpenApiTypes.STR},

@@ -16,7 +16,9 @@ from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadQuery
 
 _TAIL = OpenApiParameter(
-    "tail", int, description=f"Lines, 1 to {MAX_LINES}; {DEFAULT_LINES} if not given."
+    "tail",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LINES},
+    description=f"Lines, 1 to {MAX_LINES}; {DEFAULT_LINES} if not given.",
 )
 _SINCE = OpenApiParameter(
     "since", OpenApiTypes.STR, description="RFC 3339; only what is newer."

@@ -189,6 +189,7 @@ DEPLOYMENTS = [
     Row("POST", D + "/{deployment}/keys", RELEASERS, 201, {"name": "new"}),
     Row("DELETE", D + "/{deployment}/keys/{key}", RELEASERS, 204),
     Row("GET", f"{L}/instance-types", READERS, 200),
+    Row("GET", "/api/v1/lineage?of=model_version:churn:1", READERS, 200),
 ]
 FEATURE = {
     "feature_name": "new_one",

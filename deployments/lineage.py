@@ -1,0 +1,190 @@
+"""The whole graph: dataset ↔ feature ↔ run ↔ model version ↔ deployment.
+
+Edges are SELECTs; `lifecycle.lineage` walks them in one recursive query. Here come
+those of datasets and deployments, and how a client names a node.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from datasets.models import Dataset, DatasetVersion, Feature
+from deployments.models import Deployment
+from lifecycle import lineage
+from lifecycle.lineage import Direction, Edge, Node, hex_of
+from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run
+from mlops.core.errors import BadQuery, NotFound
+
+EDGES: tuple[str, ...] = (
+    *lineage.EDGES,
+    f"""SELECT 'dataset:' || {hex_of("dataset_id")},
+               'dataset_version:' || {hex_of("id")}, 'has_version'
+        FROM datasets_datasetversion""",  # noqa: S608 - our columns alone
+    f"""SELECT 'dataset:' || {hex_of("declared.dataset_id")},
+               'feature:' || {hex_of("feature.id")}, 'provides'
+        FROM datasets_datasetfeature AS declared
+        JOIN datasets_feature AS feature
+          ON feature.feature_name = declared.name""",  # noqa: S608 - as above
+    f"""SELECT 'dataset:' || {hex_of("dataset.id")},
+               'feature:' || {hex_of("feature.id")}, 'provides'
+        FROM datasets_dataset AS dataset
+        JOIN datasets_column AS held ON held.version_id = dataset.current_version_id
+        JOIN datasets_feature AS feature
+          ON feature.feature_name = held.name""",  # noqa: S608 - as above
+    f"""SELECT 'feature:' || {hex_of("to_feature_id")},
+               'feature:' || {hex_of("from_feature_id")}, 'feeds'
+        FROM datasets_feature_upstream""",  # noqa: S608 - as above
+    f"""SELECT 'feature:' || {hex_of("used.feature_id")},
+               'model_version:' || {hex_of("version.id")}, 'used_by'
+        FROM datasets_featureusage AS used
+        JOIN lifecycle_registeredmodel AS model ON model.name = used.used_by_model
+        JOIN lifecycle_modelversion AS version
+          ON version.model_id = model.id
+         AND version.version = used.model_version""",  # noqa: S608 - as above
+    f"""SELECT 'model_version:' || {hex_of("model_version_id")},
+               'deployment:' || {hex_of("id")}, 'deployed_as'
+        FROM deployments_deployment""",  # noqa: S608 - as above
+    f"""SELECT 'deployment:' || {hex_of("restores_id")},
+               'deployment:' || {hex_of("id")}, 'restored_as'
+        FROM deployments_deployment WHERE restores_id IS NOT NULL""",  # noqa: S608
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What a node was made from and what was made of it; nearest edges first.
+
+    `is_truncated` says that there are more edges than are answered at once.
+    """
+
+    of: Node
+    nodes: list[Node]
+    edges: list[Edge]
+    is_truncated: bool
+
+
+def graph(of: str, direction: str, depth: int) -> Graph:
+    """Return the graph around the node that a client calls `kind:id`.
+
+    The id is what the API takes elsewhere: a name, a run id, `name:version`. The
+    direction "both" is upstream and downstream, without what else was made of the
+    same sources. Raises BadQuery and NotFound.
+    """
+    start = _start(of)
+    ways: dict[str, tuple[Direction, ...]] = {
+        "upstream": ("upstream",),
+        "downstream": ("downstream",),
+        "both": ("upstream", "downstream"),
+    }
+    found = [
+        lineage.walk(start, way, edges=EDGES, depth=depth) for way in ways[direction]
+    ]
+    edges = sorted(edge for walked in found for edge in walked)
+    nodes = _described({start, *_ends(edges)})
+    return Graph(
+        nodes[start],
+        list(nodes.values()),
+        [edge for edge in edges if edge.source in nodes and edge.target in nodes],
+        any(len(walked) == lineage.MOST_EDGES for walked in found),
+    )
+
+
+def _start(of: str) -> str:
+    kind, colon, named = of.partition(":")
+    if not colon or kind not in _FINDERS:
+        kinds = ", ".join(_FINDERS)
+        raise BadQuery(f"of must be kind:id; kinds are: {kinds}.", field="of")
+    return f"{kind}:{_FINDERS[kind](named)}"
+
+
+def _dataset_version(named: str) -> str:
+    """Return the version of this id, or of `dataset:label`."""
+    dataset, colon, label = named.rpartition(":")
+    if colon:
+        return DatasetVersion.objects.labelled(dataset, label).pk.hex
+    try:
+        found = DatasetVersion.objects.filter(pk=UUID(named)).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound(f"There is no dataset version {named[:100]!r}.", field="of")
+    return found.pk.hex
+
+
+def _logged_model(named: str) -> str:
+    if not LoggedModel.objects.filter(pk=named).exists():
+        raise NotFound(f"There is no logged model {named[:100]!r}.", field="of")
+    return named
+
+
+_FINDERS: dict[str, Callable[[str], str]] = {
+    "dataset": lambda named: Dataset.objects.find(named).pk.hex,
+    "dataset_version": _dataset_version,
+    "feature": lambda named: Feature.objects.find(named).pk.hex,
+    "experiment": lambda named: str(Experiment.objects.find(named).pk),
+    "run": lambda named: str(Run.objects.find(named).pk),
+    "logged_model": _logged_model,
+    "model_version": lambda named: ModelVersion.objects.find(named).pk.hex,
+    "deployment": lambda named: Deployment.objects.find(named).pk.hex,
+}
+
+
+def _ends(edges: Iterable[Edge]) -> Iterable[str]:
+    for edge in edges:
+        yield edge.source
+        yield edge.target
+
+
+def _described(keys: set[str]) -> dict[str, Node]:
+    """Return the nodes by their keys, in a fixed number of queries."""
+    described = lineage.describe(keys)
+    for kind, read in _READERS.items():
+        ids = [
+            UUID(key.partition(":")[2]) for key in keys if key.startswith(f"{kind}:")
+        ]
+        for node in read(ids) if ids else []:
+            described[node.key] = node
+    return dict(sorted(described.items()))
+
+
+def _datasets(ids: list[UUID]) -> list[Node]:
+    rows = Dataset.objects.filter(pk__in=ids).values_list("pk", "name")
+    return [Node(f"dataset:{pk.hex}", "dataset", str(pk), name) for pk, name in rows]
+
+
+def _versions(ids: list[UUID]) -> list[Node]:
+    rows = DatasetVersion.objects.filter(pk__in=ids)
+    return [
+        Node(
+            f"dataset_version:{pk.hex}", "dataset_version", str(pk), f"{name}:{number}"
+        )
+        for pk, name, number in rows.values_list("pk", "dataset__name", "number")
+    ]
+
+
+def _features(ids: list[UUID]) -> list[Node]:
+    rows = Feature.objects.filter(pk__in=ids).values_list("pk", "feature_name")
+    return [Node(f"feature:{pk.hex}", "feature", str(pk), name) for pk, name in rows]
+
+
+def _deployments(ids: list[UUID]) -> list[Node]:
+    rows = Deployment.objects.filter(pk__in=ids).values_list(
+        "pk", "slot__model__name", "slot__environment", "revision"
+    )
+    return [
+        Node(
+            f"deployment:{pk.hex}",
+            "deployment",
+            str(pk),
+            f"{model} in {environment} r{revision}",
+        )
+        for pk, model, environment, revision in rows
+    ]
+
+
+_READERS: dict[str, Callable[[list[UUID]], list[Node]]] = {
+    "dataset": _datasets,
+    "dataset_version": _versions,
+    "feature": _features,
+    "deployment": _deployments,
+}

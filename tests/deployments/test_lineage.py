@@ -1,0 +1,153 @@
+"""One graph over all apps: what something was made from, what was made of it."""
+
+import pytest
+
+from datasets.models import Dataset, DatasetVersion, Feature, FeatureUsage
+from datasets.models.dataset import DatasetFeature
+from datasets.states import VersionState
+from deployments.models import Deployment
+from tests.deployments.factories import VersionFactory, served
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/lineage"
+
+
+def feature(name):
+    return Feature.objects.create(
+        feature_name=name, feature_type="raw", data_type="float", description="A column"
+    )
+
+
+@pytest.fixture
+def story():
+    """prices v1 → run → churn → deployment, and prices → close → momentum → churn."""
+    dataset = Dataset.objects.create(name="prices")
+    data = DatasetVersion.objects.create(
+        dataset=dataset, number=1, digest="d" * 64, state=VersionState.READY
+    )
+    version = VersionFactory()
+    version.run.read_dataset(data)
+    feature("close")
+    momentum = feature("momentum")
+    DatasetFeature.objects.create(dataset=dataset, position=0, name="close")
+    momentum.rely_on(["close"])
+    FeatureUsage.objects.create(
+        feature=momentum,
+        feature_version="1.0.0",
+        used_by_model=version.model.name,
+        model_version=version.version,
+        environment="development",
+    )
+    served(version)
+    second = served(version)
+    return version, second
+
+
+def relations(answer):
+    names = {node["key"]: node["name"] for node in answer["nodes"]}
+    return {
+        (names[edge["source"]], edge["relation"], names[edge["target"]])
+        for edge in answer["edges"]
+    }
+
+
+def test_a_deployment_leads_back_to_data_and_features(api, story):
+    version, second = story
+
+    answer = api("viewer").get(URL, {"of": f"deployment:{second.pk}"}).json()
+
+    run, model = version.run.uid, f"{version.model.name}:{version.version}"
+    here = f"{version.model.name} in development r2"
+    assert relations(answer) == {
+        ("prices", "has_version", "prices:1"),
+        ("prices", "provides", "close"),
+        ("close", "feeds", "momentum"),
+        ("momentum", "used_by", model),
+        ("prices:1", "read_by", run),
+        (version.run.experiment.name, "has_run", run),
+        (run, "registered_as", model),
+        (model, "deployed_as", here),
+    }
+    assert answer["of"]["id"] == str(second.pk)
+    assert not answer["is_truncated"]
+
+
+def test_a_feature_leads_to_everything_that_breaks_without_it(api, story):
+    version, _ = story
+
+    answer = api().get(URL, {"of": "feature:close", "direction": "downstream"}).json()
+
+    names = {node["name"] for node in answer["nodes"]}
+    places = {f"{version.model.name} in development r{number}" for number in (1, 2)}
+    model = f"{version.model.name}:{version.version}"
+    assert names == {"close", "momentum", model, *places}
+
+
+def test_every_kind_is_found_by_what_the_api_calls_it(api, story):
+    version, _second = story
+    for of, kind in (
+        ("dataset:prices", "dataset"),
+        ("dataset_version:prices:v1", "dataset_version"),
+        (f"dataset_version:{DatasetVersion.objects.get().pk}", "dataset_version"),
+        ("feature:momentum", "feature"),
+        (f"experiment:{version.run.experiment.name}", "experiment"),
+        (f"run:{version.run.uid}", "run"),
+        (f"model_version:{version.model.name}:{version.version}", "model_version"),
+        (f"deployment:{version.run.uid}", "deployment"),
+    ):
+        answer = api().get(URL, {"of": of, "depth": 1}).json()
+        assert answer["of"]["kind"] == kind
+        assert answer["edges"], of
+
+
+def test_a_restored_deployment_is_linked_to_what_it_restores(api, story):
+    _, second = story
+    restored = second.roll_back()
+
+    answer = (
+        api()
+        .get(
+            URL,
+            {"of": f"deployment:{restored.pk}", "direction": "upstream", "depth": 1},
+        )
+        .json()
+    )
+
+    assert {edge["relation"] for edge in answer["edges"]} == {
+        "deployed_as",
+        "restored_as",
+    }
+    assert restored.restores == Deployment.objects.get(revision=1)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({}, 400),
+        ({"of": "run"}, 400),
+        ({"of": "planet:mars"}, 400),
+        ({"of": "run:nothing"}, 404),
+        ({"of": "dataset_version:nothing"}, 404),
+        ({"of": "logged_model:m-nothing"}, 404),
+        ({"of": "feature:close", "direction": "sideways"}, 400),
+        ({"of": "feature:close", "depth": "0"}, 400),
+        ({"of": "feature:close", "depth": "21"}, 400),
+        ({"of": "feature:close", "depth": "deep"}, 400),
+    ],
+)
+def test_a_bad_question_is_told_so(api, story, query, status):
+    assert api().get(URL, query).status_code == status
+
+
+def test_a_larger_graph_costs_no_more_queries(
+    api, story, django_assert_max_num_queries
+):
+    version, _second = story
+    client, query = api(), {"of": "dataset:prices"}
+    with django_assert_max_num_queries(20) as before:
+        client.get(URL, query)
+    for _ in range(10):
+        served(version)
+
+    with django_assert_max_num_queries(len(before)):
+        assert len(client.get(URL, query).json()["nodes"]) >= 16
