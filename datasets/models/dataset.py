@@ -37,8 +37,9 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
     def find(self, text: str) -> "Dataset":
         """Return the dataset with this id, else this name. Raises DatasetNotFound."""
         by_id = as_uuid(text)
-        found = self.filter(pk=by_id).first() if by_id else None
-        found = found or self.filter(name=text).first()
+        rows = self.select_related("current_version", "newest_version")
+        found = rows.filter(pk=by_id).first() if by_id else None
+        found = found or rows.filter(name=text).first()
         if found is None:
             raise DatasetNotFound(f"There is no dataset {text!r}.")
         return found

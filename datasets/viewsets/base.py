@@ -40,12 +40,11 @@ class DatasetBase(ApiViewSet):
 
     def version(self, dataset: Dataset, label: str = "latest") -> DatasetVersion:
         """Return the version that a label means. Raises VersionNotFound, NotReady."""
-        if label == "latest" and dataset.current_version is None:
-            newest = dataset.newest_version
-            if newest is not None:
-                newest.dataset = dataset
-                return newest.require_content()
-        return dataset.versions.of_label(label).require_content()
+        shown = dataset.shown_version if label == "latest" else None
+        if shown is None:
+            return dataset.versions.of_label(label).require_content()
+        shown.dataset = dataset
+        return shown.require_content()
 
     def answer(
         self,
