@@ -7,7 +7,11 @@ that the URL conf, the short way in (`middleware`) and the tests read one table.
 from typing import Final
 
 from lifecycle.mlflow.door import Door, Endpoint, View
-from lifecycle.mlflow.limits import MAX_BATCH_BYTES, MAX_INPUTS_BODY_BYTES
+from lifecycle.mlflow.limits import (
+    MAX_BATCH_BYTES,
+    MAX_BODY_BYTES,
+    MAX_INPUTS_BODY_BYTES,
+)
 from lifecycle.mlflow.views import (
     artifacts,
     experiments,
@@ -29,8 +33,8 @@ def _read(view: View, permission: str) -> Endpoint:
     return Endpoint(view, f"lifecycle.view_{permission}")
 
 
-def _write(view: View, permission: str, **limits: int) -> Endpoint:
-    return Endpoint(view, f"lifecycle.{permission}", writes=True, **limits)
+def _write(view: View, permission: str, max_bytes: int = MAX_BODY_BYTES) -> Endpoint:
+    return Endpoint(view, f"lifecycle.{permission}", writes=True, max_bytes=max_bytes)
 
 
 _EXPERIMENTS: Final[Routes] = {

@@ -28,7 +28,8 @@ def history(
     Without a limit all of them. Raises Missing for an unknown run.
     """
     run, _, _ = found_run(cursor, run_id)
-    statement, values = _PAGE, [run, key]
+    statement = _PAGE
+    values: list[Any] = [run, key]
     kind = f"{_KIND}:{run}:{key}"
     if token:
         statement += _AFTER

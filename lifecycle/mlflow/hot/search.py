@@ -195,7 +195,8 @@ class _Plan:
             + f" ORDER BY {sort} LIMIT {self._wanted.limit + 1 - have}"
         )
         self._cursor.execute(statement.text, statement.values)
-        return self._cursor.fetchall()
+        rows: list[Row] = self._cursor.fetchall()
+        return rows
 
 
 def _walking() -> str:

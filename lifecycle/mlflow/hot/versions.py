@@ -8,7 +8,7 @@ import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -93,8 +93,9 @@ def register(
 ) -> VersionRow:
     """Store the version under the model's next free number, and return it."""
     version, now = uuid.uuid4(), timezone.now()
-    number = _take_number(cursor, model, now)
-    stored = {
+    at = connection.ops.adapt_datetimefield_value(now)
+    number = _take_number(cursor, model, at)
+    stored: dict[str, Any] = {
         "id": version.hex,
         "model_id": model.pk,
         "number": number,
@@ -111,8 +112,8 @@ def register(
         "framework": "",
         "created_by_id": by.pk if by else None,
         "approval_notes": "",
-        "created_at": connection.ops.adapt_datetimefield_value(now),
-        "updated_at": connection.ops.adapt_datetimefield_value(now),
+        "created_at": at,
+        "updated_at": at,
     }
     cursor.execute(_INSERT, list(stored.values()))
     if source.run is not None:
@@ -145,7 +146,7 @@ def register(
     )
 
 
-def _take_number(cursor: CursorWrapper, model: Model, now: datetime) -> int:
+def _take_number(cursor: CursorWrapper, model: Model, at: Any) -> int:
     """Return the next number that is no version's label either."""
     number = model.next_number
     while True:
@@ -153,7 +154,6 @@ def _take_number(cursor: CursorWrapper, model: Model, now: datetime) -> int:
         if cursor.fetchone() is None:
             break
         number += 1
-    at = connection.ops.adapt_datetimefield_value(now)
     cursor.execute(_TAKE, (number + 1, at, model.pk))
     return number
 
@@ -167,7 +167,7 @@ def _pinned(cursor: CursorWrapper, source: Source) -> str | None:
     cursor.execute(_FILES, [source.run, *wanted, *wanted, *homes])
     if cursor.fetchone() is None:
         return None
-    run = Run.objects.filter(pk=source.run).first()
+    run = Run.objects.filter(pk=source.run).first() if source.run else None
     model = LoggedModel.objects.filter(pk=source.model_id).first()
     file = servable.pin(run, model, source.path)
     return file.pk.hex if file else None

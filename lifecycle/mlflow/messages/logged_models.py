@@ -16,7 +16,7 @@ WIRE_OF_STATUS: Final = {
     str(LoggedModelStatus.FAILED): "LOGGED_MODEL_UPLOAD_FAILED",
 }
 STATUS_OF_WIRE: Final = {
-    **{wire: ours for ours, wire in WIRE_OF_STATUS.items()},
+    **{wire: LoggedModelStatus(ours) for ours, wire in WIRE_OF_STATUS.items()},
     "1": LoggedModelStatus.PENDING,
     "2": LoggedModelStatus.READY,
     "3": LoggedModelStatus.FAILED,

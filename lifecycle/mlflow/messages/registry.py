@@ -58,7 +58,7 @@ Rows = QuerySet[ModelVersion, VersionRow]
 
 def rows_of(versions: QuerySet[ModelVersion]) -> Rows:
     """Return the versions as rows, in one query and without model objects."""
-    return versions.values_list(*VersionRow._fields, named=True)  # type: ignore[return-value]  # its fields are those
+    return versions.values_list(*VersionRow._fields, named=True)
 
 
 def version_messages(versions: Iterable[VersionRow]) -> list[Message]:

@@ -145,8 +145,8 @@ def columns_of(
         if key.entity not in _ATTRIBUTE or key.key not in known:
             named = f"{key.entity}.{key.key}" if key.entity else key.key
             raise InvalidValue(
-                f"Invalid order by key '{named}' specified (Invalid order_by entity or "
-                f"Invalid attribute key). Valid keys are '{sorted(known)}'"
+                f"Invalid order by key '{named}' specified. Invalid attribute key "
+                f"'{named}' specified. Valid keys are '{sorted(known)}'"
             )
         columns.append((known[key.key], key.descending))
     named_columns = {name for name, _ in columns}

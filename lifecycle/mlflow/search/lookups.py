@@ -17,10 +17,10 @@ class _Pattern(Lookup[Any]):
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
-    ) -> tuple[str, list[Any]]:
+    ) -> tuple[str, tuple[Any, ...]]:
         column, values = self.process_lhs(compiler, connection)
         compared = compare_text(column, self.comparator, str(self.rhs))
-        return compared.text, [*values, *compared.values]
+        return compared.text, (*values, *compared.values)
 
 
 @CharField.register_lookup

@@ -14,6 +14,7 @@ from lifecycle.mlflow.locations import SCHEME
 from lifecycle.mlflow.messages.runs import WIRE_OF_STATUS
 from lifecycle.mlflow.search.sql import (
     FALSE,
+    NUMERIC,
     TEXTUAL,
     TRUE,
     Sql,
@@ -50,7 +51,6 @@ TEXT_ATTRIBUTES: Final = {
 NUMBER_ATTRIBUTES: Final = {
     "start_time": "r.started_ms",
     "end_time": "r.ended_ms",
-    "experiment_id": "r.experiment_id",
 }
 _ALIASES: Final = {
     "created": "start_time",
@@ -198,7 +198,7 @@ def _keyed_text(table: str, entity: str, clause: Clause, keys: Keys) -> Sql:
 
 def _attribute(clause: Clause) -> Sql:
     name = attribute_name(clause.key)
-    if name in NUMBER_ATTRIBUTES and name != "experiment_id":
+    if name in NUMBER_ATTRIBUTES:
         return compare_number(
             NUMBER_ATTRIBUTES[name], clause.comparator, _number(clause)
         )
@@ -209,8 +209,7 @@ def _attribute(clause: Clause) -> Sql:
                 f"{clause.value}"
             )
         raise bad_comparator(clause.comparator, TEXTUAL)
-    column = TEXT_ATTRIBUTES.get(name, "CAST(r.experiment_id AS TEXT)")
-    return compare_text(column, clause.comparator, clause.value)
+    return compare_text(TEXT_ATTRIBUTES[name], clause.comparator, clause.value)
 
 
 def _dataset(clause: Clause) -> Sql:
@@ -240,6 +239,8 @@ def _context() -> str:
 
 
 def _number(clause: Clause) -> float:
+    if clause.comparator not in NUMERIC:
+        raise bad_comparator(clause.comparator, NUMERIC)
     if not clause.is_number:
         what = entity_of(clause.entity)
         kind = "metric" if what == "metric" else f"numeric attribute: {clause.key}"

@@ -142,7 +142,7 @@ def delete_tag(thing: Tagged, key: str, *, by: User | None) -> None:
 def touch(thing: Tagged) -> None:
     """Note that something of the thing changed now."""
     now = timezone.now()
-    type(thing).objects.filter(pk=thing.pk).update(updated_at=now)  # type: ignore[attr-defined]  # both have it
+    type(thing).objects.filter(pk=thing.pk).update(updated_at=now)
     thing.updated_at = now
 
 

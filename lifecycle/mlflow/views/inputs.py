@@ -40,7 +40,7 @@ def log_inputs(call: Call) -> Answer:
     """Note what a run read; a dataset that the catalogue knows is linked to it."""
     run_id = checks.run_id(call.fields.text("run_id", required=True))
     inputs = [
-        (_dataset(item, f"datasets[{position}]"), _input_tags(item, position))
+        (_dataset(item, f"datasets[{position}]"), _input_tags(item))
         for position, item in enumerate(call.fields.objects("datasets"))
     ]
     if len(inputs) > MAX_DATASETS_PER_BATCH:
@@ -65,7 +65,7 @@ def log_outputs(call: Call) -> Answer:
     run_id = call.fields.text("run_id", required=True)
     call.fields.array("models", required=True)
     steps = {
-        item.text("model_id", required=True): item.integer("step", 0)
+        item.text("model_id", required=True): item.integer("step") or 0
         for item in _models(call.fields)
     }
     with connection.cursor() as cursor:
@@ -135,21 +135,15 @@ def _dataset(item: Fields, path: str) -> dict[str, str]:
 
 
 def _sized(fields: Fields, name: str, limit: int, *, required: bool = False) -> str:
-    value = fields.text(name, required=required)
-    if len(value) > limit:
-        raise InvalidValue(f"Dataset {name} exceeds the maximum length of {limit}")
-    return value
+    return checks.short(fields.text(name, required=required), name, limit)
 
 
-def _input_tags(item: Fields, position: int) -> dict[str, str]:
+def _input_tags(item: Fields) -> dict[str, str]:
     tags: dict[str, str] = {}
     for tag in item.objects("tags"):
         key, value = tag.text("key", required=True), tag.text("value")
-        if len(key) > MAX_INPUT_TAG_KEY or len(value) > MAX_INPUT_TAG_VALUE:
-            raise InvalidValue(
-                f"A tag of datasets[{position}] exceeds the maximum length of "
-                f"{MAX_INPUT_TAG_KEY} (key) or {MAX_INPUT_TAG_VALUE} (value)"
-            )
+        checks.short(key, "key", MAX_INPUT_TAG_KEY)
+        checks.short(value, "value", MAX_INPUT_TAG_VALUE)
         tags[key] = value
     return tags
 

@@ -15,6 +15,7 @@ from lifecycle.mlflow.hot.points import Metric
 from lifecycle.mlflow.hot.runs import writable_run
 from lifecycle.mlflow.limits import (
     MAX_ENTITIES_PER_BATCH,
+    MAX_KEY,
     MAX_METRICS_PER_BATCH,
     MAX_PARAMS_PER_BATCH,
     MAX_RUN_NAME,
@@ -131,7 +132,7 @@ def _metric(fields: Fields, path: str) -> Metric:
     name = values["key"]
     if not isinstance(name, str):
         raise checks.invalid(f"{path}key", name, " It must be text.")
-    if checks.key_fault(name) or len(name) > checks.MAX_KEY:
+    if checks.key_fault(name) or len(name) > MAX_KEY:
         checks.metric_key(name, f"{path}name")
     value = values["value"]
     timestamp = as_integer(f"{path}timestamp", values["timestamp"])
