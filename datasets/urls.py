@@ -14,7 +14,7 @@ from datasets.viewsets.drift import DriftViewSet
 from datasets.viewsets.exploration import ExplorationViewSet
 from datasets.viewsets.features import FeatureViewSet
 from datasets.viewsets.lineage import LineageViewSet
-from datasets.viewsets.quality import QualityViewSet
+from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from mlops.core.routes import documented, undocumented
 from mlops.core.viewsets import ApiViewSet
@@ -61,7 +61,7 @@ ROUTES: list[Route] = [
     (f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
     (f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),
     (f"{DATASET}/rules", QualityViewSet, {"get": "list", "post": "create"}),
-    (f"{DATASET}/rules/suggestions", QualityViewSet, {"get": "suggestions"}),
+    (f"{DATASET}/rules/suggestions", SuggestionViewSet, {"get": "suggestions"}),
     (
         f"{DATASET}/rules/<str:rule_id>",
         QualityViewSet,
@@ -81,7 +81,6 @@ ROUTES: list[Route] = [
     (f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
     (f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
 ]
-ENVELOPE = {"get": "list", "post": "create"}
 
 
 def _family(prefix: str, routes: list[Route]) -> list[URLPattern]:
@@ -102,6 +101,6 @@ urlpatterns: list[URLPattern] = [
         documented(f"features{route}", viewset, actions)
         for route, viewset, actions in ROUTES
     ),
-    *documented("ml/features/datasets", DatasetEnvelopeViewSet, ENVELOPE),
+    *documented("ml/features/datasets", DatasetEnvelopeViewSet, {"get": "list"}),
     *_family("ml/features", ROUTES),
 ]

@@ -18,7 +18,7 @@ class WordList(serializers.ListField):
     child = serializers.CharField(max_length=255, allow_blank=True)
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=2000, **options)
+        super().__init__(**{"max_length": 2000, **options})
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, str):

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from datasets.models import Feature, FeatureUsage, FeatureVersion
 from datasets.states import DataType, FeatureStatus, FeatureType
+from mlops.core.fields import Number, Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MAX_DESCRIPTION = 1000
@@ -16,30 +17,30 @@ MAX_TEXT = 100_000
 class NameList(serializers.ListField):
     """A list of short texts."""
 
-    child = serializers.CharField(max_length=255)
+    child = Text(max_length=255)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=1000, **options)
 
 
 class FeatureTransformation(StrictSerializer):
-    transformation_type = serializers.CharField(max_length=100)
-    code = serializers.CharField(max_length=MAX_TEXT, trim_whitespace=False)
+    transformation_type = Text(max_length=100)
+    code = Text(max_length=MAX_TEXT, trim_whitespace=False)
     parameters = serializers.DictField(required=False)
 
 
 class FeatureValidation(StrictSerializer):
-    rule_type = serializers.CharField(max_length=100)
+    rule_type = Text(max_length=100)
     parameters = serializers.DictField()
-    is_blocking = serializers.BooleanField(default=False)
+    is_blocking = Truth(default=False)
 
 
 class FeatureCreate(StrictSerializer):
-    feature_name = serializers.CharField(min_length=3, max_length=100)
+    feature_name = Text(min_length=3, max_length=100)
     feature_type = serializers.ChoiceField(FeatureType.choices)
     data_type = serializers.ChoiceField(DataType.choices)
-    description = serializers.CharField(min_length=10, max_length=MAX_DESCRIPTION)
-    owner = serializers.CharField(
+    description = Text(min_length=10, max_length=MAX_DESCRIPTION)
+    owner = Text(
         required=False,
         max_length=255,
         help_text="Accepted and ignored: the owner is the caller.",
@@ -48,10 +49,8 @@ class FeatureCreate(StrictSerializer):
     transformation = FeatureTransformation(required=False, allow_null=True)
     validation_rules = FeatureValidation(many=True, required=False)
     upstream_features = NameList(required=False)
-    duckdb_table = serializers.CharField(
-        required=False, allow_null=True, max_length=255
-    )
-    duckdb_view = serializers.CharField(required=False, allow_null=True, max_length=255)
+    duckdb_table = Text(required=False, allow_null=True, max_length=255)
+    duckdb_view = Text(required=False, allow_null=True, max_length=255)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.pop("owner", None)
@@ -61,7 +60,7 @@ class FeatureCreate(StrictSerializer):
 class FeatureUpdate(StrictSerializer):
     """Null means "leave as it is"; for transformation and tables it means "none"."""
 
-    description = serializers.CharField(
+    description = Text(
         required=False, allow_null=True, min_length=10, max_length=MAX_DESCRIPTION
     )
     tags = NameList(required=False, allow_null=True)
@@ -69,12 +68,12 @@ class FeatureUpdate(StrictSerializer):
         FeatureStatus.choices, required=False, allow_null=True
     )
     transformation = FeatureTransformation(required=False, allow_null=True)
-    validation_rules = FeatureValidation(many=True, required=False, allow_null=True)
-    upstream_features = NameList(required=False, allow_null=True)
-    duckdb_table = serializers.CharField(
-        required=False, allow_null=True, max_length=255
+    validation_rules = serializers.ListField(
+        child=FeatureValidation(), required=False, allow_null=True
     )
-    duckdb_view = serializers.CharField(required=False, allow_null=True, max_length=255)
+    upstream_features = NameList(required=False, allow_null=True)
+    duckdb_table = Text(required=False, allow_null=True, max_length=255)
+    duckdb_view = Text(required=False, allow_null=True, max_length=255)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         clearable = {"transformation", "duckdb_table", "duckdb_view"}
@@ -151,10 +150,10 @@ class FeatureAnswer(AnswerSerializer):
 
 
 class FeatureVersionCreate(StrictSerializer):
-    version = serializers.CharField(max_length=100)
-    changelog = serializers.CharField(min_length=10, max_length=MAX_TEXT)
-    breaking_changes = serializers.BooleanField(default=False)
-    created_by = serializers.CharField(
+    version = Text(max_length=100)
+    changelog = Text(min_length=10, max_length=MAX_TEXT)
+    breaking_changes = Truth(default=False)
+    created_by = Text(
         required=False,
         max_length=255,
         help_text="Accepted and ignored: the author is the caller.",
@@ -212,19 +211,17 @@ class FeatureLineageResponse(AnswerSerializer):
 
 
 class FeatureUsageCreate(StrictSerializer):
-    feature_name = serializers.CharField(max_length=100)
-    feature_version = serializers.CharField(max_length=100)
-    used_by_model = serializers.CharField(max_length=255)
-    model_version = serializers.CharField(max_length=255)
-    environment = serializers.CharField(max_length=100)
-    feature_importance = serializers.FloatField(required=False, allow_null=True)
-    correlation_with_target = serializers.FloatField(
+    feature_name = Text(max_length=100)
+    feature_version = Text(max_length=100)
+    used_by_model = Text(max_length=255)
+    model_version = Text(max_length=255)
+    environment = Text(max_length=100)
+    feature_importance = Number(required=False, allow_null=True)
+    correlation_with_target = Number(
         required=False, allow_null=True, min_value=-1, max_value=1
     )
-    execution_id = serializers.CharField(
-        required=False, allow_null=True, max_length=255
-    )
-    execution_duration_ms = serializers.IntegerField(
+    execution_id = Text(required=False, allow_null=True, max_length=255)
+    execution_duration_ms = Whole(
         required=False, allow_null=True, min_value=0, max_value=2**53
     )
 

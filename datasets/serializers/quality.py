@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from datasets.analytics.quality import KINDS, RuleKind
 from datasets.states import QualityStatus, Severity
+from mlops.core.fields import Text, Truth
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 RULE_KINDS = [(kind.value, kind.name) for kind in RuleKind]
@@ -19,7 +20,7 @@ KIND_HELP = "; ".join(
 class RuleCreate(StrictSerializer):
     kind = serializers.ChoiceField(RULE_KINDS, help_text=KIND_HELP)
     columns = serializers.ListField(
-        child=serializers.CharField(max_length=1000, trim_whitespace=False),
+        child=Text(max_length=1000, trim_whitespace=False),
         required=False,
         max_length=8,
     )
@@ -31,7 +32,7 @@ class RuleCreate(StrictSerializer):
 class RuleUpdate(StrictSerializer):
     parameters = serializers.DictField(required=False)
     severity = serializers.ChoiceField(Severity.choices, required=False)
-    is_enabled = serializers.BooleanField(required=False)
+    is_enabled = Truth(required=False)
 
 
 @extend_schema_serializer(component_name="QualityRuleSuggestion")
@@ -65,7 +66,7 @@ class RuleResultAnswer(SuggestionAnswer):
 
 @extend_schema_serializer(component_name="QualityCheckRequest")
 class CheckRequest(StrictSerializer):
-    version = serializers.CharField(default="latest", max_length=80)
+    version = Text(default="latest", max_length=80)
 
 
 @extend_schema_serializer(component_name="QualityCheckResponse")

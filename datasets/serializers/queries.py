@@ -9,10 +9,13 @@ from datasets.analytics.filters import MAX_CONDITIONS, Condition, Operator, Orde
 from datasets.analytics.rows import MAX_ROWS, Method, Window
 from datasets.serializers.dataset import WordList
 from mlops.core.errors import BadQuery
+from mlops.core.fields import Text, Whole
 from mlops.core.serializers import StrictSerializer
 
 MAX_OFFSET = 2**53
 MAX_ORDERS = 8
+MAX_NAMES = 200
+MAX_COLUMNS = 2000
 EXPORT_FORMATS = ("csv", "parquet", "arrow", "jsonl")
 
 
@@ -28,6 +31,7 @@ class VersionQuery(StrictSerializer):
 class ColumnsQuery(VersionQuery):
     columns = WordList(
         required=False,
+        max_length=MAX_NAMES,
         help_text="Column names: the parameter repeated, or one text with commas.",
     )
 
@@ -53,6 +57,7 @@ class PageQuery(ColumnsQuery):
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
     order_by = WordList(
         required=False,
+        max_length=MAX_ORDERS,
         help_text="Column names, each with a minus before it for descending order.",
     )
 
@@ -103,7 +108,7 @@ class DriftQuery(StrictSerializer):
 
 
 class ConditionField(StrictSerializer):
-    column = serializers.CharField(max_length=1000, trim_whitespace=False)
+    column = Text(max_length=1000, trim_whitespace=False)
     operator = serializers.ChoiceField([(item.value, item.name) for item in Operator])
     value = serializers.JSONField(required=False, allow_null=True)
 
@@ -118,15 +123,16 @@ class FilterBody(StrictSerializer):
         child=ConditionField(), max_length=MAX_CONDITIONS
     )
     columns = serializers.ListField(
-        child=serializers.CharField(max_length=1000, trim_whitespace=False),
+        child=Text(max_length=1000, trim_whitespace=False),
         required=False,
+        max_length=MAX_COLUMNS,
     )
     order_by = serializers.ListField(
-        child=serializers.CharField(max_length=1001), required=False, max_length=8
+        child=Text(max_length=1001), required=False, max_length=MAX_ORDERS
     )
-    offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_OFFSET)
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
-    version = serializers.CharField(default="latest", max_length=80)
+    offset = Whole(default=0, min_value=0, max_value=MAX_OFFSET)
+    limit = Whole(default=100, min_value=1, max_value=MAX_ROWS)
+    version = Text(default="latest", max_length=80)
 
 
 def asked(query: type[StrictSerializer], request: Request) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
 @extend_schema_serializer(component_name="UploadCreate")
 class UploadCreate(StrictSerializer):
-    name = serializers.CharField(max_length=255, help_text="A label, with its ending.")
-    size_bytes = serializers.IntegerField(min_value=1, max_value=2**53)
+    name = Text(max_length=255, help_text="A label, with its ending.")
+    size_bytes = Whole(min_value=1, max_value=2**53)
 
 
 @extend_schema_serializer(component_name="UploadResponse")

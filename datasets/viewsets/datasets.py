@@ -138,10 +138,6 @@ class DatasetEnvelopeViewSet(DatasetViewSet):
     def list(self, request: Request) -> Response:
         return super().list(request)
 
-    @extend_schema(exclude=True)
-    def create(self, request: Request) -> Response:
-        return super().create(request)
-
 
 class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     """The versions of one dataset; `label` is a number, "latest" or a digest."""

@@ -166,7 +166,7 @@ class FeatureViewSet(ApiViewSet):
         parameters=[
             OpenApiParameter(
                 "target_version",
-                str,
+                {"type": "string", "minLength": 1},
                 required=True,
                 description="The version's name, or its id.",
             )

@@ -27,7 +27,6 @@ class QualityViewSet(DatasetBase):
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
     permission_model = "datasets.qualityrule"
     action_permissions: ClassVar = {
-        "suggestions": "view",
         "history": "datasets.view_qualityrun",
         "check": "datasets.add_qualityrun",
     }
@@ -92,19 +91,6 @@ class QualityViewSet(DatasetBase):
         return Response(status=204)
 
     @extend_schema(
-        operation_id="suggestQualityRules",
-        summary="Suggest Quality Rules",
-        tags=TAGS,
-        parameters=[VersionQuery],
-        responses=SuggestionAnswer(many=True),
-    )
-    def suggestions(self, request: Request, dataset_id: str) -> Response:
-        """Return rules that the data itself suggests; nothing is stored as a rule."""
-        query = asked(VersionQuery, request)
-        version = self.version(self.dataset(), query["version"])
-        return self.answer(request, questions.suggestions(version))
-
-    @extend_schema(
         operation_id="listQualityChecks",
         summary="List Quality Checks",
         tags=TAGS,
@@ -131,3 +117,25 @@ class QualityViewSet(DatasetBase):
 
     def _rule(self, rule_id: str) -> QualityRule:
         return QualityRule.objects.find(self.dataset(), rule_id)
+
+
+class SuggestionViewSet(DatasetBase):
+    """One list, as long as it is; it has no pages."""
+
+    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    permission_model = "datasets.qualityrule"
+    action_permissions: ClassVar = {"suggestions": "view"}
+    pagination_class = None
+
+    @extend_schema(
+        operation_id="suggestQualityRules",
+        summary="Suggest Quality Rules",
+        tags=TAGS,
+        parameters=[VersionQuery],
+        responses=SuggestionAnswer(many=True),
+    )
+    def suggestions(self, request: Request, dataset_id: str) -> Response:
+        """Return rules that the data itself suggests; nothing is stored as a rule."""
+        query = asked(VersionQuery, request)
+        version = self.version(self.dataset(), query["version"])
+        return self.answer(request, questions.suggestions(version))

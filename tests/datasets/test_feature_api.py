@@ -207,3 +207,21 @@ def test_a_viewer_reads_and_changes_nothing(api):
     assert viewer.post(f"{FEATURES}/seen/activate").status_code == 403
     assert viewer.delete(f"{FEATURES}/seen").status_code == 403
     assert api("anonymous").get(FEATURES).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"validation_rules": [None]}, "validation_rules"),
+        ({"duckdb_view": 0}, "duckdb_view"),
+        ({"tags": [1]}, "tags"),
+        ({"status": "gone"}, "status"),
+    ],
+)
+def test_a_bad_change_is_a_422_that_names_it(scientist, change, field):
+    FeatureFactory(feature_name="kept")
+
+    answer = scientist.put(f"{FEATURES}/kept", change)
+
+    assert answer.status_code == 422
+    assert field in answer.json()["errors"][0]["loc"]
