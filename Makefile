@@ -48,7 +48,7 @@ check: .venv/.stamp-tests  ## format, lint, types, imports, migrations, schema, 
 	$(BIN)/lint-imports
 	$(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
-	$(BIN)/bandit -q -ll -r $(PACKAGES)
+	$(BIN)/bandit -q -c pyproject.toml -ll -r $(PACKAGES)
 	$(STRICT) $(MANAGE) check --deploy --fail-level WARNING
 
 format: .venv/.stamp-tests  ## put the code into shape

@@ -53,7 +53,7 @@ class Buttons(FormPages):
         "issue_key",
     )
 
-    @action(  # type: ignore[untyped-decorator]  # unfold has no types
+    @action(
         description=gettext_lazy("Make a key"), permissions=["issue_key"]
     )
     def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:

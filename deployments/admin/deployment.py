@@ -210,13 +210,13 @@ class DeploymentAdmin(Buttons):
     def environment_name(self, deployment: Deployment) -> str:
         return str(deployment.slot.get_environment_display())
 
-    @display(  # type: ignore[untyped-decorator]  # unfold has no types
+    @display(
         description=_("status"), ordering="status", label=STATUS_COLOURS
     )
     def status_badge(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.status, str(deployment.get_status_display())
 
-    @display(  # type: ignore[untyped-decorator]  # unfold has no types
+    @display(
         description=_("health"), ordering="health", label=HEALTH_COLOURS
     )
     def health_badge(self, deployment: Deployment) -> tuple[str, str]:

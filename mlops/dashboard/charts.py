@@ -80,7 +80,8 @@ def columns(
     if series.is_empty:
         return Chart(title, note=note)
     heights = [sum(value or 0 for value in point) for point in _points(series)]
-    scale = _Scale.upto(max(heights), len(series.labels), width)
+    least = 1 if all(isinstance(height, int) for height in heights) else 0
+    scale = _Scale.upto(max(heights), len(series.labels), width, least_step=least)
     return Chart(
         title,
         marks=list(_stacks(series, scale)),
@@ -126,9 +127,14 @@ class _Scale:
     width: float
 
     @classmethod
-    def upto(cls, value: float, points: int, width: float) -> "_Scale":
-        """Return a scale whose end is the next round number."""
-        step = value / TICKS
+    def upto(
+        cls, value: float, points: int, width: float, *, least_step: float = 0
+    ) -> "_Scale":
+        """Return a scale whose end is the next round number.
+
+        Its ticks are at least `least_step` apart: half a run is none.
+        """
+        step = max(value / TICKS, least_step)
         magnitude = 10.0 ** math.floor(math.log10(step))
         factor = next(f for f in STEPS if f * magnitude >= step * (1 - 1e-9))
         return cls(factor * magnitude * TICKS, points, width)

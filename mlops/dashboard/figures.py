@@ -69,7 +69,7 @@ def deployments_by_status() -> list[Share]:
     page = reverse("admin:deployments_deployment_changelist")
     return [
         Share(
-            status.label,
+            str(status.label),
             counts.get(status, 0),
             tone=TONES.get(status, "primary" if status in IN_PROGRESS else "quiet"),
             url=f"{page}?status__exact={status}",
@@ -111,7 +111,7 @@ def drift_by_severity() -> list[Share]:
     page = reverse("admin:lifecycle_driftevent_changelist")
     return [
         Share(
-            severity.label,
+            str(severity.label),
             counts.get(severity, 0),
             tone=TONES[severity],
             url=f"{page}?severity__exact={severity}",

@@ -51,7 +51,8 @@ def test_nothing_but_zeros_is_a_note_and_no_chart(draw):
 
 
 @pytest.mark.parametrize(
-    ("largest", "end"), [(1, "1"), (7, "8"), (9, "10"), (101, "200"), (0.03, "0.04")]
+    ("largest", "end"),
+    [(1.0, "1"), (7, "8"), (9, "10"), (101, "200"), (0.03, "0.04"), (1, "4")],
 )
 def test_axis_ends_at_the_next_round_number(largest, end):
     ticks = charts.columns("Requests", series(largest)).ticks
