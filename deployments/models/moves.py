@@ -12,6 +12,7 @@ from deployments.kick import kick
 from deployments.models.event import DeploymentEvent
 from deployments.models.record import DeploymentRecord
 from deployments.models.slot import Slot
+from deployments.plan import FULL
 from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Status
 from mlops.core import audit
 from mlops.core.models import User
@@ -58,7 +59,8 @@ class MovingDeployment(DeploymentRecord):
             attempts = int(to in STARTED)
             self._swap(status=to, step_started_at=now, attempts=attempts, **changes)
             self._tell(step, from_status=at)
-            self._share_traffic()
+            if Status.ACTIVE in {at, to} or self.rollout_at is not None:
+                self._share_traffic()
             moved = {"status": [at, str(to)], "reason": step.message}
             audit.record(step.action, self, by=step.by, changes=moved)
             transaction.on_commit(kick)
@@ -117,13 +119,12 @@ class MovingDeployment(DeploymentRecord):
     def _share_traffic(self) -> None:
         """Write who gets which share of the slot now, this row's included."""
         slot = type(self).objects.filter(slot=self.slot_id)
-        canary = slot.rolling_out().first()
+        canary = slot.rolling_out().order_by().first()
         share = canary.canary_percent if canary else 0
-        has_active = slot.serving().update(traffic_percent=100 - share)
-        slot.exclude(status=Status.ACTIVE).exclude(traffic_percent=0).update(
-            traffic_percent=0
-        )
+        has_active = slot.serving().update(traffic_percent=FULL - share)
+        ended = slot.exclude(status=Status.ACTIVE).exclude(traffic_percent=0)
+        ended.update(traffic_percent=0)
         if canary is not None and share:
-            alone = 100 if not has_active else share
+            alone = share if has_active else FULL
             slot.filter(pk=canary.pk).update(traffic_percent=alone)
         self.refresh_from_db(fields=["traffic_percent"])

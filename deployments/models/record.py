@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import Plan, Strategy
-from deployments.states import OPEN, STARTED, TRANSITIONS, Health, Mover, Status
+from deployments.states import STARTED, TRANSITIONS, Health, Mover, Status
 
 
 class DeploymentRecord(models.Model):
@@ -131,10 +131,9 @@ class DeploymentRecord(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # Not partial: SQLite does not match a condition with bound parameters.
             models.Index(
-                fields=["status", "created_at"],
-                condition=Q(status__in=sorted(OPEN)),
-                name="open_deployments",
+                fields=["status", "created_at", "id"], name="deployments_by_status"
             ),
             models.Index(fields=["-created_at", "-id"], name="newest_deployments"),
         ]

@@ -39,7 +39,8 @@ class Slot(models.Model):
     @classmethod
     def lock(cls, pk: int) -> None:
         """Hold the slot until the transaction ends; others wait here."""
-        list(cls.objects.select_for_update().filter(pk=pk).values_list("pk"))
+        row = cls.objects.select_for_update().filter(pk=pk).order_by()
+        list(row.values_list("pk"))
 
     def take_revision(self) -> int:
         """Return the next revision's number; the caller holds the lock."""
