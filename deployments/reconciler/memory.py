@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deployments.models import Deployment
-from deployments.targets.base import Observation, Route
+from deployments.targets.base import Observation, Route, Spec
 
 Key = tuple[uuid.UUID, str]
+State = tuple[int, bool]
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Memory:
     begun: dict[Key, float] = field(default_factory=dict)
     down_since: dict[uuid.UUID, float] = field(default_factory=dict)
     restarts: dict[uuid.UUID, tuple[int, float]] = field(default_factory=dict)
+    specs: dict[uuid.UUID, tuple[State, Spec]] = field(default_factory=dict)
     routes: dict[int, Route] = field(default_factory=dict)
     routed_at: float | None = None
     cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)
@@ -30,6 +32,7 @@ class Memory:
         self.begun.clear()
         self.down_since.clear()
         self.restarts.clear()
+        self.specs.clear()
         self.routes.clear()
         self.routed_at = None
         self.cursors.clear()
@@ -39,9 +42,10 @@ class Memory:
         """Forget deployments that have ended."""
         for key in [key for key in self.begun if key[0] not in open_ids]:
             del self.begun[key]
-        for kept in (self.down_since, self.restarts):
-            for pk in [pk for pk in kept if pk not in open_ids]:
-                del kept[pk]
+        for pk in {*self.down_since, *self.restarts, *self.specs}.difference(open_ids):
+            self.down_since.pop(pk, None)
+            self.restarts.pop(pk, None)
+            self.specs.pop(pk, None)
 
     def is_due(self, what: str, every_s: float) -> bool:
         """Say whether something that is done now and then is due, and note it."""

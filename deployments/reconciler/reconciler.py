@@ -96,18 +96,15 @@ class Reconciler:
                 target.tick()
         rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
         steps = Steps(self.targets, lease, self.memory, rules)
-        moved = self._take(steps, self._startable())
-        moved += self._take(steps, self._next("started", STARTED))
-        moved += self._take(steps, self._next("active", {Status.ACTIVE}))
+        moved = steps.take_all(self._startable())
+        moved += steps.take_all(self._next("started", STARTED))
+        moved += steps.take_all(self._next("active", {Status.ACTIVE}))
         with lease.held():
             pass  # a late riser must not send routes that are out of date
         send_routes(self.targets, self.memory)
         stop_orphans(self.distinct_targets())
         self._keep_house(lease)
         return Pass(is_leader=True, moved=moved, starting=self._starting())
-
-    def _take(self, steps: Steps, deployments: list[Deployment]) -> int:
-        return sum(steps.take(deployment) for deployment in deployments)
 
     def _startable(self) -> list[Deployment]:
         """Return pending ones, the oldest first, as many as may start now."""

@@ -12,11 +12,18 @@ GOLDEN_SUFFIX = ".golden.json"
 
 
 def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
-    """Return what the target shall run. Raises Refused when there is no artifact."""
+    """Return what the target shall run.
+
+    Raises Refused when there is no artifact, or no such instance type any more.
+    """
     artifact = deployment.artifact
     if artifact is None or not artifact.is_stored:
         raise Refused(f"{deployment.model_version} has no artifact that can be served.")
-    kind = INSTANCE_TYPES[deployment.instance_type]
+    kind = INSTANCE_TYPES.get(deployment.instance_type)
+    if kind is None:
+        raise Refused(
+            f"There is no instance type {deployment.instance_type!r} any more."
+        )
     low, high = deployment.plan.bounds()
     return Spec(
         deployment_id=str(deployment.pk),

@@ -1,7 +1,8 @@
 """One idempotent step of one deployment."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.utils import timezone
@@ -13,6 +14,7 @@ from deployments.errors import (
     StaleDeployment,
 )
 from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.models.figures import Figures
 from deployments.reconciler.health import (
     GRACE_S,
     complaint,
@@ -27,6 +29,7 @@ from deployments.targets.base import (
     Observation,
     Phase,
     Refused,
+    Spec,
     Target,
     TargetTrouble,
     Validation,
@@ -50,6 +53,12 @@ class Steps:
     lease: Lease
     memory: Memory
     rules: Mapping[str, EnvironmentRule]
+    figures: Mapping[uuid.UUID, Figures] = field(default_factory=dict)
+
+    def take_all(self, deployments: Collection[Deployment]) -> int:
+        """Take one step of each; return how many moved."""
+        self.figures = recent_figures(deployments, self.rules)
+        return sum(self.take(deployment) for deployment in deployments)
 
     def take(self, deployment: Deployment) -> bool:
         """Take the next step, whatever it is; trouble is written into the row."""
@@ -93,8 +102,7 @@ class Steps:
         return True
 
     def _validate(self, deployment: Deployment) -> bool:
-        rule = self._rule(deployment)
-        found = self._target(deployment).validate(spec_of(deployment, rule))
+        found = self._target(deployment).validate(self._spec(deployment))
         if found is None:
             return self._fail_if_late(deployment, "The model was not validated")
         with self.lease.held():
@@ -128,7 +136,7 @@ class Steps:
     def _watch(self, deployment: Deployment) -> bool:
         rule = self._rule(deployment)
         seen = self._brought_up(deployment)
-        figures = recent_figures(deployment, rule)
+        figures = self._figures(deployment)
         health = health_of(
             seen,
             figures,
@@ -160,7 +168,7 @@ class Steps:
     def _roll_out(self, deployment: Deployment) -> bool:
         """Give up a bad canary, else give it its next share when it is time."""
         plan, rule = deployment.rollout, self._rule(deployment)
-        if reason := complaint(recent_figures(deployment, rule), rule):
+        if reason := complaint(self._figures(deployment), rule):
             raise Refused(f"The rollout was stopped: {reason}.")
         if deployment.is_paused or plan.kind == Rollout.SHADOW:
             return False
@@ -201,10 +209,23 @@ class Steps:
         name = deployment.environment
         return self.rules.get(name) or EnvironmentRule(environment=name)
 
+    def _figures(self, deployment: Deployment) -> Figures:
+        return self.figures.get(deployment.pk, Figures())
+
+    def _spec(self, deployment: Deployment) -> Spec:
+        """Return the spec, made once for each state of the row and its rule."""
+        rule = self._rule(deployment)
+        state = (deployment.generation, rule.allows_pickle)
+        known = self.memory.specs.get(deployment.pk)
+        if known is None or known[0] != state:
+            known = (state, spec_of(deployment, rule))
+            self.memory.specs[deployment.pk] = known
+        return known[1]
+
     def _brought_up(self, deployment: Deployment) -> Observation:
         """Ask the target for what is wanted; return what runs."""
         target = self._target(deployment)
-        target.apply(spec_of(deployment, self._rule(deployment)))
+        target.apply(self._spec(deployment))
         return target.observe(str(deployment.pk))
 
     def _record(

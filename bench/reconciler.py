@@ -1,0 +1,143 @@
+"""The reconciler and the list with ten thousand deployments, on a new database.
+
+python -m bench.reconciler
+"""
+
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+MANY, DONE, SERVED = 10_000, 1_500, 50
+
+
+def main() -> None:
+    """Print a Markdown table."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    os.environ["MLOPS_DATA_DIR"] = str(folder)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "mlops.settings"
+    os.environ.setdefault("MLOPS_LOG_LEVEL", "ERROR")
+    try:
+        import django  # noqa: PLC0415 - after the environment
+
+        django.setup()
+        _measure()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _measure() -> None:
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from deployments.models import Deployment  # noqa: PLC0415
+
+    call_command("migrate", verbosity=0)
+    reconciler = _reconciler()
+    _fill(MANY)
+    before = _memory_mb()
+    began = time.perf_counter()
+    while Deployment.objects.serving().count() < DONE:
+        reconciler.once()
+    took = time.perf_counter() - began
+    rows = [
+        (f"steps per second, {MANY:,} pending", f"{DONE * 3 / took:.0f}"),
+        ("memory grown meanwhile", f"{_memory_mb() - before:.0f} MB"),
+        (f"a pass with {DONE:,} active", _p50(reconciler.once, 10)),
+        (f"first page (50) of {MANY:,}", _p50(_list(), 20)),
+    ]
+    Deployment.objects.in_progress().update(status="failed")
+    keep = list(Deployment.objects.serving().values_list("pk", flat=True)[:SERVED])
+    Deployment.objects.serving().exclude(pk__in=keep).update(status="terminated")
+    reconciler.once()
+    rows.append((f"an idle pass with {SERVED} active", _p50(reconciler.once, 20)))
+    _say("| what | figure |")
+    _say("|---|---|")
+    for name, figure in rows:
+        _say(f"| {name} | {figure} |")
+
+
+def _reconciler() -> Any:
+    from deployments.reconciler import Reconciler  # noqa: PLC0415
+    from deployments.states import Environment  # noqa: PLC0415
+    from deployments.targets.scripted import ScriptedTarget  # noqa: PLC0415
+
+    return Reconciler(dict.fromkeys(Environment.values, ScriptedTarget()))
+
+
+def _fill(count: int) -> None:
+    """Make pending deployments of one version, each in a slot of its own."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    from deployments.models import Deployment, Slot  # noqa: PLC0415
+    from lifecycle import artifacts  # noqa: PLC0415
+    from lifecycle.models import (  # noqa: PLC0415
+        Experiment,
+        ModelVersion,
+        RegisteredModel,
+        Run,
+    )
+
+    run = Run.start(Experiment.create("bench", by=None), by=None)
+    artifacts.save(run, "model.onnx", [b"not looked into"], by=None)
+    version = ModelVersion.register("bench", by=None, run=run)
+    artifact = version.servable_artifact()
+    names = [RegisteredModel(name=f"bench-{number}") for number in range(count)]
+    models = RegisteredModel.objects.bulk_create(names, batch_size=500)
+    slots = Slot.objects.bulk_create(
+        [Slot(model=model, environment="development") for model in models],
+        batch_size=500,
+    )
+    rows = [
+        Deployment(
+            slot=slot,
+            revision=1,
+            model_version=version,
+            artifact=artifact,
+            artifact_sha256=artifact.sha256,
+        )
+        for slot in slots
+    ]
+    Deployment.objects.bulk_create(rows, batch_size=500)
+    start = timezone.now() - timedelta(seconds=count)
+    for number, row in enumerate(rows):
+        row.created_at = start + timedelta(seconds=number)
+    Deployment.objects.bulk_update(rows, ["created_at"], batch_size=500)
+
+
+def _list() -> Callable[[], object]:
+    from rest_framework.test import APIClient  # noqa: PLC0415
+
+    from mlops.core.models import User  # noqa: PLC0415
+
+    client = APIClient(headers={"Host": "localhost"})
+    client.force_authenticate(User.objects.create_superuser("bench"))
+    return lambda: client.get("/api/v1/ml/lifecycle/deployments?limit=50")
+
+
+def _p50(work: Callable[[], object], times: int) -> str:
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - began) * 1000)
+    return f"p50 {statistics.median(taken):.0f} ms, max {max(taken):.0f} ms"
+
+
+def _memory_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
