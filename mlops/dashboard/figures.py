@@ -1,7 +1,7 @@
 """What the dashboard shows, read from the apps' querysets into series."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
@@ -156,6 +156,6 @@ def counts() -> dict[str, int]:
     }
 
 
-def _last_days(count: int) -> list[datetime]:
-    today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0)
+def _last_days(count: int) -> list[date]:
+    today = timezone.now().astimezone(UTC).date()
     return [today - timedelta(days=back) for back in reversed(range(count))]

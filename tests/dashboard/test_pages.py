@@ -8,10 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from datasets.models import Dataset, DatasetVersion
+from datasets.states import VersionState
 from deployments.models import TrafficWindow
 from mlops.core.models import User
 from mlops.dashboard import figures
 from tests.deployments.factories import DeploymentFactory
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +113,38 @@ def test_traffic_counts_each_request_once():
     answered, failed = requests.lines
     assert answered.total + failed.total == 42
     assert failed.total == 1
+
+
+def test_rows_add_up_over_the_days():
+    now = timezone.now()
+    dataset = Dataset.objects.create(name="prices")
+    for number, (days_ago, rows) in enumerate(((40, 5), (2, 10), (0, 100))):
+        DatasetVersion.objects.create(
+            dataset=dataset,
+            number=number,
+            state=VersionState.READY,
+            digest=f"{number:064x}",
+            row_count=rows,
+            ready_at=now - timedelta(days=days_ago),
+        )
+
+    (line,) = figures.stored_rows().lines
+
+    assert line.values[0] == 5
+    assert list(line.values[-3:]) == [15, 15, 115]
+
+
+def test_runs_are_counted_on_the_day_they_started():
+    now_ms = int(timezone.now().timestamp() * 1000)
+    RunFactory(started_ms=now_ms)
+    RunFactory(started_ms=now_ms - 86_400_000, status="failed")
+    RunFactory(started_ms=now_ms - 40 * 86_400_000)
+
+    runs, failed = figures.runs_per_day().lines
+
+    assert list(runs.values[-2:]) == [0, 1]
+    assert list(failed.values[-2:]) == [1, 0]
+    assert runs.total + failed.total == 2
 
 
 def test_overview_asks_a_constant_number_of_queries(
