@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import FilterSet
+from django_filters import ChoiceFilter, FilterSet
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
@@ -47,6 +47,12 @@ class QueryFilterBackend(BaseFilterBackend):
         )
         for field, messages in filterset.errors.items():
             raise BadQuery(str(messages[0]), field=field)
+        for name, chosen in filterset.base_filters.items():
+            if (
+                isinstance(chosen, ChoiceFilter)
+                and request.query_params.get(name) == ""
+            ):
+                raise BadQuery(f"{name} must be one of its words.", field=name)
         filtered: QuerySet[Any] = filterset.qs
         return filtered
 

@@ -1,6 +1,7 @@
 """JSON in and out: strict on the way in, orjson on the way out."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -11,9 +12,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
-from mlops.core.errors import TooLarge
+from mlops.core.errors import Invalid, TooLarge
 
 MAX_DEPTH = 64
+MAX_WHOLE = 2**63 - 1
 
 
 class JSONRenderer(BaseRenderer):
@@ -81,7 +83,8 @@ def loads(raw: bytes) -> Any:
     """Return the value of strict JSON text.
 
     Refused with ParseError: bad UTF-8, NaN and Infinity, a key given twice, NUL
-    characters, lone surrogates, nesting deeper than 64.
+    characters, lone surrogates, nesting deeper than 64; with Invalid: whole numbers
+    that 64 bits do not hold, which no answer could show.
     """
     try:
         value = json.loads(
@@ -119,17 +122,26 @@ def _refuse_constant(name: str) -> float:
 def _refuse_unstorable(value: Any, *, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
-    if isinstance(value, str):
-        _refuse_unstorable_text(value)
-    elif isinstance(value, float) and value in {float("inf"), float("-inf")}:
+    match value:
+        case str():
+            _refuse_unstorable_text(value)
+        case int() | float():
+            _refuse_unstorable_number(value)
+        case list():
+            for item in value:
+                _refuse_unstorable(item, depth=depth + 1)
+        case dict():
+            for key, item in value.items():
+                _refuse_unstorable_text(key)
+                _refuse_unstorable(item, depth=depth + 1)
+
+
+def _refuse_unstorable_number(value: float) -> None:
+    if isinstance(value, int):
+        if abs(value) > MAX_WHOLE:
+            raise Invalid("The body holds a whole number of more than 64 bits.")
+    elif not math.isfinite(value):
         raise ParseError("The body holds a number too large to store.")
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_unstorable(item, depth=depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _refuse_unstorable_text(key)
-            _refuse_unstorable(item, depth=depth + 1)
 
 
 def _refuse_unstorable_text(value: str) -> None:

@@ -15,7 +15,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 # Signing out has nothing to be fuzzed; events do not end; the chunks of an upload
 # are of a media type that the tool cannot write.
 LEFT_OUT = ("authLogout", "streamDeployment", "appendUpload")
-EXAMPLES = "10"
+EXAMPLES = "5"
 
 
 @pytest.fixture
@@ -53,6 +53,6 @@ def test_no_case_breaks_the_document_for_a_signed_in_caller(address, tmp_path):
 
 
 def test_no_case_breaks_the_document_for_a_stranger(address, tmp_path):
-    result = fuzz(address, tmp_path, "--exclude-checks", "positive_data_acceptance")
+    result = fuzz(address, tmp_path, "--mode", "positive")
 
     assert result.returncode == 0, result.stdout[-20_000:]

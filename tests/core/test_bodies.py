@@ -44,6 +44,13 @@ def test_escaped_backslash_before_u0000_is_fine(api):
     assert answer.status_code == 201
 
 
+def test_whole_number_that_no_answer_could_show_is_422(api):
+    answer = send(api, b'{"name": ' + b"9" * 40 + b"}")
+
+    assert answer.status_code == 422
+    assert "64 bits" in answer.json()["detail"]
+
+
 def test_body_above_the_limit_is_413(api, settings):
     settings.MAX_BODY_BYTES = 100
 
