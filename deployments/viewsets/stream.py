@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -80,11 +81,11 @@ class StreamViewSet(DeploymentBase):
 
 
 class _Stream:
-    """The messages of one stream; gives its place back when it is closed."""
+    """The messages of one stream; gives its place back when it is closed or lost."""
 
     def __init__(self, deployment: Deployment, seen: int, seconds: int) -> None:
         self._messages = _messages(deployment, seen, seconds)
-        self._open = True
+        self._give_back = weakref.finalize(self, _free.release)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -93,9 +94,7 @@ class _Stream:
         return next(self._messages)
 
     def close(self) -> None:
-        if self._open:
-            self._open = False
-            _free.release()
+        self._give_back()
 
 
 def _messages(deployment: Deployment, seen: int, seconds: int) -> Iterator[bytes]:

@@ -1,0 +1,133 @@
+"""What the reconciler does with a deployment: every step that people cannot take."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from deployments.errors import SlotBusy
+from deployments.models.event import DeploymentEvent
+from deployments.models.moves import MovingDeployment, Step
+from deployments.models.rule import EnvironmentRule
+from deployments.models.slot import Slot
+from deployments.states import Mover, Status
+from lifecycle.models import ModelVersion
+from mlops.core.models import User
+
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
+
+
+class ReconciledDeployment(MovingDeployment):
+    """The verbs of the reconciler. The gate is asked again at each step."""
+
+    class Meta(MovingDeployment.Meta):
+        abstract = True
+
+    def begin_validating(self) -> None:
+        """Start with a pending one.
+
+        Raises SlotBusy, or what `EnvironmentRule.require` raises.
+        """
+        self._require_gate()
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            if self.slot.deployments.started().exclude(pk=self.pk).exists():
+                raise SlotBusy(f"Another deployment of {self.slot} is under way.")
+            self._move(Status.VALIDATING, _by_reconciler("validate"))
+
+    def begin_deploying(self, message: str = "") -> None:
+        """Go on with a validated one; the gate is asked again."""
+        self._require_gate()
+        self._move(Status.DEPLOYING, _by_reconciler("start", message))
+
+    def begin_rollout(self) -> None:
+        """Give a canary its first share, or a shadow its copies."""
+        plan = self.rollout
+        share = f" with {plan.steps[0]} %" if plan.steps else ""
+        step = _by_reconciler("roll_out", f"{plan.kind} begins{share}")
+        self._update(step, rollout_at=timezone.now(), rollout_step=0)
+
+    def advance(self) -> None:
+        """Give a canary its next share."""
+        following = self.rollout_step + 1
+        share = self.rollout.steps[following]
+        step = _by_reconciler("roll_out", f"canary goes on with {share} %")
+        self._update(step, rollout_at=timezone.now(), rollout_step=following)
+
+    def activate(self) -> None:
+        """Make this one the slot's active one, and end the one before it.
+
+        Both move in one transaction, so that the slot never has two.
+        """
+        self._require_gate()
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            self._require_legal(Status.ACTIVE, Mover.RECONCILER)
+            previous = self.slot.active
+            if previous is not None:
+                previous.make_way_for(self)  # type: ignore[arg-type]  # its one subclass
+            now = timezone.now()
+            step = _by_reconciler("activate")
+            self._move(Status.ACTIVE, step, deployed_at=now, is_paused=False)
+
+    def make_way_for(self, successor: "Deployment") -> None:
+        """End what served, in the transaction that activates its successor."""
+        by, number = successor.created_by, successor.revision
+        if successor.rollback_from_id != self.pk:
+            said = f"superseded by revision {number}"
+            step = Step("make_way", Mover.RECONCILER, by, said)
+            self._move(Status.TERMINATED, step, superseded_by=successor)
+            return
+        because = f": {successor.reason}" if successor.reason else ""
+        said = f"undone by revision {number}{because}"
+        step = Step("make_way", Mover.RECONCILER, by, said)
+        self._move(Status.ROLLBACK, step, superseded_by=successor)
+        self.model_version.note_rollback(said, by=by)
+
+    def fail(
+        self, message: str, *, mover: Mover = Mover.RECONCILER, by: User | None = None
+    ) -> None:
+        """End what never came to serve; `message` says why, for people."""
+        self._fail(Step("fail", mover, by, message))
+
+    def record_attempt(self) -> int:
+        """Count one more try of the present step; return how many that makes."""
+        self._swap(attempts=self.attempts + 1)
+        return self.attempts
+
+    def record_health(self, health: str, ready_instances: int) -> None:
+        """Write what was observed; a change of an active one's health is an event."""
+        changed = self.health != health
+        if not changed and self.ready_instances == ready_instances:
+            return
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            rows = type(self).objects.filter(pk=self.pk, status=self.status)
+            if not rows.update(health=health, ready_instances=ready_instances):
+                return
+            self.health, self.ready_instances = health, ready_instances
+            if changed and self.is_current:
+                self._tell(_by_reconciler("health", f"{health} now"))
+
+    def notice(self, message: str, *, mover: Mover = Mover.RECONCILER) -> None:
+        """Append an event that moves nothing, unless it was the last thing said."""
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            events = DeploymentEvent.objects.filter(deployment=self.pk)
+            last = events.order_by("-sequence").first()
+            if last is None or last.message != message:
+                self._tell(Step("notice", mover, message=message))
+
+    def _fail(self, step: Step) -> None:
+        self._move(Status.FAILED, step, error_message=step.message)
+
+    def _require_gate(self) -> None:
+        """Ask the environment's rule about the version as it is now."""
+        if self.restores is None:
+            version = ModelVersion.objects.get(pk=self.model_version_id)
+            EnvironmentRule.of(self.environment).require(version)
+
+
+def _by_reconciler(action: str, message: str = "") -> Step:
+    return Step(action, Mover.RECONCILER, message=message)
