@@ -79,4 +79,4 @@ STAGE_MOVES: dict[ModelStage, frozenset[ModelStage]] = {
 SERVABLE_SUFFIXES = (".onnx",)
 """Files that a deployment can load; anything else must be named by its path."""
 
-RESERVED_VERSIONS = frozenset({"compare"})
+RESERVED_VERSIONS = frozenset({"compare", "history"})

@@ -16,7 +16,7 @@ from lifecycle.paths import normal_path
 
 SCHEME = "mlflow-artifacts"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+", re.IGNORECASE)
-_FORBIDDEN_IN_LABEL = re.compile(r"[\x00-\x20\x7f\\#?;]")
+_FORBIDDEN_IN_LABEL = re.compile(r"[\x00-\x1f\x7f\\#?;]")
 _DECODINGS = 10
 _MAX_LABEL = 2000
 _LOCAL_SCHEMES = frozenset({"file", "javascript", "data", "vbscript", "local"})

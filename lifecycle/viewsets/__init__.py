@@ -5,6 +5,7 @@ from lifecycle.viewsets.drift import DriftEventViewSet
 from lifecycle.viewsets.experiments import ExperimentViewSet
 from lifecycle.viewsets.metrics import MetricViewSet
 from lifecycle.viewsets.runs import RunViewSet
+from lifecycle.viewsets.standings import ModelHistoryViewSet
 from lifecycle.viewsets.versions import ModelVersionViewSet, ModelViewSet
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "DriftEventViewSet",
     "ExperimentViewSet",
     "MetricViewSet",
+    "ModelHistoryViewSet",
     "ModelVersionViewSet",
     "ModelViewSet",
     "RunViewSet",

@@ -127,6 +127,7 @@ LIFECYCLE = [
     ),
     Row("GET", M + "/{model_id}", READERS, 200),
     Row("GET", M + "/churn/1", READERS, 200),
+    Row("GET", M + "/churn/history", READERS, 200),
     Row("PATCH", M + "/churn/1", PROMOTERS, 200, {"stage": "archived"}),
     Row("PATCH", M + "/churn/1", APPROVERS, 200, {"approved_by": "someone else"}),
     Row(

@@ -1,0 +1,58 @@
+"""The history of a model's stages and aliases over REST."""
+
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lifecycle.models import RegisteredModel
+from lifecycle.serializers.standings import StandingsAnswer
+from lifecycle.standings import standings
+from lifecycle.viewsets.base import TAGS
+from mlops.core.errors import BadQuery
+from mlops.core.viewsets import ApiViewSet
+
+_AT = OpenApiParameter(
+    "at",
+    {"type": "string", "minLength": 1, "format": "date-time"},
+    description="The moment that is asked for (RFC 3339); now, if left out.",
+)
+
+
+class ModelHistoryViewSet(ApiViewSet):
+    permission_model = "lifecycle.modelversion"
+    action_permissions = {"history": "view"}
+    serializer_class = StandingsAnswer
+    query_parameters = ("at",)
+
+    @extend_schema(
+        operation_id="getModelHistory",
+        summary="Get Model History",
+        tags=TAGS,
+        parameters=[_AT],
+        responses={200: StandingsAnswer},
+    )
+    def history(self, request: Request, model_name: str) -> Response:
+        """Which version stood in which stage, and under which alias, at a moment."""
+        model = RegisteredModel.objects.find(model_name)
+        return Response(StandingsAnswer(standings(model, _moment(request))).data)
+
+
+def _moment(request: Request) -> datetime:
+    text = request.query_params.get("at")
+    if text is None:
+        return timezone.now()
+    try:
+        moment = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise BadQuery("at must be a time such as 2026-11-22T12:00:00Z.", field="at")
+    try:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
+    except OverflowError:
+        raise BadQuery("at is beyond the calendar.", field="at") from None

@@ -1,0 +1,200 @@
+"""Who gets in: every address of the protocol, without and with the wrong rights."""
+
+import base64
+
+import pytest
+from django.test import Client, override_settings
+from django.urls import URLPattern, get_resolver
+
+from lifecycle.mlflow import identity
+from lifecycle.mlflow.door import Door
+from lifecycle.mlflow.urls import EXACT
+from lifecycle.models import Experiment
+from mlops.core.models import ApiToken
+from tests.lifecycle.mlflow.conftest import DoorClient
+
+pytestmark = pytest.mark.django_db
+OPEN = {"health", "version"}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
+def doors(patterns=None, prefix=""):
+    """Yield the address and view of every door that Django would find."""
+    for entry in patterns or get_resolver().url_patterns:
+        if not isinstance(entry, URLPattern):
+            yield from doors(entry.url_patterns, prefix + str(entry.pattern))
+        elif isinstance(entry.callback, Door):
+            yield prefix + str(entry.pattern), entry.callback
+
+
+def address(pattern):
+    known = {
+        "<str:model_id>": "m-1",
+        "<path:path>": "1/r/artifacts/a",
+        "<path:key>": "k",
+        "^v1/traces$": "v1/traces",
+        "^graphql$": "graphql",
+        "^(?:ajax-)?api/3\\.0/mlflow/traces(?:/.*)?$": "api/3.0/mlflow/traces/x",
+        "^(?:ajax-)?api/[23]\\.0(?:/.*)?$": "api/2.0/mlflow/gateway/x",
+    }
+    for part, example in known.items():
+        pattern = pattern.replace(part, example)
+    return "http://testserver//get-artifact" if "/+" in pattern else f"/{pattern}"
+
+
+def test_every_address_asks_who_is_there():
+    client = Client(raise_request_exception=False)
+    asked = 0
+
+    for pattern, _door in doors():
+        path = address(pattern)
+        for method in METHODS:
+            answer = client.generic(method, path, b"{}", "application/json")
+            expected = {200, 401} if path[1:] in OPEN else {401}
+            assert answer.status_code in expected, (method, path)
+            asked += 1
+
+    assert asked > 8 * 64
+    assert client.get("/health").content == b"OK"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/2.0/mlflow/experiments/create/",
+        "http://testserver//api/2.0/mlflow/experiments/create",
+        "/api/2.0/mlflow/../mlflow/experiments/create",
+        "/api/2.0/mlflow/EXPERIMENTS/create",
+        "/ajax-api/2.0/mlflow/experiments/create",
+        "/api/2.0/preview/mlflow/experiments/create",
+        "/api/2.0/mlflow%2fexperiments%2fcreate",
+    ],
+)
+def test_no_spelling_of_an_address_is_a_way_round(path):
+    """CVE-2023-6014: neither path, nor type, nor an override of the method."""
+    answer = Client(raise_request_exception=False).post(
+        path,
+        b'{"name": "x"}',
+        content_type="application/json",
+        headers={"X-HTTP-Method-Override": "GET"},
+    )
+
+    assert answer.status_code in {401, 404}
+    assert not Experiment.objects.exists()
+
+
+def test_what_is_not_spoken_says_so_in_the_protocol_s_shape(mlflow):
+    unknown = mlflow.post("gateway/endpoints/create")
+    traces = mlflow.send("POST", "/api/3.0/mlflow/traces", {})
+    wrong = mlflow.get("experiments/create")
+
+    assert (unknown.status, unknown.code) == (404, "ENDPOINT_NOT_FOUND")
+    assert (traces.status, traces.code) == (501, "NOT_IMPLEMENTED")
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
+
+
+def test_other_names_of_a_route_are_the_same_route(mlflow):
+    for root in ("/ajax-api/2.0/mlflow", "/api/2.0/preview/mlflow"):
+        answer = mlflow.send("POST", f"{root}/experiments/search", {})
+        assert answer.body["experiments"][0]["name"] == "Default"
+
+
+def test_a_doubled_slash_leads_to_the_address_that_was_meant(mlflow):
+    answer = mlflow.send("GET", "http://testserver//get-artifact?path=a")
+
+    assert (answer.status, answer.headers["Location"]) == (308, "/get-artifact?path=a")
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("nobody", set()),
+        ("viewer", {"read"}),
+        ("deployer", {"read"}),
+        ("approver", {"read", "move"}),
+        ("data scientist", {"read", "write", "move"}),
+        ("admin", {"read", "write", "move"}),
+    ],
+)
+def test_roles_may_here_what_they_may_on_rest(door, role, may):
+    client = door(role)
+    asked = {
+        "read": client.get("experiments/get", experiment_id="0"),
+        "write": client.post("runs/create", experiment_id="0"),
+        "move": client.post(
+            "model-versions/transition-stage", name="m", version="1", stage="Staging"
+        ),
+    }
+
+    allowed = {what for what, answer in asked.items() if answer.status != 403}
+    assert allowed == may
+    for what in asked.keys() - may:
+        assert asked[what].code == "PERMISSION_DENIED"
+
+
+def test_a_reader_neither_writes_nor_deletes_files(door, mlflow, experiment, run_id):
+    place = f"{experiment}/{run_id}/artifacts/a.txt"
+    mlflow.put(place, b"1")
+    reader = door("viewer")
+
+    answers = [reader.put(place, b"2"), reader.file("DELETE", place)]
+
+    assert [answer.status for answer in answers] == [403, 403]
+    assert reader.file("GET", place).raw == b"1"
+
+
+def test_every_endpoint_names_the_permission_it_needs():
+    unnamed = {
+        path
+        for path, door in EXACT.items()
+        for endpoint in door.endpoints.values()
+        if not endpoint.permission and not endpoint.is_open
+    }
+
+    assert {path.rpartition("/")[2] for path in unnamed} == {"server-info"}
+
+
+def test_a_name_and_password_open_it_too(person):
+    user = person("data scientist")
+    user.set_password("long and secret 1")
+    user.save()
+    client = Client()
+
+    def status(password):
+        pair = base64.b64encode(f"{user.username}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {pair}"}
+        path = "/api/2.0/mlflow/experiments/search"
+        return client.post(
+            path, {}, content_type="application/json", headers=headers
+        ).status_code
+
+    assert (status("long and secret 1"), status("wrong")) == (200, 401)
+
+
+def test_a_token_that_only_reads_does_not_write(person):
+    _, token = ApiToken.issue(person("data scientist"), "r", scopes=["read"])
+    reader = DoorClient(token)
+
+    assert reader.get("experiments/get", experiment_id="0").status == 200
+    assert reader.post("runs/create", experiment_id="0").status == 403
+
+
+def test_a_revoked_token_is_shut_out_after_the_seconds_it_is_remembered(
+    door, person, monkeypatch
+):
+    client = door()
+    assert client.get("experiments/get", experiment_id="0").status == 200
+    person("data scientist").api_tokens.get().revoke()
+    later = identity.time.monotonic() + identity.REMEMBERED_S
+
+    monkeypatch.setattr(identity.time, "monotonic", lambda: later)
+
+    assert client.get("experiments/get", experiment_id="0").status == 401
+    assert identity.REMEMBERED_S <= 5
+
+
+@override_settings(OPEN_MODE=True)
+def test_open_mode_lets_everybody_in(door):
+    answer = door("anonymous").post("runs/create", experiment_id="0")
+
+    assert answer.status == 200

@@ -1,0 +1,135 @@
+"""Logged models of MLflow 3."""
+
+import pytest
+
+from lifecycle.models import LoggedModel
+
+pytestmark = pytest.mark.django_db
+
+
+def begin(mlflow, experiment, **fields):
+    made = mlflow.ok("logged-models", experiment_id=experiment, **fields)
+    return made["model"]["info"]
+
+
+@pytest.fixture
+def model(mlflow, experiment, run_id):
+    return begin(
+        mlflow,
+        experiment,
+        name="tree",
+        source_run_id=run_id,
+        params=[{"key": "depth", "value": "3"}],
+        tags=[{"key": "team", "value": "a"}],
+    )
+
+
+def test_a_model_begins_pending_and_is_finished(mlflow, experiment, run_id, model):
+    finished = mlflow.patch(
+        f"logged-models/{model['model_id']}", status="LOGGED_MODEL_READY"
+    ).body["model"]
+
+    assert model["status"] == "LOGGED_MODEL_PENDING"
+    assert finished["info"]["status"] == "LOGGED_MODEL_READY"
+    assert finished["info"]["source_run_id"] == run_id
+    assert finished["data"]["params"] == [{"key": "depth", "value": "3"}]
+    assert finished["info"]["artifact_uri"] == (
+        f"mlflow-artifacts:/{experiment}/models/{model['model_id']}/artifacts"
+    )
+
+
+def test_the_run_of_a_model_may_be_elsewhere(mlflow, experiment):
+    assert begin(mlflow, experiment, source_run_id="123")["source_run_id"] == "123"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a.b", "a%b", "x" * 501])
+def test_names_that_could_be_paths_are_refused(mlflow, experiment, name):
+    answer = mlflow.post("logged-models", experiment_id=experiment, name=name)
+
+    assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_tags_and_parameters_are_added_and_tags_deleted(mlflow, model):
+    address = f"logged-models/{model['model_id']}"
+    mlflow.patch(f"{address}/tags", tags=[{"key": "a/b", "value": "1"}])
+    mlflow.post(f"{address}/params", params=[{"key": "lr", "value": "0.1"}])
+    mlflow.delete(f"{address}/tags/team")
+    again = mlflow.delete(f"{address}/tags/team")
+
+    shown = mlflow.get(address).body["model"]
+    assert shown["info"]["tags"] == [{"key": "a/b", "value": "1"}]
+    assert {p["key"] for p in shown["data"]["params"]} == {"depth", "lr"}
+    assert (again.status, again.code) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_metrics_about_a_model_are_the_run_s_and_the_model_s(mlflow, run_id, model):
+    metric = {"key": "acc", "value": 0.9, "timestamp": 5, "step": 1}
+    about = {"model_id": model["model_id"], "dataset_name": "test"}
+    mlflow.ok("runs/log-batch", run_id=run_id, metrics=[{**metric, **about}])
+
+    shown = mlflow.get(f"logged-models/{model['model_id']}").body["model"]
+
+    assert shown["data"]["metrics"] == [{**metric, **about, "run_id": run_id}]
+    run = mlflow.get("runs/get", run_id=run_id).body["run"]
+    assert run["data"]["metrics"] == [metric]
+
+
+def test_outputs_and_inputs_name_the_model(mlflow, run_id, model):
+    named = {"model_id": model["model_id"]}
+    mlflow.ok("runs/outputs", run_id=run_id, models=[{**named, "step": 2}])
+    mlflow.ok("runs/log-inputs", run_id=run_id, models=[named])
+
+    run = mlflow.get("runs/get", run_id=run_id).body["run"]
+
+    assert run["outputs"] == {"model_outputs": [{**named, "step": 2}]}
+    assert run["inputs"] == {"model_inputs": [named]}
+
+
+def test_a_deleted_model_is_gone_from_show_and_search(mlflow, experiment, model):
+    mlflow.delete(f"logged-models/{model['model_id']}")
+
+    found = mlflow.ok("logged-models/search", experiment_ids=[experiment])
+    assert mlflow.get(f"logged-models/{model['model_id']}").status == 404
+    assert found == {}
+    assert LoggedModel.objects.exists()  # until it is purged
+
+
+def test_models_are_searched_by_what_was_logged(mlflow, experiment, run_id):
+    ids = {}
+    for name, acc in (("a", 0.1), ("b", 0.2)):
+        ids[name] = begin(mlflow, experiment, name=name)["model_id"]
+        mlflow.ok(
+            "runs/log-metric",
+            run_id=run_id,
+            key="acc",
+            value=acc,
+            timestamp=1,
+            model_id=ids[name],
+            dataset_name=f"on {name}",
+        )
+
+    def names(**asked):
+        found = mlflow.ok("logged-models/search", experiment_ids=[experiment], **asked)
+        return [one["info"]["name"] for one in found.get("models", [])]
+
+    by_acc = [{"field_name": "metrics.acc", "ascending": False}]
+    assert names(filter="name = 'a' OR name = 'b'", order_by=by_acc) == ["b", "a"]
+    assert names(filter="metrics.acc > 0.15") == ["b"]
+    assert names(datasets=[{"dataset_name": "on a"}]) == ["a"]
+    assert names(filter="metrics.acc > 0.15", datasets=[{"dataset_name": "on a"}]) == []
+
+
+def test_registering_a_logged_model_notes_the_version_on_it(mlflow, model):
+    mlflow.ok("registered-models/create", name="m")
+    source = {"source": f"models:/{model['model_id']}", "model_id": model["model_id"]}
+    for _ in range(2):
+        mlflow.ok("model-versions/create", name="m", **source)
+
+    tags = mlflow.get(f"logged-models/{model['model_id']}").body["model"]["info"][
+        "tags"
+    ]
+
+    noted = next(tag for tag in tags if tag["key"] == "mlflow.modelVersions")
+    assert noted["value"] == (
+        '[{"name": "m", "version": 1}, {"name": "m", "version": 2}]'
+    )
