@@ -72,11 +72,6 @@ class Panel:
         known = ~np.isnan(self.features).any(axis=1) & ~np.isnan(self.target)
         return self.take(known)
 
-    def column(self, name: str) -> Matrix:
-        """Return one feature without its unknown values."""
-        values = self.features[:, FEATURE_NAMES.index(name)]
-        return values[~np.isnan(values)]
-
     def parquet(self) -> bytes:
         """Return the rows as a Parquet file; unknown values are nulls."""
         columns: dict[str, pa.Array] = {

@@ -83,6 +83,7 @@ def test_story_has_left_its_traces(scientist):
         ("2.0.0", "rollback"),
         ("1.0.0", "terminated"),
     }
+    assert drift[0]["metric_name"] == "psi.vol_21d"
     assert drift[0]["metric_value"] > drift[0]["threshold"]
     assert len(steps) >= 40
 

@@ -8,7 +8,7 @@ from mlops.demo.panel import FEATURES as COLUMNS
 from mlops.demo.panel import SPLIT, Feature, Panel
 from mlops.demo.story.cast import DATASET, FEATURES, Cast
 
-FIRST, END = date(1990, 1, 1), date(2023, 1, 1)
+FIRST, END = date(1991, 1, 1), date(2023, 1, 1)  # a year of momentum comes first
 DATASETS = f"{FEATURES}/datasets"
 INGESTION_TIMEOUT_S = 60.0
 
@@ -49,9 +49,9 @@ def _upload_first(cast: Cast, rows: Panel) -> None:
         cast.scientist.upload(
             DATASETS,
             rows.parquet(),
-            "sp500-1990-2006.parquet",
+            "sp500-1991-2006.parquet",
             name=DATASET,
-            description="Daily features of 20 stocks of the S&P 500, 1990 to 2022.",
+            description="Daily features of 20 stocks of the S&P 500, 1991 to 2022.",
         )
         _wait_until_ready(cast)
 

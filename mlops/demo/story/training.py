@@ -7,7 +7,7 @@ from mlops.demo.panel import SPLIT, Panel
 from mlops.demo.story.cast import DATASET, EXPERIMENT, LIFECYCLE, Cast
 from mlops.demo.training import Split, Trained
 
-FIRST_RUN, SECOND_RUN = "demo-linear-1990-2004", "demo-boosted-2007-2018"
+FIRST_RUN, SECOND_RUN = "demo-linear-1991-2004", "demo-boosted-2007-2018"
 ARTIFACT = "model.onnx"
 GOLDEN = f"{ARTIFACT}.golden.json"
 
@@ -17,8 +17,8 @@ def train_first(cast: Cast) -> None:
         _open_experiment(cast)
     if _status(cast, FIRST_RUN) == "completed":
         return
-    split = Split.of(_years(cast, 1990, 2005), _years(cast, 2005, SPLIT.year))
-    with cast.step("Trained a logistic regression on 1990 to 2004"):
+    split = Split.of(_years(cast, 1991, 2005), _years(cast, 2005, SPLIT.year))
+    with cast.step("Trained a logistic regression on 1991 to 2004"):
         points = _start(
             cast, FIRST_RUN, dataset_version="1", parameters=training.LINEAR
         )
