@@ -35,6 +35,9 @@ class ModelServer:
         self.model, self.name, self.version = model, name, version
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
+        # The usual paths, known without taking them apart.
+        base = f"/v2/models/{name}"
+        self._infer_paths = {f"{base}/infer", f"{base}/versions/{version}/infer"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,6 +53,8 @@ class ModelServer:
 
     async def _answer(self, scope: Scope, receive: Receive) -> bytes:
         method = scope["method"]
+        if method == "POST" and scope["path"] in self._infer_paths:
+            return await self._runner.run(self._infer, await self._body(scope, receive))
         path = tuple(unquote(scope["path"]).strip("/").split("/"))
         if method == "POST":
             work = self._infer if path[-1] == "infer" else self._predict

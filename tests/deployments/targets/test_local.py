@@ -1,5 +1,6 @@
 """Processes of the local target: confined, restarted, replaced, drained."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -20,8 +21,10 @@ from tests.deployments.targets.waiting import until
 
 
 def records(target, spec) -> list[dict]:
-    folder = target._folders.instances
-    found = [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
+    found = []
+    for path in target._folders.instances.glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+            found.append(json.loads(path.read_bytes()))
     return [each for each in found if each["deployment_id"] == spec.deployment_id]
 
 

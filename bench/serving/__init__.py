@@ -1,0 +1,1 @@
+"""Serving: latency, throughput, memory and deploy time of the local target."""
