@@ -53,9 +53,7 @@ class Buttons(FormPages):
         "issue_key",
     )
 
-    @action(
-        description=gettext_lazy("Make a key"), permissions=["issue_key"]
-    )
+    @action(description=gettext_lazy("Make a key"), permissions=["issue_key"])
     def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a key of the endpoint; its text is shown once, as a message."""
         deployment = _found(object_id)

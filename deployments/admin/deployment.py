@@ -210,15 +210,11 @@ class DeploymentAdmin(Buttons):
     def environment_name(self, deployment: Deployment) -> str:
         return str(deployment.slot.get_environment_display())
 
-    @display(
-        description=_("status"), ordering="status", label=STATUS_COLOURS
-    )
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.status, str(deployment.get_status_display())
 
-    @display(
-        description=_("health"), ordering="health", label=HEALTH_COLOURS
-    )
+    @display(description=_("health"), ordering="health", label=HEALTH_COLOURS)
     def health_badge(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.health, str(deployment.get_health_display())
 
