@@ -1,5 +1,6 @@
 """Where the local target keeps its files, below the data folder."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -28,6 +29,12 @@ class Folders:
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sockets = _socket_folder(self.run)
+
+    def forget_sockets(self) -> None:
+        """Remove the folder outside the data folder once nothing is in it."""
+        if self.sockets != self.run:
+            with contextlib.suppress(OSError):
+                self.sockets.rmdir()
 
     def socket(self, instance_id: str) -> Path:
         return self.sockets / f"i-{instance_id}.sock"

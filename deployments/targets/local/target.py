@@ -43,6 +43,7 @@ class LocalTarget:
     name = "local"
 
     def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._folders = Folders(data_dir)
         self._nursery = Nursery(self._folders.log("zygote"))
         self._id = uuid.uuid4().hex
@@ -133,6 +134,8 @@ class LocalTarget:
             self._watch.join()
         with self._lock:
             self._let_go()
+            if stop_all:
+                self._folders.forget_sockets()
 
     def _drain_all(self, deadline: float) -> None:
         while (running := self.list()) and time.monotonic() < deadline:
@@ -165,6 +168,7 @@ class LocalTarget:
         if self._owns and inheritance.owner(owner) == self._id:
             return
         self._let_go()
+        self._folders = Folders(self._data_dir)
         inheritance.take(owner, self._id)
         self._owns = True
         self._closing.clear()
