@@ -89,10 +89,8 @@ def test_ids_and_statuses_are_searched_as_the_wire_says_them(mlflow, experiment,
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 5])
-@pytest.mark.usefixtures("plan")
-def test_pages_follow_on_each_other_in_order(
-    mlflow, experiment, runs, order, names, size
-):
+@pytest.mark.usefixtures("plan", "runs")
+def test_pages_follow_on_each_other_in_order(mlflow, experiment, order, names, size):
     pages, token = "", ""
     while True:
         body = mlflow.ok(
@@ -113,13 +111,16 @@ def test_a_token_is_good_for_its_own_search_only(mlflow, experiment, runs):
     asked = {"experiment_ids": [experiment], "max_results": 1}
     token = mlflow.ok("runs/search", **asked)["next_page_token"]
 
-    other = mlflow.post(
-        "runs/search", **asked, page_token=token, order_by=["params.size"]
-    )
-    forged = mlflow.post("runs/search", **asked, page_token=token[:-4] + "AAA=")
-    garbage = mlflow.post("runs/search", **asked, page_token="ü")
+    others = [
+        mlflow.post("runs/search", {**asked, "page_token": text, **more})
+        for text, more in (
+            (token, {"order_by": ["params.size"]}),
+            (token[:-4] + "AAA=", {}),
+            ("\u00fc", {}),
+        )
+    ]
 
-    for answer in (other, forged, garbage):
+    for answer in others:
         assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
 
 

@@ -1,0 +1,91 @@
+"""Which version stood where on a day, and who put it there."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from lifecycle.models import AliasChange, ModelVersion, StageChange
+from lifecycle.states import ModelStage
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "/api/v1/ml/lifecycle/models/churn/history"
+
+
+@pytest.fixture
+def past(person):
+    """Version 1 staged 3 days ago, archived yesterday; the alias went from 1 to 2."""
+    now, by = timezone.now(), person("data scientist")
+    first, second = (
+        ModelVersion.register("churn", by=by, version=label) for label in "ab"
+    )
+    for version in (first, second):
+        type(version).objects.filter(pk=version.pk).update(
+            created_at=now - timedelta(days=5)
+        )
+    moves = ((ModelStage.STAGING, 3), (ModelStage.ARCHIVED, 1))
+    for stage, days in moves:
+        first.move_to_stage(stage, by=by, reason=f"{days} days ago")
+        change = StageChange.objects.order_by("pk").last()
+        _at(change, now - timedelta(days=days))
+    for version, days in ((first, 4), (second, 2)):
+        first.model.set_alias("champion", version, by=by)
+        _at(AliasChange.objects.order_by("pk").last(), now - timedelta(days=days))
+    return now
+
+
+def _at(change, moment):
+    type(change).objects.filter(pk=change.pk).update(changed_at=moment)
+
+
+def asked(api, past, **ago):
+    moment = (past - timedelta(**ago)).isoformat()
+    return api("viewer").get(ADDRESS, {"at": moment}).json()
+
+
+def test_the_stage_of_a_day_is_the_last_move_before_it(api, past):
+    stages = [
+        {one["version"]: one["stage"] for one in asked(api, past, days=ago)["stages"]}
+        for ago in (4, 2, 0)
+    ]
+
+    assert [stage["a"] for stage in stages] == ["experimental", "staging", "archived"]
+    assert {stage["b"] for stage in stages} == {"experimental"}
+
+
+def test_an_alias_of_a_day_names_version_person_and_since_when(api, past):
+    then = asked(api, past, days=3)["aliases"]
+    now = asked(api, past, days=0)["aliases"]
+
+    assert [(one["alias"], one["version"]) for one in then] == [("champion", "a")]
+    assert [(one["version"], one["changed_by"]) for one in now] == [
+        ("b", "data-scientist")
+    ]
+
+
+def test_what_led_there_is_told_newest_first(api, past):
+    changes = asked(api, past, days=0)["changes"]
+
+    assert [one["kind"] for one in changes] == ["stage", "alias", "stage", "alias"]
+    assert changes[0]["reason"] == "1 days ago"
+    assert "before" not in changes[-1]
+
+
+def test_before_the_model_there_was_nothing(api, past):
+    empty = asked(api, past, days=9)
+
+    assert (empty["stages"], empty["aliases"], empty["changes"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-13-01T00:00:00Z"])
+def test_a_moment_that_is_none_is_a_bad_query(api, past, at):
+    assert api("viewer").get(ADDRESS, {"at": at}).status_code == 400
+
+
+def test_no_version_is_called_history(api, past):
+    answer = api("data scientist").post(
+        "/api/v1/ml/lifecycle/models",
+        {"model_name": "churn", "version": "history", "run_id": "x"},
+    )
+
+    assert answer.status_code == 422 or answer.json()["code"] == "not_found"
