@@ -11,6 +11,19 @@ from mlops.core.models import User
 ROLES = ("viewer", "data scientist", "deployer", "approver", "admin")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test that commits the rows that migrations made, as it found them.
+
+    Such a test empties all tables at its end. If some of them kept the rows of
+    migrations and some did not, the roles would be made twice.
+    """
+    committing = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    for item in items:
+        mark = item.get_closest_marker("django_db")
+        if mark is not None and mark.kwargs.get("transaction"):
+            item.add_marker(committing, append=False)
+
+
 @pytest.fixture
 def person(db) -> Callable[..., User]:
     """Return the one person of a role, made when first asked for.

@@ -11,7 +11,7 @@ LOGIN, REFRESH, LOGOUT = (
     f"/api/v1/auth/{name}" for name in ("login", "refresh", "logout")
 )
 ME = "/api/v1/users/me"
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"
 ORIGIN = {"HTTP_ORIGIN": "http://localhost:3000"}
 
 
@@ -57,7 +57,7 @@ def test_form_and_json_sign_in_alike(ann):
 
     assert (by_form.status_code, by_json.status_code) == (200, 200)
     assert set(by_form.json()) == set(by_json.json())
-    assert by_form.json()["token_type"] == "bearer"  # noqa: S105
+    assert by_form.json()["token_type"] == "bearer"
     assert by_form.json()["user_info"]["roles"] == ["viewer"]
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff(client):
-    boss = User.objects.create_superuser("boss", password="x")  # noqa: S106
+    boss = User.objects.create_superuser("boss", password="x")
     client.force_login(boss)
     return client
 

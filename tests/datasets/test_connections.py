@@ -104,7 +104,7 @@ def bucket(monkeypatch):
             prefix="daily",
             region="us-east-1",
             access_key="key",
-            secret_variable="BUCKET_KEY",  # noqa: S106 - the name of a variable,
+            secret_variable="BUCKET_KEY",
         )
         yield server
         server.shutdown()
