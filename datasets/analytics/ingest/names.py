@@ -28,8 +28,9 @@ def clean_names(originals: Sequence[str]) -> list[str]:
 
 
 def _printable(text: str) -> str:
-    kept = "".join(char for char in text if unicodedata.category(char) not in _UNSAFE)
-    return " ".join(kept.split())[:MAX_NAME]
+    spaced = " ".join(text.split())
+    kept = "".join(char for char in spaced if unicodedata.category(char) not in _UNSAFE)
+    return kept.strip()[:MAX_NAME]
 
 
 def _key(name: str) -> str:

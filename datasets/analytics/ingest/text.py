@@ -85,12 +85,13 @@ def _declared(asked: str | None, start: bytes) -> str | None:
 
 
 def _scan_utf8(context: Context, path: Path) -> TextFacts:
-    lines = bad = returns = bare = 0
+    lines = bad = ends = returns = bare = 0
     in_quotes = has_quotes = has_nul = False
     last = b"\n"
     for chunk in _line_chunks(path):
         context.bytes_read += len(chunk)
         found = chunk.count(b"\n")
+        ends += found
         if b"\r" in chunk:
             ended = chunk.count(b"\r\n")
             returns += ended
@@ -105,7 +106,7 @@ def _scan_utf8(context: Context, path: Path) -> TextFacts:
         bad += 0 if chunk.isascii() else _bad_lines(chunk)
         last = chunk[-1:]
     lines += last != b"\n"
-    mixes = bare > 0 or 0 < returns < lines - 1
+    mixes = bare > 0 or 0 < returns < ends
     return TextFacts("utf-8", lines, bad, has_quotes, has_nul, mixes)
 
 
