@@ -18,10 +18,11 @@ PRICES = "date,symbol,close,volume\n" + "".join(
 @pytest.fixture
 def data_dir(settings, tmp_path):
     """Keep every byte of the test below its own folder."""
-    before = engine.configure
+    before = engine.settings()
     settings.DATA_DIR = tmp_path
-    before(tmp_path / "datasets")
-    return tmp_path
+    engine.configure(tmp_path / "datasets")
+    yield tmp_path
+    engine.restore(before)
 
 
 @pytest.fixture
