@@ -49,6 +49,12 @@ class ChecklistNotPassed(DomainError):
     code = "checklist_not_passed"
 
 
+class DataQualityFailed(DomainError):
+    """What the model was trained on broke a rule of its dataset."""
+
+    code = "data_quality_failed"
+
+
 class NotApproved(DomainError):
     code = "not_approved"
 

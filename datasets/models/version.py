@@ -1,7 +1,7 @@
 """One immutable content of a dataset, its columns and the files it came from."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from django.conf import settings
@@ -54,6 +54,16 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         if digest:
             same |= Q(digest=digest)
         return self.holding_bytes().filter(same).order_by("-number")
+
+    def failing(self) -> Self:
+        """Versions that broke a rule of severity fail when they were last checked."""
+        return self.filter(quality_status=QualityStatus.FAILED)
+
+    def behind(self, run_ids: Iterable[int]) -> Self:
+        """Versions that one of these runs read, in the order of name and number."""
+        # `run_inputs` is lifecycle's relation to us; it exists when that app does.
+        read = self.filter(run_inputs__uses__run__in=list(run_ids))
+        return read.order_by("dataset__name", "number").distinct()
 
     def with_digest(self, digest: str) -> Self:
         """Versions with this content, or one whose digest starts so (8 or more)."""
@@ -283,11 +293,6 @@ class DatasetVersion(models.Model):
         """Whether a run names this version as its input."""
         # `run_inputs` is lifecycle's relation to us; it exists when that app does.
         return bool(self.run_inputs.exists())
-
-    @property
-    def backs_approval(self) -> bool:
-        """Whether a model trained on it may be approved: its rules did not fail."""
-        return self.quality_status != QualityStatus.FAILED
 
     @property
     def source_type(self) -> SourceType | None:

@@ -56,7 +56,10 @@ class EnvironmentRule(models.Model):
         return found or cls(environment=environment)
 
     def require(self, version: ModelVersion) -> None:
-        """Raise NotApproved or VersionArchived unless the version may come here.
+        """Raise what keeps the version from coming here, if anything does.
+
+        NotApproved, VersionArchived, or where an approval is needed also
+        DataQualityFailed: an approval stands on its data.
 
         Asked when a deployment is requested and again at each step, so that a rule
         or an approval that changes meanwhile counts.
@@ -65,6 +68,7 @@ class EnvironmentRule(models.Model):
             raise VersionArchived(f"{version} is archived.", field="model_version")
         if self.needs_approval:
             self._require_approval(version)
+            version.require_sound_data()
         if self.needs_passed_checklist and not version.has_passed_checklist:
             raise NotApproved(
                 f"{self.environment} needs a checklist of {version} with every item "

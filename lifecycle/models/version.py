@@ -189,8 +189,9 @@ class ModelVersion(models.Model):
         """Vouch for the version as it is; its artifact is fixed from now on.
 
         The same approver again changes nothing. Raises OwnApproval for the author,
-        AlreadyApproved, ChecklistNotPassed, IllegalStageMove for an archived one,
-        Forbidden without a signed-in person, StaleVersion for a lost race.
+        AlreadyApproved, ChecklistNotPassed, DataQualityFailed, IllegalStageMove for
+        an archived one, Forbidden without a signed-in person, StaleVersion for a
+        lost race.
         """
         with transaction.atomic():
             self._lock()
@@ -198,6 +199,7 @@ class ModelVersion(models.Model):
                 return
             self._require_approver(by)
             gates.require_checklist(self)
+            gates.require_sound_data(self)
             if self.artifact is None:
                 self.artifact = servable.pin(
                     self.run, self.logged_model, self.artifact_path
@@ -213,8 +215,8 @@ class ModelVersion(models.Model):
         """Move to another stage, with a row of history; the same stage is no move.
 
         Leaving production keeps the reason as `rollback_notes`. Raises
-        IllegalStageMove, ChecklistNotPassed, NotApproved, or StaleVersion if the
-        version was changed since it was read.
+        IllegalStageMove, ChecklistNotPassed, NotApproved, DataQualityFailed, or
+        StaleVersion if the version was changed since it was read.
         """
         with transaction.atomic():
             self._lock()
@@ -285,6 +287,18 @@ class ModelVersion(models.Model):
         if self.artifact is not None or self.is_approved:
             return self.artifact
         return servable.find(self.run, self.logged_model, self.artifact_path)
+
+    @property
+    def training_run_ids(self) -> list[int]:
+        """The runs that made this: its own, and that of its logged model."""
+        ids = {self.run_id}
+        if self.logged_model is not None:
+            ids.add(self.logged_model.source_run_id)
+        return sorted(one for one in ids if one is not None)
+
+    def require_sound_data(self) -> None:
+        """Raise DataQualityFailed if what it was trained on broke a rule meanwhile."""
+        gates.require_sound_data(self)
 
     @property
     def is_approved(self) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.models import QualityRule, QualityRun
+from datasets.models import DatasetVersion, QualityRule, QualityRun
 from tests.datasets.conftest import DATASETS
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_a_new_version_is_checked_before_it_is_ready(rules, add_version):
     run = QualityRun.objects.get(version=version)
     found = {result["kind"]: result for result in run.results}
     assert version.quality_status == "failed"
-    assert not version.backs_approval
+    assert version in DatasetVersion.objects.failing()
     assert (run.rule_count, run.failed_count, run.warned_count) == (2, 1, 1)
     assert found["range"]["violations"] == 1
     assert found["range"]["examples"][0]["values"]["close"] == -5
@@ -52,7 +52,7 @@ def test_a_version_that_keeps_the_rules_passes(rules, add_version):
     version = add_version(dataset(), GOOD.replace("101", "102"))
 
     assert version.quality_status == "passed"
-    assert version.backs_approval
+    assert version not in DatasetVersion.objects.failing()
 
 
 def test_a_broken_warning_does_not_block(scientist, add_version):
@@ -61,7 +61,7 @@ def test_a_broken_warning_does_not_block(scientist, add_version):
     version = add_version(dataset(), BAD)
 
     assert version.quality_status == "warned"
-    assert version.backs_approval
+    assert version not in DatasetVersion.objects.failing()
 
 
 def test_a_rule_that_cannot_be_checked_has_not_passed(rules, add_version):
