@@ -69,5 +69,11 @@ class NoSuchDeployment(NotFound):
     code = "not_found"
 
 
+class NothingSampled(NotFound):
+    """No live request of the deployment and time was kept."""
+
+    code = "nothing_sampled"
+
+
 class LeaseLost(Exception):
     """Another reconciler has taken over; whatever was being done is not done."""
