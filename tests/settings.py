@@ -1,9 +1,25 @@
 """Settings of the test suite: the project's own, in a folder of its own."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-_folder = os.environ.setdefault("MLOPS_TEST_DIR", tempfile.mkdtemp(prefix="mlops-"))
+
+def _made(owner: int) -> str:
+    """Make the folder of this run; whoever made it removes it, no child of theirs."""
+    folder = tempfile.mkdtemp(prefix="mlops-")
+
+    def remove() -> None:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
+
+
+_folder = os.environ.get("MLOPS_TEST_DIR") or _made(os.getpid())
+os.environ["MLOPS_TEST_DIR"] = _folder
 os.environ["MLOPS_DATA_DIR"] = _folder
 os.environ["MLOPS_SECRET_KEY"] = "tests-only-" + "x" * 60
 

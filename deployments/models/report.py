@@ -70,7 +70,7 @@ def report(
         or _is_rolled_up(length, step_s)
     ):
         raise BadQuery(f"The step {step} does not suit {window}.", field="step")
-    end = _ceil(now, step_s)
+    end = _end_of_step(now, step_s)
     start = end - timedelta(seconds=length)
     figures = deployment.windows.series(start, step_s, length // step_s)
     points = [
@@ -86,6 +86,7 @@ def _is_rolled_up(length: int, step_s: int) -> bool:
     return length > 2 * DAY_S and step_s < HOUR_S
 
 
-def _ceil(moment: datetime, step_s: int) -> datetime:
-    seconds = -(-int(moment.timestamp()) // step_s) * step_s
-    return datetime.fromtimestamp(seconds, UTC)
+def _end_of_step(moment: datetime, step_s: int) -> datetime:
+    """Return when the step under way at `moment` ends; it begins with its start."""
+    steps = int(moment.timestamp()) // step_s + 1
+    return datetime.fromtimestamp(steps * step_s, UTC)
