@@ -83,8 +83,8 @@ def loads(raw: bytes) -> Any:
     """Return the value of strict JSON text.
 
     Refused with ParseError: bad UTF-8, NaN and Infinity, a key given twice, NUL
-    characters, lone surrogates, nesting deeper than 64; with Invalid: whole numbers
-    that 64 bits do not hold, which no answer could show.
+    characters, lone surrogates, nesting deeper than 64; with Invalid, which
+    names the field: whole numbers that 64 bits do not hold, which no answer could show.
     """
     try:
         value = json.loads(
@@ -94,7 +94,7 @@ def loads(raw: bytes) -> Any:
         )
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
-    _refuse_unstorable(value, depth=0)
+    _refuse_unstorable(value)
     return value
 
 
@@ -119,27 +119,30 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _refuse_unstorable(value: Any, *, depth: int) -> None:
-    if depth > MAX_DEPTH:
+def _refuse_unstorable(value: Any, *path: str | int) -> None:
+    if len(path) > MAX_DEPTH:
         raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
     match value:
         case str():
             _refuse_unstorable_text(value)
         case int() | float():
-            _refuse_unstorable_number(value)
+            _refuse_unstorable_number(value, path)
         case list():
-            for item in value:
-                _refuse_unstorable(item, depth=depth + 1)
+            for position, item in enumerate(value):
+                _refuse_unstorable(item, *path, position)
         case dict():
             for key, item in value.items():
                 _refuse_unstorable_text(key)
-                _refuse_unstorable(item, depth=depth + 1)
+                _refuse_unstorable(item, *path, key)
 
 
-def _refuse_unstorable_number(value: float) -> None:
+def _refuse_unstorable_number(value: float, path: tuple[str | int, ...]) -> None:
     if isinstance(value, int):
         if abs(value) > MAX_WHOLE:
-            raise Invalid("The body holds a whole number of more than 64 bits.")
+            raise Invalid(
+                "This whole number has more than 64 bits.",
+                field=".".join(str(part) for part in path),
+            )
     elif not math.isfinite(value):
         raise ParseError("The body holds a number too large to store.")
 

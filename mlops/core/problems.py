@@ -24,6 +24,7 @@ from mlops.core.errors import DomainError, Kind, Throttled
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+MAX_INDEX_DIGITS = 10  # a longer number in a path is a name
 STATUS_OF_KIND: dict[Kind, int] = {
     "invalid": 422,
     "bad_query": 400,
@@ -145,9 +146,17 @@ def _of_fields(detail: Any) -> Shaped:
 
 def _of_domain(exc: DomainError) -> Shaped:
     place = "query" if exc.kind == "bad_query" else "body"
-    loc = [place, *exc.field.split(".")] if exc.field else []
+    loc: list[str | int] = [place, *_steps(exc.field)] if exc.field else []
     errors = [{"loc": loc, "msg": exc.message, "type": exc.code}] if exc.field else []
     return STATUS_OF_KIND[exc.kind], exc.code, exc.message, errors
+
+
+def _steps(field: str) -> list[str | int]:
+    """Return the way to a field: `metrics.0.value` is metrics, 0, value."""
+    return [
+        int(part) if part.isdecimal() and len(part) < MAX_INDEX_DIGITS else part
+        for part in field.split(".")
+    ]
 
 
 def _of_database(exc: Exception) -> Shaped | None:

@@ -49,6 +49,14 @@ def test_whole_number_that_no_answer_could_show_is_422(api):
 
     assert answer.status_code == 422
     assert "64 bits" in answer.json()["detail"]
+    assert answer.json()["errors"][0]["loc"] == ["body", "name"]
+
+
+def test_name_made_of_digits_is_no_position(api):
+    answer = send(api, b'{"' + b"7" * 5000 + b'": ' + b"9" * 40 + b"}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["body", "7" * 5000]
 
 
 def test_body_above_the_limit_is_413(api, settings):

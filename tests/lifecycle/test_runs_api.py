@@ -113,6 +113,14 @@ def test_bad_run_is_refused_and_nothing_is_kept(api, more, status, field):
     assert not Run.objects.exists()
 
 
+def test_too_wide_a_number_is_found_by_its_position(api):
+    metrics = [{"metric_name": "a", "value": value} for value in (1, 2**64)]
+
+    answer = api().post(URL, whole_run(metrics=metrics))
+
+    assert answer.json()["errors"][0]["loc"] == ["body", "metrics", 1, "value"]
+
+
 def test_id_that_is_taken_is_a_conflict(api):
     RunFactory(uid="run-00000001")
 
