@@ -37,10 +37,12 @@ def model_name(text: str, *, field: str = "name") -> str:
         raise InvalidValue(f"Invalid model name '{text}'. {invalid.message}") from None
 
 
-def find(name: str) -> RegisteredModel:
-    """Return the model, held until the commit. Raises Missing."""
-    known = unicodedata.normalize("NFC", name).strip()
-    model = RegisteredModel.objects.select_for_update().filter(name=known).first()
+def find(name: str, *, to_change: bool = False) -> RegisteredModel:
+    """Return the model; `to_change` holds it until the commit. Raises Missing."""
+    rows = RegisteredModel.objects.filter(
+        name=unicodedata.normalize("NFC", name).strip()
+    )
+    model = (rows.select_for_update() if to_change else rows).first()
     if model is None:
         raise Missing(f"Registered Model with name={name} not found")
     return model

@@ -41,20 +41,20 @@ def show(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    model = _named(call)
+    model = _held(call)
     if call.fields.has("description"):
         verbs.describe(model, call.fields.text("description"), by=call.by)
     return _shown(model)
 
 
 def rename(call: Call) -> Answer:
-    model = _named(call)
+    model = _held(call)
     verbs.rename(model, call.fields.text("new_name", required=True), by=call.by)
     return _shown(model)
 
 
 def delete(call: Call) -> Answer:
-    verbs.delete(_named(call), by=call.by)
+    verbs.delete(_held(call), by=call.by)
     return NOTHING
 
 
@@ -95,7 +95,7 @@ def latest_versions(call: Call) -> Answer:
 
 
 def set_tag(call: Call) -> Answer:
-    model = _named(call)
+    model = _held(call)
     key = checks.tag_key(call.fields.text("key", required=True))
     value = checks.registry_tag_value(call.fields.text("value"))
     verbs.set_tag(model, key, value, by=call.by)
@@ -104,7 +104,7 @@ def set_tag(call: Call) -> Answer:
 
 def delete_tag(call: Call) -> Answer:
     key = checks.tag_key(call.fields.text("key", required=True))
-    verbs.delete_tag(_named(call), key, by=call.by)
+    verbs.delete_tag(_held(call), key, by=call.by)
     return NOTHING
 
 
@@ -137,7 +137,7 @@ def show_alias(call: Call) -> Answer:
 
 def drop_alias(call: Call) -> Answer:
     alias = call.fields.text("alias", required=True)
-    model = _named(call)
+    model = _held(call)
     model.drop_alias(alias, by=call.by)
     verbs.touch(model)
     return NOTHING
@@ -166,6 +166,10 @@ def stage_of(text: str) -> ModelStage:
 
 def _named(call: Call) -> RegisteredModel:
     return verbs.find(call.fields.text("name", required=True))
+
+
+def _held(call: Call) -> RegisteredModel:
+    return verbs.find(call.fields.text("name", required=True), to_change=True)
 
 
 def _shown(model: RegisteredModel) -> Answer:

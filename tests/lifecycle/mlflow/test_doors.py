@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, override_settings
 from django.urls import URLPattern, get_resolver
 
-from lifecycle.mlflow import identity
+from lifecycle.mlflow import identity, routes
 from lifecycle.mlflow.door import Door
 from lifecycle.mlflow.urls import EXACT
 from lifecycle.models import Experiment
@@ -198,3 +198,57 @@ def test_open_mode_lets_everybody_in(door):
     answer = door("anonymous").post("runs/create", experiment_id="0")
 
     assert answer.status == 200
+
+
+@pytest.fixture
+def reads(mlflow, experiment, run_id):
+    """What to send to every address that reads, so that each has an answer."""
+    mlflow.put(f"{experiment}/{run_id}/artifacts/a.txt", b"1")
+    mlflow.ok("runs/log-metric", run_id=run_id, key="m", value=1, timestamp=1)
+    mlflow.ok("registered-models/create", name="iris")
+    made = {"name": "iris", "source": f"runs:/{run_id}/a.txt", "run_id": run_id}
+    mlflow.ok("model-versions/create", **made)
+    mlflow.ok("registered-models/alias", name="iris", alias="best", version="1")
+    version = {"name": "iris", "version": "1"}
+    run = {"run_id": run_id}
+    return {
+        "experiments/get": {"experiment_id": experiment},
+        "experiments/get-by-name": {"experiment_name": "study"},
+        "experiments/search-datasets": {"experiment_ids": [experiment]},
+        "runs/get": run,
+        "runs/search": {"experiment_ids": [experiment]},
+        "metrics/get-history": {**run, "metric_key": "m"},
+        "metrics/get-history-bulk": {**run, "metric_key": "m"},
+        "metrics/get-history-bulk-interval": {
+            "run_ids": [run_id],
+            "metric_key": "m",
+            "max_results": 10,
+        },
+        "artifacts/list": run,
+        "registered-models/get": {"name": "iris"},
+        "registered-models/get-latest-versions": {"name": "iris"},
+        "registered-models/alias": {"name": "iris", "alias": "best"},
+        "model-versions/get": version,
+        "model-versions/get-download-uri": version,
+        "logged-models/search": {"experiment_ids": [experiment]},
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whatever_reads_needs_no_transaction(mlflow, reads):
+    """To hold a row outside of a transaction is an error on PostgreSQL."""
+    tables = (routes.TRACKING, routes.REGISTRY, routes.LOGGED_MODELS, routes.FILES)
+    asked = [
+        (method, address)
+        for table in tables
+        for address, endpoints in table.items()
+        for method, endpoint in endpoints.items()
+        if not endpoint.writes and not endpoint.streams
+    ]
+
+    for method, address in asked:
+        sent = reads.get(address, {})
+        as_query = {"query": sent} if method == "GET" else {"body": sent}
+        answer = mlflow.send(method, f"/api/2.0/mlflow/{address}", **as_query)
+        assert answer.status == 200, (method, address, answer.body)
+    assert len(asked) > 15
