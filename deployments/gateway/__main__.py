@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 
+from deployments.gateway.door import Door
 from deployments.gateway.options import VARIABLE, Options
 
 DRAIN_S = 15
@@ -40,11 +41,12 @@ def main() -> None:
         host=chosen.host,
         port=chosen.port,
         workers=chosen.workers,
-        http="httptools",
+        http=Door,
         loop="uvloop",
         interface="asgi3",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         backlog=BACKLOG,

@@ -1,33 +1,35 @@
 """The gateway as raw ASGI: who may ask, where it goes, what is counted."""
 
 import asyncio
-import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
-from deployments.gateway.answers import Headers, Send, answer, error
+from deployments.gateway.answers import Send, answer, error
 from deployments.gateway.choice import Choice, choose, slot_of
+from deployments.gateway.client import Answer
 from deployments.gateway.counters import Counters, Tally
-from deployments.gateway.dispatch import Dispatcher, Rejected
+from deployments.gateway.dispatch import Dispatcher, Failure, Rejected
 from deployments.gateway.exposition import CONTENT_TYPE, exposition
 from deployments.gateway.files import replace
 from deployments.gateway.options import Options
+from deployments.gateway.quick import Asked
 from deployments.gateway.request import (
     BadRequest,
     Receive,
     Target,
+    key_digests,
     metadata_path,
     read_body,
     target_of,
-    wire,
+    wire_head,
 )
 from deployments.gateway.routes import Routes, Share, Slot
+from deployments.http1.answers import whole
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ Scope = dict[str, Any]
 FLUSH_S = 1.0
 MOST_MIRRORED = 32
 METHODS = {"GET": b"GET", "POST": b"POST"}
+NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
 
 class Gateway:
@@ -49,7 +52,7 @@ class Gateway:
         self._counters = Counters(options.traffic, self.id)
         self._presence = options.run / "gateways" / f"{self.id}.json"
         self._outstanding: dict[str, int] = {}
-        self._mirrors: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -64,7 +67,7 @@ class Gateway:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         beat.cancel()
-        await asyncio.gather(*self._mirrors, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._flush()
         self._presence.unlink(missing_ok=True)
         self._routes.close()
@@ -85,6 +88,50 @@ class Gateway:
             replace(self._presence, orjson.dumps(report))
         except OSError:
             logger.exception("the counts could not be written; trying again")
+
+    def begin(self, asked: Asked, body: bytes, reply: Callable[[bytes], None]) -> bool:
+        """Answer an infer call with `reply`, without a task; False for the long way.
+
+        That is for whatever takes more than passing it on: refusals, shadows,
+        instances that are busy, new or gone. What fails after it was sent is made
+        good in a task.
+        """
+        start = time.perf_counter()
+        self._routes.refresh()
+        slot = self._routes.slots.get(asked.place)
+        if slot is None or slot.shadows or not self._may_enter(asked.digests, slot):
+            return False
+        share = slot.choose(asked.target.version)
+        if share is None or len(body) > self._options.max_body_bytes:
+            return False
+        request, key = asked.wire_head + body, share.deployment_id
+
+        def done(found: Answer | Failure) -> None:
+            self._outstanding[key] -= 1
+            if isinstance(found, Failure):
+                choice = Choice(share, asked.target)
+                self._later(self._make_good(choice, request, found, start, reply))
+                return
+            self._count(key, found.status, start)
+            reply(whole(found.status, found.body, share.head))
+
+        if not self._dispatcher.begin(key, request, done):
+            return False
+        self._outstanding[key] = self._outstanding.get(key, 0) + 1
+        return True
+
+    async def _make_good(
+        self,
+        choice: Choice,
+        request: bytes,
+        failure: Failure,
+        start: float,
+        reply: Callable[[bytes], None],
+    ) -> None:
+        status, body, retry_after_s = await self._exchange(choice, request, failure)
+        self._count(choice.deployment_id, status, start, retry_after_s)
+        more = b"retry-after: %d\r\n" % retry_after_s if retry_after_s else b""
+        reply(whole(status, body, choice.share.head + more))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
@@ -108,13 +155,14 @@ class Gateway:
             body = await read_body(receive, options.max_body_bytes, options.body_s)
         except BadRequest as refusal:
             challenge = [(b"www-authenticate", b"Bearer")]
-            headers = challenge if refusal.status == 401 else None  # noqa: PLR2004
-            await answer(send, refusal.status, error(str(refusal)), headers)
+            more = challenge if refusal.status == 401 else None  # noqa: PLR2004
+            await answer(send, refusal.status, error(str(refusal)), more)
             return
         rest = target.rest
         if rest == b"/" and scope["method"] == "GET" and slot is not None:
             rest = metadata_path(slot.model)
-        request = wire(METHODS[scope["method"]], rest, scope["headers"], body)
+        method, headers = METHODS[scope["method"]], scope["headers"]
+        request = wire_head(method, rest, headers, len(body)) + body
         is_infer = target.is_infer and scope["method"] == "POST"
         if is_infer and slot is not None and slot.shadows and not target.deployment_id:
             self._mirror(slot, request)
@@ -131,26 +179,18 @@ class Gateway:
             # It may have come since; only what is known can be a moment old.
             self._routes.refresh(at_once=True)
             slot = slot_of(self._routes, target)
-        self._check_key(scope["headers"], slot)
+        if not self._may_enter(key_digests(scope["headers"]), slot):
+            raise BadRequest(401, NEEDS_KEY)
         if scope["method"] not in METHODS:
             raise BadRequest(405, "Use GET or POST.")
         return target, choose(self._routes, target, slot), slot
 
-    def _check_key(self, headers: Headers, slot: Slot | None) -> None:
-        if self._routes.is_open or not self._options.needs_key:
-            return
-        for name, value in headers:
-            if name == b"authorization":
-                scheme, _, key = value.partition(b" ")
-                digest = hashlib.sha256(key.strip()).hexdigest()
-                known = digest in self._routes.keys or (
-                    slot is not None and digest in slot.keys
-                )
-                if scheme.lower() == b"bearer" and known:
-                    return
-        raise BadRequest(
-            401, "Send a deployment key or a token that may predict, as a bearer token."
-        )
+    def _may_enter(self, digests: tuple[str, ...], slot: Slot | None) -> bool:
+        routes = self._routes
+        if routes.is_open or not self._options.needs_key:
+            return True
+        own = slot.keys if slot is not None else frozenset()
+        return any(each in routes.keys or each in own for each in digests)
 
     async def _forward(
         self, choice: Choice, request: bytes, send: Send, start: float | None
@@ -158,21 +198,20 @@ class Gateway:
         """Send on and answer; with `start`, the call is counted."""
         status, body, retry_after_s = await self._exchange(choice, request)
         if start is not None:
-            self._count(choice, status, start, retry_after_s)
-        headers: Headers = [
-            (b"x-deployment-id", choice.deployment_id.encode()),
-            (b"x-model-version", quote(choice.share.version, safe="").encode()),
-        ]
+            self._count(choice.deployment_id, status, start, retry_after_s)
+        headers = [*choice.share.headers]
         if retry_after_s:
             headers.append((b"retry-after", b"%d" % retry_after_s))
         await answer(send, status, body, headers)
 
-    async def _exchange(self, choice: Choice, request: bytes) -> tuple[int, bytes, int]:
+    async def _exchange(
+        self, choice: Choice, request: bytes, failure: Failure | None = None
+    ) -> tuple[int, bytes, int]:
         """Return status, body, and after how many seconds to try again, if at all."""
         key = choice.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         try:
-            found = await self._dispatcher.send(choice, request)
+            found = await self._dispatcher.send(choice, request, failure)
         except Rejected as rejection:
             body = error(str(rejection))
             return rejection.status, body, rejection.retry_after_s
@@ -180,22 +219,25 @@ class Gateway:
             self._outstanding[key] -= 1
         return found.status, found.body, 0
 
-    def _count(self, choice: Choice, status: int, start: float, retry_s: int) -> None:
+    def _count(self, key: str, status: int, start: float, retry_s: int = 0) -> None:
         ms = (time.perf_counter() - start) * 1000
-        self._counters.add(choice.deployment_id, status, ms, is_rejected=retry_s > 0)
+        self._counters.add(key, status, ms, is_rejected=retry_s > 0)
 
     def _mirror(self, slot: Slot, request: bytes) -> None:
         """Send copies to the shadows; their answers are only counted."""
         for shadow in slot.shadows:
-            if len(self._mirrors) < MOST_MIRRORED:
-                task = asyncio.create_task(self._mirror_one(shadow, request))
-                self._mirrors.add(task)
-                task.add_done_callback(self._mirrors.discard)
+            if len(self._tasks) < MOST_MIRRORED:
+                self._later(self._mirror_one(shadow, request))
 
     async def _mirror_one(self, shadow: Share, request: bytes) -> None:
         start, choice = time.perf_counter(), Choice(shadow)
         status, _, retry_after_s = await self._exchange(choice, request)
-        self._count(choice, status, start, retry_after_s)
+        self._count(choice.deployment_id, status, start, retry_after_s)
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _tallies(self) -> Iterator[tuple[dict[str, str], Tally]]:
         for deployment_id, tally in self._counters.totals.items():

@@ -2,11 +2,15 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import httptools
 
+from deployments.http1.heads import END, MAX_BYTES, answer_head
+
 LAST_MOMENT_S = 0.01
+FINAL = 200  # statuses below it announce another answer
 
 
 class CannotConnect(Exception):
@@ -25,11 +29,12 @@ class BadAnswer(Exception):
     """The answer is too large, or is not HTTP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
-    content_type: bytes
     body: bytes
+
+
+Done = Callable[[Answer | Exception], None]
 
 
 class Connection(asyncio.Protocol):
@@ -37,37 +42,54 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[Answer] | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._done: Done | None = None
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._parser: httptools.HttpResponseParser | None = None
         self._begun = False
-        self._reset()
+        self._chunks: list[bytes] = []
+        self._size = 0
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, wire: bytes, timeout_s: float) -> Answer:
-        """Send a whole request and return the answer.
+    def begin(self, wire: bytes, timeout_s: float, done: Done) -> None:
+        """Send a whole request; `done` gets the answer or what went wrong.
 
-        Raises ClosedEarly, BrokeOff, BadAnswer or TimeoutError; the connection is
-        closed then.
+        That is ClosedEarly, BrokeOff, BadAnswer or TimeoutError; the connection is
+        closed then. It is called once, never from within this call.
         """
-        transport, loop = self._transport, asyncio.get_running_loop()
-        if transport is None or transport.is_closing():
-            raise ClosedEarly
-        self._reset()
-        waiting = self._waiting = loop.create_future()
-        timer = loop.call_later(timeout_s, self._fail, TimeoutError())
+        if self._transport is None or self._transport.is_closing():
+            self._loop.call_soon(done, ClosedEarly())
+            return
+        self._done, self._begun, self._parser = done, False, None
+        # One timer serves many exchanges: it looks whether the time of one is over.
+        self._until = self._loop.time() + timeout_s
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._until, self._look)
+        self._transport.write(wire)
+
+    async def exchange(self, wire: bytes, timeout_s: float) -> Answer:
+        """Send a whole request and return the answer, or raise what `begin` says."""
+        waiting: asyncio.Future[Answer] = self._loop.create_future()
+
+        def done(found: Answer | Exception) -> None:
+            if waiting.done():
+                return
+            if isinstance(found, Exception):
+                waiting.set_exception(found)
+            else:
+                waiting.set_result(found)
+
+        self.begin(wire, timeout_s, done)
         try:
-            transport.write(wire)
-            answer: Answer = await waiting
-            return answer
-        finally:
-            timer.cancel()
-            self._waiting = None
-            if not waiting.done() or waiting.cancelled() or waiting.exception():
-                self.close()
+            return await waiting
+        except asyncio.CancelledError:
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._transport is not None:
@@ -79,45 +101,73 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]  # a stream's is one
 
     def data_received(self, data: bytes) -> None:
-        self._begun = True
+        if self._done is None:
+            self.close()  # nobody asked
+            return
+        if not self._begun:
+            self._begun = True
+            if (answer := _whole(data, self._max_bytes)) is not None:
+                self._end(answer)
+                return
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self._fail(BadAnswer("The model server did not answer in HTTP."))
+            self._end(BadAnswer("The model server did not answer in HTTP."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._fail(BrokeOff() if self._begun else ClosedEarly())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._end(BrokeOff() if self._begun else ClosedEarly())
 
     # httptools callbacks
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"content-type":
-            self._content_type = value
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
         if self._size > self._max_bytes:
-            self._fail(BadAnswer("The model server's answer is too large."))
+            self._end(BadAnswer("The model server's answer is too large."))
             return
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        status = self._parser.get_status_code()
+        if self._parser is None:
+            return
+        answer = Answer(self._parser.get_status_code(), b"".join(self._chunks))
         if not self._parser.should_keep_alive() and self._transport is not None:
             self._transport.close()
-        if self._waiting is not None and not self._waiting.done():
-            body = b"".join(self._chunks)
-            self._waiting.set_result(Answer(status, self._content_type, body))
-        self._parser = httptools.HttpResponseParser(self)
+        self._end(answer)
 
-    def _reset(self) -> None:
-        self._chunks: list[bytes] = []
-        self._size, self._content_type, self._begun = 0, b"application/json", False
+    def _look(self) -> None:
+        self._timer = None
+        if self._done is None:
+            return
+        if self._loop.time() < self._until:
+            self._timer = self._loop.call_at(self._until, self._look)
+        else:
+            self._end(TimeoutError())
 
-    def _fail(self, reason: Exception) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(reason)
+    def _end(self, found: Answer | Exception) -> None:
+        """Report once; what comes later is not of this exchange."""
+        done, self._done, self._parser = self._done, None, None
+        self._chunks, self._size = [], 0
+        if done is None:
+            return
+        if isinstance(found, Exception):
+            self.close()
+        done(found)
+
+
+def _whole(data: bytes, max_bytes: int) -> Answer | None:
+    """Return an answer that lies here from end to end, else None."""
+    end = data.find(END, 0, MAX_BYTES) + len(END)
+    head = answer_head(data[:end]) if end >= len(END) else None
+    if head is None or end + head.body_bytes != len(data):
+        return None
+    if head.body_bytes > max_bytes or head.status < FINAL:
+        return None
+    return Answer(head.status, data[end:])
 
 
 class Instance:
@@ -129,6 +179,24 @@ class Instance:
         self.down_until = 0.0
         self._idle: list[Connection] = []
         self.closed_at = 0.0
+
+    def begin(self, wire: bytes, read_s: float, done: Done) -> bool:
+        """Send a request over a kept connection, as `Connection.begin`.
+
+        False if there is none.
+        """
+        connection = self._kept()
+        if connection is None:
+            return False
+        self.outstanding += 1
+
+        def finish(found: Answer | Exception) -> None:
+            self.outstanding -= 1
+            self._keep(connection)
+            done(found)
+
+        connection.begin(wire, read_s, finish)
+        return True
 
     async def exchange(
         self, wire: bytes, *, connect_s: float, read_s: float, max_bytes: int
@@ -143,10 +211,7 @@ class Instance:
             answer = await connection.exchange(wire, read_s)
         finally:
             self.outstanding -= 1
-        if connection.is_open and not self.closed_at:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        self._keep(connection)
         return answer
 
     async def is_listening(self, connect_s: float) -> bool:
@@ -177,6 +242,12 @@ class Instance:
             if connection.is_open:
                 return connection
         return None
+
+    def _keep(self, connection: Connection) -> None:
+        if connection.is_open and not self.closed_at:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     async def _connect(self, connect_s: float, max_bytes: int) -> Connection:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,8 @@
 """Reads what a client sends: the path's parts, the body within limits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 DIRECT = "_d"
 DROPPED = 4  # times the limit
+BINARY = b"inference-header-content-length"
 _PARTS = 3  # environment, model, rest
 
 
@@ -99,17 +101,32 @@ async def _read_on(receive: Receive, first: bytes, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-def wire(
-    method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+def key_digests(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:
+    """Return the SHA-256 of every bearer token, as route files hold keys."""
+    bearers = [
+        value.partition(b" ") for name, value in headers if name == b"authorization"
+    ]
+    return tuple(
+        hashlib.sha256(key.strip()).hexdigest()
+        for scheme, _, key in bearers
+        if scheme.lower() == b"bearer"
+    )
+
+
+def wire_head(
+    method: bytes,
+    path: bytes,
+    headers: Sequence[tuple[bytes, bytes]],
+    body_bytes: int,
 ) -> bytes:
-    """Return the request as a model server gets it: nothing else is passed on."""
+    """Return the head that a model server gets: nothing else is passed on."""
     binary = b""
     for name, value in headers:
-        if name == b"inference-header-content-length" and value.isdigit():
-            binary = b"inference-header-content-length: %b\r\n" % value
+        if name == BINARY and value.isdigit():
+            binary = b"%b: %b\r\n" % (BINARY, value)
     return (
         b"%b %b HTTP/1.1\r\nhost: instance\r\ncontent-type: application/json\r\n"
-        b"%bcontent-length: %d\r\n\r\n%b" % (method, path, binary, len(body), body)
+        b"%bcontent-length: %d\r\n\r\n" % (method, path, binary, body_bytes)
     )
 
 

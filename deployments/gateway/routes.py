@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from deployments.gateway.client import Instance
 from deployments.gateway.files import Watched
@@ -22,8 +23,10 @@ class Backend:
 
     def least_busy(self) -> Instance | None:
         """Return the instance with the fewest requests, None if all are down."""
-        now = time.monotonic()
-        up = [each for each in self.instances if each.down_until <= now]
+        now, instances = time.monotonic(), self.instances
+        if len(instances) == 1:
+            return instances[0] if instances[0].down_until <= now else None
+        up = [each for each in instances if each.down_until <= now]
         return min(up, key=_outstanding) if up else None
 
 
@@ -35,6 +38,17 @@ class Share:
     version: str
     weight: int
     is_shadow: bool
+    headers: list[tuple[bytes, bytes]] = field(init=False)
+    head: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Render what every answer of it says, as pairs and as lines."""
+        version = quote(self.version, safe="")
+        self.headers = [
+            (b"x-deployment-id", self.deployment_id.encode()),
+            (b"x-model-version", version.encode()),
+        ]
+        self.head = b"".join(b"%b: %b\r\n" % pair for pair in self.headers)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ Every answer to a mistake is `{"error": sentence}`. Bodies are never logged.
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
@@ -23,6 +22,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 SERVER = {"name": "mlops-model-server", "version": "1", "extensions": []}
+BINARY = b"inference-header-content-length"
 MODEL, VERSION = ("v2", "models"), "versions"
 
 
@@ -35,31 +35,32 @@ class ModelServer:
         self.model, self.name, self.version = model, name, version
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
-        # The usual paths, known without taking them apart.
-        base = f"/v2/models/{name}"
-        self._infer_paths = {f"{base}/infer", f"{base}/versions/{version}/infer"}
+
+    def answer_now(self, body: bytes) -> tuple[int, bytes] | None:
+        """Answer an infer call in the loop itself; None if it may take longer."""
+        if not self._runner.is_quick(body):
+            return None
+        try:
+            return 200, self._runner.run_now(self._infer, body)
+        except (BadRequest, ModelFailed) as error:
+            return _refusal(error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         try:
             status, body = 200, await self._answer(scope, receive)
-        except BadRequest as error:
-            status, body = error.status, _error(error)
-        except ModelFailed as error:
-            logger.warning("prediction failed: %s", error)
-            status, body = error.status, _error(error)
+        except (BadRequest, ModelFailed) as error:
+            status, body = _refusal(error)
         await _respond(send, status, body)
 
     async def _answer(self, scope: Scope, receive: Receive) -> bytes:
         method = scope["method"]
-        if method == "POST" and scope["path"] in self._infer_paths:
-            return await self._runner.run(self._infer, await self._body(scope, receive))
-        path = tuple(unquote(scope["path"]).strip("/").split("/"))
+        path = tuple(scope["path"].strip("/").split("/"))
         if method == "POST":
             work = self._infer if path[-1] == "infer" else self._predict
             if work == self._infer:
-                self._require_here(path[:-1])
+                self.require_here(path[:-1])
             elif path != ("",):
                 raise NotHere("There is nothing to POST to here.")
             body = await self._body(scope, receive)
@@ -76,9 +77,9 @@ class ModelServer:
         if path == ("v2",):
             return SERVER
         if path[-1] == "ready":
-            self._require_here(path[:-1])
+            self.require_here(path[:-1])
             return {"name": self.name, "ready": True}
-        self._require_here(path)
+        self.require_here(path)
         return {
             "name": self.name,
             "versions": [self.version],
@@ -87,7 +88,7 @@ class ModelServer:
             "outputs": encode.signature(self.model.outputs),
         }
 
-    def _require_here(self, path: tuple[str, ...]) -> None:
+    def require_here(self, path: tuple[str, ...]) -> None:
         """Raise NotHere unless the path names this model, and this version if any."""
         if path[:2] != MODEL or len(path) not in (3, 5):
             raise NotHere("There is nothing at this path.")
@@ -98,7 +99,7 @@ class ModelServer:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         for name, _ in scope["headers"]:
-            if name == b"inference-header-content-length":
+            if name == BINARY:
                 raise BadRequest("Binary tensors are not taken; send JSON.")
         chunks, size, more = [], 0, True
         while more:
@@ -144,8 +145,10 @@ def _parsed(body: bytes) -> Any:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
-def _error(error: Exception) -> bytes:
-    return encode.dumps({"error": str(error)})
+def _refusal(error: BadRequest | ModelFailed) -> tuple[int, bytes]:
+    if isinstance(error, ModelFailed):
+        logger.warning("prediction failed: %s", error)
+    return error.status, encode.dumps({"error": str(error)})
 
 
 async def _respond(send: Send, status: int, body: bytes) -> None:

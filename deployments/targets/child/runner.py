@@ -35,13 +35,27 @@ class Runner:
         self._quick = 0
         self._queued = 0
 
+    def is_quick(self, body: bytes) -> bool:
+        """Whether the loop itself may run it, with `run_now`."""
+        is_trusted = self._quick >= TRUST_AFTER and not self._queued
+        return is_trusted and len(body) < QUICK_BYTES
+
+    def run_now(self, work: Work, body: bytes) -> bytes:
+        start = self._since = time.monotonic()
+        try:
+            return work(body)
+        finally:
+            took = time.monotonic() - start
+            self._quick = self._quick + 1 if took < QUICK_S else 0
+            self._since = 0.0
+
     async def run(self, work: Work, body: bytes) -> bytes:
-        if self._quick >= TRUST_AFTER and not self._queued and len(body) < QUICK_BYTES:
-            return self._timed(work, body)
+        if self.is_quick(body):
+            return self.run_now(work, body)
         loop = asyncio.get_running_loop()
         self._queued += 1
         try:
-            return await loop.run_in_executor(self._pool, self._timed, work, body)
+            return await loop.run_in_executor(self._pool, self.run_now, work, body)
         finally:
             self._queued -= 1
 
@@ -58,12 +72,3 @@ class Runner:
                 logger.error("a prediction took over %g s: ending", self._limit_s)
                 os._exit(HUNG_EXIT)
             await asyncio.sleep(min(1.0, self._limit_s / 4))
-
-    def _timed(self, work: Work, body: bytes) -> bytes:
-        start = self._since = time.monotonic()
-        try:
-            return work(body)
-        finally:
-            took = time.monotonic() - start
-            self._quick = self._quick + 1 if took < QUICK_S else 0
-            self._since = 0.0

@@ -11,6 +11,7 @@ import uvicorn
 from deployments.targets.base import Refused
 from deployments.targets.child import modelfile, report
 from deployments.targets.child.app import ModelServer
+from deployments.targets.child.door import protocol_of
 from deployments.targets.child.runner import Runner
 from deployments.targets.child.sandbox import Limits, confine
 
@@ -62,9 +63,10 @@ async def _serve(
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol_of(app),
             lifespan="off",
             interface="asgi3",
+            proxy_headers=False,
             access_log=False,
             log_config=None,
             server_header=False,

@@ -1,0 +1,145 @@
+"""Reads heads of messages once: over a kept connection the same ones come again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
+
+import httptools
+
+END = b"\r\n\r\n"
+MAX_BYTES = 4096
+MOST = 4096
+
+Meaning = TypeVar("Meaning")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head; names of headers are in lower case."""
+
+    method: bytes
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    body_bytes: int
+
+
+class Known(NamedTuple, Generic[Meaning]):
+    """What a head stands for, and how long a body follows it."""
+
+    meaning: Meaning
+    body_bytes: int
+
+
+class Heads(Generic[Meaning]):
+    """Remembers what heads mean, by their bytes.
+
+    `read` is asked once for each; it must answer from the head alone, None for
+    what it does not take. It is not asked about heads that cannot have the short
+    way: another HTTP version, a body of unknown length, a connection that closes.
+    """
+
+    def __init__(self, read: Callable[[Head], Meaning | None]) -> None:
+        self._read = read
+        self._known: dict[bytes, Known[Meaning] | None] = {}
+
+    def find(self, raw: bytes) -> Known[Meaning] | None:
+        """Return what the bytes up to and with the empty line mean."""
+        try:
+            return self._known[raw]
+        except KeyError:
+            return self._learn(raw)
+
+    def _learn(self, raw: bytes) -> Known[Meaning] | None:
+        if len(raw) > MAX_BYTES:
+            return None
+        known = None
+        if (head := request_head(raw)) is not None:
+            meaning = self._read(head)
+            if meaning is not None:
+                known = Known(meaning, head.body_bytes)
+        if len(self._known) >= MOST:
+            self._known.clear()
+        self._known[raw] = known
+        return known
+
+
+def request_head(raw: bytes) -> Head | None:
+    """Return a head with a body of known length after it, else None.
+
+    Whatever is unusual is None: what httptools refuses, `Transfer-Encoding`,
+    `Expect`, an upgrade, two lengths, bytes after what the parser calls the end.
+    """
+    reading = _Reading()
+    parser = httptools.HttpRequestParser(reading)
+    try:
+        parser.feed_data(raw)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    is_plain = (
+        reading.is_complete
+        and not reading.has_body
+        and parser.get_http_version() == "1.1"
+        and parser.should_keep_alive()
+        and not parser.should_upgrade()
+    )
+    lengths = [value for name, value in reading.headers if name == b"content-length"]
+    names = {name for name, _ in reading.headers}
+    if not is_plain or len(lengths) != 1 or names & _UNUSUAL:
+        return None
+    if not lengths[0].isdigit():
+        return None
+    headers = tuple(reading.headers)
+    return Head(parser.get_method(), reading.target, headers, int(lengths[0]))
+
+
+_UNUSUAL = {b"transfer-encoding", b"expect", b"upgrade"}
+
+
+class AnswerHead(NamedTuple):
+    status: int
+    body_bytes: int
+
+
+@lru_cache(MOST)
+def answer_head(raw: bytes) -> AnswerHead | None:
+    """As `request_head`, of an answer over a connection that stays open."""
+    reading = _Reading()
+    parser = httptools.HttpResponseParser(reading)
+    try:
+        parser.feed_data(raw)
+    except httptools.HttpParserError:
+        return None
+    names = [name for name, _ in reading.headers]
+    lengths = [value for name, value in reading.headers if name == b"content-length"]
+    if (
+        not reading.is_complete
+        or reading.has_body
+        or not parser.should_keep_alive()
+        or b"transfer-encoding" in names
+        or len(lengths) != 1
+        or not lengths[0].isdigit()
+    ):
+        return None
+    return AnswerHead(parser.get_status_code(), int(lengths[0]))
+
+
+class _Reading:
+    """Collects what httptools calls back."""
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_complete = self.has_body = False
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.is_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        self.has_body = True
