@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import orjson
@@ -64,9 +64,10 @@ class FormParser(BaseParser):
     ) -> Any:
         """Return the fields. Raises ParseError (400) on NUL and broken text."""
         form = QueryDict(read_limited(stream), encoding="utf-8")
-        for name, value in form.items():
-            _refuse_unstorable_text(name)
-            _refuse_unstorable_text(str(value))
+        try:
+            _refuse_unstorable(dict(form.lists()), depth=0)
+        except _Unstorable as found:
+            raise _refusal(found) from None
         return form
 
 
@@ -79,12 +80,22 @@ def read_limited(stream: IO[bytes]) -> bytes:
     return raw
 
 
+class _Unstorable(Exception):
+    """A value that must not be stored; `place` grows on the way out to it."""
+
+    def __init__(self, why: str, *, is_well_formed: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.is_well_formed = is_well_formed
+        self.place: list[str] = []
+
+
 def loads(raw: bytes) -> Any:
     """Return the value of strict JSON text.
 
     Refused with ParseError: bad UTF-8, NaN and Infinity, a key given twice, NUL
-    characters, lone surrogates, nesting deeper than 64; with Invalid, which
-    names the field: whole numbers that 64 bits do not hold, which no answer could show.
+    characters, lone surrogates, nesting deeper than 64; with Invalid: whole numbers
+    that 64 bits do not hold, which no answer could show. Both name the place.
     """
     try:
         value = json.loads(
@@ -94,8 +105,19 @@ def loads(raw: bytes) -> Any:
         )
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
-    _refuse_unstorable(value)
+    try:
+        _refuse_unstorable(value, depth=0)
+    except _Unstorable as found:
+        raise _refusal(found) from None
     return value
+
+
+def _refusal(found: _Unstorable) -> Exception:
+    place = ".".join(reversed(found.place))
+    if found.is_well_formed:
+        return Invalid(f"The body holds {found.why}.", field=place)
+    where = f" at {place!r}" if place.isprintable() and place else ""
+    return ParseError(f"The body holds {found.why}{where}.")
 
 
 def _reason(error: Exception) -> str:
@@ -119,36 +141,42 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _refuse_unstorable(value: Any, *path: str | int) -> None:
-    if len(path) > MAX_DEPTH:
+def _refuse_unstorable(value: Any, *, depth: int) -> None:
+    if depth > MAX_DEPTH:
         raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.")
     match value:
         case str():
             _refuse_unstorable_text(value)
         case int() | float():
-            _refuse_unstorable_number(value, path)
+            _refuse_unstorable_number(value)
         case list():
-            for position, item in enumerate(value):
-                _refuse_unstorable(item, *path, position)
+            _refuse_unstorable_items(enumerate(value), depth)
         case dict():
-            for key, item in value.items():
+            for key in value:
                 _refuse_unstorable_text(key)
-                _refuse_unstorable(item, *path, key)
+            _refuse_unstorable_items(value.items(), depth)
 
 
-def _refuse_unstorable_number(value: float, path: tuple[str | int, ...]) -> None:
+def _refuse_unstorable_items(items: Iterable[tuple[Any, Any]], depth: int) -> None:
+    key: Any = None
+    try:
+        for key, item in items:  # noqa: B007 - the except names it
+            _refuse_unstorable(item, depth=depth + 1)
+    except _Unstorable as found:
+        found.place.append(str(key))
+        raise
+
+
+def _refuse_unstorable_number(value: float) -> None:
     if isinstance(value, int):
         if abs(value) > MAX_WHOLE:
-            raise Invalid(
-                "This whole number has more than 64 bits.",
-                field=".".join(str(part) for part in path),
-            )
+            raise _Unstorable("a whole number of over 64 bits", is_well_formed=True)
     elif not math.isfinite(value):
-        raise ParseError("The body holds a number too large to store.")
+        raise _Unstorable("a number too large to store")
 
 
 def _refuse_unstorable_text(value: str) -> None:
     if "\x00" in value:
-        raise ParseError("The body holds a NUL character.")
+        raise _Unstorable("a NUL character")
     if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        raise ParseError("The body holds half of a surrogate pair.")
+        raise _Unstorable("half of a surrogate pair")

@@ -59,6 +59,12 @@ def test_name_made_of_digits_is_no_position(api):
     assert answer.json()["errors"][0]["loc"] == ["body", "7" * 5000]
 
 
+def test_place_of_what_cannot_be_stored_is_named(api):
+    answer = send(api, b'{"tags": [{"name": "a"}, {"name": "\\u0000"}]}')
+
+    assert answer.json()["detail"] == "The body holds a NUL character at 'tags.1.name'."
+
+
 def test_body_above_the_limit_is_413(api, settings):
     settings.MAX_BODY_BYTES = 100
 
