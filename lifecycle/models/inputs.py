@@ -5,16 +5,22 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from datasets.models import DatasetVersion
+from datasets.models import Dataset, DatasetVersion
 from mlops.core.errors import NotFound
 
 
 def catalogue_version(name: str, label: str) -> DatasetVersion:
-    """Return the catalogue's version that a run names. Raises NotFound."""
+    """Return the catalogue's version that a run names.
+
+    Raises NotFound, which says whether the dataset or its version is unknown.
+    """
+    if not Dataset.objects.filter(name=name).exists():
+        raise NotFound(f"There is no dataset {name!r}.", field="dataset_name")
     try:
         return DatasetVersion.objects.labelled(name, label)
-    except NotFound as unknown:
-        raise NotFound(unknown.message, field="dataset_name") from unknown
+    except NotFound:
+        message = f"The dataset {name!r} has no version {label!r}."
+        raise NotFound(message, field="dataset_version") from None
 
 
 class InputDataset(models.Model):

@@ -1,6 +1,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from datasets.models import Dataset
 from lifecycle.models import ModelVersion, Point, Run
 from lifecycle.states import RunStatus
 from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
@@ -119,6 +120,17 @@ def test_too_wide_a_number_is_found_by_its_position(api):
     answer = api().post(URL, whole_run(metrics=metrics))
 
     assert answer.json()["errors"][0]["loc"] == ["body", "metrics", 1, "value"]
+
+
+def test_unknown_dataset_and_unknown_version_are_told_apart(api):
+    Dataset.objects.create(name="prices")
+
+    stranger = api().post(URL, whole_run(dataset_name="nothing")).json()
+    later = api().post(URL, whole_run(dataset_name="prices", dataset_version="9"))
+
+    assert stranger["detail"] == "There is no dataset 'nothing'."
+    assert later.json()["detail"] == "The dataset 'prices' has no version '9'."
+    assert later.json()["errors"][0]["loc"] == ["body", "dataset_version"]
 
 
 def test_id_that_is_taken_is_a_conflict(api):
