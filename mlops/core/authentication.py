@@ -94,7 +94,7 @@ def require_scope(credential: object, scope: str) -> None:
     """Raise PermissionDenied when the credential is a token without the scope."""
     if isinstance(credential, ApiToken) and not credential.allows(scope):
         raise PermissionDenied(
-            f"This API token is not made for {scope!r}.", code="token_scope"
+            f"This API token is not made for {str(scope)!r}.", code="token_scope"
         )
 
 

@@ -129,7 +129,7 @@ def _shape(exc: Exception) -> Shaped | None:  # noqa: PLR0911 - one line per kin
         case ModelInvalid():
             return _of_fields(_as_detail(exc))
         case Http404():
-            return 404, "not_found", str(exc) or "There is nothing here.", []
+            return 404, "not_found", "There is nothing here.", []
         case PermissionDenied():
             return 403, "forbidden", "You may not do this.", []
         case exceptions.APIException():

@@ -74,6 +74,15 @@ def test_scope_limits_what_a_token_may_do(person, scopes, expected):
     assert statuses == expected
 
 
+def test_refusal_names_the_scope_that_is_missing(person):
+    _, text = ApiToken.issue(person("admin"), "cli", scopes=["read"])
+
+    answer = with_token(text).post(TOKENS, {"name": "x"})
+
+    assert answer.json()["code"] == "token_scope"
+    assert answer.json()["detail"] == "This API token is not made for 'write'."
+
+
 def test_token_makes_no_tokens(person):
     _, text = ApiToken.issue(person("admin"), "cli")
 
@@ -102,6 +111,7 @@ def test_token_of_another_is_not_there(api, person):
     answer = api("admin").delete(f"{TOKENS}/{token.pk}")
 
     assert answer.status_code == 404
+    assert answer.json()["detail"] == "There is nothing here."
 
 
 def test_use_is_noted_and_costs_no_write_each_time(person, django_assert_num_queries):
@@ -123,6 +133,7 @@ def test_use_is_noted_and_costs_no_write_each_time(person, django_assert_num_que
         {"name": "x", "scopes": ["root"]},
         {"name": "x", "user": 1},
         {"name": "x", "expires_at": "soon"},
+        {"name": "x", "expires_at": "2020-01-01T00:00:00Z"},
         [],
         "x",
         None,

@@ -1,7 +1,9 @@
 """What is sent to sign in, and what is told of users, tokens and the audit trail."""
 
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -73,6 +75,11 @@ class TokenCreateSerializer(StrictSerializer):
         help_text="What it may be used for; without any, for all that you may do.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("This time is over.")
+        return value
 
 
 @extend_schema_serializer(component_name="ApiTokenResponse")
