@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from mlops.core import health, metrics
@@ -11,6 +12,7 @@ from mlops.dashboard.views import start
 urlpatterns = [
     path("", start, name="start"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("mlops.core.urls")),
     path("api/v1/", include("datasets.urls")),
@@ -19,6 +21,9 @@ urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/schema/seed/", SeedSchemaView.as_view(), name="schema-seed"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    path("api/schema", SchemaView.as_view()),
+    path("api/schema/seed", SeedSchemaView.as_view()),
+    path("api/docs", RedirectView.as_view(pattern_name="docs")),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("metrics", metrics.view),

@@ -57,6 +57,15 @@ def test_start_page_is_korean_for_who_asks(client):
     assert "데이터셋" in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    "address", ["/admin", "/api/docs", "/api/schema", "/api/schema/seed"]
+)
+def test_pages_are_found_without_their_last_slash(client, address):
+    answer = client.get(address, follow=True)
+
+    assert answer.status_code == 200
+
+
 def test_overview_of_an_empty_store_says_so(staff):
     page = staff.get(reverse("admin:index")).content.decode()
 
