@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _
 TEXTS = (
     _("All applications"),
     _("Apply Filters"),
+    _("Blacklisted Tokens"),
     _("Cancel"),
     _("Choose file to upload"),
     _("Dark"),
@@ -25,6 +26,7 @@ TEXTS = (
     _("No recent searches"),
     _("No results found"),
     _("No results matching your query"),
+    _("Outstanding Tokens"),
     _("Previous"),
     _("Recent searches"),
     _("Reset filters"),
@@ -39,6 +41,7 @@ TEXTS = (
     _("System"),
     _("This item will be deleted."),
     _("This page yielded into no results. Create a new item or reset your filters."),
+    _("Token Blacklist"),
     _("Toggle password visibility"),
     _("True"),
     _("Type to search"),

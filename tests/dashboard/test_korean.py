@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
+from django.utils import translation
+
+from mlops.dashboard.fields import OURS
 
 PACKAGES = ("mlops", "datasets", "lifecycle", "deployments")
 LOCALE = Path(settings.BASE_DIR) / "mlops" / "locale" / "ko" / "LC_MESSAGES"
 MARKERS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
 IN_TEMPLATE = re.compile(r'{%\s*trans(?:late)?\s+"([^"]+)"')
+READABLE = re.compile(r"[가-힣]|^(ID|SHA-256)$")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%")
 
 
@@ -76,3 +81,16 @@ def test_catalogue_is_compiled_as_it_is_written():
     for korean in filter(None, compiled().values()):
         first = korean.splitlines()[0].replace('"', '\\"')
         assert first in written
+
+
+def test_every_column_of_ours_has_a_korean_name():
+    with translation.override("ko"):
+        english = {
+            str(field)
+            for model in apps.get_models()
+            if model._meta.app_label in OURS
+            for field in model._meta.fields
+            if not READABLE.search(str(field.verbose_name))
+        }
+
+    assert not english, "add their names to mlops/dashboard/fields.py"
