@@ -1,14 +1,17 @@
 """Small pictures as SVG text: no script and no style attribute, so any CSP holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 160, 40
-CELL = 18
+CELL_WIDTH, CELL_HEIGHT = 44, 24
 LABEL = 110
 MOST_CELLS = 30
+BLUE, RED, UNDEFINED = (29, 78, 216), (185, 28, 28), "#9ca3af"
+DARK = 0.6
+"""From this correlation on, a cell is so dark that its figure is white."""
 
 
 def histogram(counts: Sequence[int], edges: Sequence[float | str]) -> SafeString:
@@ -50,54 +53,69 @@ def heat_map(
 ) -> SafeString:
     """Return a square of correlations: red below zero, blue above, grey undefined."""
     names = names[:MOST_CELLS]
-    size = len(names)
-    cells = []
-    for row in range(size):
-        for column in range(size):
-            value = matrix[row][column]
-            shown = "undefined" if value is None else f"{value:.3f}"
-            cells.append(
-                (
-                    LABEL + column * CELL,
-                    row * CELL,
-                    CELL - 1,
-                    CELL - 1,
-                    _colour(value),
-                    f"{names[row]}, {names[column]}: {shown}",
-                )
-            )
-    drawn = format_html_join(
-        "",
-        '<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}</title></rect>',
-        cells,
-    )
-    labels = format_html_join(
-        "",
-        '<text x="{}" y="{}" font-size="11" text-anchor="end" '
-        'fill="currentColor">{}</text>',
-        [
-            (LABEL - 6, place * CELL + CELL - 5, name[:16])
-            for place, name in enumerate(names)
-        ],
-    )
-    width, height = LABEL + size * CELL, size * CELL
+    places = [
+        (row, column) for row in range(len(names)) for column in range(len(names))
+    ]
+    cells = [
+        _cell(row, column, matrix[row][column], f"{names[row]}, {names[column]}")
+        for row, column in places
+    ]
+    width = LABEL + len(names) * CELL_WIDTH + LABEL // 2
+    height = LABEL + len(names) * CELL_HEIGHT
     return format_html(
-        '<svg viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
-        'aria-label="correlation">{}{}</svg>',
+        '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" '
+        'aria-label="correlation" font-size="11">{2}{3}</svg>',
         width,
         height,
-        width,
-        height,
-        labels,
-        drawn,
+        format_html_join("", "{}", [(label,) for label in _labels(names)]),
+        format_html_join("", "{}", [(cell,) for cell in cells]),
+    )
+
+
+def _labels(names: Sequence[str]) -> Iterator[SafeString]:
+    """Yield the names, beside the rows and slanting above the columns."""
+    for place, name in enumerate(names):
+        x = LABEL + place * CELL_WIDTH + CELL_WIDTH // 2
+        yield format_html(
+            '<text x="{}" y="{}" text-anchor="end" fill="currentColor">{}</text>',
+            LABEL - 6,
+            LABEL + place * CELL_HEIGHT + CELL_HEIGHT // 2 + 4,
+            name[:16],
+        )
+        yield format_html(
+            '<text transform="translate({} {}) rotate(-45)" fill="currentColor">'
+            "{}</text>",
+            x,
+            LABEL - 6,
+            name[:16],
+        )
+
+
+def _cell(row: int, column: int, value: float | None, pair: str) -> SafeString:
+    x, y = LABEL + column * CELL_WIDTH, LABEL + row * CELL_HEIGHT
+    return format_html(
+        '<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}: {}</title>'
+        '</rect><text x="{}" y="{}" text-anchor="middle" fill="{}">{}</text>',
+        x,
+        y,
+        CELL_WIDTH - 1,
+        CELL_HEIGHT - 1,
+        _colour(value),
+        pair,
+        "undefined" if value is None else f"{value:.3f}",
+        x + CELL_WIDTH // 2,
+        y + CELL_HEIGHT // 2 + 4,
+        "white" if value is not None and abs(value) > DARK else "black",
+        "" if value is None else f"{value:.2f}",
     )
 
 
 def _colour(value: float | None) -> str:
     if value is None:
-        return "#9ca3af"
-    fade = round(255 * (1 - abs(value)))
-    return f"rgb({fade},{fade},255)" if value >= 0 else f"rgb(255,{fade},{fade})"
+        return UNDEFINED
+    strongest = BLUE if value >= 0 else RED
+    parts = [round(255 - abs(value) * (255 - part)) for part in strongest]
+    return "rgb({},{},{})".format(*parts)
 
 
 def _short(edge: float | str) -> str:

@@ -203,4 +203,6 @@ def _number(value: Any) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return EMPTY if value is None else str(value)[:60]

@@ -18,7 +18,7 @@ from deployments.admin.forms import DeployForm
 from deployments.admin.sparkline import requests_per_minute, sparkline
 from deployments.journal import journal
 from deployments.models import Deployment, DeploymentEvent
-from deployments.states import Health, Status
+from deployments.states import FINAL, Health, Status
 
 LOG_LINES = 50
 STATUS_COLOURS = {
@@ -97,8 +97,9 @@ class DeploymentAdmin(Buttons):
             None,
             {
                 "fields": (
-                    ("status_badge", "health_badge"),
-                    ("model_version", "run", "slot", "revision"),
+                    ("status", "health"),
+                    ("model_version", "run"),
+                    ("slot", "revision"),
                     "endpoint",
                     "figures",
                     "error_message",
@@ -112,7 +113,8 @@ class DeploymentAdmin(Buttons):
                     ("instances", "instance_type", "auto_scaling"),
                     ("strategy", "traffic_percent", "is_paused"),
                     ("notes", "reason"),
-                    ("artifact", "artifact_sha256"),
+                    "artifact",
+                    "artifact_sha256",
                 )
             },
         ),
@@ -120,7 +122,8 @@ class DeploymentAdmin(Buttons):
             _("history"),
             {
                 "fields": (
-                    ("created_by", "created_at", "deployed_at", "terminated_at"),
+                    ("created_by", "created_at"),
+                    ("deployed_at", "terminated_at"),
                     ("rollback_from", "restores", "superseded_by"),
                     "log",
                 )
@@ -216,6 +219,9 @@ class DeploymentAdmin(Buttons):
 
     @display(description=_("health"), ordering="health", label=HEALTH_COLOURS)
     def health_badge(self, deployment: Deployment) -> tuple[str, str]:
+        """Return the word, and none for what has ended: it is not ill, it is over."""
+        if deployment.status in FINAL:
+            return "", EMPTY
         return deployment.health, str(deployment.get_health_display())
 
     @admin.display(description=_("traffic, last hour"))

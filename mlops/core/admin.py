@@ -1,5 +1,6 @@
 """Admin pages of people, their tokens and the audit trail."""
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -8,6 +9,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -18,6 +20,7 @@ from mlops.core.models import ApiToken, AuditEntry, User
 admin.site.unregister(Group)
 
 POWERS = ("is_superuser", "user_permissions")
+MAX_SHOWN = 120
 
 
 class Recorded(ModelAdmin):
@@ -136,11 +139,24 @@ class ApiTokenAdmin(ReadOnly):
 class AuditEntryAdmin(ReadOnly):
     """The audit trail; nobody changes it, superusers included."""
 
-    list_display = ("at", "actor", "action", "object_type", "object_name", "changes")
+    list_display = ("at", "actor", "action", "object_type", "object_name", "what")
     list_filter = ("action", "object_type")
     search_fields = ("object_id", "object_name", "request_id", "actor__username")
     list_select_related = ("actor",)
     date_hierarchy = "at"
+
+    @admin.display(description=_("changes"))
+    def what(self, entry: AuditEntry) -> str:
+        """The changes in one line, cut where it gets long."""
+        parts = [f"{name}: {_shown(value)}" for name, value in entry.changes.items()]
+        return Truncator(", ".join(parts)).chars(MAX_SHOWN) or "—"
+
+
+def _shown(value: Any) -> str:
+    """Return a new value, or old → new."""
+    if isinstance(value, list) and len(value) == len(("old", "new")):
+        return " → ".join(json.dumps(one, ensure_ascii=False) for one in value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _staff(request: HttpRequest) -> User:

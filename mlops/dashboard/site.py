@@ -93,7 +93,10 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
     "DASHBOARD_CALLBACK": "mlops.dashboard.page.add_panels",
-    "STYLES": [lambda _request: static("dashboard/charts.css")],
+    "STYLES": [
+        lambda _request: static("dashboard/charts.css"),
+        lambda _request: static("dashboard/pages.css"),
+    ],
     "COMMAND": {"search_models": True},
     "SIDEBAR": {
         "show_search": True,
