@@ -28,9 +28,8 @@ import pyarrow.parquet as pq
 from django.conf import settings
 
 from deployments.errors import NothingSampled
+from deployments.gateway.sampler import PERIOD_S
 
-PERIOD_S = 600
-"""What one file holds, in seconds."""
 SAMPLED_AT = "__sampled_at"
 
 
@@ -84,6 +83,10 @@ def store(deployment_id: UUID | str, rows: pa.Table, name: str) -> Path:
 
 def root() -> Path:
     return Path(settings.DATA_DIR) / "samples"
+
+
+def spool() -> Path:
+    return root() / "spool"
 
 
 def folder_of(deployment_id: UUID | str) -> Path:

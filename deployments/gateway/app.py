@@ -29,6 +29,7 @@ from deployments.gateway.request import (
     wire_head,
 )
 from deployments.gateway.routes import Routes, Share, Slot
+from deployments.gateway.sampler import Sampler
 from deployments.http1.answers import whole
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ Scope = dict[str, Any]
 
 FLUSH_S = 1.0
 MOST_MIRRORED = 32
+OK = 200
 METHODS = {"GET": b"GET", "POST": b"POST"}
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
@@ -50,6 +52,7 @@ class Gateway:
         self._routes = Routes(options.run)
         self._dispatcher = Dispatcher(self._routes, options)
         self._counters = Counters(options.traffic, self.id)
+        self._sampler = Sampler(options.samples, self.id)
         self._presence = options.run / "gateways" / f"{self.id}.json"
         self._outstanding: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,6 +72,7 @@ class Gateway:
         beat.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._flush()
+        self._sampler.close()
         self._presence.unlink(missing_ok=True)
         self._routes.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -77,6 +81,7 @@ class Gateway:
         while True:
             await asyncio.sleep(FLUSH_S)
             self._flush()
+            await self._sampler.spool()
 
     def _flush(self) -> None:
         """Spool the counts; a full disk costs nothing but this second's file."""
@@ -113,6 +118,8 @@ class Gateway:
                 self._later(self._make_good(choice, request, found, start, reply))
                 return
             self._count(key, found.status, start)
+            if slot.sample_rate and found.status == OK:
+                self._sampler.offer(key, slot.sample_rate, body)
             reply(whole(found.status, found.body, share.head))
 
         if not self._dispatcher.begin(key, request, done):
@@ -166,7 +173,9 @@ class Gateway:
         is_infer = target.is_infer and scope["method"] == "POST"
         if is_infer and slot is not None and slot.shadows and not target.deployment_id:
             self._mirror(slot, request)
-        await self._forward(choice, request, send, start if is_infer else None)
+        status = await self._forward(choice, request, send, start if is_infer else None)
+        if is_infer and status == OK and slot is not None and not target.deployment_id:
+            self._sampler.offer(choice.deployment_id, slot.sample_rate, body)
 
     def _admit(self, path: bytes, scope: Scope) -> tuple[Target, Choice, Slot | None]:
         """Return what the request is for. Raises BadRequest: 401, 404 or 405."""
@@ -194,8 +203,8 @@ class Gateway:
 
     async def _forward(
         self, choice: Choice, request: bytes, send: Send, start: float | None
-    ) -> None:
-        """Send on and answer; with `start`, the call is counted."""
+    ) -> int:
+        """Send on and answer, return the status; with `start`, the call is counted."""
         status, body, retry_after_s = await self._exchange(choice, request)
         if start is not None:
             self._count(choice.deployment_id, status, start, retry_after_s)
@@ -203,6 +212,7 @@ class Gateway:
         if retry_after_s:
             headers.append((b"retry-after", b"%d" % retry_after_s))
         await answer(send, status, body, headers)
+        return status
 
     async def _exchange(
         self, choice: Choice, request: bytes, failure: Failure | None = None

@@ -40,5 +40,9 @@ class Options:
         return Path(self.data_dir) / "run"
 
     @property
+    def samples(self) -> Path:
+        return Path(self.data_dir) / "samples" / "spool"
+
+    @property
     def traffic(self) -> Path:
         return Path(self.data_dir) / "traffic"

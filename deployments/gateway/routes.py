@@ -60,6 +60,7 @@ class Slot:
     shares: list[Share] = field(default_factory=list)
     shadows: list[Share] = field(default_factory=list)
     keys: frozenset[str] = frozenset()
+    sample_rate: float = 0.0
 
     def choose(self, version: str | None = None) -> Share | None:
         """Return a share by weight; with `version`, only among those that serve it."""
@@ -132,7 +133,10 @@ class Routes:
 
 def _slot(content: dict[str, Any]) -> Slot:
     slot = Slot(
-        content["environment"], content["model"], keys=frozenset(content["keys"])
+        content["environment"],
+        content["model"],
+        keys=frozenset(content["keys"]),
+        sample_rate=float(content.get("sample_rate", 0.0)),
     )
     for entry in content["entries"]:
         share = Share(

@@ -1,6 +1,6 @@
 """What the reconciler does with a deployment: every step that people cannot take."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -36,10 +36,13 @@ class ReconciledDeployment(MovingDeployment):
                 raise SlotBusy(f"Another deployment of {self.slot} is under way.")
             self._move(Status.VALIDATING, _by_reconciler("validate"))
 
-    def begin_deploying(self, message: str = "") -> None:
+    def begin_deploying(
+        self, message: str = "", signature: dict[str, Any] | None = None
+    ) -> None:
         """Go on with a validated one; the gate is asked again."""
         self._require_gate()
-        self._move(Status.DEPLOYING, _by_reconciler("start", message))
+        step = _by_reconciler("start", message)
+        self._move(Status.DEPLOYING, step, signature=signature or {})
 
     def begin_rollout(self) -> None:
         """Give a canary its first share, or a shadow its copies."""

@@ -20,9 +20,10 @@ class DeploymentRecord(models.Model):
     `generation` counts every change of the row's state; a writer that read an
     older one loses. `attempts` counts how often the present step was begun. The
     artifact's digest is copied here, so that nothing done in the registry can change
-    what is served. `restores` names the deployment that a rollback brings back,
-    `rollback_from` the one that it undoes. A rollout is under way from `rollout_at`
-    on: that is when the present step got its traffic.
+    what is served. `signature` is what validation found out: `inputs`, `outputs` and
+    `feature_names`, empty until then. `restores` names the deployment that a rollback
+    brings back, `rollback_from` the one that it undoes. A rollout is under way from
+    `rollout_at` on: that is when the present step got its traffic.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -46,6 +47,7 @@ class DeploymentRecord(models.Model):
     )
     generation = models.PositiveIntegerField(default=1)
     attempts = models.PositiveSmallIntegerField(default=0)
+    signature = models.JSONField(_("signature"), default=dict, editable=False)
     step_started_at = models.DateTimeField(auto_now_add=True)
     error_message = models.TextField(_("error"), null=True, editable=False)  # noqa: DJ001 - the contract tells null from ""
 

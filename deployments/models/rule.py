@@ -40,6 +40,23 @@ class EnvironmentRule(models.Model):
     )
     max_p95_ms = models.FloatField(_("highest p95 (ms)"), null=True, blank=True)
     min_requests = models.PositiveIntegerField(_("fewest requests"), default=20)
+    sample_rate = models.FloatField(
+        _("share of requests kept"),
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_(
+            "A fraction in [0, 1]. Inputs of kept requests are stored, to compare "
+            "them with the training data; 0 keeps none."
+        ),
+    )
+    sample_days = models.PositiveSmallIntegerField(
+        _("days they are kept"), default=30, validators=[MinValueValidator(1)]
+    )
+    sample_max_mb = models.PositiveIntegerField(
+        _("most of them per deployment (MB)"),
+        default=64,
+        validators=[MinValueValidator(1)],
+    )
 
     class Meta:
         ordering = ("environment",)

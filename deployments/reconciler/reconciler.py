@@ -101,7 +101,7 @@ class Reconciler:
         moved += steps.take_all(self._next("active", {Status.ACTIVE}))
         with lease.held():
             pass  # a late riser must not send routes that are out of date
-        send_routes(self.targets, self.memory)
+        send_routes(self.targets, self.memory, rules)
         stop_orphans(self.distinct_targets())
         self._keep_house(lease)
         return Pass(is_leader=True, moved=moved, starting=self._starting())

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from deployments.models import Deployment, DeploymentKey, Slot
+from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.patience import patience
 from deployments.states import Rollout, Status
@@ -13,8 +13,9 @@ REWRITE_S = 10.0
 """How often routes are told again although nothing has changed."""
 
 
-def wanted_routes() -> dict[int, Route]:
+def wanted_routes(rules: Mapping[str, EnvironmentRule]) -> dict[int, Route]:
     """Return the route of each slot with traffic, in two queries."""
+    rates = {name: rule.sample_rate for name, rule in rules.items()}
     keys = defaultdict(set)
     for slot_id, digest in DeploymentKey.objects.live().values_list("slot", "digest"):
         keys[slot_id].add(digest)
@@ -40,14 +41,24 @@ def wanted_routes() -> dict[int, Route]:
         entry = RouteEntry(str(pk), version, percent, is_shadow)
         entries[slot, environment, model].append(entry)
     return {
-        slot: Route(environment, model, tuple(shares), frozenset(keys[slot]))
+        slot: Route(
+            environment,
+            model,
+            tuple(shares),
+            frozenset(keys[slot]),
+            rates.get(environment, 0.0),
+        )
         for (slot, environment, model), shares in entries.items()
     }
 
 
-def send_routes(targets: Mapping[str, Target], memory: Memory) -> None:
+def send_routes(
+    targets: Mapping[str, Target],
+    memory: Memory,
+    rules: Mapping[str, EnvironmentRule],
+) -> None:
     """Tell the targets the routes that are new to them, and all now and then."""
-    wanted, known = wanted_routes(), memory.routes
+    wanted, known = wanted_routes(rules), memory.routes
     again = memory.is_due("routes", REWRITE_S)
     if memory.routed_at is None:
         memory.routed_at = memory.clock()

@@ -23,6 +23,7 @@ from deployments.reconciler.health import (
     recent_figures,
 )
 from deployments.reconciler.memory import Memory
+from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
 from deployments.states import STARTED, Health, Mover, Rollout, Status
 from deployments.targets.base import (
@@ -106,7 +107,7 @@ class Steps:
         if found is None:
             return self._fail_if_late(deployment, "The model was not validated")
         with self.lease.held():
-            deployment.begin_deploying(_described(found))
+            deployment.begin_deploying(_described(found), signature_of(found))
         self.memory.begin(deployment)
         return True
 

@@ -75,7 +75,8 @@ class Validation:
     """What a throw-away process found out by loading the model and running it.
 
     The latency is of one row inside the process, None when the model does not
-    take made-up rows; `golden_rows` is how many stored answers were reproduced.
+    take made-up rows; `golden_rows` is how many stored answers were reproduced,
+    `feature_names` are the columns of a single wide input, empty when unknown.
     """
 
     platform: str
@@ -83,6 +84,7 @@ class Validation:
     outputs: tuple[Tensor, ...]
     latency_p50_ms: float | None
     golden_rows: int = 0
+    feature_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,16 @@ class RouteEntry:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a slot's requests go, and whose keys (SHA-256) open it."""
+    """Where a slot's requests go, and whose keys (SHA-256) open it.
+
+    `sample_rate` is the share of infer calls, in [0, 1], whose inputs are kept.
+    """
 
     environment: str
     model_name: str
     entries: tuple[RouteEntry, ...] = ()
     key_digests: frozenset[str] = field(default_factory=frozenset)
+    sample_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,9 @@ def test_a_rule_is_changed_and_that_is_on_record(staff):
             "bake_s": 60,
             "max_error_rate": 0.05,
             "min_requests": 20,
+            "sample_rate": 0,
+            "sample_days": 30,
+            "sample_max_mb": 64,
         },
     )
 

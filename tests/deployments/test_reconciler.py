@@ -758,3 +758,32 @@ def _many(version, count):
 
 def test_a_served_version_can_be_served_again_by_the_helper():
     assert served(VersionFactory()).status == Status.ACTIVE
+
+
+def test_a_rule_says_which_share_of_requests_is_kept(reconciler, target):
+    settle_with(reconciler, asked())
+    before = [route.sample_rate for route in target.routes.values()]
+
+    EnvironmentRule.objects.filter(pk="development").update(sample_rate=0.5)
+    reconciler.once()
+
+    assert before == [0.0]
+    assert [route.sample_rate for route in target.routes.values()] == [0.5]
+
+
+def test_what_validation_found_out_is_kept_as_the_signature(reconciler):
+    deployment = asked()
+
+    settle_with(reconciler, deployment)
+
+    tensor = {"name": "input", "datatype": "FP32", "shape": [-1, 1]}
+    assert deployment.signature == {
+        "inputs": [tensor],
+        "outputs": [tensor],
+        "feature_names": [],
+    }
+
+
+def settle_with(reconciler, deployment):
+    settle(reconciler)
+    assert status_of(deployment) == Status.ACTIVE

@@ -9,6 +9,7 @@ import pytest
 
 from deployments import samples
 from deployments.errors import NothingSampled
+from deployments.gateway.sampler import PERIOD_S
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def stored(deployment, minutes):
             samples.SAMPLED_AT: pa.array(times, pa.timestamp("ms", "UTC")),
         }
     )
-    start = int(times[0].timestamp()) // samples.PERIOD_S * samples.PERIOD_S
+    start = int(times[0].timestamp()) // PERIOD_S * PERIOD_S
     return samples.store(deployment, rows, f"{start}-gateway")
 
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from deployments.ingestion import Ingestion
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
+from deployments.sampling import Sampling
 from deployments.states import Environment
 from deployments.targets import configured
 
@@ -40,7 +41,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         logger.info("The reconciler runs")
         try:
-            with Ingestion(stopping):
+            with Ingestion(stopping), Sampling(stopping):
                 # The first target serves every environment until settings say more.
                 run(Reconciler(dict.fromkeys(Environment.values, targets[0])), stopping)
         finally:

@@ -50,6 +50,7 @@ def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
         "outputs": signature(model.outputs),
         "latency_p50_ms": _latency_ms(model),
         "golden_rows": rows,
+        "feature_names": list(model.feature_names),
     }
 
 

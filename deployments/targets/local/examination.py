@@ -136,6 +136,7 @@ def _validation(found: dict[str, Any]) -> Validation:
         _tensors(found["outputs"]),
         found["latency_p50_ms"],
         found["golden_rows"],
+        tuple(found["feature_names"]),
     )
 
 

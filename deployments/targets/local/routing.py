@@ -32,6 +32,7 @@ def write_route(folders: Folders, route: Route) -> None:
                 for entry in route.entries
             ],
             "keys": sorted(route.key_digests),
+            "sample_rate": route.sample_rate,
         },
     )
 

@@ -152,7 +152,9 @@ def publish(data_dir: Path, deployment_id: str, *servers: FakeServer, version="1
     write_atomically(backends / f"{deployment_id}.json", content)
 
 
-def route(data_dir: Path, model: str, *entries: dict, keys=(DIGEST,)) -> None:
+def route(
+    data_dir: Path, model: str, *entries: dict, keys=(DIGEST,), sample_rate=0.0
+) -> None:
     """Write a slot's file; an entry's usual weight is 100."""
     routes = data_dir / "run" / "routes"
     routes.mkdir(parents=True, exist_ok=True)
@@ -162,6 +164,7 @@ def route(data_dir: Path, model: str, *entries: dict, keys=(DIGEST,)) -> None:
         "model": model,
         "entries": [{**usual, **entry} for entry in entries],
         "keys": list(keys),
+        "sample_rate": sample_rate,
     }
     digest = hashlib.sha256(model.encode()).hexdigest()[:32]
     write_atomically(routes / f"staging--{digest}.json", content)

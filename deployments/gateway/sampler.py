@@ -1,0 +1,86 @@
+"""Keeps a share of the infer calls, in bounded memory, and spools it each second.
+
+What is spooled are bodies as they came; the worker makes rows of them
+(`deployments.samples` says where). Whatever is over a bound is not kept: a sample
+need not be complete.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import time
+from pathlib import Path
+
+import orjson
+
+logger = logging.getLogger(__name__)
+
+PERIOD_S = 600
+MAX_BODY_BYTES = 64 << 10
+MAX_PENDING_BYTES = 1 << 20
+MAX_FILE_BYTES = 8 << 20
+MAX_SPOOL_BYTES = 256 << 20
+
+Kept = tuple[float, str, bytes]
+
+
+class Sampler:
+    def __init__(self, folder: Path, gateway_id: str) -> None:
+        self._folder, self._gateway_id = folder, gateway_id
+        self._pending: list[Kept] = []
+        self._bytes = 0
+
+    def offer(self, deployment_id: str, rate: float, body: bytes) -> None:
+        """Keep the request with the given probability, if there is room."""
+        if random.random() >= rate or len(body) > MAX_BODY_BYTES:  # noqa: S311
+            return
+        if self._bytes + len(body) <= MAX_PENDING_BYTES:
+            self._bytes += len(body)
+            self._pending.append((time.time(), deployment_id, body))
+
+    async def spool(self) -> None:
+        """Write what is kept, in a thread: a slow disk holds up no request."""
+        if self._pending:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._write, self._taken())
+
+    def close(self) -> None:
+        self._write(self._taken())
+
+    def _taken(self) -> list[Kept]:
+        taken, self._pending, self._bytes = self._pending, [], 0
+        return taken
+
+    def _write(self, kept: list[Kept]) -> None:
+        """Append whole lines to the file of each period; trouble costs the batch."""
+        periods: dict[int, list[bytes]] = {}
+        for at, deployment_id, body in kept:
+            lines = periods.setdefault(int(at) // PERIOD_S * PERIOD_S, [])
+            lines.append(_line(at, deployment_id, body))
+        try:
+            for period, lines in periods.items():
+                self._append(f"{self._gateway_id}-{period}.jsonl", b"".join(lines))
+        except OSError:
+            logger.exception("a sample of the requests could not be written")
+
+    def _append(self, name: str, lines: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _size(self._folder) + len(lines) > MAX_SPOOL_BYTES:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        descriptor = os.open(self._folder / name, flags, 0o600)
+        with os.fdopen(descriptor, "ab", buffering=0) as file:
+            if file.tell() + len(lines) <= MAX_FILE_BYTES:
+                file.write(lines)
+
+
+def _line(at: float, deployment_id: str, body: bytes) -> bytes:
+    text = body.decode("utf-8", "replace")
+    entry = {"at": at, "deployment": deployment_id, "body": text}
+    return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _size(folder: Path) -> int:
+    with os.scandir(folder) as entries:
+        return sum(entry.stat().st_size for entry in entries)
