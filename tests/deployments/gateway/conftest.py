@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from deployments.targets.processes import write_atomically
 from tests.deployments.gateway.door import Door, FakeServer, answers, publish, route
 
 
@@ -22,6 +23,19 @@ def door(data_dir):
     made = Door(data_dir, "--read-s", "1", "--max-outstanding", "4")
     yield made
     made.close()
+
+
+@pytest.fixture
+def keys(data_dir):
+    """Return a writer of the keys that open every slot; none is left behind."""
+    path = data_dir / "run" / "keys.json"
+    path.parent.mkdir(exist_ok=True)
+
+    def write(*digests, is_open=False) -> None:
+        write_atomically(path, {"open": is_open, "digests": list(digests)})
+
+    yield write
+    write()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from deployments.targets.processes import write_atomically
 from tests.deployments.gateway.door import DIGEST, answers, publish, reply, route
 from tests.deployments.targets.waiting import until
 
@@ -43,26 +42,26 @@ def test_a_key_opens_its_own_slot_only(door, slot, data_dir):
 
 
 def test_a_token_that_may_predict_opens_every_slot_until_it_is_revoked(
-    door, slot, data_dir
+    door, slot, keys
 ):
     here = slot()
     digest = hashlib.sha256(b"token").hexdigest()
     assert door.post(here.infer, {}, key="token")[0] == 401
 
-    write_atomically(data_dir / "run" / "keys.json", {"digests": [digest]})
+    keys(digest)
     until(lambda: door.post(here.infer, {}, key="token")[0] == 200)
 
-    write_atomically(data_dir / "run" / "keys.json", {"digests": []})
+    keys()
     until(lambda: door.post(here.infer, {}, key="token")[0] == 401)
 
 
-def test_open_mode_lets_everybody_in(door, slot, data_dir):
+def test_open_mode_lets_everybody_in(door, slot, keys):
     here = slot()
 
-    write_atomically(data_dir / "run" / "keys.json", {"open": True, "digests": []})
+    keys(is_open=True)
     until(lambda: door.post(here.infer, {}, key=None)[0] == 200)
 
-    write_atomically(data_dir / "run" / "keys.json", {"open": False, "digests": []})
+    keys()
     until(lambda: door.post(here.infer, {}, key=None)[0] == 401)
 
 
@@ -73,8 +72,8 @@ def test_a_path_that_names_nothing_is_404(door, path):
     assert (status, body.keys()) == (404, {"error"})
 
 
-def test_an_unknown_model_is_404_for_who_may_know(door, data_dir, slot):
-    write_atomically(data_dir / "run" / "keys.json", {"digests": [DIGEST]})
+def test_an_unknown_model_is_404_for_who_may_know(door, keys):
+    keys(DIGEST)
 
     until(lambda: door.post("/serving/staging/nothing", {})[0] == 404)
     assert door.post("/serving/staging/nothing", {}, key="wrong")[0] == 401
