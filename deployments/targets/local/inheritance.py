@@ -1,6 +1,7 @@
 """What an earlier supervisor left running, found by pid and start time."""
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -30,12 +31,21 @@ def take(path: Path, supervisor_id: str) -> None:
 
 
 def survivors(folders: Folders, now: float) -> list[Instance]:
-    """Return what still serves; what is left of the dead is removed.
+    """Return what still serves; what is left of the dead is removed."""
+    found = strays(folders, frozenset(), now)
+    _sweep(folders, {each.socket_path for each in found})
+    return found
 
-    A throw-away process without a socket has nobody to report to, and is killed.
+
+def strays(folders: Folders, known: Collection[str], now: float) -> list[Instance]:
+    """Return what serves and is not known; what is left of the dead is removed.
+
+    A supervisor that was just relieved may still have had one begun, of which there
+    was nothing to be seen yet. A throw-away process without a socket has nobody to
+    report to, and is killed.
     """
     found = []
-    for record in _records(folders):
+    for record in _records(folders, known):
         alive = is_alive(record["pid"], record["start_time"])
         if alive and "socket" in record:
             found.append(_instance(record, now))
@@ -45,7 +55,6 @@ def survivors(folders: Folders, now: float) -> list[Instance]:
         folders.record(record["id"]).unlink(missing_ok=True)
         if "socket" in record:
             Path(record["socket"]).unlink(missing_ok=True)
-    _sweep(folders, {each.socket_path for each in found})
     return found
 
 
@@ -60,9 +69,14 @@ def deployments(folders: Folders) -> list[str]:
     )
 
 
-def _records(folders: Folders) -> list[dict[str, Any]]:
+def _records(
+    folders: Folders, known: Collection[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """Return what the files of instances say, of those whose id is not known."""
     found = []
     for path in sorted(folders.instances.glob("*.json")):
+        if path.stem in known:
+            continue
         try:
             found.append(orjson.loads(path.read_bytes()))
         except (FileNotFoundError, orjson.JSONDecodeError):

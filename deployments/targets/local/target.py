@@ -54,7 +54,7 @@ class LocalTarget:
         self._owns = False
         self._watch: threading.Thread | None = None
         self._closing = threading.Event()
-        self._capped_at = 0.0
+        self._looked_at = 0.0
         self._kick = self._folders.run / "kick.sock"
 
     def __enter__(self) -> Self:
@@ -202,10 +202,18 @@ class LocalTarget:
             if fleet.spec is None and not fleet.instances:
                 del self._fleets[fleet.deployment_id]
                 self._folders.backend(fleet.deployment_id).unlink(missing_ok=True)
-        if now - self._capped_at > 1:
-            self._capped_at = now
+        if now - self._looked_at > 1:
+            self._looked_at = now
+            self._take_in_strays(now)
             for path in self._folders.logs.glob("*.log"):
                 logs.cap(path)
+
+    def _take_in_strays(self, now: float) -> None:
+        known = {each.id for each in self._examinations.values()}
+        for fleet in self._fleets.values():
+            known.update(each.id for each in fleet.instances)
+        for found in inheritance.strays(self._folders, known, now):
+            self._fleet(found.deployment_id).instances.append(found)
 
     def _keep_watch(self) -> None:
         """Supervise until closed, or until another supervisor took over."""

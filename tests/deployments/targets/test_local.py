@@ -221,6 +221,24 @@ def test_a_killed_zygote_takes_nothing_along(tmp_path, made):
         until(lambda: is_ready(target, first))
 
 
+def test_what_began_for_a_relieved_supervisor_is_found_and_can_be_stopped(
+    tmp_path, good
+):
+    relieved = LocalTarget(tmp_path)
+    serve(relieved, good)
+    (path,) = relieved._folders.instances.glob("*.json")
+    late = path.rename(path.with_suffix(".late"))  # not written yet
+
+    with LocalTarget(tmp_path) as successor:
+        successor.tick()
+        assert successor.list() == []
+        late.rename(path)
+        until(lambda: successor.list() == [good.deployment_id])
+        successor.stop(good.deployment_id)
+        until(lambda: is_gone(successor, good))
+    relieved.close()
+
+
 def test_sockets_move_when_the_data_folder_is_too_deep(tmp_path, good):
     deep = tmp_path / ("d" * 100)
 
