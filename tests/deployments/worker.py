@@ -1,9 +1,10 @@
 """A reconciler in a process of its own, which may kill itself at a given point.
 
-    python -m tests.deployments.worker [CALL:WHEN DEPLOYMENT]
+    python -m tests.deployments.worker [CALL:WHEN DEPLOYMENT [SIGNAL]]
 
 `route:before` with an id is: when the target is to route to that deployment, right
-before it does. The database is the one of the test that starts it (TEST_DATABASE).
+before it does. SIGSTOP lets it sleep there, once, instead. The database is the one of
+the test that starts it (TEST_DATABASE).
 """
 
 import os
@@ -21,10 +22,11 @@ LEASE_S = 1.0
 class Killing:
     """A target that is another one until the chosen call, and dies there."""
 
-    def __init__(self, target, point, deployment_id):
+    def __init__(self, target, point, deployment_id, number="SIGKILL"):
         self._target = target
         self._call, _, self._when = point.partition(":")
         self._id = deployment_id
+        self._signals = [signal.Signals[number]]
 
     def __getattr__(self, name):
         method = getattr(self._target, name)
@@ -34,13 +36,17 @@ class Killing:
         def call(argument):
             is_meant = self._id in str(argument)
             if is_meant and self._when == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._strike()
             result = method(argument)
-            if is_meant:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if is_meant and self._when == "after":
+                self._strike()
             return result
 
         return call
+
+    def _strike(self):
+        if self._signals:
+            os.kill(os.getpid(), self._signals.pop())
 
 
 def main():

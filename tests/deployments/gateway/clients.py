@@ -21,19 +21,21 @@ RECONNECT_AFTER = 100
 class Clients:
     """Threads that ask without a pause until they are left (`with`).
 
-    `statuses` counts answers; `versions` are those that each client saw, in order,
-    repeats left out.
+    `statuses` counts answers; `versions` and `deployments` are those that each client
+    saw, in order, repeats left out.
     """
 
     def __init__(self, door, path: str, count: int = 4) -> None:
         self._door, self._path = door, path
         self.statuses: Counter[int | str] = Counter()
         self.versions: list[list[str]] = [[] for _ in range(count)]
+        self.deployments: list[list[str]] = [[] for _ in range(count)]
         self.slowest_s = 0.0
         self.errors: list[str] = []
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._ask, args=(seen,)) for seen in self.versions
+            threading.Thread(target=self._ask, args=each)
+            for each in zip(self.versions, self.deployments, strict=True)
         ]
 
     def __enter__(self):
@@ -50,7 +52,7 @@ class Clients:
     def sent(self) -> int:
         return sum(self.statuses.values())
 
-    def _ask(self, seen: list[str]) -> None:
+    def _ask(self, versions: list[str], deployments: list[str]) -> None:
         body, connection, asked = iris_request(), self._door.connect(), 0
         headers = {"Authorization": f"Bearer {KEY}"}
         while not self._stop.is_set():
@@ -63,12 +65,17 @@ class Clients:
                 found = json.loads(answer.read())
             except (OSError, ValueError) as error:
                 self.statuses[type(error).__name__] += 1
+                connection.close()
                 continue
             self.slowest_s = max(self.slowest_s, time.monotonic() - start)
             self.statuses[answer.status] += 1
             if "error" in found:
                 self.errors.append(found["error"])
-            version = found.get("model_version", "none")
-            if seen[-1:] != [version]:
-                seen.append(version)
+            _note(versions, found.get("model_version", "none"))
+            _note(deployments, answer.headers.get("X-Deployment-Id", "none"))
         connection.close()
+
+
+def _note(seen: list[str], value: str) -> None:
+    if seen[-1:] != [value]:
+        seen.append(value)

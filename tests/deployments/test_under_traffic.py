@@ -1,0 +1,157 @@
+"""Clients at full speed over everything that people and accidents do to a slot.
+
+Real reconcilers, a real gateway, real models; people change rows. No request fails,
+and whoever has seen a revision sees none before it any more.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from deployments.models import Deployment, DeploymentKey
+from tests.deployments.factories import VersionFactory
+from tests.deployments.gateway.clients import Clients
+from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.stack import asked, is_settled, pids_of
+from tests.deployments.targets.models import onnx_bytes
+from tests.deployments.targets.waiting import until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+CLIENTS = 4
+
+
+@pytest.fixture
+def doors():
+    """Start gateways on the folder that reconcilers of the tests write to."""
+    made = []
+
+    def start(*arguments):
+        made.append(Door(Path(settings.DATA_DIR), *arguments))
+        return made[-1]
+
+    yield start
+    for door in made:
+        door.close()
+
+
+@pytest.fixture
+def serving(workers):
+    """Return the first deployment of a model, and its reconciler."""
+    worker = workers()
+    deployment = asked(VersionFactory(model__name="iris", content=onnx_bytes()))
+    DeploymentKey.objects.create(slot=deployment.slot, name="clients", digest=DIGEST)
+    until(lambda: is_settled(deployment))
+    return deployment, worker
+
+
+PATH = "/serving/development/iris/v2/models/iris/infer"
+
+
+def upgraded(deployment, shift):
+    """Ask for a new version of the model; return its deployment."""
+    model = deployment.slot.model
+    return asked(VersionFactory(model=model, content=onnx_bytes(shift % 3)))
+
+
+def kill_model_of(deployment):
+    """Kill the model's process and wait for another one."""
+    (pid,) = pids_of(deployment)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: is_settled(deployment) and pids_of(deployment) != [pid])
+
+
+def seen_by_all(clients, deployment):
+    """Wait until every client's last answer is of the deployment, then some more."""
+    until(lambda: is_settled(deployment))
+    until(lambda: all(s[-1:] == [str(deployment.pk)] for s in clients.deployments))
+    more(clients)
+
+
+def more(clients, answers=200):
+    enough = clients.sent + answers
+    until(lambda: clients.sent >= enough)
+
+
+def require_flawless(clients):
+    revisions = {
+        str(pk): revision
+        for pk, revision in Deployment.objects.values_list("pk", "revision")
+    }
+    assert clients.statuses.keys() == {200}, (clients.statuses, clients.errors[:3])
+    for seen in clients.deployments:
+        order = [revisions[each] for each in seen]
+        assert order == sorted(set(order))
+
+
+def test_promotions_a_rollback_and_six_flips_in_a_row_lose_nothing(serving, doors):
+    first, _ = serving
+    with Clients(doors(), PATH, CLIENTS) as clients:
+        second = upgraded(first, 1)
+        seen_by_all(clients, second)
+        restored = second.roll_back(reason="worse")
+        seen_by_all(clients, restored)
+        newest = restored
+        for flip in range(6):
+            newest = upgraded(first, flip)
+            until(lambda flipped=newest: is_settled(flipped))
+        seen_by_all(clients, newest)
+
+    require_flawless(clients)
+    assert {seen[-1] for seen in clients.versions} == {newest.model_version.version}
+
+
+def test_killed_models_and_reconcilers_lose_nothing(serving, doors, workers):
+    current, worker = serving
+    with Clients(doors(), PATH, CLIENTS) as clients:
+        for kill in range(3):
+            more(clients)
+            kill_model_of(current)
+            more(clients)
+            current = upgraded(current, kill)
+            worker.kill()
+            worker.wait()
+            more(clients)
+            worker = workers()
+            seen_by_all(clients, current)
+
+    require_flawless(clients)
+    assert clients.slowest_s < 5
+
+
+def workers_of(door):
+    """Return the ids of a gateway's own processes."""
+    children = Path(f"/proc/{door.process.pid}/task/{door.process.pid}/children")
+    pids = [int(pid) for pid in children.read_text().split()]
+    return [pid for pid in pids if b"spawn_main" in _command(pid)]
+
+
+def _command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def test_a_killed_gateway_takes_its_own_connections_along_and_no_more(serving, doors):
+    door = doors("--workers", "2")
+    gateways = Path(settings.DATA_DIR) / "run" / "gateways"
+    until(lambda: len(list(gateways.glob("*.json"))) >= 2)
+    with Clients(door, PATH, CLIENTS) as clients:
+        more(clients)
+        victim, survivor = workers_of(door)
+        os.kill(victim, signal.SIGKILL)
+        more(clients, 1000)
+        until(lambda: len(set(workers_of(door)) - {victim}) == 2)
+        more(clients, 1000)
+
+    broken = clients.sent - clients.statuses[200]
+    assert broken <= CLIENTS
+    answered = [status for status in clients.statuses if isinstance(status, int)]
+    assert answered == [200]
+    assert survivor in workers_of(door)
