@@ -3,14 +3,21 @@
 `lifecycle` and `deployments` make their DriftEvents from what `report` returns.
 """
 
+import logging
+
 import orjson
 
 from datasets import storage
 from datasets.analytics import drift
-from datasets.models import DatasetVersion, DriftReport
+from datasets.models import DatasetVersion, DriftReport, IngestJob
 from datasets.questions import dumps
 from datasets.refusals import asking
+from mlops.core.errors import DomainError
 from mlops.core.models import User
+
+logger = logging.getLogger(__name__)
+
+BATCH = 10
 
 
 def report(
@@ -35,3 +42,25 @@ def report(
         body=orjson.loads(dumps(result)),
         created_by=by,
     )
+
+
+def catch_up() -> int:
+    """Compare new versions with the ones before them; return how many there were.
+
+    A comparison that is refused is not tried again by itself: who asks is told why.
+    """
+    jobs = list(IngestJob.objects.to_compare()[:BATCH])
+    for job in jobs:
+        _compare(job.version)
+        job.note_compared()
+    return len(jobs)
+
+
+def _compare(version: DatasetVersion) -> None:
+    earlier = version.predecessor if version.is_readable else None
+    if earlier is None:
+        return
+    try:
+        report(earlier, version)
+    except DomainError as refused:
+        logger.info("No drift report of %s: %s", version.pk, refused.message)

@@ -75,5 +75,17 @@ class NothingSampled(NotFound):
     code = "nothing_sampled"
 
 
+class NoTrainingData(DomainError):
+    """The model's run read no dataset of the catalogue; there is no norm."""
+
+    code = "no_training_data"
+
+
+class InputsUnknown(DomainError):
+    """Nothing says which column of the training data an input is."""
+
+    code = "inputs_unknown"
+
+
 class LeaseLost(Exception):
     """Another reconciler has taken over; whatever was being done is not done."""

@@ -51,6 +51,21 @@ class Rollout(models.TextChoices):
     SHADOW = "shadow", _("shadow")
 
 
+class DriftSubject(models.TextChoices):
+    """What training data is compared with."""
+
+    REQUESTS = "requests", _("live requests")
+    DATASET = "dataset", _("newer data")
+
+
+class DeliveryState(models.TextChoices):
+    """How far the message of an alert has come."""
+
+    WAITING = "waiting", _("waiting")
+    DELIVERED = "delivered", _("delivered")
+    GIVEN_UP = "given_up", _("given up")
+
+
 IN_PROGRESS = frozenset({Status.PENDING, Status.VALIDATING, Status.DEPLOYING})
 STARTED = frozenset({Status.VALIDATING, Status.DEPLOYING})
 OPEN = IN_PROGRESS | {Status.ACTIVE}

@@ -297,6 +297,9 @@ SIGN_IN_RATE = env.integer("MLOPS_SIGN_IN_RATE", 10, low=1, high=10_000)
 WRITE_RATE = env.integer("MLOPS_WRITE_RATE", 1200, low=0, high=1_000_000)
 ANALYTICS_RATE = env.integer("MLOPS_ANALYTICS_RATE", 240, low=0, high=1_000_000)
 
+# Hosts at private addresses that alert hooks may call all the same.
+ALERT_HOSTS = env.words("MLOPS_ALERT_HOSTS")
+
 # Pages, languages, time -----------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

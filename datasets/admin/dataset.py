@@ -20,9 +20,12 @@ from unfold.widgets import (
 )
 
 from datasets import ingestion, storage
+from datasets.admin import svg
 from datasets.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
-from datasets.models import Dataset, DatasetVersion
+from datasets.models import Dataset, DatasetVersion, QualityRun
 from mlops.core.errors import DomainError
+
+TREND_RUNS = 40
 
 
 class ManyFilesWidget(UnfoldAdminFileFieldWidget):
@@ -104,6 +107,7 @@ class DatasetAdmin(VerbAdmin):
         "owner",
         "current",
         "features",
+        "quality_trend",
         "created_at",
         "updated_at",
     )
@@ -112,6 +116,7 @@ class DatasetAdmin(VerbAdmin):
         "owner",
         "current",
         "features",
+        "quality_trend",
         "created_at",
         "updated_at",
     )
@@ -154,6 +159,25 @@ class DatasetAdmin(VerbAdmin):
             text[:500],
             version__id__exact=dataset.current_version_id,
         )
+
+    @admin.display(description=_("quality trend"))
+    def quality_trend(self, dataset: Dataset) -> SafeString | str:
+        """Each check as a stack: rules that failed, that warned, that passed."""
+        runs = QualityRun.objects.filter(version__dataset=dataset).select_related(
+            "version__dataset"
+        )[:TREND_RUNS]
+        stacks = [
+            (
+                f"{run.version}, {run.created_at:%Y-%m-%d %H:%M}: {run.status}",
+                (
+                    (run.failed_count, svg.BAD),
+                    (run.warned_count, svg.WARNED),
+                    (run.rule_count - run.failed_count - run.warned_count, svg.GOOD),
+                ),
+            )
+            for run in reversed(runs)
+        ]
+        return svg.stacks(stacks) if stacks else EMPTY
 
     def save_model(
         self,

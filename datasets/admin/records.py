@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.admin import svg
 from datasets.admin.base import EMPTY, act, link_to, staff
+from datasets.admin.drift import drift_table
 from datasets.models import (
     Column,
     DriftReport,
@@ -126,6 +127,21 @@ class DriftReportAdmin(ReadOnly):
     list_filter = ("level", "current__dataset")
     search_fields = ("current__dataset__name",)
     list_select_related = ("reference__dataset", "current__dataset")
+    fields = (
+        "dataset",
+        "reference_link",
+        "current_link",
+        "level",
+        "drifted_count",
+        "columns",
+        "created_by",
+        "created_at",
+    )
+    readonly_fields = ("dataset", "reference_link", "current_link", "columns")
+
+    @admin.display(description=_("columns"))
+    def columns(self, report: DriftReport) -> SafeString | str:
+        return drift_table(report.body)
 
     @admin.display(description=_("dataset"))
     def dataset(self, report: DriftReport) -> SafeString | str:

@@ -12,6 +12,8 @@ MOST_CELLS = 30
 BLUE, RED, UNDEFINED = (29, 78, 216), (185, 28, 28), "#9ca3af"
 DARK = 0.6
 """From this correlation on, a cell is so dark that its figure is white."""
+BEFORE, NOW = "#9ca3af", "#2563eb"
+GOOD, WARNED, BAD = "#16a34a", "#f59e0b", "#dc2626"
 
 
 def histogram(counts: Sequence[int], edges: Sequence[float | str]) -> SafeString:
@@ -44,6 +46,77 @@ def histogram(counts: Sequence[int], edges: Sequence[float | str]) -> SafeString
         HEIGHT,
         WIDTH,
         HEIGHT,
+        drawn,
+    )
+
+
+def beside(
+    labels: Sequence[str], before: Sequence[float], now: Sequence[float]
+) -> SafeString:
+    """Return two bars for each bin, grey before and blue now; shares in [0, 1]."""
+    highest = max([*before, *now], default=0.0) or 1.0
+    step = WIDTH / max(len(labels), 1)
+    bars = []
+    for place, label in enumerate(labels):
+        title = f"{label[:60]}: {before[place]:.1%} → {now[place]:.1%}"
+        for shift, share, colour in (
+            (0.0, before[place], BEFORE),
+            (0.5, now[place], NOW),
+        ):
+            height = HEIGHT * share / highest
+            bars.append(
+                (
+                    f"{(place + shift) * step:.1f}",
+                    f"{HEIGHT - height:.1f}",
+                    f"{max(step / 2 - 0.5, 0.5):.1f}",
+                    f"{height:.1f}",
+                    colour,
+                    title,
+                )
+            )
+    return _framed("distributions", WIDTH, HEIGHT, _coloured(bars))
+
+
+def stacks(columns: Sequence[tuple[str, Sequence[tuple[int, str]]]]) -> SafeString:
+    """Return a stack for each column, oldest left: its title, then (count, colour)."""
+    highest = max((sum(n for n, _ in parts) for _, parts in columns), default=0) or 1
+    step = WIDTH / max(len(columns), 1)
+    bars = []
+    for place, (title, parts) in enumerate(columns):
+        top = float(HEIGHT)
+        for count, colour in parts:
+            height = HEIGHT * count / highest
+            top -= height
+            bars.append(
+                (
+                    f"{place * step:.1f}",
+                    f"{top:.1f}",
+                    f"{max(min(step, 16) - 1, 0.5):.1f}",
+                    f"{height:.1f}",
+                    colour,
+                    title,
+                )
+            )
+    return _framed("trend", WIDTH, HEIGHT, _coloured(bars))
+
+
+def _coloured(bars: Sequence[tuple[str, ...]]) -> SafeString:
+    return format_html_join(
+        "",
+        '<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}</title></rect>',
+        bars,
+    )
+
+
+def _framed(label: str, width: int, height: int, drawn: SafeString) -> SafeString:
+    return format_html(
+        '<svg viewBox="0 0 {} {}" width="{}" height="{}" role="img" '
+        'aria-label="{}">{}</svg>',
+        width,
+        height,
+        width,
+        height,
+        label,
         drawn,
     )
 

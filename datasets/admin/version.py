@@ -6,14 +6,22 @@ import orjson
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from datasets import questions
 from datasets.admin import svg
 from datasets.admin.base import EMPTY, act, link_to, link_to_list
-from datasets.models import Column, DatasetVersion, Feature, IngestJob, QualityRun
+from datasets.admin.drift import drift_table, table
+from datasets.models import (
+    Column,
+    DatasetVersion,
+    DriftReport,
+    Feature,
+    IngestJob,
+    QualityRun,
+)
 from datasets.states import VersionState
 from mlops.core.admin import ReadOnly
 from mlops.core.errors import DomainError
@@ -57,6 +65,7 @@ class DatasetVersionAdmin(ReadOnly):
         (_("Columns"), {"fields": ("columns_table",)}),
         (_("First rows"), {"fields": ("sample_table",)}),
         (_("Correlation"), {"fields": ("heat_map",)}),
+        (_("Drift"), {"fields": ("drift",)}),
         (
             _("Source"),
             {
@@ -81,6 +90,7 @@ class DatasetVersionAdmin(ReadOnly):
         "columns_table",
         "sample_table",
         "heat_map",
+        "drift",
     )
 
     @admin.display(description=_("version"), ordering="number")
@@ -131,7 +141,7 @@ class DatasetVersionAdmin(ReadOnly):
             for column in columns
         ]
         head = (_("column"), _("type"), _("missing"), _("mean"), _("std"), _("values"))
-        return _table(head, rows)
+        return table(head, rows)
 
     @admin.display(description=_("first rows"))
     def sample_table(self, version: DatasetVersion) -> SafeString | str:
@@ -140,7 +150,7 @@ class DatasetVersionAdmin(ReadOnly):
             return EMPTY
         names = list(body[0])[:SHOWN_COLUMNS]
         rows = [[_cell(row.get(name)) for name in names] for row in body[:SHOWN_ROWS]]
-        return _table(names, rows)
+        return table(names, rows)
 
     @admin.display(description=_("correlation"))
     def heat_map(self, version: DatasetVersion) -> SafeString | str:
@@ -148,6 +158,12 @@ class DatasetVersionAdmin(ReadOnly):
             return EMPTY
         body = _answer(questions.correlations(version))
         return svg.heat_map(body["features"], body["matrix"]) if body else EMPTY
+
+    @admin.display(description=_("drift from the version before"))
+    def drift(self, version: DatasetVersion) -> SafeString | str:
+        reports = DriftReport.objects.filter(current=version)
+        report = reports.order_by("-reference__number").first()
+        return drift_table(report.body) if report else EMPTY
 
     @admin.action(description=_("Stop reading"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:
@@ -174,21 +190,6 @@ def _answer(question: questions.Question) -> Any:
         return orjson.loads(question.body())
     except DomainError:
         return None
-
-
-def _table(head: Any, rows: Any) -> SafeString:
-    titles = format_html_join("", "<th>{}</th>", [(name,) for name in head])
-    lines = format_html_join(
-        "",
-        "<tr>{}</tr>",
-        [(format_html_join("", "<td>{}</td>", [(c,) for c in row]),) for row in rows],
-    )
-    return format_html(
-        '<div class="overflow-x-auto"><table><thead><tr>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>",
-        titles,
-        lines,
-    )
 
 
 def _picture(profile: dict[str, Any]) -> SafeString | str:

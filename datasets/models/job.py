@@ -22,6 +22,11 @@ class IngestJobQuerySet(models.QuerySet["IngestJob"]):
         free = Q(lease_until=None) | Q(lease_until__lt=now)
         return self.open().filter(free).order_by("pk")
 
+    def to_compare(self) -> Self:
+        """Finished jobs whose version was not compared with the one before it."""
+        found = self.filter(finished_at__isnull=False, compared_at=None)
+        return found.select_related("version__dataset").order_by("pk")
+
     def claim_next(self, worker: str) -> "IngestJob | None":
         """Take the oldest free job for `worker`; None when there is none.
 
@@ -51,6 +56,9 @@ class IngestJob(models.Model):
     finished_at = models.DateTimeField(
         _("finished"), null=True, editable=False, db_index=True
     )
+    compared_at = models.DateTimeField(
+        _("compared with the version before"), null=True, editable=False
+    )
 
     objects = IngestJobQuerySet.as_manager()
 
@@ -58,6 +66,13 @@ class IngestJob(models.Model):
         ordering = ("-pk",)
         verbose_name = _("reading job")
         verbose_name_plural = _("reading jobs")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["id"],
+                condition=Q(compared_at=None, finished_at__isnull=False),
+                name="jobs_to_compare",
+            )
+        ]
 
     EXHAUSTED: ClassVar[str] = (
         f"The reader died {MAX_ATTEMPTS} times on this file; it was given up."
@@ -109,6 +124,10 @@ class IngestJob(models.Model):
             )
         )
 
+    def note_compared(self) -> None:
+        """Keep that the version was compared, or that there is nothing to compare."""
+        IngestJob.objects.filter(pk=self.pk).update(compared_at=timezone.now())
+
     def release(self) -> None:
         """Give the job back, for anybody to claim."""
         self._ours().update(lease_until=None, worker="")
@@ -128,6 +147,7 @@ class IngestJob(models.Model):
             lease_until=None,
             cancel_requested_at=None,
             finished_at=None,
+            compared_at=None,
             started_at=None,
             bytes_done=0,
             rows_done=0,

@@ -289,10 +289,21 @@ class DatasetVersion(models.Model):
         return self
 
     @property
+    def is_readable(self) -> bool:
+        """Whether there is a content to ask."""
+        return self.state == VersionState.READY and self.purged_at is None
+
+    @property
     def is_in_use(self) -> bool:
         """Whether a run names this version as its input."""
         # `run_inputs` is lifecycle's relation to us; it exists when that app does.
         return bool(self.run_inputs.exists())
+
+    @property
+    def predecessor(self) -> "DatasetVersion | None":
+        """The newest earlier version whose content is still there."""
+        earlier = self.dataset.versions.holding_bytes().filter(number__lt=self.number)
+        return earlier.order_by("-number").first()
 
     @property
     def source_type(self) -> SourceType | None:

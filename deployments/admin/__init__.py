@@ -1,6 +1,12 @@
 """The staff's pages of deployments."""
 
 from deployments.admin.deployment import DeploymentAdmin
+from deployments.admin.drift import (
+    AlertDeliveryAdmin,
+    AlertHookAdmin,
+    DriftCheckAdmin,
+    DriftRuleAdmin,
+)
 from deployments.admin.places import (
     DeploymentKeyAdmin,
     EnvironmentRuleAdmin,
@@ -10,9 +16,13 @@ from deployments.admin.places import (
 from deployments.admin.records import DeploymentEventAdmin, TrafficWindowAdmin
 
 __all__ = [
+    "AlertDeliveryAdmin",
+    "AlertHookAdmin",
     "DeploymentAdmin",
     "DeploymentEventAdmin",
     "DeploymentKeyAdmin",
+    "DriftCheckAdmin",
+    "DriftRuleAdmin",
     "EnvironmentRuleAdmin",
     "LeaseAdmin",
     "SlotAdmin",

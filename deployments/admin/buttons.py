@@ -1,19 +1,23 @@
 """Buttons on a deployment's page: each asks for a reason, then calls its verb."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
 from datasets.admin.base import staff
-from deployments.admin.forms import KeyForm, ReasonForm
+from deployments.admin.forms import DriftForm, KeyForm, ReasonForm
 from deployments.admin.pages import FormPages
-from deployments.models import Deployment, DeploymentKey
+from deployments.drift import Asked, check_requests
+from deployments.models import Deployment, DeploymentKey, DriftRule
 from deployments.states import IN_PROGRESS, Status
 
 CAN_EXPLAIN = frozenset({"roll_back", "terminate", "cancel", "abort"})
@@ -51,7 +55,28 @@ class Buttons(FormPages):
         "resume_this",
         "abort_this",
         "issue_key",
+        "check_drift",
     )
+
+    @action(description=gettext_lazy("Check drift"), permissions=["change"])
+    def check_drift(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Compare the last live requests with the training data; show the outcome."""
+        deployment = _found(object_id)
+        if deployment is None:
+            return self.to_list()
+        rule = DriftRule.of(deployment.environment)
+
+        def check(form: DriftForm) -> HttpResponse:
+            now = timezone.now()
+            since = now - timedelta(seconds=form.cleaned_data["window_s"])
+            made = check_requests(deployment, Asked(since, now), by=staff(request))
+            url = reverse("admin:deployments_driftcheck_change", args=[made.pk])
+            return HttpResponseRedirect(url)
+
+        posted = request.POST if request.method == "POST" else None
+        form = DriftForm(posted, initial={"window_s": rule.window_s})
+        texts = {"title": _("Compare with the training data"), "submit": _("Compare")}
+        return self.form_page(request, form, check, texts)
 
     @action(description=gettext_lazy("Make a key"), permissions=["issue_key"])
     def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -109,7 +134,7 @@ class Buttons(FormPages):
 
 
 def _fitting(deployment: Deployment) -> Iterable[str]:
-    yield "issue_key"
+    yield from ("issue_key", "check_drift")
     if deployment.status == Status.ACTIVE:
         yield from ("roll_back_this", "terminate_this")
     if deployment.is_rolling_out:

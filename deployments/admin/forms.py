@@ -13,6 +13,7 @@ from unfold.widgets import (
 )
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.models.drift import LONGEST_S
 from deployments.plan import Plan, Strategy
 from deployments.states import Environment, Rollout
 from lifecycle.models import ModelVersion
@@ -94,4 +95,13 @@ class ReasonForm(forms.Form):
 class KeyForm(forms.Form):
     name = forms.CharField(
         max_length=100, label=_("name"), widget=UnfoldAdminTextInputWidget()
+    )
+
+
+class DriftForm(forms.Form):
+    window_s = forms.IntegerField(
+        min_value=60,
+        max_value=LONGEST_S,
+        label=_("of the last (s)"),
+        widget=UnfoldAdminIntegerFieldWidget(),
     )

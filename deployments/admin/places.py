@@ -25,7 +25,7 @@ from mlops.core import audit
 class EnvironmentRuleAdmin(ModelAdmin):
     """The three rules; they are changed here, neither added nor deleted."""
 
-    list_display = (
+    list_display: tuple[str, ...] = (
         "environment",
         "needs_approval",
         "needs_passed_checklist",

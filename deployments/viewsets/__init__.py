@@ -2,6 +2,7 @@
 
 from deployments.viewsets.catalogue import InstanceTypeViewSet
 from deployments.viewsets.deployments import DeploymentViewSet, DeployModelViewSet
+from deployments.viewsets.drift import DriftViewSet
 from deployments.viewsets.keys import DeploymentKeyViewSet
 from deployments.viewsets.lineage import LineageViewSet
 from deployments.viewsets.rollouts import RolloutViewSet
@@ -12,6 +13,7 @@ __all__ = [
     "DeployModelViewSet",
     "DeploymentKeyViewSet",
     "DeploymentViewSet",
+    "DriftViewSet",
     "InstanceTypeViewSet",
     "LineageViewSet",
     "RolloutViewSet",

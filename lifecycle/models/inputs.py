@@ -1,5 +1,6 @@
 """The datasets that runs read, and which catalogue version each one is."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db import models
@@ -21,6 +22,20 @@ def catalogue_version(name: str, label: str) -> DatasetVersion:
     except NotFound:
         message = f"The dataset {name!r} has no version {label!r}."
         raise NotFound(message, field="dataset_version") from None
+
+
+def training_data(run_ids: Iterable[int]) -> DatasetVersion | None:
+    """Return what the runs say they were trained on, as far as it is catalogued.
+
+    An input of the context "training" comes before others, an earlier one before a
+    later one; None when the catalogue knows none of them.
+    """
+    links = RunInput.objects.filter(run__in=list(run_ids)).exclude(
+        dataset__version=None
+    )
+    found = list(links.select_related("dataset__version__dataset").order_by("pk"))
+    found.sort(key=lambda link: link.tags.get("mlflow.data.context") != "training")
+    return found[0].dataset.version if found else None
 
 
 class InputDataset(models.Model):

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from datasets.models import DatasetVersion
 from lifecycle.errors import (
     AlreadyApproved,
     IllegalStageMove,
@@ -18,6 +19,7 @@ from lifecycle.errors import (
 )
 from lifecycle.models import gates, servable
 from lifecycle.models.artifact import Artifact
+from lifecycle.models.inputs import training_data
 from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.registration import Parts, next_label
 from lifecycle.models.registry import RegisteredModel
@@ -295,6 +297,11 @@ class ModelVersion(models.Model):
         if self.logged_model is not None:
             ids.add(self.logged_model.source_run_id)
         return sorted(one for one in ids if one is not None)
+
+    @property
+    def training_data(self) -> DatasetVersion | None:
+        """The catalogue's data that it was trained on; None if none is known."""
+        return training_data(self.training_run_ids)
 
     def require_sound_data(self) -> None:
         """Raise DataQualityFailed if what it was trained on broke a rule meanwhile."""

@@ -51,6 +51,9 @@ NAVIGATION = [
         _link(_("Deployments"), "rocket_launch", "deployments.deployment"),
         _link(_("Environment rules"), "rule", "deployments.environmentrule"),
         _link(_("Deployment keys"), "key", "deployments.deploymentkey"),
+        _link(_("Drift checks"), "query_stats", "deployments.driftcheck"),
+        _link(_("Drift rules"), "tune", "deployments.driftrule"),
+        _link(_("Alert hooks"), "notifications", "deployments.alerthook"),
     ),
     _group(
         _("Lifecycle"),

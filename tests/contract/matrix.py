@@ -186,6 +186,10 @@ DEPLOYMENTS = [
     Row("GET", D + "/{deployment}/logs", READERS, 200),
     Row("GET", D + "/{deployment}/metrics", READERS, 200),
     Row("GET", D + "/{deployment}/stream", READERS, 200),
+    Row("GET", D + "/{deployment}/drift", READERS, 200),
+    # The run of the world names no dataset.
+    Row("POST", D + "/{deployment}/drift", DEPLOYERS, 409, {}, silent=NO_ACT),
+    Row("GET", D + "/{deployment}/drift/{drift_check}", READERS, 200),
     Row("GET", D + "/{deployment}/keys", READERS, 200),
     Row("POST", D + "/{deployment}/keys", RELEASERS, 201, {"name": "new"}),
     Row("DELETE", D + "/{deployment}/keys/{key}", RELEASERS, 204),

@@ -5,7 +5,8 @@ import io
 from rest_framework.test import APIClient
 
 from datasets.models import UploadSession
-from deployments.models import DeploymentKey
+from deployments.models import DeploymentKey, DriftCheck
+from deployments.states import DriftSubject
 from lifecycle import artifacts
 from lifecycle.models import Experiment, ModelVersion, Run
 from lifecycle.models.metric import Point
@@ -43,6 +44,7 @@ def build(owner) -> dict[str, str]:
     ]
     _first, second = (served(version, by=owner) for version in versions)
     key, _ = DeploymentKey.issue(second.slot, "key", by=owner)
+    check = DriftCheck.give_up(second, DriftSubject.REQUESTS, "nothing to compare")
     upload = UploadSession.begin("a.csv", 3, by=owner)
     FeatureFactory(feature_name="age", by=owner)
     token, _ = ApiToken.issue(owner, "world")
@@ -54,6 +56,7 @@ def build(owner) -> dict[str, str]:
         "model_id": str(versions[0].pk),
         "deployment": str(second.pk),
         "key": str(key.pk),
+        "drift_check": str(check.pk),
         **dataset(owner),
         "upload": str(upload.pk),
         "token": str(token.pk),

@@ -5,7 +5,11 @@ import signal
 import pytest
 
 from deployments.targets import configured
+from tests.datasets.conftest import add_version, data_dir, make_dataset
 from tests.deployments.stack import RUN, running, started
+
+__all__ = ["add_version", "data_dir", "make_dataset"]
+"""Deployments stand on data: its fixtures count here too."""
 
 
 @pytest.fixture

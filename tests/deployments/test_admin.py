@@ -49,6 +49,10 @@ def staff(person, client):
         "deploymentkey",
         "environmentrule",
         "lease",
+        "driftrule",
+        "driftcheck",
+        "alerthook",
+        "alertdelivery",
     ],
 )
 def test_every_list_is_shown(staff, model):

@@ -1,9 +1,12 @@
 """What a comparison of two tables says."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import pairwise
+from typing import Any
 
+from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.sql import Kind
 
 REVISION = 1
@@ -48,6 +51,35 @@ class Thresholds:
     cramers_v: Bound = Bound(0.1, 0.3)
     missing: Bound = Bound(0.05, 0.2)
     new_categories: Bound = Bound(0.01, 0.1)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Thresholds":
+        """Return the bounds of `{check: [warning, drift]}`, the others as they are.
+
+        Raises InvalidParameter for an unknown check, or unless 0 < warning <= drift.
+        """
+        names = [field.name for field in fields(cls)]
+        for name, pair in given.items():
+            if name not in names:
+                raise InvalidParameter(
+                    f"There is no check {name!r}; checks are: {', '.join(names)}.",
+                    field="thresholds",
+                )
+            if not _is_rising(pair):
+                raise InvalidParameter(
+                    f"{name} needs two numbers, 0 < warning <= drift.",
+                    field="thresholds",
+                )
+        return cls(**{name: Bound(*map(float, pair)) for name, pair in given.items()})
+
+
+def _is_rising(pair: Any) -> bool:
+    """Whether this is two finite numbers above 0, the second not below the first."""
+    if not isinstance(pair, list | tuple) or len(pair) != 2:  # noqa: PLR2004 - a pair
+        return False
+    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in pair):
+        return False
+    return all(0 < low <= high < float("inf") for low, high in pairwise(pair))
 
 
 @dataclass(frozen=True, slots=True)

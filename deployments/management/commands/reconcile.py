@@ -1,4 +1,4 @@
-"""The worker: reconciles deployments, takes in traffic, looks into new datasets."""
+"""The worker: reconciles deployments, takes in traffic, reads datasets, sees drift."""
 
 import logging
 import signal
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from deployments.drift.watcher import Watcher
 from deployments.ingestion import Ingestion
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
@@ -41,7 +42,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         logger.info("The reconciler runs")
         try:
-            with Ingestion(stopping), Sampling(stopping):
+            with Ingestion(stopping), Sampling(stopping), Watcher(stopping):
                 # The first target serves every environment until settings say more.
                 run(Reconciler(dict.fromkeys(Environment.values, targets[0])), stopping)
         finally:

@@ -1,0 +1,104 @@
+"""Posts waiting messages, one try each; a receiver that is down is asked again."""
+
+import http.client
+import json
+import logging
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from datetime import datetime
+
+from django.utils import timezone
+
+from deployments.alerts.address import Place, RefusedAddress, checked
+from deployments.models import AlertDelivery, AlertHook
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 5.0
+DEADLINE_S = 10.0
+"""After which a receiver that answers byte by byte is cut off."""
+BATCH = 20
+MOST_READ = 4096
+SUCCESS = range(200, 300)
+
+
+def deliver_due(now: datetime | None = None) -> int:
+    """Queue what hooks have not heard of, send what is due; return how many tries.
+
+    Safe in any number of processes: each try is begun by one of them. Nothing is
+    sent inside a transaction.
+    """
+    now = now or timezone.now()
+    for hook in AlertHook.objects.filter(is_enabled=True):
+        AlertDelivery.objects.queue(hook, hook.unheard(now)[:BATCH], now)
+    waiting = AlertDelivery.objects.due(now).select_related(
+        "hook", "event__version__model"
+    )
+    return sum(_try(delivery, now) for delivery in waiting[:BATCH])
+
+
+def _try(delivery: AlertDelivery, now: datetime) -> bool:
+    if not delivery.take(now):
+        return False
+    status: int | None = None
+    try:
+        status = _post(delivery.hook, delivery)
+    except RefusedAddress as refused:
+        error = str(refused)
+    except (OSError, http.client.HTTPException) as trouble:
+        error = f"It could not be reached: {type(trouble).__name__}."
+    else:
+        error = "" if status in SUCCESS else f"It answered {status}."
+    if error:
+        logger.info("Alert %s did not arrive: %s", delivery.pk, error)
+        delivery.fail(error, timezone.now(), status_code=status)
+    else:
+        delivery.succeed(status or 0, timezone.now())
+    return True
+
+
+def _post(hook: AlertHook, delivery: AlertDelivery) -> int:
+    """Send the message and return the status; redirects are not followed."""
+    place = checked(hook.url)
+    body = json.dumps(delivery.message).encode()
+    headers = {
+        "Host": place.host_header,
+        "Content-Type": "application/json",
+        "User-Agent": "mlops-alerts",
+        "X-MLOps-Delivery": str(delivery.pk),
+        "X-MLOps-Signature": hook.signature(body, timezone.now()),
+    }
+    connection = _Pinned(place)
+    watchdog = threading.Timer(DEADLINE_S, connection.cut)
+    watchdog.start()
+    try:
+        connection.request("POST", place.target, body, headers)
+        answer = connection.getresponse()
+        answer.read(MOST_READ)
+        return answer.status
+    finally:
+        watchdog.cancel()
+        connection.close()
+
+
+class _Pinned(http.client.HTTPConnection):
+    """Connects to the address that was checked; TLS proves the name all the same."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.host, place.port, timeout=TIMEOUT_S)
+        self._place = place
+
+    def connect(self) -> None:
+        place = self._place
+        self.sock = socket.create_connection((place.address, place.port), TIMEOUT_S)
+        if place.is_secure:
+            context = ssl.create_default_context()
+            self.sock = context.wrap_socket(self.sock, server_hostname=place.host)
+
+    def cut(self) -> None:
+        """End whatever is going on, from another thread."""
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,150 @@
+"""Looks for drift on a schedule, and tells those who want to hear of it.
+
+A thread beside the reconciler: a comparison takes seconds, which a deployment must
+not wait for. What is due is read from the rows, so it may be killed anywhere; a
+lease keeps a second worker's watcher quiet.
+"""
+
+import logging
+import threading
+import uuid
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from datasets import drifting
+from deployments import samples
+from deployments.alerts import deliver_due
+from deployments.drift.checks import Asked, check_dataset, check_requests
+from deployments.errors import NothingSampled
+from deployments.models import Deployment, DriftCheck, DriftRule, Lease
+from deployments.models.queries import DeploymentQuerySet
+from deployments.states import DriftSubject
+from lifecycle.models import RunInput
+from mlops.core.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+LEASE = "drift"
+PAUSE_S = 2.0
+PATIENCE_S = 10.0
+
+
+class Watcher:
+    """Watches until `stopping` is set."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._holder = uuid.uuid4().hex
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join(PATIENCE_S)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if lease := Lease.take(LEASE, self._holder):
+                    watch_once()
+                    deliver_due()
+                    lease.give_back()
+            except (DatabaseError, InterfaceError, OSError):
+                logger.exception("Drift was not looked for; trying again")
+            finally:
+                connection.close()
+            self._stopping.wait(PAUSE_S)
+
+
+def watch_once(now: datetime | None = None) -> int:
+    """Make every comparison that is due; return how many were made."""
+    now = now or timezone.now()
+    done = drifting.catch_up()
+    for rule in DriftRule.objects.all():
+        serving = Deployment.objects.serving(rule.environment).select_related(
+            "slot", "model_version"
+        )
+        if rule.watches_datasets:
+            done += sum(map(_look_at_data, _with_new_data(serving)))
+        if rule.watches_requests:
+            asked = Asked(now - timedelta(seconds=rule.window_s), now)
+            last = now - timedelta(seconds=rule.every_s)
+            waiting = list(_not_checked_since(serving, last))
+            done += sum(_look_at_requests(one, asked) for one in waiting)
+    return done
+
+
+def _with_new_data(serving: DeploymentQuerySet) -> list[Deployment]:
+    """Return those whose training data has a newer version not compared with yet."""
+    newest = "dataset__version__dataset__current_version"
+    checked = DriftCheck.objects.filter(
+        deployment=OuterRef(OuterRef("pk")),
+        subject=DriftSubject.DATASET,
+        current=OuterRef(newest),
+    )
+    run = OuterRef("model_version__run")
+    logged = OuterRef("model_version__logged_model__source_run")
+    outdated = (
+        RunInput.objects.filter(Q(run=run) | Q(run=logged), ~Exists(checked))
+        .filter(**{f"{newest}__isnull": False})
+        .exclude(dataset__version=F(newest))
+    )
+    return list(serving.filter(Exists(outdated)))
+
+
+def _not_checked_since(
+    serving: DeploymentQuerySet, moment: datetime
+) -> DeploymentQuerySet:
+    """Those whose requests were last looked at, or that began to serve, before."""
+    checks = DriftCheck.objects.filter(
+        deployment=OuterRef("pk"), subject=DriftSubject.REQUESTS
+    ).order_by("-created_at")
+    last = Coalesce(Subquery(checks.values("created_at")[:1]), "deployed_at")
+    return serving.annotate(looked_at=last).filter(looked_at__lte=moment)
+
+
+def _look_at_data(deployment: Deployment) -> int:
+    try:
+        return int(check_dataset(deployment) is not None)
+    except DomainError as refused:
+        data = deployment.model_version.training_data
+        DriftCheck.give_up(
+            deployment,
+            DriftSubject.DATASET,
+            refused.message,
+            reference=data,
+            current=data.dataset.current_version if data else None,
+        )
+    return 1
+
+
+def _look_at_requests(deployment: Deployment, asked: Asked) -> int:
+    if not samples.parts(deployment.pk, asked.since, asked.until):
+        return 0
+    try:
+        check_requests(deployment, asked)
+    except NothingSampled:
+        return 0
+    except DomainError as refused:
+        DriftCheck.give_up(
+            deployment,
+            DriftSubject.REQUESTS,
+            refused.message,
+            since=asked.since,
+            until=asked.until,
+        )
+    return 1

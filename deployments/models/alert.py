@@ -1,0 +1,211 @@
+"""Where drift events are sent to, and what became of each message."""
+
+import base64
+import hashlib
+import hmac
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from deployments.states import DeliveryState
+from lifecycle.models import DriftEvent
+from lifecycle.states import DriftSeverity
+from mlops.core import audit
+from mlops.core.models import User
+
+NEWS_AGE = timedelta(days=1)
+"""An event that nobody was told of for so long is no alert any more."""
+BACK_OFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 3600, 21_600))
+"""How long to wait after each failure; after the last one it is given up."""
+IN_HAND = timedelta(seconds=60)
+"""Who takes a message keeps others away for so long."""
+
+
+class AlertHook(models.Model):
+    """An address that hears of drift events; only admins configure one.
+
+    Bodies are signed with a secret that follows from the server's own secret key
+    and the hook's id: nothing secret is stored, and a new server key makes new ones.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    url = models.CharField(_("address"), max_length=1000)
+    least_severity = models.CharField(
+        _("from severity"),
+        max_length=8,
+        choices=DriftSeverity.choices,
+        default=DriftSeverity.MEDIUM,
+    )
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("alert hook")
+        verbose_name_plural = _("alert hooks")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secret(self) -> str:
+        """What the receiver checks signatures with."""
+        made = hmac.new(
+            settings.SECRET_KEY.encode(), b"alert-hook:" + self.pk.bytes, hashlib.sha256
+        )
+        return base64.urlsafe_b64encode(made.digest()).decode().rstrip("=")
+
+    def signature(self, body: bytes, at: datetime) -> str:
+        """Return `t=<seconds>,v1=<hex>`: HMAC-SHA256 of `<seconds>.<body>`."""
+        moment = str(int(at.timestamp()))
+        signed = moment.encode() + b"." + body
+        digest = hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
+        return f"t={moment},v1={digest}"
+
+    def unheard(self, now: datetime) -> models.QuerySet[DriftEvent]:
+        """Events of the last day that this hook should hear of and has not yet."""
+        severities = list(DriftSeverity.values)
+        loud = severities[severities.index(self.least_severity) :]
+        told = AlertDelivery.objects.filter(hook=self, event=OuterRef("pk"))
+        return DriftEvent.objects.filter(
+            ~Exists(told),
+            severity__in=loud,
+            detected_at__gte=max(self.created_at, now - NEWS_AGE),
+        ).order_by("detected_at", "pk")
+
+
+class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):
+    def due(self, now: datetime) -> Self:
+        """What is to be sent (again) now, the longest waiting first."""
+        waiting = self.filter(state=DeliveryState.WAITING, hook__is_enabled=True)
+        return waiting.filter(next_at__lte=now).order_by("next_at", "pk")
+
+    def queue(
+        self, hook: AlertHook, events: Iterable[DriftEvent], now: datetime
+    ) -> None:
+        """Put messages of these events into the hook's queue; twice is once."""
+        self.bulk_create(
+            [AlertDelivery(hook=hook, event=event, next_at=now) for event in events],
+            ignore_conflicts=True,
+        )
+
+
+class AlertDelivery(models.Model):
+    """The message of one event to one hook, and its tries."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    hook = models.ForeignKey(
+        AlertHook,
+        models.CASCADE,
+        related_name="deliveries",
+        verbose_name=_("alert hook"),
+    )
+    event = models.ForeignKey(
+        DriftEvent,
+        models.CASCADE,
+        related_name="deliveries",
+        verbose_name=_("drift event"),
+    )
+    state = models.CharField(
+        _("state"),
+        max_length=16,
+        choices=DeliveryState.choices,
+        default=DeliveryState.WAITING,
+    )
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    next_at = models.DateTimeField(_("next try"), default=timezone.now)
+    status_code = models.PositiveSmallIntegerField(_("answer"), null=True)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+
+    objects = AlertDeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        verbose_name = _("alert delivery")
+        verbose_name_plural = _("alert deliveries")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["hook", "event"], name="alert_delivery")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Not partial: SQLite does not match a condition with bound parameters.
+            models.Index(fields=["state", "next_at"], name="alert_deliveries_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} → {self.hook}"
+
+    def take(self, now: datetime) -> bool:
+        """Begin a try; False when somebody else has begun it."""
+        mine = AlertDelivery.objects.filter(
+            pk=self.pk, attempts=self.attempts, state=DeliveryState.WAITING
+        )
+        won = mine.update(attempts=F("attempts") + 1, next_at=now + IN_HAND)
+        self.refresh_from_db()
+        return bool(won)
+
+    def succeed(self, status_code: int, now: datetime) -> None:
+        self._keep(
+            state=DeliveryState.DELIVERED,
+            status_code=status_code,
+            error="",
+            delivered_at=now,
+        )
+
+    def fail(self, error: str, now: datetime, *, status_code: int | None) -> None:
+        """Keep what went wrong; try later, or give up after the last try."""
+        is_last = self.attempts > len(BACK_OFF)
+        wait = BACK_OFF[min(self.attempts, len(BACK_OFF)) - 1]
+        self._keep(
+            state=DeliveryState.GIVEN_UP if is_last else DeliveryState.WAITING,
+            status_code=status_code,
+            error=error[:500],
+            next_at=now + wait,
+        )
+
+    def send_again(self, *, by: User | None) -> None:
+        """Start over, whatever became of it."""
+        with transaction.atomic():
+            self._keep(state=DeliveryState.WAITING, attempts=0, next_at=timezone.now())
+            audit.record("send_again", self, by=by)
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """What is sent: the event as the API shows it, and which message it is."""
+        version = self.event.version
+        return {
+            "id": str(self.pk),
+            "type": "drift_event",
+            "event": {
+                "id": str(self.event.pk),
+                "model_name": version.model.name,
+                "version": version.version,
+                "severity": self.event.severity,
+                "metric_name": self.event.metric_name,
+                "metric_value": self.event.metric_value,
+                "threshold": self.event.threshold,
+                "message": self.event.message,
+                "detected_at": self.event.detected_at.isoformat(),
+            },
+        }
+
+    def _keep(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.save(update_fields=list(fields))
