@@ -82,7 +82,15 @@ def sample(
         asked |= {"seed": seed, "by": by}
 
     def compute() -> list[dict[str, Any]]:
-        found = rows.sample(path, window, method=method, seed=seed, stratify_by=by)
+        pool = storage.sample_path(version.digest)
+        found = rows.sample(
+            path,
+            window,
+            method=method,
+            seed=seed,
+            stratify_by=by,
+            pool=pool if pool.exists() else None,
+        )
         return found.rows
 
     is_kept = is_first and window.limit == SAMPLE_ROWS and window.columns is None

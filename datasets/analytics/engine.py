@@ -53,7 +53,11 @@ _CURSOR_SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one lane may take. Sizes as DuckDB writes them (`512MB`)."""
+    """What one lane may take. Sizes as DuckDB writes them (`512MB`).
+
+    Beside `concurrent` questions that run, `waiting` may wait for `wait_s`: each one
+    holds a thread of the web server, which then answers nobody else.
+    """
 
     threads: int
     memory_limit: str
@@ -61,6 +65,7 @@ class Limits:
     timeout_s: float
     concurrent: int
     wait_s: float
+    waiting: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class EngineSettings:
 
 DEFAULT_LANES: Mapping[Lane, Limits] = {
     Lane.INTERACTIVE: Limits(2, "512MB", "1GB", 5.0, 2, 2.0),
-    Lane.HEAVY: Limits(2, "1GB", "8GB", 120.0, 1, 120.0),
+    Lane.HEAVY: Limits(2, "1GB", "8GB", 120.0, 1, 120.0, waiting=2),
 }
 
 
@@ -147,6 +152,7 @@ class Engine:
         self.folder = folder
         self.limits = limits
         self._slots = threading.BoundedSemaphore(limits.concurrent)
+        self._admitted = threading.BoundedSemaphore(limits.concurrent + limits.waiting)
         self._database = _open_locked(folder, limits, files)
 
     @classmethod
@@ -166,15 +172,15 @@ class Engine:
     def cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
         """Give a cursor for one question, all of whose queries share one deadline.
 
-        Raises Busy when the lane's slots stay taken for longer than it waits.
+        Raises Busy when too many wait already, or the lane's slots stay taken for
+        longer than it waits.
         """
-        if not self._slots.acquire(timeout=self.limits.wait_s):
-            raise Busy("Too many queries are running. Try again in a moment.")
-        try:
-            with self.unslotted_cursor(timeout_s=timeout_s) as cursor:
-                yield cursor
-        finally:
-            self._slots.release()
+        with (
+            _taken(self._admitted, 0.0),
+            _taken(self._slots, self.limits.wait_s),
+            self.unslotted_cursor(timeout_s=timeout_s) as cursor,
+        ):
+            yield cursor
 
     @contextmanager
     def unslotted_cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
@@ -187,6 +193,16 @@ class Engine:
 
     def close(self) -> None:
         self._database.close()
+
+
+@contextmanager
+def _taken(places: threading.BoundedSemaphore, wait_s: float) -> Iterator[None]:
+    if not places.acquire(timeout=wait_s):
+        raise Busy("Too many queries are running. Try again in a moment.")
+    try:
+        yield
+    finally:
+        places.release()
 
 
 class Cursor:

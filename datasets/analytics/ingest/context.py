@@ -74,8 +74,7 @@ class Context:
     def copy(self, select: str, *, columns: int) -> None:
         """Write the rows of a SELECT to data.parquet, in their order.
 
-        Equal rows give equal bytes. Wide tables get shorter row groups, so that
-        one always fits into memory.
+        Wide tables get shorter row groups, so that one always fits into memory.
         """
         rows = min(ROW_GROUP_ROWS, _ROW_GROUP_CELLS // max(columns, 1))
         rows = max(rows // _VECTOR_ROWS * _VECTOR_ROWS, _VECTOR_ROWS)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from datasets.analytics.engine import Engine
@@ -80,8 +81,10 @@ class Conversion:
         if count == 0:
             raise IngestRefused("no_rows", "The file holds no rows.")
         context.stage = "describing"
-        profile = write_sidecars(context.cursor, data, self.folder)
-        digest, size = _sealed(data)
+        with ThreadPoolExecutor(1) as pool:
+            sealing = pool.submit(_sealed, data)
+            profile = write_sidecars(context.cursor, data, self.folder)
+        digest, size = sealing.result()
         nulls = {column.name: column.nulls for column in profile.columns}
         types = {column.name: column.type for column in profile.columns}
         return Outcome(

@@ -87,8 +87,9 @@ class IngestedColumn:
 class Outcome:
     """What became of the files.
 
-    `digest` is the SHA-256 of data.parquet, which equal rows in equal order always
-    give again. `report` holds `rejected` (count, exact unless `exact` is false, and
+    `digest` is the SHA-256 of data.parquet. Equal rows in equal order give it again,
+    but not always beyond a million rows: DuckDB's threads cut row groups as they
+    meet. `report` holds `rejected` (count, exact unless `exact` is false, and
     up to 1,000 rows with file, line, column, reason, text), `renamed`, `notes` and
     `dialect`.
     """

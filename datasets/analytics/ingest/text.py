@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 
@@ -18,6 +20,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MOSTLY_UTF8 = 0.01
+_LINE_FEED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _scan_utf8(context: Context, path: Path) -> TextFacts:
     last = b"\n"
     for chunk in _line_chunks(path):
         context.bytes_read += len(chunk)
-        found = chunk.count(b"\n")
+        found = _line_ends(chunk)
         ends += found
         if b"\r" in chunk:
             ended = chunk.count(b"\r\n")
@@ -108,6 +111,11 @@ def _scan_utf8(context: Context, path: Path) -> TextFacts:
     lines += last != b"\n"
     mixes = bare > 0 or 0 < returns < ends
     return TextFacts("utf-8", lines, bad, has_quotes, has_nul, mixes)
+
+
+def _line_ends(chunk: bytes) -> int:
+    """Count faster than bytes do, of which most are found one by one."""
+    return int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == _LINE_FEED))
 
 
 def _line_chunks(path: Path) -> Iterator[bytes]:
