@@ -74,23 +74,22 @@ def sample(
     seed: int = 0,
     by: str | None = None,
 ) -> Question:
-    """Ask for rows as a bare array; only the first 100 are kept."""
+    """Ask for rows as a bare array; only the first 100 are kept.
+
+    Random ones are drawn from the 10,000 that were drawn when the file was read.
+    """
     path = storage.data_path(version.digest)
+    drawn = storage.sample_path(version.digest)
+    if method is Method.RANDOM and drawn.exists():
+        # A few rows from everywhere in a large file would unpack all of it.
+        path = drawn
     asked = {"limit": window.limit, "columns": window.columns, "method": method}
     is_first = method is Method.FIRST
     if not is_first:
         asked |= {"seed": seed, "by": by}
 
     def compute() -> list[dict[str, Any]]:
-        pool = storage.sample_path(version.digest)
-        found = rows.sample(
-            path,
-            window,
-            method=method,
-            seed=seed,
-            stratify_by=by,
-            pool=pool if pool.exists() else None,
-        )
+        found = rows.sample(path, window, method=method, seed=seed, stratify_by=by)
         return found.rows
 
     is_kept = is_first and window.limit == SAMPLE_ROWS and window.columns is None

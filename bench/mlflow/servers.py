@@ -60,7 +60,9 @@ def theirs(python: Path, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def ours(folder: Path, *, synchronous: str = "FULL") -> Iterator[Server]:
+def ours(
+    folder: Path, *, synchronous: str = "FULL", threads: int = 1
+) -> Iterator[Server]:
     """Run this project with one worker on a fresh SQLite file."""
     port = free_port()
     env = {
@@ -73,7 +75,7 @@ def ours(folder: Path, *, synchronous: str = "FULL") -> Iterator[Server]:
     token = prepared(env)
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"),
-        *("--blocking-threads", "1", "--log-level", "warning"),
+        *("--blocking-threads", str(threads), "--log-level", "warning"),
         *("--host", "127.0.0.1", "--port", str(port), "mlops.wsgi:application"),
     ]
     with _running(command, env, HERE, port) as process:

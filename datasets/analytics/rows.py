@@ -113,16 +113,12 @@ def sample(
     method: Method = Method.FIRST,
     seed: int = 0,
     stratify_by: str | None = None,
-    pool: Table | None = None,
 ) -> Rows:
     """Return up to `window.limit` rows; the same seed gives the same rows.
 
     Random and stratified rows come in file order. A stratified sample takes from
     each value of `stratify_by` in proportion, and at least one while there is
     room. `total` is the number of rows sampled from.
-
-    `pool` is a random sample that was drawn from the table before. Random rows are
-    taken from it: a few rows from everywhere in a large file would decode all of it.
     """
     if method is Method.FIRST:
         return page(table, window)
@@ -134,9 +130,7 @@ def sample(
         total = _count(cursor, place, Clause())
         rng = random.Random(seed)  # noqa: S311 - a repeatable sample, not a secret
         if method is Method.RANDOM:
-            place = source(pool) if pool else place
-            count = _count(cursor, place, Clause())
-            chosen = rng.sample(range(count), min(window.limit, count))
+            chosen = rng.sample(range(total), min(window.limit, total))
         else:
             by = pick(columns, [stratify_by or ""], field="by")[0]
             chosen = _stratified(cursor, place, by, window.limit, rng)

@@ -150,6 +150,20 @@ def test_the_same_seed_gives_the_same_random_rows(viewer):
     assert viewer.get(f"{DATASETS}/table/sample", query).json() == first
 
 
+def test_random_rows_of_a_large_table_do_not_unpack_all_of_it(make_dataset, api):
+    text = "n,square\n" + "".join(f"{n},{n * n}\n" for n in range(30_000))
+    version = make_dataset("large", text).current_version
+    storage.data_path(version.digest).unlink()  # whoever reads it fails
+
+    query = {"method": "random", "limit": 500, "seed": 3}
+    found = api("viewer").get(f"{DATASETS}/large/sample", query).json()
+
+    numbers = [row["n"] for row in found]
+    assert len(numbers) == 500
+    assert numbers == sorted(set(numbers))
+    assert 13_000 < sum(numbers) / 500 < 17_000
+
+
 def test_statistics_say_type_share_of_missing_and_distribution(viewer):
     body = viewer.get(f"{DATASETS}/table/statistics").json()
 

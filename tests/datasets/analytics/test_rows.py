@@ -190,24 +190,6 @@ def test_a_random_sample_repeats_with_its_seed(parquet):
     assert max(ids(one)) > 100_000
 
 
-def test_random_rows_come_from_a_sample_that_was_drawn_before(parquet):
-    table = parquet("SELECT range AS a FROM range(50000)")
-    drawn = parquet("SELECT range * 10 AS a FROM range(5000)")
-
-    first, again, other = (
-        rows.sample(
-            table, Window(limit=50), method=rows.Method.RANDOM, seed=seed, pool=drawn
-        )
-        for seed in (1, 1, 2)
-    )
-
-    shown = [row["a"] for row in first.rows]
-    assert first.rows == again.rows != other.rows
-    assert shown == sorted(shown)
-    assert all(value % 10 == 0 for value in shown)
-    assert (len(shown), first.total) == (50, 50_000)
-
-
 def test_a_sample_of_a_small_table_is_the_table(parquet):
     table = parquet("SELECT i FROM range(10) t(i)")
 
