@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from datasets.analytics.correlation.comoments import EPS, CoMoments, Floats
 
-REVISION = 1
+REVISION = 2
 MIN_PAIRS = 3
 # Deviations below a few steps of the number grid are rounding, not spread.
 GRID_STEPS = 8
 WORST_ERROR = 1e-9
+# Of a quotient of three sums, each with a few rounding errors of its own.
+ROUNDINGS = 4
 
 
 class Method(StrEnum):
@@ -126,6 +128,10 @@ class Solved:
 def solve(state: CoMoments) -> Solved:
     """Return r = c / sqrt(m2 m2^T), clipped to [-1, 1].
 
+    A product of a column with its own copy is not added up in the order of its
+    square, and r comes out as 1 - 1e-16: what is less than its own rounding error
+    away from 1 or -1 is 1 or -1.
+
     `imprecise` pairs have rounding errors of more than 1e-9 in a variance: their
     figure has to come from the values of the two columns.
     """
@@ -139,10 +145,13 @@ def solve(state: CoMoments) -> Solved:
         )
         flat = np.broadcast_to(m2 <= state.n * grid * grid, (count, count))
         vague = np.broadcast_to(state.error > m2 * WORST_ERROR, (count, count))
+        rounding = np.broadcast_to(state.error / m2, (count, count))
+        is_one = 1 - np.abs(matrix) <= ROUNDINGS * (rounding + rounding.T)
     reasons = np.zeros((count, count), dtype=np.int8)
     reasons[~np.isfinite(matrix)] = _REASONS.index(Reason.OUT_OF_RANGE)
     reasons[flat | flat.T] = _REASONS.index(Reason.CONSTANT)
     reasons[n < MIN_PAIRS] = _REASONS.index(Reason.TOO_FEW_PAIRS)
+    matrix[is_one] = np.sign(matrix[is_one])
     np.clip(matrix, -1.0, 1.0, out=matrix)
     matrix[np.diag_indices(count)] = 1.0
     matrix[reasons > 0] = np.nan

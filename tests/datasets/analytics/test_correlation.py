@@ -164,6 +164,28 @@ def test_equal_and_opposite_columns_are_exactly_one(data, rng):
     assert np.abs(found.matrix).max() <= 1.0
 
 
+@pytest.mark.parametrize("count", [2, 7, 40])
+def test_copies_are_exactly_one_wherever_sums_are_cut(data, rng, count):
+    x = rng.standard_normal(50_000) + 1000
+    gaps = rng.random(50_000) < 0.03
+    copies = {
+        f"c{i}": with_gaps(x * (-2.5) ** i, gaps if i % 2 else None)
+        for i in range(count)
+    }
+
+    found = correlate(write(data, copies, group_rows=7_000))
+
+    assert set(np.abs(found.matrix).ravel()) == {1.0}
+
+
+def test_what_is_nearly_one_and_no_rounding_is_not_one(data, rng):
+    x, noise = rng.standard_normal((2, 50_000))
+
+    found = correlate(write(data, {"x": x, "y": x + 1e-6 * noise}))
+
+    assert 1 - 1e-11 < found.matrix[0, 1] < 1
+
+
 def test_integers_decimals_and_truth_values_are_numbers(parquet):
     table = parquet(
         "SELECT i, i::DECIMAL(10,2) AS d, i::UTINYINT AS u, i > 50 AS b, i::FLOAT AS f,"
