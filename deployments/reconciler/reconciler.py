@@ -90,6 +90,11 @@ class Reconciler:
         """Return each target once, however many environments it serves."""
         return list({id(target): target for target in self.targets.values()}.values())
 
+    def _routed_targets(self, stale: set[str]) -> list[Target]:
+        """Return the targets of which no environment has a route out of date."""
+        kept = {id(self.targets[environment]) for environment in stale}
+        return [one for one in self.distinct_targets() if id(one) not in kept]
+
     def _pass(self, lease: Lease) -> Pass:
         for target in self.distinct_targets():
             with patience("tick"):
@@ -101,8 +106,8 @@ class Reconciler:
         moved += steps.take_all(self._next("active", {Status.ACTIVE}))
         with lease.held():
             pass  # a late riser must not send routes that are out of date
-        send_routes(self.targets, self.memory, rules)
-        stop_orphans(self.distinct_targets())
+        stale = send_routes(self.targets, self.memory, rules)
+        stop_orphans(self._routed_targets(stale))
         self._keep_house(lease)
         return Pass(is_leader=True, moved=moved, starting=self._starting())
 

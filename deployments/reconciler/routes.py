@@ -56,23 +56,38 @@ def send_routes(
     targets: Mapping[str, Target],
     memory: Memory,
     rules: Mapping[str, EnvironmentRule],
-) -> None:
-    """Tell the targets the routes that are new to them, and all now and then."""
+) -> set[str]:
+    """Tell the targets the routes that are new to them, and all now and then.
+
+    Returns the environments where a route still says something else, because its
+    target had trouble: nothing that runs there may be stopped.
+    """
     wanted, known = wanted_routes(rules), memory.routes
-    again = memory.is_due("routes", REWRITE_S)
+    again, stale = memory.is_due("routes", REWRITE_S), set()
     if memory.routed_at is None:
         memory.routed_at = memory.clock()
         known |= _unused(wanted)
     for slot, route in wanted.items():
         if again or known.get(slot) != route:
-            with patience("route"):
-                targets[route.environment].route(route)
+            if _told(targets, route):
                 known[slot] = route
+            elif known.get(slot) != route:
+                stale.add(route.environment)
     for slot in sorted(known.keys() - wanted.keys()):
         gone = known[slot]
-        with patience("close a route"):
-            targets[gone.environment].route(Route(gone.environment, gone.model_name))
+        if _told(targets, Route(gone.environment, gone.model_name)):
             del known[slot]
+        else:
+            stale.add(gone.environment)
+    return stale
+
+
+def _told(targets: Mapping[str, Target], route: Route) -> bool:
+    """Tell a target a route; say whether it took it."""
+    with patience("route"):
+        targets[route.environment].route(route)
+        return True
+    return False
 
 
 def _unused(wanted: Mapping[int, Route]) -> dict[int, Route]:

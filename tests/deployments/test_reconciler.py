@@ -1,5 +1,6 @@
 """The reconciler against a target that does what its script says."""
 
+import errno
 import resource
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,10 @@ def settle(reconciler, most=30):
         if not done.moved and not done.starting:
             return
     raise AssertionError("it does not settle")
+
+
+def no_space_left(target, route):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def status_of(deployment):
@@ -187,6 +192,24 @@ def test_a_successor_is_routed_to_before_the_old_one_is_stopped(reconciler, targ
     assert target.calls.index(("route", slot)) < target.calls.index(
         ("stop", str(old.pk))
     )
+    assert target.list() == [str(new.pk)]
+
+
+def test_nothing_is_stopped_while_its_route_cannot_be_changed(
+    reconciler, target, monkeypatch
+):
+    version = VersionFactory()
+    old = asked(version)
+    settle(reconciler)
+    with monkeypatch.context() as full:
+        full.setattr(ScriptedTarget, "route", no_space_left)
+        new = asked(version)
+        settle(reconciler)
+    while_full = target.list()
+
+    settle(reconciler)
+
+    assert while_full == [str(old.pk), str(new.pk)]
     assert target.list() == [str(new.pk)]
 
 
