@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -36,6 +37,16 @@ def test_doubtful_json_is_400_and_says_why(api, body, word):
     assert answer.status_code == 400
     assert word in answer.json()["detail"]
     assert Experiment.objects.count() == 0
+
+
+def test_repeated_key_among_a_hundred_thousand_is_found_at_once(api):
+    many = ",".join(f'"{number}":1' for number in range(100_000))
+    started = time.process_time()
+
+    answer = send(api, f'{{{many},"x":1,"x":2}}'.encode())
+
+    assert "'x' is given twice" in answer.json()["detail"]
+    assert time.process_time() - started < 20  # in quadratic time: minutes
 
 
 def test_escaped_backslash_before_u0000_is_fine(api):
