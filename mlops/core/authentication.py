@@ -125,6 +125,8 @@ def authenticate_basic(encoded: str) -> Found:
         )
     except (binascii.Error, ValueError):
         raise AuthenticationFailed("These Basic credentials are malformed.") from None
+    if "\0" in name:  # PostgreSQL cannot even look for it
+        raise AuthenticationFailed("These Basic credentials are malformed.")
     if password.startswith(f"{TOKEN_MARK}_"):
         user, token = authenticate_token(password)
         if name not in {"", user.username}:

@@ -159,6 +159,7 @@ def test_bearer_cookie_and_basic_all_open_the_door(ann, pair):
         "Basic !!!",
         "Basic eDp5",
         "Basic gICA",
+        "Basic YQBiOmM=",
         "Digest x",
         "",
     ],
