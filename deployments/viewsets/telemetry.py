@@ -1,6 +1,6 @@
 """What happened to a deployment, what it wrote and how it does."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -15,6 +15,7 @@ from deployments.serializers import DeploymentEventSerializer, TrafficSerializer
 from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadQuery
 
+MAX_DIGITS = 9
 _TAIL = OpenApiParameter(
     "tail",
     {"type": "integer", "minimum": 1, "maximum": MAX_LINES},
@@ -75,7 +76,8 @@ class TelemetryViewSet(DeploymentBase):
 
 def _tail(request: Request) -> int:
     text = request.query_params.get("tail", str(DEFAULT_LINES))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LINES):
+    plain = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    if not plain or not 1 <= int(text) <= MAX_LINES:
         raise BadQuery(f"tail must be between 1 and {MAX_LINES}.", field="tail")
     return int(text)
 
@@ -86,8 +88,8 @@ def _since(request: Request) -> datetime | None:
         return None
     try:
         moment = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadQuery("since must be an RFC 3339 time with a zone.", field="since")
-    return moment
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadQuery("since must be an RFC 3339 time with a zone.", field="since")

@@ -77,3 +77,13 @@ def test_request_id_and_address_stand_in_the_entry(api):
     entry = AuditEntry.objects.get(action="issue")
 
     assert (entry.request_id, entry.remote_address) == ("r-1", "10.2.3.4")
+
+
+@pytest.mark.parametrize(
+    "moment", ["soon", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00%2B01:00"]
+)
+def test_time_that_is_none_in_utc_is_400(api, moment):
+    answer = api("admin").get(f"{AUDIT}?date_from={moment}")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["loc"] == ["query", "date_from"]

@@ -427,7 +427,16 @@ def test_logs_are_the_newest_lines(api):
     later = (timezone.now() + timedelta(hours=1)).isoformat()
     since = api().get(f"{HOME}/{deployment.pk}/logs", {"since": later})
     assert since.json() == []
-    for bad in ("tail=0", "tail=x", "tail=1001", "since=yesterday", "since=2026-01-01"):
+    for bad in (
+        "tail=0",
+        "tail=x",
+        "tail=1001",
+        "tail=0000000019999",
+        "tail=1" + "0" * 5000,
+        "since=yesterday",
+        "since=2026-01-01",
+        "since=9999-12-31T23:59:59-01:00",
+    ):
         assert api().get(f"{HOME}/{deployment.pk}/logs?{bad}").status_code == 400
 
 

@@ -1,17 +1,35 @@
 """How the audit trail can be searched."""
 
-from typing import cast
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import django_filters
+from django.core.exceptions import ValidationError
+from django_filters.fields import IsoDateTimeField
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from mlops.core.models import AuditEntry
 
 
+class _UtcField(IsoDateTimeField):
+    """A time that is one in UTC too: the first and last days may not be."""
+
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError("Enter a valid date/time.", code="invalid") from None
+
+
+class _UtcFilter(django_filters.IsoDateTimeFilter):
+    field_class = _UtcField
+
+
 def _time(lookup: str) -> django_filters.IsoDateTimeFilter:
     """Return a filter of RFC 3339 times; an empty one filters nothing."""
-    made = django_filters.IsoDateTimeFilter("at", lookup, help_text="RFC 3339.")
+    made = _UtcFilter("at", lookup, help_text="RFC 3339.")
     return cast(
         "django_filters.IsoDateTimeFilter",
         extend_schema_field(OpenApiTypes.STR)(made),
