@@ -22,7 +22,8 @@ from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadQuery, Unavailable
 from mlops.core.json import JSONRenderer
 
-MAX_STREAMS = 8
+MAX_STREAMS = 4
+"""Of one process. Each takes one of its threads; half of them must stay free."""
 DEFAULT_S, MAX_S = 25, 60
 POLL_S = 1.0
 MAX_DIGITS = 9

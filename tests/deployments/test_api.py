@@ -1,10 +1,13 @@
 """The API of deployments as clients see it."""
 
 import gc
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from deployments.models import Deployment, DeploymentKey, TrafficWindow
@@ -529,6 +532,15 @@ def test_a_stream_goes_on_after_the_last_event_seen(api):
 
     assert '"sequence":2' in text
     assert '"sequence":1,' not in text
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "mlops/demo/management/commands/up.py"])
+def test_streams_leave_half_of_the_threads_to_others(file):
+    text = (Path(settings.BASE_DIR) / file).read_text()
+
+    threads = re.search(r'"--blocking-threads", "(\d+)"', text)
+
+    assert int(threads[1]) >= 2 * MAX_STREAMS
 
 
 def test_streams_give_their_places_back_and_too_many_are_turned_away(api):

@@ -98,7 +98,7 @@ def _programs() -> list[Program]:
     )
     granian = [sys.executable, "-m", "granian", "mlops.wsgi:application"]
     options = ["--interface", "wsgi", "--host", HOST, "--port", str(settings.PORT)]
-    quiet = ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning"]
+    quiet = ["--workers", "1", "--blocking-threads", "8", "--log-level", "warning"]
     return [
         Program("reconcile", [*MANAGE, "reconcile"]),
         Program("gateway", [*MANAGE, "serve_models"], f"{gateway}/healthz"),
