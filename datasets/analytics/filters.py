@@ -6,6 +6,7 @@ a caller ever becomes SQL.
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -13,11 +14,13 @@ from enum import StrEnum
 from typing import Any
 
 from datasets.analytics.errors import InvalidFilter, UnknownColumn
-from datasets.analytics.sql import NUMERIC, Kind, TableColumn, pick, quote_ident
+from datasets.analytics.sql import Kind, TableColumn, pick, quote_ident
 
 MAX_CONDITIONS = 20
 MAX_SET_VALUES = 1_000
 MAX_TEXT = 10_000
+MAX_DIGITS = 38
+LONGEST_BIGINT = 20
 
 
 class Operator(StrEnum):
@@ -181,15 +184,39 @@ def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> s
 
 def bound(clause: Clause, column: TableColumn, value: Any) -> str:
     """Bind a JSON value for comparison with a column; return its expression."""
-    return f"CAST({clause.bind(as_value(column, value))} AS {_cast(column)})"
+    plain = as_value(column, value)
+    return f"CAST({clause.bind(plain)} AS {_cast(column, plain)})"
 
 
-def _cast(column: TableColumn) -> str:
-    # A decimal is compared exactly in its own type only when the value fits; DOUBLE
-    # would equate 0.1 with its neighbours, VARCHAR would sort 10 before 9.
-    if column.kind in NUMERIC:
-        return "DOUBLE" if column.kind is Kind.FLOAT else "DECIMAL(38, 9)"
+def _cast(column: TableColumn, value: Any) -> str:
+    if column.kind in {Kind.INTEGER, Kind.DECIMAL}:
+        return _exact_type(column, value)
+    if column.kind is Kind.FLOAT:
+        return "DOUBLE"
     return "VARCHAR" if column.kind is Kind.TEXT else column.type
+
+
+def _exact_type(column: TableColumn, value: str) -> str:
+    """Return the narrowest decimal type of the value; DOUBLE where none holds both.
+
+    A wider scale than the value's own would leave a long integer no room, and the
+    column's own type would refuse a value beyond it. DuckDB compares in a type that
+    has the digits of both sides.
+    """
+    digits, _, fraction = value.lstrip("-").partition(".")
+    whole = len(digits.lstrip("0"))
+    known_whole, known_scale = _digits_of(column)
+    if max(whole, known_whole) + max(len(fraction), known_scale) > MAX_DIGITS:
+        return "DOUBLE"
+    return f"DECIMAL({max(whole + len(fraction), 1)}, {len(fraction)})"
+
+
+def _digits_of(column: TableColumn) -> tuple[int, int]:
+    """Return how many digits a number of the column has before and after the point."""
+    if found := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type):
+        width, scale = int(found[1]), int(found[2])
+        return width - scale, scale
+    return (MAX_DIGITS if "HUGEINT" in column.type else LONGEST_BIGINT), 0
 
 
 def as_value(column: TableColumn, value: Any) -> Any:
@@ -221,9 +248,15 @@ def _exact(value: Any) -> str:
     number = Decimal(str(value))
     if isinstance(value, bool) or not number.is_finite():
         raise ValueError
-    if abs(number) >= Decimal(10) ** 29 or number != round(number, 9):
+    # Looked at before the digits are written out: 1e999999 is short, its text is not.
+    if not -MAX_DIGITS <= number.adjusted() < MAX_DIGITS:
         raise ValueError
-    return f"{number:f}"
+    text = f"{number:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if len(text.lstrip("-0").replace(".", "")) > MAX_DIGITS:
+        raise ValueError
+    return text
 
 
 def _text(value: Any) -> str:

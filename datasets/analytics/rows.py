@@ -17,7 +17,7 @@ from datasets.analytics.filters import (
     Clause,
     Condition,
     Order,
-    as_value,
+    bound,
     compile_filter,
     compile_order,
 )
@@ -242,25 +242,23 @@ def _matching(columns: Sequence[TableColumn], text: str) -> Clause:
         name = quote_ident(column.name)
         if column.kind is Kind.TEXT:
             parts.append(f"contains(lower({name}::VARCHAR), {needle})")
-        elif (value := _equal_value(column, text)) is not None:
-            parts.append(f"{name} = CAST({clause.bind(value)} AS {column.type})")
+        elif (value := _equal_value(clause, column, text)) is not None:
+            parts.append(f"{name} = {value}")
     clause.sql = f" WHERE ({' OR '.join(parts or ['false'])})"
     if not any(column.kind is Kind.TEXT for column in columns):
         clause.sql += f" AND {needle} IS NOT NULL"
     return clause
 
 
-def _equal_value(column: TableColumn, text: str) -> Any:
-    """Return the text as a value of the column, None where it is none."""
+def _equal_value(clause: Clause, column: TableColumn, text: str) -> str | None:
+    """Return the bound text as a value of the column, None where it is none."""
     if column.kind is Kind.BOOLEAN:
-        return {"true": True, "false": False}.get(text.lower())
+        truth = {"true": True, "false": False}.get(text.lower())
+        return None if truth is None else bound(clause, column, truth)
     try:
-        value = as_value(column, text)
+        return bound(clause, column, text)
     except InvalidFilter:
         return None
-    # CAST('4.5' AS BIGINT) rounds: 4.5 equals no integer.
-    fractional = column.kind is Kind.INTEGER and "." in value
-    return None if fractional else value
 
 
 __all__ = ["Condition", "Method", "Order", "Rows", "Window", "page", "sample", "search"]

@@ -95,6 +95,34 @@ def test_decimals_are_compared_exactly(parquet):
     assert ids(found) == [3]
 
 
+LONGEST = {
+    "18446744073709551615": "UBIGINT",
+    "99999999999999999999999999999999999999": "DECIMAL(38, 0)",
+    "0.000000000000000001": "DECIMAL(38, 18)",
+    "-9223372036854775808": "BIGINT",
+}
+
+
+@pytest.mark.parametrize(("value", "kind"), LONGEST.items())
+def test_the_longest_number_of_a_type_can_be_asked_for(parquet, value, kind):
+    table = parquet(f"SELECT unnest(['1', '{value}'])::{kind} AS x")
+    condition = Condition("x", Operator.EQUAL, value)
+
+    found = rows.page(table, Window(), [condition])
+
+    assert found.total == 1
+
+
+@pytest.mark.parametrize("value", [0.5, "0.5", 1e30])
+def test_a_number_that_no_cell_could_hold_is_compared_all_the_same(parquet, value):
+    table = parquet(f"SELECT unnest(['0', '{'9' * 38}'])::DECIMAL(38, 0) AS x")
+
+    above = rows.page(table, Window(), [Condition("x", Operator.GREATER, value)])
+    equal = rows.page(table, Window(), [Condition("x", Operator.EQUAL, value)])
+
+    assert (above.total, equal.total) == (1, 0)
+
+
 def test_times_and_truth_values_are_compared(parquet):
     table = parquet(
         "SELECT i, TIMESTAMP '2024-01-01' + to_days(i::INTEGER) AS at, i > 2 AS b"
@@ -167,6 +195,15 @@ def test_search_finds_text_in_any_case_and_equal_numbers(parquet):
     assert ids(rows.search(table, "42", Window())) == [42]
     assert ids(rows.search(table, "no such", Window())) == []
     assert ids(rows.search(table, "4.5", Window())) == []
+
+
+@pytest.mark.parametrize("text", ["300", "-129", "4.5", "99999999999999999999999"])
+def test_search_passes_over_columns_that_cannot_hold_the_number(parquet, text):
+    table = parquet(
+        f"SELECT 1::TINYINT AS small, 4.4::DECIMAL(2, 1) AS x, 'is {text}' AS name"
+    )
+
+    assert rows.search(table, text, Window()).total == 1
 
 
 def test_search_works_without_text_columns(parquet):
