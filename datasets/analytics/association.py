@@ -163,8 +163,9 @@ def _correlation_ratios(
 
 
 def _moments(column: TableColumn) -> str:
-    name = quote_ident(column.name)
-    value = f"CASE WHEN abs({name}) < {_LARGEST} THEN {name}::DOUBLE END"
+    # As a double first: abs() of the least number of an integer type is none of it.
+    number = f"{quote_ident(column.name)}::DOUBLE"
+    value = f"CASE WHEN abs({number}) < {_LARGEST} THEN {number} END"
     return f"count({value}), avg({value}), var_pop({value})"
 
 

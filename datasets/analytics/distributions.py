@@ -31,6 +31,7 @@ BATCH_ROWS = 20_480
 COLUMNS_PER_PASS = 64
 
 Floats = npt.NDArray[np.float64]
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(slots=True)
@@ -46,6 +47,21 @@ class _Shape:
     bins: npt.NDArray[np.int64] = field(
         default_factory=lambda: np.zeros(BINS, dtype=np.int64)
     )
+
+    edges: Floats = field(init=False)
+    doubt: float = field(init=False)
+    """How far from an edge, in bins, rounding may have moved a value."""
+
+    def __post_init__(self) -> None:
+        inner = np.arange(1, BINS)
+        with np.errstate(all="ignore"):
+            # Multiplied first where it can be, so that whole edges are whole numbers.
+            steps = self.width * inner / (BINS / 2)
+            careful = self.width * (inner / (BINS / 2))
+            between = self.low + np.where(np.isfinite(steps), steps, careful)
+            largest = max(abs(self.low), abs(self.high)) / 2
+            self.doubt = 8 * BINS * _EPS * (1 + largest / (self.width or 1.0))
+        self.edges = np.array([self.low, *between, self.high])
 
     @property
     def expression(self) -> str:
@@ -64,16 +80,27 @@ class _Shape:
         z -= self.low / 2
         z *= 1 / self.width if self.width else 0.0
         if not np.isfinite(total := float(z.sum())):
+            values = values[np.isfinite(z)]
             z = z[np.isfinite(z)]
             total = float(z.sum())
         self.count += len(z)
         self.total += total
         self.squares += float(z @ z)
-        z *= BINS
+        counts = np.bincount(self._places(values, z), minlength=BINS + 1)
         # One bin more than there are: the largest value stands on the last edge.
-        counts = np.bincount(z.astype(np.int32), minlength=BINS + 1)
         counts[BINS - 1] += counts[BINS]
         self.bins += counts[:BINS]
+
+    def _places(self, values: Floats, z: Floats) -> npt.NDArray[np.int32]:
+        """Return the bin of every value: where z is next to an edge, by the edge."""
+        z *= BINS
+        places = z.astype(np.int32)
+        z -= np.rint(z)
+        doubtful = np.flatnonzero(np.abs(z, out=z) < self.doubt)
+        if len(doubtful):
+            among = values[doubtful]
+            places[doubtful] = np.searchsorted(self.edges, among, side="right") - 1
+        return places
 
     def figures(self) -> dict[str, Any]:
         width = self.high - self.low
@@ -96,9 +123,8 @@ class _Shape:
             return None
         if width == 0:
             return Histogram((self._edge(self.low),) * 2, (self.count,))
-        edges = [self.low + width * (index / BINS) for index in range(BINS)]
         return Histogram(
-            tuple(self._edge(edge) for edge in [*edges, self.high]),
+            tuple(self._edge(float(edge)) for edge in self.edges),
             tuple(int(count) for count in self.bins),
         )
 

@@ -25,7 +25,7 @@ from datasets.analytics.sql import (
     source,
 )
 
-REVISION = 1
+REVISION = 2
 TOP_VALUES = 10
 GROUPED_BELOW = 1_000
 EXACT_QUANTILES_ROWS = 100_000

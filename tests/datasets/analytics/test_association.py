@@ -54,3 +54,15 @@ def test_columns_that_take_no_part_are_named(parquet):
         ("names", "too_many_categories"),
         ("day", "unsupported"),
     )
+
+
+def test_the_least_number_of_a_type_is_a_number_like_others(parquet):
+    table = parquet(
+        "SELECT unnest(['a', 'b', 'a', 'b']) AS kind,"
+        " unnest([-128, 127, -128, 127]::TINYINT[]) AS small,"
+        " unnest([-9223372036854775808, 0, -9223372036854775808, 0]) AS big"
+    )
+
+    found = associate(table)
+
+    assert [pair.value for pair in found.pairs] == [1.0, 1.0]

@@ -60,6 +60,25 @@ def test_the_largest_numbers_do_not_overflow(parquet):
     assert found.max == 1e308
 
 
+def test_the_widest_finite_range_has_finite_edges(parquet):
+    figures = column(parquet, "(i - 500) * 1.7e305")
+
+    assert all(math.isfinite(edge) for edge in figures.histogram.edges)
+    assert sum(figures.histogram.counts) == 1000
+
+
+@pytest.mark.parametrize("reach", [50, 55, 57])
+def test_a_value_on_an_edge_counts_above_it(parquet, reach):
+    figures = column(parquet, f"i::DOUBLE - {reach}", rows=2 * reach + 1)
+
+    edges = figures.histogram.edges
+    values = np.arange(-reach, reach + 1)
+    for number, count in enumerate(figures.histogram.counts):
+        is_last = number == len(edges) - 2
+        inside = (values >= edges[number]) & (values < edges[number + 1])
+        assert count == inside.sum() + (is_last and (values == edges[-1]).sum())
+
+
 def test_a_constant_has_no_spread(parquet):
     found = column(parquet, "5.4::DOUBLE")
 
