@@ -17,7 +17,7 @@ from datasets.analytics.correlation.matrix import (
     Solved,
     solve,
 )
-from datasets.analytics.correlation.ranks import rank_columns
+from datasets.analytics.correlation.ranks import Ranked, rank_columns
 from datasets.analytics.correlation.sums import block_comoments
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import InvalidParameter, TooHeavy
@@ -138,10 +138,27 @@ def _solved(
     if method is Method.SPEARMAN:
         with rank_columns(place, names, engine.folder, cursor.check) as ranked:
             state = reduce(CoMoments.merge, map(block_comoments, ranked.blocks()))
-            return solve(state), ranked.exact
+            return _ranked_again(solve(state), ranked, cursor.check)
     parts = partitions(place.paths, parts=threads)
     state = gathered(parts, names, in_threads(threads), cursor.check)
     return _mended(solve(state), parts, names, cursor), True
+
+
+def _ranked_again(
+    solved: Solved, ranked: Ranked, check: Callable[[], None]
+) -> tuple[Solved, bool]:
+    """Rank pairs with gaps within their common rows, unless that is too much work.
+
+    Return also whether every pair has such ranks.
+    """
+    if not ranked.can_rank_again:
+        return solved, False
+    for i, j in ranked.pairs_with_gaps():
+        check()
+        alone = solve(block_comoments(ranked.common(i, j)))
+        solved.matrix[i, j] = solved.matrix[j, i] = alone.matrix[0, 1]
+        solved.reasons[i, j] = solved.reasons[j, i] = alone.reasons[0, 1]
+    return solved, True
 
 
 def in_threads(count: int) -> Mapper:

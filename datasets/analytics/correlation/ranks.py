@@ -1,10 +1,11 @@
 """Ranks for Spearman: the columns of a table as ranks, kept on disk.
 
-Where no value is missing, ranks are those of the pair's rows. Where some are, small
-tables are ranked again for each pair's common rows elsewhere; here ranks are over
-all values of a column, and the answer says so.
+Where no value is missing, ranks are those of the pair's rows. Where some are, a pair
+of a small table is ranked again within its common rows; of a large
+one ranks are over all values of each column, and the answer says so.
 """
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from datasets.analytics.errors import TooHeavy
 from datasets.analytics.sql import Source
 
 MAX_CELLS = 500_000_000
+MOST_PAIRS_AGAIN = 5_000
+MOST_VALUES_AGAIN = 20_000_000
+"""Pairs with gaps, and their values, that are ranked once more: seconds of work."""
 _BLOCK_ROWS = 65_536
 
 
@@ -37,8 +41,30 @@ class Ranked:
     gaps: npt.NDArray[np.bool_]
 
     @property
-    def exact(self) -> bool:
-        return not self.gaps.any()
+    def can_rank_again(self) -> bool:
+        """Whether the pairs with gaps are few enough to be ranked one by one."""
+        count, rows = self.ranks.shape
+        pairs = math.comb(count, 2) - math.comb(count - int(self.gaps.sum()), 2)
+        return pairs <= MOST_PAIRS_AGAIN and pairs * rows <= MOST_VALUES_AGAIN
+
+    def pairs_with_gaps(self) -> list[tuple[int, int]]:
+        """Return the pairs whose common rows may be fewer than either's own."""
+        count = len(self.gaps)
+        return [
+            (i, j)
+            for i in range(count)
+            for j in range(i + 1, count)
+            if self.gaps[i] or self.gaps[j]
+        ]
+
+    def common(self, i: int, j: int) -> list[Column]:
+        """Return two columns ranked within the rows where both have a value.
+
+        Ranks of ranks are the ranks of the values.
+        """
+        first, second = np.array(self.ranks[i]), np.array(self.ranks[j])
+        both = ~(np.isnan(first) | np.isnan(second))
+        return [Column(rankdata(one[both]), None) for one in (first, second)]
 
     def blocks(self) -> Iterator[list[Column]]:
         count, rows = self.ranks.shape
