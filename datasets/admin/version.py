@@ -75,7 +75,7 @@ class DatasetVersionAdmin(ReadOnly):
                     "source_bytes",
                     "size_bytes",
                     "digest",
-                    "report",
+                    "reading",
                     "created_by",
                     "created_at",
                     "ready_at",
@@ -91,6 +91,7 @@ class DatasetVersionAdmin(ReadOnly):
         "sample_table",
         "heat_map",
         "drift",
+        "reading",
     )
 
     @admin.display(description=_("version"), ordering="number")
@@ -164,6 +165,12 @@ class DatasetVersionAdmin(ReadOnly):
         reports = DriftReport.objects.filter(current=version)
         report = reports.order_by("-reference__number").first()
         return drift_table(report.body) if report else EMPTY
+
+    @admin.display(description=_("report of the reader"))
+    def reading(self, version: DatasetVersion) -> SafeString:
+        """What was refused, renamed and found out while the file was read."""
+        text = orjson.dumps(version.report, option=orjson.OPT_INDENT_2).decode()
+        return format_html('<pre class="text-xs">{}</pre>', text)
 
     @admin.action(description=_("Stop reading"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:
