@@ -36,6 +36,7 @@ test-pg: .venv/.stamp-tests  ## the suite on a real PostgreSQL (yours, the syste
 test-slow: .venv/.stamp-tests  ## what needs minutes: live stacks, kills, other clients
 	$(PYTEST) -m slow $(ARGS)
 
+# Its browser tests need Debian's chromium and chromium-driver, and are skipped without.
 test-all: .venv/.stamp-tests  ## all of it on both databases
 	$(PYTEST) -m "slow or not slow" $(ARGS)
 	$(BIN)/python tests/pg.py run $(PYTEST) -m "slow or not slow" $(ARGS)
