@@ -75,7 +75,7 @@ def _example(place: Place, tokens: Mapping[str, str]) -> list[str]:
     )
     return [
         "  Will it close higher tomorrow?",
-        f"    curl -H 'Authorization: Bearer {tokens.get('scientist', '$TOKEN')}' \\",
+        f'    curl -H "Authorization: Bearer {tokens.get("scientist", "$TOKEN")}" \\',
         f"      --json '{body}' \\",
         f"      {place.endpoint}/v2/models/{MODEL}/infer",
     ]
