@@ -90,7 +90,8 @@ def test_program_that_is_killed_comes_back(stack_of, lines):
 
 def test_workers_of_a_killed_program_go_with_it(stack_of, lines):
     """They would hold its port, and answer with what it was before."""
-    tell = "import os\nprint(os.fork(), flush=True)\nimport signal\nsignal.pause()"
+    # One write each: parts of two processes' lines would come mixed.
+    tell = "import os, signal\nos.write(1, b'%d\\n' % os.fork())\nsignal.pause()"
     parent = Program("parent", [sys.executable, "-c", tell])
     stack = stack_of(parent)
     stack.start()
