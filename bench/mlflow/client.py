@@ -2,17 +2,12 @@
 
 import os
 import subprocess
-import sys
-import venv
 from pathlib import Path
+
+from bench.foreign import python_of
 
 NEWEST = "mlflow"
 LAST_2 = "mlflow<3"
-HERE = Path(__file__).absolute().parents[2]
-
-
-class NoPackageIndex(Exception):
-    """The client cannot be installed: no package index answers."""
 
 
 def python_with(requirement: str = NEWEST) -> Path:
@@ -27,13 +22,7 @@ def python_with(requirement: str = NEWEST) -> Path:
     )
     if given:
         return Path(given)
-    folder = HERE / "var" / "cache" / ("mlflow" if is_newest else "mlflow2")
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        _install(python, requirement)
-        (folder / "installed").touch()
-    return python
+    return python_of("mlflow" if is_newest else "mlflow2", requirement, "scikit-learn")
 
 
 def version_of(python: Path) -> str:
@@ -43,11 +32,3 @@ def version_of(python: Path) -> str:
         [python, "-c", script], check=True, capture_output=True, text=True
     )
     return answer.stdout.strip()
-
-
-def _install(python: Path, requirement: str) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", requirement, "scikit-learn"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - pip
-    if done.returncode:
-        sys.stderr.write(done.stderr[-2000:])
-        raise NoPackageIndex(requirement)

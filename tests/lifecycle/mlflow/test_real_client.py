@@ -17,7 +17,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from bench.mlflow.client import LAST_2, NEWEST, NoPackageIndex, python_with
+from bench.foreign import NoPackageIndex
+from bench.mlflow.client import LAST_2, NEWEST, python_with
 from lifecycle.models import ModelVersion, Run
 from mlops.core.models import ApiToken
 

@@ -1,0 +1,35 @@
+"""Real models behind a real gateway, one slot for each name."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from deployments.targets.base import Route, RouteEntry
+from deployments.targets.local import LocalTarget
+from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.targets import models
+from tests.deployments.targets.suite import serve
+
+
+@contextlib.contextmanager
+def serving(**contents: bytes) -> Iterator[Door]:
+    """Serve each model in staging under its name, as version 1."""
+    with tempfile.TemporaryDirectory(prefix="real-") as name:
+        folder = Path(name)
+        with LocalTarget(folder) as target:
+            for model, content in contents.items():
+                file = models.stored(folder, content)
+                spec = models.spec_of(file, model_name=model)
+                serve(target, spec)
+                entry = RouteEntry(spec.deployment_id, "1")
+                target.route(Route("staging", model, (entry,), frozenset({DIGEST})))
+            door = Door(folder)
+            try:
+                yield door
+            finally:
+                door.close()
+
+
+def infer_path(model: str) -> str:
+    return f"/serving/staging/{model}/v2/models/{model}/infer"
