@@ -57,6 +57,18 @@ class LiveStack:
             assert time.monotonic() < deadline, self.output[-4000:]
             time.sleep(0.1)
 
+    def manage(self, *arguments: str) -> str:
+        """Run a command of the stack's own store, as its operator would."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=settings.BASE_DIR,
+            env=self._environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
     def stop(self, number: int = signal.SIGINT) -> int:
         """Interrupt it as Ctrl-C does and return its exit code."""
         if self.process.poll() is None:

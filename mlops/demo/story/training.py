@@ -3,7 +3,7 @@
 from datetime import date
 
 from mlops.demo import training
-from mlops.demo.panel import SPLIT, Panel
+from mlops.demo.panel import FEATURE_NAMES, SPLIT, Panel
 from mlops.demo.story.cast import DATASET, EXPERIMENT, LIFECYCLE, Cast
 from mlops.demo.training import Split, Trained
 
@@ -77,15 +77,17 @@ def _status(cast: Cast, run_id: str) -> str | None:
 def _start(
     cast: Cast, run_id: str, *, dataset_version: str, parameters: dict[str, object]
 ) -> _Points:
-    """Start the run, unless an interrupted telling of the story has done so."""
+    """Start the run, unless an interrupted telling of the story has done so.
+
+    The list of features tells the places of the model's one wide input apart.
+    """
+    named = {**parameters, "features": list(FEATURE_NAMES)}
     body = {
         "run_id": run_id,
         "experiment_name": EXPERIMENT,
         "dataset_name": DATASET,
         "dataset_version": dataset_version,
-        "parameters": [
-            {"name": name, "value": value} for name, value in parameters.items()
-        ],
+        "parameters": [{"name": name, "value": value} for name, value in named.items()],
         "tags": ["demo"],
     }
     if _status(cast, run_id) is None:
