@@ -84,6 +84,22 @@ def test_delimiters_are_found(take, delimiter):
 
 
 @pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (b"a b\n1 2.5\n3 4e1\n", ["a", "b"]),
+        (b"1 2\n3 4\n", ["column_1", "column_2"]),
+        (b"1 2\n3  4\n", ["1 2"]),
+        (b"name\nAda Lovelace\nAlan Turing\n", ["name"]),
+        (b"first last\nAda Lovelace\nAlan Turing\n", ["first last"]),
+    ],
+)
+def test_spaces_part_values_and_never_words(take, body, names):
+    outcome, _ = take(("a.txt.csv", body))
+
+    assert list(types(outcome)) == names
+
+
+@pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp949"]
 )
 def test_encodings_are_found(take, encoding):
