@@ -4,16 +4,21 @@ Edges are SELECTs; `lifecycle.lineage` walks them in one recursive query. Here c
 those of datasets and deployments, and how a client names a node.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from datasets.models import Dataset, DatasetVersion, Feature
+from django.db.models import QuerySet
+
+from datasets.models import Column, Dataset, DatasetVersion, Feature
 from deployments.models import Deployment
 from lifecycle import lineage
 from lifecycle.lineage import Direction, Edge, Node, hex_of
-from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run
+from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run, RunInput
 from mlops.core.errors import BadQuery, NotFound
+
+COLUMN = "column"
+MOST_RUNS = 500
 
 EDGES: tuple[str, ...] = (
     *lineage.EDGES,
@@ -70,6 +75,9 @@ def graph(of: str, direction: str, depth: int) -> Graph:
     direction "both" is upstream and downstream, without what else was made of the
     same sources. Raises BadQuery and NotFound.
     """
+    kind, _, named = of.partition(":")
+    if kind == COLUMN:
+        return _column_graph(named, direction, depth)
     start = _start(of)
     ways: dict[str, tuple[Direction, ...]] = {
         "upstream": ("upstream",),
@@ -81,18 +89,60 @@ def graph(of: str, direction: str, depth: int) -> Graph:
     ]
     edges = sorted(edge for walked in found for edge in walked)
     nodes = _described({start, *_ends(edges)})
-    return Graph(
-        nodes[start],
-        list(nodes.values()),
-        [edge for edge in edges if edge.source in nodes and edge.target in nodes],
-        any(len(walked) == lineage.MOST_EDGES for walked in found),
-    )
+    is_truncated = any(len(walked) == lineage.MOST_EDGES for walked in found)
+    return _drawn(nodes[start], nodes, edges, is_truncated=is_truncated)
+
+
+def _column_graph(named: str, direction: str, depth: int) -> Graph:
+    """Return what breaks if the column `dataset:name` goes, and where it is from.
+
+    That is the features of its name and all that was made of these, and every run
+    that read a version with this column, with the models and deployments of it. It
+    may have gone already: then it is what is broken now. Raises NotFound.
+    """
+    dataset_named, _, name = named.partition(":")
+    dataset = Dataset.objects.find(dataset_named)
+    held = Column.objects.filter(version__dataset=dataset, name=name)
+    if not held.exists():
+        raise NotFound(f"{dataset} never had a column {name[:100]!r}.", field="of")
+    key = f"{COLUMN}:{dataset.pk.hex}:{name}"
+    here = Node(key, COLUMN, f"{dataset.name}:{name}", name)
+    edges: list[Edge] = []
+    if direction != "upstream":
+        edges += _downstream_of_column(here, held, depth)
+    if direction != "downstream":
+        edges.append(Edge(1, f"dataset:{dataset.pk.hex}", key, "has_column"))
+    nodes = {key: here, **_described({*_ends(edges)} - {key})}
+    is_truncated = len(edges) >= lineage.MOST_EDGES
+    return _drawn(here, nodes, sorted(edges), is_truncated=is_truncated)
+
+
+def _downstream_of_column(
+    here: Node, held: QuerySet[Column], depth: int
+) -> Iterator[Edge]:
+    features = Feature.objects.filter(feature_name=here.name)
+    read = RunInput.objects.filter(dataset__version__in=held.values("version"))
+    runs = read.order_by("run").values_list("run", flat=True).distinct()
+    firsts = {f"feature:{feature.pk.hex}": "provides" for feature in features}
+    firsts |= {f"run:{pk}": "read_by" for pk in runs[:MOST_RUNS]}
+    yield from (Edge(1, here.key, key, said) for key, said in firsts.items())
+    if depth > 1:
+        walked = lineage.walk(list(firsts), "downstream", edges=EDGES, depth=depth - 1)
+        yield from (replace(edge, depth=edge.depth + 1) for edge in walked)
+
+
+def _drawn(
+    of: Node, nodes: dict[str, Node], edges: list[Edge], *, is_truncated: bool
+) -> Graph:
+    """Return the graph without edges to what is not there any more."""
+    kept = [edge for edge in edges if edge.source in nodes and edge.target in nodes]
+    return Graph(of, list(nodes.values()), kept, is_truncated)
 
 
 def _start(of: str) -> str:
     kind, colon, named = of.partition(":")
     if not colon or kind not in _FINDERS:
-        kinds = ", ".join(_FINDERS)
+        kinds = ", ".join([*_FINDERS, COLUMN])
         raise BadQuery(f"of must be kind:id; kinds are: {kinds}.", field="of")
     return f"{kind}:{_FINDERS[kind](named)}"
 

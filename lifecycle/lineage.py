@@ -77,7 +77,7 @@ EDGES: tuple[str, ...] = (
 _WALK = """
     WITH RECURSIVE edge(source, target, relation) AS MATERIALIZED ({edges}),
     reached(depth, source, target, relation) AS (
-        SELECT 1, source, target, relation FROM edge WHERE {near} = %s
+        SELECT 1, source, target, relation FROM edge WHERE {near} IN ({starts})
         UNION
         SELECT reached.depth + 1, edge.source, edge.target, edge.relation
         FROM reached JOIN edge ON edge.{near} = reached.{far}
@@ -90,13 +90,13 @@ _WALK = """
 
 
 def walk(
-    start: str,
+    start: str | Sequence[str],
     direction: Direction,
     *,
     edges: Sequence[str] = EDGES,
     depth: int = DEEPEST,
 ) -> list[Edge]:
-    """Return the edges that lead away from a node, nearest first, in one query.
+    """Return the edges that lead away from nodes, nearest first, in one query.
 
     Upstream is what it was made from, downstream what was made of it. At most
     MOST_EDGES edges; a node that is not there has none.
@@ -104,11 +104,18 @@ def walk(
     near, far = (
         ("target", "source") if direction == "upstream" else ("source", "target")
     )
+    starts = [start] if isinstance(start, str) else list(start)
+    if not starts:
+        return []
     sql = _WALK.format(
-        edges=" UNION ALL ".join(edges), near=near, far=far, limit=MOST_EDGES
+        edges=" UNION ALL ".join(edges),
+        near=near,
+        far=far,
+        limit=MOST_EDGES,
+        starts=", ".join(["%s"] * len(starts)),
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [start, min(depth, DEEPEST)])
+        cursor.execute(sql, [*starts, min(depth, DEEPEST)])
         return [Edge(*row) for row in cursor.fetchall()]
 
 

@@ -10,8 +10,8 @@ from mlops.core.serializers import AnswerSerializer
 class LineageNodeSerializer(AnswerSerializer):
     key = serializers.CharField(help_text="How the edges call it.")
     kind = serializers.CharField(
-        help_text="dataset, dataset_version, feature, experiment, run, logged_model, "
-        "model_version or deployment."
+        help_text="dataset, dataset_version, column, feature, experiment, run, "
+        "logged_model, model_version or deployment."
     )
     id = serializers.CharField(help_text="What the routes of its kind take.")
     name = serializers.CharField()

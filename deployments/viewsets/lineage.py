@@ -26,8 +26,9 @@ class LineageViewSet(DeploymentBase):
                 "of",
                 str,
                 required=True,
-                description="`kind:id`, such as `run:<run id>` or "
-                "`model_version:<name>:<version>`.",
+                description="`kind:id`, such as `run:<run id>`, "
+                "`model_version:<name>:<version>` or `column:<dataset>:<column>`: "
+                "downstream of a column is what breaks if it goes.",
             ),
             OpenApiParameter("direction", enum=DIRECTIONS),
             OpenApiParameter(

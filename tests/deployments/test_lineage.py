@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.models import Dataset, DatasetVersion, Feature, FeatureUsage
+from datasets.models import Column, Dataset, DatasetVersion, Feature, FeatureUsage
 from datasets.models.dataset import DatasetFeature
 from datasets.states import VersionState
 from deployments.models import Deployment
@@ -151,3 +151,39 @@ def test_a_larger_graph_costs_no_more_queries(
 
     with django_assert_max_num_queries(len(before)):
         assert len(client.get(URL, query).json()["nodes"]) >= 16
+
+
+def test_what_breaks_if_a_column_goes(api, story):
+    version, _second = story
+    Column.objects.create(
+        version=DatasetVersion.objects.get(),
+        position=0,
+        name="close",
+        data_type="DOUBLE",
+    )
+
+    answer = api("viewer").get(
+        URL, {"of": "column:prices:close", "direction": "downstream"}
+    )
+
+    run, model = version.run.uid, f"{version.model.name}:{version.version}"
+    found = relations(answer.json())
+    assert {
+        ("close", "provides", "close"),
+        ("close", "read_by", run),
+        ("close", "feeds", "momentum"),
+        ("momentum", "used_by", model),
+        (run, "registered_as", model),
+        (model, "deployed_as", f"{version.model.name} in development r2"),
+    } <= found
+    assert answer.json()["of"]["kind"] == "column"
+    assert {edge["depth"] for edge in answer.json()["edges"]} >= {1, 2, 3}
+    upstream = api("viewer").get(
+        URL, {"of": "column:prices:close", "direction": "upstream"}
+    )
+    assert relations(upstream.json()) == {("prices", "has_column", "close")}
+
+
+@pytest.mark.parametrize("of", ["column:prices:nothing", "column:x:y", "column:prices"])
+def test_a_column_that_never_was_is_not_found(api, story, of):
+    assert api("viewer").get(URL, {"of": of}).status_code == 404
