@@ -1,7 +1,13 @@
+import importlib
+
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from mlops.core import audit
 from mlops.core.models import AuditEntry
+from mlops.core.models.audit import AppendOnly
+
+GUARD = importlib.import_module("mlops.core.migrations.0002_keep_the_audit_trail")
 
 AUDIT = "/api/v1/audit"
 
@@ -53,6 +59,39 @@ def test_trail_cannot_be_written(api, entries, method):
 
     assert answer.status_code == 405
     assert AuditEntry.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda rows: rows.update(action="y"),
+        lambda rows: rows.delete(),
+        lambda rows: rows.bulk_update(list(rows), ["action"]),
+        lambda rows: rows[0].save(),
+        lambda rows: rows[0].delete(),
+    ],
+    ids=["update", "delete", "bulk_update", "save", "delete one"],
+)
+def test_trail_is_not_changed_through_the_models(entries, act):
+    with pytest.raises(AppendOnly), transaction.atomic():
+        act(AuditEntry.objects.order_by("pk"))
+
+    assert AuditEntry.objects.filter(action="change").count() == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE core_auditentry SET action = 'y'", "DELETE FROM core_auditentry"],
+)
+def test_trail_is_not_changed_in_sql(entries, statement):
+    if connection.vendor == "sqlite":  # the tests' own clearing had to take it away
+        for trigger in GUARD.SQLITE:
+            connection.cursor().execute(trigger)
+
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        connection.cursor().execute(statement)
+
+    assert AuditEntry.objects.filter(action="change").count() == 2
 
 
 def test_length_of_the_trail_costs_no_queries(api, person, django_assert_num_queries):

@@ -1,6 +1,6 @@
 """What was done here, and by whom."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,8 +8,26 @@ from django.utils.translation import gettext_lazy as _
 from mlops.core.models.people import User
 
 
+class AppendOnly(TypeError):
+    """Somebody's code tries to change what was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__("The audit trail is append-only.")
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def update(self, **_values: Any) -> NoReturn:
+        raise AppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AppendOnly
+
+
 class AuditEntry(models.Model):
-    """One write: who did what to which thing, when and from where. Never changed."""
+    """One write: who did what to which thing, when and from where.
+
+    Never changed: neither here, nor in SQL, where a trigger of the database refuses.
+    """
 
     at = models.DateTimeField(_("time"), auto_now_add=True, db_index=True)
     actor = models.ForeignKey(
@@ -23,6 +41,8 @@ class AuditEntry(models.Model):
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     remote_address = models.CharField(_("address"), max_length=64, blank=True)
 
+    objects = AuditQuerySet.as_manager()
+
     class Meta:
         ordering = ("-pk",)
         verbose_name = _("audit entry")
@@ -33,3 +53,12 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Append the entry. Raises AppendOnly for one that is stored already."""
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise AppendOnly
