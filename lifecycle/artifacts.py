@@ -17,7 +17,7 @@ from django.db import transaction
 
 from lifecycle.errors import ArtifactInUse
 from lifecycle.models import Artifact, LoggedModel, Run
-from lifecycle.paths import kind_of, normal_path
+from lifecycle.paths import artifact_root, kind_of, normal_path, stored_path
 from mlops.core import audit
 from mlops.core.errors import NotFound
 from mlops.core.files import Received, receive
@@ -44,7 +44,7 @@ def save(
     """
     place = normal_path(path)
     file_id = uuid.uuid4()
-    target = _path_of(file_id)
+    target = stored_path(file_id)
     received = receive(chunks, target, max_bytes=settings.MAX_UPLOAD_BYTES)
     try:
         with transaction.atomic():
@@ -64,7 +64,7 @@ def open_file(artifact: Artifact) -> BinaryIO:
 
 def file_path(artifact: Artifact) -> Path:
     """Return where the bytes of a stored artifact lie."""
-    return _path_of(artifact.pk)
+    return stored_path(artifact.pk)
 
 
 def delete(artifact: Artifact, *, by: User | None = None) -> None:
@@ -80,7 +80,7 @@ def sweep(older_than_s: float = 86_400.0) -> int:
     """
     latest = time.time() - older_than_s
     removed = 0
-    for folder in sorted(_root().glob("[0-9a-f][0-9a-f]")):
+    for folder in sorted(artifact_root().glob("[0-9a-f][0-9a-f]")):
         old = {file.name: file for file in folder.iterdir() if _is_old(file, latest)}
         named = {name[:32] for name in old}
         known = {
@@ -103,15 +103,6 @@ def _is_old(file: Path, latest: float) -> bool:
         return _OURS.match(file.name) is not None and file.stat().st_mtime < latest
     except FileNotFoundError:  # it was renamed or removed just now
         return False
-
-
-def _root() -> Path:
-    return Path(settings.DATA_DIR) / "artifacts"
-
-
-def _path_of(file_id: uuid.UUID) -> Path:
-    name = file_id.hex
-    return _root() / name[:2] / name
 
 
 def _home(artifact: Artifact) -> Home:

@@ -1,8 +1,12 @@
-"""Paths and URIs that clients send: checked as text, never tried on a file system."""
+"""Paths and URIs that clients send, checked as text; and where stored files lie."""
 
 import re
 import unicodedata
+import uuid
+from pathlib import Path
 from urllib.parse import unquote
+
+from django.conf import settings
 
 from lifecycle.errors import LocalUri, UnsafePath
 
@@ -27,6 +31,16 @@ _KINDS = {
     "table": {"csv", "parquet", "tsv", "arrow", "feather"},
     "text": {"txt", "log", "md", "json", "yaml", "yml", "toml", "html"},
 }
+
+
+def artifact_root() -> Path:
+    return Path(settings.DATA_DIR) / "artifacts"
+
+
+def stored_path(file_id: uuid.UUID) -> Path:
+    """Return where the bytes of a stored file lie; no client's text is part of it."""
+    name = file_id.hex
+    return artifact_root() / name[:2] / name
 
 
 def kind_of(path: str) -> str:

@@ -6,7 +6,7 @@ from deployments.catalogue import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
 from deployments.targets.base import ModelFile, Refused, Spec
 from lifecycle.artifacts import file_path
-from lifecycle.models import Artifact
+from lifecycle.models import Artifact, servable
 
 GOLDEN_SUFFIX = ".golden.json"
 
@@ -36,6 +36,7 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
             sha256=deployment.artifact_sha256,
             size_bytes=artifact.size_bytes,
             golden=_golden(artifact),
+            feature_names=servable.manifest_beside(artifact).columns,
         ),
         instances=low if deployment.auto_scaling else deployment.instances,
         max_instances=high if deployment.auto_scaling else 0,

@@ -1,11 +1,18 @@
 """Which uploaded file of a run or logged model can be served."""
 
+import logging
+import os
+
 from django.db.models import Q, QuerySet
 
+from lifecycle import mlmodel
 from lifecycle.models.artifact import Artifact
 from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.run import Run
+from lifecycle.paths import stored_path
 from lifecycle.states import SERVABLE_SUFFIXES
+
+logger = logging.getLogger(__name__)
 
 PREFERRED = "model.onnx"
 """What MLflow's onnx flavour calls the file in a model's directory."""
@@ -18,8 +25,8 @@ def find(
 
     In this order: what `artifact_path` names among the run's uploads (a file, or a
     folder with one servable file), the logged model's servable file, the run's
-    only one, that of the only model the run logged. A path that names nothing is
-    a label.
+    only one, that of the only model the run logged. In a folder that MLflow wrote,
+    it is the file that the MLmodel names. A path that names nothing is a label.
     """
     if run is not None and artifact_path:
         path = artifact_path.removesuffix("/")
@@ -52,8 +59,24 @@ def _stored(home: Q) -> QuerySet[Artifact]:
     return Artifact.objects.filter(home, is_stored=True).order_by("path")
 
 
+def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
+    """Return what the MLmodel in the artifact's folder says, if there is one."""
+    folder, _, _ = artifact.path.rpartition("/")
+    home = Q(run=artifact.run_id, logged_model=artifact.logged_model_id)
+    path = f"{folder}/{mlmodel.NAME}" if folder else mlmodel.NAME
+    found = _stored(home).filter(path=path).first()
+    return _read(found) if found else mlmodel.MLmodel()
+
+
 def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:
-    """Return the single servable file; of several, a single `model.onnx`."""
+    """Return the single servable file; of several, a single `model.onnx`.
+
+    What the only MLmodel among them names comes first.
+    """
+    is_manifest = Q(path=mlmodel.NAME) | Q(path__endswith=f"/{mlmodel.NAME}")
+    manifests = list(artifacts.filter(is_manifest)[:2])
+    if len(manifests) == 1 and (named := _named_by(manifests[0], artifacts)):
+        return named
     suffixes = Q()
     for suffix in SERVABLE_SUFFIXES:
         suffixes |= Q(path__iendswith=suffix)
@@ -61,3 +84,19 @@ def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:
     if len(servable) > 1:
         servable = [one for one in servable if one.path.endswith(PREFERRED)]
     return servable[0] if len(servable) == 1 else None
+
+
+def _named_by(manifest: Artifact, artifacts: QuerySet[Artifact]) -> Artifact | None:
+    path = _read(manifest).path
+    folder = manifest.path.removesuffix(mlmodel.NAME)
+    return artifacts.filter(path=f"{folder}{path}").first() if path else None
+
+
+def _read(manifest: Artifact) -> mlmodel.MLmodel:
+    try:
+        descriptor = os.open(stored_path(manifest.pk), os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            return mlmodel.read(file.read(mlmodel.MAX_BYTES + 1))
+    except OSError as error:
+        logger.warning("The MLmodel %s cannot be read: %s", manifest.pk, error)
+        return mlmodel.MLmodel()

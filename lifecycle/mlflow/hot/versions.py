@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from lifecycle import mlmodel
 from lifecycle.mlflow.errors import Missing
 from lifecycle.mlflow.hot import trail
 from lifecycle.mlflow.messages.registry import VersionRow
@@ -43,9 +44,8 @@ _FIGURES = """
     WHERE m.run_id = %s AND NOT m.is_nan AND m.value - m.value = 0
     ORDER BY k.name, m.dataset
 """
-_SERVABLE = " OR ".join(
-    ["path = %s", *(["LOWER(path) LIKE %s"] * len(SERVABLE_SUFFIXES))]
-)
+_MARKS = [*(f"%{suffix}" for suffix in SERVABLE_SUFFIXES), f"%{mlmodel.NAME.lower()}"]
+_SERVABLE = " OR ".join(["path = %s", *(["LOWER(path) LIKE %s"] * len(_MARKS))])
 _FILES = f"""
     SELECT 1 FROM lifecycle_artifact WHERE run_id = %s AND ({_SERVABLE})
     UNION ALL
@@ -162,7 +162,7 @@ def _pinned(cursor: CursorWrapper, source: Source) -> str | None:
     """Return the id of the file that is served, where the homes hold any that could."""
     if source.run is None and not source.model_id:
         return None
-    wanted = [source.path, *(f"%{suffix}" for suffix in SERVABLE_SUFFIXES)]
+    wanted = [source.path, *_MARKS]
     homes = [source.run, source.model_id]
     cursor.execute(_FILES, [source.run, *wanted, *wanted, *homes])
     if cursor.fetchone() is None:

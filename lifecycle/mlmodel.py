@@ -1,0 +1,93 @@
+"""Reads MLflow's MLmodel files: which file of the folder is the model, as data.
+
+Nothing of the folder is loaded or run; a file that makes no sense says nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+NAME = "MLmodel"
+MAX_BYTES = 128 << 10
+"""Real ones have a few kilobytes; YAML takes long to read."""
+
+_FILES = {
+    "onnx": ("data",),
+    "xgboost": ("data",),
+    "lightgbm": ("data",),
+    "sklearn": ("pickled_model", "data"),
+}
+"""The flavours whose file can be loaded without MLflow, and the key that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MLmodel:
+    """What an MLmodel file says: a path relative to its folder, and the columns.
+
+    `columns` is empty for tensors and for inputs without names.
+    """
+
+    path: str = ""
+    columns: tuple[str, ...] = ()
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only; no aliases, which can make a small file a huge one."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not read")
+        return super().compose_node(parent, index)
+
+
+def read(content: bytes) -> MLmodel:
+    """Return what the file says; nothing when it is damaged, hostile or too large."""
+    if len(content) > MAX_BYTES:
+        return MLmodel()
+    try:
+        said = yaml.load(content, _Loader)  # noqa: S506 - derived from the safe one
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return MLmodel()
+    if not isinstance(said, dict):
+        return MLmodel()
+    return MLmodel(_path(said.get("flavors")), _columns(said.get("signature")))
+
+
+def _path(flavors: Any) -> str:
+    for flavor, keys in _FILES.items():
+        told = flavors.get(flavor) if isinstance(flavors, dict) else None
+        for key in keys:
+            path = told.get(key) if isinstance(told, dict) else None
+            if isinstance(path, str) and _is_plain(path):
+                return path
+    return ""
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path stays in its folder."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts
+
+
+def _columns(signature: Any) -> tuple[str, ...]:
+    """Return the names of the input's columns, in their order."""
+    text = signature.get("inputs") if isinstance(signature, dict) else None
+    try:
+        inputs = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(inputs, list):
+        return ()
+    names = [each.get("name") for each in inputs if _is_column(each)]
+    return tuple(names) if len(names) == len(inputs) else ()
+
+
+def _is_column(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.get("type") != "tensor"
+        and isinstance(entry.get("name"), str)
+    )

@@ -1,0 +1,128 @@
+"""What MLflow logs as a folder is served by the file that its MLmodel names."""
+
+import json
+
+import pytest
+
+from lifecycle import mlmodel
+from lifecycle.mlmodel import MLmodel
+from lifecycle.models import ModelVersion, servable
+from tests.lifecycle.factories import RunFactory, stored
+
+ONNX = """\
+artifact_path: model
+flavors:
+  onnx:
+    code: null
+    data: model.onnx
+    onnx_version: 1.23.2
+    providers: [CPUExecutionProvider]
+  python_function:
+    data: model.onnx
+    env: {conda: conda.yaml, virtualenv: python_env.yaml}
+    loader_module: mlflow.onnx
+mlflow_version: 3.17.2
+signature:
+  inputs: '[{"type": "double", "name": "open", "required": true}, {"type": "double",
+    "name": "close", "required": true}]'
+  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}]'
+utc_time_created: '2026-11-26 10:00:00.000000'
+"""
+
+
+def flavor(name, **fields):
+    return json.dumps({"flavors": {name: fields}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        (flavor("onnx", data="model.onnx"), "model.onnx"),
+        (flavor("xgboost", data="model.ubj", model_format="ubj"), "model.ubj"),
+        (flavor("lightgbm", data="model.lgb"), "model.lgb"),
+        (flavor("sklearn", pickled_model="model.skops"), "model.skops"),
+        (flavor("sklearn", pickled_model="model.pkl"), "model.pkl"),
+        (flavor("python_function", loader_module="os", data="x"), ""),
+        (flavor("onnx", data="../../secret.onnx"), ""),
+        (flavor("onnx", data="/etc/passwd"), ""),
+        (flavor("onnx", data=["model.onnx"]), ""),
+        (b"flavors: [onnx]", ""),
+        (b"", ""),
+    ],
+)
+def test_the_flavor_names_the_file(content, path):
+    assert mlmodel.read(content).path == path
+
+
+def test_the_signature_names_the_columns():
+    assert mlmodel.read(ONNX.encode()) == MLmodel("model.onnx", ("open", "close"))
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    ['[{"type": "tensor", "tensor-spec": {}}]', '[{"type": "double"}]', "{}", "[[", 7],
+)
+def test_inputs_without_names_have_no_columns(inputs):
+    content = json.dumps({"signature": {"inputs": inputs}}).encode()
+
+    assert mlmodel.read(content).columns == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"!!python/object/apply:os.system [touch /tmp/owned]",
+        b"a: &a [x]\nflavors: {onnx: {data: *a}}",
+        b"[" * 50_000,
+        b"\xff\xfe\x00\x00",
+        b"flavors: {onnx: {data: model.onnx}}\n" + b"#" * mlmodel.MAX_BYTES,
+        b"a: b: c",
+        b"2026-99-99: x",
+    ],
+)
+def test_a_hostile_or_damaged_file_says_nothing(content):
+    assert mlmodel.read(content) == MLmodel()
+
+
+@pytest.mark.django_db
+class TestInAFolder:
+    """`log_model` leaves a folder; the version is made from the folder's name."""
+
+    @pytest.fixture
+    def run(self):
+        return RunFactory()
+
+    def registered(self, run, artifact_path="model"):
+        return ModelVersion.register(
+            "churn", by=None, run=run, artifact_path=artifact_path
+        )
+
+    @pytest.mark.parametrize("named", ["model", ""])
+    def test_the_named_file_is_served(self, run, named):
+        for path in ("model/model.ubj", "model/conda.yaml", "model/other.onnx"):
+            stored(run, path)
+        stored(run, "model/MLmodel", flavor("xgboost", data="model.ubj"))
+
+        artifact = self.registered(run, named).servable_artifact()
+
+        assert artifact.path == "model/model.ubj"
+
+    def test_two_folders_are_one_too_many(self, run):
+        for folder in ("a", "b"):
+            stored(run, f"{folder}/model.ubj")
+            stored(run, f"{folder}/MLmodel", flavor("xgboost", data="model.ubj"))
+
+        assert self.registered(run, "").servable_artifact() is None
+
+    def test_a_file_that_was_not_uploaded_is_not_served(self, run):
+        stored(run, "model/MLmodel", flavor("xgboost", data="model.ubj"))
+
+        assert self.registered(run).servable_artifact() is None
+
+    def test_the_columns_are_known_beside_the_file(self, run):
+        stored(run, "model/model.onnx")
+        stored(run, "model/MLmodel", ONNX.encode())
+
+        artifact = self.registered(run).servable_artifact()
+
+        assert servable.manifest_beside(artifact).columns == ("open", "close")
