@@ -2,11 +2,10 @@
 
 Deletion hides and `restore` brings back; after a purge the rows, the bytes and the
 hold on an experiment's name are gone. What a model version stands on stays: the run
-or logged model it was made from, and so their experiment.
+or logged model it was made from, that model's run, and so their experiment.
 """
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from lifecycle import artifacts
-from lifecycle.models import Experiment, LoggedModel, Run
+from lifecycle.models import Artifact, Experiment, LoggedModel, Run
 from lifecycle.times import to_ms
 from mlops.core import audit
 from mlops.core.models import User
@@ -43,57 +42,82 @@ def purge(before: datetime, *, by: User | None = None, dry_run: bool = False) ->
     is stopped has removed whole things. The files go after the commit.
     """
     done = Purged()
-    gone = Q(experiment__deleted_at__lt=before) | Q(deleted_ms__lt=to_ms(before))
-    for model in LoggedModel.objects.filter(gone).order_by("pk"):
-        _remove(model, done.logged_models, done, by=by, dry_run=dry_run)
-    for run in Run.objects.filter(gone).order_by("pk"):
-        _remove(run, done.runs, done, by=by, dry_run=dry_run)
-    for experiment in _emptied(before, done):
-        done.experiments.append(experiment.name)
-        if not dry_run:
-            with transaction.atomic():
-                audit.record("purge", experiment, by=by)
-                experiment.delete()
+    for model in LoggedModel.objects.filter(_gone(before)).order_by("pk"):
+        _remove(model, before, done.logged_models, done, by=by, dry_run=dry_run)
+    for run in Run.objects.filter(_gone(before)).order_by("pk"):
+        _remove(run, before, done.runs, done, by=by, dry_run=dry_run)
+    deleted = Experiment.objects.filter(deleted_at__lt=before)
+    for experiment in deleted.exclude(pk=KEPT_EXPERIMENT).order_by("pk"):
+        _remove_experiment(experiment, before, done, by=by, dry_run=dry_run)
     return done
 
 
-def _remove(
+def _gone(before: datetime) -> Q:
+    return Q(experiment__deleted_at__lt=before) | Q(deleted_ms__lt=to_ms(before))
+
+
+def _remove(  # noqa: PLR0913 - the same for runs and logged models
     home: Run | LoggedModel,
+    before: datetime,
     removed: list[str],
     done: Purged,
     *,
     by: User | None,
     dry_run: bool,
 ) -> None:
+    """Remove one thing, unless it was restored or registered since it was listed."""
     named = home.uid if isinstance(home, Run) else home.pk
-    if _is_stood_on(home):
-        done.kept.append(named)
-        return
-    files = list(home.artifacts.all())
-    removed.append(named)
-    done.size_bytes += sum(file.size_bytes for file in files)
-    if dry_run:
-        return
     with transaction.atomic():
-        for file in files:
-            artifacts.delete(file, by=by)
-        audit.record("purge", home, by=by, changes={"files": len(files)})
-        home.delete()
+        rows = type(home).objects.select_related("experiment")
+        held = rows.select_for_update(of=("self", "experiment"))
+        if not held.filter(_gone(before), pk=home.pk):
+            return
+        if _is_stood_on(home):
+            done.kept.append(named)
+            return
+        files = list(home.artifacts.all())
+        removed.append(named)
+        done.size_bytes += sum(file.size_bytes for file in files)
+        if not dry_run:
+            _delete(home, files, by=by)
+
+
+def _delete(home: Run | LoggedModel, files: list[Artifact], *, by: User | None) -> None:
+    for file in files:
+        artifacts.delete(file, by=by)
+    audit.record("purge", home, by=by, changes={"files": len(files)})
+    if isinstance(home, Run):
+        home.logged_models.update(source_run_label=home.uid)
+    home.delete()
 
 
 def _is_stood_on(home: Run | LoggedModel) -> bool:
-    """Whether a model version or a deployment needs the thing or a file of it."""
+    """Whether a version or a deployment needs the thing, a file or a model of it."""
     if home.model_versions.exists():
+        return True
+    if isinstance(home, Run) and home.logged_models.exclude(model_versions=None):
         return True
     return any(file.is_in_use() for file in home.artifacts.all())
 
 
-def _emptied(before: datetime, done: Purged) -> Iterable[Experiment]:
-    """Return deleted experiments in which nothing stays."""
-    stays = set(done.kept)
-    deleted = Experiment.objects.filter(deleted_at__lt=before)
-    for experiment in deleted.exclude(pk=KEPT_EXPERIMENT).order_by("pk"):
+def _remove_experiment(
+    experiment: Experiment,
+    before: datetime,
+    done: Purged,
+    *,
+    by: User | None,
+    dry_run: bool,
+) -> None:
+    """Remove an experiment in which nothing stays, unless it was restored."""
+    with transaction.atomic():
+        held = Experiment.objects.select_for_update()
+        if not held.filter(pk=experiment.pk, deleted_at__lt=before):
+            return
         runs = experiment.runs.values_list("uid", flat=True)
         models = experiment.logged_models.values_list("pk", flat=True)
-        if not stays.intersection([*runs, *models]):
-            yield experiment
+        if {*runs, *models} - {*done.runs, *done.logged_models}:
+            return
+        done.experiments.append(experiment.name)
+        if not dry_run:
+            audit.record("purge", experiment, by=by)
+            experiment.delete()

@@ -1,13 +1,15 @@
 """Purging what was deleted: rows, files and names go; what is needed stays."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db.models.signals import post_delete
 from django.utils import timezone
 
 from lifecycle import artifacts
-from lifecycle.models import Experiment, MetricPoint, ModelVersion, Run
+from lifecycle.models import Experiment, LoggedModel, MetricPoint, ModelVersion, Run
 from lifecycle.models.metric import Point
 from lifecycle.purge import purge
 from mlops.core.models import AuditEntry
@@ -67,6 +69,56 @@ def test_a_run_that_a_version_stands_on_stays_with_its_experiment(run):
 
     assert (done.kept, done.runs, done.experiments) == ([run.uid], [], [])
     assert artifacts.file_path(run.artifacts.get()).exists()
+
+
+def logged(run):
+    return LoggedModel.objects.create(
+        id=f"m-{uuid.uuid4().hex}",
+        experiment=run.experiment,
+        name="net",
+        source_run=run,
+        created_ms=1,
+        updated_ms=1,
+    )
+
+
+def test_the_run_behind_a_registered_logged_model_stays(run):
+    version = ModelVersion.register("m", by=None, logged_model=logged(run))
+    run.delete_softly(by=None)
+
+    done = purge(later())
+
+    assert (done.kept, done.runs) == ([run.uid], [])
+    version.refresh_from_db()
+    assert version.training_run_ids == [run.pk]
+
+
+def test_a_logged_model_still_says_which_run_made_it(run):
+    model = logged(run)
+    run.delete_softly(by=None)
+
+    purge(later())
+
+    model.refresh_from_db()
+    assert (model.source_run, model.source_run_label) == (None, run.uid)
+
+
+def test_a_run_that_is_restored_while_others_are_purged_stays(run):
+    other = Run.start(run.experiment, by=None)
+    for one in (run, other):
+        one.delete_softly(by=None)
+
+    def restore_the_other(**_signal):
+        other.restore(by=None)
+
+    post_delete.connect(restore_the_other, sender=Run)
+    try:
+        done = purge(later())
+    finally:
+        post_delete.disconnect(restore_the_other, sender=Run)
+
+    assert done.runs == [run.uid]
+    assert Run.objects.alive().get() == other
 
 
 def test_a_dry_run_only_tells(run, capsys):
