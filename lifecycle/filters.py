@@ -16,7 +16,7 @@ from lifecycle.states import (
     RunStatus,
     ShownRunStatus,
 )
-from lifecycle.times import to_ms
+from lifecycle.times import to_ms_up
 from mlops.core.errors import BadQuery
 
 Rows = QuerySet[Any]
@@ -91,10 +91,10 @@ class RunFilter(django_filters.FilterSet):
         return _tagged(rows, value, "tags__key__name")
 
     def started_from(self, rows: Rows, name: str, value: str) -> Rows:
-        return rows.filter(started_ms__gte=to_ms(_moment(name, value)))
+        return rows.filter(started_ms__gte=to_ms_up(_moment(name, value)))
 
     def started_to(self, rows: Rows, name: str, value: str) -> Rows:
-        return rows.filter(started_ms__lt=to_ms(_after(name, value)))
+        return rows.filter(started_ms__lt=to_ms_up(_after(name, value)))
 
 
 class ModelVersionFilter(django_filters.FilterSet):

@@ -16,6 +16,11 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def to_ms_up(moment: datetime) -> int:
+    """Return the first whole millisecond that is not before the moment."""
+    return -((_EPOCH - moment) // timedelta(milliseconds=1))
+
+
 def from_ms(milliseconds: int) -> datetime:
     """Return the moment; what no calendar holds becomes its first or last day.
 

@@ -244,6 +244,9 @@ def test_bad_update_is_refused_with_the_fields_name(api, body, field):
         ("tags=hot", {"one-0000"}),
         ("date_from=2020-01-01", {"one-0000"}),
         ("date_to=1970-01-01", {"two-0000"}),
+        ("date_to=1970-01-01T00:00:00.001Z", {"two-0000"}),
+        ("date_to=1970-01-01T00:00:00.0009Z", set()),
+        ("date_from=1970-01-01T00:00:00.0011Z", {"one-0000"}),
     ],
 )
 def test_list_is_filtered(api, query, expected):
