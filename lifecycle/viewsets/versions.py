@@ -22,9 +22,12 @@ from lifecycle.serializers.version import (
     ModelVersionDetail,
     ModelVersionUpdate,
 )
+from lifecycle.states import ModelStage
 from lifecycle.viewsets.base import TAGS, given, require
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
+
+PROMOTE = "lifecycle.promote_modelversion"
 
 
 class ModelVersionViewSet(ApiViewSet):
@@ -72,6 +75,8 @@ class ModelVersionViewSet(ApiViewSet):
         details: dict[str, Any] = given(
             body, "stage", "framework", "description", "hyperparameters"
         )
+        if details.get("stage", ModelStage.EXPERIMENTAL) != ModelStage.EXPERIMENTAL:
+            require(request, PROMOTE)
         if path := body.get("artifact_path"):
             details["artifact_path"] = label_uri(path, field="artifact_path")
         if "metrics" in body:
@@ -169,7 +174,7 @@ def _require(request: Request, body: dict[str, Any]) -> None:
     """Raise Forbidden unless the caller may do every part of the body."""
     parts = {
         "checklist": "lifecycle.change_modelversion",
-        "stage": "lifecycle.promote_modelversion",
+        "stage": PROMOTE,
         "approved_by": "lifecycle.approve_modelversion",
     }
     asked = [part for part in parts if body.get(part) is not None]

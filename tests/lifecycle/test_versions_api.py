@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.auth.models import Permission
 
 from lifecycle.models import Figure, ModelVersion, Point, RegisteredModel
 from lifecycle.states import ChecklistStatus, ModelStage
@@ -134,6 +135,16 @@ def test_author_with_the_permission_cannot_approve(api):
     answer = api("admin").patch(f"{URL}/churn/1.0.0", {"approved_by": "x"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "own_approval")
+
+
+def test_who_may_not_promote_registers_as_experimental_only(api, person):
+    author = person("nobody")
+    author.user_permissions.add(Permission.objects.get(codename="add_modelversion"))
+
+    promoted = api(author).post(URL, body(stage="staging"))
+    plain = api(author).post(URL, body(stage="experimental"))
+
+    assert (promoted.status_code, plain.status_code) == (403, 201)
 
 
 @pytest.mark.parametrize(
