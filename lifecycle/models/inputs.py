@@ -70,6 +70,15 @@ class InputDataset(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.digest})"
 
+    def link_to(self, version: DatasetVersion | None) -> None:
+        """Say which catalogue version it is, if nobody could when it was first named.
+
+        A link that is there stays: the same content may be several versions.
+        """
+        if self.version_id is None and version is not None:
+            self.version = version
+            self.save(update_fields=["version"])
+
 
 class RunInput(models.Model):
     """A run read this dataset; tags say what for (`mlflow.data.context`)."""

@@ -173,6 +173,7 @@ class Run(models.Model):
             digest=version.digest,
             defaults={"version": version, "source_type": "catalogue"},
         )
+        dataset.link_to(version)
         tags = {"mlflow.data.context": context} if context else {}
         link, _made = RunInput.objects.get_or_create(
             run=self, dataset=dataset, defaults={"tags": tags}

@@ -7,7 +7,7 @@ from datasets.models import Dataset, DatasetVersion, QualityRun
 from datasets.states import VersionState
 from deployments.models import EnvironmentRule
 from lifecycle.errors import DataQualityFailed
-from lifecycle.models import LoggedModel, ModelVersion
+from lifecycle.models import InputDataset, LoggedModel, ModelVersion
 from mlops.core.models import User
 from tests.lifecycle.factories import RunFactory, VersionFactory
 
@@ -126,3 +126,16 @@ def test_staff_is_told_on_the_page_and_in_the_list(client, data, trained):
     assert SAID in form.content.decode()
     assert SAID in listed.content.decode()
     assert not ModelVersion.objects.get().is_approved
+
+
+def test_data_that_the_catalogue_met_later_is_judged_as_well(api, data):
+    run = RunFactory()
+    named = {"name": data.dataset.name, "digest": data.digest}
+    InputDataset.objects.create(experiment=run.experiment, **named)
+    run.read_dataset(data)
+    VersionFactory(model="churn", version="1.0.0", run=run, passed=True)
+    judged(data, "fail")
+
+    answer = approve(api)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "data_quality_failed")

@@ -154,6 +154,8 @@ def _stored(experiment: int, dataset: dict[str, str]) -> InputDataset:
         experiment_id=experiment, name=name, digest=digest
     ).first()
     if known is not None:
+        if known.version_id is None:
+            known.link_to(DatasetVersion.objects.with_digest(digest).first())
         return known
     made, _ = InputDataset.objects.get_or_create(
         experiment_id=experiment,
