@@ -5,6 +5,7 @@ A path is looked up as a row. Nothing here touches a file system by a client's w
 
 from collections.abc import Iterator
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from lifecycle import artifacts
@@ -61,17 +62,13 @@ def put(call: Call) -> Answer:
     """Keep the body under the path; the row appears when all of it is on disk."""
     place = _named_place(call)
     home = home_of(place)
-    if isinstance(home, Run) and home.deleted_ms is not None:
-        raise InvalidValue(
-            f"The run {home.uid} must be in the 'active' state. "
-            "Current state is deleted."
-        )
+    _refuse_deleted(home)
     artifacts.save(home, place.path, body_of(call.request), by=call.by)
     return HttpResponse(b"{}", content_type="application/json")
 
 
 def delete(call: Call) -> Answer:
-    """Delete a file, or a folder with all in it; never a whole run."""
+    """Delete a file, or a folder with all in it or none of it; never a whole run."""
     place = _named_place(call)
     home = home_of(place)
     inside = f"{place.path}/"
@@ -86,8 +83,9 @@ def delete(call: Call) -> Answer:
     ]
     if not named:
         raise Missing(f"No such artifact: '{place.path}'")
-    for artifact in named:
-        artifacts.delete(artifact, by=call.by)
+    with transaction.atomic():
+        for artifact in named:
+            artifacts.delete(artifact, by=call.by)
     return HttpResponse(b"{}", content_type="application/json")
 
 
@@ -100,6 +98,7 @@ def upload(call: Call) -> Answer:
     path, run = safe_path(fields.text("path")), _run(fields.text("run_uuid"))
     if call.request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
         raise InvalidValue("Request must specify data.")
+    _refuse_deleted(run)
     artifacts.save(run, path, body_of(call.request), by=call.by)
     return {}
 
@@ -167,6 +166,14 @@ def _named_place(call: Call) -> Place:
     if place is None or not place.path:
         raise InvalidValue("Invalid path")
     return place
+
+
+def _refuse_deleted(home: Run | LoggedModel) -> None:
+    if isinstance(home, Run) and home.deleted_ms is not None:
+        raise InvalidValue(
+            f"The run {home.uid} must be in the 'active' state. "
+            "Current state is deleted."
+        )
 
 
 def _run(uid: str) -> Run:

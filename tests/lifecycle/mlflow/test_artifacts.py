@@ -113,6 +113,7 @@ def test_a_file_that_a_version_serves_is_neither_replaced_nor_deleted(
     mlflow, place, run_id
 ):
     mlflow.put(f"{place}/model/model.onnx", b"weights")
+    mlflow.put(f"{place}/model/MLmodel", b"flavors")
     mlflow.ok("registered-models/create", name="m")
     mlflow.ok(
         "model-versions/create", name="m", source=f"runs:/{run_id}/model", run_id=run_id
@@ -123,6 +124,7 @@ def test_a_file_that_a_version_serves_is_neither_replaced_nor_deleted(
 
     assert (replaced.status, deleted.status) == (400, 400)
     assert mlflow.file("GET", f"{place}/model/model.onnx").raw == b"weights"
+    assert mlflow.file("GET", f"{place}/model/MLmodel").raw == b"flavors"
     assert ModelVersion.objects.get().artifact.path == "model/model.onnx"
 
 
