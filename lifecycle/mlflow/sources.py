@@ -116,7 +116,7 @@ def _registered(text: str, name: str, version: str) -> ModelVersion:
     if "@" in name:
         name, _, alias = name.partition("@")
         found = versions.filter(model__name=name, aliases__alias=alias).first()
-    elif version.isdigit() and len(version) <= _MAX_DIGITS:
+    elif version.isascii() and version.isdigit() and len(version) <= _MAX_DIGITS:
         found = versions.filter(model__name=name, number=int(version)).first()
     else:
         rows = versions.filter(model__name=name).order_by("-number")

@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from mlops.core import audit, names
-from mlops.core.errors import NotFound
+from mlops.core.errors import AlreadyExists, NotFound
 from mlops.core.models import User
 
 if TYPE_CHECKING:
@@ -46,18 +46,20 @@ class RegisteredModel(models.Model):
         return self.name
 
     @classmethod
+    def create(cls, name: str, *, by: User | None) -> "RegisteredModel":
+        """Make a model. Raises Invalid, or AlreadyExists also for a lost race."""
+        model, is_new = cls._get_or_make(name, by=by)
+        if not is_new:
+            raise AlreadyExists(f"There is a model {model} already.", field="name")
+        return model
+
+    @classmethod
     def get_or_make(cls, name: str, *, by: User | None) -> "RegisteredModel":
         """Return the model with this name, made if there is none yet.
 
         Raises Invalid for a name with `/`, `:` or what else no name may hold.
         """
-        name = names.clean(name, field="model_name")
-        with transaction.atomic():
-            model, is_new = cls.objects.get_or_create(
-                name=name, defaults={"created_by": by}
-            )
-            if is_new:
-                audit.record("create", model, by=by)
+        model, _is_new = cls._get_or_make(name, by=by)
         return model
 
     def set_alias(
@@ -90,6 +92,19 @@ class RegisteredModel(models.Model):
         self.next_number = number + 1
         self.save(update_fields=["next_number", "updated_at"])
         return number
+
+    @classmethod
+    def _get_or_make(
+        cls, name: str, *, by: User | None
+    ) -> tuple["RegisteredModel", bool]:
+        name = names.clean(name, field="model_name")
+        with transaction.atomic():
+            model, is_new = cls.objects.get_or_create(
+                name=name, defaults={"created_by": by}
+            )
+            if is_new:
+                audit.record("create", model, by=by)
+        return model, is_new
 
     def _lock(self) -> None:
         locked = type(self).objects.select_for_update().filter(pk=self.pk).first()

@@ -122,6 +122,12 @@ def test_run_ends_once():
     )
 
 
+def test_one_of_several_makers_of_a_model_wins():
+    ends = race(lambda _: RegisteredModel.create("m", by=None))
+
+    assert ends == ["already_exists"] * (WRITERS - 1) + ["won"]
+
+
 def test_name_and_run_id_are_given_once():
     names = race(lambda _: Experiment.create("momentum", by=None))
     experiment = Experiment.objects.get()

@@ -95,8 +95,10 @@ def number_q(column: str, clause: Clause, *, is_time: bool = False) -> Q:
     if is_time:
         return _time_q(column, clause)
     value = float(str(clause.value))
-    if clause.comparator == "!=":
-        return ~Q(**{column: value})
+    if clause.comparator in {"=", "!="}:
+        # An integer column would cut the fraction off, and 3.5 would find 3.
+        same = Q(**{column: value}) if value.is_integer() else Q(pk__in=())
+        return same if clause.comparator == "=" else ~same
     return Q(**{f"{column}__{_LOOKUPS[clause.comparator]}": value})
 
 

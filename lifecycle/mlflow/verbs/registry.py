@@ -2,12 +2,17 @@
 
 import json
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 
 from lifecycle.mlflow.errors import Exists, InvalidValue, Missing
-from lifecycle.models import LoggedModelTag, ModelVersion, RegisteredModel
+from lifecycle.models import (
+    LoggedModel,
+    LoggedModelTag,
+    ModelVersion,
+    RegisteredModel,
+)
 from mlops.core import audit, names
 from mlops.core.errors import Invalid
 from mlops.core.models import User
@@ -70,7 +75,7 @@ def create(
     clean = model_name(name)
     if known := RegisteredModel.objects.filter(name=clean).first():
         raise _taken(known, name, wants_prompt=tags.get(IS_PROMPT) == "true")
-    model = RegisteredModel.get_or_make(clean, by=by)
+    model = RegisteredModel.create(clean, by=by)
     if description:
         model.description = description
         model.save(update_fields=["description", "updated_at"])
@@ -149,15 +154,28 @@ def touch(thing: Tagged) -> None:
 
 
 def note_version_on(model_id: str, name: str, number: int) -> None:
-    """Add a version to the tag where a logged model lists its versions."""
+    """Add a version to the tag where a logged model lists its versions.
+
+    The logged model is held, so that two that are registered at once are both told.
+    """
+    LoggedModel.objects.select_for_update().filter(pk=model_id).first()
     tag = LoggedModelTag.objects.filter(model_id=model_id, key=VERSIONS_TAG).first()
-    listed = json.loads(tag.value) if tag else []
+    listed = _listed(tag.value) if tag else []
     listed.append({"name": name, "version": number})
     LoggedModelTag.objects.update_or_create(
         model_id=model_id,
         key=VERSIONS_TAG,
         defaults={"value": json.dumps(listed)},
     )
+
+
+def _listed(text: str) -> list[Any]:
+    """Return the list that a tag holds; a client may have written anything else."""
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        return []
+    return listed if isinstance(listed, list) else []
 
 
 def _number(text: str) -> int:

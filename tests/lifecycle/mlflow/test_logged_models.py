@@ -2,7 +2,7 @@
 
 import pytest
 
-from lifecycle.models import LoggedModel
+from lifecycle.models import LoggedModel, LoggedModelTag
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +133,18 @@ def test_registering_a_logged_model_notes_the_version_on_it(mlflow, model):
     assert noted["value"] == (
         '[{"name": "m", "version": 1}, {"name": "m", "version": 2}]'
     )
+
+
+@pytest.mark.parametrize("written", ["no json", "5", "{}"])
+def test_a_version_is_registered_whatever_a_client_wrote_into_that_tag(
+    mlflow, model, written
+):
+    mlflow.ok("registered-models/create", name="m")
+    tags = [{"key": "mlflow.modelVersions", "value": written}]
+    mlflow.patch(f"logged-models/{model['model_id']}/tags", tags=tags)
+
+    source = {"source": f"models:/{model['model_id']}", "model_id": model["model_id"]}
+    mlflow.ok("model-versions/create", name="m", **source)
+
+    tag = LoggedModelTag.objects.get(key="mlflow.modelVersions")
+    assert tag.value == '[{"name": "m", "version": 1}]'

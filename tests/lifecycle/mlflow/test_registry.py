@@ -270,3 +270,26 @@ def test_a_deployed_model_keeps_its_name_and_its_versions(
 
     assert (renamed.status, deleted.status) == (400, 400)
     assert ModelVersion.objects.filter(model__name=NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("clause", "found"),
+    [("= 2", 1), ("= 2.0", 1), ("= 2.5", 0), ("!= 2.5", 2), ("> 1.5", 1)],
+)
+def test_a_fraction_is_no_version_number(mlflow, model, run_id, clause, found):
+    for _ in range(2):
+        register(mlflow, run_id)
+
+    answer = mlflow.get("model-versions/search", filter=f"version_number {clause}")
+
+    assert len(answer.body.get("model_versions", [])) == found
+
+
+def test_digits_of_other_scripts_number_no_version(mlflow, model, run_id):
+    register(mlflow, run_id)
+
+    answer = mlflow.post(
+        "model-versions/create", name=NAME, source=f"models:/{NAME}/\u00b2"
+    )
+
+    assert (answer.status, answer.code) == (404, "RESOURCE_DOES_NOT_EXIST")
