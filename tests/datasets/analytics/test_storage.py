@@ -1,7 +1,9 @@
 """Tables in an S3-compatible store (moto): fetched by digest, correlated in parts."""
 
 import hashlib
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 
 import boto3
 import numpy as np
@@ -93,6 +95,28 @@ def test_correlations_of_objects_equal_those_of_files(bucket, tables):
     assert np.abs(remote.matrix - local.matrix).max() < 1e-12
     assert remote.row_count == 300_000
     assert len(seen) >= 3
+
+
+def in_processes(function, parts):
+    """Map in processes that share nothing with this one, as a cluster does."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(function, parts))
+
+
+def test_parts_are_computed_in_other_processes_and_add_up(bucket, tables):
+    upload, store = bucket
+    for index, table in enumerate(tables):
+        upload(str(table), Key=f"part_{index}.parquet")
+
+    remote = storage.correlate_remote(
+        store.filesystem(),
+        ["part_0.parquet", "part_1.parquet"],
+        ["a", "b", "c"],
+        run=in_processes,
+        parts=4,
+    )
+
+    assert np.abs(remote.matrix - correlate(tables).matrix).max() < 1e-12
 
 
 def test_a_secret_is_not_shown():
