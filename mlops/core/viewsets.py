@@ -53,6 +53,8 @@ class ApiViewSet(GenericViewSet[Any]):
 
     fetched: Model | None = None
     """The object that the request is about, once `get_object` has found it."""
+    written_tag: str | None = None
+    """The ETag of what a write has shown, taken before others could write again."""
 
     def find_object(self) -> Model:
         """Return the object of the URL. Raises NotFound or Http404."""
@@ -99,6 +101,7 @@ class ApiViewSet(GenericViewSet[Any]):
 
             def act() -> HttpResponseBase:
                 response = handler(request, *args, **kwargs)
+                self.written_tag = self._etag(request, response)
                 if claim is not None and isinstance(response, Response):
                     claim.keep(response)
                 return response
@@ -148,8 +151,11 @@ class ApiViewSet(GenericViewSet[Any]):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        tag = self._etag(request, response)
-        if tag and request.method in SAFE_METHODS:
+        is_read = request.method in SAFE_METHODS
+        tag = self._etag(request, response) if is_read else self.written_tag
+        if response.status_code != OK:
+            tag = None
+        if tag and is_read:
             wanted = request.headers.get("If-None-Match")
             if wanted and etags.same_answer(wanted, tag):
                 response = Response(status=304)

@@ -1,6 +1,8 @@
 import pytest
+from django.utils import timezone
 
 from lifecycle.models import Experiment
+from tests.core.urls import OverwrittenNoteViewSet
 
 pytestmark = pytest.mark.urls("tests.core.urls")
 
@@ -58,6 +60,19 @@ def test_tag_of_a_write_opens_the_next(api, note):
     answer = client.patch(f"/notes/{note.pk}", {"description": "2"}, HTTP_IF_MATCH=tag)
 
     assert answer.status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tag_of_a_write_does_not_cover_what_another_wrote_since(api, note):
+    client, notes = api("admin"), Experiment.objects.filter(pk=note.pk)
+    OverwrittenNoteViewSet.overwrite = lambda: notes.update(
+        description="theirs", updated_at=timezone.now()
+    )
+    tag = client.patch(f"/overwritten/{note.pk}", {"description": "mine"})["ETag"]
+
+    answer = client.patch(f"/notes/{note.pk}", {"description": "x"}, HTTP_IF_MATCH=tag)
+
+    assert answer.status_code == 412
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import threading
 
+from django.db import transaction
 from django.urls import path
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
@@ -57,6 +58,14 @@ class NoteViewSet(ApiViewSet):
         return Response(shown(note))
 
 
+class OverwrittenNoteViewSet(NoteViewSet):
+    """Another one writes between the end of the transaction and the answer."""
+
+    def partial_update(self, request, pk):
+        transaction.on_commit(type(self).overwrite)
+        return super().partial_update(request, pk)
+
+
 class SlowNoteViewSet(NoteViewSet):
     throttle_classes = [AnalyticsThrottle]
 
@@ -65,6 +74,10 @@ urlpatterns = [
     *documented("notes", NoteViewSet, {"get": "list", "post": "create"}),
     *documented(
         "notes/<int:pk>", NoteViewSet, {"get": "retrieve", "patch": "partial_update"}
+    ),
+    path(
+        "overwritten/<int:pk>",
+        OverwrittenNoteViewSet.as_view({"patch": "partial_update"}),
     ),
     path("slow", SlowNoteViewSet.as_view({"get": "list"})),
 ]
