@@ -2,11 +2,9 @@
 
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from signal import SIGKILL
 from typing import Any
-
-import orjson
 
 from deployments import logs
 from deployments.targets.base import (
@@ -19,7 +17,13 @@ from deployments.targets.base import (
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.instance import job
 from deployments.targets.local.nursery import NEVER_BEGAN, Nursery
-from deployments.targets.local.opened import drain, open_golden, open_model
+from deployments.targets.local.opened import (
+    NONSENSE,
+    drain,
+    finding_in,
+    open_golden,
+    open_model,
+)
 from deployments.targets.processes import describe_end, is_alive, send_signal
 
 LIMIT_S = 30.0
@@ -39,6 +43,7 @@ class Examination:
     generation: int
     pid: int = 0
     born: int | None = None
+    said: bytearray = field(default_factory=bytearray)
     text: bytes | None = None
     end: str = ""
     late: bool = False
@@ -48,8 +53,8 @@ class Examination:
         known = (self.text, self.end, self.late)
         if not self.pid and self.id in nursery.started:
             self.pid, self.born = nursery.started.pop(self.id)
-        if self.report >= 0 and (text := drain(self.report)) is not None:
-            self.text = text
+        if self.report >= 0 and drain(self.report, self.said):
+            self.text = bytes(self.said)
             self._close()
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
@@ -74,7 +79,7 @@ class Examination:
                 "is too slow to serve."
             )
         if self.text:
-            return _validation(orjson.loads(self.text))
+            return _validation(finding_in(self.text))
         if self.end == describe_end(NEVER_BEGAN):
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
@@ -129,15 +134,18 @@ def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any
 
 def _validation(found: dict[str, Any]) -> Validation:
     if "refused" in found:
-        raise Refused(found["refused"])
-    return Validation(
-        found["platform"],
-        _tensors(found["inputs"]),
-        _tensors(found["outputs"]),
-        found["latency_p50_ms"],
-        found["golden_rows"],
-        tuple(found["feature_names"]),
-    )
+        raise Refused(str(found["refused"]))
+    try:
+        return Validation(
+            found["platform"],
+            _tensors(found["inputs"]),
+            _tensors(found["outputs"]),
+            found["latency_p50_ms"],
+            found["golden_rows"],
+            tuple(found["feature_names"]),
+        )
+    except (KeyError, TypeError):
+        raise Refused(NONSENSE) from None
 
 
 def _tensors(entries: list[dict[str, Any]]) -> tuple[Tensor, ...]:

@@ -9,13 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from deployments import logs
 from deployments.targets.base import Spec
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.nursery import Nursery
-from deployments.targets.local.opened import drain, open_model
+from deployments.targets.local.opened import drain, finding_in, open_model
 from deployments.targets.processes import describe_end, is_alive, send_signal
 
 GRACE_S = 0.3  # longer than gateways keep what they read
@@ -48,6 +46,7 @@ class Instance:
     pid: int = 0
     born: int | None = None
     report: int = -1
+    said: bytearray = field(default_factory=bytearray)
     generation: int = 0
     is_inherited: bool = False
     is_leaving: bool = False
@@ -97,11 +96,11 @@ class Instance:
             self.report = -1
 
     def _read_report(self) -> None:
-        if self.report < 0 or (text := drain(self.report)) is None:
+        if self.report < 0 or not drain(self.report, self.said):
             return
         self.close()
-        finding: dict[str, Any] = orjson.loads(text) if text else {}
-        self.refusal = finding.get("refused", "")
+        finding = finding_in(bytes(self.said))
+        self.refusal = str(finding.get("refused", ""))
         if finding.get("ready") and self.state is State.STARTING:
             self.state = State.READY
 

@@ -1,10 +1,16 @@
-"""Opens what a model process is given: it gets descriptors, never paths."""
+"""What a model process is given, descriptors and never paths, and what it reports."""
 
 import os
 import stat
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from deployments.targets.base import ModelFile, Refused
+
+MAX_REPORT = 16 << 20
+NONSENSE = "The process that loaded the model reported nonsense."
 
 
 def open_model(file: ModelFile) -> int:
@@ -41,9 +47,26 @@ def open_golden(path: Path) -> int:
         raise Refused(f"The golden rows cannot be read: {error.strerror}.") from None
 
 
-def drain(descriptor: int) -> bytes | None:
-    """Return what a non-blocking pipe holds, None while its writer is silent."""
+def drain(descriptor: int, said: bytearray) -> bool:
+    """Add what a non-blocking pipe holds to `said`; say whether that is all."""
     try:
-        return os.read(descriptor, 1 << 20)
+        while len(said) <= MAX_REPORT:
+            chunk = os.read(descriptor, 1 << 16)
+            if not chunk:
+                break
+            said += chunk
     except BlockingIOError:
-        return None
+        return False
+    return True
+
+
+def finding_in(said: bytes) -> dict[str, Any]:
+    """Return a process's report, {} if it said nothing.
+
+    What is no JSON object is a refusal: code in a model may write anything.
+    """
+    try:
+        finding = orjson.loads(said or b"{}")
+    except orjson.JSONDecodeError:
+        finding = None
+    return finding if isinstance(finding, dict) else {"refused": NONSENSE}

@@ -11,6 +11,7 @@ from pathlib import Path
 import joblib
 import lightgbm
 import numpy as np
+import onnx
 import skops.io
 import xgboost
 from skl2onnx import to_onnx
@@ -41,6 +42,22 @@ def onnx_bytes(shift: int = 0, *, zipmap: bool = False) -> bytes:
 
 
 @cache
+def wide_bytes(inputs: int) -> bytes:
+    """Return a model with an input for each column, as converters make them."""
+    columns = [
+        onnx.helper.make_tensor_value_info(
+            f"measured_at_the_sensor_{number:05}", onnx.TensorProto.FLOAT, [None, 1]
+        )
+        for number in range(inputs)
+    ]
+    answer = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 1])
+    node = onnx.helper.make_node("Identity", [columns[0].name], ["y"])
+    graph = onnx.helper.make_graph([node], "wide", columns, [answer])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    return model.SerializeToString()
+
+
 def skops_bytes() -> bytes:
     return skops.io.dumps(forest())
 

@@ -89,6 +89,28 @@ def test_a_crash_while_loading_names_the_signal(refusal, made):
     assert "SIGSEGV" in refusal(made(content, allows_code=True))
 
 
+@pytest.mark.parametrize("said", ["{", "[]", '{"platform": 1}'])
+def test_a_process_that_reports_nonsense_is_refused(refusal, made, said):
+    code = (
+        "import os, contextlib\n"
+        "for pipe in range(3, 64):\n"
+        "    with contextlib.suppress(OSError):\n"
+        f"        os.write(pipe, {said.encode()!r})\n"
+        "os._exit(0)"
+    )
+    spec = made(models.evil_bytes(code), allows_code=True)
+
+    assert "nonsense" in refusal(spec)
+
+
+def test_a_model_of_thousands_of_inputs_is_described_whole(local, made):
+    spec = made(models.wide_bytes(inputs=3000))
+
+    found = until(lambda: local.validate(spec))
+
+    assert len(found.inputs) == 3000  # more than a pipe holds at once
+
+
 def test_a_model_that_hangs_is_given_up(refusal, made, monkeypatch):
     monkeypatch.setattr(examination, "LIMIT_S", 1.0)
     content = models.evil_bytes("import time; time.sleep(600)")
