@@ -21,6 +21,7 @@ class Memory:
     begun: dict[Key, float] = field(default_factory=dict)
     down_since: dict[uuid.UUID, float] = field(default_factory=dict)
     restarts: dict[uuid.UUID, tuple[int, float]] = field(default_factory=dict)
+    said: dict[uuid.UUID, str] = field(default_factory=dict)
     specs: dict[uuid.UUID, tuple[State, Spec]] = field(default_factory=dict)
     routes: dict[int, Route] = field(default_factory=dict)
     routed_at: float | None = None
@@ -32,6 +33,7 @@ class Memory:
         self.begun.clear()
         self.down_since.clear()
         self.restarts.clear()
+        self.said.clear()
         self.specs.clear()
         self.routes.clear()
         self.routed_at = None
@@ -42,7 +44,9 @@ class Memory:
         """Forget deployments that have ended."""
         for key in [key for key in self.begun if key[0] not in open_ids]:
             del self.begun[key]
-        for pk in {*self.down_since, *self.restarts, *self.specs}.difference(open_ids):
+        known = {*self.down_since, *self.restarts, *self.said, *self.specs}
+        for pk in known.difference(open_ids):
+            self.said.pop(pk, None)
             self.down_since.pop(pk, None)
             self.restarts.pop(pk, None)
             self.specs.pop(pk, None)
@@ -74,6 +78,13 @@ class Memory:
             return 0.0
         now = self.clock()
         return now - self.down_since.setdefault(deployment.pk, now)
+
+    def is_news(self, deployment: Deployment, seen: Observation) -> bool:
+        """Say whether the target has something to say that it had not, and note it."""
+        is_new = bool(seen.message) and self.said.get(deployment.pk) != seen.message
+        if is_new:
+            self.said[deployment.pk] = seen.message
+        return is_new
 
     def restarted_within(
         self, deployment: Deployment, seen: Observation, seconds: float

@@ -146,6 +146,9 @@ class Steps:
             has_restarted=self.memory.restarted_within(deployment, seen, RESTARTS_S),
         )
         self._record(deployment, health, seen)
+        if self.memory.is_news(deployment, seen):
+            with self.lease.held():
+                deployment.notice(seen.message)
         if not is_baking(deployment, rule):
             return False
         reason = complaint(figures, rule)

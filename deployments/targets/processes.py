@@ -25,6 +25,16 @@ def is_alive(pid: int, born: int | None) -> bool:
     return born is not None and start_time(pid) == born
 
 
+def private_bytes(pid: int) -> int:
+    """Return the memory that the process has filled itself, 0 if it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    _, found, rest = status.partition("RssAnon:")
+    return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
+
+
 def send_signal(pid: int, born: int | None, number: signal.Signals) -> None:
     """Signal the process if it is still the one that started at `born`."""
     if is_alive(pid, born):

@@ -34,20 +34,6 @@ DIES_WHERE_IT_SERVES = (
 )
 
 
-class Pickled:
-    """Becomes what an expression says when it is unpickled."""
-
-    def __init__(self, expression):
-        self.expression = expression
-
-    def __reduce__(self):
-        return (eval, (self.expression,))
-
-
-def pickled(expression):
-    return models.pickle.dumps(Pickled(expression))
-
-
 def new_version(model, content=None):
     content = content or models.onnx_bytes(1)
     return VersionFactory(model=model, number=2, content=content)
@@ -82,7 +68,7 @@ def hanging_when_loaded(model):
 
 
 def hanging_when_asked(model):
-    return new_version(model, pickled(HANGS))
+    return new_version(model, models.pickled(HANGS))
 
 
 def answering_wrongly(model):
@@ -100,7 +86,7 @@ def too_large(model):
 
 
 def dead_behind_its_socket(model):
-    return new_version(model, pickled(DIES_WHERE_IT_SERVES))
+    return new_version(model, models.pickled(DIES_WHERE_IT_SERVES))
 
 
 KINDS = {

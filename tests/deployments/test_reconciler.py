@@ -486,6 +486,17 @@ def test_health_follows_the_error_rate_over_enough_requests(
     assert deployment.health == health
 
 
+def test_why_an_instance_was_restarted_is_told_once(reconciler, target):
+    deployment = asked()
+    settle(reconciler)
+
+    target.crash(str(deployment.pk), "The model server was killed by SIGSEGV.")
+    for _ in range(3):
+        reconciler.once()
+
+    assert told(deployment).count("The model server was killed by SIGSEGV.") == 1
+
+
 def test_a_slow_p95_degrades_where_a_limit_is_set(reconciler):
     EnvironmentRule.objects.filter(pk="staging").update(max_p95_ms=1.0)
     deployment = asked(environment="staging")

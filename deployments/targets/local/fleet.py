@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 MANY_CRASHES, WINDOW_S = 5, 60.0
 START_LIMIT_S = 60.0
+LOOK_S = 0.2
 Publish = Callable[["Fleet"], None]
 
 
@@ -24,8 +25,8 @@ Publish = Callable[["Fleet"], None]
 class Fleet:
     """Brings up, restarts and drains; `publish` tells gateways what serves.
 
-    Times are monotonic seconds. Inherited instances serve until as many of ours
-    as are wanted are ready.
+    Times are monotonic seconds. Instances that were inherited, or whose memory is
+    full, serve until as many others as are wanted are ready.
     """
 
     deployment_id: str
@@ -40,6 +41,7 @@ class Fleet:
     refusal: str = ""
     _crashes: deque[float] = field(default_factory=deque)
     _not_before: float = 0.0
+    _look_at: float = 0.0
 
     def ask(self, spec: Spec) -> None:
         """Want what the spec says; scaling between its bounds is kept."""
@@ -64,6 +66,7 @@ class Fleet:
         if self.serving() != before:
             self.publish(self)
         self._retire_the_surplus(now)
+        self._replace_the_full(now)
         if self.spec is not None and now >= self._not_before:
             for _ in range(self.wanted - len(self._ours())):
                 self._begin(self.spec, now)
@@ -89,11 +92,7 @@ class Fleet:
 
     def _ours(self) -> list[Instance]:
         """Return ours that start or serve."""
-        return [
-            each
-            for each in self.instances
-            if not each.is_inherited and each.state is not State.DRAINING
-        ]
+        return [each for each in self.instances if not each.is_outgoing]
 
     def _retire_the_surplus(self, now: float) -> None:
         ours = self._ours()
@@ -120,8 +119,20 @@ class Fleet:
         each.clear(self.folders)
         if each.is_leaving or self.spec is None:
             self._say(f"instance {each.id} has left ({each.end})")
-        elif not each.is_inherited:
+        elif not (each.is_inherited or each.is_worn):
             self._count_crash(each, now)
+
+    def _replace_the_full(self, now: float) -> None:
+        """Let another take the place of what is about to run out of memory."""
+        if self.spec is None or now < self._look_at:
+            return
+        self._look_at = now + LOOK_S
+        limit = self.spec.memory_bytes
+        for each in [one for one in self._ours() if one.serves]:
+            if each.has_filled(limit):
+                each.is_worn = True
+                each.end = f"replaced, having filled its {limit >> 20} MiB of memory"
+                self._count_crash(each, now)
 
     def _count_crash(self, each: Instance, now: float) -> None:
         self.restarts += 1

@@ -14,13 +14,21 @@ from deployments.targets.base import Spec
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.nursery import Nursery
 from deployments.targets.local.opened import drain, finding_in, open_model
-from deployments.targets.processes import describe_end, is_alive, send_signal
+from deployments.targets.processes import (
+    describe_end,
+    is_alive,
+    private_bytes,
+    send_signal,
+)
 
 GRACE_S = 0.3  # longer than gateways keep what they read
 DRAIN_S = 11.0  # the process gives itself 10
 BACKLOG = 2048
 MAX_BODY_BYTES = 16 << 20
 PREDICT_LIMIT_S = 30.0
+FULL, LOOKS = 0.85, 3
+"""A process seen so often with this share of its room filled is replaced."""
+SMALL_ROOM_BYTES = 16 << 20
 
 
 class State(StrEnum):
@@ -34,7 +42,8 @@ class State(StrEnum):
 class Instance:
     """A process of ours, or one that a supervisor before us left.
 
-    `refusal` is why its model was not loaded, `end` how the process ended.
+    `refusal` is why its model was not loaded, `end` how the process ended. One that
+    is worn has filled its memory, and serves until another can take its place.
     """
 
     id: str
@@ -50,6 +59,9 @@ class Instance:
     generation: int = 0
     is_inherited: bool = False
     is_leaving: bool = False
+    is_worn: bool = False
+    loaded_bytes: int = 0
+    looks_full: int = 0
     signalled: bool = False
     refusal: str = ""
     end: str = ""
@@ -57,6 +69,23 @@ class Instance:
     @property
     def serves(self) -> bool:
         return self.state is State.READY
+
+    @property
+    def is_outgoing(self) -> bool:
+        """Whether another one takes its place as soon as that is ready."""
+        return self.is_inherited or self.is_worn or self.state is State.DRAINING
+
+    def has_filled(self, limit_bytes: int) -> bool:
+        """Look at the memory; True once it was nearly full several times in a row.
+
+        What the loaded model takes is no growth: a large one may serve.
+        """
+        used = private_bytes(self.pid)
+        self.loaded_bytes = self.loaded_bytes or used
+        room = max(limit_bytes - self.loaded_bytes, SMALL_ROOM_BYTES)
+        is_full = used > self.loaded_bytes + room * FULL
+        self.looks_full = self.looks_full + 1 if is_full else 0
+        return self.looks_full >= LOOKS
 
     def poll(self, nursery: Nursery, now: float) -> None:
         """Take in what became of the process."""

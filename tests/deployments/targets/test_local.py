@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,47 @@ def test_crashes_in_a_row_are_a_failure_that_says_why(local, made):
     until(lambda: local.observe(spec.deployment_id).phase is Phase.FAILED)
     assert "SIGSEGV" in local.observe(spec.deployment_id).message
     assert local.observe(spec.deployment_id).restarts == 5
+    local.stop(spec.deployment_id)
+    until(lambda: is_gone(local, spec))
+
+
+LEAKING = """type('Leaking', (), {
+    'n_features_in_': 4,
+    'kept': [],
+    'predict': lambda self, rows: (self.kept.append(b'x' * (16 << 20)), rows[:, 0])[1],
+})()"""
+
+
+def ask(target, spec) -> int:
+    """Ask the newest process for a row; return the answer's status, 0 if it is gone."""
+    backend = json.loads(target._folders.backend(spec.deployment_id).read_bytes())
+    body = json.dumps([[5.1, 3, 1, 0]]).encode()
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.connect(backend["sockets"][-1])
+        head = f"POST / HTTP/1.1\r\nHost: m\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        return int(client.recv(1024).split()[1])
+    return 0
+
+
+def test_a_model_that_leaks_is_replaced_before_it_is_stopped(local, made):
+    spec = made(models.pickled(LEAKING), allows_code=True, memory_bytes=256 << 20)
+    serve(local, spec)
+    leaking = only_pid(local, spec)
+    answers = Counter()
+
+    def is_replaced():
+        answers[ask(local, spec)] += 1
+        return local.observe(spec.deployment_id).restarts
+
+    until(is_replaced)
+
+    assert answers.keys() <= {200, 507}
+    assert answers[200] > 5
+    assert "filled its 256 MiB of memory" in local.observe(spec.deployment_id).message
+    until(lambda: leaking not in [each["pid"] for each in records(local, spec)])
+    until(lambda: is_ready(local, spec))
+    assert ask(local, spec) == 200
     local.stop(spec.deployment_id)
     until(lambda: is_gone(local, spec))
 
