@@ -37,6 +37,17 @@ _WALK = """
 """
 
 
+_ABOVE = """
+    WITH RECURSIVE reached(id) AS (
+        SELECT to_feature_id FROM {edges} WHERE from_feature_id IN ({places})
+        UNION
+        SELECT edge.to_feature_id
+        FROM {edges} AS edge JOIN reached ON edge.from_feature_id = reached.id
+    )
+    SELECT id FROM reached
+"""
+
+
 def upstream(features: Iterable[uuid.UUID], *, depth: int = DEEPEST) -> list[Reached]:
     """Return what the features are computed from, nearest first, then by name."""
     return _walk(features, "from_feature_id", "to_feature_id", depth)
@@ -48,7 +59,14 @@ def downstream(features: Iterable[uuid.UUID], *, depth: int = DEEPEST) -> list[R
 
 
 def ancestors(features: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    return {reached.id for reached in upstream(features)}
+    """Return what the features are computed from, however far away."""
+    start = [_stored(feature) for feature in features]
+    if not start:
+        return set()
+    sql = _ABOVE.format(edges=EDGES, places=", ".join(["%s"] * len(start)))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, start)
+        return {_loaded(row[0]) for row in cursor.fetchall()}
 
 
 def _walk(

@@ -1,6 +1,7 @@
 """What a feature may do and what holds whatever is asked of it."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from django.db import connection, connections
@@ -137,15 +138,16 @@ def test_a_feature_reached_on_two_ways_is_listed_once():
     ]
 
 
-def test_a_circle_is_refused_however_long():
-    names = [f"link_{n}" for n in range(5)]
-    for place, name in enumerate(names):
-        FeatureFactory(
-            feature_name=name, upstream_features=names[max(place - 1, 0) : place]
-        )
+@pytest.mark.parametrize("length", [5, lineage.DEEPEST + 2])
+def test_a_circle_is_refused_however_long(length):
+    links = [FeatureFactory(feature_name=f"link_{n}") for n in range(length)]
+    edge = Feature.upstream.through
+    edge.objects.bulk_create(
+        edge(from_feature=below, to_feature=above) for above, below in pairwise(links)
+    )
 
     with pytest.raises(LineageCycle):
-        Feature.objects.find("link_0").update(by=None, upstream_features=["link_4"])
+        links[0].update(by=None, upstream_features=[links[-1].feature_name])
 
 
 def test_a_feature_is_not_computed_from_itself():
