@@ -74,6 +74,7 @@ class UploadSession(models.Model):
             audit.record("begin_upload", upload, by=by)
         upload.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         upload.path.touch(mode=0o600)
+        storage.sync(upload.path.parent)
         return upload
 
     def append(self, offset: int, chunks: Iterable[bytes]) -> int:
@@ -81,9 +82,13 @@ class UploadSession(models.Model):
 
         What arrived before a connection broke is kept. The bytes are synced before
         the offset is, so a row never promises more than the disk has. Raises
-        OffsetMismatch, also when two chunks race, and FileTooLarge.
+        OffsetMismatch, also when two chunks race, FileTooLarge, and UploadNotFound
+        once the file was taken: a new one would begin with a hole.
         """
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY)
+        except FileNotFoundError:
+            raise self._gone() from None
         with os.fdopen(descriptor, "wb") as file:
             self._lock(descriptor)
             self._require_offset(offset)
@@ -99,17 +104,30 @@ class UploadSession(models.Model):
         return self.offset
 
     def complete(self) -> IncomingFile:
-        """Turn a whole upload into an incoming file. Raises IllegalMove before."""
+        """Turn a whole upload into an incoming file, once.
+
+        Raises IllegalMove before it is whole, UploadNotFound when it was taken.
+        """
+        self.require_whole()
+        try:
+            file = IncomingFile(self.name, self.size_bytes, _sha256(self.path))
+            # As new: the sweep takes old files that no row names yet.
+            os.utime(self.path)
+            file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.rename(file.path)
+        except FileNotFoundError:
+            raise self._gone() from None
+        storage.sync(file.path.parent)
+        self.delete()
+        return file
+
+    def require_whole(self) -> None:
+        """Raise IllegalMove unless every byte has arrived."""
         if self.offset != self.size_bytes:
             raise IllegalMove(
                 f"The upload has {self.offset} of {self.size_bytes} bytes.",
                 field="upload_id",
             )
-        file = IncomingFile(self.name, self.size_bytes, _sha256(self.path))
-        file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.rename(file.path)
-        self.delete()
-        return file
 
     def discard(self) -> None:
         """Delete the upload and its bytes."""
@@ -123,6 +141,9 @@ class UploadSession(models.Model):
     @property
     def expires_at(self) -> datetime:
         return self.updated_at + LIFETIME
+
+    def _gone(self) -> UploadNotFound:
+        return UploadNotFound("This upload was taken already.", field="upload_id")
 
     def _lock(self, descriptor: int) -> None:
         """Hold the file for this chunk; a second writer would mix its bytes in."""

@@ -1,7 +1,11 @@
 """Resumable uploads: chunks, offsets, races, and what is left of them."""
 
+import os
+
 import pytest
 
+from datasets import sweeping
+from datasets.errors import UploadNotFound
 from datasets.models import UploadSession
 from tests.datasets.conftest import DATASETS, PRICES, files_below
 
@@ -83,6 +87,48 @@ def test_a_taken_name_does_not_cost_the_upload(scientist, begun, make_dataset):
 
     assert answer.status_code == 409
     assert scientist.get(f"{UPLOADS}/{begun}").json()["offset"] == len(BYTES)
+
+
+def test_an_upload_that_is_not_whole_does_not_cost_the_others(scientist, begun):
+    body = {"name": "more.csv", "size_bytes": 5}
+    other = scientist.post(UPLOADS, body).json()["id"]
+    send(scientist, begun, 0, BYTES)
+
+    answer = scientist.post(DATASETS, {"name": "two", "upload_id": [begun, other]})
+
+    assert answer.status_code == 409
+    assert scientist.get(f"{UPLOADS}/{begun}").json()["offset"] == len(BYTES)
+
+
+def test_an_upload_that_is_named_twice_is_taken_once(scientist, begun):
+    send(scientist, begun, 0, BYTES)
+
+    made = scientist.post(DATASETS, {"name": "twice", "upload_id": [begun, begun]})
+
+    assert (made.status_code, made.json()["row_count"]) == (201, 56)
+
+
+def test_an_upload_that_another_request_took_is_gone(scientist, begun):
+    send(scientist, begun, 0, BYTES)
+    mine, theirs = UploadSession.objects.get(), UploadSession.objects.get()
+    theirs.complete().discard()
+
+    with pytest.raises(UploadNotFound):
+        mine.complete()
+    with pytest.raises(UploadNotFound):
+        mine.append(0, [b"x"])
+    assert not mine.path.exists()
+
+
+def test_the_sweep_leaves_an_upload_that_was_finished_long_ago(scientist, begun):
+    send(scientist, begun, 0, BYTES)
+    upload = UploadSession.objects.get()
+    os.utime(upload.path, (0, 0))
+
+    file = upload.complete()
+    sweeping.run()
+
+    assert file.path.read_bytes() == BYTES
 
 
 def test_uploads_of_others_do_not_exist(api, begun):
