@@ -154,23 +154,24 @@ def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
     """Keep the content, analyse it, and let the version be ready."""
     outcome = found.outcome
     analyses = questions.Prepared.read(found.folder)
-    storage.keep(found.folder, outcome.digest)
-    version.digest = outcome.digest
-    columns = _columns(version, outcome, analyses.profiles)
-    analyses.keep(version, len(columns))
-    results = checks.results(version)
-    with transaction.atomic():
-        dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
-        if not job.finish():
-            return
-        twins = dataset.versions.holding_bytes().filter(digest=outcome.digest)
-        if twin := twins.first():
-            dataset.make_current(twin)
-            version.fail(f"Its content is that of version {twin.number}.")
-        else:
-            version.become_ready(outcome, columns)
-            checks.keep(version, results)
-            dataset.make_current(version)
+    with storage.held(outcome.digest):
+        storage.keep(found.folder, outcome.digest)
+        version.digest = outcome.digest
+        columns = _columns(version, outcome, analyses.profiles)
+        analyses.keep(version, len(columns))
+        results = checks.results(version)
+        with transaction.atomic():
+            dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+            if not job.finish():
+                return
+            twins = dataset.versions.holding_bytes().filter(digest=outcome.digest)
+            if twin := twins.first():
+                dataset.make_current(twin)
+                version.fail(f"Its content is that of version {twin.number}.")
+            else:
+                version.become_ready(outcome, columns)
+                checks.keep(version, results)
+                dataset.make_current(version)
     for file in version.sources.all():
         file.path.unlink(missing_ok=True)
     dataset.retire_versions()

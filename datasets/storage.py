@@ -8,11 +8,13 @@
 A content folder is complete or absent: it is filled in `work` and renamed.
 """
 
+import fcntl
 import os
 import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,16 +88,33 @@ def label(name: str) -> str:
     return "".join(char for char in last if char.isprintable())[:255] or "file"
 
 
+@contextmanager
+def held(digest: str) -> Iterator[None]:
+    """Let nobody else keep or discard this content until its rows are written.
+
+    Between processes: the lock is on the folder above it.
+    """
+    above = content_folder(digest).parent
+    above.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def keep(folder: Path, digest: str) -> None:
-    """Make a finished work folder the content of `digest`.
+    """Make a finished work folder the content of `digest`; the caller holds it.
 
     The same content may be there already, put by another version or by an attempt
     that died just before its row was written: then the new copy goes.
     """
     target = content_folder(digest)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file in folder.iterdir():
         file.chmod(0o444)
+        sync(file)
+    sync(folder)
     try:
         folder.rename(target)
     except OSError:
@@ -104,10 +123,11 @@ def keep(folder: Path, digest: str) -> None:
         shutil.rmtree(folder)
     else:
         sync(target.parent)
+        sync(target.parent.parent)
 
 
 def discard_content(digest: str) -> None:
-    """Delete a content; its folder is renamed first, so no half of it is seen."""
+    """Delete a content that the caller holds; no half of it is ever seen."""
     doomed = root() / "work" / f"purged.{uuid.uuid4().hex}"
     doomed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -145,9 +165,9 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def sync(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Let a file, or the renames in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,11 +3,22 @@
 import logging
 import time
 import uuid
+from datetime import timedelta
 from pathlib import Path
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from datasets import storage
 from datasets.ids import as_uuid
-from datasets.models import DatasetVersion, IngestJob, SourceFile, UploadSession
+from datasets.models import (
+    DatasetVersion,
+    IngestJob,
+    SourceFile,
+    StoredAnalysis,
+    UploadSession,
+)
+from datasets.models.version import drop_content
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +44,16 @@ def run() -> int:
     """Delete leftovers older than an hour, and expired uploads; return how many."""
     for upload in UploadSession.objects.expired():
         upload.discard()
-    doomed = [*_incoming(), *_partial(), *_work(), *_content()]
+    doomed = [*_incoming(), *_partial(), *_work()]
     for path in doomed:
         logger.info("Deleting the leftover %s", path.name)
         storage.remove(path)
-    return len(doomed)
+    contents = _content()
+    for path in contents:
+        logger.info("Deleting the leftover %s", path.name)
+        drop_content(path.name)
+    _drop_answers()
+    return len(doomed) + len(contents)
 
 
 def _incoming() -> list[Path]:
@@ -64,14 +80,19 @@ def _work() -> list[Path]:
 
 
 def _content() -> list[Path]:
-    # A job may have put its content and not yet written the row that names it.
-    if IngestJob.objects.open().exists():
-        return []
     return [
         path
         for path in storage.leftovers("content", "*/*")
         if not DatasetVersion.objects.holding_bytes().filter(digest=path.name).exists()
     ]
+
+
+def _drop_answers() -> None:
+    """Delete what was computed from contents that are gone; young answers stay."""
+    past = timezone.now() - timedelta(seconds=storage.LEFTOVER_AGE_S)
+    held = DatasetVersion.objects.holding_bytes().filter(digest=OuterRef("digest"))
+    old = StoredAnalysis.objects.filter(computed_at__lt=past)
+    old.exclude(Exists(held)).delete()
 
 
 def _id(path: Path) -> list[uuid.UUID]:

@@ -209,16 +209,13 @@ class Dataset(models.Model):
         Raises InUse, with nothing changed, when a run was trained on a version.
         """
         with transaction.atomic():
-            held = [
-                (version, list(version.sources.all()))
-                for version in self.versions.select_for_update()
-            ]
-            for version, _sources in held:
+            # The dataset first, as everywhere: nobody adds a version meanwhile.
+            Dataset.objects.select_for_update().filter(pk=self.pk).first()
+            for version in self.versions.select_for_update():
                 version.refuse_when_in_use()
+                version.drop_bytes_after_commit()
             audit.record("delete", self, by=by)
             self.delete()
-        for version, sources in held:
-            version.drop_bytes(sources)
 
     def retire_versions(self, *, by: User | None = None) -> list[DatasetVersion]:
         """Purge what is older than the newest `keep_versions` ready versions.

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets import storage
 from datasets.errors import IllegalMove, InUse, NotReady, Purged, VersionNotFound
+from datasets.models.analysis import StoredAnalysis
 from datasets.models.job import IngestJob
 from datasets.models.parts import Column, SourceFile, combined_sha256
 from datasets.states import QualityStatus, SourceFormat, SourceType, VersionState
@@ -246,33 +247,40 @@ class DatasetVersion(models.Model):
     def purge(self, *, by: User | None) -> "DatasetVersion":
         """Delete the bytes; the row stays for the lineage.
 
-        Raises InUse for the current version and for one that a run was trained on.
+        Raises InUse for the current version and for one that a run was trained on,
+        IllegalMove while it is being read.
         """
-        self.refuse_when_in_use()
-        if self.dataset.current_version_id == self.pk:
-            raise InUse("This is the current version; make another one current first.")
         with transaction.atomic():
+            # The same row that every upload holds: it may make this version current.
+            datasets = type(self.dataset)._base_manager.select_for_update()  # noqa: SLF001 - public
+            dataset = datasets.get(pk=self.dataset_id)
+            fresh = DatasetVersion.objects.select_for_update().get(pk=self.pk)
+            self.state = fresh.state
+            self.refuse_when_in_use()
+            if dataset.current_version_id == self.pk:
+                raise InUse("This is the current version; make another current first.")
+            if self.state == VersionState.PROCESSING:
+                raise IllegalMove(f"{self} is being read; cancel that first.")
             self.purged_at = timezone.now()
             self.save(update_fields=["purged_at"])
             audit.record("purge_version", self, by=by)
-        self.drop_bytes(list(self.sources.all()))
+            self.drop_bytes_after_commit()
         return self
 
-    def drop_bytes(self, sources: Sequence["SourceFile"]) -> None:
+    def drop_bytes_after_commit(self) -> None:
         """Delete the files and, when no other version shares it, the content.
 
-        While anything is being read the content stays: that job may be about to
-        name the same digest. The sweep of the ingestion takes it later.
+        A kill before that leaves them to the sweep; a rollback, to the version.
         """
-        for file in sources:
-            file.path.unlink(missing_ok=True)
-        shared = DatasetVersion.objects.holding_bytes().filter(digest=self.digest)
-        if (
-            self.digest
-            and not shared.exists()
-            and not IngestJob.objects.open().exists()
-        ):
-            storage.discard_content(self.digest)
+        paths, digest = [file.path for file in self.sources.all()], self.digest
+
+        def drop() -> None:
+            for path in paths:
+                path.unlink(missing_ok=True)
+            if digest:
+                drop_content(digest)
+
+        transaction.on_commit(drop)
 
     def refuse_when_in_use(self) -> None:
         if self.is_in_use:
@@ -319,3 +327,14 @@ class DatasetVersion(models.Model):
     def _require(self, state: VersionState, word: str) -> None:
         if self.state != state:
             raise IllegalMove(f"{self} is {self.state}; it cannot be {word}.")
+
+
+def drop_content(digest: str) -> None:
+    """Delete a content and what was computed from it, unless a version holds it.
+
+    Whoever is about to write such a version holds the content meanwhile.
+    """
+    with storage.held(digest):
+        if not DatasetVersion.objects.holding_bytes().filter(digest=digest).exists():
+            StoredAnalysis.objects.filter(digest=digest).delete()
+            storage.discard_content(digest)

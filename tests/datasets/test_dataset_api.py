@@ -256,6 +256,7 @@ def test_details_can_be_changed_and_features_declared(make_dataset, api):
     )
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_deleted_dataset_takes_its_bytes_along(make_dataset, api, data_dir):
     dataset = make_dataset()
 

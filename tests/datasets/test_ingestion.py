@@ -2,16 +2,19 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 from django.utils import timezone
 
 from datasets import ingestion, storage, sweeping
 from datasets.errors import IllegalMove, InUse, Purged
 from datasets.models import Dataset, DatasetVersion, IngestJob, StoredAnalysis
 from datasets.models.job import MAX_ATTEMPTS
+from datasets.models.version import drop_content
 from lifecycle.models import Experiment, Run
 from tests.datasets.conftest import PRICES, files_below
 
@@ -202,6 +205,7 @@ def test_equal_content_points_back_to_its_version(waiting, add_version):
     assert dataset.current_version.number == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_old_versions_lose_their_bytes_and_keep_their_row(make_dataset, add_version):
     dataset = make_dataset(keep_versions=2)
     for close in (1, 2, 3):
@@ -235,6 +239,83 @@ def test_the_current_version_is_not_purged(make_dataset):
 
     with pytest.raises(InUse):
         dataset.current_version.purge(by=None)
+
+
+def test_a_version_that_became_current_meanwhile_is_not_purged(
+    make_dataset, add_version
+):
+    dataset = make_dataset(text="a\n1\n")
+    add_version(dataset, "a\n2\n")
+    old = dataset.versions.select_related("dataset").get(number=1)
+    add_version(dataset, "a\n1\n")
+
+    with pytest.raises(InUse):
+        old.purge(by=None)
+
+
+def test_a_version_that_is_being_read_is_not_purged(waiting):
+    version = waiting().newest_version
+
+    with pytest.raises(IllegalMove):
+        version.purge(by=None)
+
+    assert all(file.path.exists() for file in version.sources.all())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_keeps_the_bytes_of_what_was_deleted(make_dataset):
+    dataset = make_dataset()
+    digest = dataset.current_version.digest
+
+    with transaction.atomic():
+        dataset.remove(by=None)
+        transaction.set_rollback(True)  # noqa: FBT003 - Django's signature
+
+    assert storage.data_path(digest).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deleted_dataset_leaves_no_answer_about_its_rows(make_dataset):
+    twin, dataset = make_dataset("twin"), make_dataset()
+
+    dataset.remove(by=None)
+    shared = StoredAnalysis.objects.count()
+    twin.remove(by=None)
+
+    assert shared > 0
+    assert not StoredAnalysis.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_content_stays_while_a_version_of_it_is_being_written(make_dataset):
+    dataset = make_dataset()
+    version = dataset.current_version
+    DatasetVersion.objects.filter(pk=version.pk).update(state="failed")
+
+    def drop():
+        try:
+            drop_content(version.digest)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with storage.held(version.digest):
+            dropped = pool.submit(drop)
+            DatasetVersion.objects.filter(pk=version.pk).update(state="ready")
+        dropped.result()
+
+    assert storage.data_path(version.digest).exists()
+
+
+def test_the_sweep_takes_answers_about_contents_that_are_gone(make_dataset):
+    kept = make_dataset().current_version.digest
+    StoredAnalysis.objects.create(digest="f" * 64, kind="x", revision=1, body=b"{}")
+    hours_ago = timezone.now() - timedelta(hours=2)
+    StoredAnalysis.objects.update(computed_at=hours_ago)
+
+    sweeping.run()
+
+    assert set(StoredAnalysis.objects.values_list("digest", flat=True)) == {kept}
 
 
 def test_the_sweep_takes_what_no_row_stands_for_and_nothing_else(
