@@ -106,6 +106,9 @@ class Dataset(models.Model):
         ordering = ("-created_at", "-pk")
         verbose_name = _("dataset")
         verbose_name_plural = _("datasets")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-created_at", "-id"], name="newest_datasets")
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -81,6 +81,9 @@ class Feature(models.Model):
         ordering = ("-created_at", "-pk")
         verbose_name = _("feature")
         verbose_name_plural = _("features")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-created_at", "-id"], name="newest_features")
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 condition=Q(status__in=FeatureStatus.values), name="feature_status"

@@ -1,7 +1,7 @@
 """A drift event: a model version met data or results unlike what it was built on."""
 
 import uuid
-from typing import NotRequired, TypedDict, Unpack
+from typing import ClassVar, NotRequired, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
@@ -46,6 +46,9 @@ class DriftEvent(models.Model):
         ordering = ("-detected_at", "-pk")
         verbose_name = _("drift event")
         verbose_name_plural = _("drift events")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-detected_at", "-id"], name="newest_drift_events")
+        ]
 
     def __str__(self) -> str:
         return f"{self.metric_name} of {self.version}"

@@ -116,6 +116,9 @@ class Experiment(models.Model):
         ordering = ("-created_at", "-pk")
         verbose_name = _("experiment")
         verbose_name_plural = _("experiments")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-created_at", "-id"], name="newest_experiments")
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
                 condition=Q(status__in=ExperimentStatus.values),

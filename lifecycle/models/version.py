@@ -129,6 +129,9 @@ class ModelVersion(models.Model):
         ordering = ("-created_at", "-pk")
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-created_at", "-id"], name="newest_model_versions")
+        ]
         permissions = (
             ("approve_modelversion", "Can approve a model version"),
             ("promote_modelversion", "Can move a model version to another stage"),

@@ -1,10 +1,12 @@
 import itertools
 
 import pytest
+from django.db import connection
 
+from datasets.models import Dataset, Feature
 from lifecycle.models import DriftEvent, Experiment, Figure, ModelVersion, Point, Run
 from mlops.core import audit
-from mlops.core.models import ApiToken, User
+from mlops.core.models import ApiToken, AuditEntry, User
 from tests.contract.queries import constant_queries
 from tests.datasets.factories import FeatureFactory
 from tests.deployments.factories import DeploymentFactory
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.django_db
 
 L = "/api/v1/ml/lifecycle"
 MOST = 12
+LISTED = (Experiment, ModelVersion, DriftEvent, Dataset, Feature, AuditEntry)
 _numbers = itertools.count(1)
 
 
@@ -86,3 +89,11 @@ def test_list_costs_the_same_however_long_it_is(constant_queries, url, person):
     person("admin")
 
     assert constant_queries(url, LISTS[url]) <= MOST
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="plans of SQLite")
+@pytest.mark.parametrize("model", LISTED, ids=lambda model: model.__name__)
+def test_first_page_of_a_list_is_read_in_order_and_not_sorted(model):
+    plan = model.objects.all()[:50].explain()
+
+    assert "ORDER BY" not in plan
