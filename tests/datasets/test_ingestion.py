@@ -269,7 +269,7 @@ def test_a_rollback_keeps_the_bytes_of_what_was_deleted(make_dataset):
 
     with transaction.atomic():
         dataset.remove(by=None)
-        transaction.set_rollback(True)  # noqa: FBT003 - Django's signature
+        transaction.set_rollback(True)
 
     assert storage.data_path(digest).exists()
 
