@@ -89,8 +89,9 @@ def test_story_has_left_its_traces(scientist):
         ("2.0.0", "rollback"),
         ("1.0.0", "terminated"),
     }
-    assert drift[0]["metric_name"] == "psi.vol_21d"
-    assert drift[0]["metric_value"] > drift[0]["threshold"]
+    volatile = [one for one in drift if one["metric_name"].endswith(".vol_21d")]
+    assert volatile
+    assert all(one["metric_value"] >= one["threshold"] for one in drift)
     assert len(steps) >= 40
 
 

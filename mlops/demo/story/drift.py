@@ -2,38 +2,21 @@
 
 from typing import Any
 
-from mlops.demo.story.cast import DATASET, FEATURES, LIFECYCLE, MODEL, Cast
+from mlops.demo.story.cast import DATASET, LIFECYCLE, MODEL, Cast
 from mlops.demo.story.registry import FIRST_VERSION
-
-SEVERITIES = {"none": "low", "warning": "medium", "drift": "high"}
 
 
 def notice_drift(cast: Cast) -> None:
+    """Wait for the platform to see by itself that newer data has moved away."""
     if cast.scientist.get(f"{LIFECYCLE}/drift-events", model_name=MODEL):
         return
-    with cast.step(f"Compared {DATASET} version 2 with version 1, column by column"):
-        comparison = cast.scientist.get(
-            f"{FEATURES}/datasets/{DATASET}/drift", **{"from": 1, "to": 2}
-        )
-        measured = [one for one in comparison["report"]["columns"] if one["psi"]]
-        _record(cast, max(measured, key=lambda column: column["psi"]))
+    checks = f"{LIFECYCLE}/deployments/{MODEL}:{FIRST_VERSION}/drift"
+    with cast.step(f"Saw {DATASET} version 2 compared with version 1, by column"):
+        done = cast.scientist.wait(checks, lambda found: bool(_of_data(found)))
+    for finding in _of_data(done)[0]["findings"]:
+        figure = f"{finding['check']} {finding['value']:.2f}"
+        cast.say(f"  {finding['column']} has moved: {figure}")
 
 
-def _record(cast: Cast, column: dict[str, Any]) -> None:
-    """Record the column whose population stability index has moved most."""
-    name, psi = column["name"], column["psi"]
-    check = next(check for check in column["checks"] if check["name"] == "psi")
-    body = {
-        "model_name": MODEL,
-        "version": FIRST_VERSION,
-        "severity": SEVERITIES[check["level"]],
-        "metric_name": f"psi.{name}",
-        "metric_value": psi,
-        "threshold": check["warning"],
-        "message": f"{name} of 2007 to 2022 against 1991 to 2006",
-        "remediation_action": "Train again on the years since 2007",
-    }
-    cast.scientist.post(f"{LIFECYCLE}/drift-events", body)
-    cast.say(
-        f"  {name} has moved: PSI {psi:.2f}, to be looked at from {check['warning']}"
-    )
+def _of_data(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [check for check in checks if check["subject"] == "dataset"]
