@@ -54,11 +54,12 @@ class OnnxModel:
         self._output_types = {n.name: n.type for n in self._session.get_outputs()}
         self.outputs = tuple(_output(node) for node in self._session.get_outputs())
         self.feature_names = options.feature_names or self._named_features()
+        self._names = [each.name for each in self.outputs]
 
     def predict(
         self, feeds: Mapping[str, Array], wanted: Sequence[str]
     ) -> list[tuple[str, Array]]:
-        names = list(wanted) or [each.name for each in self.outputs]
+        names = list(wanted) or self._names
         try:
             values = self._session.run(names, feeds)
         except status.InvalidArgument as error:

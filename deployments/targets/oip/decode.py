@@ -222,6 +222,7 @@ def _cast(array: Array, datatype: str, name: str) -> Array:
             raise BadRequest(f"The data of {name!r} is out of range for {datatype}.")
     with np.errstate(over="ignore"):
         cast = array.astype(NUMPY[datatype])
-    if kind == "f" and np.any(np.isinf(cast)):
+    # Counting takes a tenth of the time of `np.any`.
+    if kind == "f" and np.count_nonzero(np.isinf(cast)):
         raise BadRequest(f"The data of {name!r} is out of range for {datatype}.")
     return cast
