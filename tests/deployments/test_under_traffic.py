@@ -4,18 +4,24 @@ Real reconcilers, a real gateway, real models; people change rows. No request fa
 and whoever has seen a revision sees none before it any more.
 """
 
+import json
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
-from deployments.models import Deployment, DeploymentKey
+from deployments.models import Deployment, DeploymentKey, EnvironmentRule
+from deployments.reconciler.sampling import Intake
+from deployments.samples import live_sample
 from tests.deployments.factories import VersionFactory
-from tests.deployments.gateway.clients import Clients
+from tests.deployments.gateway.clients import Clients, iris_request
 from tests.deployments.gateway.door import DIGEST, Door
-from tests.deployments.stack import asked, is_settled, pids_of
+from tests.deployments.stack import RUN, asked, is_settled, pids_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
 
@@ -155,3 +161,28 @@ def test_a_killed_gateway_takes_its_own_connections_along_and_no_more(serving, d
     answered = [status for status in clients.statuses if isinstance(status, int)]
     assert answered == [200]
     assert survivor in workers_of(door)
+
+
+def test_what_clients_send_is_the_live_sample(serving, doors):
+    deployment, _ = serving
+    assert not is_sampled()
+    EnvironmentRule.objects.filter(pk="development").update(sample_rate=1.0)
+    until(is_sampled)
+    door, body = doors(), json.loads(iris_request())
+    for number in range(50):
+        body["inputs"][0]["data"][0] = number / 10
+        assert door.post(PATH, body)[0] == 200
+    door.close()
+
+    Intake().take_in()
+
+    until_now = timezone.now() - timedelta(minutes=5), timezone.now()
+    with live_sample(deployment.pk, *until_now) as sample:
+        rows = pq.read_table(sample.path).to_pydict()
+    assert list(rows) == ["X_0", "X_1", "X_2", "X_3"]
+    assert sorted(rows["X_0"]) == [number / 10 for number in range(50)]
+
+
+def is_sampled():
+    (path,) = (RUN / "routes").glob("*.json")
+    return json.loads(path.read_bytes())["sample_rate"] == 1.0

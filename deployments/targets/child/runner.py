@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 logger = logging.getLogger(__name__)
 
 HUNG_EXIT = 70
-QUICK_S = 0.002
+QUICK_S, SLOW_S = 0.002, 0.05
 QUICK_BYTES = 1 << 15
-TRUST_AFTER = 8
+TRUST_AFTER, MOST_TRUST, DOUBT = 8, 16, 4
 
 Work = Callable[[bytes], bytes]
 
@@ -22,7 +22,8 @@ class Runner:
     """A thread for predictions, or none for a model that has proved to be quick.
 
     Going to a thread and back costs more than a small model's whole answer. After
-    some quick ones in a row they run in the loop itself, until one is not quick.
+    some quick ones in a row they run in the loop itself, until one is slow or a few
+    in a row are not quick: on a busy machine any one may have to wait for its turn.
 
     A prediction cannot be interrupted: past `limit_s` the process ends itself, and
     its supervisor starts another.
@@ -45,9 +46,8 @@ class Runner:
         try:
             return work(body)
         finally:
-            took = time.monotonic() - start
-            self._quick = self._quick + 1 if took < QUICK_S else 0
             self._since = 0.0
+            self._weigh(time.monotonic() - start)
 
     async def run(self, work: Work, body: bytes) -> bytes:
         if self.is_quick(body):
@@ -72,3 +72,9 @@ class Runner:
                 logger.error("a prediction took over %g s: ending", self._limit_s)
                 os._exit(HUNG_EXIT)
             await asyncio.sleep(min(1.0, self._limit_s / 4))
+
+    def _weigh(self, took_s: float) -> None:
+        if took_s < QUICK_S:
+            self._quick = min(self._quick + 1, MOST_TRUST)
+        else:
+            self._quick = max(self._quick - DOUBT, 0) if took_s < SLOW_S else 0
