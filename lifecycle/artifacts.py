@@ -19,7 +19,7 @@ from lifecycle.errors import ArtifactInUse
 from lifecycle.models import Artifact, LoggedModel, Run
 from lifecycle.paths import artifact_root, kind_of, normal_path, stored_path
 from mlops.core import audit
-from mlops.core.errors import NotFound
+from mlops.core.errors import DomainError, NotFound
 from mlops.core.files import Received, receive
 from mlops.core.models import User
 
@@ -50,7 +50,9 @@ def save(
         with transaction.atomic():
             _remove_row(_lock(home), place, by=by)
             artifact = _store_row(home, place, file_id, received, by=by)
-    except BaseException:
+    except DomainError:
+        # Nothing else says surely that the row is not there: a connection may be lost
+        # after its commit. What is left then is the sweep's.
         target.unlink(missing_ok=True)
         raise
     return artifact
