@@ -114,11 +114,16 @@ def _binary(value: str, losses: Losses, row: int, name: str) -> str:
     return value[1:]
 
 
-def _timestamp(value: str, _losses: Losses, _row: int, _name: str) -> str:
+def timestamp_text(value: str) -> str:
+    """Return DuckDB's text of a timestamp as RFC 3339 has it, with Z where UTC is."""
     matched = re.fullmatch(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\S*)", value)
     if matched is None:  # infinity, years beyond 9999 and before Christ
         return value
     return f"{matched[1]}T{re.sub(r'[+]00$', 'Z', matched[2])}"
+
+
+def _timestamp(value: str, _losses: Losses, _row: int, _name: str) -> str:
+    return timestamp_text(value)
 
 
 def _nested(value: str, losses: Losses, row: int, name: str) -> Any:

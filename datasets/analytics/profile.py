@@ -8,7 +8,7 @@ HyperLogLog estimates (2-3 % off) elsewhere; each says which.
 from collections.abc import Sequence
 from typing import Any
 
-from datasets.analytics.cells import MAX_SAFE_INTEGER
+from datasets.analytics.cells import MAX_SAFE_INTEGER, timestamp_text
 from datasets.analytics.distributions import shapes
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.figures import ColumnProfile, Distinct, Profile, TopValue
@@ -25,7 +25,7 @@ from datasets.analytics.sql import (
     source,
 )
 
-REVISION = 2
+REVISION = 3
 TOP_VALUES = 10
 GROUPED_BELOW = 1_000
 EXACT_QUANTILES_ROWS = 100_000
@@ -163,7 +163,7 @@ def _shown(column: TableColumn, found: dict[str, Any]) -> dict[str, Any]:
         ):
             shown[field] = str(value)
         elif column.kind is Kind.TIMESTAMP and value is not None:
-            shown[field] = value.replace(" ", "T", 1)
+            shown[field] = timestamp_text(value)
     return shown
 
 
@@ -187,13 +187,15 @@ def _distinct(
     )
     values = [row for row in grouped if row[0] == row[0]]
     top = tuple(
-        TopValue(_json_number(value), count, count / found["count"])
+        TopValue(_json_value(column, value), count, count / found["count"])
         for value, count in values[:TOP_VALUES]
     )
     return Distinct(len(values), exact=True), top
 
 
-def _json_number(value: Any) -> Any:
+def _json_value(column: TableColumn, value: Any) -> Any:
+    if column.kind is Kind.TIMESTAMP:
+        return timestamp_text(value)
     if isinstance(value, float) and value in {float("inf"), float("-inf")}:
         return str(value)
     is_long = isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER

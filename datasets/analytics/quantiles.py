@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from datasets.analytics.cells import timestamp_text
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Quantiles
 from datasets.analytics.sql import (
@@ -52,4 +53,4 @@ def _expression(column: TableColumn) -> str:
 
 
 def _shown(column: TableColumn, value: Any) -> Any:
-    return value.replace(" ", "T", 1) if column.kind is Kind.TIMESTAMP else value
+    return timestamp_text(value) if column.kind is Kind.TIMESTAMP else value

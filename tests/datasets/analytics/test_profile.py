@@ -123,6 +123,13 @@ def test_times_have_a_range_and_a_histogram(parquet):
     assert sum(found.histogram.counts) == 241
 
 
+def test_moments_are_written_as_the_rows_write_them(parquet):
+    found = column(parquet, "TIMESTAMPTZ '2024-01-01 09:00:00+09'")
+
+    shown = [found.min, found.max, found.top[0].value, found.quantiles.values["0.5"]]
+    assert shown == ["2024-01-01T00:00:00Z"] * 4
+
+
 def test_long_integers_and_decimals_keep_their_digits(parquet):
     whole = column(parquet, "9007199254740993::BIGINT")
     exact = column(parquet, "1.10::DECIMAL(20,2)")
