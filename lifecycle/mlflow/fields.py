@@ -135,7 +135,7 @@ def read_fields(request: HttpRequest, max_bytes: int) -> Fields:
     if request.method in {"GET", "HEAD"}:
         return QueryFields(request.META.get("QUERY_STRING", ""))
     size = request.META.get("CONTENT_LENGTH") or "0"
-    if not size.isdigit() or int(size) > max_bytes:
+    if not size.isdecimal() or int(size) > max_bytes:
         raise InvalidValue(
             f"Batched logging API requests must be at most {max_bytes} bytes, got a "
             f"request of size {size}."

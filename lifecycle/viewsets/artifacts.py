@@ -47,7 +47,7 @@ class ArtifactViewSet(ApiViewSet):
         """Refuse a body by its length before a byte of it is read."""
         super().initial(request, *args, **kwargs)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > settings.MAX_UPLOAD_BYTES + FORM_SLACK:
+        if length.isdecimal() and int(length) > settings.MAX_UPLOAD_BYTES + FORM_SLACK:
             raise TooLarge(
                 f"The file is larger than {settings.MAX_UPLOAD_BYTES} bytes.",
                 field="file",

@@ -143,7 +143,7 @@ def body_of(request: HttpRequest) -> Iterator[bytes]:
     if not declared:
         yield from _chunked(request)
         return
-    left = int(declared) if declared.isdigit() else 0
+    left = int(declared) if declared.isdecimal() else 0
     while left and (chunk := request.read(min(CHUNK_BYTES, left))):
         left -= len(chunk)
         yield chunk
