@@ -2,7 +2,9 @@
 
 Both on SQLite, one worker each, durable to the disk on each commit (ours: WAL and
 synchronous=FULL; MLflow: its default, a rollback journal and FULL). Each case goes to
-one server, then to the other, in turns; the median of the turns counts.
+one server, then to the other, in turns; the median of the turns counts. MLflow answers
+an upload before the file is on the disk, ours after; where both are on the disk, the
+client syncs MLflow's. At the end, how searching grows with the runs (`growth`).
 
     python -m bench.mlflow [--runs 2000] [--seconds 1.5] [--turns 3] [--only WORD]
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from bench.mlflow import growth
 from bench.mlflow.cases import Request, cases, prepare
 from bench.mlflow.client import python_with, version_of
 from bench.mlflow.servers import Server, ours, theirs
@@ -50,7 +53,9 @@ def main() -> None:
         both = {}
         for server in (mlflow, mine):
             _say(f"filling {server.name} with {options.runs} runs …")
-            both[server.name] = (server, cases(prepare(Wire(server), options.runs)))
+            filled = prepare(Wire(server), options.runs)
+            unsynced = Path(folder) / "artifacts" if server is mlflow else None
+            both[server.name] = (server, cases(filled, unsynced))
         _say(
             f"\nMLflow {version_of(python)}, {options.runs} runs, "
             f"{options.turns} x {options.seconds} s a case\n"
@@ -60,6 +65,9 @@ def main() -> None:
         for name in both["ours"][1]:
             if options.only in name:
                 _say(_row(name, both, options))
+    if not options.only:
+        _say("")
+        growth.main()
 
 
 def _row(

@@ -1,10 +1,12 @@
 """What is measured: a prepared server, and one request of each kind at a time."""
 
 import itertools
+import os
 import random
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import orjson
 
@@ -60,8 +62,12 @@ def prepare(wire: Wire, runs: int) -> Prepared:
     return Prepared(wire, experiment, other, ids, written, ids[0], model)
 
 
-def cases(prepared: Prepared) -> dict[str, Request]:
-    """Return the requests by name; each call is one request."""
+def cases(prepared: Prepared, unsynced: Path | None = None) -> dict[str, Request]:
+    """Return the requests by name; each call is one request.
+
+    `unsynced` is the artifact folder of a server that answers before a file is on the
+    disk. The case "both on disk" then waits for that, as ours does in every case.
+    """
     wire, experiment = prepared.wire, prepared.experiment
     numbers, runs = prepared.numbers, prepared.runs
     big = secrets.token_bytes(10 * MEGABYTE)
@@ -73,6 +79,14 @@ def cases(prepared: Prepared) -> dict[str, Request]:
 
     def written() -> str:
         return prepared.written[next(numbers) % WRITTEN]
+
+    def upload() -> None:
+        name = f"up{next(numbers)}.bin"
+        wire.raw("PUT", f"{folder}/{name}", big)
+        if unsynced is not None:
+            inside = unsynced / experiment / prepared.long_run / "artifacts"
+            _sync(inside / name)
+            _sync(inside)
 
     def batch() -> dict[str, object]:
         number = next(numbers)
@@ -112,8 +126,17 @@ def cases(prepared: Prepared) -> dict[str, Request]:
         "artifact up, 10 MB": lambda: wire.raw(
             "PUT", f"{folder}/up{next(numbers)}.bin", big
         ),
+        "artifact up, 10 MB, both on disk": upload,
         "artifact down, 10 MB": lambda: wire.raw("GET", f"{folder}/down.bin"),
     }
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _search(wire: Wire, experiment: str, limit: int) -> bytes:

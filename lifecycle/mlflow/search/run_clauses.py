@@ -119,7 +119,8 @@ def condition(node: Node, keys: Keys) -> Sql:
 def candidates(clause: Clause, keys: Keys) -> Sql | None:
     """Return a SELECT of the runs' keys that an index gives, or None.
 
-    For clauses that an index can answer; it is used to see how few they are.
+    For clauses that an index can answer; it is used to see how few they are. A run
+    too many may be among them: the whole filter is asked as well.
     """
     entity, key = entity_of(clause.entity), keys.id_of(clause.key)
     if key is None:
@@ -133,12 +134,12 @@ def candidates(clause: Clause, keys: Keys) -> Sql | None:
         )
         return start + compared
     if entity in _TABLES and clause.comparator == "=" and not clause.is_number:
-        head = _head("value")
-        value = str(clause.value)
+        # Without `value = …` beside it: SQLite would put that value into the head,
+        # and then not know its own index any more.
         return Sql(
-            f"SELECT run_id FROM {_TABLES[entity]} WHERE key_id = %s AND {head} = %s"  # noqa: S608 - own tables
-            " AND value = %s",
-            (key, value[:INDEXED_CHARACTERS], value),
+            f"SELECT run_id FROM {_TABLES[entity]} WHERE key_id = %s"  # noqa: S608 - own tables
+            f" AND {_head('value')} = %s",
+            (key, str(clause.value)[:INDEXED_CHARACTERS]),
         )
     return None
 

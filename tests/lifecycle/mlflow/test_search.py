@@ -1,8 +1,13 @@
 """The filter grammar and the pages of a run search."""
 
 import pytest
+from django.db import connection
 
 from lifecycle.mlflow.hot import search as plans
+from lifecycle.mlflow.search.run_clauses import Keys, candidates
+from lifecycle.mlflow.search.sql import is_sqlite
+from lifecycle.mlflow.search.syntax import parse
+from lifecycle.models import Key
 
 pytestmark = pytest.mark.django_db
 NAMES = ("a", "b", "c", "d", "e")
@@ -199,3 +204,16 @@ def test_experiments_are_searched_and_paged(mlflow):
     assert (set(first + second), end) == ({"Abc", "a", "ab"}, "")
     assert names(filter="tags.team = 'x'")[0] == ["Abc", "a"]
     assert names(filter="tags.team ILIKE 'y'")[0] == ["ab"]
+
+
+@pytest.mark.parametrize("entity", ["param", "tag"])
+def test_sqlite_counts_the_runs_of_a_value_by_its_index(entity):
+    if not is_sqlite():
+        pytest.skip("PostgreSQL plans by the table's contents")
+    select = candidates(parse(f"{entity}.kind = 'tree'"), Keys(Key.intern(["kind"])))
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {select.text}", select.values)
+        plan = cursor.fetchone()[3]
+
+    assert f"{entity}_walk (key_id=? AND <expr>=?)" in plan
