@@ -9,9 +9,9 @@ from tests.deployments.gateway.door import KEY
 from tests.deployments.targets import models
 
 
-def iris_request() -> bytes:
+def iris_request(name: str = "X", datatype: str = "FP32") -> bytes:
     row = models.iris()[0][0].tolist()
-    tensor = {"name": "X", "shape": [1, 4], "datatype": "FP32", "data": row}
+    tensor = {"name": name, "shape": [1, 4], "datatype": datatype, "data": row}
     return json.dumps({"inputs": [tensor]}).encode()
 
 
@@ -25,8 +25,9 @@ class Clients:
     saw, in order, repeats left out.
     """
 
-    def __init__(self, door, path: str, count: int = 4) -> None:
+    def __init__(self, door, path: str, count: int = 4, body: bytes = b"") -> None:
         self._door, self._path = door, path
+        self._body = body or iris_request()
         self.statuses: Counter[int | str] = Counter()
         self.versions: list[list[str]] = [[] for _ in range(count)]
         self.deployments: list[list[str]] = [[] for _ in range(count)]
@@ -53,7 +54,7 @@ class Clients:
         return sum(self.statuses.values())
 
     def _ask(self, versions: list[str], deployments: list[str]) -> None:
-        body, connection, asked = iris_request(), self._door.connect(), 0
+        body, connection, asked = self._body, self._door.connect(), 0
         headers = {"Authorization": f"Bearer {KEY}"}
         while not self._stop.is_set():
             if (asked := asked + 1) % RECONNECT_AFTER == 0:
