@@ -34,6 +34,7 @@ class EnvironmentRuleAdmin(ModelAdmin):
         "max_error_rate",
         "max_p95_ms",
         "allows_pickle",
+        "converts_to_onnx",
         "sample_rate",
     )
     readonly_fields = ("environment",)

@@ -28,6 +28,9 @@ class EnvironmentRule(models.Model):
     allows_pickle = models.BooleanField(
         _("allows formats that run code"), default=False
     )
+    converts_to_onnx = models.BooleanField(
+        _("converts scikit-learn models to ONNX"), default=False
+    )
     progress_deadline_s = models.PositiveIntegerField(
         _("progress deadline (s)"), default=300
     )

@@ -43,6 +43,7 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
         cpus=kind.cpus,
         memory_bytes=kind.memory_bytes,
         allows_code=rule.allows_pickle,
+        converts=rule.converts_to_onnx,
     )
 
 

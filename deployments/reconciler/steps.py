@@ -219,7 +219,8 @@ class Steps:
     def _spec(self, deployment: Deployment) -> Spec:
         """Return the spec, made once for each state of the row and its rule."""
         rule = self._rule(deployment)
-        state = (deployment.generation, rule.allows_pickle)
+        allowed = (rule.allows_pickle, rule.converts_to_onnx)
+        state = (deployment.generation, allowed)
         known = self.memory.specs.get(deployment.pk)
         if known is None or known[0] != state:
             known = (state, spec_of(deployment, rule))
@@ -286,6 +287,8 @@ class Steps:
 
 def _described(found: Validation) -> str:
     said = [f"validated as {found.platform}"]
+    if found.conversion:
+        said.append(found.conversion)
     if found.golden_rows:
         said.append(f"{found.golden_rows} stored answers reproduced")
     if found.latency_p50_ms is not None:

@@ -46,7 +46,8 @@ class Spec:
     """What is asked of the target; everything is named by the deployment's id.
 
     With `max_instances` above `instances` the target scales between the two on
-    outstanding requests.
+    outstanding requests. `converts` asks for a scikit-learn model to be served as
+    ONNX, where that gives the same answers.
     """
 
     deployment_id: str
@@ -59,6 +60,7 @@ class Spec:
     cpus: float = 1.0
     memory_bytes: int = 1 << 30
     allows_code: bool = False
+    converts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Validation:
     latency_p50_ms: float | None
     golden_rows: int = 0
     feature_names: tuple[str, ...] = ()
+    conversion: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 """Looks into a model in a process that may die: load, signature, golden rows, speed."""
 
+import hashlib
+import importlib
 import logging
+import os
 import statistics
+import sys
 import time
 from typing import Any
 
@@ -10,12 +14,16 @@ from deployments.targets.child import modelfile, report
 from deployments.targets.child.sandbox import Limits, confine
 from deployments.targets.formats import Format, Loaded, golden, sniff
 from deployments.targets.formats.base import made_up
+from deployments.targets.formats.columns import ColumnModel
+from deployments.targets.formats.onnx import OnnxModel
 from deployments.targets.oip.encode import signature
 from deployments.targets.oip.errors import BadRequest, ModelFailed
 
 logger = logging.getLogger(__name__)
 
 PROBES, PROBE_S = 50, 0.5
+CONVERTED = {Format.SKOPS, Format.PICKLE}
+CONVERTER = "deployments.targets.formats.conversion"
 
 
 def run(job: dict[str, Any], descriptors: dict[str, int]) -> int:
@@ -23,12 +31,15 @@ def run(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     modelfile.import_reader(descriptors["model"])
     from deployments.targets.formats.audit import audit  # noqa: PLC0415 - only here
 
+    if job["converts"]:
+        import_converter(descriptors["model"])
     confine(Limits(job["memory_bytes"], cpu_s=job["cpu_s"]))
     try:
         content = modelfile.read(descriptors["model"], job["sha256"])
         if sniff(content) is Format.ONNX:
             audit(content)
-        finding = _finding(modelfile.load_model(content, job), descriptors)
+        model = modelfile.load_model(content, job)
+        finding = _finding(model, descriptors) | _conversion(model, job, descriptors)
     except Refused as error:
         finding = {"refused": str(error)}
     except MemoryError:
@@ -40,10 +51,7 @@ def run(job: dict[str, Any], descriptors: dict[str, int]) -> int:
 
 
 def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
-    rows = 0
-    if "golden" in descriptors:
-        with open(descriptors["golden"], "rb") as file:  # noqa: PTH123 - a descriptor
-            rows = golden.check(model, file.read())
+    rows = _check_golden(model, descriptors)
     return {
         "platform": model.platform,
         "inputs": signature(model.inputs),
@@ -52,6 +60,40 @@ def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
         "golden_rows": rows,
         "feature_names": list(model.feature_names),
     }
+
+
+def _check_golden(model: Loaded, descriptors: dict[str, int]) -> int:
+    """Return how many stored answers were reproduced. Raises Refused."""
+    if "golden" not in descriptors:
+        return 0
+    with os.fdopen(os.dup(descriptors["golden"]), "rb") as file:
+        file.seek(0)
+        return golden.check(model, file.read())
+
+
+def import_converter(descriptor: int) -> None:
+    """Import what converts while the process may still read its files."""
+    if modelfile.format_of(descriptor) in CONVERTED:
+        importlib.import_module(CONVERTER)
+
+
+def _conversion(
+    model: Loaded, job: dict[str, Any], descriptors: dict[str, int]
+) -> dict[str, Any]:
+    """Write the model as ONNX if that was asked for; say what became of it."""
+    converter = sys.modules.get(CONVERTER)
+    if converter is None or not isinstance(model, ColumnModel):
+        return {}
+    try:
+        options = modelfile.options_of(job)
+        content = converter.convert(model, options)
+        _check_golden(OnnxModel(content, options), descriptors)
+    except Refused as error:
+        return {"conversion": f"not converted to ONNX ({error})"}
+    with os.fdopen(os.dup(descriptors["converted"]), "wb") as file:
+        file.write(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"conversion": "converted to ONNX", "converted_sha256": digest}
 
 
 def _latency_ms(model: Loaded) -> float | None:

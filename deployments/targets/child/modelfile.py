@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from deployments.targets.base import Refused
-from deployments.targets.formats import Loaded, Options, load, reader, sniff
+from deployments.targets.formats import Format, Loaded, Options, load, reader, sniff
 
 PEEK_BYTES = 1 << 16
 
@@ -24,7 +24,7 @@ def read(descriptor: int, sha256: str) -> bytes:
 
 
 def load_model(content: bytes, job: dict[str, Any]) -> Loaded:
-    return load(content, _options(job))
+    return load(content, options_of(job))
 
 
 def import_reader(descriptor: int) -> None:
@@ -32,14 +32,19 @@ def import_reader(descriptor: int) -> None:
 
     An unknown format is left for `load_model` to refuse.
     """
-    head = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    if found := format_of(descriptor):
+        reader(found)
+
+
+def format_of(descriptor: int) -> Format | None:
+    """Return the file's format, None for an unknown one."""
     try:
-        reader(sniff(head))
+        return sniff(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
     except Refused:
-        return
+        return None
 
 
-def _options(job: dict[str, Any]) -> Options:
+def options_of(job: dict[str, Any]) -> Options:
     return Options(
         threads=max(1, int(job["cpus"])),
         allows_code=job["allows_code"],

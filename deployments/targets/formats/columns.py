@@ -1,6 +1,7 @@
 """Models with one input of columns: scikit-learn's, XGBoost's, LightGBM's."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,16 @@ INPUT = "input"
 
 
 class ColumnModel:
-    """A model whose outputs are functions of one (rows, columns) array."""
+    """A model whose outputs are functions of one (rows, columns) array.
+
+    `estimator` is the scikit-learn model that it runs, if it is one.
+    """
 
     def __init__(
         self, platform: str, given: Tensor, outputs: Outputs, options: Options
     ) -> None:
         self.platform = platform
+        self.estimator: Any = None
         self.inputs = (given,)
         self.feature_names = options.feature_names
         self._outputs = outputs

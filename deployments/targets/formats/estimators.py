@@ -23,6 +23,8 @@ def estimator_model(estimator: Any, options: Options) -> ColumnModel:
     width = getattr(estimator, "n_features_in_", -1)
     given = Tensor(INPUT, "FP64", (-1, int(width)))
     try:
-        return ColumnModel(PLATFORM, given, outputs, options)
+        model = ColumnModel(PLATFORM, given, outputs, options)
     except ModelFailed as error:
         raise Refused(f"It cannot predict a row of zeros: {error}") from None
+    model.estimator = estimator
+    return model

@@ -53,17 +53,28 @@ def _stored(entry: dict[str, Any], got: Array) -> Array:
     return tensor_array(entry, Tensor(entry["name"], entry["datatype"], got.shape))
 
 
+def differing(
+    got: Array, want: Array, absolute: float = ABSOLUTE, relative: float = RELATIVE
+) -> Array:
+    """Return where two arrays of one shape are not equal within a tolerance."""
+    if got.dtype.kind in "OUS" or want.dtype.kind in "OUS":
+        return np.asarray(got.astype(np.str_) != want.astype(np.str_))
+    return ~np.isclose(
+        got.astype(np.float64),
+        want.astype(np.float64),
+        atol=absolute,
+        rtol=relative,
+        equal_nan=True,
+    )
+
+
 def _compare(name: str, got: Array, want: Array, tolerance: dict[str, float]) -> None:
-    if got.dtype.kind in "OUS" or want.dtype.kind == "O":
-        wrong = got.astype(np.str_) != want.astype(np.str_)
-    else:
-        wrong = ~np.isclose(
-            got.astype(np.float64),
-            want.astype(np.float64),
-            atol=float(tolerance.get("absolute", ABSOLUTE)),
-            rtol=float(tolerance.get("relative", RELATIVE)),
-            equal_nan=True,
-        )
+    wrong = differing(
+        got,
+        want,
+        float(tolerance.get("absolute", ABSOLUTE)),
+        float(tolerance.get("relative", RELATIVE)),
+    )
     if wrong.any():
         first = tuple(np.argwhere(wrong)[0])
         raise Refused(

@@ -14,6 +14,7 @@ from deployments.targets.base import (
     Tensor,
     Validation,
 )
+from deployments.targets.local import conversions
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.instance import job
 from deployments.targets.local.nursery import NEVER_BEGAN, Nursery
@@ -55,6 +56,8 @@ class Examination:
             self.pid, self.born = nursery.started.pop(self.id)
         if self.report >= 0 and drain(self.report, self.said):
             self.text = bytes(self.said)
+            part = conversions.part_of(self.folders, self.id)
+            conversions.keep(part, self.spec, finding_in(self.text), self.folders)
             self._close()
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
@@ -89,6 +92,7 @@ class Examination:
     def kill(self) -> None:
         """End the process and forget what it said."""
         self._close()
+        conversions.part_of(self.folders, self.id).unlink(missing_ok=True)
         if self.pid:
             send_signal(self.pid, self.born, SIGKILL)
         self.folders.record(self.id).unlink(missing_ok=True)
@@ -110,6 +114,9 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
         files["log"] = logs.open_for_append(folders.log(spec.deployment_id))
         if spec.file.golden is not None:
             files["golden"] = open_golden(spec.file.golden)
+        if spec.converts:
+            part = conversions.part_of(folders, examination_id)
+            files["converted"] = conversions.open_part(part)
         nursery.fork(_message(examination_id, spec, folders), files)
     except BaseException:
         os.close(ours)
@@ -143,6 +150,7 @@ def _validation(found: dict[str, Any]) -> Validation:
             found["latency_p50_ms"],
             found["golden_rows"],
             tuple(found["feature_names"]),
+            str(found.get("conversion", "")),
         )
     except (KeyError, TypeError):
         raise Refused(NONSENSE) from None

@@ -19,6 +19,7 @@ class Folders:
         self.backends = self.run / "backends"
         self.logs = self.run / "logs"
         self.gateways = self.run / "gateways"
+        self.conversions = data_dir / "conversions"
         for folder in (
             self.run,
             self.instances,
@@ -26,6 +27,7 @@ class Folders:
             self.backends,
             self.logs,
             self.gateways,
+            self.conversions,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sockets = _socket_folder(self.run)

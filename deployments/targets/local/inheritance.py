@@ -99,7 +99,9 @@ def _instance(record: dict[str, Any], now: float) -> Instance:
 
 
 def _sweep(folders: Folders, in_use: set[Path]) -> None:
-    """Remove sockets that nobody listens on: their process never came to be."""
+    """Remove what belongs to processes that are no more: sockets, half files."""
+    for part in folders.conversions.glob("*.part"):
+        part.unlink(missing_ok=True)
     for path in folders.sockets.glob("i-*.sock"):
         if path not in in_use:
             path.unlink(missing_ok=True)

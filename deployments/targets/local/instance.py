@@ -11,6 +11,7 @@ from typing import Any
 
 from deployments import logs
 from deployments.targets.base import Spec
+from deployments.targets.local.conversions import preferred
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.nursery import Nursery
 from deployments.targets.local.opened import drain, finding_in, open_model
@@ -154,6 +155,7 @@ class _Files:
 
 def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instance:
     """Ask for a process that serves the spec. Raises Refused or OSError."""
+    spec = preferred(spec, folders)
     instance_id = uuid.uuid4().hex
     path = folders.socket(instance_id)
     ours, theirs = os.pipe2(os.O_CLOEXEC)
@@ -220,5 +222,6 @@ def job(spec: Spec) -> dict[str, Any]:
         "cpus": spec.cpus,
         "memory_bytes": spec.memory_bytes,
         "allows_code": spec.allows_code,
+        "converts": spec.converts,
         "feature_names": list(spec.file.feature_names),
     }

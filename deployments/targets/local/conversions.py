@@ -1,0 +1,44 @@
+"""ONNX files that validation made of other models, kept by both digests."""
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from deployments.targets.base import ModelFile, Spec
+from deployments.targets.local.folders import Folders
+
+
+def part_of(folders: Folders, examination_id: str) -> Path:
+    """Return where an examination writes its conversion."""
+    return folders.conversions / f"{examination_id}.part"
+
+
+def open_part(path: Path) -> int:
+    """Return a new file that a process may write to."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.open(path, flags, 0o600)
+
+
+def keep(part: Path, spec: Spec, finding: dict[str, Any], folders: Folders) -> None:
+    """Keep what the process wrote if it is what it reported, else nothing."""
+    if not part.exists():
+        return
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()
+    if digest == finding.get("converted_sha256"):
+        part.replace(folders.conversions / f"{spec.file.sha256}.{digest}.onnx")
+    else:
+        part.unlink()
+
+
+def preferred(spec: Spec, folders: Folders) -> Spec:
+    """Return the spec with its converted file, if one is asked for and kept."""
+    if not spec.converts:
+        return spec
+    for path in sorted(folders.conversions.glob(f"{spec.file.sha256}.*.onnx")):
+        _, digest, _ = path.name.split(".")
+        size, names = path.stat().st_size, spec.file.feature_names
+        file = ModelFile(path, spec.file.name, digest, size, feature_names=names)
+        return dataclasses.replace(spec, file=file)
+    return spec
