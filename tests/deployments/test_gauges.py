@@ -56,6 +56,16 @@ def test_a_scrape_has_counts_health_traffic_and_latency():
     assert value("mlops_inference_duration_seconds_sum") == pytest.approx(0.014)
 
 
+def test_a_scrape_asks_no_more_for_many_deployments(django_assert_max_num_queries):
+    DeploymentFactory(active=True)
+    with django_assert_max_num_queries(4) as few:
+        samples()
+    DeploymentFactory.create_batch(3, active=True)
+
+    with django_assert_max_num_queries(len(few)):
+        samples()
+
+
 def test_a_scrape_is_part_of_the_servers_own(client, person):
     DeploymentFactory(active=True)
 
