@@ -1,5 +1,6 @@
 """`manage.py up`: from nothing to the banner, down again, and up with the data."""
 
+import contextlib
 import json
 import os
 import re
@@ -101,6 +102,22 @@ def test_predictions_of_the_story_are_all_counted(scientist):
         return sum((one["metrics"] or {}).get("request_count", 0) for one in found)
 
     scientist.wait(f"{LIFECYCLE}/deployments", lambda _: counted(_) >= 150)
+
+
+def test_forty_bodies_that_never_end_keep_nobody_waiting(stack):
+    head = (
+        f"POST {LIFECYCLE}/experiments HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {stack.tokens['scientist']}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    with contextlib.ExitStack() as slow:
+        for _ in range(40):
+            client = socket.create_connection(("127.0.0.1", stack.port))
+            slow.enter_context(client).sendall(head.encode())
+
+        with socket.create_connection(("127.0.0.1", stack.port), 5) as quick:
+            quick.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b" 200 " in quick.recv(100)
 
 
 def test_program_that_is_killed_comes_back(stack):

@@ -21,6 +21,8 @@ from mlops.demo.told import is_told
 
 HOST = "127.0.0.1"
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# A body that comes slowly holds a thread; they are made only when they are needed.
+WEB_THREADS = 64
 MANAGE = (sys.executable, str(settings.BASE_DIR / "manage.py"))
 
 
@@ -98,11 +100,15 @@ def _programs() -> list[Program]:
     )
     granian = [sys.executable, "-m", "granian", "mlops.wsgi:application"]
     options = ["--interface", "wsgi", "--host", HOST, "--port", str(settings.PORT)]
-    quiet = ["--workers", "1", "--blocking-threads", "8", "--log-level", "warning"]
+    threads = ["--workers", "1", "--blocking-threads", str(WEB_THREADS)]
     return [
         Program("reconcile", [*MANAGE, "reconcile"]),
         Program("gateway", [*MANAGE, "serve_models"], f"{gateway}/healthz"),
-        Program("web", [*granian, *options, *quiet], f"{web}/healthz"),
+        Program(
+            "web",
+            [*granian, *options, *threads, "--log-level", "warning"],
+            f"{web}/healthz",
+        ),
     ]
 
 
