@@ -129,7 +129,7 @@ def test_program_that_is_killed_comes_back(stack):
     while "web      │ ended with exit code" not in stack.output:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    while _pid_of(stack, "granian") in {0, web}:
+    while _pid_of(stack, "granian") in {0, web} or not _answers(stack.port):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -172,6 +172,11 @@ def test_stop_and_second_start_keep_the_data(tmp_path):
         assert predicted(stack, TOKEN=token) == {"label", "probabilities"}
     finally:
         stack.stop()
+
+
+def _answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _children(stack):
