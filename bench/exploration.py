@@ -71,8 +71,8 @@ def reads(caller: Caller) -> str:
     def offset() -> int:
         return rng.randrange(BIG.rows - 100)
 
-    def above() -> Ask:
-        level = {"column": "x1", "operator": "gt", "value": rng.uniform(1, 4)}
+    def above(low: float, high: float) -> Ask:
+        level = {"column": "x1", "operator": "gt", "value": rng.uniform(low, high)}
         return Ask(f"{F}/big/filter", {"conditions": [level]})
 
     kinds = {
@@ -83,7 +83,8 @@ def reads(caller: Caller) -> str:
             f"{F}/big/sample?method=random&limit=100&seed={offset()}"
         ),
         "sample, first 50 rows": lambda: Ask(f"{F}/big/sample?limit=50"),
-        "filter, one condition on 5M rows, 100 rows": above,
+        "filter, 0.2 to 20 % of the rows match": lambda: above(1, 3),
+        "filter, 20 to 200 rows of 5M match": lambda: above(4, 4.6),
     }
     rows = []
     for label, ask in kinds.items():
