@@ -15,6 +15,8 @@ from datasets.analytics.ingest.model import Limits, Options, Progress
 from datasets.analytics.sql import quote_literal
 
 ROW_GROUP_ROWS = 122_880
+# 32,768 doubles: a few rows from a row group do not unpack all of it.
+PAGE_BYTES = 256 << 10
 _ROW_GROUP_CELLS = ROW_GROUP_ROWS * 100
 _VECTOR_ROWS = 2_048
 _REPORT_EVERY_S = 0.3
@@ -82,7 +84,7 @@ class Context:
         self.cursor.rows(
             f"COPY ({select}) TO {quote_literal(str(self.folder / 'data.parquet'))}"
             f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3,"
-            f" ROW_GROUP_SIZE {rows:d})",
+            f" ROW_GROUP_SIZE {rows:d}, DATA_PAGE_SIZE_LIMIT {PAGE_BYTES:d})",
             {},
         )
 
