@@ -32,7 +32,9 @@ def receive(chunks: Iterable[bytes], target: Path, *, max_bytes: int) -> Receive
     either complete or absent, also after a crash. Raises TooLarge past
     `max_bytes`; whatever is raised, no part file is left.
     """
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(target.parent.parent)
     part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:
         received = _write(chunks, part, max_bytes)
