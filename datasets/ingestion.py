@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -159,22 +160,37 @@ def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
         version.digest = outcome.digest
         columns = _columns(version, outcome, analyses.profiles)
         analyses.keep(version, len(columns))
-        results = checks.results(version)
-        with transaction.atomic():
-            dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
-            if not job.finish():
-                return
-            twins = dataset.versions.holding_bytes().filter(digest=outcome.digest)
-            if twin := twins.first():
-                dataset.make_current(twin)
-                version.fail(f"Its content is that of version {twin.number}.")
-            else:
-                version.become_ready(outcome, columns)
-                checks.keep(version, results)
-                dataset.make_current(version)
+        # Each of the two may take as long as a lease lasts.
+        results = checks.results(version) if job.renew() else []
+        dataset = _publish(job, version, outcome, columns, results)
+    if dataset is None:
+        return
     for file in version.sources.all():
         file.path.unlink(missing_ok=True)
     dataset.retire_versions()
+
+
+def _publish(
+    job: IngestJob,
+    version: DatasetVersion,
+    outcome: ingest.Outcome,
+    columns: list[Column],
+    results: list[dict[str, Any]],
+) -> Dataset | None:
+    """Close the job and let the version be ready; None when the job is not ours."""
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+        if not job.finish():
+            return None
+        twins = dataset.versions.holding_bytes().filter(digest=outcome.digest)
+        if twin := twins.first():
+            dataset.make_current(twin)
+            version.fail(f"Its content is that of version {twin.number}.")
+        else:
+            version.become_ready(outcome, columns)
+            checks.keep(version, results)
+            dataset.make_current(version)
+    return dataset
 
 
 def _columns(

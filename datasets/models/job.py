@@ -114,6 +114,10 @@ class IngestJob(models.Model):
             )
         )
 
+    def renew(self) -> bool:
+        """Renew the lease between two long steps; False when it is ours no more."""
+        return self.report(bytes_done=self.bytes_done, rows_done=self.rows_done)
+
     def finish(self) -> bool:
         """Close the job; False when it is ours no more, and nothing may be written."""
         return bool(

@@ -111,6 +111,16 @@ def test_a_worker_that_lost_its_lease_writes_nothing(waiting):
     assert fast.report(bytes_done=2, rows_done=2)
 
 
+def test_a_long_analysis_does_not_cost_the_job(waiting):
+    waiting()
+    job = IngestJob.objects.claim_next("thorough")
+    expire(job)
+
+    assert job.renew()
+
+    assert IngestJob.objects.claim_next("other") is None
+
+
 def test_a_kill_between_content_and_row_is_mended_by_the_next_attempt(
     waiting, data_dir
 ):
