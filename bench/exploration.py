@@ -16,7 +16,7 @@ from bench.analytics import tables
 from bench.analytics.asking import Ask, Caller, F, Times
 from bench.analytics.measuring import Cost, free_blas, table
 from bench.correlation import data_folder, say
-from bench.mlflow.client import HERE
+from bench.foreign import HERE
 from bench.mlflow.servers import Server, ours
 
 BIG = tables.Shape(5_000_000, 30, has_nulls=False)

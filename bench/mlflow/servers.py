@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.mlflow.client import HERE
+from bench.foreign import HERE
 
 READY_S = 90
 _MAKE_CALLER = """

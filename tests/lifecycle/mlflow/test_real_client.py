@@ -6,68 +6,25 @@ environment variables that its users set.
 
 import json
 import os
-import socket
 import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from bench.foreign import NoPackageIndex
 from bench.mlflow.client import LAST_2, NEWEST, python_with
 from lifecycle.models import ModelVersion, Run
 from mlops.core.models import ApiToken
+from tests.lifecycle.mlflow.server import live_server
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
 ]
 SCRIPT = Path(__file__).with_name("client_script.py")
-ROOT = Path(__file__).parents[3]
-READY_S, CLIENT_S = 60, 300
+CLIENT_S = 300
 PASSWORD = "long and secret 1"
-
-
-@contextmanager
-def live_server():
-    """Run the project on the test database, in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"),
-        *("--blocking-threads", "4", "--log-level", "warning"),
-        *("--host", "127.0.0.1", "--port", str(port)),
-        "tests.lifecycle.mlflow.live:application",
-    ]
-    env = {**os.environ, "LIVE_DATABASE": json.dumps(_database())}
-    with subprocess.Popen(command, cwd=ROOT, env=env) as process:
-        try:
-            _wait(port)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def _database():
-    known = connection.settings_dict
-    return {
-        key: str(known[key]) for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")
-    }
-
-
-def _wait(port):
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("the server did not come up")
 
 
 def run_client(python, url, folder, **env):
@@ -103,7 +60,7 @@ def test_a_training_script_works_unchanged(requirement, person, api, tmp_path):
     python = python_or_skip(requirement)
     _, token = ApiToken.issue(person("data scientist"), "client")
 
-    with live_server() as url:
+    with live_server() as (url, _):
         found = run_client(python, url, tmp_path, MLFLOW_TRACKING_TOKEN=token)
 
     run = Run.objects.get(uid=found["run_id"])
@@ -121,7 +78,7 @@ def test_a_name_and_a_password_do_as_well(person, tmp_path):
     user.set_password(PASSWORD)
     user.save()
 
-    with live_server() as url:
+    with live_server() as (url, _):
         found = run_client(
             python,
             url,
