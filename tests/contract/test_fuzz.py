@@ -53,6 +53,6 @@ def test_no_case_breaks_the_document_for_a_signed_in_caller(address, tmp_path):
 
 
 def test_no_case_breaks_the_document_for_a_stranger(address, tmp_path):
-    result = fuzz(address, tmp_path, "--mode", "positive")
+    result = fuzz(address, tmp_path)
 
     assert result.returncode == 0, result.stdout[-20_000:]
