@@ -157,6 +157,8 @@ def test_no_page_is_cut_or_complains(stack, browser, sign_in, language):
     for page in LISTS:
         desk.first_of(page)
         _is_sound(desk.browser)
+    desk.first_of("datasets/datasetversion/", "q=sp500")
+    _is_sound(desk.browser)
 
 
 def _is_sound(browser):
