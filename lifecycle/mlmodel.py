@@ -48,7 +48,7 @@ def read(content: bytes) -> MLmodel:
     if len(content) > MAX_BYTES:
         return MLmodel()
     try:
-        said = yaml.load(content, _Loader)  # noqa: S506 - derived from the safe one
+        said = _Loader(content).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError):
         return MLmodel()
     if not isinstance(said, dict):
