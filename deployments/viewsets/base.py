@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.db.models import Model
 from django.urls import reverse
 
-from deployments.models import Deployment
+from deployments.models import Deployment, Slot
 from deployments.models.figures import Figures
 from deployments.models.traffic import TrafficWindow
 from deployments.serializers import DeploymentDetailSerializer, DeploymentSerializer
@@ -22,6 +23,11 @@ class DeploymentBase(ApiViewSet):
     def find_object(self) -> Deployment:
         """Return what the path names: an id, a run's id or `name:version`."""
         return Deployment.objects.detailed().find(self.kwargs["deployment_id"])
+
+    def lock(self, found: Model) -> None:
+        """Hold the slot, as every verb does before it writes the row."""
+        if isinstance(found, Deployment):
+            Slot.lock(found.slot_id)
 
 
 def shown(deployment: Deployment) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import ProtectedError
 from rest_framework.test import APIClient
 
@@ -15,7 +15,11 @@ from deployments.plan import Plan
 from deployments.states import TRANSITIONS, Status
 from mlops.core.errors import DomainError
 from mlops.core.models import User
-from tests.deployments.factories import RegisteredModelFactory, VersionFactory
+from tests.deployments.factories import (
+    DeploymentFactory,
+    RegisteredModelFactory,
+    VersionFactory,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 HOME = "/api/v1/ml/lifecycle/deployments"
@@ -196,3 +200,29 @@ def test_twenty_different_creates_at_once_are_twenty_revisions():
         return made.revision
 
     assert sorted(at_once(create, 20)) == list(range(1, 21))
+
+
+def test_a_precondition_waits_for_the_slot_and_never_for_each_other(api):
+    deployment, client = DeploymentFactory(active=True), api("admin")
+    url = f"{HOME}/{deployment.pk}"
+    tag = client.get(url)["ETag"]
+    writer = threading.Thread(
+        target=terminate_if_unchanged, args=(client, f"{url}/status", tag)
+    )
+
+    with transaction.atomic():
+        Slot.lock(deployment.slot_id)
+        writer.start()
+        writer.join(timeout=1)  # it comes as far as it can meanwhile
+        Deployment.objects.filter(pk=deployment.pk).update(notes="ours")
+    writer.join(timeout=60)
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.notes) == ("terminated", "ours")
+
+
+def terminate_if_unchanged(client, url, tag):
+    try:
+        client.patch(url, {"status": "terminated"}, HTTP_IF_MATCH=tag)
+    finally:
+        connection.close()
