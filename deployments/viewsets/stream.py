@@ -82,7 +82,7 @@ class StreamViewSet(DeploymentBase):
 
 
 class _Stream:
-    """The messages of one stream; gives its place back when it is closed or lost."""
+    """The messages of one stream; gives its place back when it ends, is closed or lost."""
 
     def __init__(self, deployment: Deployment, seen: int, seconds: int) -> None:
         self._messages = _messages(deployment, seen, seconds)
@@ -92,7 +92,11 @@ class _Stream:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._messages)
+        try:
+            return next(self._messages)
+        except StopIteration:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._give_back()

@@ -63,10 +63,9 @@ def filled(body, world):
 
 
 def let_go(answer):
-    """Read a stream to its end, so that its file is closed; leave one without end."""
-    if answer.streaming and answer["Content-Type"] != "text/event-stream":
+    """Read a stream to its end, so that its file is closed."""
+    if answer.streaming:
         b"".join(answer.streaming_content)
-    answer.close()
 
 
 def answers(row, world, people, api):
