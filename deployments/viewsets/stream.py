@@ -22,7 +22,7 @@ from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadQuery, Unavailable
 from mlops.core.json import JSONRenderer
 
-MAX_STREAMS = 4
+MAX_STREAMS = 8
 """Of one process. Each takes one of its threads; half of them must stay free."""
 DEFAULT_S, MAX_S = 25, 60
 POLL_S = 1.0
@@ -82,7 +82,7 @@ class StreamViewSet(DeploymentBase):
 
 
 class _Stream:
-    """The messages of one stream; gives its place back when it ends, is closed or lost."""
+    """The messages of one stream; its end, closed or lost, gives its place back."""
 
     def __init__(self, deployment: Deployment, seen: int, seconds: int) -> None:
         self._messages = _messages(deployment, seen, seconds)
