@@ -185,7 +185,7 @@ DEPLOYMENTS = [
     Row("GET", D + "/{deployment}/events", READERS, 200),
     Row("GET", D + "/{deployment}/logs", READERS, 200),
     Row("GET", D + "/{deployment}/metrics", READERS, 200),
-    Row("GET", D + "/{deployment}/stream", READERS, 200),
+    Row("GET", D + "/{deployment}/stream?seconds=1", READERS, 200),
     Row("GET", D + "/{deployment}/drift", READERS, 200),
     # The run of the world names no dataset.
     Row("POST", D + "/{deployment}/drift", DEPLOYERS, 409, {}, silent=NO_ACT),
