@@ -1,14 +1,17 @@
 """One idempotent step of one deployment."""
 
+import logging
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from deployments.errors import (
     DeploymentInProgress,
+    LeaseLost,
     NothingToRollBackTo,
     SlotBusy,
     StaleDeployment,
@@ -37,6 +40,8 @@ from deployments.targets.base import (
 )
 from mlops.core.errors import DomainError
 
+logger = logging.getLogger(__name__)
+
 MAX_ATTEMPTS = 3
 RESTARTS_S = 300.0
 
@@ -62,11 +67,21 @@ class Steps:
         return sum(self.take(deployment) for deployment in deployments)
 
     def take(self, deployment: Deployment) -> bool:
-        """Take the next step, whatever it is; trouble is written into the row."""
+        """Take the next step, whatever it is; trouble is written into the row.
+
+        An error that nobody foresaw counts as a failed attempt of this row alone; the
+        others must not wait for it. Raises LeaseLost, and what means that the
+        database is away.
+        """
         try:
             return self._take(deployment)
         except (StaleDeployment, SlotBusy):
             return False  # somebody else moved it; the next pass reads it again
+        except (LeaseLost, OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("deployment %s: the step broke off", deployment.pk)
+            return self._try_again(deployment, f"internal error: {error!r}"[:500])
 
     def _take(self, deployment: Deployment) -> bool:
         steps: dict[str, Callable[[Deployment], bool]] = {

@@ -22,13 +22,15 @@ class Script:
     """What becomes of one model version.
 
     `validation_calls` and `starting_calls` are how often the target answers "not
-    yet" before it has something to say. The texts make it fail.
+    yet" before it has something to say. The texts make it fail; a `defect` is an
+    error that no target should raise.
     """
 
     validation_calls: int = 0
     refusal: str = ""
     starting_calls: int = 0
     failure: str = ""
+    defect: str = ""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,8 @@ class ScriptedTarget:
         self._validating[spec.deployment_id] = seen + 1
         if seen < script.validation_calls:
             return None
+        if script.defect:
+            raise RuntimeError(script.defect)
         if script.refusal:
             raise Refused(script.refusal)
         return Validation("scripted", SIGNATURE, SIGNATURE, 0.1)

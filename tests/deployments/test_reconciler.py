@@ -364,6 +364,21 @@ def test_trouble_does_not_end_what_serves(reconciler, target):
     assert told(deployment).count("connection refused") == 1
 
 
+def test_an_error_nobody_foresaw_ends_one_deployment_and_holds_up_no_other(
+    reconciler, target
+):
+    broken, sound = asked(), asked()
+    target.script(broken.model_version.version, defect="a bug")
+
+    settle(reconciler)
+    for _ in range(MAX_ATTEMPTS + 1):
+        reconciler.once()
+
+    assert status_of(sound) == Status.ACTIVE
+    assert status_of(broken) == Status.FAILED
+    assert "internal error: RuntimeError('a bug')" in broken.error_message
+
+
 def test_each_new_reconciler_costs_an_attempt_and_the_fourth_gives_up(
     target, clock, tmp_path
 ):
