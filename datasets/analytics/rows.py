@@ -147,7 +147,6 @@ def _page(
 ) -> Rows:
     shown = pick(columns, window.columns, field="columns")
     order = compile_order(columns, window.order_by, tie_breaker=ROW_NUMBER)
-    total = _count(cursor, place, where)
     if order or where.sql:
         # Find the positions by the few columns that decide, then decode the rest
         # for the chosen rows only.
@@ -157,6 +156,9 @@ def _page(
             place.parameters | where.parameters,
         )
         numbers = [row[0] for row in found]
+        is_end = len(found) < window.limit and (found or not window.offset)
+        # Another look at every row, to count them, is needed before the end only.
+        total = window.offset + len(found) if is_end else _count(cursor, place, where)
         found_rows = _by_number(cursor, place, shown, numbers, total)
         return replace(found_rows, offset=window.offset)
     fetched = cursor.rows(
@@ -164,7 +166,7 @@ def _page(
         f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
         place.parameters,
     )
-    return _answer(shown, fetched, total, window.offset)
+    return _answer(shown, fetched, _count(cursor, place, where), window.offset)
 
 
 def _count(cursor: Cursor, place: Source, where: Clause) -> int:

@@ -15,8 +15,8 @@ from datasets.analytics.ingest.model import Limits, Options, Progress
 from datasets.analytics.sql import quote_literal
 
 ROW_GROUP_ROWS = 122_880
-# 32,768 doubles: a few rows from a row group do not unpack all of it.
-PAGE_BYTES = 256 << 10
+# 8,192 doubles: a few rows from a row group do not unpack all of it.
+PAGE_BYTES = 64 << 10
 _ROW_GROUP_CELLS = ROW_GROUP_ROWS * 100
 _VECTOR_ROWS = 2_048
 _REPORT_EVERY_S = 0.3
