@@ -23,6 +23,7 @@ from mlops.demo.api import request
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 2.0
 POLL_S = 0.1
 MAX_RESTARTS = 5
 RESTART_WINDOW_S = 60.0
@@ -43,6 +44,7 @@ class Program:
     command: Sequence[str]
     ready_url: str = ""
     process: "subprocess.Popen[str] | None" = None
+    reader: threading.Thread | None = None
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))
 
 
@@ -90,6 +92,8 @@ class Stack:
         for program in reversed(self._programs):
             if program.process is not None and not _end(program.process):
                 self._say(program.name, "did not stop and was killed")
+            if program.reader is not None:  # its last words come before the next one's
+                program.reader.join(READ_TIMEOUT_S)
 
     def _start(self, program: Program) -> "subprocess.Popen[str]":
         program.starts.append(time.monotonic())
@@ -105,10 +109,10 @@ class Stack:
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no locks
         )
-        reader = threading.Thread(
+        program.reader = threading.Thread(
             target=self._pump, args=(program.name, process.stdout), daemon=True
         )
-        reader.start()
+        program.reader.start()
         return process
 
     def _pump(self, name: str, output: IO[str]) -> None:

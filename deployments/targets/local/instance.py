@@ -82,7 +82,6 @@ class Instance:
         What the loaded model takes is no growth: a large one may serve.
         """
         used = private_bytes(self.pid)
-        self.loaded_bytes = self.loaded_bytes or used
         room = max(limit_bytes - self.loaded_bytes, SMALL_ROOM_BYTES)
         is_full = used > self.loaded_bytes + room * FULL
         self.looks_full = self.looks_full + 1 if is_full else 0
@@ -132,6 +131,8 @@ class Instance:
         finding = finding_in(bytes(self.said))
         self.refusal = str(finding.get("refused", ""))
         if finding.get("ready") and self.state is State.STARTING:
+            # Before the first request can come: what it leaves behind is growth.
+            self.loaded_bytes = private_bytes(self.pid)
             self.state = State.READY
 
     def _push_out(self, now: float) -> None:
