@@ -5,14 +5,10 @@ not wait for. What is due is read from the rows, so it may be killed anywhere; a
 lease keeps a second worker's watcher quiet.
 """
 
-import logging
 import threading
 import uuid
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
 
-from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -20,6 +16,7 @@ from django.utils import timezone
 from datasets import drifting
 from deployments import samples
 from deployments.alerts import deliver_due
+from deployments.companion import Companion
 from deployments.drift.checks import Asked, check_dataset, check_requests
 from deployments.errors import NothingSampled
 from deployments.models import Deployment, DriftCheck, DriftRule, Lease
@@ -28,46 +25,24 @@ from deployments.states import DriftSubject
 from lifecycle.models import RunInput
 from mlops.core.errors import DomainError
 
-logger = logging.getLogger(__name__)
-
 LEASE = "drift"
-PAUSE_S = 2.0
-PATIENCE_S = 10.0
 
 
-class Watcher:
-    """Watches until `stopping` is set."""
+class Watcher(Companion):
+    """Compares what is due and tells who wants to hear."""
+
+    pause_s = 2.0
+    trouble = "Drift was not looked for"
 
     def __init__(self, stopping: threading.Event) -> None:
-        self._stopping = stopping
+        super().__init__(stopping)
         self._holder = uuid.uuid4().hex
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        self._thread.join(PATIENCE_S)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                if lease := Lease.take(LEASE, self._holder):
-                    watch_once()
-                    deliver_due()
-                    lease.give_back()
-            except (DatabaseError, InterfaceError, OSError):
-                logger.exception("Drift was not looked for; trying again")
-            finally:
-                connection.close()
-            self._stopping.wait(PAUSE_S)
+    def round(self) -> None:
+        if lease := Lease.take(LEASE, self._holder):
+            watch_once()
+            deliver_due()
+            lease.give_back()
 
 
 def watch_once(now: datetime | None = None) -> int:
