@@ -5,6 +5,7 @@ Nothing depends on it; a reconciler that was not woken looks by itself soon.
 
 import contextlib
 import logging
+import os
 import select
 import socket
 from pathlib import Path
@@ -16,14 +17,14 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 
-def kick() -> None:
-    """Wake the reconciler of this machine, if there is one."""
+def kick(path: Path | None = None) -> None:
+    """Wake the reconciler that listens at `path`, by default this machine's own."""
     with (
         contextlib.suppress(OSError),
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
     ):
         sender.setblocking(False)  # noqa: FBT003 - socket's own signature
-        sender.sendto(b"", str(_path()))
+        sender.sendto(b"", os.fspath(path or _path()))
 
 
 class Kicks:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from deployments import logs
+from deployments.kick import kick
 from deployments.targets.base import (
     Capabilities,
     Observation,
@@ -23,7 +24,6 @@ from deployments.targets.local import examination, inheritance, routing, scaling
 from deployments.targets.local.examination import Examination
 from deployments.targets.local.fleet import Fleet
 from deployments.targets.local.folders import Folders
-from deployments.targets.local.kick import kick
 from deployments.targets.local.nursery import Nursery
 
 logger = logging.getLogger(__name__)
