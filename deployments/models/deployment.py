@@ -77,11 +77,11 @@ class Deployment(ReconciledDeployment):
     ) -> "Deployment":
         """Return the slot to the newest earlier version that served there.
 
-        Returns the new deployment of that version, still pending; this one serves
-        on until that one is active. What else was on its way to the slot is
-        cancelled, and no approval is asked: a rollback is an emergency. Raises
-        NotActive, NothingToRollBackTo or DeploymentInProgress; on any of them no
-        row has changed.
+        Returns the new deployment of that version (`predecessor` says which one it
+        is), still pending; this one serves on until that one is active. What else
+        was on its way to the slot is cancelled, and no approval is asked: a rollback
+        is an emergency. Raises NotActive, NothingToRollBackTo or
+        DeploymentInProgress; on any of them no row has changed.
         """
         _require(by, "roll_back_deployment")
         step = Step("roll_back", mover, by, reason)
@@ -93,6 +93,16 @@ class Deployment(ReconciledDeployment):
             restored = self._return_to(earlier, by=by, reason=reason)
             restored.enter(step)
         return restored
+
+    def find_target(self, text: str) -> "Deployment":
+        """Return what a client means by the target of a rollback of this one.
+
+        That is the deployment of this id, else, of those that served in this slot
+        before, what `find` finds. Raises NoSuchDeployment.
+        """
+        rows = type(self).objects.detailed()
+        served = rows.served().filter(slot=self.slot_id, revision__lt=self.revision)
+        return rows.with_id(text) or served.find(text)
 
     def cancel(self, *, by: User | None, reason: str = "") -> None:
         """Give up what is on its way. Raises IllegalTransition once it serves."""

@@ -34,6 +34,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
             return serving
         return serving.filter(slot__environment=Environment(environment))
 
+    def served(self) -> Self:
+        """Those that answer requests or did once."""
+        return self.filter(deployed_at__isnull=False)
+
     def rolling_out(self) -> Self:
         """Canaries and shadows under way."""
         return self.filter(status=Status.DEPLOYING, rollout_at__isnull=False)

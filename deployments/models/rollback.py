@@ -2,12 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from deployments.errors import NothingToRollBackTo
 from deployments.states import Status
 from lifecycle.artifacts import file_path
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
+
+SIZE = ("instances", "instance_type", "auto_scaling", "min_instances", "max_instances")
 
 
 def predecessor(
@@ -16,25 +20,31 @@ def predecessor(
     """Return what the slot goes back to when `undone` is rolled back.
 
     Without a wish: the newest earlier revision that served, was not undone itself,
-    and whose artifact is still what it was. What `undone` itself restored counts as
-    undone with it, so that a second rollback goes further back. A wish may name any
-    revision of the slot that served. Raises NothingToRollBackTo.
+    and whose artifact is still what it was. Another model version comes first; where
+    none has served, the same one in another size. The same in the same size would
+    change nothing. What `undone` itself restored counts as undone with it, so that a
+    second rollback goes further back. A wish may name any revision of the slot that
+    served. Raises NothingToRollBackTo.
     """
     if wanted is not None:
         _require_usable(undone, wanted)
         return wanted
     origin = undone.restores or undone
     earlier = (
-        undone.slot.deployments.filter(
-            revision__lt=origin.revision, deployed_at__isnull=False
-        )
+        undone.slot.deployments.served()
+        .filter(revision__lt=origin.revision)
         .exclude(status=Status.ROLLBACK)
         .select_related("artifact", "model_version", "restores")
         .order_by("-revision")
     )
-    for candidate in earlier.iterator(chunk_size=20):
-        if is_intact(candidate):
-            return candidate
+    same = Q(model_version=undone.model_version_id)
+    resized = earlier.filter(same).exclude(
+        **{name: getattr(undone, name) for name in SIZE}
+    )
+    for candidates in (earlier.exclude(same), resized):
+        for candidate in candidates.iterator(chunk_size=20):
+            if is_intact(candidate):
+                return candidate
     raise NothingToRollBackTo(
         f"There is no earlier version of {undone.slot} that could serve again."
     )

@@ -97,7 +97,7 @@ class DeploymentViewSet(DeploymentBase):
             is_reason = field == "error_message" and status is not None
             if body.get(field) is not None and not is_reason:
                 raise ServerOwned(f"{field} is the server's to say.", field=field)
-        if status is not None and status != deployment.status:
+        if status is not None:
             reason = body.get("error_message") or ""
             deployment.ask_for(status, by=actor(request), reason=reason)
         return Response(shown(deployment))
@@ -128,7 +128,7 @@ class DeploymentViewSet(DeploymentBase):
         body = validated(RollbackSerializer, request)
         deployment, target = self.get_object(), None
         if wanted := body.get("target_deployment_id"):
-            target = Deployment.objects.detailed().find(wanted)
+            target = deployment.find_target(wanted)
         restored = deployment.roll_back(
             by=actor(request), reason=body.get("reason", ""), target=target
         )

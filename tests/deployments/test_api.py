@@ -245,8 +245,13 @@ def test_flat_and_nested_figures_have_one_source(api):
     assert (listed["request_count"], listed["avg_latency_ms"]) == (30, 5.0)
 
 
+def next_version(deployment):
+    """Return a deployment of another version that took the slot over."""
+    return served(VersionFactory(model=deployment.slot.model))
+
+
 def test_a_rollback_answers_the_new_deployment(api):
-    first, second = served(version := VersionFactory()), served(version)
+    second = next_version(first := served(VersionFactory()))
 
     answer = api("deployer").post(f"{HOME}/{second.pk}/rollback", {"reason": "bad"})
 
@@ -263,10 +268,10 @@ def test_a_rollback_answers_the_new_deployment(api):
 
 
 def test_a_rollback_without_a_body_works_and_one_without_a_past_does_not(api):
-    first = served(version := VersionFactory())
+    first = served(VersionFactory())
 
     nothing = api("deployer").post(f"{HOME}/{first.pk}/rollback")
-    second = served(version)
+    second = next_version(first)
     something = api("deployer").post(f"{HOME}/{second.pk}/rollback")
 
     assert (nothing.status_code, nothing.json()["code"]) == (
@@ -293,6 +298,29 @@ def test_a_rollback_to_a_named_target(api):
     assert Deployment.objects.get(pk=named.json()["id"]).restores == first
 
 
+def label(deployment):
+    return f"{deployment.slot.model.name}:{deployment.model_version.version}"
+
+
+def test_a_rollback_to_a_named_version_stays_in_its_environment(api):
+    version = VersionFactory()
+    first = served(version, "staging")
+    third = served(VersionFactory(model=version.model), "staging")
+    served(version)
+    Deployment.request(version, "staging", by=None).fail("no")
+    stranger = served(VersionFactory(), "staging")
+
+    answers = [
+        api("deployer").post(
+            f"{HOME}/{third.pk}/rollback", {"target_deployment_id": named}
+        )
+        for named in (label(stranger), str(stranger.pk), label(first))
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 409, 201]
+    assert Deployment.objects.get(pk=answers[2].json()["id"]).restores == first
+
+
 @pytest.mark.parametrize("url", ["", "/status"])
 @pytest.mark.parametrize(
     ("at", "asked", "status"),
@@ -306,6 +334,8 @@ def test_a_rollback_to_a_named_target(api):
         ("failed", "active", 409),
         ("terminated", "active", 409),
         ("pending", "rollback", 409),
+        ("failed", "failed", 409),
+        ("active", "active", 409),
         ("pending", "happy", 422),
     ],
 )
@@ -334,8 +364,7 @@ def test_the_refusal_names_what_could_be_asked(api):
 
 
 def test_status_rollback_does_what_the_rollback_does(api):
-    served(version := VersionFactory())
-    second = served(version)
+    second = next_version(served(VersionFactory()))
 
     answer = api("deployer").patch(f"{HOME}/{second.pk}/status", {"status": "rollback"})
 

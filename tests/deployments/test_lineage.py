@@ -5,7 +5,6 @@ import pytest
 from datasets.models import Column, Dataset, DatasetVersion, Feature, FeatureUsage
 from datasets.models.dataset import DatasetFeature
 from datasets.states import VersionState
-from deployments.models import Deployment
 from tests.deployments.factories import VersionFactory, served
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +101,8 @@ def test_every_kind_is_found_by_what_the_api_calls_it(api, story):
 
 def test_a_restored_deployment_is_linked_to_what_it_restores(api, story):
     _, second = story
-    restored = second.roll_back()
+    other = served(VersionFactory(model=second.slot.model))
+    restored = other.roll_back()
 
     answer = (
         api()
@@ -117,7 +117,7 @@ def test_a_restored_deployment_is_linked_to_what_it_restores(api, story):
         "deployed_as",
         "restored_as",
     }
-    assert restored.restores == Deployment.objects.get(revision=1)
+    assert restored.restores == second
 
 
 @pytest.mark.parametrize(

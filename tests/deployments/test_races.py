@@ -148,8 +148,9 @@ def test_two_simultaneous_activations_leave_one_active():
 
 
 def test_equal_rollbacks_at_once_take_effect_once():
-    version = VersionFactory()
+    model = RegisteredModelFactory()
     for _ in range(2):
+        version = VersionFactory(model=model)
         one = Deployment.request(version, "staging", by=None)
         one.begin_validating()
         one.begin_deploying()

@@ -9,6 +9,7 @@ from deployments.errors import (
     NothingToRollBackTo,
 )
 from deployments.models import Deployment
+from deployments.plan import Plan
 from deployments.states import Mover, Status
 from lifecycle.artifacts import file_path
 from tests.deployments.factories import (
@@ -77,6 +78,42 @@ def test_a_first_deployment_has_nothing_to_go_back_to(versions):
         deployment.roll_back()
 
     assert Deployment.objects.count() == 1
+
+
+def test_a_version_that_was_deployed_again_is_left_for_the_one_before(versions):
+    served(versions[0])
+    served(versions[1])
+    again = served(versions[1])
+
+    assert again.roll_back().model_version == versions[0]
+
+
+def resized(version, instances):
+    plan = Plan(instances=instances)
+    return walked(Deployment.request(version, "development", by=None, plan=plan))
+
+
+def test_another_version_comes_before_another_size(versions):
+    served(versions[0])
+    served(versions[1])
+
+    assert resized(versions[1], 3).roll_back().model_version == versions[0]
+
+
+def test_where_only_one_version_served_its_size_before_returns(versions):
+    small = served(versions[0])
+    large = resized(versions[0], 3)
+
+    restored = walked(large.roll_back())
+
+    assert (restored.restores, restored.instances) == (small, 1)
+
+
+def test_the_same_in_the_same_size_is_nothing_to_go_back_to(versions):
+    served(versions[0])
+
+    with pytest.raises(NothingToRollBackTo):
+        served(versions[0]).roll_back()
 
 
 def test_what_never_served_is_passed_over(versions):
