@@ -80,8 +80,11 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         """
         return self.filter(dataset__name=dataset_name).of_label(label)
 
-    def of_label(self, label: str) -> "DatasetVersion":
-        """As `labelled`, among the versions of one dataset."""
+    def of_label(self, label: str, *, field: str = "version") -> "DatasetVersion":
+        """As `labelled`, among the versions of one dataset.
+
+        `field` is the parameter that a refusal names.
+        """
         found = self.select_related("dataset")
         word = label.strip().lower()
         if word == "latest":
@@ -96,7 +99,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             found = found.with_digest(word)
         version = found.order_by("-number").first()
         if version is None:
-            raise VersionNotFound(f"There is no version {label!r}.", field="version")
+            raise VersionNotFound(f"There is no version {label!r}.", field=field)
         return version
 
     def begin(

@@ -38,11 +38,13 @@ class DatasetBase(ApiViewSet):
         self.check_object_permissions(self.request, dataset)
         return dataset
 
-    def version(self, dataset: Dataset, label: str = "latest") -> DatasetVersion:
+    def version(
+        self, dataset: Dataset, label: str = "latest", *, field: str = "version"
+    ) -> DatasetVersion:
         """Return the version that a label means. Raises VersionNotFound, NotReady."""
         shown = dataset.shown_version if label == "latest" else None
         if shown is None:
-            return dataset.versions.of_label(label).require_content()
+            return dataset.versions.of_label(label, field=field).require_content()
         shown.dataset = dataset
         return shown.require_content()
 

@@ -197,7 +197,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         responses=DatasetVersionAnswer,
     )
     def retrieve(self, request: Request, dataset_id: str, label: str) -> Response:
-        version = self.dataset().versions.of_label(label)
+        version = self.dataset().versions.of_label(label, field="label")
         return Response(DatasetVersionAnswer(version).data)
 
     @extend_schema(
@@ -209,7 +209,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     )
     def cancel(self, request: Request, dataset_id: str, label: str) -> Response:
         """Stop reading the files; the version becomes failed."""
-        version = self.dataset().versions.of_label(label)
+        version = self.dataset().versions.of_label(label, field="label")
         version.cancel(by=actor(request))
         return Response(DatasetVersionAnswer(version).data)
 
@@ -222,7 +222,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     )
     def retry(self, request: Request, dataset_id: str, label: str) -> Response:
         """Read the same files once more after a failure."""
-        version = self.dataset().versions.of_label(label)
+        version = self.dataset().versions.of_label(label, field="label")
         version.retry(by=actor(request))
         return Response(DatasetVersionAnswer(version).data)
 
@@ -234,7 +234,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     )
     def destroy(self, request: Request, dataset_id: str, label: str) -> Response:
         """Delete the bytes and keep the row; refused while a run relies on it."""
-        self.dataset().versions.of_label(label).purge(by=actor(request))
+        self.dataset().versions.of_label(label, field="label").purge(by=actor(request))
         return Response(status=204)
 
 

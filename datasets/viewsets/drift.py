@@ -34,8 +34,8 @@ class DriftViewSet(DatasetBase):
         query = asked(DriftQuery, request)
         dataset = self.dataset()
         report = drifting.report(
-            self.version(dataset, query["from"]),
-            self.version(dataset, query["to"]),
+            self.version(dataset, query["from"], field="from"),
+            self.version(dataset, query["to"], field="to"),
             by=actor(request),
         )
         return Response(DriftReportAnswer(report).data)

@@ -205,7 +205,7 @@ class ExplorationViewSet(DatasetBase):
         query = asked(CompareQuery, request)
         dataset = self.dataset()
         later = self.version(dataset, query["version"])
-        earlier = self.version(dataset, query["with"])
+        earlier = self.version(dataset, query["with"], field="with")
         return Response(ComparisonAnswer(comparison.compare(earlier, later)).data)
 
     @extend_schema(

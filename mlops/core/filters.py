@@ -45,14 +45,9 @@ class QueryFilterBackend(BaseFilterBackend):
         filterset = filterset_class(
             request.query_params, queryset=queryset, request=request
         )
+        _refuse_unknown_words(request, filterset)
         for field, messages in filterset.errors.items():
             raise BadQuery(str(messages[0]), field=field)
-        for name, chosen in filterset.base_filters.items():
-            if (
-                isinstance(chosen, ChoiceFilter)
-                and request.query_params.get(name) == ""
-            ):
-                raise BadQuery(f"{name} must be one of its words.", field=name)
         filtered: QuerySet[Any] = filterset.qs
         return filtered
 
@@ -71,3 +66,13 @@ class QueryFilterBackend(BaseFilterBackend):
             raise BadQuery(f"sort_by must be one of: {allowed}.", field="sort_by")
         sign = "-" if order == "desc" else ""
         return queryset.order_by(f"{sign}{fields[name]}", f"{sign}pk")
+
+
+def _refuse_unknown_words(request: Request, filterset: FilterSet) -> None:
+    for name, chosen in filterset.base_filters.items():
+        if not isinstance(chosen, ChoiceFilter) or name not in request.query_params:
+            continue
+        words = [str(word) for word, _label in chosen.extra["choices"]]
+        if request.query_params[name] not in words:
+            allowed = ", ".join(words)
+            raise BadQuery(f"{name} must be one of: {allowed}.", field=name)

@@ -5,8 +5,9 @@
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -19,11 +20,12 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from mlops.core.context import current
-from mlops.core.errors import DomainError, Kind, Throttled
+from mlops.core.errors import BadQuery, DomainError, Kind, Throttled
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 MAX_INDEX_DIGITS = 10  # a longer number in a path is a name
 STATUS_OF_KIND: dict[Kind, int] = {
     "invalid": 422,
@@ -69,10 +71,10 @@ def problem_response(
 
 def exception_handler(
     exc: Exception,
-    context: dict[str, Any],  # noqa: ARG001 - DRF's signature
+    context: dict[str, Any],
 ) -> Response | None:
     """Turn an exception of a view into its answer; None lets it become a 500."""
-    shaped = _shape(exc)
+    shaped = _shape(exc, context)
     if shaped is None:
         return None
     return Response(
@@ -120,10 +122,12 @@ def _headers(exc: Exception, status: int) -> dict[str, str]:
     return headers
 
 
-def _shape(exc: Exception) -> Shaped | None:  # noqa: PLR0911 - one line per kind
+def _shape(  # noqa: PLR0911 - one line per kind
+    exc: Exception, context: Mapping[str, Any] = MappingProxyType({})
+) -> Shaped | None:
     match exc:
         case DomainError():
-            return _of_domain(exc)
+            return _of_domain(exc, context)
         case exceptions.ValidationError():
             return _of_fields(exc.detail)
         case ModelInvalid():
@@ -144,11 +148,23 @@ def _of_fields(detail: Any) -> Shaped:
     return 422, "invalid", _sentence(errors), errors
 
 
-def _of_domain(exc: DomainError) -> Shaped:
-    place = "query" if exc.kind == "bad_query" else "body"
-    loc: list[str | int] = [place, *_steps(exc.field)] if exc.field else []
+def _of_domain(exc: DomainError, context: Mapping[str, Any]) -> Shaped:
+    loc = [_place(exc, context), *_steps(exc.field)]
     errors = [{"loc": loc, "msg": exc.message, "type": exc.code}] if exc.field else []
     return STATUS_OF_KIND[exc.kind], exc.code, exc.message, errors
+
+
+def _place(exc: DomainError, context: Mapping[str, Any]) -> str:
+    """Return where the field at fault came from: path, query or body.
+
+    The domain does not know; only a body can be at fault where there is one, unless
+    the error says otherwise.
+    """
+    if exc.field in getattr(context.get("view"), "kwargs", ()):
+        return "path"
+    method = getattr(context.get("request"), "method", None)
+    is_query = isinstance(exc, BadQuery) or method in BODILESS
+    return "query" if is_query else "body"
 
 
 def _steps(field: str) -> list[str | int]:

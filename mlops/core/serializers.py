@@ -14,6 +14,13 @@ from mlops.core.models import User
 class StrictSerializer(serializers.Serializer[Any]):
     """Reads a request body; a field it does not know is an error (422)."""
 
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields; those of closed words say which words there are."""
+        fields = super().get_fields()
+        for field in fields.values():
+            _name_choices(getattr(field, "child", field))
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             unknown = {
@@ -24,6 +31,12 @@ class StrictSerializer(serializers.Serializer[Any]):
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)
+
+
+def _name_choices(field: Any) -> None:
+    if isinstance(field, serializers.ChoiceField):
+        words = ", ".join(str(word) for word in field.choices)
+        field.error_messages["invalid_choice"] = f'"{{input}}" is none of: {words}.'
 
 
 class AnswerSerializer(serializers.Serializer[Any]):

@@ -141,6 +141,51 @@ def test_a_bad_query_value_is_a_400_that_names_it(viewer, route, query, field):
     assert body["errors"][0]["loc"] == ["query", field]
 
 
+@pytest.mark.parametrize(
+    ("route", "query", "loc"),
+    [
+        ("rows", {"version": "99"}, ["query", "version"]),
+        ("compare", {"with": "99"}, ["query", "with"]),
+        ("drift", {"from": "99"}, ["query", "from"]),
+        ("drift", {"from": "1", "to": "99"}, ["query", "to"]),
+        ("versions/99", {}, ["path", "label"]),
+    ],
+)
+def test_a_version_that_is_not_there_is_named_by_its_parameter(
+    viewer, route, query, loc
+):
+    answer = viewer.get(f"{DATASETS}/table/{route}", query)
+
+    assert answer.status_code == 404
+    assert answer.json()["errors"][0]["loc"] == loc
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"conditions": [{"column": "nope", "operator": "eq", "value": 1}]},
+        {"conditions": [], "order_by": ["nope"]},
+        {"conditions": [], "version": "99"},
+    ],
+)
+def test_what_is_wrong_in_a_body_is_looked_for_in_the_body(viewer, body):
+    answer = viewer.post(f"{DATASETS}/table/filter", body)
+
+    assert answer.json()["errors"][0]["loc"][0] == "body"
+
+
+def test_a_word_that_is_not_known_is_told_the_known_ones(viewer):
+    condition = {"column": "name", "operator": "==", "value": "alpha"}
+
+    body = viewer.post(f"{DATASETS}/table/filter", {"conditions": [condition]}).json()
+    query = viewer.get(f"{DATASETS}/table/sample", {"method": "magic"}).json()
+    listed = viewer.get(DATASETS, {"state": "magic"}).json()
+
+    assert '"==" is none of: eq, ne, lt,' in body["detail"]
+    assert query["detail"] == '"magic" is none of: first, random, stratified.'
+    assert listed["detail"] == "state must be one of: processing, ready, failed."
+
+
 def test_the_same_seed_gives_the_same_random_rows(viewer):
     query = {"method": "random", "limit": 3, "seed": 7}
 
