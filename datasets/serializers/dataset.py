@@ -104,9 +104,11 @@ class DatasetUpdate(StrictSerializer):
 class IngestProgressAnswer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"eta_s"})
 
-    bytes_done = serializers.IntegerField()
+    bytes_done = serializers.IntegerField(
+        help_text="The part of the work that is done, in bytes of the files."
+    )
     bytes_total = serializers.IntegerField()
-    rows_done = serializers.IntegerField()
+    rows_done = serializers.IntegerField(help_text="Rows that are written.")
     attempt = serializers.IntegerField()
     eta_s = serializers.FloatField(help_text="Seconds, by the pace so far.")
 

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from datasets import ingestion, questions, sources
 from datasets.filters import DatasetFilter
-from datasets.models import Dataset
+from datasets.models import Dataset, DatasetVersion
 from datasets.pagination import DatasetPagination, EnvelopeSchema
 from datasets.serializers.dataset import (
     DatasetAnswer,
@@ -184,7 +184,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
             )
             if is_new:
                 ingestion.settle_now(version, found)
-        shown = DatasetVersionAnswer(dataset.versions.get(pk=version.pk)).data
+        shown = DatasetVersionAnswer(DatasetVersion.objects.get(pk=version.pk)).data
         if not is_new:
             return Response(shown)
         location = f"{ROUTE}/{dataset.pk}/versions/{version.number}"

@@ -11,6 +11,7 @@ from drf_spectacular.validation import validate_schema
 
 from mlops.core.schema.hooks import operations
 from mlops.core.schema.profiles import SeedGenerator, seed
+from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 DOCUMENTS = {"default": "openapi.json", "seed": "openapi.seed.json"}
 GENERATORS = {"default": SchemaGenerator, "seed": SeedGenerator}
@@ -163,3 +164,10 @@ def _resolved(document, node, seen=frozenset()):
         return {}
     _, _, kind, key = name.split("/")
     return _resolved(document, document["components"][kind][key], seen | {name})
+
+
+def test_no_description_speaks_of_our_base_classes(document):
+    schemas = document["components"]["schemas"].values()
+    said = {schema.get("description") for schema in schemas}
+
+    assert said.isdisjoint({StrictSerializer.__doc__, AnswerSerializer.__doc__})

@@ -220,6 +220,7 @@ def test_a_new_version_becomes_the_current_one_and_the_old_one_stays(upload, api
     made = scientist.post(f"{DATASETS}/prices/versions", more, format="multipart")
 
     assert (made.status_code, made.json()["version"]) == (201, 2)
+    assert made.json()["is_current"]
     assert scientist.get(f"{DATASETS}/prices").json()["row_count"] == 3
     versions = scientist.get(f"{DATASETS}/prices/versions").json()
     assert [(v["version"], v["is_current"]) for v in versions] == [

@@ -65,8 +65,9 @@ class Conversion:
         plains = [prepare(context, file) for file in self.files]
         formats = {plain.format for plain in plains}
         if len(formats) > 1:
+            listed = ", ".join(sorted(formats))
             raise IngestRefused(
-                "mixed_formats", f"The files have different formats: {sorted(formats)}."
+                "mixed_formats", f"The files have different formats: {listed}."
             )
         found = formats.pop()
         return found, READERS[found](context, plains)

@@ -65,7 +65,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a conversion is. `bytes_done` counts source bytes of `bytes_total`."""
+    """How far a conversion is.
+
+    `bytes_done` of the `bytes_total` source bytes is the part of the work that is
+    done: it never runs back, though a file is read more than once.
+    """
 
     stage: str = "starting"
     bytes_done: int = 0

@@ -62,6 +62,8 @@ class ApiSchema(AutoSchema):
         """Describe an answer as it is written: all there but what may be unknown."""
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # theirs
         kind: type = serializer if isinstance(serializer, type) else type(serializer)
+        if kind.__doc__ is None:
+            schema.pop("description", None)  # what a base class says is for us
         if issubclass(kind, AnswerSerializer):
             _finish_answer(schema, kind.absent_when_unknown)
         elif issubclass(kind, StrictSerializer):

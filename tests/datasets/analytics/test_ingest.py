@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets.analytics import ingest, rows
+from datasets.analytics.engine import Engine
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import Limits, Options, SourceFile
+from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.rows import Window
 
@@ -222,6 +224,7 @@ def test_several_files_are_one_table_and_must_agree(take):
     with pytest.raises(IngestRefused) as refused:
         take(("a.csv", b"a,b\n1,2\n"), ("b.jsonl", b'{"a": 1}\n'))
     assert refused.value.code == "mixed_formats"
+    assert refused.value.message == "The files have different formats: csv, jsonl."
 
 
 def test_json_lines_become_columns_in_order_of_appearance(take):
@@ -347,6 +350,22 @@ def test_progress_is_told_and_a_killed_conversion_starts_again(data, tmp_path):
 
     outcome = ingest.convert(files, folder)
     assert outcome.row_count == 2_000_000
+
+
+def test_progress_never_runs_back_from_one_stage_to_the_next(data, tmp_path):
+    again = ("reading", 10)  # the same file once more, for its encoding
+    stages = ("reading", 0), ("reading", 1000), again, ("converting", 0)
+    seen = []
+
+    with Engine.for_process().cursor() as cursor:
+        context = Context(tmp_path, Options(), Limits(), cursor)
+        context.total_bytes = 1000
+        for context.stage, context.bytes_read in (*stages, ("describing", 0)):
+            seen.append(context.progress().bytes_done)
+
+    assert seen == sorted(seen)
+    assert (seen[0], seen[1]) == (0, 300)
+    assert seen[-1] < context.total_bytes, "not all is done before the end"
 
 
 def test_a_child_ends_with_its_parent(data, tmp_path):
