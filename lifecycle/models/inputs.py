@@ -24,6 +24,15 @@ def catalogue_version(name: str, label: str) -> DatasetVersion:
         raise NotFound(message, field="dataset_version") from None
 
 
+def content_of(digest: str, *, name: str = "") -> DatasetVersion | None:
+    """Return the version with this content, the start of a digest being enough.
+
+    Several datasets may hold it: one of this name goes first, then the newest.
+    """
+    found = DatasetVersion.objects.with_digest(digest).order_by("-created_at")
+    return found.filter(dataset__name=name).first() or found.first()
+
+
 def training_data(run_ids: Iterable[int]) -> DatasetVersion | None:
     """Return what the runs say they were trained on, as far as it is catalogued.
 

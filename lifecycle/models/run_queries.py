@@ -30,7 +30,9 @@ class RunQuerySet(models.QuerySet["Run"]):
             "artifacts",
             Prefetch(
                 "inputs",
-                RunInput.objects.select_related("dataset__version").order_by("pk"),
+                RunInput.objects.select_related("dataset__version__dataset").order_by(
+                    "pk"
+                ),
             ),
         )
 

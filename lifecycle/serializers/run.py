@@ -239,12 +239,15 @@ def _metric(metric: LatestMetric) -> Row:
 
 
 def _dataset(run: Run) -> Row:
-    """Return the first dataset that the run read, by the catalogue's number."""
+    """Return the first dataset that the run read, as the catalogue calls it.
+
+    One that is not catalogued has the client's name and digest.
+    """
     for link in run.inputs.all():
-        dataset = link.dataset
-        version = dataset.version
-        label = str(version.number) if version else dataset.digest
-        return {"dataset_name": dataset.name, "dataset_version": label}
+        version = link.dataset.version
+        name = version.dataset.name if version else link.dataset.name
+        label = str(version.number) if version else link.dataset.digest
+        return {"dataset_name": name, "dataset_version": label}
     return {"dataset_name": None, "dataset_version": None}
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from datasets.models import DatasetVersion
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue, Missing
@@ -30,6 +29,7 @@ from lifecycle.models import (
     RunOutput,
     RunTag,
 )
+from lifecycle.models.inputs import content_of
 
 _HISTORY_TAG = "mlflow.log-model.history"
 _MODEL_FIELDS = {"artifact_path", "flavors", "utc_time_created", "run_id"}
@@ -150,20 +150,9 @@ def _input_tags(item: Fields) -> dict[str, str]:
 
 def _stored(experiment: int, dataset: dict[str, str]) -> InputDataset:
     name, digest = dataset.pop("name"), dataset.pop("digest")
-    known = InputDataset.objects.filter(
-        experiment_id=experiment, name=name, digest=digest
-    ).first()
-    if known is not None:
-        if known.version_id is None:
-            known.link_to(DatasetVersion.objects.with_digest(digest).first())
-        return known
-    made, _ = InputDataset.objects.get_or_create(
-        experiment_id=experiment,
-        name=name,
-        digest=digest,
-        defaults={
-            **dataset,
-            "version": DatasetVersion.objects.with_digest(digest).first(),
-        },
+    known, _ = InputDataset.objects.get_or_create(
+        experiment_id=experiment, name=name, digest=digest, defaults=dataset
     )
-    return made
+    if known.version_id is None:
+        known.link_to(content_of(digest, name=name))
+    return known

@@ -253,6 +253,33 @@ def test_an_input_with_a_known_digest_links_to_the_catalogue(mlflow, run_id):
     assert link.dataset.version == version
 
 
+def test_of_equal_contents_the_one_of_the_same_name_is_linked(mlflow, run_id, api):
+    for name in ("prices", "zebras", "copies"):
+        holder = Dataset.objects.create(name=name)
+        DatasetVersion.objects.create(
+            dataset=holder, number=3, state="ready", digest="cd" * 32
+        )
+    dataset = {"name": "zebras", "digest": "cd" * 5, "source": "x", "source_type": "y"}
+
+    mlflow.ok("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
+
+    shown = api("viewer").get(f"/api/v1/ml/lifecycle/runs/{run_id}").json()
+    assert (shown["dataset_name"], shown["dataset_version"]) == ("zebras", "3")
+
+
+def test_a_run_says_how_the_catalogue_calls_its_data(mlflow, run_id, api):
+    prices = Dataset.objects.create(name="prices")
+    DatasetVersion.objects.create(
+        dataset=prices, number=2, state="ready", digest="ef" * 32
+    )
+    dataset = {"name": "dataset", "digest": "ef" * 5, "source": "x", "source_type": "y"}
+
+    mlflow.ok("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
+
+    shown = api("viewer").get(f"/api/v1/ml/lifecycle/runs/{run_id}").json()
+    assert (shown["dataset_name"], shown["dataset_version"]) == ("prices", "2")
+
+
 def test_inputs_come_back_with_their_tags(mlflow, run_id):
     dataset = {"name": "d", "digest": "1", "source": "s", "source_type": "local"}
     tags = [{"key": "mlflow.data.context", "value": "training"}]
