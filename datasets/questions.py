@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 ColumnFigures = dict[str, Any]
 SAMPLE_ROWS = 100
-SAMPLE_REVISION = 1
-DETAIL_REVISION = 1
+SAMPLE_REVISION = 2
+DETAIL_REVISION = 2
 DETAIL_PAIRS = 2000
 INTERACTIVE_COLUMNS = 200
 WIDEST_MATRIX = 500
@@ -112,7 +112,11 @@ def page(
         "row_count": found.total,
         "offset": window.offset,
         "limit": window.limit,
-        "non_finite_cells": found.non_finite,
+        "non_finite_cells": [
+            {"row": row, "column": column, "value": value}
+            for row, column, value in found.non_finite_cells
+        ],
+        "non_finite_cell_count": found.non_finite,
         "truncated_cells": [
             {"row": row, "column": column} for row, column in found.truncated_cells
         ],

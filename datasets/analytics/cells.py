@@ -16,12 +16,14 @@ from typing import Any
 from datasets.analytics.sql import Kind, TableColumn, quote_ident
 
 MAX_SAFE_INTEGER = 2**53 - 1
+CUT = "…"
 _LISTED_CELLS = 100
+_WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """How much of a long cell is shown: characters, and bytes of binary ones."""
+    """How much of a long cell is shown, before a "…": characters, bytes of binary."""
 
     text: int = 1_000
     binary_bytes: int = 64
@@ -34,10 +36,14 @@ WHOLE = Cuts(2**31 - 2, 2**31 - 2, 2**31 - 2)
 
 @dataclass(slots=True)
 class Losses:
-    """What the JSON form of some rows does not show as it is."""
+    """What the JSON form of some rows does not show as it is.
+
+    The counts are exact; of the cells themselves the first 100 are named.
+    """
 
     cuts: Cuts = SHOWN
     non_finite: int = 0
+    non_finite_cells: list[tuple[int, str, str]] = field(default_factory=list)
     truncated: int = 0
     cells: list[tuple[int, str]] = field(default_factory=list)
 
@@ -45,6 +51,12 @@ class Losses:
         self.truncated += 1
         if len(self.cells) < _LISTED_CELLS:
             self.cells.append((row, column))
+
+    def lose(self, row: int, column: str, value: str) -> None:
+        """Note a NaN or an infinity, which becomes null."""
+        self.non_finite += 1
+        if len(self.non_finite_cells) < _LISTED_CELLS:
+            self.non_finite_cells.append((row, column, value))
 
 
 def select_list(columns: Sequence[TableColumn], cuts: Cuts = SHOWN) -> str:
@@ -94,10 +106,10 @@ def _integer(value: int, _losses: Losses, _row: int, _name: str) -> int | str:
     return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value)
 
 
-def _float(value: float, losses: Losses, _row: int, _name: str) -> float | None:
+def _float(value: float, losses: Losses, row: int, name: str) -> float | None:
     if math.isfinite(value):
         return value
-    losses.non_finite += 1
+    losses.lose(row, name, _WORDS.get(value, "NaN"))
     return None
 
 
@@ -105,12 +117,13 @@ def _text(value: str, losses: Losses, row: int, name: str) -> str:
     if len(value) <= losses.cuts.text:
         return value
     losses.cut(row, name)
-    return value[: losses.cuts.text]
+    return value[: losses.cuts.text] + CUT
 
 
 def _binary(value: str, losses: Losses, row: int, name: str) -> str:
     if value[0] == "+":
         losses.cut(row, name)
+        return value[1:] + CUT
     return value[1:]
 
 
@@ -129,10 +142,10 @@ def _timestamp(value: str, _losses: Losses, _row: int, _name: str) -> str:
 def _nested(value: str, losses: Losses, row: int, name: str) -> Any:
     if len(value) > losses.cuts.nested:
         losses.cut(row, name)
-        return value[: losses.cuts.nested]
+        return value[: losses.cuts.nested] + CUT
 
-    def constant(_word: str) -> None:
-        losses.non_finite += 1
+    def constant(word: str) -> None:
+        losses.lose(row, name, word)
 
     return json.loads(
         value, parse_float=_exact_float, parse_int=_exact_int, parse_constant=constant

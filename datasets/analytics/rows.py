@@ -47,8 +47,9 @@ class Rows:
     """Rows ready for JSON, with what that form does not show.
 
     `total` counts the rows that could be paged through (exact). `non_finite` is
-    how many NaN and infinities became null; `truncated_cells` names up to 100 of
-    the `truncated` shortened cells as (index in `rows`, column).
+    how many NaN and infinities became null; `non_finite_cells` names up to 100 of
+    them as (index in `rows`, column, value). `truncated_cells` names up to 100 of
+    the `truncated` shortened cells, which end with "…".
     """
 
     columns: tuple[TableColumn, ...]
@@ -56,6 +57,7 @@ class Rows:
     total: int
     offset: int = 0
     non_finite: int = 0
+    non_finite_cells: tuple[tuple[int, str, str], ...] = ()
     truncated: int = 0
     truncated_cells: tuple[tuple[int, str], ...] = ()
 
@@ -212,6 +214,7 @@ def _answer(
         total=total,
         offset=offset,
         non_finite=losses.non_finite,
+        non_finite_cells=tuple(losses.non_finite_cells),
         truncated=losses.truncated,
         truncated_cells=tuple(losses.cells),
     )

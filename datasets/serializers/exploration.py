@@ -26,6 +26,11 @@ class TruncatedCell(AnswerSerializer):
     column = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="NonFiniteCell")
+class NonFiniteCell(TruncatedCell):
+    value = serializers.ChoiceField(["NaN", "Infinity", "-Infinity"])
+
+
 @extend_schema_serializer(component_name="DatasetRows")
 class RowsAnswer(AboutVersion):
     columns = ColumnAnswer(many=True)
@@ -33,11 +38,14 @@ class RowsAnswer(AboutVersion):
     row_count = serializers.IntegerField(help_text="Of all rows that match; exact.")
     offset = serializers.IntegerField()
     limit = serializers.IntegerField()
-    non_finite_cells = serializers.IntegerField(
-        help_text="NaN and infinities that are shown as null."
+    non_finite_cells = NonFiniteCell(many=True, help_text="The first 100 of them.")
+    non_finite_cell_count = serializers.IntegerField(
+        help_text="NaN and infinities, which are null in `rows`."
     )
     truncated_cells = TruncatedCell(many=True, help_text="The first 100 of them.")
-    truncated_cell_count = serializers.IntegerField()
+    truncated_cell_count = serializers.IntegerField(
+        help_text='Long cells, which end with "…" in `rows`.'
+    )
 
 
 @extend_schema_serializer(component_name="UndefinedCorrelation")

@@ -46,7 +46,7 @@ def test_values_keep_what_they_say(parquet, expression, expected):
     assert only(parquet, expression) == expected
 
 
-def test_nan_and_infinities_become_null_and_are_counted(parquet):
+def test_nan_and_infinities_become_null_and_are_named(parquet):
     table = parquet(
         "SELECT * FROM (VALUES ('nan'::DOUBLE, ['inf'::DOUBLE]), ('-inf', [1]),"
         " (1, [2]), (NULL, NULL)) t(x, y)"
@@ -57,6 +57,11 @@ def test_nan_and_infinities_become_null_and_are_counted(parquet):
     assert [row["x"] for row in found.rows] == [None, None, 1.0, None]
     assert found.rows[0]["y"] == [None]
     assert found.non_finite == 3
+    assert found.non_finite_cells == (
+        (0, "x", "NaN"),
+        (0, "y", "Infinity"),
+        (1, "x", "-Infinity"),
+    )
 
 
 def test_long_cells_are_cut_and_named(parquet):
@@ -67,7 +72,10 @@ def test_long_cells_are_cut_and_named(parquet):
 
     found = rows.page(table, Window())
 
-    assert len(found.rows[0]["text"]) == 1000
-    assert len(found.rows[0]["list"]) == 4000
+    shown = found.rows[0]
+    assert shown["text"] == "x" * 1000 + "…"
+    assert (len(shown["list"]), shown["list"][-1]) == (4001, "…")
+    assert (len(shown["bytes"]), shown["bytes"][-1]) == (89, "…")
+    assert shown["fine"] == "short"
     assert found.truncated == 3
     assert found.truncated_cells == ((0, "text"), (0, "bytes"), (0, "list"))
