@@ -11,8 +11,14 @@ from mlops.core.fields import Text, Truth
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 RULE_KINDS = [(kind.value, kind.name) for kind in RuleKind]
-KIND_HELP = "; ".join(
-    f"{kind.value}: {described.description}" for kind, described in KINDS.items()
+KIND_HELP = "\n".join(
+    f"* `{kind}`: {described.description}" for kind, described in KINDS.items()
+)
+PARAMETER_HELP = "By the kind:\n" + "\n".join(
+    f"* `{kind}` `{parameter.name}`: {parameter.description}"
+    f"{' Required.' if parameter.required else ''}"
+    for kind, described in KINDS.items()
+    for parameter in described.parameters
 )
 
 
@@ -24,7 +30,7 @@ class RuleCreate(StrictSerializer):
         required=False,
         max_length=8,
     )
-    parameters = serializers.DictField(required=False)
+    parameters = serializers.DictField(required=False, help_text=PARAMETER_HELP)
     severity = serializers.ChoiceField(Severity.choices, default=Severity.WARN)
 
 

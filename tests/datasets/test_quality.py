@@ -91,6 +91,7 @@ def test_a_version_is_checked_on_demand_and_the_history_grows(rules):
         ({"columns": []}, 422, "columns"),
         ({"parameters": {"least": 1}}, 422, "parameters"),
         ({"severity": "loud"}, 422, "severity"),
+        ({"columns": ["symbol"]}, 422, "columns"),
         (
             {"kind": "regex", "columns": ["symbol"], "parameters": {"pattern": "("}},
             422,
@@ -105,6 +106,14 @@ def test_a_rule_that_does_not_fit_is_refused_by_name(scientist, change, status, 
     assert answer.status_code == status, body
     assert any(field in str(part) for part in body["errors"][0]["loc"])
     assert not QualityRule.objects.exists()
+
+
+def test_a_parameter_that_is_not_known_is_told_the_known_ones(scientist):
+    stale = {"kind": "freshness", "columns": ["date"], "parameters": {"days": 1}}
+
+    answer = scientist.post(f"{DATASETS}/prices/rules", stale)
+
+    assert answer.json()["detail"] == "freshness takes no 'days', but max_age_hours."
 
 
 def test_a_rule_can_be_changed_switched_off_and_deleted(rules, add_version):

@@ -1,10 +1,11 @@
-"""README's transcript, line by line, against a live server."""
+"""The transcripts of README and docs, line by line, against a live server."""
 
 import os
 import subprocess
 import threading
 import time
 import uuid
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 COMMAND_TIMEOUT_S = 60
 ROUTE_TIMEOUT_S = 5
-README = Path(settings.BASE_DIR) / "README.md"
+BASE = Path(settings.BASE_DIR)
+TRANSCRIPTS = (BASE / "README.md", BASE / "docs" / "datasets.md")
 
 
 class Shell:
@@ -72,8 +74,8 @@ def shell(stack, tmp_path):
     shell.close()
 
 
-def test_every_line_of_the_transcript_does_what_it_says(stack, shell):
-    for command in commands(README.read_text()):
+def test_every_line_of_the_transcripts_does_what_it_says(stack, shell):
+    for command in chain(*(commands(page.read_text()) for page in TRANSCRIPTS)):
         if command.line.startswith("export SCIENTIST="):
             continue
 

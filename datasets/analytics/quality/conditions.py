@@ -41,7 +41,9 @@ def _not_null(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> R
 def _range(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
     column = columns[0]
     if column.kind not in NUMERIC | TEMPORAL | {Kind.TIME}:
-        raise InvalidRule(f"{column.name!r} has no order of numbers or times.")
+        raise InvalidRule(
+            f"{column.name!r} has no order of numbers or times.", field="columns"
+        )
     value = present(column)
     parts = [
         f"({value}) {sign} {bound(clause, column, rule.parameters[name])}"

@@ -49,10 +49,13 @@ def _check_shape(rule: Rule) -> None:
             " columns.",
             field="columns",
         )
-    known = {parameter.name for parameter in described.parameters}
+    known = [parameter.name for parameter in described.parameters]
     for name in rule.parameters:
         if name not in known:
-            raise InvalidRule(f"{rule.kind} takes no {name!r}.", field="parameters")
+            raise InvalidRule(
+                f"{rule.kind} takes no {name!r}, but {' and '.join(known) or 'nothing'}.",
+                field="parameters",
+            )
     for parameter in described.parameters:
         if parameter.required and parameter.name not in rule.parameters:
             raise InvalidRule(
