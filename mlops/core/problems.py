@@ -136,11 +136,20 @@ def _shape(  # noqa: PLR0911 - one line per kind
             return 404, "not_found", "There is nothing here.", []
         case PermissionDenied():
             return 403, "forbidden", "You may not do this.", []
+        case exceptions.UnsupportedMediaType():
+            return 415, exc.default_code, f"{exc.detail}{_taken(context)}", []
         case exceptions.APIException():
             code = exc.get_codes()
             code = code if isinstance(code, str) else exc.default_code
             return exc.status_code, code, str(exc.detail), []
     return _of_database(exc)
+
+
+def _taken(context: Mapping[str, Any]) -> str:
+    """Return a sentence that says which media types a view reads."""
+    parsers = getattr(context.get("view"), "parser_classes", ())
+    types = ", ".join(parser.media_type for parser in parsers)
+    return f" This reads {types}." if types else ""
 
 
 def _of_fields(detail: Any) -> Shaped:

@@ -62,6 +62,15 @@ def test_a_chunk_at_the_wrong_place_is_a_conflict_that_changes_nothing(
     assert scientist.get(f"{UPLOADS}/{begun}").json()["offset"] == 10
 
 
+def test_a_chunk_of_another_type_is_told_the_right_one(scientist, begun):
+    answer = scientist.generic(
+        "PATCH", f"{UPLOADS}/{begun}", BYTES, content_type="application/octet-stream"
+    )
+
+    assert answer.status_code == 415
+    assert "application/offset+octet-stream" in answer.json()["detail"]
+
+
 def test_more_bytes_than_announced_are_refused(scientist, begun):
     answer = send(scientist, begun, 0, BYTES + b"x")
 
