@@ -64,7 +64,11 @@ def test_a_chunk_at_the_wrong_place_is_a_conflict_that_changes_nothing(
 
 def test_a_chunk_of_another_type_is_told_the_right_one(scientist, begun):
     answer = scientist.generic(
-        "PATCH", f"{UPLOADS}/{begun}", BYTES, content_type="application/octet-stream"
+        "PATCH",
+        f"{UPLOADS}/{begun}",
+        BYTES,
+        content_type="application/octet-stream",
+        HTTP_UPLOAD_OFFSET="0",
     )
 
     assert answer.status_code == 415

@@ -50,11 +50,11 @@ def _check_shape(rule: Rule) -> None:
             field="columns",
         )
     known = [parameter.name for parameter in described.parameters]
+    listed = " and ".join(known) or "nothing"
     for name in rule.parameters:
         if name not in known:
             raise InvalidRule(
-                f"{rule.kind} takes no {name!r}, but {' and '.join(known) or 'nothing'}.",
-                field="parameters",
+                f"{rule.kind} takes no {name!r}, but {listed}.", field="parameters"
             )
     for parameter in described.parameters:
         if parameter.required and parameter.name not in rule.parameters:
