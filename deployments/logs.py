@@ -4,6 +4,7 @@ Targets write, serializers read. A line starts with its time in UTC, unless a
 native library wrote it.
 """
 
+import contextlib
 import datetime as dt
 import os
 import re
@@ -47,13 +48,14 @@ def tail_of(path: Path, lines: int, since: dt.datetime | None = None) -> list[Li
 
 
 def append(path: Path, text: str) -> None:
-    """Add one line of the supervisor's own, with the time."""
+    """Add one line of the supervisor's own, with the time; none to a full disk."""
     stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    descriptor = open_for_append(path)
-    try:
-        os.write(descriptor, f"{stamp}Z INFO {text}\n".encode())
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        descriptor = open_for_append(path)
+        try:
+            os.write(descriptor, f"{stamp}Z INFO {text}\n".encode())
+        finally:
+            os.close(descriptor)
 
 
 def open_for_append(path: Path) -> int:
@@ -64,14 +66,21 @@ def cap(path: Path) -> None:
     """Keep the file below its limit: copy it to `.1` and empty it.
 
     Writers have it open for appending, so they go on at its new start; what they
-    write between copy and truncation is lost.
+    write between copy and truncation is lost. On a full disk the older copy goes,
+    which leaves room for the new one the next time.
     """
     if not path.exists() or path.stat().st_size <= MAX_BYTES:
         return
-    kept = path.with_suffix(".log.1")
-    kept.write_bytes(path.read_bytes()[-MAX_BYTES:])
-    kept.chmod(0o600)
-    os.truncate(path, 0)
+    kept, part = path.with_suffix(".log.1"), path.with_suffix(".log.part")
+    try:
+        part.touch(mode=0o600)
+        part.write_bytes(path.read_bytes()[-MAX_BYTES:])
+        part.replace(kept)
+        os.truncate(path, 0)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+            kept.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Iterator[Line]:

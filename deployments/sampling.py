@@ -20,7 +20,8 @@ class Sampling(Companion):
         self._rounds = 0
 
     def round(self) -> None:
-        self._intake.take_in()
+        """Prune first: that makes room for what is new on a full disk."""
         if self._rounds % PRUNE_EVERY == 0:
             prune()
         self._rounds += 1
+        self._intake.take_in()

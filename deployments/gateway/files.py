@@ -1,5 +1,6 @@
 """Folders of small JSON files that others replace atomically, read when they change."""
 
+import contextlib
 import logging
 import os
 import time
@@ -17,10 +18,15 @@ RACY_NS = 50_000_000  # file systems' clocks tick coarser than ours
 def replace(path: Path, content: bytes) -> None:
     """Write the whole file or leave the old one; only this user may read it."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    part.replace(path)
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
 
 
 @dataclass(slots=True)

@@ -71,8 +71,11 @@ class Sampler:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         descriptor = os.open(self._folder / name, flags, 0o600)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
-            if file.tell() + len(lines) <= MAX_FILE_BYTES:
-                file.write(lines)
+            end = file.tell()
+            if end + len(lines) > MAX_FILE_BYTES:
+                return
+            if file.write(lines) < len(lines):  # the disk is full
+                file.truncate(end)
 
 
 def _line(at: float, deployment_id: str, body: bytes) -> bytes:

@@ -1,19 +1,22 @@
 """Writes which API tokens may predict, for gateways that never ask the database."""
 
 import contextlib
-import os
 from pathlib import Path
 
 import orjson
 from django.conf import settings
 
+from deployments.gateway.files import replace
 from mlops.core.models import ApiToken
 
 SCOPE = "predict"
 
 
 def write_keys(path: Path) -> None:
-    """Replace `keys.json` if it says something else: digests, never tokens."""
+    """Replace `keys.json` if it says something else: digests, never tokens.
+
+    Raises OSError; then the old file holds.
+    """
     tokens = ApiToken.objects.usable().only("digest", "scopes").order_by("digest")
     allowed = [
         token.digest for token in tokens.iterator(chunk_size=500) if token.allows(SCOPE)
@@ -23,8 +26,4 @@ def write_keys(path: Path) -> None:
         if path.read_bytes() == content:
             return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    part.replace(path)
+    replace(path, content)

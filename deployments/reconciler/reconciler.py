@@ -100,7 +100,7 @@ class Reconciler:
             with patience("tick"):
                 target.tick()
         rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
-        steps = Steps(self.targets, lease, self.memory, rules)
+        steps = Steps(lease, self.memory, rules, self.targets)
         moved = steps.take_all(self._startable())
         moved += steps.take_all(self._next("started", STARTED))
         moved += steps.take_all(self._next("active", {Status.ACTIVE}))
@@ -136,9 +136,11 @@ class Reconciler:
         return batch
 
     def _keep_house(self, lease: Lease) -> None:
-        self.spool.take_in(lease)
+        with patience("take in the traffic"):
+            self.spool.take_in(lease)
         if self.memory.is_due("keys", KEYS_S):
-            write_keys(self.folder / "run" / "keys.json")
+            with patience("write the keys"):
+                write_keys(self.folder / "run" / "keys.json")
         if self.memory.is_due("roll up", ROLL_UP_S):
             roll_up(lease)
         if self.memory.is_due("forget", FORGET_S):

@@ -16,7 +16,7 @@ from deployments.errors import (
     SlotBusy,
     StaleDeployment,
 )
-from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.models import Deployment
 from deployments.models.figures import Figures
 from deployments.reconciler.health import (
     GRACE_S,
@@ -25,10 +25,11 @@ from deployments.reconciler.health import (
     is_baking,
     recent_figures,
 )
-from deployments.reconciler.memory import Memory
+from deployments.reconciler.patience import want_of_room
+from deployments.reconciler.setbacks import Setbacks
 from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
-from deployments.states import STARTED, Health, Mover, Rollout, Status
+from deployments.states import Health, Mover, Rollout, Status
 from deployments.targets.base import (
     Observation,
     Phase,
@@ -42,12 +43,11 @@ from mlops.core.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
 RESTARTS_S = 300.0
 
 
 @dataclass(slots=True)
-class Steps:
+class Steps(Setbacks):
     """Takes steps for the holder of a lease; each returns whether anything moved.
 
     Rows are written in transactions that count only while the lease is held. What
@@ -56,9 +56,6 @@ class Steps:
     """
 
     targets: Mapping[str, Target]
-    lease: Lease
-    memory: Memory
-    rules: Mapping[str, EnvironmentRule]
     figures: Mapping[uuid.UUID, Figures] = field(default_factory=dict)
 
     def take_all(self, deployments: Collection[Deployment]) -> int:
@@ -100,6 +97,8 @@ class Steps:
         except DomainError as broken_rule:
             return self._give_up(deployment, broken_rule.message)
         except (TargetTrouble, OSError) as trouble:
+            if want := want_of_room(trouble):
+                return self._wait_for_room(deployment, want)
             return self._try_again(deployment, str(trouble))
 
     # The steps --------------------------------------------------------------------
@@ -142,9 +141,10 @@ class Steps:
 
     def _wait_for(self, deployment: Deployment, seen: Observation) -> bool:
         self._record(deployment, Health.DEGRADED, seen)
+        self._tell_news(deployment, seen)
         if not deployment.is_rolling_out:
             late = "The model server did not become ready"
-            return self._fail_if_late(deployment, late)
+            return self._fail_if_late(deployment, late, seen.message)
         if self.memory.seconds_down(deployment, seen) > GRACE_S:
             raise Refused(f"The rollout was stopped: {seen.message or 'it is down'}.")
         return False
@@ -161,9 +161,7 @@ class Steps:
             has_restarted=self.memory.restarted_within(deployment, seen, RESTARTS_S),
         )
         self._record(deployment, health, seen)
-        if self.memory.is_news(deployment, seen):
-            with self.lease.held():
-                deployment.notice(seen.message)
+        self._tell_news(deployment, seen)
         if not is_baking(deployment, rule):
             return False
         reason = complaint(figures, rule)
@@ -224,10 +222,6 @@ class Steps:
     def _target(self, deployment: Deployment) -> Target:
         return self.targets[deployment.environment]
 
-    def _rule(self, deployment: Deployment) -> EnvironmentRule:
-        name = deployment.environment
-        return self.rules.get(name) or EnvironmentRule(environment=name)
-
     def _figures(self, deployment: Deployment) -> Figures:
         return self.figures.get(deployment.pk, Figures())
 
@@ -256,48 +250,10 @@ class Steps:
             with self.lease.held():
                 deployment.record_health(health, seen.ready_instances)
 
-    def _note_begin(self, deployment: Deployment) -> None:
-        """Count an attempt when the step was begun by another reconciler.
-
-        A deployment that takes the reconciler down with it is so given up at last.
-        """
-        if self.memory.has_begun(deployment):
-            return
-        if deployment.status in STARTED and not deployment.is_rolling_out:
+    def _tell_news(self, deployment: Deployment, seen: Observation) -> None:
+        if self.memory.is_news(deployment, seen):
             with self.lease.held():
-                tries = deployment.record_attempt()
-            if tries > MAX_ATTEMPTS:
-                raise Refused(f"It was given up after {MAX_ATTEMPTS} attempts.")
-        self.memory.begin(deployment)
-
-    def _fail_if_late(self, deployment: Deployment, what: str) -> bool:
-        limit = self._rule(deployment).progress_deadline_s
-        if self.memory.seconds_in_step(deployment) > limit:
-            raise Refused(f"{what} within {limit} s.")
-        return False
-
-    def _try_again(self, deployment: Deployment, trouble: str) -> bool:
-        if deployment.is_current:
-            with self.lease.held():
-                deployment.notice(trouble)
-            return False
-        with self.lease.held():
-            tries = deployment.record_attempt()
-        if tries > MAX_ATTEMPTS:
-            return self._give_up(
-                deployment, f"Given up after {MAX_ATTEMPTS} attempts: {trouble}"
-            )
-        return False
-
-    def _give_up(self, deployment: Deployment, message: str) -> bool:
-        """Fail what never served; what serves already is only unhealthy."""
-        with self.lease.held():
-            if deployment.is_current:
-                deployment.record_health(Health.UNHEALTHY, 0)
-                deployment.notice(message)
-                return False
-            deployment.fail(message)
-        return True
+                deployment.notice(seen.message)
 
 
 def _described(found: Validation) -> str:

@@ -18,6 +18,10 @@ class TargetTrouble(Exception):
     """The target did not do it now; the same call may work later."""
 
 
+class NoRoom(TargetTrouble):
+    """The machine has no room for it, such as on its disk; it may have again."""
+
+
 class Phase(StrEnum):
     ABSENT = "absent"
     STARTING = "starting"

@@ -1,5 +1,6 @@
 """Processes by id and start time, so that a reused id is not taken for an old one."""
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -8,6 +9,8 @@ from typing import Any
 
 import orjson
 
+NEVER_BEGAN = -1
+"""In place of a wait status, of a process that did not come to be."""
 _STATE, _START_TIME = 0, 19  # fields 3 and 22 of stat(5), counted after the name
 
 
@@ -57,6 +60,13 @@ def describe_end(status: int) -> str:
     return f"ended with exit status {os.waitstatus_to_exitcode(status)}"
 
 
+def discard(*paths: Path) -> None:
+    """Remove files; what cannot be removed now is for the next sweep."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def write_atomically(path: Path, value: Any) -> None:
     """Replace the file as a whole: a reader sees the old or the new content."""
     descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -65,5 +75,5 @@ def write_atomically(path: Path, value: Any) -> None:
             file.write(orjson.dumps(value))
         Path(part).replace(path)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        discard(Path(part))
         raise

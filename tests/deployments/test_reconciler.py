@@ -19,7 +19,7 @@ from deployments.models import (
 from deployments.plan import Plan, Strategy
 from deployments.reconciler import Reconciler, reconcile_once
 from deployments.reconciler.reconciler import MAX_STARTING
-from deployments.reconciler.steps import MAX_ATTEMPTS
+from deployments.reconciler.setbacks import MAX_ATTEMPTS
 from deployments.states import Environment, Health, Rollout, Status
 from deployments.targets.scripted import ScriptedTarget
 from lifecycle.models import RegisteredModel

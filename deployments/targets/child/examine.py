@@ -90,8 +90,11 @@ def _conversion(
         _check_golden(OnnxModel(content, options), descriptors)
     except Refused as error:
         return {"conversion": f"not converted to ONNX ({error})"}
-    with os.fdopen(os.dup(descriptors["converted"]), "wb") as file:
-        file.write(content)
+    try:
+        with os.fdopen(os.dup(descriptors["converted"]), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        return {"conversion": f"not converted to ONNX ({error.strerror})"}
     digest = hashlib.sha256(content).hexdigest()
     return {"conversion": "converted to ONNX", "converted_sha256": digest}
 

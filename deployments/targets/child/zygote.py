@@ -7,6 +7,7 @@ the supervisor at the other end goes away it ends; the processes it forked go on
 """
 
 import array
+import contextlib
 import gc
 import logging
 import os
@@ -27,7 +28,7 @@ import uvloop  # noqa: F401
 from deployments.targets.child import examine, serve
 from deployments.targets.formats import onnx  # noqa: F401
 from deployments.targets.oip import convenience  # noqa: F401
-from deployments.targets.processes import start_time, write_atomically
+from deployments.targets.processes import NEVER_BEGAN, start_time, write_atomically
 
 RUNS = {"serve": serve.run, "examine": examine.run}
 MAX_MESSAGE, MAX_FILES = 1 << 16, 8
@@ -37,7 +38,7 @@ CRASHED = 1
 class Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._running: dict[int, str] = {}
+        self._running: dict[int, str] = {}  # "" for one that must not begin
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
@@ -67,7 +68,11 @@ class Zygote:
         for _, _, payload in ancillary:
             files.frombytes(payload)
         message = orjson.loads(text)
-        self._fork(message, dict(zip(message["files"], files, strict=True)))
+        try:
+            self._fork(message, dict(zip(message["files"], files, strict=True)))
+        except OSError as error:  # no room for its record, or for one more process
+            failed = {"ended": message["id"], "status": NEVER_BEGAN}
+            self._tell({**failed, "reason": error.strerror or str(error)})
         for descriptor in files:
             os.close(descriptor)
         return True
@@ -76,7 +81,7 @@ class Zygote:
         """Fork, record the process, and only then let it begin.
 
         A process whose record was not written reads the end of the pipe and ends,
-        so nothing runs that a later supervisor could not find.
+        so nothing runs that a later supervisor could not find. Raises OSError then.
         """
         go, start = os.pipe()
         pid = os.fork()
@@ -84,12 +89,15 @@ class Zygote:
             os.close(start)
             self._become(message, files, go)
         os.close(go)
-        self._running[pid] = message["id"]
+        self._running[pid] = ""
         born = start_time(pid)
         record = {**message["record"], "pid": pid, "start_time": born}
-        write_atomically(Path(message["record_path"]), record)
-        os.write(start, b"g")
-        os.close(start)
+        try:
+            write_atomically(Path(message["record_path"]), record)
+            self._running[pid] = message["id"]
+            os.write(start, b"g")
+        finally:
+            os.close(start)
         self._tell({"started": message["id"], "pid": pid, "start_time": born})
 
     def _become(
@@ -113,7 +121,8 @@ class Zygote:
             logging.getLogger(__name__).exception("ended")
             raise
         finally:
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):  # such as a full disk
+                sys.stderr.flush()
             os._exit(status)
 
     def _reap(self) -> None:
@@ -121,7 +130,8 @@ class Zygote:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            self._tell({"ended": self._running.pop(pid), "status": status})
+            if name := self._running.pop(pid):
+                self._tell({"ended": name, "status": status})
 
     def _tell(self, message: dict[str, Any]) -> None:
         try:

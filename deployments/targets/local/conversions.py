@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments.targets.base import ModelFile, Spec
 from deployments.targets.local.folders import Folders
+from deployments.targets.processes import discard
 
 
 def part_of(folders: Folders, examination_id: str) -> Path:
@@ -30,6 +31,12 @@ def keep(part: Path, spec: Spec, finding: dict[str, Any], folders: Folders) -> N
         part.replace(folders.conversions / f"{spec.file.sha256}.{digest}.onnx")
     else:
         part.unlink()
+
+
+def reject(spec: Spec, folders: Folders) -> None:
+    """Forget the converted file, which did not load: the model's own serves then."""
+    for path in folders.conversions.glob(f"{spec.file.sha256}.*.onnx"):
+        discard(path)
 
 
 def preferred(spec: Spec, folders: Folders) -> Spec:

@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments import logs
 from deployments.targets.base import (
+    NoRoom,
     Refused,
     Spec,
     TargetTrouble,
@@ -17,7 +18,7 @@ from deployments.targets.base import (
 from deployments.targets.local import conversions
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.instance import job
-from deployments.targets.local.nursery import NEVER_BEGAN, Nursery
+from deployments.targets.local.nursery import Nursery
 from deployments.targets.local.opened import (
     NONSENSE,
     drain,
@@ -25,7 +26,13 @@ from deployments.targets.local.opened import (
     open_golden,
     open_model,
 )
-from deployments.targets.processes import describe_end, is_alive, send_signal
+from deployments.targets.processes import (
+    NEVER_BEGAN,
+    describe_end,
+    discard,
+    is_alive,
+    send_signal,
+)
 
 LIMIT_S = 30.0
 CPU_S = 60
@@ -47,6 +54,7 @@ class Examination:
     said: bytearray = field(default_factory=bytearray)
     text: bytes | None = None
     end: str = ""
+    hindrance: str = ""
     late: bool = False
 
     def poll(self, nursery: Nursery, now: float) -> bool:
@@ -61,6 +69,7 @@ class Examination:
             self._close()
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
+            self.hindrance = nursery.hindered.pop(self.id, "")
         elif (
             self.pid
             and not nursery.hears_of(self.generation)
@@ -71,11 +80,14 @@ class Examination:
             self.late = True
             self.kill()
         if self.end:
-            self.folders.record(self.id).unlink(missing_ok=True)
+            discard(self.folders.record(self.id))
         return known != (self.text, self.end, self.late)
 
     def finding(self) -> Validation | None:
-        """Return what was found, None as long as nothing is. Raises Refused."""
+        """Return what was found, None as long as nothing is.
+
+        Raises Refused, or TargetTrouble when there was no process to look.
+        """
         if self.late:
             raise Refused(
                 f"The model was not loaded and tried within {LIMIT_S:g} s; it hangs or "
@@ -83,6 +95,8 @@ class Examination:
             )
         if self.text:
             return _validation(finding_in(self.text))
+        if self.hindrance:
+            raise NoRoom(f"The model cannot be validated now: {self.hindrance}.")
         if self.end == describe_end(NEVER_BEGAN):
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
@@ -92,10 +106,10 @@ class Examination:
     def kill(self) -> None:
         """End the process and forget what it said."""
         self._close()
-        conversions.part_of(self.folders, self.id).unlink(missing_ok=True)
+        discard(conversions.part_of(self.folders, self.id))
         if self.pid:
             send_signal(self.pid, self.born, SIGKILL)
-        self.folders.record(self.id).unlink(missing_ok=True)
+        discard(self.folders.record(self.id))
 
     def _close(self) -> None:
         if self.report >= 0:

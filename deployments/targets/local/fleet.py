@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deployments import logs
 from deployments.targets.base import Observation, Phase, Refused, Spec
-from deployments.targets.local import instance
+from deployments.targets.local import conversions, instance
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.instance import Instance, State
 from deployments.targets.local.nursery import Nursery
@@ -15,6 +15,7 @@ from deployments.targets.local.nursery import Nursery
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
+HINDERED_PAUSE_S = 1.0
 MANY_CRASHES, WINDOW_S = 5, 60.0
 START_LIMIT_S = 60.0
 LOOK_S = 0.2
@@ -26,7 +27,8 @@ class Fleet:
     """Brings up, restarts and drains; `publish` tells gateways what serves.
 
     Times are monotonic seconds. Instances that were inherited, or whose memory is
-    full, serve until as many others as are wanted are ready.
+    full, serve until as many others as are wanted are ready, and none ends before
+    gateways could be told: a disk may be full.
     """
 
     deployment_id: str
@@ -39,6 +41,7 @@ class Fleet:
     restarts: int = 0
     message: str = ""
     refusal: str = ""
+    _published: list[Instance] = field(default_factory=list)
     _crashes: deque[float] = field(default_factory=deque)
     _not_before: float = 0.0
     _look_at: float = 0.0
@@ -54,19 +57,18 @@ class Fleet:
         """Want nothing; what runs drains."""
         self.spec, self.wanted = None, 0
         self._drain(self.instances, now)
+        self._publish_if_news(now)
 
     def tick(self, now: float) -> None:
         """Take one step towards what is wanted."""
-        before = self.serving()
         for each in self.instances:
             each.poll(self.nursery, now)
             self._kill_if_stuck(each, now)
         for each in [each for each in self.instances if each.state is State.GONE]:
             self._bury(each, now)
-        if self.serving() != before:
-            self.publish(self)
         self._retire_the_surplus(now)
         self._replace_the_full(now)
+        self._publish_if_news(now)
         if self.spec is not None and now >= self._not_before:
             for _ in range(self.wanted - len(self._ours())):
                 self._begin(self.spec, now)
@@ -79,7 +81,7 @@ class Fleet:
         return [each for each in self.instances if each.serves]
 
     def observe(self, now: float) -> Observation:
-        ready = len(self.serving())
+        ready = sum(each.serves for each in self._published)
         if self.spec is None:
             phase = Phase.READY if ready else Phase.STARTING
         elif self.refusal or len(self._recent(now)) >= MANY_CRASHES:
@@ -103,11 +105,22 @@ class Fleet:
             self.refusal = ""
 
     def _drain(self, leaving: list[Instance], now: float) -> None:
-        before = self.serving()
         for each in leaving:
             each.leave(now)
-        if self.serving() != before:
+
+    def _publish_if_news(self, now: float) -> None:
+        """Tell gateways what serves; as long as they cannot be told, nobody leaves."""
+        serving = self.serving()
+        if serving == self._published:
+            return
+        try:
             self.publish(self)
+        except OSError as error:
+            self.message = f"Gateways cannot be told what serves: {error.strerror}."
+            for each in self.instances:
+                each.wait_to_leave(now)
+        else:
+            self._published = serving
 
     def _kill_if_stuck(self, each: Instance, now: float) -> None:
         if each.state is State.STARTING and now - each.since > START_LIMIT_S:
@@ -119,6 +132,8 @@ class Fleet:
         each.clear(self.folders)
         if each.is_leaving or self.spec is None:
             self._say(f"instance {each.id} has left ({each.end})")
+        elif each.hindrance:
+            self._wait_for_room(each.hindrance, now)
         elif not (each.is_inherited or each.is_worn):
             self._count_crash(each, now)
 
@@ -141,6 +156,8 @@ class Fleet:
         pause = min(FIRST_PAUSE_S * 2 ** (crashes - 1), LONGEST_PAUSE_S)
         if each.refusal or crashes >= MANY_CRASHES:
             pause = LONGEST_PAUSE_S
+        if each.refusal and self.spec is not None and self.spec.converts:
+            conversions.reject(self.spec, self.folders)
         self.refusal = each.refusal
         self.message = each.refusal or f"The model server was {each.end}."
         self._not_before = now + pause
@@ -158,11 +175,14 @@ class Fleet:
             self.refusal = self.message = str(refusal)
             self._not_before = now + LONGEST_PAUSE_S
         except OSError as error:
-            self.message = f"No instance could be started: {error}."
-            self._not_before = now + 1.0
+            self._wait_for_room(error.strerror or str(error), now)
         else:
             self.instances.append(begun)
             self._say(f"instance {begun.id} begins")
+
+    def _wait_for_room(self, hindrance: str, now: float) -> None:
+        self.message = f"No instance can be started now: {hindrance}."
+        self._not_before = now + HINDERED_PAUSE_S
 
     def _say(self, text: str) -> None:
         logger.info("deployment %s: %s", self.deployment_id, text)

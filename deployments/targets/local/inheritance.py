@@ -10,7 +10,7 @@ import orjson
 
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.instance import Instance, State
-from deployments.targets.processes import is_alive, send_signal
+from deployments.targets.processes import discard, is_alive, send_signal
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +24,21 @@ def owner(path: Path) -> str:
 
 
 def take(path: Path, supervisor_id: str) -> None:
+    """Own the folder. Raises OSError; then it is still another's."""
     part = path.with_name(f".supervisor.{supervisor_id}")
-    part.touch(mode=0o600)
-    part.write_text(supervisor_id)
-    part.replace(path)
+    try:
+        part.touch(mode=0o600)
+        part.write_text(supervisor_id)
+        part.replace(path)
+    except OSError:
+        discard(part)
+        raise
 
 
 def survivors(folders: Folders, now: float) -> list[Instance]:
     """Return what still serves; what is left of the dead is removed."""
     found = strays(folders, frozenset(), now)
-    _sweep(folders, {each.socket_path for each in found})
+    _sweep(folders, found)
     return found
 
 
@@ -52,9 +57,9 @@ def strays(folders: Folders, known: Collection[str], now: float) -> list[Instanc
             continue
         if alive:
             send_signal(record["pid"], record["start_time"], SIGKILL)
-        folders.record(record["id"]).unlink(missing_ok=True)
+        discard(folders.record(record["id"]))
         if "socket" in record:
-            Path(record["socket"]).unlink(missing_ok=True)
+            discard(Path(record["socket"]))
     return found
 
 
@@ -98,10 +103,15 @@ def _instance(record: dict[str, Any], now: float) -> Instance:
     )
 
 
-def _sweep(folders: Folders, in_use: set[Path]) -> None:
+def _sweep(folders: Folders, alive: Collection[Instance]) -> None:
     """Remove what belongs to processes that are no more: sockets, half files."""
+    in_use = {each.socket_path for each in alive}
+    served = {each.deployment_id for each in alive}
     for part in folders.conversions.glob("*.part"):
-        part.unlink(missing_ok=True)
+        discard(part)
     for path in folders.sockets.glob("i-*.sock"):
         if path not in in_use:
-            path.unlink(missing_ok=True)
+            discard(path)
+    for path in folders.backends.glob("*.json"):
+        if path.stem not in served:
+            discard(path)

@@ -17,6 +17,7 @@ from deployments.targets.local.nursery import Nursery
 from deployments.targets.local.opened import drain, finding_in, open_model
 from deployments.targets.processes import (
     describe_end,
+    discard,
     is_alive,
     private_bytes,
     send_signal,
@@ -43,8 +44,9 @@ class State(StrEnum):
 class Instance:
     """A process of ours, or one that a supervisor before us left.
 
-    `refusal` is why its model was not loaded, `end` how the process ended. One that
-    is worn has filled its memory, and serves until another can take its place.
+    `refusal` is why its model was not loaded, `end` how the process ended,
+    `hindrance` why the machine could not even begin it. One that is worn has filled
+    its memory, and serves until another can take its place.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Instance:
     looks_full: int = 0
     signalled: bool = False
     refusal: str = ""
+    hindrance: str = ""
     end: str = ""
 
     @property
@@ -94,6 +97,7 @@ class Instance:
         self._read_report()
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
+            self.hindrance = nursery.hindered.pop(self.id, "")
             self.state = State.GONE
         elif (
             self.pid
@@ -109,14 +113,18 @@ class Instance:
         if self.state in (State.STARTING, State.READY):
             self.state, self.since, self.is_leaving = State.DRAINING, now, True
 
+    def wait_to_leave(self, now: float) -> None:
+        """Serve on for a moment: gateways may not know yet that it drains."""
+        if self.state is State.DRAINING and not self.signalled:
+            self.since = now
+
     def kill(self) -> None:
         if self.pid:
             send_signal(self.pid, self.born, signal.SIGKILL)
 
     def clear(self, folders: Folders) -> None:
         """Remove what the process leaves behind."""
-        self.socket_path.unlink(missing_ok=True)
-        folders.record(self.id).unlink(missing_ok=True)
+        discard(self.socket_path, folders.record(self.id))
         self.close()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import orjson
 
 import deployments
 from deployments.logs import open_for_append
+from deployments.targets.processes import NEVER_BEGAN
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ _SET = {
 }
 MAX_MESSAGE = 1 << 16
 LEAVE_S = 5
-NEVER_BEGAN = -1  # in place of a wait status
 
 
 class Nursery:
@@ -41,6 +41,7 @@ class Nursery:
         self.generation = 0
         self._unanswered: dict[str, Path] = {}
         self.ended: dict[str, int] = {}
+        self.hindered: dict[str, str] = {}
         self.started: dict[str, tuple[int, int]] = {}
 
     def warm_up(self) -> socket.socket:
@@ -61,7 +62,7 @@ class Nursery:
         self._unanswered[message["id"]] = Path(message["record_path"])
 
     def listen(self) -> None:
-        """Take in what the zygote said: `started` and `ended`, by id."""
+        """Take in what the zygote said: `started`, `ended`, what hindered it; by id."""
         while self._control is not None:
             try:
                 text = self._control.recv(MAX_MESSAGE)
@@ -98,7 +99,10 @@ class Nursery:
 
     def _note(self, message: dict[str, Any]) -> None:
         if "ended" in message:
+            self._unanswered.pop(message["ended"], None)
             self.ended[message["ended"]] = message["status"]
+            if "reason" in message:
+                self.hindered[message["ended"]] = message["reason"]
         else:
             self._unanswered.pop(message["started"], None)
             self.started[message["started"]] = (message["pid"], message["start_time"])

@@ -25,6 +25,7 @@ from deployments.targets.local.examination import Examination
 from deployments.targets.local.fleet import Fleet
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.nursery import Nursery
+from deployments.targets.processes import discard
 
 logger = logging.getLogger(__name__)
 
@@ -174,9 +175,9 @@ class LocalTarget:
         self._closing.clear()
         for found in inheritance.survivors(self._folders, time.monotonic()):
             self._fleet(found.deployment_id).instances.append(found)
-        self._nursery.warm_up()
         self._watch = threading.Thread(target=self._keep_watch, daemon=True)
         self._watch.start()
+        self._nursery.warm_up()
 
     def _let_go(self) -> None:
         for fleet in self._fleets.values():
@@ -201,7 +202,7 @@ class LocalTarget:
             fleet.tick(now)
             if fleet.spec is None and not fleet.instances:
                 del self._fleets[fleet.deployment_id]
-                self._folders.backend(fleet.deployment_id).unlink(missing_ok=True)
+                discard(self._folders.backend(fleet.deployment_id))
         if now - self._looked_at > 1:
             self._looked_at = now
             self._take_in_strays(now)

@@ -1,0 +1,81 @@
+"""What becomes of a step that does not succeed: wait, try again, or give up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.reconciler.memory import Memory
+from deployments.states import STARTED, Health
+from deployments.targets.base import Refused
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass(slots=True)
+class Setbacks:
+    """Writes trouble into rows, in transactions that count while the lease is held."""
+
+    lease: Lease
+    memory: Memory
+    rules: Mapping[str, EnvironmentRule]
+
+    def _rule(self, deployment: Deployment) -> EnvironmentRule:
+        name = deployment.environment
+        return self.rules.get(name) or EnvironmentRule(environment=name)
+
+    def _note_begin(self, deployment: Deployment) -> None:
+        """Count an attempt when the step was begun by another reconciler.
+
+        A deployment that takes the reconciler down with it is so given up at last.
+        """
+        if self.memory.has_begun(deployment):
+            return
+        if deployment.status in STARTED and not deployment.is_rolling_out:
+            with self.lease.held():
+                tries = deployment.record_attempt()
+            if tries > MAX_ATTEMPTS:
+                raise Refused(f"It was given up after {MAX_ATTEMPTS} attempts.")
+        self.memory.begin(deployment)
+
+    def _fail_if_late(
+        self, deployment: Deployment, what: str, because: str = ""
+    ) -> bool:
+        if self._is_late(deployment):
+            limit = self._rule(deployment).progress_deadline_s
+            raise Refused(f"{what} within {limit} s. {because}".rstrip())
+        return False
+
+    def _is_late(self, deployment: Deployment) -> bool:
+        limit = self._rule(deployment).progress_deadline_s
+        return self.memory.seconds_in_step(deployment) > limit
+
+    def _wait_for_room(self, deployment: Deployment, want: str) -> bool:
+        """Say what it waits for; only the deadline ends that, no number of tries."""
+        if not deployment.is_current and self._is_late(deployment):
+            return self._give_up(deployment, f"It has waited too long. {want}")
+        with self.lease.held():
+            deployment.notice(want)
+        return False
+
+    def _try_again(self, deployment: Deployment, trouble: str) -> bool:
+        if deployment.is_current:
+            with self.lease.held():
+                deployment.notice(trouble)
+            return False
+        with self.lease.held():
+            tries = deployment.record_attempt()
+        if tries > MAX_ATTEMPTS:
+            return self._give_up(
+                deployment, f"Given up after {MAX_ATTEMPTS} attempts: {trouble}"
+            )
+        return False
+
+    def _give_up(self, deployment: Deployment, message: str) -> bool:
+        """Fail what never served; what serves already is only unhealthy."""
+        with self.lease.held():
+            if deployment.is_current:
+                deployment.record_health(Health.UNHEALTHY, 0)
+                deployment.notice(message)
+                return False
+            deployment.fail(message)
+        return True
