@@ -81,12 +81,10 @@ def _latency(rows: list[Deployment], totals: Mapping[uuid.UUID, Figures]) -> Met
         "Time from the gateway's door and back.",
         labels=LABELS,
     )
-    ids = [one.pk for one in rows]
-    histograms = TrafficWindow.objects.filter(deployment__in=ids).histograms()
     for one in rows:
-        seconds = totals.get(one.pk, Figures()).sum_ms / 1000
-        buckets = _cumulative(histograms.get(one.pk, {}))
-        family.add_metric(_labels(one), buckets, seconds)
+        total = totals.get(one.pk, Figures())
+        buckets = _cumulative(total.histogram)
+        family.add_metric(_labels(one), buckets, total.sum_ms / 1000)
     return family
 
 

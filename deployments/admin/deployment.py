@@ -17,7 +17,8 @@ from deployments.admin.buttons import Buttons
 from deployments.admin.forms import DeployForm
 from deployments.admin.sparkline import requests_per_minute, sparkline
 from deployments.journal import journal
-from deployments.models import Deployment, DeploymentEvent
+from deployments.models import Deployment, DeploymentEvent, TrafficWindow
+from deployments.models.figures import Figures
 from deployments.states import FINAL, Health, Status
 
 LOG_LINES = 50
@@ -238,7 +239,8 @@ class DeploymentAdmin(Buttons):
 
     @admin.display(description=_("figures"))
     def figures(self, deployment: Deployment) -> str:
-        found = deployment.windows.all().figures()
+        totals = TrafficWindow.objects.totals([deployment.pk])
+        found = totals.get(deployment.pk, Figures())
         p95 = found.p95_latency_ms
         return _(
             "%(requests)d requests, %(errors).2f %% failed, mean %(mean).2f ms, "

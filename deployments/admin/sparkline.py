@@ -22,8 +22,9 @@ def requests_per_minute(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[int]
     start = now - timedelta(minutes=MINUTES - 1)
     counts = {pk: [0] * MINUTES for pk in ids}
     rows = (
-        TrafficWindow.objects.since(start)
-        .filter(deployment__in=ids, seconds=MINUTE_S)
+        TrafficWindow.objects.minutes()
+        .since(start)
+        .filter(deployment__in=ids)
         .order_by()
         .values_list("deployment", "starts_at")
         .annotate(requests=Sum("request_count"))

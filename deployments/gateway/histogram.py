@@ -6,7 +6,7 @@ right to about 5 %. As JSON a histogram is sparse: {"31": 12, "32": 4}.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 FIRST_MS = 0.05
 GROWTH = 1.1
@@ -26,12 +26,20 @@ def upper_ms(number: int) -> float:
     return FIRST_MS * GROWTH**number
 
 
-def merge(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Return the sum of two histograms."""
-    merged = dict(one)
-    for number, count in other.items():
-        merged[number] = merged.get(number, 0) + count
+def merge(histograms: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum of histograms."""
+    merged: dict[str, int] = {}
+    for histogram in histograms:
+        for number, count in histogram.items():
+            merged[number] = merged.get(number, 0) + count
     return merged
+
+
+def subtract(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Return what one histogram counts more than another, without empty buckets."""
+    numbers = {**one, **other}
+    more = {number: one.get(number, 0) - other.get(number, 0) for number in numbers}
+    return {number: count for number, count in more.items() if count}
 
 
 def quantile(histogram: Mapping[str, int], fraction: float) -> float | None:

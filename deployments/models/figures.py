@@ -1,10 +1,10 @@
 """Figures of traffic: what one window, or many together, amount to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deployments.gateway.histogram import merge, quantile
+from deployments.gateway.histogram import merge, quantile, subtract
 
 Histogram = Mapping[str, int]
 
@@ -28,16 +28,35 @@ class Figures:
     histogram: Histogram = field(default_factory=dict)
     last_updated: datetime | None = None
 
+    @classmethod
+    def total(cls, many: Iterable["Figures"]) -> "Figures":
+        """Return the sum of many."""
+        listed = list(many)
+        return cls(
+            sum(one.request_count for one in listed),
+            sum(one.error_count for one in listed),
+            sum(one.client_error_count for one in listed),
+            sum(one.rejected_count for one in listed),
+            sum(one.sum_ms for one in listed),
+            max((one.max_ms for one in listed), default=0.0),
+            merge(one.histogram for one in listed),
+            max((one.last_updated for one in listed if one.last_updated), default=None),
+        )
+
     def __add__(self, other: "Figures") -> "Figures":
+        return self.total((self, other))
+
+    def __sub__(self, earlier: "Figures") -> "Figures":
+        """Return what has come since; the maximum stays that of all of it."""
         return Figures(
-            self.request_count + other.request_count,
-            self.error_count + other.error_count,
-            self.client_error_count + other.client_error_count,
-            self.rejected_count + other.rejected_count,
-            self.sum_ms + other.sum_ms,
-            max(self.max_ms, other.max_ms),
-            merge(self.histogram, other.histogram),
-            _later(self.last_updated, other.last_updated),
+            self.request_count - earlier.request_count,
+            self.error_count - earlier.error_count,
+            self.client_error_count - earlier.client_error_count,
+            self.rejected_count - earlier.rejected_count,
+            self.sum_ms - earlier.sum_ms,
+            self.max_ms,
+            subtract(self.histogram, earlier.histogram),
+            self.last_updated,
         )
 
     @property
@@ -62,7 +81,3 @@ class Figures:
     def percentile_ms(self, fraction: float) -> float | None:
         """Return a latency from the histogram, right to a bucket's width (10 %)."""
         return quantile(self.histogram, fraction) if self.histogram else None
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment), default=None)

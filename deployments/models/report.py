@@ -67,7 +67,7 @@ def report(
     if (
         step_s > length
         or length // step_s > MAX_POINTS
-        or _is_rolled_up(length, step_s)
+        or _is_forgotten(length, step_s)
     ):
         raise BadQuery(f"The step {step} does not suit {window}.", field="step")
     end = _end_of_step(now, step_s)
@@ -77,12 +77,12 @@ def report(
         Point(start + timedelta(seconds=step_s * number), step_s, one)
         for number, one in enumerate(figures)
     ]
-    total = Point(start, length, sum(figures, Figures()))
+    total = Point(start, length, Figures.total(figures))
     return Report(str(deployment.pk), window, step_s, total, points)
 
 
-def _is_rolled_up(length: int, step_s: int) -> bool:
-    """Whether a step would be finer than the hours that older minutes become."""
+def _is_forgotten(length: int, step_s: int) -> bool:
+    """Whether a step would be finer than the hours that are left of old minutes."""
     return length > 2 * DAY_S and step_s < HOUR_S
 
 

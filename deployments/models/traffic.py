@@ -1,15 +1,14 @@
-"""What the gateway counted: one row per deployment, minute and gateway process."""
+"""What the gateway counted: minutes as gateways say them, hours, and all of it."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import ClassVar, Self
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self, cast
 
 import orjson
 from django.db import models
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max, OuterRef, Subquery, Sum
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
@@ -18,84 +17,114 @@ from deployments.models.figures import Figures
 MINUTE_S = 60
 HOUR_S = 3600
 LIFETIME_S = 0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key = tuple[uuid.UUID, datetime, int, str]
+"""Deployment, beginning, length in seconds, gateway."""
+KEY_FIELDS = ("deployment", "starts_at", "seconds", "gateway")
+COUNTS = ("request_count", "error_count", "client_error_count", "rejected_count")
+LATENCIES = ("sum_ms", "max_ms")
 
 
 class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
+    def minutes(self) -> Self:
+        return self.filter(seconds=MINUTE_S)
+
+    def hours(self) -> Self:
+        return self.filter(seconds=HOUR_S)
+
     def since(self, moment: datetime) -> Self:
         """Windows that begin at the moment or after it."""
         return self.filter(starts_at__gte=moment)
 
     def totals(self, deployment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Figures]:
-        """Return the sums per deployment in one query, without histograms."""
-        return self.filter(deployment__in=list(deployment_ids)).sums()
+        """Return all that was ever counted, by deployment, in one query."""
+        counted = self.model.objects.filter(
+            deployment=OuterRef("deployment"), seconds__gt=LIFETIME_S
+        )
+        newest = counted.order_by("-starts_at").values("starts_at")[:1]
+        rows = self.filter(
+            deployment__in=list(deployment_ids), starts_at=EPOCH, seconds=LIFETIME_S
+        )
+        annotated = rows.order_by().annotate(newest=Subquery(newest))
+        return {
+            row.deployment_id: replace(row.figures, last_updated=row.newest)
+            for row in cast("Iterable[Any]", annotated)
+        }
 
-    def histograms(self) -> dict[uuid.UUID, dict[str, int]]:
-        """Return the merged histograms per deployment in one query.
+    def sums(self, deployment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Figures]:
+        """Return what these windows add up to, by deployment, without histograms.
 
-        A deployment has thousands of windows, so no objects are made of them.
+        They must be of one length: an hour counts its minutes again.
         """
-        merged: defaultdict[uuid.UUID, dict[str, int]] = defaultdict(dict)
-        rows = self.order_by().annotate(text=Cast("histogram", models.TextField()))
-        pairs = rows.values_list("deployment_id", "text")
-        for pk, text in pairs.iterator(chunk_size=2000):
-            total = merged[pk]
-            for number, count in orjson.loads(text).items():
-                total[number] = total.get(number, 0) + count
-        return dict(merged)
+        rows = self.filter(deployment__in=list(deployment_ids)).order_by()
+        summed = rows.values_list("deployment").annotate(
+            *(Sum(name) for name in COUNTS), Sum("sum_ms"), Max("max_ms")
+        )
+        return {deployment: Figures(*figures) for deployment, *figures in summed}
 
     def figures(self) -> Figures:
         """Return all of these windows together, histograms included."""
-        histograms = self.histograms()
-        whole = [
-            replace(sums, histogram=histograms.get(pk, {}))
-            for pk, sums in self.sums().items()
-        ]
-        return sum(whole, Figures())
-
-    def sums(self) -> dict[uuid.UUID, Figures]:
-        """Return what these windows add up to, by deployment, without histograms."""
-        rows = (
-            self.order_by()
-            .values("deployment_id")
-            .annotate(
-                requests=Sum("request_count"),
-                errors=Sum("error_count"),
-                client_errors=Sum("client_error_count"),
-                rejected=Sum("rejected_count"),
-                total_ms=Sum("sum_ms"),
-                longest_ms=Max("max_ms"),
-                newest=Max("starts_at"),
-            )
-        )
-        return {
-            row["deployment_id"]: Figures(
-                row["requests"],
-                row["errors"],
-                row["client_errors"],
-                row["rejected"],
-                row["total_ms"],
-                row["longest_ms"],
-                last_updated=row["newest"],
-            )
-            for row in rows
-        }
+        return Figures.total(figures for _, figures in self.counted())
 
     def series(self, start: datetime, step_s: int, count: int) -> list[Figures]:
-        """Return `count` figures of `step_s` seconds each, the oldest first."""
-        points = [Figures()] * count
-        for row in self.since(start).exclude(seconds=LIFETIME_S).iterator():
-            position = int((row.starts_at - start).total_seconds()) // step_s
+        """Return `count` figures of `step_s` seconds each, the oldest first.
+
+        Steps of whole hours are read from hours, shorter ones from minutes.
+        """
+        windows = self.minutes() if step_s % HOUR_S else self.hours()
+        steps: list[list[Figures]] = [[] for _ in range(count)]
+        for starts_at, figures in windows.since(start).counted():
+            position = int((starts_at - start).total_seconds()) // step_s
             if position < count:
-                points[position] = points[position] + row.figures
-        return points
+                steps[position].append(figures)
+        return [Figures.total(step) for step in steps]
+
+    def set_minutes(self, minutes: Sequence["TrafficWindow"]) -> None:
+        """Set minutes to what gateways say by now; hours and totals grow with them.
+
+        Said again, it changes nothing. Writers must take turns (`Lease.held`).
+        """
+        wholes = {key for minute in minutes for key in minute.whole_keys}
+        before = self._stored({minute.key for minute in minutes} | wholes)
+        after = {key: before.get(key, Figures()) for key in wholes}
+        for minute in minutes:
+            grown = minute.figures - before.get(minute.key, Figures())
+            for key in minute.whole_keys:
+                after[key] += grown
+        grown_rows = [self.model.of(key, figures) for key, figures in after.items()]
+        self.bulk_create(
+            [*minutes, *grown_rows],
+            batch_size=200,
+            update_conflicts=True,
+            unique_fields=KEY_FIELDS,
+            update_fields=[*COUNTS, *LATENCIES, "histogram"],
+        )
+
+    def _stored(self, keys: set[Key]) -> dict[Key, Figures]:
+        rows = self.filter(
+            deployment__in={key[0] for key in keys},
+            starts_at__in={key[1] for key in keys},
+        )
+        return {row.key: row.figures for row in rows.order_by()}
+
+    def counted(self) -> Iterator[tuple[datetime, Figures]]:
+        """Yield beginnings and figures; there may be thousands, so no objects."""
+        text = Cast("histogram", models.TextField())
+        rows = self.order_by().values_list(*COUNTS, *LATENCIES, text, "starts_at")
+        for row in rows.iterator(chunk_size=2000):
+            values = list(row)
+            values[-2] = orjson.loads(values[-2])
+            yield row[-1], Figures(*values)
 
 
 class TrafficWindow(models.Model):
-    """Counts of one window. Each gateway writes rows of its own, so none is lost.
+    """Counts of one window: a minute of one gateway, an hour, or a lifetime.
 
-    Minutes come from gateways; hours, and the one row of `seconds` 0 that holds
-    everything older, are rolled up from them and have no gateway. For the counts see
-    `Figures`. `histogram` maps a log bucket's number to its count
+    Each gateway writes minutes of its own, so none is lost. Hours, and the one row
+    of `seconds` 0 of a deployment, hold the same counts again, of all gateways and
+    without a gap; windows of different lengths are therefore never added. For the
+    counts see `Figures`. `histogram` maps a log bucket's number to its count
     (`deployments.gateway.histogram`).
     """
 
@@ -131,6 +160,32 @@ class TrafficWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deployment} {self.starts_at:%H:%M}"
+
+    @classmethod
+    def of(cls, key: Key, figures: Figures) -> Self:
+        """Return a row that is not stored yet."""
+        deployment_id, starts_at, seconds, gateway = key
+        return cls(
+            deployment_id=deployment_id,
+            starts_at=starts_at,
+            seconds=seconds,
+            gateway=gateway,
+            **{name: getattr(figures, name) for name in (*COUNTS, *LATENCIES)},
+            histogram=dict(figures.histogram),
+        )
+
+    @property
+    def key(self) -> Key:
+        return self.deployment_id, self.starts_at, self.seconds, self.gateway
+
+    @property
+    def whole_keys(self) -> tuple[Key, Key]:
+        """The hour and the lifetime that a minute is part of."""
+        hour = self.starts_at.replace(minute=0, second=0, microsecond=0)
+        return (
+            (self.deployment_id, hour, HOUR_S, ""),
+            (self.deployment_id, EPOCH, LIFETIME_S, ""),
+        )
 
     @property
     def figures(self) -> Figures:

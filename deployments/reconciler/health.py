@@ -66,11 +66,11 @@ def recent_figures(
     """
     start = timezone.now() - LOOK_BACK
     ids = [one.pk for one in deployments]
-    figures = TrafficWindow.objects.since(start).totals(ids)
+    figures = TrafficWindow.objects.minutes().since(start).sums(ids)
     for one in deployments:
         rule = rules.get(one.environment)
         if rule is not None and rule.max_p95_ms is not None and one.pk in figures:
-            figures[one.pk] = one.windows.since(start).figures()
+            figures[one.pk] = one.windows.minutes().since(start).figures()
     return figures
 
 

@@ -21,7 +21,7 @@ from deployments.reconciler.keys import write_keys
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
 from deployments.reconciler.patience import patience
-from deployments.reconciler.rollup import roll_up
+from deployments.reconciler.pruning import prune_traffic
 from deployments.reconciler.routes import send_routes
 from deployments.reconciler.spool import Spool
 from deployments.reconciler.steps import Steps
@@ -35,7 +35,7 @@ BATCH = 100
 """How many rows of each kind one pass takes up at most."""
 MAX_STARTING = 32
 """How many deployments may be validated or brought up at the same time."""
-KEYS_S, ROLL_UP_S, FORGET_S = 2.0, 60.0, 60.0
+KEYS_S, PRUNE_S, FORGET_S = 2.0, 60.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ class Reconciler:
         if self.memory.is_due("keys", KEYS_S):
             with patience("write the keys"):
                 write_keys(self.folder / "run" / "keys.json")
-        if self.memory.is_due("roll up", ROLL_UP_S):
-            roll_up(lease)
+        if self.memory.is_due("prune", PRUNE_S):
+            prune_traffic(lease)
         if self.memory.is_due("forget", FORGET_S):
             open_ids = Deployment.objects.open().values_list("pk", flat=True)
             self.memory.keep_only(set(open_ids))

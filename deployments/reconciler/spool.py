@@ -17,14 +17,12 @@ from typing import Any
 import orjson
 
 from deployments.models import Deployment, Lease, TrafficWindow
+from deployments.models.traffic import COUNTS, MINUTE_S
 
 logger = logging.getLogger(__name__)
 
 CLOSED_AFTER_S = 10
 MAX_FILES = 200
-COUNTS = ("request_count", "error_count", "client_error_count", "rejected_count")
-_KEY = ["deployment", "starts_at", "seconds", "gateway"]
-_VALUES = [*COUNTS, "sum_ms", "max_ms", "histogram"]
 Stamp = tuple[int, int]
 
 
@@ -52,7 +50,7 @@ class Spool:
         rows = _of_known_deployments([row for rows in read.values() for row in rows])
         if rows:
             with lease.held():
-                _set(rows)
+                TrafficWindow.objects.set_minutes(rows)
         self.known.update({path.name: stamp for path, stamp in fresh})
         self._delete_closed(files, now)
         return len(fresh)
@@ -63,7 +61,7 @@ class Spool:
     def _delete_closed(self, files: list[Path], now: float) -> None:
         """Delete what is over, unless it was written again since it was read."""
         for path, stamp in _stamped(files):
-            is_over = _starts_at(path) + 60 + CLOSED_AFTER_S < now
+            is_over = _starts_at(path) + MINUTE_S + CLOSED_AFTER_S < now
             if is_over and self.known.get(path.name) == stamp:
                 path.unlink(missing_ok=True)
                 del self.known[path.name]
@@ -120,13 +118,3 @@ def _of_known_deployments(rows: list[TrafficWindow]) -> list[TrafficWindow]:
     asked = {row.deployment_id for row in rows}
     known = set(Deployment.objects.filter(pk__in=asked).values_list("pk", flat=True))
     return [row for row in rows if row.deployment_id in known]
-
-
-def _set(rows: list[TrafficWindow]) -> None:
-    TrafficWindow.objects.bulk_create(
-        rows,
-        batch_size=200,
-        update_conflicts=True,
-        unique_fields=_KEY,
-        update_fields=_VALUES,
-    )

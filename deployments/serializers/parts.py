@@ -56,7 +56,7 @@ class DeploymentMetricsSerializer(AnswerSerializer):
     p95_latency_ms = serializers.FloatField(
         required=False,
         allow_null=True,
-        help_text="To about 5 %; in the detail answer only.",
+        help_text="To about 5 %; null without traffic.",
     )
     p99_latency_ms = serializers.FloatField(required=False, allow_null=True)
     last_updated = TimeField(

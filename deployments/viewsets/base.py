@@ -6,7 +6,6 @@ from django.db.models import Model
 from django.urls import reverse
 
 from deployments.models import Deployment, Slot
-from deployments.models.figures import Figures
 from deployments.models.traffic import TrafficWindow
 from deployments.serializers import DeploymentDetailSerializer, DeploymentSerializer
 from mlops.core.viewsets import ApiViewSet
@@ -41,7 +40,7 @@ def shown(deployment: Deployment) -> dict[str, Any]:
 
 def shown_in_detail(deployment: Deployment) -> dict[str, Any]:
     """Return the long answer: with the log, and percentiles among the figures."""
-    figures: dict[Any, Figures] = {deployment.pk: deployment.windows.all().figures()}
+    figures = TrafficWindow.objects.totals([deployment.pk])
     answer: dict[str, Any] = DeploymentDetailSerializer(
         deployment, context={"figures": figures}
     ).data

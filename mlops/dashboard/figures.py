@@ -12,12 +12,14 @@ from django.utils.translation import gettext as _
 from datasets.models import Dataset, DatasetVersion
 from deployments.models import Deployment, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.models.traffic import HOUR_S, MINUTE_S
 from deployments.states import IN_PROGRESS, Status
 from lifecycle.models import DriftEvent, Run
 from lifecycle.states import DriftSeverity, RunStatus
 from mlops.dashboard.series import Line, Series, Share
 
-POINTS = 60
+STEPS_S = {1: MINUTE_S, 24: HOUR_S, 168: 3 * HOUR_S}
+"""How long a point lasts, by the hours shown. Hours are kept added up."""
 DAYS = 14
 DRIFT_DAYS = 30
 SHORT_SPAN_HOURS = 24
@@ -32,14 +34,15 @@ TONES = {
 
 
 def traffic(hours: int) -> tuple[Series, Series]:
-    """Return requests and latencies of the last hours, at 60 points each."""
-    step = timedelta(hours=hours) / POINTS
-    step_s = int(step.total_seconds())
+    """Return requests and latencies of the last hours, a point for each step."""
+    step_s = STEPS_S[hours]
+    count = hours * HOUR_S // step_s
     now = int(timezone.now().timestamp())
-    start = datetime.fromtimestamp((now // step_s - POINTS + 1) * step_s, tz=UTC)
-    points = TrafficWindow.objects.series(start, step_s, POINTS)
+    start = datetime.fromtimestamp((now // step_s - count + 1) * step_s, tz=UTC)
+    points = TrafficWindow.objects.series(start, step_s, count)
     form = "%H:%M" if hours <= SHORT_SPAN_HOURS else "%m-%d %Hh"
-    labels = [f"{start + number * step:{form}}" for number in range(POINTS)]
+    starts = (start + timedelta(seconds=step_s * number) for number in range(count))
+    labels = [f"{moment:{form}}" for moment in starts]
     return _requests(labels, points), _latencies(labels, points)
 
 

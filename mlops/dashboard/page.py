@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from mlops.dashboard import figures
 from mlops.dashboard.charts import NARROW, columns, lines, rows
 
-HOURS = (1, 24, 168)
+HOURS = tuple(figures.STEPS_S)
 
 Panel = Callable[[int], dict[str, Any]]
 

@@ -3,11 +3,12 @@
 import hashlib
 import itertools
 import uuid
+from datetime import UTC
 
 import factory
 from django.utils import timezone
 
-from deployments.models import Deployment, Slot
+from deployments.models import Deployment, Slot, TrafficWindow
 from deployments.states import Status
 from lifecycle import artifacts
 from lifecycle.models import Experiment, ModelVersion, RegisteredModel, Run
@@ -117,3 +118,15 @@ def walked(deployment, to=Status.ACTIVE):
         if status == to:
             break
     return deployment
+
+
+def count(deployment, at, gateway="g", **counts):
+    """Count a minute of a gateway, as the reconciler does from its file."""
+    minute = at.astimezone(UTC).replace(second=0, microsecond=0)
+    TrafficWindow.objects.set_minutes(
+        [
+            TrafficWindow(
+                deployment=deployment, starts_at=minute, gateway=gateway, **counts
+            )
+        ]
+    )

@@ -8,13 +8,13 @@ from deployments.models import (
     Deployment,
     DeploymentKey,
     EnvironmentRule,
-    TrafficWindow,
 )
 from deployments.states import Status
 from mlops.core.models import AuditEntry
 from tests.deployments.factories import (
     DeploymentFactory,
     VersionFactory,
+    count,
     served,
     walked,
 )
@@ -58,9 +58,7 @@ def staff(person, client):
 def test_every_list_is_shown(staff, model):
     deployment = served(VersionFactory())
     DeploymentKey.issue(deployment.slot, "shop", by=None)
-    TrafficWindow.objects.create(
-        deployment=deployment, gateway="g", starts_at=timezone.now(), request_count=5
-    )
+    count(deployment, timezone.now(), request_count=5)
 
     assert (
         staff.get(reverse(f"admin:deployments_{model}_changelist")).status_code == 200
@@ -71,12 +69,7 @@ def test_the_list_shows_badges_and_traffic_in_a_few_queries(
     staff, django_assert_max_num_queries
 ):
     for deployment in DeploymentFactory.create_batch(5, active=True):
-        TrafficWindow.objects.create(
-            deployment=deployment,
-            gateway="g",
-            starts_at=timezone.now().replace(second=0, microsecond=0),
-            request_count=5,
-        )
+        count(deployment, timezone.now(), request_count=5)
     staff.get(LIST)
 
     with django_assert_max_num_queries(16):

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from deployments.models import Deployment, DeploymentKey, TrafficWindow
+from deployments.models import Deployment, DeploymentKey
 from deployments.models.report import report
 from deployments.states import Status
 from deployments.viewsets.stream import MAX_STREAMS
@@ -18,6 +18,7 @@ from mlops.demo.management.commands import up
 from tests.deployments.factories import (
     DeploymentFactory,
     VersionFactory,
+    count,
     served,
     walked,
 )
@@ -221,10 +222,10 @@ def test_flat_and_nested_figures_have_one_source(api):
     deployment = DeploymentFactory(active=True)
     now = timezone.now().replace(second=0, microsecond=0)
     for gateway, minute in (("a", 0), ("b", 0), ("a", 1)):
-        TrafficWindow.objects.create(
-            deployment=deployment,
-            gateway=gateway,
-            starts_at=now - timedelta(minutes=minute),
+        count(
+            deployment,
+            now - timedelta(minutes=minute),
+            gateway,
             request_count=10,
             error_count=1,
             client_error_count=2,
@@ -476,10 +477,9 @@ def test_logs_are_the_newest_lines(api):
 def test_a_time_series_has_every_step_of_the_window(api):
     deployment = DeploymentFactory(active=True)
     now = timezone.now().astimezone(UTC)
-    TrafficWindow.objects.create(
-        deployment=deployment,
-        gateway="a",
-        starts_at=now.replace(second=0, microsecond=0),
+    count(
+        deployment,
+        now,
         request_count=120,
         error_count=12,
         client_error_count=3,

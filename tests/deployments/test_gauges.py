@@ -4,8 +4,7 @@ import pytest
 from django.utils import timezone
 
 from deployments.gauges import families
-from deployments.models import TrafficWindow
-from tests.deployments.factories import DeploymentFactory
+from tests.deployments.factories import DeploymentFactory, count
 
 pytestmark = pytest.mark.django_db
 
@@ -21,10 +20,9 @@ def samples():
 def test_a_scrape_has_counts_health_traffic_and_latency():
     one = DeploymentFactory(active=True, health="healthy")
     DeploymentFactory(status="failed")
-    TrafficWindow.objects.create(
-        deployment=one,
-        gateway="g",
-        starts_at=timezone.now(),
+    count(
+        one,
+        timezone.now(),
         request_count=10,
         error_count=2,
         client_error_count=1,

@@ -14,7 +14,6 @@ from deployments.models import (
     EnvironmentRule,
     Lease,
     Slot,
-    TrafficWindow,
 )
 from deployments.plan import Plan, Strategy
 from deployments.reconciler import Reconciler, reconcile_once
@@ -23,7 +22,12 @@ from deployments.reconciler.setbacks import MAX_ATTEMPTS
 from deployments.states import Environment, Health, Rollout, Status
 from deployments.targets.scripted import ScriptedTarget
 from lifecycle.models import RegisteredModel
-from tests.deployments.factories import DeploymentFactory, VersionFactory, served
+from tests.deployments.factories import (
+    DeploymentFactory,
+    VersionFactory,
+    count,
+    served,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -86,10 +90,9 @@ def told(deployment):
 
 
 def traffic(deployment, requests=100, errors=0, bucket="40"):
-    TrafficWindow.objects.create(
-        deployment=deployment,
-        gateway="g",
-        starts_at=timezone.now().replace(second=0, microsecond=0),
+    count(
+        deployment,
+        timezone.now(),
         request_count=requests,
         error_count=errors,
         sum_ms=requests * 2.0,

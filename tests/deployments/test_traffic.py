@@ -2,26 +2,35 @@
 
 import json
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from deployments.models import Lease, TrafficWindow
 from deployments.models.figures import Figures
 from deployments.reconciler.keys import write_keys
-from deployments.reconciler.rollup import roll_up
+from deployments.reconciler.pruning import prune_traffic
 from deployments.reconciler.spool import Spool
 from mlops.core.models import ApiToken
 from tests.deployments.factories import DeploymentFactory
 
 pytestmark = pytest.mark.django_db
 MINUTE = 1_790_000_040
+START = datetime(2026, 11, 8, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 def lease():
     return Lease.take("reconciler", "me")
+
+
+@pytest.fixture
+def deployment():
+    return DeploymentFactory(active=True)
 
 
 @pytest.fixture
@@ -68,7 +77,7 @@ def test_a_file_that_grows_sets_the_row_and_never_adds(lease, spool, tmp_path):
         spool.take_in(lease, now=MINUTE + 30)
 
     assert total(deployment).request_count == 9
-    row = TrafficWindow.objects.get()
+    row = TrafficWindow.objects.minutes().get()
     assert (row.gateway, row.histogram) == ("g1", {"40": 9})
     assert row.starts_at == datetime.fromtimestamp(MINUTE, UTC)
 
@@ -150,75 +159,119 @@ def test_counts_of_a_deployment_that_nobody_knows_are_dropped(lease, spool, tmp_
 
     spool.take_in(lease, now=MINUTE + 71)
 
-    assert TrafficWindow.objects.count() == 1
+    assert TrafficWindow.objects.minutes().count() == 1
 
 
-def windows(deployment, start, count, *, step=60, seconds=60, gateway="g1"):
-    TrafficWindow.objects.bulk_create(
-        TrafficWindow(
-            deployment=deployment,
-            gateway=gateway,
-            seconds=seconds,
-            starts_at=start + timedelta(seconds=step * number),
-            request_count=2,
-            error_count=1,
-            sum_ms=4.0,
-            max_ms=number,
-            histogram={"40": 2},
-        )
-        for number in range(count)
+def minutes(deployment, start, number, gateway="g1"):
+    TrafficWindow.objects.set_minutes(
+        [
+            TrafficWindow(
+                deployment=deployment,
+                gateway=gateway,
+                starts_at=start + timedelta(minutes=minute),
+                request_count=2,
+                error_count=1,
+                sum_ms=4.0,
+                max_ms=minute,
+                histogram={"40": 1, str(minute): 1},
+            )
+            for minute in range(number)
+        ]
     )
 
 
-def rolled_up(lease, now):
-    while roll_up(lease, now):
+def pruned(lease, now):
+    while prune_traffic(lease, now):
         pass
 
 
-def test_minutes_become_hours_after_two_days_and_sums_stay(lease):
-    deployment = DeploymentFactory(active=True)
-    now = datetime(2026, 11, 10, 12, 30, tzinfo=UTC)
+def test_hours_hold_all_that_their_minutes_counted(deployment):
     for gateway in ("g1", "g2"):
-        windows(deployment, now - timedelta(hours=51, minutes=30), 240, gateway=gateway)
-    before = deployment.windows.all().figures()
+        minutes(deployment, START, 150, gateway)
 
-    rolled_up(lease, now)
+    hours = deployment.windows.hours().order_by("starts_at")
 
-    after = deployment.windows.all().figures()
-    assert (after.request_count, after.error_count) == (960, 480)
-    assert (after.sum_ms, after.max_ms) == (before.sum_ms, before.max_ms)
-    assert after.histogram == {"40": 960}
-    lengths = list(
-        deployment.windows.order_by("starts_at").values_list("seconds", "request_count")
-    )
-    assert lengths[:3] == [(3600, 240), (3600, 240), (3600, 240)]
-    assert {seconds for seconds, _ in lengths[3:]} == {60}
-    assert roll_up(lease, now) == 0
+    assert [hour.request_count for hour in hours] == [120, 240, 240]
+    assert [hour.max_ms for hour in hours] == [29, 89, 149]
+    of_minutes = deployment.windows.minutes().figures()
+    assert deployment.windows.hours().figures().histogram == of_minutes.histogram
+    assert total(deployment).histogram == of_minutes.histogram
 
 
-def test_after_ninety_days_only_the_lifetime_total_is_left(lease):
+def test_a_minute_that_grows_adds_to_its_hour_what_is_new(lease, spool, tmp_path):
     deployment = DeploymentFactory(active=True)
-    now = datetime(2026, 11, 10, 12, 30, tzinfo=UTC)
-    windows(deployment, now - timedelta(days=100), 30, step=86400, seconds=3600)
 
-    rolled_up(lease, now)
-    rolled_up(lease, now + timedelta(days=30))
+    for requests in (5, 5, 9):
+        for gateway in ("g1", "g2"):
+            write(tmp_path, {str(deployment.pk): counted(requests)}, gateway)
+        spool.take_in(lease, now=MINUTE + 30)
 
-    assert deployment.windows.get().seconds == 0
-    assert total(deployment).request_count == 60
+    assert deployment.windows.hours().get().request_count == 18
+    assert total(deployment).histogram == {"40": 18}
+    assert total(deployment).sum_ms == 36.0
 
 
-def test_a_minute_that_comes_after_its_hour_was_rolled_up_is_added(lease):
-    deployment = DeploymentFactory(active=True)
-    now = datetime(2026, 11, 10, 12, 30, tzinfo=UTC)
-    start = now - timedelta(hours=51, minutes=30)
-    windows(deployment, start, 30)
-    rolled_up(lease, now)
-    windows(deployment, start, 1, gateway="late")
+def test_minutes_go_after_two_days_and_hours_after_ninety(lease, deployment):
+    minutes(deployment, START, 240)
 
-    rolled_up(lease, now)
+    pruned(lease, START + timedelta(hours=50))
+    after_two_days = deployment.windows.minutes().count()
+    pruned(lease, START + timedelta(days=90, hours=1, minutes=1))
 
-    assert deployment.windows.get().request_count == 62
+    assert after_two_days == 120
+    assert not deployment.windows.minutes().exists()
+    hours = deployment.windows.hours().order_by("starts_at")
+    assert [hour.request_count for hour in hours] == [120, 120, 60]
+
+
+def test_no_total_shrinks_when_windows_go(lease, deployment):
+    minutes(deployment, START, 240)
+    before = total(deployment)
+
+    pruned(lease, START + timedelta(days=365))
+
+    after = total(deployment)
+    assert deployment.windows.count() == 1
+    assert replace(after, last_updated=before.last_updated) == before
+
+
+def test_a_minute_that_comes_when_its_likes_are_gone_is_added(lease, deployment):
+    minutes(deployment, START, 30)
+    pruned(lease, START + timedelta(days=3))
+    minutes(deployment, START, 1, gateway="late")
+
+    pruned(lease, START + timedelta(days=3))
+
+    assert deployment.windows.hours().get().request_count == 62
+    assert total(deployment).request_count == 62
+
+
+def test_hours_and_minutes_draw_the_same_series(deployment):
+    minutes(deployment, START, 240)
+    start = START - timedelta(minutes=30)
+
+    by_hour = TrafficWindow.objects.series(start, 3600, 5)
+
+    by_minute = TrafficWindow.objects.series(start, 600, 30)
+    assert [hour.request_count for hour in by_hour] == [60, 120, 120, 120, 60]
+    sums = [Figures.total(by_minute[at : at + 6]) for at in range(0, 30, 6)]
+    assert [(one.request_count, one.histogram) for one in by_hour] == [
+        (one.request_count, one.histogram) for one in sums
+    ]
+
+
+def test_counts_of_before_hours_held_their_minutes_are_kept(deployment):
+    """The migration adds up what was in one row only, and takes it apart again."""
+    minutes(deployment, START, 90)
+    held = {row.key: row.figures for row in TrafficWindow.objects.all()}
+    migration = import_module("deployments.migrations.0007_hours_and_lifetimes")
+
+    migration.hold_each_once(apps, None)
+    apart = TrafficWindow.objects.all().figures().request_count
+    migration.hold_it_all(apps, None)
+
+    assert apart == 180
+    assert {row.key: row.figures for row in TrafficWindow.objects.all()} == held
 
 
 def test_keys_of_tokens_that_may_predict_are_written_for_this_user_only(

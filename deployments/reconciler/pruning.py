@@ -1,0 +1,29 @@
+"""Forgets old minutes and hours of traffic; lifetimes stay, so no total shrinks."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from deployments.models import Lease, TrafficWindow
+from deployments.models.traffic import TrafficWindowQuerySet
+
+MINUTES_KEPT = timedelta(hours=48)
+HOURS_KEPT = timedelta(days=90)
+BATCH = 2000
+
+
+def prune_traffic(lease: Lease, now: datetime | None = None) -> int:
+    """Delete a bounded number of windows that are past; return how many."""
+    now = now or timezone.now()
+    windows = TrafficWindow.objects.order_by("starts_at")
+    minutes = windows.minutes().filter(starts_at__lt=now - MINUTES_KEPT)
+    hours = windows.hours().filter(starts_at__lt=now - HOURS_KEPT)
+    with lease.held():
+        return sum(_delete(old[:BATCH]) for old in (minutes, hours))
+
+
+def _delete(old: TrafficWindowQuerySet) -> int:
+    count, _ = TrafficWindow.objects.filter(
+        pk__in=list(old.values_list("pk", flat=True))
+    ).delete()
+    return count
