@@ -1,7 +1,7 @@
 """The whole graph: dataset ↔ feature ↔ run ↔ model version ↔ deployment.
 
-Edges are SELECTs; `lifecycle.lineage` walks them in one recursive query. Here come
-those of datasets and deployments, and how a client names a node.
+`lifecycle.lineage` walks it, a query for each step. Here come the links of datasets
+and deployments, and how a client names a node.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,45 +13,66 @@ from django.db.models import QuerySet
 from datasets.models import Column, Dataset, DatasetVersion, Feature
 from deployments.models import Deployment
 from lifecycle import lineage
-from lifecycle.lineage import Direction, Edge, Node, hex_of
+from lifecycle.lineage import Direction, Edge, End, Link, Node
 from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run, RunInput
 from mlops.core.errors import BadQuery, NotFound
 
 COLUMN = "column"
 MOST_RUNS = 500
 
-EDGES: tuple[str, ...] = (
-    *lineage.EDGES,
-    f"""SELECT 'dataset:' || {hex_of("dataset_id")},
-               'dataset_version:' || {hex_of("id")}, 'has_version'
-        FROM datasets_datasetversion""",  # noqa: S608 - our columns alone
-    f"""SELECT 'dataset:' || {hex_of("declared.dataset_id")},
-               'feature:' || {hex_of("feature.id")}, 'provides'
-        FROM datasets_datasetfeature AS declared
-        JOIN datasets_feature AS feature
-          ON feature.feature_name = declared.name""",  # noqa: S608 - as above
-    f"""SELECT 'dataset:' || {hex_of("dataset.id")},
-               'feature:' || {hex_of("feature.id")}, 'provides'
-        FROM datasets_dataset AS dataset
-        JOIN datasets_column AS held ON held.version_id = dataset.current_version_id
-        JOIN datasets_feature AS feature
-          ON feature.feature_name = held.name""",  # noqa: S608 - as above
-    f"""SELECT 'feature:' || {hex_of("to_feature_id")},
-               'feature:' || {hex_of("from_feature_id")}, 'feeds'
-        FROM datasets_feature_upstream""",  # noqa: S608 - as above
-    f"""SELECT 'feature:' || {hex_of("used.feature_id")},
-               'model_version:' || {hex_of("version.id")}, 'used_by'
-        FROM datasets_featureusage AS used
-        JOIN lifecycle_registeredmodel AS model ON model.name = used.used_by_model
-        JOIN lifecycle_modelversion AS version
-          ON version.model_id = model.id
-         AND version.version = used.model_version""",  # noqa: S608 - as above
-    f"""SELECT 'model_version:' || {hex_of("model_version_id")},
-               'deployment:' || {hex_of("id")}, 'deployed_as'
-        FROM deployments_deployment""",  # noqa: S608 - as above
-    f"""SELECT 'deployment:' || {hex_of("restores_id")},
-               'deployment:' || {hex_of("id")}, 'restored_as'
-        FROM deployments_deployment WHERE restores_id IS NOT NULL""",  # noqa: S608
+LINKS: tuple[Link, ...] = (
+    *lineage.LINKS,
+    Link(
+        End("dataset", "dataset_id"),
+        End("dataset_version", "id"),
+        "has_version",
+        "datasets_datasetversion WHERE TRUE",
+    ),
+    Link(
+        End("dataset", "declared.dataset_id"),
+        End("feature", "feature.id"),
+        "provides",
+        """datasets_datasetfeature AS declared
+           JOIN datasets_feature AS feature ON feature.feature_name = declared.name
+           WHERE TRUE""",
+    ),
+    Link(
+        End("dataset", "dataset.id"),
+        End("feature", "feature.id"),
+        "provides",
+        """datasets_dataset AS dataset
+           JOIN datasets_column AS held ON held.version_id = dataset.current_version_id
+           JOIN datasets_feature AS feature ON feature.feature_name = held.name
+           WHERE TRUE""",
+    ),
+    Link(
+        End("feature", "to_feature_id"),
+        End("feature", "from_feature_id"),
+        "feeds",
+        "datasets_feature_upstream WHERE TRUE",
+    ),
+    Link(
+        End("feature", "used.feature_id"),
+        End("model_version", "version.id"),
+        "used_by",
+        """datasets_featureusage AS used
+           JOIN lifecycle_registeredmodel AS model ON model.name = used.used_by_model
+           JOIN lifecycle_modelversion AS version
+             ON version.model_id = model.id AND version.version = used.model_version
+           WHERE TRUE""",
+    ),
+    Link(
+        End("model_version", "model_version_id"),
+        End("deployment", "id"),
+        "deployed_as",
+        "deployments_deployment WHERE TRUE",
+    ),
+    Link(
+        End("deployment", "restores_id"),
+        End("deployment", "id"),
+        "restored_as",
+        "deployments_deployment WHERE restores_id IS NOT NULL",
+    ),
 )
 
 
@@ -85,7 +106,7 @@ def graph(of: str, direction: str, depth: int) -> Graph:
         "both": ("upstream", "downstream"),
     }
     found = [
-        lineage.walk(start, way, edges=EDGES, depth=depth) for way in ways[direction]
+        lineage.walk(start, way, links=LINKS, depth=depth) for way in ways[direction]
     ]
     edges = sorted(edge for walked in found for edge in walked)
     nodes = _described({start, *_ends(edges)})
@@ -127,7 +148,7 @@ def _downstream_of_column(
     firsts |= {f"run:{pk}": "read_by" for pk in runs[:MOST_RUNS]}
     yield from (Edge(1, here.key, key, said) for key, said in firsts.items())
     if depth > 1:
-        walked = lineage.walk(list(firsts), "downstream", edges=EDGES, depth=depth - 1)
+        walked = lineage.walk(list(firsts), "downstream", links=LINKS, depth=depth - 1)
         yield from (replace(edge, depth=edge.depth + 1) for edge in walked)
 
 

@@ -1,24 +1,28 @@
-"""The edges of the lineage graph that lie in lifecycle's rows, and the walk itself.
+"""The links of the lineage graph that lie in lifecycle's rows, and the walk itself.
 
 A node is text, `kind:id`: `dataset_version:<uuid>`, `experiment:<id>`, `run:<id>`,
-`logged_model:<id>`, `model_version:<uuid>`; a uuid is 32 hex digits here, which is
-what both databases can make of it. An app above adds its own edges to `EDGES` and
-hands all of them to `walk`.
+`logged_model:<id>`, `model_version:<uuid>`; a uuid is 32 hex digits here. An app
+above adds its own links to `LINKS` and hands all of them to `walk`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, models
 
 from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run
 
 DEEPEST = 20
 MOST_EDGES = 2_000
+NUMBERED = frozenset({"experiment", "run"})
+"""Kinds whose ids are whole numbers; a logged model's is text, all others' a uuid."""
 
 Direction = Literal["upstream", "downstream"]
+Id = int | str | UUID
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,51 +45,76 @@ class Node:
     name: str
 
 
-def hex_of(column: str) -> str:
-    """Return SQL for a uuid column as 32 hex digits, on both databases."""
-    return f"REPLACE(CAST({column} AS VARCHAR(36)), '-', '')"
+class End(NamedTuple):
+    """Which kind of node an edge has at this end, and the column with its id."""
+
+    kind: str
+    column: str
 
 
-EDGES: tuple[str, ...] = (
-    f"""SELECT 'dataset_version:' || {hex_of("named.version_id")},
-               'run:' || CAST(used.run_id AS VARCHAR(20)), 'read_by'
-        FROM lifecycle_runinput AS used
-        JOIN lifecycle_inputdataset AS named ON named.id = used.dataset_id
-        WHERE named.version_id IS NOT NULL""",  # noqa: S608 - our columns alone
-    """SELECT 'experiment:' || CAST(experiment_id AS VARCHAR(20)),
-               'run:' || CAST(id AS VARCHAR(20)), 'has_run'
-        FROM lifecycle_run WHERE deleted_ms IS NULL""",
-    """SELECT 'run:' || CAST(source_run_id AS VARCHAR(20)),
-               'logged_model:' || id, 'logged'
-        FROM lifecycle_loggedmodel
-        WHERE source_run_id IS NOT NULL AND deleted_ms IS NULL""",
-    """SELECT 'logged_model:' || model_id,
-               'run:' || CAST(run_id AS VARCHAR(20)), 'read_by'
-        FROM lifecycle_runmodelinput""",
-    f"""SELECT 'run:' || CAST(run_id AS VARCHAR(20)),
-               'model_version:' || {hex_of("id")}, 'registered_as'
-        FROM lifecycle_modelversion WHERE run_id IS NOT NULL""",  # noqa: S608 - as above
-    f"""SELECT 'logged_model:' || logged_model_id,
-               'model_version:' || {hex_of("id")}, 'registered_as'
-        FROM lifecycle_modelversion
-        WHERE logged_model_id IS NOT NULL""",  # noqa: S608 - as above
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A sort of edge: `rows`, a FROM clause with conditions, that lead somewhere.
+
+    Indexes on the columns of both ends keep a walk short. All of it is text of
+    ours, nothing of a client's.
+    """
+
+    source: End
+    target: End
+    relation: str
+    rows: str
+
+
+LINKS: tuple[Link, ...] = (
+    Link(
+        End("dataset_version", "named.version_id"),
+        End("run", "used.run_id"),
+        "read_by",
+        """lifecycle_runinput AS used
+           JOIN lifecycle_inputdataset AS named ON named.id = used.dataset_id
+           WHERE named.version_id IS NOT NULL""",
+    ),
+    Link(
+        End("experiment", "experiment_id"),
+        End("run", "id"),
+        "has_run",
+        "lifecycle_run WHERE deleted_ms IS NULL",
+    ),
+    Link(
+        End("run", "source_run_id"),
+        End("logged_model", "id"),
+        "logged",
+        """lifecycle_loggedmodel
+           WHERE source_run_id IS NOT NULL AND deleted_ms IS NULL""",
+    ),
+    Link(
+        End("logged_model", "model_id"),
+        End("run", "run_id"),
+        "read_by",
+        "lifecycle_runmodelinput WHERE TRUE",
+    ),
+    Link(
+        End("run", "run_id"),
+        End("model_version", "id"),
+        "registered_as",
+        "lifecycle_modelversion WHERE run_id IS NOT NULL",
+    ),
+    Link(
+        End("logged_model", "logged_model_id"),
+        End("model_version", "id"),
+        "registered_as",
+        "lifecycle_modelversion WHERE logged_model_id IS NOT NULL",
+    ),
 )
-"""SELECTs of source, target and relation; an app above appends its own."""
+"""An app above appends its own."""
 
-# UNION (not ALL) keeps each (edge, distance) once, and the bound on depth ends the
-# walk in a graph with a circle too. The edges are gathered once, before it begins.
-_WALK = """
-    WITH RECURSIVE edge(source, target, relation) AS MATERIALIZED ({edges}),
-    reached(depth, source, target, relation) AS (
-        SELECT 1, source, target, relation FROM edge WHERE {near} IN ({starts})
-        UNION
-        SELECT reached.depth + 1, edge.source, edge.target, edge.relation
-        FROM reached JOIN edge ON edge.{near} = reached.{far}
-        WHERE reached.depth < %s
-    )
-    SELECT MIN(depth), source, target, relation FROM reached
-    GROUP BY source, target, relation
-    ORDER BY 1, 2, 3 LIMIT {limit}
+_LEAVING = """
+    SELECT {number}, CAST(source AS VARCHAR(36)), CAST(target AS VARCHAR(36)) FROM (
+        SELECT DISTINCT {source} AS source, {target} AS target
+        FROM {rows} AND {near} IN ({places})
+        ORDER BY {far} LIMIT {room}
+    ) AS link_{number}
 """
 
 
@@ -93,30 +122,87 @@ def walk(
     start: str | Sequence[str],
     direction: Direction,
     *,
-    edges: Sequence[str] = EDGES,
+    links: Sequence[Link] = LINKS,
     depth: int = DEEPEST,
 ) -> list[Edge]:
-    """Return the edges that lead away from nodes, nearest first, in one query.
+    """Return the edges that lead away from nodes, nearest first.
 
     Upstream is what it was made from, downstream what was made of it. At most
-    MOST_EDGES edges; a node that is not there has none.
+    MOST_EDGES edges; a node that is not there has none. Each step away is one
+    query, by indexes, of what it reaches; whatever else is stored costs nothing.
     """
-    near, far = (
-        ("target", "source") if direction == "upstream" else ("source", "target")
-    )
-    starts = [start] if isinstance(start, str) else list(start)
-    if not starts:
-        return []
-    sql = _WALK.format(
-        edges=" UNION ALL ".join(edges),
-        near=near,
-        far=far,
-        limit=MOST_EDGES,
-        starts=", ".join(["%s"] * len(starts)),
-    )
+    reached = {start} if isinstance(start, str) else set(start)
+    newest, found = frozenset(reached), list[Edge]()
+    for distance in range(1, min(depth, DEEPEST) + 1):
+        room = MOST_EDGES - len(found)
+        if not newest or not room:
+            break
+        leaving = sorted(_leaving(newest, direction, links, room))[:room]
+        found += [Edge(distance, *ends) for ends in leaving]
+        far = 0 if direction == "upstream" else 1
+        newest = frozenset(ends[far] for ends in leaving) - reached
+        reached |= newest
+    return found
+
+
+def _leaving(
+    nodes: Collection[str], direction: Direction, links: Sequence[Link], room: int
+) -> set[tuple[str, str, str]]:
+    """Return source, target and relation of what leaves nodes, `room` of each sort."""
+    parts, parameters = list[str](), list[Id]()
+    ids = _ids(nodes)
+    for number, link in enumerate(links):
+        near = link.target if direction == "upstream" else link.source
+        if near.kind in ids:
+            parts.append(_part(number, link, near, len(ids[near.kind]), room))
+            parameters += ids[near.kind]
+    if not parts:
+        return set()
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*starts, min(depth, DEEPEST)])
-        return [Edge(*row) for row in cursor.fetchall()]
+        cursor.execute(" UNION ALL ".join(parts), parameters)
+        return {_ends(links[number], *ids) for number, *ids in cursor.fetchall()}
+
+
+def _part(number: int, link: Link, near: End, count: int, room: int) -> str:
+    return _LEAVING.format(
+        number=number,
+        source=link.source.column,
+        target=link.target.column,
+        rows=link.rows,
+        near=near.column,
+        far="source" if near is link.target else "target",
+        places=", ".join(["%s"] * count),
+        room=room,
+    )
+
+
+def _ids(nodes: Iterable[str]) -> dict[str, list[Id]]:
+    """Return the ids of each kind as the database takes them; no id, no node."""
+    ids = defaultdict[str, list[Id]](list)
+    for node in nodes:
+        kind, _, own = node.partition(":")
+        with suppress(ValueError):
+            stored = _stored(kind, own)
+            ids[kind].append(stored)
+    return ids
+
+
+def _stored(kind: str, own: str) -> Id:
+    if kind in NUMBERED:
+        return int(own)
+    if kind == "logged_model":
+        return own
+    taken: Id = models.UUIDField().get_db_prep_value(UUID(own), connection)
+    return taken
+
+
+def _ends(link: Link, source: str, target: str) -> tuple[str, str, str]:
+    return _key(link.source, source), _key(link.target, target), link.relation
+
+
+def _key(end: End, stored: str) -> str:
+    is_uuid = end.kind not in NUMBERED and end.kind != "logged_model"
+    return f"{end.kind}:{stored.replace('-', '') if is_uuid else stored}"
 
 
 def describe(keys: Iterable[str]) -> dict[str, Node]:

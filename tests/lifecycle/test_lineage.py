@@ -54,12 +54,44 @@ def test_walk_ends_at_its_depth(chain):
 
 
 def test_circle_ends(chain):
-    _, run, version = chain
-    back = f"SELECT 'model_version:{version.pk.hex}', 'run:{run.pk}', 'again'"
+    _, run, _ = chain
+    back = lineage.Link(
+        lineage.End("model_version", "id"),
+        lineage.End("run", "run_id"),
+        "again",
+        "lifecycle_modelversion WHERE TRUE",
+    )
 
-    edges = lineage.walk(f"run:{run.pk}", "downstream", edges=[*lineage.EDGES, back])
+    edges = lineage.walk(f"run:{run.pk}", "downstream", links=[*lineage.LINKS, back])
 
-    assert {edge.relation for edge in edges} == {"registered_as", "again"}
+    assert [(edge.depth, edge.relation) for edge in edges] == [
+        (1, "registered_as"),
+        (2, "again"),
+    ]
+
+
+def test_walk_asks_once_for_a_step_however_much_it_reaches(
+    chain, django_assert_num_queries
+):
+    _, run, _ = chain
+    RunFactory.create_batch(20, experiment=run.experiment)
+
+    with django_assert_num_queries(2):
+        edges = lineage.walk(f"experiment:{run.experiment_id}", "downstream")
+
+    assert [edge.relation for edge in edges] == ["has_run"] * 21 + ["registered_as"]
+
+
+def test_walk_ends_at_its_largest_answer(chain, monkeypatch):
+    _, run, _ = chain
+    RunFactory.create_batch(20, experiment=run.experiment)
+    monkeypatch.setattr(lineage, "MOST_EDGES", 5)
+
+    edges = lineage.walk(f"experiment:{run.experiment_id}", "downstream")
+
+    assert [edge.target for edge in edges] == [
+        f"run:{run.pk + number}" for number in range(5)
+    ]
 
 
 @pytest.mark.parametrize("start", ["run:999", "nothing", "", "run:'; DROP TABLE x"])
