@@ -1,15 +1,19 @@
-"""What a model version must have before it may stand in a stage."""
+"""What a model version must have before it is approved or stands in a stage."""
 
 from typing import TYPE_CHECKING
 
 from datasets.models import DatasetVersion
 from lifecycle.errors import (
+    AlreadyApproved,
     ChecklistNotPassed,
     DataQualityFailed,
     IllegalStageMove,
     NotApproved,
+    OwnApproval,
 )
 from lifecycle.states import STAGE_MOVES, ModelStage
+from mlops.core.errors import Forbidden
+from mlops.core.models import User
 
 if TYPE_CHECKING:
     from lifecycle.models.version import ModelVersion
@@ -36,6 +40,29 @@ def require_move(version: "ModelVersion", stage: ModelStage) -> None:
                 f"{version} must be approved before it moves to {stage}.", field="stage"
             )
         require_sound_data(version)
+
+
+def require_approver(version: "ModelVersion", by: User | None) -> None:
+    """Raise what keeps this person from vouching for the version.
+
+    Forbidden without a person, OwnApproval for its author, AlreadyApproved, or
+    IllegalStageMove for an archived one.
+    """
+    if by is None:
+        raise Forbidden("An approval needs a signed-in person.")
+    if version.created_by == by:
+        raise OwnApproval(
+            "Whoever made a version cannot approve it.", field="approved_by"
+        )
+    if version.is_approved:
+        raise AlreadyApproved(
+            f"{version.approved_by} approved this version already.",
+            field="approved_by",
+        )
+    if version.stage == ModelStage.ARCHIVED:
+        raise IllegalStageMove(
+            "An archived version cannot be approved.", field="approved_by"
+        )
 
 
 def require_checklist(version: "ModelVersion") -> None:

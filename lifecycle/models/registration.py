@@ -1,9 +1,10 @@
-"""What a new model version is given: its number, its label and its rows."""
+"""What a model version is given: what is said of it, its number, label and rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.registry import RegisteredModel
 from lifecycle.models.run import Run
 from lifecycle.models.version_parts import (
@@ -13,12 +14,40 @@ from lifecycle.models.version_parts import (
     ModelVersionTag,
     VersionMetric,
 )
-from lifecycle.states import RESERVED_VERSIONS
+from lifecycle.states import RESERVED_VERSIONS, ModelStage
 from mlops.core import names
 from mlops.core.errors import AlreadyExists
 
 if TYPE_CHECKING:
     from lifecycle.models.version import ModelVersion
+
+
+class VersionDetails(TypedDict, total=False):
+    """What may be said of a version when it is registered."""
+
+    run: Run | None
+    logged_model: LoggedModel | None
+    stage: ModelStage
+    artifact_path: str
+    source: str
+    run_link: str
+    run_label: str
+    description: str
+    framework: str
+    hyperparameters: dict[str, Any] | None
+    metrics: Iterable[Figure]
+    checklist: Iterable[Check]
+    tags: Mapping[str, str]
+
+
+class VersionChanges(TypedDict, total=False):
+    """What `revise` does; an approval is the caller's, with notes."""
+
+    checklist: Iterable[Check] | None
+    approve: bool
+    notes: str
+    stage: ModelStage | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

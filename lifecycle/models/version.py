@@ -1,8 +1,8 @@
 """A version of a model: what was trained, who vouches for it, where it stands."""
 
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypedDict, Unpack
+from collections.abc import Iterable
+from typing import Any, ClassVar, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
@@ -11,53 +11,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import DatasetVersion
-from lifecycle.errors import (
-    AlreadyApproved,
-    IllegalStageMove,
-    OwnApproval,
-    StaleVersion,
-)
-from lifecycle.models import gates, servable
+from lifecycle.errors import StaleVersion
+from lifecycle.models import gates, registration, servable
 from lifecycle.models.artifact import Artifact
 from lifecycle.models.inputs import training_data
-from lifecycle.models.logged_model import LoggedModel
-from lifecycle.models.registration import Parts, next_label
 from lifecycle.models.registry import RegisteredModel
-from lifecycle.models.run import Run
-from lifecycle.models.version_parts import Check, ChecklistItem, Figure
+from lifecycle.models.version_parts import Check, ChecklistItem
 from lifecycle.models.version_queries import ModelVersionQuerySet
 from lifecycle.states import ModelStage
 from mlops.core import audit
-from mlops.core.errors import Forbidden, NotFound
+from mlops.core.errors import NotFound
 from mlops.core.models import User
-
-
-class VersionDetails(TypedDict, total=False):
-    """What may be said of a version when it is registered."""
-
-    run: Run | None
-    logged_model: LoggedModel | None
-    stage: ModelStage
-    artifact_path: str
-    source: str
-    run_link: str
-    run_label: str
-    description: str
-    framework: str
-    hyperparameters: dict[str, Any] | None
-    metrics: Iterable[Figure]
-    checklist: Iterable[Check]
-    tags: Mapping[str, str]
-
-
-class VersionChanges(TypedDict, total=False):
-    """What `revise` does; an approval is the caller's, with notes."""
-
-    checklist: Iterable[Check] | None
-    approve: bool
-    notes: str
-    stage: ModelStage | None
-    reason: str
 
 
 class ModelVersion(models.Model):
@@ -158,7 +122,7 @@ class ModelVersion(models.Model):
         *,
         by: User | None,
         version: str | None = None,
-        **details: Unpack[VersionDetails],
+        **details: Unpack[registration.VersionDetails],
     ) -> "ModelVersion":
         """Register a version; without a label it is called by its number.
 
@@ -168,7 +132,7 @@ class ModelVersion(models.Model):
         start in; on any of them nothing is stored.
         """
         stage = details.pop("stage", ModelStage.EXPERIMENTAL)
-        parts = Parts(
+        parts = registration.Parts(
             metrics=details.pop("metrics", None),
             checklist=details.pop("checklist", ()),
             tags=details.pop("tags", {}),
@@ -176,7 +140,7 @@ class ModelVersion(models.Model):
         with transaction.atomic():
             if isinstance(model, str):
                 model = RegisteredModel.get_or_make(model, by=by)
-            number, label = next_label(model, version)
+            number, label = registration.next_label(model, version)
             made = cls(
                 model=model, number=number, version=label, created_by=by, **details
             )
@@ -202,7 +166,7 @@ class ModelVersion(models.Model):
             self._lock()
             if self.is_approved and self.approved_by == by:
                 return
-            self._require_approver(by)
+            gates.require_approver(self, by)
             gates.require_checklist(self)
             gates.require_sound_data(self)
             if self.artifact is None:
@@ -259,7 +223,9 @@ class ModelVersion(models.Model):
                 self._store("approved_by", "approved_at")
             audit.record("set_checklist", self, by=by, changes=changes)
 
-    def revise(self, *, by: User | None, **changes: Unpack[VersionChanges]) -> None:
+    def revise(
+        self, *, by: User | None, **changes: Unpack[registration.VersionChanges]
+    ) -> None:
         """Do several of these at once, or none: checklist, approval, then stage."""
         with transaction.atomic():
             if (checks := changes.get("checklist")) is not None:
@@ -319,23 +285,6 @@ class ModelVersion(models.Model):
     def has_passed_checklist(self) -> bool:
         """Whether every item is passed; an empty list asks for nothing."""
         return not self.checklist.unpassed().exists()
-
-    def _require_approver(self, by: User | None) -> None:
-        if by is None:
-            raise Forbidden("An approval needs a signed-in person.")
-        if self.created_by == by:
-            raise OwnApproval(
-                "Whoever made a version cannot approve it.", field="approved_by"
-            )
-        if self.is_approved:
-            raise AlreadyApproved(
-                f"{self.approved_by} approved this version already.",
-                field="approved_by",
-            )
-        if self.stage == ModelStage.ARCHIVED:
-            raise IllegalStageMove(
-                "An archived version cannot be approved.", field="approved_by"
-            )
 
     def _lock(self) -> None:
         """Hold the row until the commit. Raises StaleVersion if it is not as read."""
