@@ -4,16 +4,18 @@ import unicodedata
 
 from mlops.core.errors import Invalid
 
-# Characters that change the direction of text, so that a name can look like another.
-_BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORBIDDEN = {"/", ":", "\\"}
+# What is not seen makes one name look like another: control characters, those that
+# turn the direction of text or have no width (Cf), and letters that are blank.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_BLANK = set("\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 
 def clean(value: str, *, field: str, reserved: frozenset[str] = frozenset()) -> str:
     r"""Return the name in NFC without outer blanks.
 
-    Raises Invalid, naming `field`, for an empty name, `/`, `:`, `\`, control or
-    bidirectional characters, `.` and `..`, and for a reserved word.
+    Raises Invalid, naming `field`, for an empty name, `/`, `:`, `\`, characters that
+    are not seen, `.` and `..`, and for a reserved word.
     """
     name = unicodedata.normalize("NFC", value).strip()
     if not name or name in {".", ".."}:
@@ -21,7 +23,7 @@ def clean(value: str, *, field: str, reserved: frozenset[str] = frozenset()) -> 
     for char in name:
         if char in _FORBIDDEN:
             raise Invalid(f"A name must not contain {char!r}.", field=field)
-        if char in _BIDI or unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}:
+        if char in _BLANK or unicodedata.category(char) in _UNSEEN:
             raise Invalid(
                 f"A name must not contain the character U+{ord(char):04X}.",
                 field=field,
