@@ -140,7 +140,7 @@ class ApiViewSet(GenericViewSet[Any]):
             caller=str(request.user.pk or "open"),
             key=key,
             method=str(request.method),
-            path=request.get_full_path(),
+            path=_one_spelling(request.get_full_path()),
             body_sha256=self._body_digest(request),
         )
         lease = idempotency.LEASE if whole else idempotency.LEASE_OF_UPLOADS
@@ -184,6 +184,12 @@ class ApiViewSet(GenericViewSet[Any]):
         if row is None:
             return None
         return etags.etag(row, JSONRenderer().render(response.data))
+
+
+def _one_spelling(path: str) -> str:
+    """Return a path with its query; with and without its last slash it is the same."""
+    bare, mark, query = path.partition("?")
+    return bare.rstrip("/") + mark + query
 
 
 def _in_one_transaction(act: Callable[[], HttpResponseBase]) -> HttpResponseBase:

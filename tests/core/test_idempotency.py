@@ -35,6 +35,17 @@ def test_order_of_the_fields_does_not_matter(api):
     assert second["Idempotency-Replayed"] == "true"
 
 
+@pytest.mark.parametrize("again", ["/notes/", "/notes"])
+def test_path_with_a_last_slash_is_the_same_request(api, again):
+    client = api("data scientist")
+    first = client.post("/notes", {"name": "a"}, **KEY)
+
+    second = client.post(again, {"name": "a"}, **KEY)
+
+    assert second["Idempotency-Replayed"] == "true"
+    assert second.content == first.content
+
+
 @pytest.mark.parametrize(
     ("path", "body"), [("/notes", {"name": "b"}), ("/notes?x=1", {"name": "a"})]
 )
