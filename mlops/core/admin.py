@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import Truncator
@@ -127,8 +128,9 @@ class ApiTokenAdmin(ReadOnly):
     @admin.action(description=_("Revoke the selected tokens"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset:
-            token.revoke()
-            audit.record("revoke", token, by=_staff(request))
+            with transaction.atomic():
+                token.revoke()
+                audit.record("revoke", token, by=_staff(request))
         self.message_user(request, _("The tokens are revoked."), messages.SUCCESS)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:

@@ -73,7 +73,7 @@ ROLES: dict[str, Grants] = {
         "datasets": ("*",),
         "lifecycle": ("*",),
         "deployments": ("*",),
-        "token_blacklist": ("view_*", "delete_*"),
+        "token_blacklist": ("view_*",),
     },
 }
 

@@ -1,6 +1,9 @@
 """The first page's title, and the look of all others for foreign token pages."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.admin import (
     BlacklistedTokenAdmin as PlainBlacklistedTokenAdmin,
@@ -14,13 +17,21 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 from unfold.admin import ModelAdmin
 
+from mlops.core.admin import Recorded
+
 admin.site.index_title = _("Overview")
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 
 @admin.register(BlacklistedToken)
-class BlacklistedTokenAdmin(PlainBlacklistedTokenAdmin, ModelAdmin):
-    """Refresh tokens that were signed out or replaced."""
+class BlacklistedTokenAdmin(PlainBlacklistedTokenAdmin, Recorded):
+    """Refresh tokens that were signed out or replaced; none of them comes back."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(OutstandingToken)

@@ -1,5 +1,12 @@
 import pytest
+from django.db import OperationalError
+from django.db.models.signals import pre_save
 from django.urls import reverse
+from rest_framework_simplejwt.token_blacklist.models import (
+    BlacklistedToken,
+    OutstandingToken,
+)
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from mlops.core import audit
 from mlops.core.models import ApiToken, AuditEntry, User
@@ -103,3 +110,45 @@ def test_staff_revoke_tokens_by_action(staff, person):
     token.refresh_from_db()
     assert token.revoked_at is not None
     assert AuditEntry.objects.get().action == "revoke"
+
+
+@pytest.fixture
+def full_disk():
+    """Let no audit entry be written, as when the disk is full."""
+
+    def refuse(**_):
+        raise OperationalError("database or disk is full")
+
+    pre_save.connect(refuse, sender=AuditEntry)
+    yield
+    pre_save.disconnect(refuse, sender=AuditEntry)
+
+
+def test_token_whose_revocation_is_not_recorded_stays(staff, person, full_disk):
+    token, _ = ApiToken.issue(person("viewer"), "cli")
+    form = {"action": "revoke", "_selected_action": [str(token.pk)]}
+
+    answer = staff().post(page("core_apitoken"), form)
+
+    assert answer.status_code == 503
+    token.refresh_from_db()
+    assert token.revoked_at is None
+
+
+def test_refresh_token_that_staff_block_is_recorded_and_stays_blocked(staff, person):
+    RefreshToken.for_user(person("viewer"))
+    given_out = OutstandingToken.objects.get()
+    client = staff(is_superuser=True)
+
+    client.post(
+        page("token_blacklist_blacklistedtoken", "add"), {"token": given_out.pk}
+    )
+
+    blocked = BlacklistedToken.objects.get(token=given_out)
+    gone = client.post(
+        page("token_blacklist_blacklistedtoken", "delete", blocked.pk), {"post": "yes"}
+    )
+    assert gone.status_code == 403
+    assert BlacklistedToken.objects.filter(pk=blocked.pk).exists()
+    entry = AuditEntry.objects.get(object_type="token_blacklist.blacklistedtoken")
+    assert (entry.action, entry.actor) == ("create", person("admin"))
