@@ -76,6 +76,13 @@ class RunAdmin(ModelAdmin):
         shown = rows.select_related("experiment", "created_by")
         return shown.prefetch_related("latest_metrics__key")
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Run | None:
+        """Return the run of a row's number, or of the id that its clients know."""
+        known = self.get_queryset(request).filter(uid=object_id).first()
+        return known or super().get_object(request, object_id, from_field)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ((None, {"fields": ("experiment", "name", "notes")}),)

@@ -145,6 +145,23 @@ def test_staff_goes_from_a_model_to_the_way_back(desk, model):
     desk.wait_for(undone, "terminated")
 
 
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("experiments/1/runs/demo-linear-1991-2004", "accuracy"),
+        ("experiments/1", "next-day-direction"),
+        ("models/next-day-direction", "next-day-direction"),
+    ],
+)
+def test_a_link_that_mlflow_clients_print_leads_to_the_page(desk, stack, link, shown):
+    desk.enter("maker")
+
+    desk.browser.open(f"{stack.url}/#/{link}")
+    desk.browser.wait(lambda: desk.browser.path.startswith("/admin/"), link)
+
+    desk.browser.wait(lambda: shown in desk.browser.text, shown)
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_no_page_is_cut_or_complains(stack, browser, sign_in, language):
     desk = Desk(stack, browser(language), sign_in)

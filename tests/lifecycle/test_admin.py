@@ -53,6 +53,18 @@ def whole():
     return version
 
 
+def test_a_run_has_a_page_under_the_id_that_its_clients_know(client, staff):
+    run = RunFactory()
+
+    by_id = client.get(f"/admin/lifecycle/run/{run.uid}/change/")
+    by_row = client.get(f"/admin/lifecycle/run/{run.pk}/change/")
+    nothing = client.get("/admin/lifecycle/run/nothing/change/")
+
+    assert run.uid in by_id.content.decode()
+    assert (by_id.status_code, by_row.status_code) == (200, 200)
+    assert nothing.status_code == 302
+
+
 def test_every_model_has_a_page():
     models = set(apps.get_app_config("lifecycle").get_models())
 
