@@ -47,6 +47,8 @@ def _try(delivery: AlertDelivery, now: datetime) -> bool:
         status = _post(delivery.hook, delivery)
     except RefusedAddress as refused:
         error = str(refused)
+    except ssl.SSLCertVerificationError as untrusted:
+        error = f"Its certificate is not trusted: {untrusted.verify_message}."
     except (OSError, http.client.HTTPException) as trouble:
         error = f"It could not be reached: {type(trouble).__name__}."
     else:
