@@ -104,9 +104,10 @@ def _programs() -> list[Program]:
     return [
         Program("reconcile", [*MANAGE, "reconcile"]),
         Program("gateway", [*MANAGE, "serve_models"], f"{gateway}/healthz"),
+        # Its one warning at the start is about the number of threads, which is meant.
         Program(
             "web",
-            [*granian, *options, *threads, "--log-level", "warning"],
+            [*granian, *options, *threads, "--log-level", "error"],
             f"{web}/healthz",
         ),
     ]
