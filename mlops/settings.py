@@ -288,6 +288,10 @@ MAX_UPLOAD_BYTES = env.integer(
 MAX_BODY_BYTES = env.integer("MLOPS_MAX_BODY_BYTES", 16 * 2**20, low=1024, high=2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 2**10
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "mlops.core.uploads.TidyUploadHandler",
+]
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "uploads")
 FILE_UPLOAD_PERMISSIONS = 0o600
 

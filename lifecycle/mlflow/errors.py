@@ -26,6 +26,7 @@ from rest_framework.exceptions import (
 )
 
 from mlops.core.errors import DomainError, Kind
+from mlops.core.files import want_of_room
 
 logger = logging.getLogger(__name__)
 
@@ -137,10 +138,10 @@ def _shape(exc: Exception) -> Shape | None:
     for known, shape in _SHAPE_OF_REQUEST.items():
         if isinstance(exc, known):
             return shape
-    return _shape_of_database(exc)
+    return _shape_of_storage(exc)
 
 
-def _shape_of_database(exc: Exception) -> Shape | None:
+def _shape_of_storage(exc: Exception) -> Shape | None:
     match exc:
         case ProtectedError() | RestrictedError():
             return "BAD_REQUEST", "Other things still refer to this one."
@@ -155,5 +156,8 @@ def _shape_of_database(exc: Exception) -> Shape | None:
         case OperationalError():
             logger.warning("The database did not answer", exc_info=exc)
             return "TEMPORARILY_UNAVAILABLE", "The database did not answer; try again."
+        case OSError() if want := want_of_room(exc):
+            logger.error("Nothing can be stored: %s", exc)
+            return "TEMPORARILY_UNAVAILABLE", f"{want} Nothing was stored."
         case _:
             return None

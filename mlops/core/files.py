@@ -4,6 +4,7 @@ Files are named by ids that the server makes; a client's name never reaches the
 file system.
 """
 
+import errno
 import hashlib
 import os
 import uuid
@@ -14,6 +15,7 @@ from pathlib import Path
 from mlops.core.errors import TooLarge
 
 CHUNK_BYTES = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,15 @@ def receive(chunks: Iterable[bytes], target: Path, *, max_bytes: int) -> Receive
     finally:
         part.unlink(missing_ok=True)
     return Received(target, *received)
+
+
+def want_of_room(error: OSError) -> str:
+    """Return what hinders a disk from taking anything now; "" for other errors."""
+    if error.errno in _FULL:
+        return "The disk of the data folder is full."
+    if error.errno == errno.EROFS:
+        return "The data folder is write-protected."
+    return ""
 
 
 def _write(chunks: Iterable[bytes], part: Path, max_bytes: int) -> tuple[int, str]:

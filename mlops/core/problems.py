@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from mlops.core.context import current
 from mlops.core.errors import BadQuery, DomainError, Kind, Throttled
+from mlops.core.files import want_of_room
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def _shape(  # noqa: PLR0911 - one line per kind
             code = exc.get_codes()
             code = code if isinstance(code, str) else exc.default_code
             return exc.status_code, code, str(exc.detail), []
-    return _of_database(exc)
+    return _of_storage(exc)
 
 
 def _taken(context: Mapping[str, Any]) -> str:
@@ -184,7 +185,7 @@ def _steps(field: str) -> list[str | int]:
     ]
 
 
-def _of_database(exc: Exception) -> Shaped | None:
+def _of_storage(exc: Exception) -> Shaped | None:
     match exc:
         case ProtectedError() | RestrictedError():
             return 409, "in_use", "Other things still refer to this one.", []
@@ -196,6 +197,9 @@ def _of_database(exc: Exception) -> Shaped | None:
         case OperationalError():
             logger.warning("The database did not answer", exc_info=exc)
             return 503, "unavailable", "The database did not answer; try again.", []
+        case OSError() if want := want_of_room(exc):
+            logger.error("Nothing can be stored: %s", exc)
+            return 503, "no_room", f"{want} Nothing was stored.", []
         case _:
             return None
 

@@ -23,12 +23,12 @@ from deployments.states import Environment, Health, Status
 from deployments.targets.local import LocalTarget, fleet
 from deployments.targets.processes import is_alive
 from lifecycle import artifacts
-from tests.deployments.disk import SmallDisk
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request
 from tests.deployments.gateway.door import Door
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
+from tests.disk import SmallDisk
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -169,7 +169,7 @@ def test_a_disk_full_at_any_step_of_a_deploy_costs_no_request(
 
     assert versions == [["1"]] * CLIENTS
     assert stuck == {"validate": "validating", "route": "active"}.get(call, "deploying")
-    assert said == "" or "No space left on device" in said
+    assert said == "" or "disk" in said or "No space left on device" in said
     assert new.status == Status.ACTIVE
     assert clients.statuses.keys() == {200}, clients.errors[:3]
     until(lambda: passed(reconciler, old) and target.list() == [str(new.pk)], LONG_S)
@@ -333,7 +333,7 @@ def test_a_write_protected_folder_stops_changes_and_no_answers(
         more(clients)
 
     assert stuck == Status.VALIDATING
-    assert "Read-only file system" in said
+    assert "write-protected" in said
     assert clients.statuses.keys() == {200}, clients.errors[:3]
     until(lambda: passed(reconciler, old) and target_runs(reconciler, new), LONG_S)
     assert half_written(disk) == []
