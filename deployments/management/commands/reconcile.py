@@ -3,11 +3,13 @@
 import logging
 import signal
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from deployments.drift.watcher import Watcher
+from deployments.housekeeping import Housekeeping
 from deployments.ingestion import Ingestion
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
@@ -15,6 +17,7 @@ from deployments.sampling import Sampling
 from deployments.states import Environment
 from deployments.targets import configured
 
+COMPANIONS = (Ingestion, Sampling, Watcher, Housekeeping)
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +45,9 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         logger.info("The reconciler runs")
         try:
-            with Ingestion(stopping), Sampling(stopping), Watcher(stopping):
+            with ExitStack() as companions:
+                for companion in COMPANIONS:
+                    companions.enter_context(companion(stopping))
                 # The first target serves every environment until settings say more.
                 run(Reconciler(dict.fromkeys(Environment.values, targets[0])), stopping)
         finally:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,26 @@ def open_part(path: Path) -> int:
 
 
 def keep(part: Path, spec: Spec, finding: dict[str, Any], folders: Folders) -> None:
-    """Keep what the process wrote if it is what it reported, else nothing."""
+    """Keep what the process wrote if it is what it reported, else nothing.
+
+    An earlier conversion of the same model goes: only this one was validated.
+    """
     if not part.exists():
         return
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     if digest == finding.get("converted_sha256"):
-        part.replace(folders.conversions / f"{spec.file.sha256}.{digest}.onnx")
+        path = folders.conversions / f"{spec.file.sha256}.{digest}.onnx"
+        part.replace(path)
+        earlier = folders.conversions.glob(f"{spec.file.sha256}.*.onnx")
+        discard(*(each for each in earlier if each != path))
     else:
         part.unlink()
+
+
+def kept_in(data_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each converted file with the digest of the model that it was made of."""
+    for path in (data_dir / "conversions").glob("*.*.onnx"):
+        yield path.name.partition(".")[0], path
 
 
 def reject(spec: Spec, folders: Folders) -> None:
