@@ -35,6 +35,7 @@ class DatasetVersionAdmin(ReadOnly):
     list_display = (
         "name",
         "state",
+        "progress",
         "row_count",
         "column_count",
         "size_bytes",
@@ -43,7 +44,7 @@ class DatasetVersionAdmin(ReadOnly):
     )
     list_filter = ("state", "quality_status", "source_format", "dataset")
     search_fields = ("dataset__name", "digest", "source_name")
-    list_select_related = ("dataset",)
+    list_select_related = ("dataset", "job")
     date_hierarchy = "created_at"
     actions: ClassVar = ("cancel", "retry", "purge")
     fieldsets = (
@@ -54,6 +55,7 @@ class DatasetVersionAdmin(ReadOnly):
                     "dataset_link",
                     "number",
                     "state",
+                    "progress",
                     "state_reason",
                     "row_count",
                     "column_count",
@@ -86,6 +88,7 @@ class DatasetVersionAdmin(ReadOnly):
     )
     readonly_fields = (
         "dataset_link",
+        "progress",
         "lineage",
         "columns_table",
         "sample_table",
@@ -101,6 +104,17 @@ class DatasetVersionAdmin(ReadOnly):
     @admin.display(description=_("dataset"))
     def dataset_link(self, version: DatasetVersion) -> SafeString | str:
         return link_to(version.dataset)
+
+    @admin.display(description=_("progress"))
+    def progress(self, version: DatasetVersion) -> str:
+        """How far the reading is: share, rows, and seconds left where a pace is."""
+        if version.state != VersionState.PROCESSING:
+            return EMPTY
+        job = version.job
+        parts = [f"{job.share_done:.0%}", _("%(rows)s rows") % {"rows": job.rows_done}]
+        if job.eta_s is not None:
+            parts.append(_("%(seconds)d s left") % {"seconds": job.eta_s})
+        return ", ".join(str(part) for part in parts)
 
     @admin.display(description=_("lineage"))
     def lineage(self, version: DatasetVersion) -> SafeString:

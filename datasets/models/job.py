@@ -164,6 +164,11 @@ class IngestJob(models.Model):
         return self.attempt - self.first_attempt > MAX_ATTEMPTS
 
     @property
+    def share_done(self) -> float:
+        """How much of the work is done, in [0, 1]."""
+        return self.bytes_done / self.bytes_total if self.bytes_total else 0.0
+
+    @property
     def eta_s(self) -> float | None:
         """Seconds until the end by the pace so far; None before there is a pace."""
         if self.started_at is None or not self.bytes_done or self.finished_at:

@@ -382,3 +382,15 @@ def test_progress_is_shown_while_a_version_is_read(waiting, api, monkeypatch):
         api("viewer").get(f"/api/v1/features/datasets/{dataset.pk}/versions/1").json()
     )
     assert "progress" not in done
+
+
+def test_staff_sees_how_far_a_reading_is(waiting, admin_client):
+    waiting()
+    IngestJob.objects.update(
+        bytes_total=400, bytes_done=100, rows_done=7, started_at=timezone.now()
+    )
+
+    page = admin_client.get("/admin/datasets/datasetversion/").content.decode()
+
+    assert "25%, 7 rows, " in page
+    assert " s left" in page

@@ -35,9 +35,9 @@ class Command(BaseCommand):
             close_old_connections()
 
     def _show(self, job: IngestJob) -> None:
-        share = job.bytes_done / job.bytes_total if job.bytes_total else 0.0
         left = "" if job.eta_s is None else f", {job.eta_s:.0f} s left"
+        total = job.bytes_total / MEBIBYTE
         self.stdout.write(
-            f"{job.version_id}: {share:4.0%} of {job.bytes_total / MEBIBYTE:.1f} MiB,"
+            f"{job.version}: {job.share_done:4.0%} of {total:.1f} MiB,"
             f" {job.rows_done:,} rows{left}"
         )
