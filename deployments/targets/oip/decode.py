@@ -43,7 +43,10 @@ def infer_request(
 def tensors(entries: Any, expected: Sequence[Tensor]) -> dict[str, Array]:
     """Return an array for each expected tensor. Raises BadRequest."""
     if not isinstance(entries, list) or not entries:
-        raise BadRequest("inputs must be a list of at least one tensor.")
+        raise BadRequest(
+            "inputs must be a list of at least one tensor; instances and records are"
+            " read at the endpoint's own address."
+        )
     known = {tensor.name: tensor for tensor in expected}
     arrays: dict[str, Array] = {}
     for entry in entries:
