@@ -53,9 +53,30 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
-def folder(name: str, default: Path) -> Path:
-    """Return an absolute folder; it is created later, by whoever writes there."""
-    return Path(text(name, str(default))).expanduser().absolute()
+def folder(name: str, default: Path, *, parts: tuple[str, ...] = ()) -> Path:
+    """Return an absolute folder, made where it is missing, with folders in it."""
+    path = Path(text(name, str(default))).expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in parts:
+            (path / part).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is {str(path)!r}, which cannot be made ({error.strerror}); name a"
+            " folder that this user may write to."
+        ) from None
+    return path
+
+
+def address(name: str, default: str) -> str:
+    """Return an address of the web, without a slash at its end."""
+    value = text(name, default)
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; use an address such as https://models.example.org."
+        )
+    return value.rstrip("/")
 
 
 def database(url: str) -> dict[str, object]:
@@ -70,6 +91,12 @@ def database(url: str) -> dict[str, object]:
             f"DATABASE_URL has the scheme {parts.scheme!r}; use postgres://…, or "
             "leave it unset for SQLite."
         )
+    try:
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured(
+            "DATABASE_URL has a port that is no number from 0 to 65535."
+        ) from None
     options = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -77,6 +104,6 @@ def database(url: str) -> dict[str, object]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", parts.hostname or ""),
-        "PORT": str(parts.port or options.pop("port", "")),
+        "PORT": str(port or options.pop("port", "")),
         "OPTIONS": options,
     }

@@ -20,11 +20,7 @@ django_stubs_ext.monkeypatch()
 
 # Where things are -----------------------------------------------------------------
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = env.folder("MLOPS_DATA_DIR", BASE_DIR / "var")
-
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-for _name in ("uploads", "static"):
-    (DATA_DIR / _name).mkdir(mode=0o700, exist_ok=True)
+DATA_DIR = env.folder("MLOPS_DATA_DIR", BASE_DIR / "var", parts=("uploads", "static"))
 
 # What kind of place this is -------------------------------------------------------
 ENVIRONMENT = env.text(
@@ -76,9 +72,7 @@ if PRODUCTION and OPEN_MODE:
 # Ports and addresses --------------------------------------------------------------
 PORT = env.integer("MLOPS_PORT", 8500, low=1, high=65535)
 SERVING_PORT = env.integer("MLOPS_SERVING_PORT", 8501, low=1, high=65535)
-SERVING_URL = env.text("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}").rstrip(
-    "/"
-)
+SERVING_URL = env.address("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}")
 
 # Applications ---------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -44,6 +44,9 @@ def boot(tmp_path, command="import mlops.settings", **variables):
         ({"MLOPS_PORT": "70000"}, "MLOPS_PORT"),
         ({"MLOPS_HTTPS": "perhaps"}, "MLOPS_HTTPS"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgres://a:secret@h:port/x"}, "DATABASE_URL"),
+        ({"MLOPS_SERVING_URL": "models.example.org"}, "MLOPS_SERVING_URL"),
+        ({"MLOPS_DATA_DIR": "/dev/null/data"}, "MLOPS_DATA_DIR"),
     ],
 )
 def test_production_refuses_to_start_and_names_the_variable(tmp_path, variables, named):
@@ -51,6 +54,19 @@ def test_production_refuses_to_start_and_names_the_variable(tmp_path, variables,
 
     assert result.returncode != 0
     assert named in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["check", "up", "reconcile", "migrate"])
+def test_a_value_without_sense_stops_every_command_with_one_line(tmp_path, command):
+    start = (
+        f"import runpy, sys; sys.argv = ['manage.py', {command!r}];"
+        "runpy.run_path('manage.py', run_name='__main__')"
+    )
+
+    result = boot(tmp_path, start, MLOPS_PORT="abc")
+
+    assert result.returncode == 1
+    assert result.stderr == "MLOPS_PORT is 'abc'; use a number.\n"
 
 
 def test_production_has_no_deployment_warning(tmp_path):
