@@ -121,3 +121,17 @@ def test_a_column_that_goes_shows_what_breaks(make_dataset, add_version, api):
     assert (broken["feature_name"], broken["dependents"]) == ("volume", ["turnover"])
     states = {edge["target"]: edge["state"] for edge in graph["edges"]}
     assert states["feature:volume"] == "broken"
+
+
+def test_numbers_that_become_text_break_what_reckons_with_them(
+    make_dataset, add_version, api
+):
+    dataset = make_dataset("prices", "close,volume\n1,2\n3,4\n")
+    FeatureFactory(feature_name="volume")
+    dataset.declare(["close", "volume"])
+    add_version(dataset, "close,volume\n1,many\n")
+
+    compared = api("viewer").get(f"{DATASETS}/prices/compare", {"with": "1"}).json()
+
+    (broken,) = compared["breaks"]
+    assert broken["reason"] == "its column went from BIGINT to VARCHAR"
