@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT_S = 30.0
+WAIT_S = 120.0
 POLL_S = 0.1
 
 
@@ -60,7 +61,7 @@ class Api:
         return self._call("POST", path, body, {"Content-Type": kind})
 
     def wait(
-        self, path: str, done: Callable[[Any], bool], *, timeout_s: float = TIMEOUT_S
+        self, path: str, done: Callable[[Any], bool], *, timeout_s: float = WAIT_S
     ) -> Any:
         """Ask again until `done` says so; return that answer, or raise ApiTrouble."""
         deadline = time.monotonic() + timeout_s

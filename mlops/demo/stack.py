@@ -21,7 +21,7 @@ from typing import IO
 
 from mlops.demo.api import request
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 READ_TIMEOUT_S = 2.0
 POLL_S = 0.1
@@ -127,7 +127,9 @@ class Stack:
                 raise StackBroken("stopped while starting")
             self._revive(program)
             if time.monotonic() > deadline:
-                raise StackBroken(f"{program.name} is not ready after a minute")
+                raise StackBroken(
+                    f"{program.name} is not ready after {READY_TIMEOUT_S:g} s"
+                )
             time.sleep(POLL_S)
 
     def _tend(self) -> None:

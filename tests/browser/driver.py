@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.demo.live import free_port
+from tests.ports import free_port
 
 # The protocol's name for the key under which an element's id comes.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +11,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-START_TIMEOUT_S = 150
+from tests.ports import free_port
+
+START_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 60
 TOKEN = re.compile(r"^  (admin|scientist|approver) +(mlops_\S+)", re.MULTILINE)
 END_OF_BANNER = "Ctrl-C stops everything"
@@ -95,9 +96,3 @@ class LiveStack:
             "MLOPS_PORT": str(self.port),
             "MLOPS_SERVING_PORT": str(self.serving_port),
         }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

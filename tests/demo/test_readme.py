@@ -16,8 +16,8 @@ from tests.demo.transcript import commands
 
 pytestmark = pytest.mark.slow
 
-COMMAND_TIMEOUT_S = 60
-ROUTE_TIMEOUT_S = 5
+COMMAND_TIMEOUT_S = 180
+ROUTE_TIMEOUT_S = 60
 BASE = Path(settings.BASE_DIR)
 TRANSCRIPTS = (BASE / "README.md", BASE / "docs" / "datasets.md")
 

@@ -1,15 +1,15 @@
 """Programs that run together: started, watched, restarted and stopped in order."""
 
 import os
-import socket
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from mlops.demo.stack import Program, Stack, StackBroken
+from tests.deployments.targets.waiting import until
+from tests.ports import free_port
 
 SERVER = """
 import http.server, sys
@@ -24,22 +24,9 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def server(name, port):
     url = f"http://127.0.0.1:{port}/"
     return Program(name, [sys.executable, "-c", SERVER, str(port)], url)
-
-
-def wait_until(condition, timeout_s=10):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -68,7 +55,7 @@ def test_start_returns_when_everything_answers(stack_of, lines):
 
     assert one.process.poll() is None
     assert two.process.poll() is None
-    wait_until(lambda: {("one", "serving"), ("two", "serving")} <= set(lines))
+    until(lambda: {("one", "serving"), ("two", "serving")} <= set(lines))
 
 
 def test_program_that_is_killed_comes_back(stack_of, lines):
@@ -81,10 +68,10 @@ def test_program_that_is_killed_comes_back(stack_of, lines):
 
     first.kill()
 
-    wait_until(lambda: one.process is not first)
+    until(lambda: one.process is not first)
     assert ("one", "ended with exit code -9; starting it again") in lines
     stack.stop()
-    watcher.join(5)
+    watcher.join(60)
     assert not watcher.is_alive()
 
 
@@ -95,16 +82,17 @@ def test_workers_of_a_killed_program_go_with_it(stack_of, lines):
     parent = Program("parent", [sys.executable, "-c", tell])
     stack = stack_of(parent)
     stack.start()
-    wait_until(lambda: len(lines) == 2)
+    until(lambda: len(lines) == 2)
     worker = max(int(line) for _, line in lines)
     watcher = threading.Thread(target=stack.watch)
     watcher.start()
 
     parent.process.kill()
 
-    wait_until(lambda: _is_gone(worker))
+    until(lambda: _is_gone(worker))
     stack.stop()
-    watcher.join(5)
+    watcher.join(60)
+    assert not watcher.is_alive()
 
 
 def _is_gone(pid):
@@ -133,9 +121,9 @@ def test_stop_ends_the_last_started_first(stack_of, lines):
     ]
     stack = stack_of(*programs)
     stack.start()
-    wait_until(lambda: len(lines) == 2)
+    until(lambda: len(lines) == 2)
 
     stack.stop()
 
-    wait_until(lambda: len(lines) == 4)
+    until(lambda: len(lines) == 4)
     assert lines[2:] == [("second", "bye"), ("first", "bye")]

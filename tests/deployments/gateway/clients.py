@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import Counter
 
 from tests.deployments.gateway.door import KEY
@@ -31,7 +30,6 @@ class Clients:
         self.statuses: Counter[int | str] = Counter()
         self.versions: list[list[str]] = [[] for _ in range(count)]
         self.deployments: list[list[str]] = [[] for _ in range(count)]
-        self.slowest_s = 0.0
         self.errors: list[str] = []
         self._stop = threading.Event()
         self._threads = [
@@ -59,7 +57,6 @@ class Clients:
         while not self._stop.is_set():
             if (asked := asked + 1) % RECONNECT_AFTER == 0:
                 connection.close()  # the next request opens another
-            start = time.monotonic()
             try:
                 connection.request("POST", self._path, body, headers)
                 answer = connection.getresponse()
@@ -68,7 +65,6 @@ class Clients:
                 self.statuses[type(error).__name__] += 1
                 connection.close()
                 continue
-            self.slowest_s = max(self.slowest_s, time.monotonic() - start)
             self.statuses[answer.status] += 1
             if "error" in found:
                 self.errors.append(found["error"])

@@ -20,7 +20,15 @@ def data_dir():
 
 @pytest.fixture(scope="module")
 def door(data_dir):
-    made = Door(data_dir, "--read-s", "1", "--max-outstanding", "4")
+    made = Door(data_dir, "--max-outstanding", "4")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hasty_door(data_dir):
+    """Return a gateway that soon gives up."""
+    made = Door(data_dir, "--read-s", "0.5", "--hold-s", "0.2")
     yield made
     made.close()
 

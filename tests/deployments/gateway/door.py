@@ -14,27 +14,42 @@ from pathlib import Path
 
 from deployments.targets.processes import write_atomically
 from tests.deployments.targets.waiting import until
+from tests.ports import free_port
 
+PATIENT = ("--read-s", "30", "--hold-s", "30")
 KEY = "secret-key"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 class Door:
-    """A gateway and one connection to it."""
+    """A gateway that waits for what a busy machine brings late, unless told else."""
 
     def __init__(self, data_dir: Path, *arguments: str) -> None:
-        self.data_dir, self.port = data_dir, free_port()
+        self.data_dir, self._arguments = data_dir, arguments
+        self._start()
+        until(self._is_up)
+
+    def _start(self) -> None:
+        self.port = free_port()
         command = [sys.executable, "-m", "deployments.gateway"]
-        command += ["--data-dir", str(data_dir), "--port", str(self.port), *arguments]
+        command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
         kept = {"PATH": os.environ["PATH"]}
+        command += [*PATIENT, *self._arguments]
         self.process = subprocess.Popen(command, env=kept)
-        until(self._answers)
+
+    def _is_up(self) -> bool:
+        """Say whether it answers; it is started anew when the port was taken."""
+        if self.process.poll() is not None:
+            self._start()
+        with contextlib.suppress(OSError):
+            return self.get("/healthz")[0] == 200
+        return False
+
+    def listens(self) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 30).close()
+            return True
+        return False
 
     def get(self, path, **options):
         return self.call("GET", path, **options)
@@ -58,7 +73,7 @@ class Door:
             connection.close()
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
 
     def counted(self) -> dict[str, dict]:
         """Return the sums over all spool files, by deployment."""
@@ -74,11 +89,6 @@ class Door:
     def close(self) -> int:
         self.process.terminate()
         return self.process.wait(30)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            return self.get("/healthz")[0] == 200
-        return False
 
 
 class FakeServer:

@@ -177,4 +177,5 @@ def test_reading_metadata_is_not_counted(door, slot):
     door.get(f"{here.base}/v2")
     door.post(here.infer, {})
 
-    until(lambda: door.counted().get(here.id, {}).get("request_count") == 1)
+    until(lambda: here.id in door.counted())
+    assert door.counted()[here.id]["request_count"] == 1

@@ -63,7 +63,6 @@ def neighbours(door):
         yield clients
         until(lambda: clients.sent > 100)
     assert clients.statuses.keys() == {200}, clients.errors
-    assert clients.slowest_s < 2
 
 
 @many

@@ -86,7 +86,6 @@ def test_a_killed_model_process_loses_no_request(target, door, deploy):
             asked(clients)
 
     assert clients.statuses.keys() == {200}, clients.errors
-    assert clients.slowest_s < 2
 
 
 def test_a_new_supervisor_loses_no_request(target, door, deploy, tmp_path):

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[3]
-READY_S = 60
+READY_S = 180
 
 
 @contextmanager
 def live_server():
     """Run the project on the test database; yield its address and process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"),
         *("--blocking-threads", "4", "--log-level", "warning"),
@@ -31,7 +31,7 @@ def live_server():
     env = {**os.environ, "LIVE_DATABASE": json.dumps(_database())}
     with subprocess.Popen(command, cwd=ROOT, env=env) as process:
         try:
-            _wait(port)
+            _wait(port, process)
             yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.terminate()
@@ -44,9 +44,9 @@ def _database():
     }
 
 
-def _wait(port):
+def _wait(port, process):
     deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
