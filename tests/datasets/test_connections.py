@@ -93,6 +93,7 @@ class Bucket(BaseHTTPRequestHandler):
 @pytest.fixture
 def bucket(monkeypatch):
     monkeypatch.setenv("BUCKET_KEY", "not-a-real-one")
+    Bucket.signed.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -117,4 +118,5 @@ def test_an_object_of_a_bucket_becomes_a_dataset(api, data_dir, bucket):
 
     assert (found.status_code, found.json().get("row_count")) == (201, 56)
     assert missing.status_code == 404
+    assert Bucket.signed
     assert all("Credential=key/" in header for header in Bucket.signed)

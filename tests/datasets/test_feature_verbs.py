@@ -231,7 +231,7 @@ def test_two_edges_written_at_once_never_close_a_circle():
 
     def relate(name, upstream):
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             Feature.objects.find(name).update(by=None, upstream_features=[upstream])
         except LineageCycle:
             refused.append(name)
@@ -245,7 +245,7 @@ def test_two_edges_written_at_once_never_close_a_circle():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
 
     above = {
         item.feature_name

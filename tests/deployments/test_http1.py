@@ -203,15 +203,26 @@ def test_a_body_that_does_not_come_is_left_to_the_long_way(monkeypatch):
     assert asyncio.run(late()) == b"long abcde"
 
 
-def test_an_idle_connection_is_closed_and_a_busy_one_is_not():
+def test_an_idle_connection_is_closed():
     async def idle():
-        async with talking(timeout_keep_alive=0.04) as (reader, writer, _):
-            for _ in range(2):
-                writer.write(post(b"wait"))
-                assert await answer_of(reader) == b"short wait"
-            return await asyncio.wait_for(reader.read(), 10)
+        async with talking(timeout_keep_alive=0.02) as (reader, writer, _):
+            writer.write(post(b"wait"))
+            assert await answer_of(reader) == b"short wait"
+            return await asyncio.wait_for(reader.read(), 60)
 
     assert asyncio.run(idle()) == b""
+
+
+def test_a_busy_connection_is_not_closed_when_the_time_of_being_idle_is_up():
+    async def busy():
+        async with talking(timeout_keep_alive=60) as (reader, writer, mine):
+            writer.write(post(b"wait"))
+            while not mine._is_answering:
+                await asyncio.sleep(0)
+            mine.timeout_keep_alive_handler()
+            return await answer_of(reader)
+
+    assert asyncio.run(busy()) == b"short wait"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from deployments.states import Environment, Status
 from deployments.targets.scripted import ScriptedTarget
 from tests.deployments.factories import VersionFactory
 
-LONG_S = 30.0
+LONG_S = 120.0
 
 
 def waited(kicks, seconds):

@@ -108,7 +108,7 @@ def test_a_pending_deployment_is_active_after_three_passes(reconciler, target):
         reconciler.once()
         statuses.append(status_of(deployment))
 
-    assert statuses == ["validating", "deploying", "active"] or statuses[-1] == "active"
+    assert statuses[-1] == "active"
     route = target.routes["development", deployment.slot.model.name]
     assert [entry.deployment_id for entry in route.entries] == [str(deployment.pk)]
     assert route.entries[0].weight == 100

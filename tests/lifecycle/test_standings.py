@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from lifecycle.models import AliasChange, ModelVersion, StageChange
 from lifecycle.states import ModelStage
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/v1/ml/lifecycle/models/churn/history"
@@ -85,7 +86,8 @@ def test_a_moment_that_is_none_is_a_bad_query(api, past, at):
 def test_no_version_is_called_history(api, past):
     answer = api("data scientist").post(
         "/api/v1/ml/lifecycle/models",
-        {"model_name": "churn", "version": "history", "run_id": "x"},
+        {"model_name": "churn", "version": "history", "run_id": RunFactory().uid},
     )
 
-    assert answer.status_code == 422 or answer.json()["code"] == "not_found"
+    assert answer.status_code == 422
+    assert "reserved" in answer.json()["detail"]

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from dataclasses import replace
 
 import duckdb
@@ -56,20 +55,17 @@ def test_a_fork_makes_an_instance_of_its_own_with_all_its_threads(data):
 
 def test_a_cursor_has_its_own_timeout_and_stays_usable(data):
     with Engine.for_process().cursor(timeout_s=0.2) as cursor:
-        started = time.monotonic()
         with pytest.raises(QueryTimeout):
             cursor.rows(ENDLESS, {})
-        took = time.monotonic() - started
 
     with Engine.for_process().cursor() as cursor:
         assert cursor.row("SELECT 1", {}) == (1,)
-    assert took < 3
 
 
 def test_all_queries_of_a_cursor_share_one_deadline(data):
-    with Engine.for_process().cursor(timeout_s=0.05) as cursor:
+    with Engine.for_process().cursor(timeout_s=60) as cursor:
         cursor.row("SELECT 1", {})
-        time.sleep(0.06)
+        cursor._deadline -= 60  # as if a minute had passed
         with pytest.raises(QueryTimeout):
             cursor.row("SELECT 1", {})
 

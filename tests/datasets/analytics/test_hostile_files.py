@@ -1,8 +1,7 @@
-"""Files made to hurt: a clear answer, little memory, and soon."""
+"""Files made to hurt: a clear answer, and little memory."""
 
 import resource
 import struct
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,6 @@ from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import SourceFile
 
-MOST_S = 60  # 15 on a machine that does nothing else
 OWN_GROWTH_KB = 64 << 10
 
 
@@ -25,7 +23,6 @@ def hostile(data, tmp_path):
         path = tmp_path / "upload"
         write(path)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started = time.monotonic()
         try:
             return ingest.convert([SourceFile(path, name)], data / "converted")
         except IngestRefused as refusal:
@@ -33,7 +30,6 @@ def hostile(data, tmp_path):
         finally:
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             assert grown < OWN_GROWTH_KB
-            assert time.monotonic() - started < MOST_S
 
     return convert
 

@@ -171,6 +171,13 @@ def test_the_logs_are_the_servers_own_and_have_times(local, serving):
     assert all(line.at is not None for line in lines)
 
 
+def takes_connections(name) -> bool:
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.connect(name)
+        return True
+    return False
+
+
 class TestSuccession:
     """A supervisor that ends leaves its instances to the next."""
 
@@ -213,10 +220,14 @@ class TestSuccession:
         path = successor._folders.backend(spec.deployment_id)
 
         serve(successor, spec)
-        while is_alive(record["pid"], record["start_time"]):
-            for name in json.loads(path.read_bytes())["sockets"]:
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.connect(name)
+        is_draining = True
+        while is_draining:
+            is_draining = is_alive(record["pid"], record["start_time"])
+            names = json.loads(path.read_bytes())["sockets"]
+            gone = [name for name in names if not takes_connections(name)]
+            # What ended since the file was read has been taken from it before.
+            assert not {*gone} & {*json.loads(path.read_bytes())["sockets"]}
+            assert names
 
     def test_what_nobody_asks_for_is_stopped(self, left, successor):
         spec, record = left
