@@ -165,7 +165,11 @@ def _start(of: str) -> str:
     if not colon or kind not in _FINDERS:
         kinds = ", ".join([*_FINDERS, COLUMN])
         raise BadQuery(f"of must be kind:id; kinds are: {kinds}.", field="of")
-    return f"{kind}:{_FINDERS[kind](named)}"
+    try:
+        return f"{kind}:{_FINDERS[kind](named)}"
+    except NotFound as nothing:
+        nothing.field = "of"
+        raise
 
 
 def _dataset_version(named: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import ChoiceFilter, FilterSet
+from django_filters import ChoiceFilter, FilterSet, MultipleChoiceFilter
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
@@ -70,9 +70,9 @@ class QueryFilterBackend(BaseFilterBackend):
 
 def _refuse_unknown_words(request: Request, filterset: FilterSet) -> None:
     for name, chosen in filterset.base_filters.items():
-        if not isinstance(chosen, ChoiceFilter) or name not in request.query_params:
+        if not isinstance(chosen, ChoiceFilter | MultipleChoiceFilter):
             continue
         words = [str(word) for word, _label in chosen.extra["choices"]]
-        if request.query_params[name] not in words:
+        if not set(request.query_params.getlist(name)) <= set(words):
             allowed = ", ".join(words)
             raise BadQuery(f"{name} must be one of: {allowed}.", field=name)

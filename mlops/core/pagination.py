@@ -60,7 +60,9 @@ def _number(request: Request, name: str, default: int, low: int, high: int) -> i
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise BadQuery(f"{name} must be a whole number.", field=name)
+        raise BadQuery(
+            f"{name} must be a whole number from {low} to {high}.", field=name
+        )
     number = int(text)
     if not low <= number <= high:
         raise BadQuery(f"{name} must be between {low} and {high}.", field=name)

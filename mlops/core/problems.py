@@ -170,11 +170,15 @@ def _place(exc: DomainError, context: Mapping[str, Any]) -> str:
     The domain does not know; only a body can be at fault where there is one, unless
     the error says otherwise.
     """
+    request = context.get("request")
     if exc.field in getattr(context.get("view"), "kwargs", ()):
         return "path"
-    method = getattr(context.get("request"), "method", None)
-    is_query = isinstance(exc, BadQuery) or method in BODILESS
-    return "query" if is_query else "body"
+    if isinstance(exc, BadQuery):
+        return "query"
+    if request is None or request.method not in BODILESS:
+        return "body"
+    is_asked = exc.field in request.query_params
+    return "path" if exc.kind == "not_found" and not is_asked else "query"
 
 
 def _steps(field: str) -> list[str | int]:

@@ -64,6 +64,22 @@ def test_bad_query_is_400_and_names_the_parameter(api):
     assert answer.json()["errors"][0]["loc"] == ["query", "page"]
 
 
+@pytest.mark.parametrize(
+    ("url", "loc"),
+    [
+        ("ml/lifecycle/experiments/nothing", ["path", "experiment_name"]),
+        ("ml/lifecycle/models/nothing/1", ["path", "version"]),
+        ("ml/lifecycle/runs?statuses=nothing", ["query", "statuses"]),
+        ("features/datasets?state=nothing", ["query", "state"]),
+        ("lineage?of=run:nothing", ["query", "of"]),
+    ],
+)
+def test_refusal_says_where_the_field_at_fault_is(api, url, loc):
+    answer = api("viewer").get(f"/api/v1/{url}")
+
+    assert answer.json()["errors"][0]["loc"] == loc
+
+
 def test_malformed_json_is_400(api):
     answer = api("viewer").generic(
         "POST", "/api/v1/auth/tokens", "{", content_type="application/json"
