@@ -40,6 +40,7 @@ FLUSH_S = 1.0
 MOST_MIRRORED = 32
 OK = 200
 METHODS = {"GET": b"GET", "POST": b"POST"}
+WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
 
@@ -144,6 +145,8 @@ class Gateway:
         path: bytes = scope["raw_path"]
         if path.startswith(b"/serving/"):
             await self._serve_model(path, scope, receive, send)
+        elif path == b"/":
+            await answer(send, 200, WELCOME)
         elif path == b"/healthz":
             await answer(send, 200, b'{"status":"ok"}')
         elif path == b"/metrics":

@@ -65,7 +65,13 @@ def test_open_mode_lets_everybody_in(door, slot, keys):
     until(lambda: door.post(here.infer, {}, key=None)[0] == 401)
 
 
-@pytest.mark.parametrize("path", ["/", "/serving/", "/serving/x", "/serving//x/", "/x"])
+def test_the_bare_address_says_where_models_are(door):
+    status, body, _ = door.get("/")
+
+    assert (status, body["models"]) == (200, "/serving/{environment}/{model}/v2")
+
+
+@pytest.mark.parametrize("path", ["/serving/", "/serving/x", "/serving//x/", "/x"])
 def test_a_path_that_names_nothing_is_404(door, path):
     status, body, _ = door.get(path)
 
