@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from lifecycle.errors import ArtifactInUse
-from lifecycle.models import Artifact, LoggedModel, Run
+from lifecycle.models import Artifact, LoggedModel, Run, servable
 from lifecycle.paths import artifact_root, kind_of, normal_path, stored_path
 from mlops.core import audit
 from mlops.core.errors import DomainError, NotFound
@@ -40,7 +40,8 @@ def save(
 
     The bytes are on disk and synced before the row appears; a file that was under
     this path is replaced whole. Raises UnsafePath, TooLarge or ArtifactInUse (a
-    model version or deployment stands on the old file); then nothing has changed.
+    model version or deployment stands on the old file or on its folder); then
+    nothing has changed.
     """
     place = normal_path(path)
     file_id = uuid.uuid4()
@@ -145,6 +146,11 @@ def _store_row(
 
 def _remove_row(home: Home, path: str, *, by: User | None) -> None:
     old = home.artifacts.filter(path=path).first()
+    if servable.folders_in_use(home.artifacts.all(), path).exclude(path=path).exists():
+        raise ArtifactInUse(
+            "A model version or deployment stands on this folder; use another path.",
+            field="path",
+        )
     if old is None:
         return
     if old.is_in_use():

@@ -23,15 +23,34 @@ _FILES = {
 """The flavours whose file can be loaded without MLflow, and the key that names it."""
 
 
+PICKLES = (".pkl", ".pickle", ".joblib")
+
+
+@dataclass(frozen=True, slots=True)
+class Pyfunc:
+    """What an MLmodel says of its `python_function`; paths are in the folder.
+
+    `inputs` and `outputs` are the signature's, in JSON.
+    """
+
+    loader_module: str
+    code: str = ""
+    data: str = ""
+    inputs: str = ""
+    outputs: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class MLmodel:
     """What an MLmodel file says: a path relative to its folder, and the columns.
 
-    `columns` is empty for tensors and for inputs without names.
+    `columns` is empty for tensors and for inputs without names. Without a path, the
+    folder can be served as what its `pyfunc` says, if it has one.
     """
 
     path: str = ""
     columns: tuple[str, ...] = ()
+    pyfunc: Pyfunc | None = None
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,7 +72,29 @@ def read(content: bytes) -> MLmodel:
         return MLmodel()
     if not isinstance(said, dict):
         return MLmodel()
-    return MLmodel(_path(said.get("flavors")), _columns(said.get("signature")))
+    flavors, signature = said.get("flavors"), said.get("signature")
+    pyfunc = _pyfunc(flavors, signature)
+    path = _path(flavors)
+    if pyfunc is not None and pyfunc.code and path.endswith(PICKLES):
+        path = ""  # the pickle is nothing without the folder's code
+    return MLmodel(path, _columns(signature), pyfunc)
+
+
+def _pyfunc(flavors: Any, signature: Any) -> Pyfunc | None:
+    told = flavors.get("python_function") if isinstance(flavors, dict) else None
+    if not isinstance(told, dict):
+        return None
+    module = told.get("loader_module")
+    code, place = told.get("code") or "", told.get("data") or ""
+    for path in (code, place):
+        if not isinstance(path, str) or (path and not _is_plain(path)):
+            return None
+    if not isinstance(module, str) or not module:
+        return None
+    said = signature if isinstance(signature, dict) else {}
+    sides = [said.get("inputs"), said.get("outputs")]
+    inputs, outputs = (side if isinstance(side, str) else "" for side in sides)
+    return Pyfunc(module, code, place, inputs, outputs)
 
 
 def _path(flavors: Any) -> str:

@@ -1,7 +1,9 @@
-"""Which uploaded file of a run or logged model can be served."""
+"""Which uploaded file of a run or logged model can be served, or which folder."""
 
+import hashlib
 import logging
 import os
+from pathlib import PurePosixPath
 
 from django.db.models import Q, QuerySet
 
@@ -26,7 +28,8 @@ def find(
     In this order: what `artifact_path` names among the run's uploads (a file, or a
     folder with one servable file), the logged model's servable file, the run's
     only one, that of the only model the run logged. In a folder that MLflow wrote,
-    it is the file that the MLmodel names. A path that names nothing is a label.
+    it is the file that the MLmodel names; the MLmodel itself stands for a folder
+    that is a python_function. A path that names nothing is a label.
     """
     if run is not None and artifact_path:
         path = artifact_path.removesuffix("/")
@@ -59,19 +62,61 @@ def _stored(home: Q) -> QuerySet[Artifact]:
     return Artifact.objects.filter(home, is_stored=True).order_by("path")
 
 
+def is_folder(artifact: Artifact) -> bool:
+    """Whether it is an MLmodel, which stands for the folder that it lies in."""
+    return artifact.path.rpartition("/")[2] == mlmodel.NAME
+
+
+def files_of(manifest: Artifact) -> list[Artifact]:
+    """Return the files of an MLmodel's folder, itself included, by path."""
+    home = Q(run=manifest.run_id, logged_model=manifest.logged_model_id)
+    folder = manifest.path.removesuffix(mlmodel.NAME)
+    inside = _stored(home & Q(path__startswith=folder))
+    return [
+        one for one in inside if one.path.startswith(folder)
+    ]  # SQLite minds no case
+
+
+def folders_in_use(artifacts: QuerySet[Artifact], path: str) -> QuerySet[Artifact]:
+    """Return the MLmodels of folders above a path that something stands on."""
+    above = [parent.as_posix() for parent in PurePosixPath(path).parents]
+    names = [mlmodel.NAME if one == "." else f"{one}/{mlmodel.NAME}" for one in above]
+    stood_on = Q(model_versions__isnull=False) | Q(deployments__isnull=False)
+    return artifacts.filter(stood_on, path__in=names, is_stored=True)
+
+
+def digest_of(artifact: Artifact) -> str:
+    """Return the SHA-256 of what is served: of a folder, that of its list of files."""
+    if not is_folder(artifact):
+        return artifact.sha256
+    lines = [f"{one.sha256}  {one.path}\n" for one in files_of(artifact)]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
 def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
     """Return what the MLmodel in the artifact's folder says, if there is one."""
     folder, _, _ = artifact.path.rpartition("/")
     home = Q(run=artifact.run_id, logged_model=artifact.logged_model_id)
     path = f"{folder}/{mlmodel.NAME}" if folder else mlmodel.NAME
     found = _stored(home).filter(path=path).first()
-    return _read(found) if found else mlmodel.MLmodel()
+    return manifest_in(found) if found else mlmodel.MLmodel()
+
+
+def manifest_in(manifest: Artifact) -> mlmodel.MLmodel:
+    """Return what an MLmodel says; nothing if it cannot be read."""
+    try:
+        descriptor = os.open(stored_path(manifest.pk), os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            return mlmodel.read(file.read(mlmodel.MAX_BYTES + 1))
+    except OSError as error:
+        logger.warning("The MLmodel %s cannot be read: %s", manifest.pk, error)
+        return mlmodel.MLmodel()
 
 
 def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:
     """Return the single servable file; of several, a single `model.onnx`.
 
-    What the only MLmodel among them names comes first.
+    What the only MLmodel among them names comes first, or its python_function.
     """
     is_manifest = Q(path=mlmodel.NAME) | Q(path__endswith=f"/{mlmodel.NAME}")
     manifests = list(artifacts.filter(is_manifest)[:2])
@@ -87,16 +132,8 @@ def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:
 
 
 def _named_by(manifest: Artifact, artifacts: QuerySet[Artifact]) -> Artifact | None:
-    path = _read(manifest).path
+    said = manifest_in(manifest)
     folder = manifest.path.removesuffix(mlmodel.NAME)
-    return artifacts.filter(path=f"{folder}{path}").first() if path else None
-
-
-def _read(manifest: Artifact) -> mlmodel.MLmodel:
-    try:
-        descriptor = os.open(stored_path(manifest.pk), os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            return mlmodel.read(file.read(mlmodel.MAX_BYTES + 1))
-    except OSError as error:
-        logger.warning("The MLmodel %s cannot be read: %s", manifest.pk, error)
-        return mlmodel.MLmodel()
+    if said.path and (named := artifacts.filter(path=f"{folder}{said.path}").first()):
+        return named
+    return manifest if said.pyfunc and not said.path else None

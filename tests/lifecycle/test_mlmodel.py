@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from lifecycle import mlmodel
-from lifecycle.mlmodel import MLmodel
+from lifecycle import artifacts, mlmodel
+from lifecycle.errors import ArtifactInUse
+from lifecycle.mlmodel import MLmodel, Pyfunc
 from lifecycle.models import ModelVersion, servable
 from tests.lifecycle.factories import RunFactory, stored
 
@@ -55,7 +56,9 @@ def test_the_flavor_names_the_file(content, path):
 
 
 def test_the_signature_names_the_columns():
-    assert mlmodel.read(ONNX.encode()) == MLmodel("model.onnx", ("open", "close"))
+    said = mlmodel.read(ONNX.encode())
+
+    assert (said.path, said.columns) == ("model.onnx", ("open", "close"))
 
 
 @pytest.mark.parametrize(
@@ -126,3 +129,97 @@ class TestInAFolder:
         artifact = self.registered(run).servable_artifact()
 
         assert servable.manifest_beside(artifact).columns == ("open", "close")
+
+
+PYFUNC = {"loader_module": "mlflow.pyfunc.model", "code": "code", "data": None}
+
+
+def test_a_python_function_says_how_it_is_loaded():
+    signature = {"inputs": "[1]", "outputs": None}
+    content = {"flavors": {"python_function": PYFUNC}, "signature": signature}
+
+    said = mlmodel.read(json.dumps(content).encode())
+
+    assert said.pyfunc == Pyfunc("mlflow.pyfunc.model", "code", "", "[1]", "")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"loader_module": 7},
+        {"loader_module": "m", "code": "../up"},
+        {"loader_module": "m", "data": "/etc/passwd"},
+        {"loader_module": "m", "data": ["x"]},
+    ],
+)
+def test_a_python_function_that_leads_out_of_its_folder_is_none(fields):
+    assert mlmodel.read(flavor("python_function", **fields)).pyfunc is None
+
+
+def test_a_pickle_that_comes_with_code_is_nothing_by_itself():
+    flavors = {"sklearn": {"pickled_model": "model.pkl"}, "python_function": PYFUNC}
+
+    said = mlmodel.read(json.dumps({"flavors": flavors}).encode())
+
+    assert (said.path, said.pyfunc.code) == ("", "code")
+
+
+@pytest.mark.django_db
+class TestAsAPythonFunction:
+    """A folder that names no file of another flavour is served as a whole."""
+
+    @pytest.fixture
+    def run(self):
+        run = RunFactory()
+        stored(run, "model/MLmodel", flavor("python_function", **PYFUNC))
+        stored(run, "model/code/own.py", b"x = 1")
+        stored(run, "model/artifacts/inner.onnx")
+        stored(run, "Model/other.txt")
+        stored(run, "notes.txt")
+        return run
+
+    @pytest.fixture
+    def version(self, run):
+        return ModelVersion.register("churn", by=None, run=run, artifact_path="model")
+
+    def test_its_mlmodel_stands_for_it(self, version):
+        found = version.servable_artifact()
+
+        assert found.path == "model/MLmodel"
+        assert servable.is_folder(found)
+        assert [one.path for one in servable.files_of(found)] == [
+            "model/MLmodel",
+            "model/artifacts/inner.onnx",
+            "model/code/own.py",
+        ]
+
+    def test_its_digest_tells_every_change(self, run, version):
+        manifest = version.artifact
+        digests = {servable.digest_of(manifest)}
+        ModelVersion.objects.all().delete()
+
+        stored(run, "model/code/own.py", b"x = 2")
+        digests.add(servable.digest_of(manifest))
+        stored(run, "model/code/more.py")
+        digests.add(servable.digest_of(manifest))
+        artifacts.delete(run.artifacts.get(path="model/code/more.py"))
+        digests.add(servable.digest_of(manifest))
+
+        assert len(digests) == 3
+
+    @pytest.mark.parametrize("path", ["model/code/own.py", "model/code/new.py"])
+    def test_what_a_version_stands_on_is_not_changed_nor_added_to(
+        self, run, version, path
+    ):
+        with pytest.raises(ArtifactInUse, match=r"this folder"):
+            stored(run, path, b"import os")
+
+        assert not run.artifacts.filter(path="model/code/new.py")
+
+    def test_what_lies_beside_it_can_be_changed(self, run, version):
+        stored(run, "notes.txt", b"new")
+        stored(run, "Model/other.txt", b"new")
+
+    def test_a_folder_of_another_run_is_free(self, version):
+        stored(RunFactory(), "model/code/own.py")
