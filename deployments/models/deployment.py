@@ -18,7 +18,7 @@ from deployments.models.rule import EnvironmentRule
 from deployments.models.slot import Slot
 from deployments.plan import Plan, Strategy
 from deployments.states import Environment, Mover, Status
-from lifecycle.models import ModelVersion
+from lifecycle.models import ModelVersion, servable
 from mlops.core.models import User
 
 
@@ -59,7 +59,7 @@ class Deployment(ReconciledDeployment):
                 slot=slot,
                 model_version=version,
                 artifact=artifact,
-                artifact_sha256=artifact.sha256 if artifact else "",
+                artifact_sha256=servable.digest_of(artifact) if artifact else "",
                 created_by=by,
                 notes=notes,
                 **_columns(plan),

@@ -7,6 +7,7 @@ from django.db.models import Q
 from deployments.errors import NothingToRollBackTo
 from deployments.states import Status
 from lifecycle.artifacts import file_path
+from lifecycle.models import servable
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
@@ -55,10 +56,11 @@ def is_intact(deployment: "Deployment") -> bool:
     artifact = deployment.artifact
     if artifact is None or not artifact.is_stored:
         return False
-    if artifact.sha256 != deployment.artifact_sha256:
+    if servable.digest_of(artifact) != deployment.artifact_sha256:
         return False
+    files = servable.files_of(artifact) if servable.is_folder(artifact) else [artifact]
     try:
-        return file_path(artifact).stat().st_size == artifact.size_bytes
+        return all(file_path(one).stat().st_size == one.size_bytes for one in files)
     except OSError:
         return False
 

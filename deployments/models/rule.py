@@ -1,6 +1,10 @@
 """What an environment asks of a deployment; staff edit these rows in the admin."""
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import (
+    MaxValueValidator,
+    MinValueValidator,
+    RegexValidator,
+)
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +31,22 @@ class EnvironmentRule(models.Model):
     )
     allows_pickle = models.BooleanField(
         _("allows formats that run code"), default=False
+    )
+    interpreter = models.CharField(
+        _("Python for models that are code"),
+        max_length=500,
+        blank=True,
+        validators=[
+            RegexValidator(
+                r"^/[^\0]*$", _("Give the whole path of an interpreter, from / on.")
+            )
+        ],
+        help_text=_(
+            "The path, on the machine that serves, of the python of an environment "
+            "with the models' packages, such as /srv/churn/bin/python; 3.11 or newer, "
+            "with numpy. Empty for the one that this program runs in. It holds for "
+            "what starts from then on."
+        ),
     )
     converts_to_onnx = models.BooleanField(
         _("converts scikit-learn models to ONNX"), default=False

@@ -10,7 +10,7 @@ from deployments.models import Deployment
 from deployments.targets.base import Observation, Route, Spec
 
 Key = tuple[uuid.UUID, str]
-State = tuple[int, tuple[bool, bool]]
+State = tuple[int, tuple[bool, bool, str]]
 
 
 @dataclass(slots=True)

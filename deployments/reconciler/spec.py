@@ -4,7 +4,14 @@ from pathlib import Path
 
 from deployments.catalogue import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
-from deployments.targets.base import ModelFile, Refused, Spec
+from deployments.targets.base import (
+    FolderFile,
+    ModelFile,
+    PyfuncFolder,
+    Refused,
+    Spec,
+)
+from lifecycle import mlmodel
 from lifecycle.artifacts import file_path
 from lifecycle.models import Artifact, servable
 
@@ -30,29 +37,62 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
         environment=deployment.environment,
         model_name=deployment.slot.model.name,
         model_version=deployment.model_version.version,
-        file=ModelFile(
-            path=file_path(artifact),
-            name=artifact.path,
-            sha256=deployment.artifact_sha256,
-            size_bytes=artifact.size_bytes,
-            golden=_golden(artifact),
-            feature_names=servable.manifest_beside(artifact).columns,
-        ),
+        file=_file(artifact, deployment.artifact_sha256),
         instances=low if deployment.auto_scaling else deployment.instances,
         max_instances=high if deployment.auto_scaling else 0,
         cpus=kind.cpus,
         memory_bytes=kind.memory_bytes,
         allows_code=rule.allows_pickle,
         converts=rule.converts_to_onnx,
+        interpreter=rule.interpreter,
+    )
+
+
+def _file(artifact: Artifact, digest: str) -> ModelFile:
+    is_folder = servable.is_folder(artifact)
+    return ModelFile(
+        path=file_path(artifact),
+        name=artifact.path,
+        sha256=digest,
+        size_bytes=artifact.size_bytes,
+        golden=_golden(artifact),
+        feature_names=servable.manifest_beside(artifact).columns,
+        folder=_folder(artifact, digest) if is_folder else None,
+    )
+
+
+def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
+    """Return what is to know of an MLflow folder. Raises Refused."""
+    said = servable.manifest_in(manifest).pyfunc
+    if said is None:
+        raise Refused(
+            f"{manifest.path} names no model file that can be served, and no "
+            "python_function."
+        )
+    if servable.digest_of(manifest) != digest:
+        raise Refused(
+            "Files of the model's folder were added, removed or changed after the "
+            "deployment was asked for."
+        )
+    top = manifest.path.removesuffix(mlmodel.NAME)
+    files = tuple(
+        FolderFile(one.path.removeprefix(top), file_path(one), one.sha256)
+        for one in servable.files_of(manifest)
+    )
+    return PyfuncFolder(
+        files, said.loader_module, said.code, said.data, said.inputs, said.outputs
     )
 
 
 def _golden(artifact: Artifact) -> Path | None:
-    """Return the stored answers that lie beside the model, if any."""
+    """Return the stored answers that lie beside the model or its folder, if any."""
     beside = Artifact.objects.filter(
         run=artifact.run_id,
         logged_model=artifact.logged_model_id,
-        path=f"{artifact.path}{GOLDEN_SUFFIX}",
+        path__in=[
+            f"{path}{GOLDEN_SUFFIX}"
+            for path in (artifact.path, artifact.path.removesuffix(f"/{mlmodel.NAME}"))
+        ],
         is_stored=True,
     ).first()
     return file_path(beside) if beside else None

@@ -228,7 +228,7 @@ class Steps(Setbacks):
     def _spec(self, deployment: Deployment) -> Spec:
         """Return the spec, made once for each state of the row and its rule."""
         rule = self._rule(deployment)
-        allowed = (rule.allows_pickle, rule.converts_to_onnx)
+        allowed = (rule.allows_pickle, rule.converts_to_onnx, rule.interpreter)
         state = (deployment.generation, allowed)
         known = self.memory.specs.get(deployment.pk)
         if known is None or known[0] != state:

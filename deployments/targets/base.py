@@ -30,11 +30,37 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FolderFile:
+    """A file of a folder: its path in there, where its bytes lie, and their digest."""
+
+    path: str
+    stored: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PyfuncFolder:
+    """An MLflow `python_function` folder: its files, and what its MLmodel says.
+
+    `code` and `data` are paths in the folder, empty if there are none; `inputs` and
+    `outputs` its signature, in JSON as it stands there.
+    """
+
+    files: tuple[FolderFile, ...]
+    loader_module: str
+    code: str = ""
+    data: str = ""
+    inputs: str = ""
+    outputs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """The artifact on disk, with what the registry says it must be.
 
     `golden` holds requests with their stored answers (`formats.golden` says how);
-    `feature_names` order the columns of an input whose file does not name them.
+    `feature_names` order the columns of an input whose file does not name them. Of a
+    `folder` the digest stands for all its files, and `path` is its MLmodel.
     """
 
     path: Path
@@ -43,6 +69,7 @@ class ModelFile:
     size_bytes: int
     golden: Path | None = None
     feature_names: tuple[str, ...] = ()
+    folder: PyfuncFolder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +78,8 @@ class Spec:
 
     With `max_instances` above `instances` the target scales between the two on
     outstanding requests. `converts` asks for a scikit-learn model to be served as
-    ONNX, where that gives the same answers.
+    ONNX, where that gives the same answers. Models that are code run in the Python
+    `interpreter`, a path; empty for the target's own.
     """
 
     deployment_id: str
@@ -65,15 +93,20 @@ class Spec:
     memory_bytes: int = 1 << 30
     allows_code: bool = False
     converts: bool = False
+    interpreter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A named input or output; -1 in `shape` is any length."""
+    """A named input or output; -1 in `shape` is any length.
+
+    An input that is optional may be left out of a request.
+    """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,5 +197,5 @@ def test_it_fails_with_a_sentence_while_the_old_one_answers(
     assert clients.statuses.keys() == {200}, clients.errors
     assert clients.versions == [["1"]]
     until(lambda: reconciler.once() and target.list() == [str(old.pk)])
-    assert processes(target) == process_before
-    assert left(door.data_dir) == files_before
+    until(lambda: processes(target) == process_before)
+    until(lambda: left(door.data_dir) == files_before)

@@ -3,15 +3,14 @@
 Every answer to a mistake is `{"error": sentence}`. Bodies are never logged.
 """
 
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
-
 from deployments.targets.child.runner import Runner
 from deployments.targets.formats import Loaded
-from deployments.targets.oip import convenience, encode
+from deployments.targets.oip import convenience, encode, wire
 from deployments.targets.oip.decode import infer_request
 from deployments.targets.oip.errors import BadRequest, ModelFailed, NotHere, OutOfMemory
 
@@ -66,7 +65,7 @@ class ModelServer:
             body = await self._body(scope, receive)
             return await self._runner.run(work, body)
         if method in ("GET", "HEAD"):
-            return encode.dumps(self._read(path))
+            return wire.dumps(self._read(path))
         raise BadRequest(f"{method} is not used here; use GET or POST.")
 
     def _read(self, path: tuple[str, ...]) -> dict[str, Any]:
@@ -140,15 +139,15 @@ class TooLarge(BadRequest):
 
 def _parsed(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return wire.loads(body)
+    except json.JSONDecodeError as error:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
 def _refusal(error: BadRequest | ModelFailed) -> tuple[int, bytes]:
     if isinstance(error, ModelFailed):
         logger.warning("prediction failed: %s", error)
-    return error.status, encode.dumps({"error": str(error)})
+    return error.status, wire.dumps({"error": str(error)})
 
 
 async def _respond(send: Send, status: int, body: bytes) -> None:

@@ -5,17 +5,16 @@ import importlib
 import logging
 import os
 import statistics
-import sys
 import time
+from types import ModuleType
 from typing import Any
 
 from deployments.targets.base import Refused
 from deployments.targets.child import modelfile, report
 from deployments.targets.child.sandbox import Limits, confine
-from deployments.targets.formats import Format, Loaded, golden, sniff
+from deployments.targets.formats import Format, Loaded, golden, reader
 from deployments.targets.formats.base import made_up
 from deployments.targets.formats.columns import ColumnModel
-from deployments.targets.formats.onnx import OnnxModel
 from deployments.targets.oip.encode import signature
 from deployments.targets.oip.errors import BadRequest, ModelFailed
 
@@ -26,20 +25,21 @@ CONVERTED = {Format.SKOPS, Format.PICKLE}
 CONVERTER = "deployments.targets.formats.conversion"
 
 
-def run(job: dict[str, Any], descriptors: dict[str, int]) -> int:
+def run(
+    source: modelfile.Source,
+    limits: Limits,
+    job: dict[str, Any],
+    descriptors: dict[str, int],
+) -> int:
     """Report what was found or why it is refused; return the exit status."""
-    modelfile.import_reader(descriptors["model"])
-    from deployments.targets.formats.audit import audit  # noqa: PLC0415 - only here
-
-    if job["converts"]:
-        import_converter(descriptors["model"])
-    confine(Limits(job["memory_bytes"], cpu_s=job["cpu_s"]))
+    source.warm_up()
+    converter = imported_converter(descriptors) if job["converts"] else None
+    confine(limits)
     try:
-        content = modelfile.read(descriptors["model"], job["sha256"])
-        if sniff(content) is Format.ONNX:
-            audit(content)
-        model = modelfile.load_model(content, job)
-        finding = _finding(model, descriptors) | _conversion(model, job, descriptors)
+        model = source.load()
+        finding = _finding(model, descriptors)
+        if job["converts"]:
+            finding |= _conversion(model, converter, job, descriptors)
     except Refused as error:
         finding = {"refused": str(error)}
     except MemoryError:
@@ -71,23 +71,34 @@ def _check_golden(model: Loaded, descriptors: dict[str, int]) -> int:
         return golden.check(model, file.read())
 
 
-def import_converter(descriptor: int) -> None:
-    """Import what converts while the process may still read its files."""
-    if modelfile.format_of(descriptor) in CONVERTED:
-        importlib.import_module(CONVERTER)
+def imported_converter(descriptors: dict[str, int]) -> ModuleType | None:
+    """Import what converts while the process may still read its files.
+
+    None where there is nothing to convert, or nothing to do it with.
+    """
+    descriptor = descriptors.get("model")
+    if descriptor is None or modelfile.format_of(descriptor) not in CONVERTED:
+        return None
+    try:
+        return importlib.import_module(CONVERTER)
+    except ModuleNotFoundError as missing:
+        logger.warning("no conversion: %s", missing)
+        return None
 
 
 def _conversion(
-    model: Loaded, job: dict[str, Any], descriptors: dict[str, int]
+    model: Loaded,
+    converter: ModuleType | None,
+    job: dict[str, Any],
+    descriptors: dict[str, int],
 ) -> dict[str, Any]:
-    """Write the model as ONNX if that was asked for; say what became of it."""
-    converter = sys.modules.get(CONVERTER)
+    """Write the model as ONNX if that can be done; say what became of it."""
     if converter is None or not isinstance(model, ColumnModel):
         return {}
     try:
         options = modelfile.options_of(job)
         content = converter.convert(model, options)
-        _check_golden(OnnxModel(content, options), descriptors)
+        _check_golden(reader(Format.ONNX).read(content, options), descriptors)
     except Refused as error:
         return {"conversion": f"not converted to ONNX ({error})"}
     try:

@@ -2,12 +2,47 @@
 
 import hashlib
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from deployments.targets.base import Refused
 from deployments.targets.formats import Format, Loaded, Options, load, reader, sniff
 
-PEEK_BYTES = 1 << 16
+
+class Source(Protocol):
+    """Where a process has its model from."""
+
+    def warm_up(self) -> None:
+        """Import what loading takes, while the process may still read its files."""
+
+    def load(self) -> Loaded:
+        """Return the model, closing its files. Raises Refused."""
+
+
+class StoredFile:
+    """One file, as a descriptor; `audit` looks through an ONNX file first."""
+
+    def __init__(
+        self,
+        job: dict[str, Any],
+        descriptor: int,
+        audit: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._job, self._descriptor, self._audit = job, descriptor, audit
+
+    def warm_up(self) -> None:
+        """An unknown format is left for `load` to refuse."""
+        if found := format_of(self._descriptor):
+            reader(found)
+
+    def load(self) -> Loaded:
+        try:
+            content = read(self._descriptor, self._job["sha256"])
+        finally:
+            os.close(self._descriptor)
+        if self._audit is not None and sniff(content) is Format.ONNX:
+            self._audit(content)
+        return load(content, options_of(self._job))
 
 
 def read(descriptor: int, sha256: str) -> bytes:
@@ -23,19 +58,6 @@ def read(descriptor: int, sha256: str) -> bytes:
     return content
 
 
-def load_model(content: bytes, job: dict[str, Any]) -> Loaded:
-    return load(content, options_of(job))
-
-
-def import_reader(descriptor: int) -> None:
-    """Import the format's library while the process may still read its files.
-
-    An unknown format is left for `load_model` to refuse.
-    """
-    if found := format_of(descriptor):
-        reader(found)
-
-
 def format_of(descriptor: int) -> Format | None:
     """Return the file's format, None for an unknown one."""
     try:
@@ -49,4 +71,5 @@ def options_of(job: dict[str, Any]) -> Options:
         threads=max(1, int(job["cpus"])),
         allows_code=job["allows_code"],
         feature_names=tuple(job["feature_names"]),
+        environment=job["environment"],
     )

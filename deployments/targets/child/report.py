@@ -3,13 +3,13 @@
 import os
 from typing import Any
 
-import orjson
+from deployments.targets.oip.wire import dumps
 
 
 def send(descriptor: int, finding: dict[str, Any]) -> None:
     """Send the only report and close the pipe; a supervisor that left is no error."""
     try:
         with os.fdopen(descriptor, "wb") as pipe:
-            pipe.write(orjson.dumps(finding))
+            pipe.write(dumps(finding))
     except BrokenPipeError:
         return

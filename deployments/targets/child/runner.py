@@ -65,13 +65,16 @@ class Runner:
         The loop sees one that hangs in the thread. If the loop itself hangs, or
         native code keeps the interpreter, faulthandler's own thread ends it.
         """
-        while True:
-            faulthandler.dump_traceback_later(self._limit_s, exit=True)
-            since = self._since
-            if since and time.monotonic() - since > self._limit_s:
-                logger.error("a prediction took over %g s: ending", self._limit_s)
-                os._exit(HUNG_EXIT)
-            await asyncio.sleep(min(1.0, self._limit_s / 4))
+        try:
+            while True:
+                faulthandler.dump_traceback_later(self._limit_s, exit=True)
+                since = self._since
+                if since and time.monotonic() - since > self._limit_s:
+                    logger.error("a prediction took over %g s: ending", self._limit_s)
+                    os._exit(HUNG_EXIT)
+                await asyncio.sleep(min(1.0, self._limit_s / 4))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
     def _weigh(self, took_s: float) -> None:
         if took_s < QUICK_S:

@@ -7,6 +7,8 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.targets.child.reveal import CLONE_NEWNS, reveal
+
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWNET = 0x40000000
 MAX_FILES = 1024
@@ -15,17 +17,23 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Memory on top of what the process maps already; seconds of CPU, 0 for any."""
+    """Memory on top of what the process maps already; seconds of CPU, 0 for any.
+
+    `user` is who a process of root becomes, 0 for nobody; `reads` are folders that
+    it must be able to read then, wherever they lie.
+    """
 
     memory_bytes: int
     cpu_s: int = 0
+    user: int = 0
+    reads: tuple[Path, ...] = ()
 
 
 def confine(limits: Limits) -> None:
     """Limit memory, files and core dumps; as root, become nobody without a network.
 
     Everything that is imported from a folder others may not read must have been
-    imported before.
+    imported before, or the folder be one of the limits' `reads`.
     """
     os.chdir("/")
     _limit(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_bytes)
@@ -35,9 +43,11 @@ def confine(limits: Limits) -> None:
         _limit(resource.RLIMIT_CPU, limits.cpu_s)
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
-        # Containers may forbid namespaces; the other walls stand without it.
+        # Containers may forbid namespaces; the other walls stand without them.
         libc.unshare(CLONE_NEWNET)
-        _become(NOBODY)
+        if limits.reads and not libc.unshare(CLONE_NEWNS):
+            reveal(libc, limits.reads)
+        _become(limits.user)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
@@ -53,8 +63,13 @@ def _mapped_bytes() -> int:
     return pages * resource.getpagesize()
 
 
-def _become(name: str) -> None:
-    user = pwd.getpwnam(name)
+def _become(user: int) -> None:
+    nobody = pwd.getpwnam(NOBODY)
     os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    try:
+        group = user or nobody.pw_gid
+        os.setresgid(group, group, group)
+        os.setresuid(*[user or nobody.pw_uid] * 3)
+    except OSError:  # a user namespace may not know the number
+        os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
+        os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)

@@ -15,7 +15,6 @@ import selectors
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,12 +24,11 @@ import onnxruntime  # noqa: F401
 import orjson
 import uvloop  # noqa: F401
 
-from deployments.targets.child import examine, serve
+from deployments.targets.child import forked, records
 from deployments.targets.formats import onnx  # noqa: F401
 from deployments.targets.oip import convenience  # noqa: F401
 from deployments.targets.processes import NEVER_BEGAN, start_time, write_atomically
 
-RUNS = {"serve": serve.run, "examine": examine.run}
 MAX_MESSAGE, MAX_FILES = 1 << 16, 8
 CRASHED = 1
 
@@ -115,8 +113,8 @@ class Zygote:
             os.dup2(files["log"], 1)
             os.dup2(files["log"], 2)
             if os.read(go, 1):
-                _log_to_stderr()
-                status = RUNS[message["run"]](message["job"], files)
+                records.log_to_stderr()
+                status = forked.RUNS[message["run"]](message["job"], files)
         except BaseException:
             logging.getLogger(__name__).exception("ended")
             raise
@@ -127,9 +125,13 @@ class Zygote:
 
     def _reap(self) -> None:
         while self._running:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
                 return
+            # What the process began goes with it; its number is not free before.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(ended.si_pid, signal.SIGKILL)
+            pid, status = os.waitpid(ended.si_pid, 0)
             if name := self._running.pop(pid):
                 self._tell({"ended": name, "status": status})
 
@@ -138,18 +140,6 @@ class Zygote:
             self._control.send(orjson.dumps(message))
         except (BrokenPipeError, ConnectionError):
             return
-
-
-def _log_to_stderr() -> None:
-    """Log in UTC with a time first, which `deployments.logs` reads back."""
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ class Options:
     threads: int = 1
     allows_code: bool = False
     feature_names: tuple[str, ...] = ()
+    environment: str = ""
 
 
 class Loaded(Protocol):

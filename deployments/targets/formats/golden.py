@@ -4,13 +4,14 @@ A JSON object, or a list of them: `inputs` and `outputs` as the Open Inference
 Protocol writes tensors, and optionally `tolerance` {"absolute", "relative"}.
 """
 
+import json
 from typing import Any
 
 import numpy as np
-import orjson
 
 from deployments.targets.base import Refused, Tensor
 from deployments.targets.formats.base import Array, Loaded
+from deployments.targets.oip import wire
 from deployments.targets.oip.decode import tensor_array, tensors
 from deployments.targets.oip.errors import BadRequest, ModelFailed
 
@@ -24,8 +25,8 @@ def check(model: Loaded, stored: bytes) -> int:
 
 def _cases(stored: bytes) -> list[Any]:
     try:
-        cases = orjson.loads(stored)
-    except orjson.JSONDecodeError:
+        cases = wire.loads(stored)
+    except json.JSONDecodeError:
         raise Refused("The golden rows are not JSON.") from None
     return cases if isinstance(cases, list) else [cases]
 

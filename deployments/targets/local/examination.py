@@ -17,14 +17,14 @@ from deployments.targets.base import (
 )
 from deployments.targets.local import conversions
 from deployments.targets.local.folders import Folders
-from deployments.targets.local.instance import job
+from deployments.targets.local.instance import FRESH_TIMES, job
 from deployments.targets.local.nursery import Nursery
 from deployments.targets.local.opened import (
     NONSENSE,
     drain,
     finding_in,
+    open_files,
     open_golden,
-    open_model,
 )
 from deployments.targets.processes import (
     NEVER_BEGAN,
@@ -80,7 +80,7 @@ class Examination:
             self.late = True
             self.kill()
         if self.end:
-            discard(self.folders.record(self.id))
+            self._clear()
         return known != (self.text, self.end, self.late)
 
     def finding(self) -> Validation | None:
@@ -90,11 +90,14 @@ class Examination:
         """
         if self.late:
             raise Refused(
-                f"The model was not loaded and tried within {LIMIT_S:g} s; it hangs or "
-                "is too slow to serve."
+                f"The model was not loaded and tried within {limit_s(self.spec):g} s; "
+                "it hangs or is too slow to serve."
             )
         if self.text:
-            return _validation(finding_in(self.text))
+            found = finding_in(self.text)
+            if "hindered" not in found:
+                return _validation(found)
+            self.hindrance = str(found["hindered"])
         if self.hindrance:
             raise NoRoom(f"The model cannot be validated now: {self.hindrance}.")
         if self.end == describe_end(NEVER_BEGAN):
@@ -109,7 +112,11 @@ class Examination:
         discard(conversions.part_of(self.folders, self.id))
         if self.pid:
             send_signal(self.pid, self.born, SIGKILL)
+        self._clear()
+
+    def _clear(self) -> None:
         discard(self.folders.record(self.id))
+        self.folders.clear_room(self.id)
 
     def _close(self) -> None:
         if self.report >= 0:
@@ -124,7 +131,7 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
     os.set_blocking(ours, False)
     files = {"report": theirs}
     try:
-        files["model"] = open_model(spec.file)
+        files.update(open_files(spec))
         files["log"] = logs.open_for_append(folders.log(spec.deployment_id))
         if spec.file.golden is not None:
             files["golden"] = open_golden(spec.file.golden)
@@ -139,8 +146,13 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
         for descriptor in files.values():
             os.close(descriptor)
     return Examination(
-        examination_id, spec, now + LIMIT_S, ours, folders, nursery.generation
+        examination_id, spec, now + limit_s(spec), ours, folders, nursery.generation
     )
+
+
+def limit_s(spec: Spec) -> float:
+    """Return the seconds that looking into the model may take."""
+    return LIMIT_S * FRESH_TIMES if spec.allows_code else LIMIT_S
 
 
 def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any]:
@@ -149,7 +161,7 @@ def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any
         "run": "examine",
         "record_path": os.fspath(folders.record(examination_id)),
         "record": {"id": examination_id, "deployment_id": spec.deployment_id},
-        "job": {**job(spec), "cpu_s": CPU_S},
+        "job": {**job(spec, folders.room(examination_id)), "cpu_s": CPU_S},
     }
 
 

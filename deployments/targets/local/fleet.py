@@ -123,8 +123,10 @@ class Fleet:
             self._published = serving
 
     def _kill_if_stuck(self, each: Instance, now: float) -> None:
-        if each.state is State.STARTING and now - each.since > START_LIMIT_S:
-            self._say(f"instance {each.id} was not ready in {START_LIMIT_S:g} s")
+        is_fresh = self.spec is not None and self.spec.allows_code
+        limit_s = START_LIMIT_S * (instance.FRESH_TIMES if is_fresh else 1)
+        if each.state is State.STARTING and now - each.since > limit_s:
+            self._say(f"instance {each.id} was not ready in {limit_s:g} s")
             each.kill()
 
     def _bury(self, each: Instance, now: float) -> None:

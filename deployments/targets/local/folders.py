@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 MAX_SOCKET_PATH = 107  # sun_path holds 108 bytes with its end
@@ -31,12 +33,32 @@ class Folders:
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sockets = _socket_folder(self.run)
+        self._rooms = _outside(self.run, "-rooms")
 
     def forget_sockets(self) -> None:
         """Remove the folder outside the data folder once nothing is in it."""
         if self.sockets != self.run:
             with contextlib.suppress(OSError):
                 self.sockets.rmdir()
+
+    def room(self, process_id: str) -> Path:
+        """Return the folder of one process that runs a model's code.
+
+        It lies outside the data folder, into which that process may not look.
+        """
+        return self._rooms / process_id
+
+    def clear_room(self, process_id: str) -> None:
+        """Remove it, if there is one, with the folder around it if that is empty."""
+        shutil.rmtree(self.room(process_id), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._rooms.rmdir()
+
+    def clear_rooms(self, known: Collection[str]) -> None:
+        """Remove the rooms of processes that neither are known nor have a record."""
+        for room in self._rooms.glob("*"):
+            if room.name not in known and not self.record(room.name).exists():
+                self.clear_room(room.name)
 
     def socket(self, instance_id: str) -> Path:
         return self.sockets / f"i-{instance_id}.sock"
@@ -61,10 +83,15 @@ def _socket_folder(run: Path) -> Path:
     longest = len(os.fsencode(run)) + len("/i-.sock") + 32
     if longest <= MAX_SOCKET_PATH:
         return run
-    digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"mlops-{os.getuid()}-{digest}"
+    folder = _outside(run)
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if found.st_uid != os.getuid() or found.st_mode & 0o77 or folder.is_symlink():
         raise PermissionError(f"{folder} belongs to somebody else or is open to them.")
     return folder
+
+
+def _outside(run: Path, ending: str = "") -> Path:
+    """Return a path for temporary files that belongs to this run folder alone."""
+    digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"mlops-{os.getuid()}-{digest}{ending}"

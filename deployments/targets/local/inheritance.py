@@ -58,6 +58,7 @@ def strays(folders: Folders, known: Collection[str], now: float) -> list[Instanc
         if alive:
             send_signal(record["pid"], record["start_time"], SIGKILL)
         discard(folders.record(record["id"]))
+        folders.clear_room(record["id"])
         if "socket" in record:
             discard(Path(record["socket"]))
     return found

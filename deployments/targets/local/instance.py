@@ -14,7 +14,7 @@ from deployments.targets.base import Spec
 from deployments.targets.local.conversions import preferred
 from deployments.targets.local.folders import Folders
 from deployments.targets.local.nursery import Nursery
-from deployments.targets.local.opened import drain, finding_in, open_model
+from deployments.targets.local.opened import drain, finding_in, open_files
 from deployments.targets.processes import (
     describe_end,
     discard,
@@ -28,6 +28,8 @@ DRAIN_S = 11.0  # the process gives itself 10
 BACKLOG = 2048
 MAX_BODY_BYTES = 16 << 20
 PREDICT_LIMIT_S = 30.0
+FRESH_TIMES = 3
+"""How much longer may take what a fresh interpreter does: it has to import all."""
 FULL, LOOKS = 0.85, 3
 """A process seen so often with this share of its room filled is replaced."""
 SMALL_ROOM_BYTES = 16 << 20
@@ -97,7 +99,7 @@ class Instance:
         self._read_report()
         if self.id in nursery.ended:
             self.end = describe_end(nursery.ended.pop(self.id))
-            self.hindrance = nursery.hindered.pop(self.id, "")
+            self.hindrance = nursery.hindered.pop(self.id, self.hindrance)
             self.state = State.GONE
         elif (
             self.pid
@@ -125,6 +127,7 @@ class Instance:
     def clear(self, folders: Folders) -> None:
         """Remove what the process leaves behind."""
         discard(self.socket_path, folders.record(self.id))
+        folders.clear_room(self.id)
         self.close()
 
     def close(self) -> None:
@@ -138,6 +141,7 @@ class Instance:
         self.close()
         finding = finding_in(bytes(self.said))
         self.refusal = str(finding.get("refused", ""))
+        self.hindrance = str(finding.get("hindered", ""))
         if finding.get("ready") and self.state is State.STARTING:
             # Before the first request can come: what it leaves behind is growth.
             self.loaded_bytes = private_bytes(self.pid)
@@ -171,7 +175,7 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instanc
     os.set_blocking(ours, False)
     files = _Files({"report": theirs})
     try:
-        files.open["model"] = open_model(spec.file)
+        files.open.update(open_files(spec))
         files.open["log"] = logs.open_for_append(folders.log(spec.deployment_id))
         files.open["listener"] = _listen(path)
         nursery.fork(_message(spec, instance_id, path, folders), files.open)
@@ -215,7 +219,7 @@ def _message(
             "version": spec.model_version,
         },
         "job": {
-            **job(spec),
+            **job(spec, folders.room(instance_id)),
             "model_name": spec.model_name,
             "model_version": spec.model_version,
             "max_body_bytes": MAX_BODY_BYTES,
@@ -224,9 +228,12 @@ def _message(
     }
 
 
-def job(spec: Spec) -> dict[str, Any]:
+def job(spec: Spec, room: Path) -> dict[str, Any]:
     """Return what loading the spec's model takes."""
     return {
+        "environment": spec.environment,
+        "interpreter": spec.interpreter,
+        "room": os.fspath(room),
         "sha256": spec.file.sha256,
         "cpus": spec.cpus,
         "memory_bytes": spec.memory_bytes,

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from deployments.targets.base import ModelFile, Refused
+from deployments.targets.base import ModelFile, Refused, Spec
+from deployments.targets.formats.code import FOLDER, require_permission
 
 MAX_REPORT = 16 << 20
 NONSENSE = "The process that loaded the model reported nonsense."
@@ -38,6 +39,35 @@ def open_model(file: ModelFile) -> int:
         os.close(descriptor)
         raise Refused(reason)
     return descriptor
+
+
+def open_files(spec: Spec) -> dict[str, int]:
+    """Return descriptors of the model: the file, or what is to know of its folder.
+
+    Raises Refused.
+    """
+    file = spec.file
+    if file.folder is None:
+        return {"model": open_model(file)}
+    require_permission(FOLDER, spec.allows_code, spec.environment)
+    told = {
+        "files": [
+            {"path": one.path, "stored": os.fspath(one.stored), "sha256": one.sha256}
+            for one in file.folder.files
+        ],
+        "pyfunc": {
+            "loader_module": file.folder.loader_module,
+            "code": file.folder.code,
+            "data": file.folder.data,
+            "inputs": file.folder.inputs,
+            "outputs": file.folder.outputs,
+        },
+    }
+    # A message to the zygote has a largest size; a folder may have many files.
+    descriptor = os.memfd_create("folder", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as memory:
+        memory.write(orjson.dumps(told))
+    return {"folder": descriptor}
 
 
 def open_golden(path: Path) -> int:

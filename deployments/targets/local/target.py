@@ -215,6 +215,8 @@ class LocalTarget:
             known.update(each.id for each in fleet.instances)
         for found in inheritance.strays(self._folders, known, now):
             self._fleet(found.deployment_id).instances.append(found)
+            known.add(found.id)
+        self._folders.clear_rooms(known)
 
     def _keep_watch(self) -> None:
         """Supervise until closed, or until another supervisor took over."""

@@ -34,13 +34,22 @@ def feeds(body: Any, inputs: Sequence[Tensor], names: Sequence[str]) -> Feeds:
         if any(row.keys() != rows[0].keys() for row in rows):
             raise BadRequest("Every record must have the same columns.")
         return _by_column(columns, inputs, names)
+    has_columns = len(inputs) > 1 or len(inputs[0].shape) == 1
+    if has_columns and all(_has_all(row, inputs) for row in rows):
+        by_place = zip(inputs, zip(*rows, strict=True), strict=True)
+        return {each.name: _shaped(list(column), each) for each, column in by_place}
     if len(inputs) > 1:
         raise BadRequest(
-            "The model has several inputs; send records with "
+            "The model has several inputs; send records with, or rows of, "
             + ", ".join(repr(each.name) for each in inputs)
             + "."
         )
     return {inputs[0].name: _shaped(rows, inputs[0])}
+
+
+def _has_all(row: Any, inputs: Sequence[Tensor]) -> bool:
+    """Whether a row has a value for each input, in their order."""
+    return isinstance(row, list) and len(row) == len(inputs)
 
 
 def _rows(body: Any) -> list[Any]:
@@ -78,9 +87,10 @@ def _by_column(
     known = [each.name for each in inputs]
     if unknown := [name for name in columns if name not in known]:
         raise BadRequest(f"The model has no input {unknown[0]!r}.")
-    if missing := [name for name in known if name not in columns]:
+    here = [each for each in inputs if each.name in columns or not each.is_optional]
+    if missing := [each.name for each in here if each.name not in columns]:
         raise BadRequest(f"The input {missing[0]!r} is missing.")
-    return {each.name: _shaped(columns[each.name], each) for each in inputs}
+    return {each.name: _shaped(columns[each.name], each) for each in here}
 
 
 def _joined(columns: dict[str, Any], only: Tensor, names: Sequence[str]) -> list[Any]:

@@ -56,7 +56,11 @@ def tensors(entries: Any, expected: Sequence[Tensor]) -> dict[str, Array]:
         if name in arrays:
             raise BadRequest(f"The input {name!r} is given twice.")
         arrays[name] = tensor_array(entry, known[name])
-    if missing := [name for name in known if name not in arrays]:
+    if missing := [
+        name
+        for name, tensor in known.items()
+        if name not in arrays and not tensor.is_optional
+    ]:
         raise BadRequest(f"The input {missing[0]!r} is missing.")
     return arrays
 

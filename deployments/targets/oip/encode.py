@@ -4,19 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from deployments.targets.base import Tensor
 from deployments.targets.oip.datatypes import name_of
+from deployments.targets.oip.wire import dumps
 
 Array = NDArray[Any]
 Named = Sequence[tuple[str, Array]]
-
-
-def dumps(value: Any) -> bytes:
-    """Return JSON; NaN and infinities become null, which is all JSON has."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def infer_response(head: dict[str, Any], arrays: Named) -> bytes:

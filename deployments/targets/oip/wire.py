@@ -1,0 +1,58 @@
+"""JSON as model processes read and write it.
+
+By orjson, or by the standard library in a model's own interpreter that has none.
+"""
+
+import json
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+quick: ModuleType | None
+try:
+    import orjson as quick
+except ModuleNotFoundError:
+    quick = None
+
+
+def loads(text: bytes) -> Any:
+    """Return what a text says. Raises json.JSONDecodeError."""
+    return plain_loads(text) if quick is None else quick.loads(text)
+
+
+def dumps(value: Any) -> bytes:
+    """Return JSON; NaN and infinities become null, which is all JSON has."""
+    if quick is None:
+        return plain_dumps(value)
+    text: bytes = quick.dumps(value, option=quick.OPT_SERIALIZE_NUMPY)
+    return text
+
+
+def plain_loads(text: bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+def plain_dumps(value: Any) -> bytes:
+    return json.dumps(
+        value, default=_plain, separators=(",", ":"), ensure_ascii=False
+    ).encode()
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's arrays and numbers as Python's."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        finite = np.isfinite(value)
+        if not finite.all():
+            value = value.astype(np.object_)
+            value[~finite] = None
+    return value.tolist()

@@ -1,0 +1,286 @@
+"""Models that are code run in a fresh interpreter, apart from everything else."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import venv
+from pathlib import Path
+
+import pytest
+
+from deployments.targets.base import Refused
+from deployments.targets.local import LocalTarget, instance
+from deployments.targets.processes import is_alive, start_time
+from tests.deployments.targets import folders, models
+from tests.deployments.targets.asking import ask
+from tests.deployments.targets.suite import is_gone, is_ready, serve
+from tests.deployments.targets.test_local import only_pid, records, status_of
+from tests.deployments.targets.waiting import until
+
+ONE = [{"a": 1, "b": 2}]
+PICKLE = models.pickled(
+    "type('Own', (), {'n_features_in_': 4, 'predict': lambda self, r: r[:, 0]})()"
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return folders.stored(tmp_path)
+
+
+@pytest.fixture(params=["folder", "pickle"])
+def serving(request, local, tmp_path):
+    """Return a spec of code that serves, and stop it afterwards."""
+    is_folder = request.param == "folder"
+    file = folders.stored(tmp_path) if is_folder else models.stored(tmp_path, PICKLE)
+    spec = models.spec_of(file, allows_code=True)
+    serve(local, spec)
+    yield spec
+    local.stop(spec.deployment_id)
+    until(lambda: is_gone(local, spec))
+
+
+@pytest.fixture
+def model(local, tmp_path):
+    """Serve a folder with a module's text; `model(text, memory_bytes=…)`."""
+    begun = []
+
+    def start(code, **fields):
+        file = folders.stored(tmp_path, code)
+        begun.append(models.spec_of(file, allows_code=True, **fields))
+        serve(local, begun[-1])
+        return begun[-1]
+
+    yield start
+    for spec in begun:
+        local.stop(spec.deployment_id)
+        until(lambda spec=spec: is_gone(local, spec))
+
+
+def refusal(target, spec) -> str:
+    with pytest.raises(Refused) as caught:
+        until(lambda: target.validate(spec), limit_s=120)
+    return str(caught.value)
+
+
+def room_of(target, spec) -> Path:
+    (record,) = records(target, spec)
+    return target._folders.room(record["id"])
+
+
+def test_nothing_of_the_forked_server_is_in_its_memory(local, serving):
+    pid = only_pid(local, serving)
+
+    command = Path(f"/proc/{pid}/cmdline").read_text()
+    assert "fresh.py" in command
+    assert "zygote" not in command
+    assert "onnxruntime" not in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_its_environment_has_nothing_of_the_project(local, serving):
+    environment = Path(f"/proc/{only_pid(local, serving)}/environ").read_text()
+
+    assert not {"DATABASE_URL", "DJANGO"} & set(environment.split("\0"))
+    assert "MLOPS_" not in environment.replace("mlops-", "")
+
+
+def test_it_has_its_socket_and_its_log_open_and_no_file_else(local, serving):
+    folder = Path(f"/proc/{only_pid(local, serving)}/fd")
+
+    opened = {path.name: str(path.readlink()) for path in folder.iterdir()}
+
+    log = str(local._folders.log(serving.deployment_id))
+    files = [name for name in opened.values() if name.startswith("/")]
+    assert sorted(files) == sorted(["/dev/null", log, log])
+    kinds = {name.partition(":")[0] for name in opened.values()} - {*files}
+    assert kinds <= {"socket", "anon_inode"}
+
+
+def test_it_has_few_rights_and_a_user_of_its_own(local, serving):
+    status = status_of(only_pid(local, serving))
+
+    assert status["NoNewPrivs"] == "1"
+    if os.getuid() == 0:
+        (user,) = set(status["Uid"].split())
+        assert int(user) > 1000
+        assert int(status["CapEff"], 16) == 0
+        assert room_of(local, serving).stat().st_uid == int(user)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take the network away")
+def test_it_has_no_network(local, serving):
+    theirs = Path(f"/proc/{only_pid(local, serving)}/ns/net").readlink()
+
+    assert theirs != Path("/proc/self/ns/net").readlink()
+
+
+def test_its_memory_is_limited(local, serving):
+    limits = Path(f"/proc/{only_pid(local, serving)}/limits").read_text()
+
+    (space,) = [line for line in limits.splitlines() if "address space" in line]
+    assert "unlimited" not in space
+
+
+def test_killed_it_is_begun_again_in_a_new_room(local, serving):
+    killed, room = only_pid(local, serving), room_of(local, serving)
+
+    os.kill(killed, signal.SIGKILL)
+
+    until(lambda: local.observe(serving.deployment_id).restarts == 1)
+    until(lambda: is_ready(local, serving))
+    assert only_pid(local, serving) != killed
+    assert not room.exists()
+
+
+BEGETS = folders.predicting(
+    "return [float(child.pid) for _ in given['a']]",
+    "import subprocess\nchild = subprocess.Popen(['sleep', '1000'])",
+)
+
+
+def test_what_a_model_has_begun_ends_with_it(local, model):
+    spec = model(BEGETS)
+    child = int(ask(local, spec, "/", ONE)[1]["predictions"][0])
+    born = start_time(child)
+    assert is_alive(child, born)
+
+    os.kill(only_pid(local, spec), signal.SIGKILL)
+
+    until(lambda: not is_alive(child, born))
+
+
+def test_a_prediction_that_hangs_ends_the_process(local, model, monkeypatch):
+    monkeypatch.setattr(instance, "PREDICT_LIMIT_S", 1.0)
+    hangs = "return time.sleep(600) if given['a'][0] == 7 else given['a']"
+    spec = model(folders.predicting(hangs, "import time"))
+    asking = threading.Thread(target=hung_up_on, args=(local, spec))
+
+    asking.start()
+
+    until(lambda: local.observe(spec.deployment_id).restarts >= 1)
+    asking.join()
+    assert "exit status 70" in local.observe(spec.deployment_id).message
+
+
+def hung_up_on(target, spec):
+    with pytest.raises(OSError, match=r"\w"):
+        ask(target, spec, "/", [{"a": 7, "b": 1}])
+
+
+def test_too_large_an_answer_leaves_the_process_alive(local, model):
+    code = folders.predicting("return bytearray(int(given['a'][0])) and given['a']")
+    spec = model(code, memory_bytes=256 << 20)
+    before = only_pid(local, spec)
+
+    status, found = ask(local, spec, "/", [{"a": 1 << 30, "b": 1}])
+
+    assert (status, "memory" in found["error"]) == (507, True)
+    assert ask(local, spec, "/", ONE)[0] == 200
+    assert only_pid(local, spec) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 11)", "SIGSEGV"),
+        ("x = bytearray(4 << 30)", "memory"),
+        ("import sys; sys.exit(3)", "without a word"),
+    ],
+)
+def test_dying_while_it_is_looked_into_is_a_refusal(local, tmp_path, code, said):
+    spec = models.spec_of(folders.stored(tmp_path, code), allows_code=True)
+
+    assert said in refusal(local, spec)
+
+
+class TestInterpreter:
+    """Which Python runs the code is said by the rule of the environment."""
+
+    def test_one_that_is_not_there_is_named(self, local, file):
+        spec = models.spec_of(file, allows_code=True, interpreter="/no/such/python")
+
+        said = refusal(local, spec)
+
+        assert "/no/such/python cannot be started: No such file" in said
+
+    def test_one_without_numpy_is_named(self, local, file, tmp_path):
+        venv.create(tmp_path / "bare", with_pip=False)
+        python = tmp_path / "bare" / "bin" / "python"
+        spec = models.spec_of(file, allows_code=True, interpreter=str(python))
+
+        assert f"{python} has no numpy" in refusal(local, spec)
+
+    def test_something_else_ends_without_a_word(self, local, file):
+        spec = models.spec_of(file, allows_code=True, interpreter="/bin/true")
+
+        assert "exit status 0 without a word" in refusal(local, spec)
+
+    def test_another_one_runs_the_model(self, local, model, tmp_path):
+        venv.create(tmp_path / "other", with_pip=False)
+        python = tmp_path / "other" / "bin" / "python"
+        lend_packages(python)
+
+        spec = model(folders.SUM, interpreter=str(python))
+
+        assert ask(local, spec, "/", ONE)[1]["predictions"] == [3.5]
+        command = Path(f"/proc/{only_pid(local, spec)}/cmdline").read_text()
+        assert command.startswith(str(python))
+
+
+def lend_packages(python):
+    """Let another environment find what this one has installed."""
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([python, "-c", script], capture_output=True, check=True)
+    ours = Path(pytest.__file__).parents[1]
+    (Path(done.stdout.decode().strip()) / "lent.pth").write_text(f"{ours}\n")
+
+
+class TestSuccession:
+    """A supervisor that ends leaves its instances to the next; a kill is the same."""
+
+    def test_a_successor_replaces_and_clears_what_was_left(self, tmp_path, file):
+        spec = models.spec_of(file, allows_code=True)
+        first = LocalTarget(tmp_path / "data")
+        serve(first, spec)
+        (record,) = records(first, spec)
+        room = room_of(first, spec)
+        first.close()
+        assert is_alive(record["pid"], record["start_time"])
+
+        with LocalTarget(tmp_path / "data") as successor:
+            serve(successor, spec)
+            until(lambda: not is_alive(record["pid"], record["start_time"]))
+            until(lambda: not room.exists())
+            assert successor.observe(spec.deployment_id).restarts == 0
+        until(lambda: not room.parent.exists())
+
+    def test_a_room_that_nobody_lives_in_is_cleared(self, tmp_path, file):
+        with LocalTarget(tmp_path / "data") as target:
+            lost = target._folders.room("lost")
+            lost.mkdir(parents=True)
+            (lost / "file").touch()
+
+            target.tick()
+
+            until(lambda: target.tick() or not lost.exists())
+
+
+def test_another_folder_where_the_rooms_should_be_is_not_used(tmp_path, file):
+    with LocalTarget(tmp_path / "data") as target:
+        rooms = target._folders.room("any").parent
+        rooms.mkdir()
+        rooms.chmod(0o777)
+
+        said = refusal(target, models.spec_of(file, allows_code=True))
+
+        assert "belongs to somebody else" in said
+        until(lambda: not rooms.exists())
+
+
+def test_the_log_says_what_the_code_printed(local, model):
+    spec = model(folders.SUM + "\nprint('hello from the model')")
+
+    assert "hello from the model" in "".join(local.logs(spec.deployment_id, 50))
+    assert json.dumps(ONE) not in "".join(local.logs(spec.deployment_id, 50))
