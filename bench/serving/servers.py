@@ -94,7 +94,7 @@ def child(folder: Path) -> Iterator[int]:
         "run": "serve",
         "record_path": str(folder / "bench.json"),
         "record": {},
-        "job": {**job(spec), **more},
+        "job": {**job(spec, folder / "room"), **more},
     }
     nursery.fork(message, files)
     os.close(writing)
