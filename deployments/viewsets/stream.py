@@ -1,14 +1,16 @@
 """Server-sent events: a live page's status, events, log lines and figures."""
 
+import re
 import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 from django.http import StreamingHttpResponse
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
@@ -27,6 +29,7 @@ MAX_STREAMS = 8
 DEFAULT_S, MAX_S = 25, 60
 POLL_S = 1.0
 MAX_DIGITS = 9
+ID = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,20})-([0-9]{1,15}))?")
 _free = threading.BoundedSemaphore(MAX_STREAMS)
 
 
@@ -53,16 +56,17 @@ class StreamViewSet(DeploymentBase):
         operation_id="streamDeployment",
         summary="Stream Deployment",
         description=(
-            "Server-sent events for a while; the browser then connects again and "
-            "goes on where it was. Events: `deployment` (as getDeployment without "
-            "logs), `event`, `log`; `end` when the deployment has ended."
+            "Server-sent events for a while; the browser then connects again with the "
+            "last id that it saw, and goes on behind that event and log line. Events: "
+            "`deployment` (as getDeployment without logs), `event`, `log`; `end` when "
+            "the deployment has ended."
         ),
         tags=TAGS,
         parameters=[
             OpenApiParameter(
                 "seconds", {"type": "integer", "minimum": 1, "maximum": MAX_S}
             ),
-            OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER),
+            OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER),
         ],
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
@@ -70,22 +74,53 @@ class StreamViewSet(DeploymentBase):
         seconds = _whole(request.query_params.get("seconds", str(DEFAULT_S)))
         if not 1 <= seconds <= MAX_S:
             raise BadQuery(f"seconds must be between 1 and {MAX_S}.", field="seconds")
-        seen = max(0, _whole(request.headers.get("Last-Event-ID", "0")))
         deployment = self.get_object()
+        place = _Place.of(request.headers.get("Last-Event-ID", ""), deployment)
         if not _free.acquire(blocking=False):
             raise Unavailable("All live streams are taken; poll, or try again.")
         return StreamingHttpResponse(
-            _Stream(deployment, seen, seconds),
+            _Stream(deployment, place, seconds),
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a client is: the last event's number, and how far it has read the log."""
+
+    path: Path
+    sequence: int
+    log: logs.Position
+
+    @classmethod
+    def of(cls, last_id: str, deployment: Deployment) -> "_Place":
+        """Return the place that an id names; a newcomer starts at the log's end."""
+        path = logs.path_of(str(deployment.pk))
+        found = ID.fullmatch(last_id)
+        if found is None:
+            return cls(path, 0, logs.end_of(path))
+        sequence, *position = (int(number or 0) for number in found.groups())
+        if found[2] is None:
+            return cls(path, sequence, logs.end_of(path))
+        return cls(path, sequence, logs.Position(*position))
+
+    def message(self, kind: str, data: Any) -> bytes:
+        """Return a message whose id brings a client back to here."""
+        body = orjson.dumps(data, default=str)
+        place = (self.sequence, self.log.copied_at, self.log.offset)
+        return b"id: %d-%d-%d\nevent: %s\ndata: %s\n\n" % (
+            *place,
+            kind.encode(),
+            body,
         )
 
 
 class _Stream:
     """The messages of one stream; its end, closed or lost, gives its place back."""
 
-    def __init__(self, deployment: Deployment, seen: int, seconds: int) -> None:
-        self._messages = _messages(deployment, seen, seconds)
+    def __init__(self, deployment: Deployment, place: _Place, seconds: int) -> None:
+        self._messages = _messages(deployment, place, seconds)
         self._give_back = weakref.finalize(self, _free.release)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -102,23 +137,23 @@ class _Stream:
         self._give_back()
 
 
-def _messages(deployment: Deployment, seen: int, seconds: int) -> Iterator[bytes]:
+def _messages(deployment: Deployment, place: _Place, seconds: int) -> Iterator[bytes]:
     ends_at = time.monotonic() + seconds
     shown: dict[str, Any] = {}
-    since = timezone.now()
     yield b"retry: 1000\n\n"
     while True:
-        for event in deployment.events.filter(sequence__gt=seen).order_by("sequence"):
-            seen = event.sequence
-            yield _message("event", DeploymentEventSerializer(event).data, seen)
+        events = deployment.events.filter(sequence__gt=place.sequence)
+        for event in events.order_by("sequence"):
+            place.sequence = event.sequence
+            yield place.message("event", DeploymentEventSerializer(event).data)
         if (now := _snapshot(deployment)) != shown:
             shown = now
-            yield _message("deployment", shown, seen)
-        for line in logs.tail(str(deployment.pk), lines=200, since=since):
-            since = line.at or since
-            yield _message("log", line.text, seen)
+            yield place.message("deployment", shown)
+        for line, behind in logs.read_on(place.path, place.log):
+            place.log = behind
+            yield place.message("log", line.text)
         if deployment.status in FINAL:
-            yield _message("end", deployment.status, seen)
+            yield place.message("end", deployment.status)
             return
         if time.monotonic() + POLL_S > ends_at:
             return
@@ -132,11 +167,6 @@ def _messages(deployment: Deployment, seen: int, seconds: int) -> Iterator[bytes
 def _snapshot(deployment: Deployment) -> dict[str, Any]:
     figures = TrafficWindow.objects.totals([deployment.pk])
     return dict(DeploymentSerializer(deployment, context={"figures": figures}).data)
-
-
-def _message(kind: str, data: Any, sequence: int) -> bytes:
-    body = orjson.dumps(data, default=str)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (sequence, kind.encode(), body)
 
 
 def _whole(text: str) -> int:

@@ -1,6 +1,7 @@
 """The API of deployments as clients see it."""
 
 import gc
+import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from deployments import logs
 from deployments.models import Deployment, DeploymentKey
 from deployments.models.report import report
 from deployments.states import Status
@@ -562,6 +564,40 @@ def test_a_stream_goes_on_after_the_last_event_seen(api):
 
     assert '"sequence":2' in text
     assert '"sequence":1,' not in text
+
+
+def test_a_stream_goes_on_behind_the_last_log_line_seen(api, tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    deployment = Deployment.request(VersionFactory(), "development", by=None)
+    deployment.fail("no model")
+    path = logs.path_of(str(deployment.pk))
+    path.parent.mkdir(parents=True)
+    url = f"{HOME}/{deployment.pk}/stream"
+    logs.append(path, "before anybody looked")
+
+    first = streamed(api("viewer").get(url))
+    logs.append(path, "while nobody looked")
+    logs.append(path, "native")
+    end = first[-1]["id"]
+    second = streamed(api("viewer").get(url, headers={"Last-Event-ID": end}))
+    seen = next(one["id"] for one in second if one["event"] == "log")
+    third = streamed(api("viewer").get(url, headers={"Last-Event-ID": seen}))
+
+    assert logged(first) == []
+    assert [text[-6:] for text in logged(second)] == ["looked", "native"]
+    assert [text[-6:] for text in logged(third)] == ["native"]
+
+
+def streamed(answer):
+    """Return the messages of a stream, as dictionaries of their fields."""
+    text = b"".join(answer.streaming_content).decode()
+    blocks = [block.splitlines() for block in text.strip().split("\n\n")]
+    found = [dict(line.split(": ", 1) for line in block) for block in blocks]
+    return [message for message in found if "event" in message]
+
+
+def logged(messages):
+    return [json.loads(one["data"]) for one in messages if one["event"] == "log"]
 
 
 def test_streams_leave_half_of_the_threads_to_others():

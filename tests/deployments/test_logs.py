@@ -52,9 +52,58 @@ def test_a_full_file_is_emptied_and_kept_once(path):
     logs.append(path, "after")
 
     assert path.stat().st_size < 100
-    assert path.with_suffix(".log.1").stat().st_size <= logs.MAX_BYTES
+    assert path.with_suffix(".log.1").stat().st_size <= logs.MAX_COPY_BYTES
     assert logs.tail_of(path, 1)[0].text.endswith("after")
 
 
 def test_no_file_is_no_lines(path):
     assert logs.tail_of(path, 5) == []
+    assert logs.read_on(path, logs.end_of(path)) == []
+
+
+def read_on(path, position):
+    """Return the texts behind a position, without times, and the new position."""
+    found = logs.read_on(path, position)
+    texts = [line.text.rpartition("INFO ")[2] for line, _ in found]
+    return texts, found[-1][1] if found else position
+
+
+def test_a_reader_goes_on_behind_any_line_that_it_has_seen(path):
+    logs.append(path, "before")
+    start = logs.end_of(path)
+    for number in range(3):
+        logs.append(path, f"line {number}")
+
+    (_, behind_first), *_ = logs.read_on(path, start)
+
+    assert read_on(path, start)[0] == ["line 0", "line 1", "line 2"]
+    assert read_on(path, behind_first)[0] == ["line 1", "line 2"]
+
+
+def test_equal_lines_and_lines_without_a_time_are_read_once_each(path):
+    start = logs.end_of(path)
+    with path.open("a") as file:
+        file.write("native\nnative\nhalf a li")
+    first, position = read_on(path, start)
+    with path.open("a") as file:
+        file.write("ne\nnative\n")
+    second, position = read_on(path, position)
+
+    assert first == ["native", "native"]
+    assert second == ["half a line", "native"]
+    assert read_on(path, position)[0] == []
+
+
+def test_nothing_is_missed_or_repeated_when_the_file_is_emptied(path):
+    path.write_bytes(b"x" * logs.MAX_BYTES + b"\n")
+    position = logs.end_of(path)
+    logs.append(path, "last")
+    logs.cap(path)
+    logs.append(path, "first")
+
+    texts, position = read_on(path, position)
+
+    assert texts == ["last", "first"]
+    assert read_on(path, position)[0] == []
+    logs.append(path, "next")
+    assert read_on(path, position)[0] == ["next"]
