@@ -1,7 +1,7 @@
-"""kill -9 of the reconciler at every row of its crash table, with real processes.
+"""Reconcilers that are killed, sleep or are told to stop, with real processes.
 
-Whatever was being done, the next reconciler finishes it: one active deployment, a
-route that says so, and nothing else running.
+Whatever was being done, the next one finishes it: one active deployment, a route that
+says so, and nothing else running. `test_repeated_kills` kills at every single point.
 """
 
 import signal
@@ -20,40 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
 ]
-
-
-@pytest.mark.parametrize(
-    ("point", "left_at"),
-    [
-        ("validate:before", "validating"),
-        ("validate:after", "validating"),
-        ("apply:before", "deploying"),
-        ("apply:after", "deploying"),
-        ("observe:after", "deploying"),
-        ("route:before", "active"),
-        ("route:after", "active"),
-    ],
-)
-def test_a_reconciler_killed_there_is_finished_by_the_next(workers, point, left_at):
-    version = VersionFactory(content=onnx_bytes())
-    old = asked(version)
-    first = workers()
-    until(lambda: is_settled(old))
-    first.terminate()
-    first.wait(20)
-    new = asked(VersionFactory(model=version.model, content=onnx_bytes(1)))
-
-    killed = workers(point, new.pk)
-    assert killed.wait(30) == -signal.SIGKILL
-    left = status_of(new)
-    still_running = running()
-    workers()
-    until(lambda: is_settled(new))
-
-    assert left == left_at
-    assert str(old.pk) in still_running, "the old one answers throughout"
-    assert status_of(old) == Status.TERMINATED
-    require_legal_history(version.model)
 
 
 def test_one_killed_before_it_drained_leaves_no_orphan(workers):

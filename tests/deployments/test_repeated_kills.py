@@ -1,0 +1,86 @@
+"""One reconciler after another is killed -9, each at the same point of a new deploy.
+
+    DRILL_ROUNDS=20 pytest -m slow tests/deployments/test_repeated_kills.py
+
+Each of them finishes what the one before it left, and is killed at the next deploy:
+outside transactions, and inside those that validate, start and activate.
+"""
+
+import os
+import signal
+
+import pytest
+
+from deployments.models import Deployment, DeploymentEvent, Lease
+from deployments.states import Status
+from tests.deployments.factories import VersionFactory
+from tests.deployments.stack import asked, is_settled, running, status_of
+from tests.deployments.targets.models import onnx_bytes
+from tests.deployments.targets.waiting import until
+from tests.deployments.test_races import require_legal_history
+from tests.deployments.worker import NEXT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "1"))
+LONG_S = 90
+
+LEFT_AT = {
+    "begin_validating:before": "pending",
+    "begin_validating:after": "pending",
+    "validate:before": "validating",
+    "validate:after": "validating",
+    "begin_deploying:after": "validating",
+    "apply:before": "deploying",
+    "apply:after": "deploying",
+    "observe:after": "deploying",
+    "activate:before": "deploying",
+    "make_way_for:after": "deploying",
+    "activate:after": "deploying",
+    "route:before": "active",
+    "route:after": "active",
+    "stop:before": "active",
+    "stop:after": "active",
+}
+
+
+@pytest.mark.parametrize("point", LEFT_AT)
+def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point):
+    version = VersionFactory(content=onnx_bytes())
+    old = settled_by(workers(), version)
+    worker = workers(point, NEXT)
+    until(lambda: Lease.objects.exclude(holder="").exists(), LONG_S)
+
+    for number in range(ROUNDS):
+        content = onnx_bytes(number % 3)
+        new = asked(VersionFactory(model=version.model, content=content))
+        assert worker.wait(LONG_S) == -signal.SIGKILL
+        left, still_running = status_of(new), running()
+        worker = workers(point, NEXT)
+        until(lambda one=new: is_settled(one), LONG_S)
+
+        assert left == LEFT_AT[point]
+        assert str(old.pk) in still_running, "the old one answers throughout"
+        assert status_of(old) == Status.TERMINATED
+        old = new
+
+    require_legal_history(version.model)
+    require_events_without_gaps()
+
+
+def settled_by(worker, version):
+    """Return a deployment of the version that a worker brought up before it left."""
+    deployment = asked(version)
+    until(lambda: is_settled(deployment), LONG_S)
+    worker.terminate()
+    assert worker.wait(LONG_S) == 0
+    return deployment
+
+
+def require_events_without_gaps():
+    for deployment in Deployment.objects.all():
+        events = DeploymentEvent.objects.filter(deployment=deployment)
+        numbers = list(events.order_by("sequence").values_list("sequence", flat=True))
+        assert numbers == list(range(1, len(numbers) + 1))
