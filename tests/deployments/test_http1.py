@@ -219,6 +219,7 @@ def test_a_busy_connection_is_not_closed_when_the_time_of_being_idle_is_up():
             writer.write(post(b"wait"))
             while not mine._is_answering:
                 await asyncio.sleep(0)
+            mine._rested_at -= 60  # as if the time were up
             mine.timeout_keep_alive_handler()
             return await answer_of(reader)
 
