@@ -17,6 +17,8 @@ from mlops.core.errors import DomainError
 from mlops.core.models import User
 
 EMPTY = "—"
+FORM_TEMPLATE = "admin/verb_form.html"
+"""Takes `form`, `title`, what the `button` says, and perhaps a `question`."""
 
 
 class VerbAdmin(ModelAdmin):

@@ -21,7 +21,15 @@ from unfold.widgets import (
 
 from datasets import ingestion, storage
 from datasets.admin import svg
-from datasets.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
+from datasets.admin.base import (
+    EMPTY,
+    FORM_TEMPLATE,
+    VerbAdmin,
+    act,
+    link_to,
+    link_to_list,
+    staff,
+)
 from datasets.models import Dataset, DatasetVersion, QualityRun
 from mlops.core.errors import DomainError
 
@@ -282,8 +290,9 @@ class DatasetAdmin(VerbAdmin):
             "opts": self.opts,
             "form": form,
             "title": title,
+            "button": _("Upload"),
         }
-        return TemplateResponse(request, "admin/datasets/upload.html", context)
+        return TemplateResponse(request, FORM_TEMPLATE, context)
 
     def _refused(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:datasets_dataset_changelist"))

@@ -75,7 +75,7 @@ class Buttons(FormPages):
 
         posted = request.POST if request.method == "POST" else None
         form = DriftForm(posted, initial={"window_s": rule.window_s})
-        texts = {"title": _("Compare with the training data"), "submit": _("Compare")}
+        texts = {"title": _("Compare with the training data"), "button": _("Compare")}
         return self.form_page(request, form, check, texts)
 
     @action(description=gettext_lazy("Make a key"), permissions=["issue_key"])
@@ -93,7 +93,7 @@ class Buttons(FormPages):
             return self.to_page(object_id)
 
         form = KeyForm(request.POST if request.method == "POST" else None)
-        texts = {"title": _("Make a key for the endpoint"), "submit": _("Make")}
+        texts = {"title": _("Make a key for the endpoint"), "button": _("Make")}
         return self.form_page(request, form, issue, texts)
 
     def ask(
@@ -115,7 +115,7 @@ class Buttons(FormPages):
         texts = {
             "title": f"{label}: {deployment}",
             "question": _("%(version)s, %(status)s") % _words(deployment),
-            "submit": label,
+            "button": label,
         }
         return self.form_page(request, form, act, texts)
 

@@ -156,7 +156,7 @@ class DeploymentAdmin(Buttons):
 
         initial = {"model_version": request.GET.get("model_version")}
         form = DeployForm(request.POST or None, initial=initial)
-        page = {"title": _("Deploy a model version"), "submit": _("Deploy")}
+        page = {"title": _("Deploy a model version"), "button": _("Deploy")}
         return self.form_page(request, form, deploy, page)
 
     @admin.action(description=_("Roll back"), permissions=["roll_back"])

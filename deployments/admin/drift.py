@@ -14,10 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from datasets.admin.base import EMPTY, act, link_to, staff
 from datasets.admin.drift import drift_table
 from deployments.admin.places import EnvironmentRuleAdmin
-from deployments.admin.records import ReadOnlyAdmin
 from deployments.alerts.address import RefusedAddress, checked
 from deployments.models import AlertDelivery, AlertHook, DriftCheck, DriftRule
-from mlops.core.admin import Recorded
+from mlops.core.admin import ReadOnly, Recorded
 
 
 @admin.register(DriftRule)
@@ -35,7 +34,7 @@ class DriftRuleAdmin(EnvironmentRuleAdmin):
 
 
 @admin.register(DriftCheck)
-class DriftCheckAdmin(ReadOnlyAdmin):
+class DriftCheckAdmin(ReadOnly):
     list_display = (
         "created_at",
         "deployment",
@@ -153,7 +152,7 @@ class AlertHookAdmin(Recorded):
 
 
 @admin.register(AlertDelivery)
-class AlertDeliveryAdmin(ReadOnlyAdmin):
+class AlertDeliveryAdmin(ReadOnly):
     list_display = (
         "created_at",
         "hook",

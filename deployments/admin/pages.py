@@ -9,9 +9,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
+from datasets.admin.base import FORM_TEMPLATE
 from mlops.core.errors import DomainError
-
-TEMPLATE = "admin/deployments/form.html"
 
 
 class FormPages(ModelAdmin):
@@ -27,7 +26,7 @@ class FormPages(ModelAdmin):
         """Show the form; once it is valid, act and go where that says.
 
         A DomainError is shown at its field, or above the form. `texts` has `title`
-        and `submit`, and may have a `question`.
+        and `button`, and may have a `question`.
         """
         if request.method == "POST" and form.is_valid():
             try:
@@ -37,7 +36,7 @@ class FormPages(ModelAdmin):
                 form.add_error(field if field in form.fields else None, error.message)
         site = self.admin_site.each_context(request)
         context = {**site, "opts": self.opts, "form": form, **texts}
-        return TemplateResponse(request, TEMPLATE, context)
+        return TemplateResponse(request, FORM_TEMPLATE, context)
 
     def to_list(self) -> HttpResponse:
         """Go to the list of these rows."""

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
-from deployments.admin.records import ReadOnlyAdmin
 from deployments.models import (
     Deployment,
     DeploymentKey,
@@ -19,6 +18,7 @@ from deployments.models import (
     Slot,
 )
 from mlops.core import audit
+from mlops.core.admin import ReadOnly
 
 
 @admin.register(EnvironmentRule)
@@ -61,7 +61,7 @@ class EnvironmentRuleAdmin(ModelAdmin):
 
 
 @admin.register(Slot)
-class SlotAdmin(ReadOnlyAdmin):
+class SlotAdmin(ReadOnly):
     list_display = ("model", "environment", "active_one", "revisions", "endpoint")
     list_filter = ("environment",)
     search_fields = ("model__name",)
@@ -85,7 +85,7 @@ class SlotAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DeploymentKey)
-class DeploymentKeyAdmin(ReadOnlyAdmin):
+class DeploymentKeyAdmin(ReadOnly):
     """Keys are made on a deployment's page; here they are seen and revoked."""
 
     list_display = ("prefix", "name", "slot", "created_by", "created_at", "revoked_at")
@@ -104,5 +104,5 @@ class DeploymentKeyAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Lease)
-class LeaseAdmin(ReadOnlyAdmin):
+class LeaseAdmin(ReadOnly):
     list_display = ("name", "holder", "fence", "expires_at")

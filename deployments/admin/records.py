@@ -1,28 +1,14 @@
 """What the server recorded: events and traffic, to be read only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from deployments.models import DeploymentEvent, TrafficWindow
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from mlops.core.admin import ReadOnly
 
 
 @admin.register(DeploymentEvent)
-class DeploymentEventAdmin(ReadOnlyAdmin):
+class DeploymentEventAdmin(ReadOnly):
     list_display = (
         "at",
         "deployment",
@@ -41,7 +27,7 @@ class DeploymentEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(TrafficWindow)
-class TrafficWindowAdmin(ReadOnlyAdmin):
+class TrafficWindowAdmin(ReadOnly):
     list_display = (
         "starts_at",
         "seconds",

@@ -1,6 +1,6 @@
 """What the pages share: tables, forms that call one verb, links to the API's files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +8,19 @@ from django import forms
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
+from datasets.admin.base import (
+    EMPTY,
+    FORM_TEMPLATE,
+    act,
+    link_to,
+    link_to_list,
+    staff,
+)
 from lifecycle.addresses import address
 from lifecycle.models import Artifact
 from mlops.core.errors import DomainError
@@ -29,6 +36,7 @@ __all__ = [
     "serve_form",
     "staff",
     "table",
+    "task_urls",
 ]
 
 
@@ -63,7 +71,22 @@ def serve_form(page: ModelAdmin, request: HttpRequest, task: Task) -> HttpRespon
         "title": task.title,
         "button": task.button,
     }
-    return TemplateResponse(request, "admin/lifecycle/form.html", context)
+    return TemplateResponse(request, FORM_TEMPLATE, context)
+
+
+def task_urls(
+    page: ModelAdmin, tasks: Mapping[str, Callable[..., HttpResponse]]
+) -> list[URLPattern]:
+    """Return the addresses of tasks' views below a row's page, each of its name."""
+    meta = page.opts
+    return [
+        path(
+            f"<path:pk>/{name}/",
+            page.admin_site.admin_view(view),
+            name=f"{meta.app_label}_{meta.model_name}_{name}",
+        )
+        for name, view in tasks.items()
+    ]
 
 
 def change_url(row: Model) -> str:

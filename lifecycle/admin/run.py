@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -23,6 +23,7 @@ from lifecycle.admin.base import (
     serve_form,
     staff,
     table,
+    task_urls,
 )
 from lifecycle.admin.experiment import short_metrics
 from lifecycle.admin.forms import RegisterForm, RunForm, UploadForm
@@ -201,15 +202,7 @@ class RunAdmin(ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         tasks = {"upload": self.upload_view, "register": self.register_view}
-        own = [
-            path(
-                f"<path:pk>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"lifecycle_run_{name}",
-            )
-            for name, view in tasks.items()
-        ]
-        return [*own, *super().get_urls()]
+        return [*task_urls(self, tasks), *super().get_urls()]
 
     @action(description=_("Upload a file"), permissions=["add_artifact"])
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:

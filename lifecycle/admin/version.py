@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
@@ -22,6 +22,7 @@ from lifecycle.admin.base import (
     serve_form,
     staff,
     table,
+    task_urls,
 )
 from lifecycle.admin.forms import AliasForm, ReasonForm
 from lifecycle.models import Check, ChecklistItem, ModelVersion
@@ -195,15 +196,7 @@ class ModelVersionAdmin(ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         tasks = {"approve": self.approve_view, "alias": self.alias_view}
-        own = [
-            path(
-                f"<path:pk>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"lifecycle_modelversion_{name}",
-            )
-            for name, view in tasks.items()
-        ]
-        return [*own, *super().get_urls()]
+        return [*task_urls(self, tasks), *super().get_urls()]
 
     @action(description=_("Approve"), permissions=["approve"])
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
