@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def until(look: Callable[[], Found | None], limit_s: float = 30.0) -> Found:
+def until(look: Callable[[], Found | None], limit_s: float = 120.0) -> Found:
     """Return the first truthy answer; fail when there is none in time."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
