@@ -179,7 +179,7 @@ def _cell(row: int, column: int, value: float | None, pair: str) -> SafeString:
         x + CELL_WIDTH // 2,
         y + CELL_HEIGHT // 2 + 4,
         "white" if value is not None and abs(value) > DARK else "black",
-        "" if value is None else f"{value:.2f}",
+        "" if value is None else f"{value:.2f}".replace("-0.00", "0.00"),
     )
 
 

@@ -49,7 +49,8 @@ class ColumnProfile:
     """What one column holds. `null_share` is a fraction of the rows, in [0, 1].
 
     `mean`, `std` (sample, n - 1), `min` and `max` are over finite values; for text
-    `min_length`, `max_length` and `mean_length` count characters.
+    `min_length`, `max_length` and `mean_length` count characters. `top` is of a
+    random sample where `top_exact` is false.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ColumnProfile:
     quantiles: Quantiles | None = None
     histogram: Histogram | None = None
     top: tuple[TopValue, ...] = ()
+    top_exact: bool = True
     min_length: int | None = None
     max_length: int | None = None
     mean_length: float | None = None

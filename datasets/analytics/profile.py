@@ -25,8 +25,10 @@ from datasets.analytics.sql import (
     source,
 )
 
-REVISION = 3
+REVISION = 4
 TOP_VALUES = 10
+# What is rarer in a sample says nothing about the table.
+LEAST_SEEN = 3
 GROUPED_BELOW = 1_000
 EXACT_QUANTILES_ROWS = 100_000
 # A query over more columns would hold more of a row group at once.
@@ -58,13 +60,11 @@ def profile_with(
     row_count, sums = _sums(cursor, place, chosen)
     found_shapes = shapes(cursor, place, chosen, sums)
     exact = sampled is None or row_count <= EXACT_QUANTILES_ROWS
-    found_quantiles = quantiles(
-        cursor, place if exact or sampled is None else sampled, chosen, exact=exact
-    )
+    few_rows = place if exact or sampled is None else sampled
+    found_quantiles = quantiles(cursor, few_rows, chosen, exact=exact)
     profiles = []
     for column in chosen:
         found = sums[column.name]
-        distinct, top = _distinct(cursor, place, column, found)
         profiles.append(
             ColumnProfile(
                 name=column.name,
@@ -72,10 +72,9 @@ def profile_with(
                 kind=column.kind,
                 nulls=row_count - found["count"],
                 null_share=1 - found["count"] / row_count if row_count else 0.0,
-                distinct=distinct,
-                top=top,
                 quantiles=found_quantiles.get(column.name),
                 **_shown(column, found),
+                **_values(cursor, place, few_rows, column, found),
                 **found_shapes.get(column.name, {}),
             )
         )
@@ -167,6 +166,20 @@ def _shown(column: TableColumn, found: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def _values(
+    cursor: Cursor,
+    place: Source,
+    few_rows: Source,
+    column: TableColumn,
+    found: dict[str, Any],
+) -> dict[str, Any]:
+    distinct, top = _distinct(cursor, place, column, found)
+    if distinct is None or distinct.exact:
+        return {"distinct": distinct, "top": top}
+    top = _frequent(cursor, few_rows, column, found["count"])
+    return {"distinct": distinct, "top": top, "top_exact": few_rows is place}
+
+
 def _distinct(
     cursor: Cursor, place: Source, column: TableColumn, found: dict[str, Any]
 ) -> tuple[Distinct | None, tuple[TopValue, ...]]:
@@ -177,11 +190,8 @@ def _distinct(
     if estimate >= GROUPED_BELOW:
         return Distinct(min(estimate, found["count"]), exact=False), ()
     name = quote_ident(column.name)
-    shown = f"left({name}::VARCHAR, 100)" if column.kind is Kind.TEXT else name
-    if column.kind in TEMPORAL or column.kind in {Kind.TIME, Kind.DECIMAL}:
-        shown = f"{name}::VARCHAR"
     grouped = cursor.rows(
-        f"SELECT {shown}, count({name}) AS n FROM {place.sql}"  # noqa: S608
+        f"SELECT {_listed(column)}, count({name}) AS n FROM {place.sql}"  # noqa: S608
         f" WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY n DESC, {name}",
         place.parameters,
     )
@@ -191,6 +201,38 @@ def _distinct(
         for value, count in values[:TOP_VALUES]
     )
     return Distinct(len(values), exact=True), top
+
+
+def _frequent(
+    cursor: Cursor, few_rows: Source, column: TableColumn, count: int
+) -> tuple[TopValue, ...]:
+    """Return the values of a column of many that are frequent all the same.
+
+    Their shares are those in `few_rows`, their counts what that makes of `count`.
+    """
+    if column.kind is Kind.FLOAT:
+        return ()
+    name = quote_ident(column.name)
+    grouped = cursor.rows(
+        f"SELECT {_listed(column)}, count({name}) AS n, sum(count({name})) OVER ()"  # noqa: S608
+        f" FROM {few_rows.sql} WHERE {name} IS NOT NULL GROUP BY {name}"
+        f" ORDER BY n DESC, {name} LIMIT {TOP_VALUES}",
+        few_rows.parameters,
+    )
+    return tuple(
+        TopValue(_json_value(column, value), round(count * seen / of), seen / int(of))
+        for value, seen, of in grouped
+        if seen >= LEAST_SEEN
+    )
+
+
+def _listed(column: TableColumn) -> str:
+    """Return how a value is shown in a list, as SQL."""
+    name = quote_ident(column.name)
+    if column.kind is Kind.TEXT:
+        return f"left({name}::VARCHAR, 100)"
+    is_text = column.kind in TEMPORAL or column.kind in {Kind.TIME, Kind.DECIMAL}
+    return f"{name}::VARCHAR" if is_text else name
 
 
 def _json_value(column: TableColumn, value: Any) -> Any:

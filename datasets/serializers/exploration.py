@@ -148,7 +148,10 @@ class ColumnStatisticsAnswer(AnswerSerializer):
     zeros = serializers.IntegerField(allow_null=True)
     quantiles = QuantilesAnswer(allow_null=True)
     histogram = HistogramAnswer(allow_null=True)
-    top = TopValueAnswer(many=True)
+    top = TopValueAnswer(many=True, help_text="The most frequent values, at most 10.")
+    top_exact = serializers.BooleanField(
+        help_text="False: their shares are those in a random sample."
+    )
     min_length = serializers.IntegerField(allow_null=True)
     max_length = serializers.IntegerField(allow_null=True)
     mean_length = serializers.FloatField(allow_null=True)

@@ -97,6 +97,31 @@ def test_few_values_are_counted_exactly_and_listed(parquet):
     assert (found.min_length, found.max_length, found.mean_length) == (1, 1, 1.0)
 
 
+def test_what_is_frequent_among_many_values_is_listed_all_the_same(parquet):
+    found = column(
+        parquet, "CASE WHEN i % 4 = 0 THEN 'Seoul' ELSE 'town ' || i END", rows=8000
+    )
+
+    assert not found.distinct.exact
+    assert [(top.value, top.count, top.share) for top in found.top] == [
+        ("Seoul", 2000, 0.25)
+    ]
+    assert found.top_exact
+
+
+def test_frequent_values_of_a_large_table_come_from_its_sample_and_say_so(parquet):
+    towns = "SELECT CASE WHEN i % 4 = 0 THEN 'Seoul' ELSE 'town ' || i END AS x"
+    table = parquet(f"{towns} FROM range(200000) t(i)")
+    sample = parquet(f"{towns} FROM range(10000) t(i)")
+
+    found = profile(table, sample=sample).columns[0]
+
+    assert [(top.value, top.count, top.share) for top in found.top] == [
+        ("Seoul", 50_000, 0.25)
+    ]
+    assert not found.top_exact
+
+
 def test_many_values_are_an_estimate_that_says_so(parquet):
     found = column(parquet, "'name ' || i", rows=100_000)
 
