@@ -130,6 +130,18 @@ def test_a_few_lines_that_are_not_utf8_are_rejected_with_their_number(take):
     assert outcome.row_count == 999
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_no_character_and_no_line_end_is_cut_where_a_long_file_is(take, shift):
+    rows = ["삼성전자,1\r\n"] * 60_000
+    body = "s" * shift + "이름,값\r\n" + "".join(rows)
+
+    outcome, _ = take(("a.csv", body.encode()))
+
+    assert outcome.row_count == 60_000
+    assert outcome.report["rejected"]["count"] == 0
+    assert outcome.report["dialect"]["encoding"] == ["utf-8"]
+
+
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "mixed"])
 def test_line_ends_do_not_matter(take, ends):
     body = "a,b\r\n1,2\n3,4\r\n" if ends == "mixed" else f"a,b{ends}1,2{ends}3,4{ends}"
@@ -364,7 +376,7 @@ def test_progress_never_runs_back_from_one_stage_to_the_next(data, tmp_path):
             seen.append(context.progress().bytes_done)
 
     assert seen == sorted(seen)
-    assert (seen[0], seen[1]) == (0, 300)
+    assert seen[0] == 0 < seen[1]
     assert seen[-1] < context.total_bytes, "not all is done before the end"
 
 
