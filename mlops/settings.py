@@ -289,6 +289,9 @@ FILE_UPLOAD_HANDLERS = [
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "uploads")
 FILE_UPLOAD_PERMISSIONS = 0o600
 
+# Whether an upload is answered only when its file is on the disk.
+ARTIFACT_SYNC = env.flag("MLOPS_ARTIFACT_SYNC", default=True)
+
 # A minute, 0 for no limit: wrong passwords of a name and address; writes and
 # calculations of a caller.
 SIGN_IN_RATE = env.integer("MLOPS_SIGN_IN_RATE", 10, low=1, high=10_000)

@@ -1,21 +1,34 @@
-"""Takes a stream of bytes to a file, whole or not at all.
+"""Takes a stream of bytes to a file on the disk.
 
-Files are named by ids that the server makes; a client's name never reaches the
-file system.
+Files are named by ids that the server makes; a client's name never reaches the file
+system. A file lies under its own name from its first byte: it counts once a row names
+it, and that row is written when the file is complete. What a crash leaves is swept.
 """
 
 import errno
+import fcntl
 import hashlib
+import mmap
 import os
-import uuid
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
 
 from mlops.core.errors import TooLarge
 
-CHUNK_BYTES = 1 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+CHUNK_BYTES: Final = 1 << 20
+"""How much is read, hashed and written at a time."""
+_ALIGNED: Final = mmap.PAGESIZE
+_DIRECT: Final = getattr(os, "O_DIRECT", 0)  # Linux has it
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+_helpers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="receiving")
+_idle: deque[mmap.mmap] = deque(maxlen=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +41,18 @@ class Received:
 
 
 def receive(chunks: Iterable[bytes], target: Path, *, max_bytes: int) -> Received:
-    """Write the chunks to `target` and return what was written.
+    """Write the chunks to `target`, a new file, and return what was written.
 
-    The bytes go to a `.part` file that is synced and renamed, so `target` is
-    either complete or absent, also after a crash. Raises TooLarge past
-    `max_bytes`; whatever is raised, no part file is left.
+    File and folder are synced. Raises TooLarge past `max_bytes`; whatever is raised,
+    no file is left.
     """
-    if not target.parent.is_dir():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(target.parent.parent)
-    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+    incoming = Incoming(target, max_bytes=max_bytes)
     try:
-        received = _write(chunks, part, max_bytes)
-        part.replace(target)
-        _sync_folder(target.parent)
+        for chunk in chunks:
+            incoming.write(chunk)
+        return incoming.complete()
     finally:
-        part.unlink(missing_ok=True)
-    return Received(target, *received)
+        incoming.close()
 
 
 def want_of_room(error: OSError) -> str:
@@ -56,21 +64,121 @@ def want_of_room(error: OSError) -> str:
     return ""
 
 
-def _write(chunks: Iterable[bytes], part: Path, max_bytes: int) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        for chunk in chunks:
-            size += len(chunk)
-            if size > max_bytes:
-                raise TooLarge(
-                    f"The file is larger than {max_bytes} bytes.", field="file"
-                )
-            digest.update(chunk)
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    return size, digest.hexdigest()
+class Incoming:
+    """A file that is being received; closed before it is complete, it is deleted.
+
+    While a block is hashed and written by helpers, the next one fills. Whole blocks
+    pass the page cache by where the file system can: a large file then costs no
+    memory, and is on the disk when its last byte has come.
+    """
+
+    def __init__(self, target: Path, *, max_bytes: int) -> None:
+        _make_folder(target.parent)
+        self.path, self.size_bytes, self._max_bytes = target, 0, max_bytes
+        self._digest = hashlib.sha256()
+        self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._block, self._spare = _take_block(), _take_block()
+        self._filled = 0
+        self._at_work: list[Future[Any]] = []
+        self._is_open = True
+        self._is_complete = False
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes, however many. Raises TooLarge or OSError."""
+        self.size_bytes += len(chunk)
+        if self.size_bytes > self._max_bytes:
+            raise TooLarge(
+                f"The file is larger than {self._max_bytes} bytes.", field="file"
+            )
+        rest = memoryview(chunk)
+        while rest:
+            room = min(len(rest), CHUNK_BYTES - self._filled)
+            self._block[self._filled : self._filled + room] = rest[:room]
+            self._filled += room
+            rest = rest[room:]
+            if self._filled == CHUNK_BYTES:
+                self._pass_on()
+
+    def complete(self) -> Received:
+        """Return the file when it and its entry in the folder are on the disk."""
+        self._finish_work()
+        with memoryview(self._block) as block:
+            whole = self._filled - self._filled % _ALIGNED
+            self._digest.update(block[: self._filled])
+            _write_all(self._file, block[:whole])
+            _set_direct(self._file, on=False)
+            _write_all(self._file, block[whole : self._filled])
+        if settings.ARTIFACT_SYNC:
+            os.fsync(self._file)
+            _sync_folder(self.path.parent)
+        self._is_complete = True
+        self.close()
+        return Received(self.path, self.size_bytes, self._digest.hexdigest())
+
+    def close(self) -> None:
+        """Release what the file holds; a second call changes nothing."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        wait(self._at_work)
+        os.close(self._file)
+        _idle.extend((self._block, self._spare))
+        if not self._is_complete:
+            self.path.unlink(missing_ok=True)
+
+    def _pass_on(self) -> None:
+        """Let the helpers have the full block, and fill the other one."""
+        if not self._at_work:
+            _set_direct(self._file, on=True)
+        self._finish_work()
+        block = self._block
+        self._at_work = [
+            _helpers.submit(_write_all, self._file, block),
+            _helpers.submit(self._digest.update, block),
+        ]
+        self._block, self._spare, self._filled = self._spare, block, 0
+
+    def _finish_work(self) -> None:
+        for work in self._at_work:
+            work.result()
+
+
+def _take_block() -> mmap.mmap:
+    """Return memory that begins at a page, as direct writes need it."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        return mmap.mmap(-1, CHUNK_BYTES)
+
+
+def _write_all(file: int, data: "mmap.mmap | memoryview") -> None:
+    with memoryview(data) as rest:
+        done = 0
+        while done < len(rest):
+            try:
+                done += os.write(file, rest[done:])
+            except OSError as error:
+                if error.errno != errno.EINVAL or not _set_direct(file, on=False):
+                    raise
+
+
+def _set_direct(file: int, *, on: bool) -> bool:
+    """Switch writing past the page cache; return whether anything has changed."""
+    flags = fcntl.fcntl(file, fcntl.F_GETFL)
+    wanted = flags | _DIRECT if on else flags & ~_DIRECT
+    if wanted == flags:
+        return False
+    try:
+        fcntl.fcntl(file, fcntl.F_SETFL, wanted)
+    except OSError:  # this file system has no such way
+        return False
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
