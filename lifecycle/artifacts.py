@@ -117,7 +117,7 @@ def _home(artifact: Artifact) -> Home:
 
 def _lock(home: Home) -> Home:
     """Make writers of one home wait for each other."""
-    if not type(home).objects.select_for_update().filter(pk=home.pk):
+    if not type(home).objects.select_for_update().filter(pk=home.pk).exists():
         raise NotFound(f"{home} was deleted.", field="run_id")
     return home
 

@@ -2,37 +2,54 @@
 
 A training run sends thousands of small requests. Sessions, languages, CORS, CSRF and
 messages are nothing to them; the request id (made before), the host check and the
-headers of caution stay. Addresses with a variable part go the usual way.
+headers of caution stay. Of the addresses with a variable part only uploads come here.
 """
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from lifecycle.mlflow.urls import EXACT
+from lifecycle.mlflow.urls import EXACT, STORED
 from mlops.core.metrics import observe
 
+_Answer = Callable[[HttpRequest], HttpResponseBase]
 _DOORS: Final = {f"/{address}": door for address, door in EXACT.items()}
+_UPLOADS: Final = {f"/{root}/": door for root, door in STORED.items()}
 
 
 class MlflowDoor:
     """Answers a known address of the protocol; passes everything else on."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: _Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        door = _DOORS.get(request.path_info)
-        if door is None or (settings.SECURE_SSL_REDIRECT and not request.is_secure()):
+        found = _found(request)
+        if found is None or (settings.SECURE_SSL_REDIRECT and not request.is_secure()):
             return self.get_response(request)
+        route, door = found
         start = time.perf_counter()
         response = door(request)
         taken = time.perf_counter() - start
-        observe(request.path_info, request.method, response.status_code, taken)
+        observe(route, request.method, response.status_code, taken)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cache-Control"] = "private, no-store"
         return response
+
+
+def _found(request: HttpRequest) -> tuple[str, _Answer] | None:
+    """Return the route of the address, as metrics name it, and its door."""
+    path = request.path_info
+    if (door := _DOORS.get(path)) is not None:
+        return path, door
+    if request.method == "PUT":
+        for root, stored in _UPLOADS.items():
+            if path.startswith(root) and path != root:
+                inner = partial(stored, path=path.removeprefix(root))
+                return f"{root}<path:path>", inner
+    return None

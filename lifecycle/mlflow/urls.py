@@ -33,6 +33,9 @@ EXACT: dict[str, Door] = {
 }
 """Addresses without a variable part; `middleware` finds them by one look-up."""
 
+STORED = {root: Door(routes.PROXY["/<path:path>"]) for root in PROXY_ROOTS}
+"""Where files are; what follows the root and a slash is the file's path."""
+
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path(address, door) for address, door in EXACT.items()),
     *(
