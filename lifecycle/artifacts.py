@@ -23,7 +23,15 @@ from mlops.core.errors import DomainError, NotFound
 from mlops.core.files import Received, receive
 from mlops.core.models import User
 
-__all__ = ["delete", "file_path", "normal_path", "open_file", "save", "sweep"]
+__all__ = [
+    "delete",
+    "file_path",
+    "keep",
+    "normal_path",
+    "open_file",
+    "save",
+    "sweep",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -36,25 +44,33 @@ Home = Run | LoggedModel
 def save(
     home: Home, path: str, chunks: Iterable[bytes], *, by: User | None
 ) -> Artifact:
-    """Keep a file of a run or logged model under a path relative to it.
+    """Receive a file of a run or logged model, and keep it; see `keep`.
 
-    The bytes are on disk and synced before the row appears; a file that was under
-    this path is replaced whole. Raises UnsafePath, TooLarge or ArtifactInUse (a
-    model version or deployment stands on the old file or on its folder); then
-    nothing has changed.
+    Raises TooLarge as well.
     """
-    place = normal_path(path)
-    file_id = uuid.uuid4()
-    target = stored_path(file_id)
+    normal_path(path)
+    target = stored_path(uuid.uuid4())
     received = receive(chunks, target, max_bytes=settings.MAX_UPLOAD_BYTES)
+    return keep(home, path, received, by=by)
+
+
+def keep(home: Home, path: str, received: Received, *, by: User | None) -> Artifact:
+    """Let a received file be the one under a path relative to its home.
+
+    It lies at a `stored_path`, on disk before its row appears; a file that was under
+    this path is replaced whole. Raises UnsafePath or ArtifactInUse (a model version
+    or deployment stands on the old file or on its folder); then the file is gone and
+    nothing else has changed.
+    """
     try:
+        place = normal_path(path)
         with transaction.atomic():
             _remove_row(_lock(home), place, by=by)
-            artifact = _store_row(home, place, file_id, received, by=by)
+            artifact = _store_row(home, place, received, by=by)
     except DomainError:
         # Nothing else says surely that the row is not there: a connection may be lost
         # after its commit. What is left then is the sweep's.
-        target.unlink(missing_ok=True)
+        received.path.unlink(missing_ok=True)
         raise
     return artifact
 
@@ -123,10 +139,10 @@ def _lock(home: Home) -> Home:
 
 
 def _store_row(
-    home: Home, path: str, file_id: uuid.UUID, received: Received, *, by: User | None
+    home: Home, path: str, received: Received, *, by: User | None
 ) -> Artifact:
     artifact = Artifact.objects.create(
-        id=file_id,
+        id=uuid.UUID(received.path.name),
         run=home if isinstance(home, Run) else None,
         logged_model=home if isinstance(home, LoggedModel) else None,
         path=path,

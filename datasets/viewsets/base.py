@@ -11,13 +11,12 @@ from rest_framework.response import Response
 from datasets.models import Dataset, DatasetVersion
 from datasets.questions import Question, joined
 from datasets.uploads import IncomingHandler
-from mlops.core.idempotency import REPLAYED
 from mlops.core.json import JSONParser
+from mlops.core.uploads import ReceivingViewSet
 from mlops.core.viewsets import ApiViewSet
 
 TAGS = ["Feature Store", "ML"]
 CACHING = "private, no-cache"
-REFUSED = 400
 
 
 class DatasetBase(ApiViewSet):
@@ -65,25 +64,11 @@ class DatasetBase(ApiViewSet):
         return Response(shown, headers=headers)
 
 
-class UploadsMixin(ApiViewSet):
-    """Receives multipart files straight to disk, hashed on the way.
-
-    Who was refused, or got the kept answer to an earlier request, leaves no file.
-    """
+class UploadsMixin(ReceivingViewSet):
+    """Receives multipart files straight to `incoming`, hashed on the way."""
 
     parser_classes = [MultiPartParser, JSONParser]
-
-    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        self.incoming = IncomingHandler(request)
-        request.upload_handlers = [self.incoming]
-        return super().initialize_request(request, *args, **kwargs)
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        if response.status_code >= REFUSED or REPLAYED in response:
-            self.incoming.discard()
-        return super().finalize_response(request, response, *args, **kwargs)
+    upload_handler = IncomingHandler
 
 
 def about(version: DatasetVersion) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The files of a run over REST: up, listed, down."""
 
+import uuid
+from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -14,23 +15,29 @@ from rest_framework.response import Response
 from lifecycle import artifacts, downloads
 from lifecycle.addresses import address
 from lifecycle.models import Artifact, Run
+from lifecycle.paths import stored_path
 from lifecycle.serializers.artifact import ArtifactUpload
 from lifecycle.serializers.run import RunArtifactAnswer
 from lifecycle.viewsets.base import TAGS
-from mlops.core.errors import NotFound, TooLarge
+from mlops.core.errors import NotFound
 from mlops.core.serializers import actor, validated
-from mlops.core.viewsets import ApiViewSet, created
-
-FORM_SLACK = 2**20
-"""Bytes that a multipart body may be longer than its file."""
+from mlops.core.uploads import ReceivingHandler, ReceivingViewSet
+from mlops.core.viewsets import created
 
 
-class ArtifactViewSet(ApiViewSet):
+class ArtifactHandler(ReceivingHandler):
+    """Django's upload handler for the files of runs."""
+
+    def place(self) -> Path:
+        return stored_path(uuid.uuid4())
+
+
+class ArtifactViewSet(ReceivingViewSet):
     permission_model = "lifecycle.artifact"
     action_permissions = {"download": "view"}
     serializer_class = RunArtifactAnswer
     parser_classes = [MultiPartParser]
-    atomic_writes = False
+    upload_handler = ArtifactHandler
     sort_fields = {
         "path": "path",
         "size_bytes": "size_bytes",
@@ -44,14 +51,10 @@ class ArtifactViewSet(ApiViewSet):
         return Artifact.objects.select_related("created_by", "run").order_by("path")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse a body by its length before a byte of it is read."""
+        """Refuse a run that takes nothing before a byte of the file is read."""
         super().initial(request, *args, **kwargs)
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > settings.MAX_UPLOAD_BYTES + FORM_SLACK:
-            raise TooLarge(
-                f"The file is larger than {settings.MAX_UPLOAD_BYTES} bytes.",
-                field="file",
-            )
+        if request.method == "POST":
+            self.find_object().refuse_if_closed()
 
     @extend_schema(
         operation_id="listRunArtifacts", summary="List Run Artifacts", tags=TAGS
@@ -79,7 +82,7 @@ class ArtifactViewSet(ApiViewSet):
         body = validated(ArtifactUpload, request)
         upload = body["file"]
         path = body.get("path") or upload.name
-        artifact = artifacts.save(run, path, upload.chunks(), by=actor(request))
+        artifact = artifacts.keep(run, path, upload.received, by=actor(request))
         return created(_shown([artifact])[0], location=_address(artifact))
 
     @extend_schema(

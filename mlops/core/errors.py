@@ -42,6 +42,10 @@ class BadQuery(DomainError):
     kind, code = "bad_query", "bad_query"
 
 
+class RepeatedField(DomainError):
+    kind, code = "bad_query", "repeated_field"
+
+
 class NotFound(DomainError):
     kind, code = "not_found", "not_found"
 

@@ -158,7 +158,9 @@ def body_digest(body: Any) -> str:
 
 
 def _add(digest: "hashlib._Hash", value: Any) -> None:
-    if isinstance(value, UploadedFile):
+    if hasattr(value, "sha256"):  # a file that was hashed when it was received
+        digest.update(value.sha256.encode())
+    elif isinstance(value, UploadedFile):
         for chunk in value.chunks():
             digest.update(chunk)
         value.seek(0)

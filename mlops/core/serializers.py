@@ -5,14 +5,22 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from mlops.core.errors import RepeatedField
 from mlops.core.models import User
+
+_MANY = (serializers.ListField, serializers.MultipleChoiceField)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Reads a request body; a field it does not know is an error (422)."""
+    """Reads a request body; a field it does not know is an error (422).
+
+    So is a part of a form that comes twice where one is meant (400): whoever sent two
+    would otherwise learn nothing of the one that was dropped.
+    """
 
     def get_fields(self) -> dict[str, Any]:
         """Return the fields; those of closed words say which words there are."""
@@ -30,7 +38,14 @@ class StrictSerializer(serializers.Serializer[Any]):
             }
             if unknown:
                 raise serializers.ValidationError(unknown)
+        if isinstance(data, QueryDict):
+            self._refuse_repeated(data)
         return super().to_internal_value(data)
+
+    def _refuse_repeated(self, form: QueryDict) -> None:
+        for name, values in form.lists():
+            if len(values) > 1 and not isinstance(self.fields[name], _MANY):
+                raise RepeatedField(f"Give the field {name!r} once.", field=name)
 
 
 def _name_choices(field: Any) -> None:

@@ -32,11 +32,11 @@ UPLOADS = ("multipart/", "application/octet-stream", "application/offset+octet-s
 class ApiViewSet(GenericViewSet[Any]):
     """A viewset without verbs of its own; see `ActionPermissions` for its maps.
 
-    Every unsafe request with a JSON body is one transaction: what a handler wrote
-    before it failed is undone, a deadlock is tried again, `If-Match` is compared
-    under the lock of the row, and the answer to an `Idempotency-Key` is kept with
-    the effect. Uploads are not, since no lock may wait for a client's bytes; their
-    verbs make their own transaction when the file is on disk.
+    Every unsafe request is one transaction, which begins when the body is here: what
+    a handler wrote before it failed is undone, a deadlock is tried again, `If-Match`
+    is compared under the lock of the row, and the answer to an `Idempotency-Key` is
+    kept with the effect. Where `atomic_writes` is off, a handler takes the body
+    itself, or works for long; its verbs make their own transaction.
 
     Override `find_object` for a look-up of one's own, and call `get_object`.
     """
@@ -124,10 +124,9 @@ class ApiViewSet(GenericViewSet[Any]):
         return respond
 
     def _is_one_transaction(self, request: Request) -> bool:
-        kind = request.content_type or ""
-        if not self.atomic_writes or kind.startswith(UPLOADS):
+        if not self.atomic_writes:
             return False
-        _ = request.data  # read before any lock is taken
+        _ = request.data  # read, and files received, before any lock is taken
         return True
 
     def _claim(

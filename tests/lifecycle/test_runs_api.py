@@ -3,6 +3,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from datasets.models import Dataset
 from lifecycle.models import ModelVersion, Point, Run
+from lifecycle.paths import artifact_root
 from lifecycle.states import RunStatus
 from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
 
@@ -402,6 +403,46 @@ def test_oversized_upload_is_refused(api, settings):
     assert upload(api(), run, b"x" * 11).status_code == 413
     assert upload(api(), run, b"x" * 2_000_000).status_code == 413
     assert not run.artifacts.exists()
+
+
+def test_two_files_in_one_form_are_refused_by_name(api, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    run = RunFactory()
+    files = [SimpleUploadedFile("a", b"a"), SimpleUploadedFile("b", b"b")]
+
+    answer = api().post(
+        f"{URL}/{run.uid}/artifacts", {"path": "a", "file": files}, format="multipart"
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["loc"] == ["body", "file"]
+    assert not run.artifacts.exists()
+    assert stored_files() == []
+
+
+def test_upload_sent_again_under_its_key_is_stored_once(api, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    run, client = RunFactory(), api()
+    client.credentials(HTTP_IDEMPOTENCY_KEY="once")
+
+    first, again = upload(client, run), upload(client, run)
+    other = upload(client, run, b"another")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(stored_files()) == 1
+
+
+def test_refused_upload_leaves_no_file(api, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+    assert upload(api(), RunFactory(), path="../x").status_code == 422
+    assert stored_files() == []
+
+
+def stored_files():
+    return [path for path in artifact_root().rglob("*") if path.is_file()]
 
 
 def test_finished_run_takes_no_file(api):

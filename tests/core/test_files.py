@@ -1,0 +1,98 @@
+"""What is received is whole, or not there."""
+
+import hashlib
+import random
+
+import pytest
+
+from mlops.core.errors import TooLarge
+from mlops.core.files import CHUNK_BYTES, Incoming, receive
+
+ROOM = 1 << 30
+
+
+def bytes_of(size):
+    return random.Random(size).randbytes(size)  # noqa: S311 - the same bytes again
+
+
+def pieces(content, size):
+    return (content[at : at + size] for at in range(0, len(content), size))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        *(0, 1, 4095, 4096, 4097),
+        *(CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1),
+        *(3 * CHUNK_BYTES, 3 * CHUNK_BYTES + 5000),
+    ],
+)
+@pytest.mark.parametrize("piece", [65_537, CHUNK_BYTES, 5 * CHUNK_BYTES])
+def test_a_file_of_any_size_in_pieces_of_any_size_is_as_sent(tmp_path, size, piece):
+    content = bytes_of(size)
+
+    received = receive(pieces(content, piece), tmp_path / "new", max_bytes=ROOM)
+
+    assert received.path.read_bytes() == content
+    assert received.size_bytes == size
+    assert received.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_files_received_at_once_do_not_mix(tmp_path):
+    contents = {name: bytes_of(2 * CHUNK_BYTES + name) for name in range(12)}
+    files = {name: Incoming(tmp_path / str(name), max_bytes=ROOM) for name in contents}
+
+    for start in range(0, 3 * CHUNK_BYTES, 300_000):
+        for name, file in files.items():
+            file.write(contents[name][start : start + 300_000])
+    for file in files.values():
+        file.complete()
+
+    assert {name: files[name].path.read_bytes() for name in files} == contents
+
+
+def test_without_syncing_a_file_is_as_sent_too(tmp_path, settings):
+    settings.ARTIFACT_SYNC = False
+    content = bytes_of(2 * CHUNK_BYTES + 1)
+
+    received = receive([content], tmp_path / "new", max_bytes=ROOM)
+
+    assert received.path.read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [10, 3 * CHUNK_BYTES])
+def test_too_large_a_file_is_not_there(tmp_path, size):
+    with pytest.raises(TooLarge):
+        receive([b"x" * size], tmp_path / "new", max_bytes=size - 1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_whose_sender_gives_up_is_not_there(tmp_path):
+    def sender():
+        yield b"x" * (2 * CHUNK_BYTES)
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        receive(sender(), tmp_path / "new", max_bytes=ROOM)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_over(tmp_path):
+    (tmp_path / "old").write_bytes(b"kept")
+
+    with pytest.raises(FileExistsError):
+        receive([b"new"], tmp_path / "old", max_bytes=ROOM)
+
+    assert (tmp_path / "old").read_bytes() == b"kept"
+
+
+def test_a_closed_file_stays_when_it_is_complete(tmp_path):
+    file = Incoming(tmp_path / "new", max_bytes=ROOM)
+    file.write(b"all")
+    file.complete()
+
+    file.close()
+
+    assert file.path.read_bytes() == b"all"
