@@ -109,7 +109,12 @@ def specs(folder: Path) -> Iterator[tuple[str, Spec]]:
     except NoPackageIndex:
         return
     made = folder / "mlflow"
-    subprocess.run([python, "-c", WITH_MLFLOW, made], check=True, cwd=folder)  # noqa: S603 - ours
+    subprocess.run(  # noqa: S603 - ours
+        [python, "-W", "ignore", "-c", WITH_MLFLOW, made],
+        check=True,
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+    )
     yield "forest in a PythonModel, by MLflow", of_folder(made, str(python))
 
 

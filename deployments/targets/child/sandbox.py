@@ -1,15 +1,19 @@
 """Takes rights away from a model's process before its file is read."""
 
 import ctypes
+import logging
 import os
 import pwd
 import resource
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.targets.child.reveal import CLONE_NEWNS, reveal
 
-PR_SET_NO_NEW_PRIVS = 38
+logger = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 CLONE_NEWNET = 0x40000000
 MAX_FILES = 1024
 NOBODY = "nobody"
@@ -19,12 +23,14 @@ NOBODY = "nobody"
 class Limits:
     """Memory on top of what the process maps already; seconds of CPU, 0 for any.
 
-    `user` is who a process of root becomes, 0 for nobody; `reads` are folders that
-    it must be able to read then, wherever they lie.
+    One that is `passing` ends with the process that forked it. `user` is who a process
+    of root becomes, 0 for nobody; `reads` are folders that it must be able to read
+    then, wherever they lie.
     """
 
     memory_bytes: int
     cpu_s: int = 0
+    passing: bool = False
     user: int = 0
     reads: tuple[Path, ...] = ()
 
@@ -48,7 +54,12 @@ def confine(limits: Limits) -> None:
         if limits.reads and not libc.unshare(CLONE_NEWNS):
             reveal(libc, limits.reads)
         _become(limits.user)
+    if limits.passing:  # a process that becomes another user's forgets it
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for folder in limits.reads:
+        if not os.access(folder, os.R_OK | os.X_OK):
+            logger.warning("the model cannot read %s: it is closed to others", folder)
 
 
 def _limit(kind: int, value: int) -> None:

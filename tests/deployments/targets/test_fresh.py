@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import venv
 from pathlib import Path
 
 import pytest
 
-from deployments.targets.base import Refused
+from deployments.targets.base import NoRoom, Refused
 from deployments.targets.local import LocalTarget, instance
 from deployments.targets.processes import is_alive, start_time
 from tests.deployments.targets import folders, models
@@ -18,6 +19,7 @@ from tests.deployments.targets.asking import ask
 from tests.deployments.targets.suite import is_gone, is_ready, serve
 from tests.deployments.targets.test_local import only_pid, records, status_of
 from tests.deployments.targets.waiting import until
+from tests.disk import SmallDisk
 
 ONE = [{"a": 1, "b": 2}]
 PICKLE = models.pickled(
@@ -265,6 +267,62 @@ class TestSuccession:
             target.tick()
 
             until(lambda: target.tick() or not lost.exists())
+
+
+def test_a_process_that_only_looks_ends_with_the_zygote(tmp_path, file):
+    hanging = folders.stored(tmp_path, "import time; time.sleep(600)")
+    with LocalTarget(tmp_path / "data") as target:
+        spec = models.spec_of(hanging, allows_code=True)
+        target.validate(spec)
+        (record,) = until(lambda: confined(target, spec))
+
+        target._nursery._process.kill()
+
+        until(lambda: not is_alive(record["pid"], record["start_time"]))
+
+
+def confined(target, spec):
+    """Return the record of a process that has given its rights away."""
+    found = records(target, spec)
+    return [one for one in found if status_of(one["pid"])["NoNewPrivs"] == "1"]
+
+
+class TestFullDisk:
+    """No room for the files is trouble that passes, not the model's fault."""
+
+    @pytest.fixture
+    def disk(self, monkeypatch):
+        made = SmallDisk()
+        made.path.chmod(0o711)
+        monkeypatch.setattr(tempfile, "tempdir", str(made.path))
+        yield made
+        made.close()
+
+    @pytest.fixture
+    def target(self, disk, tmp_path):
+        with LocalTarget(tmp_path / "data") as made:
+            yield made
+
+    def test_it_is_looked_into_when_there_is_room(self, target, disk, file):
+        spec = models.spec_of(file, allows_code=True)
+        disk.fill()
+        with pytest.raises(NoRoom, match=r"No space left"):
+            until(lambda: target.validate(spec))
+
+        disk.free()
+
+        assert until(lambda: target.validate(spec)).platform == "mlflow_pyfunc"
+
+    def test_it_serves_when_there_is_room(self, target, disk, file):
+        spec = models.spec_of(file, allows_code=True)
+        disk.fill()
+        target.apply(spec)
+        until(lambda: "No space left" in target.observe(spec.deployment_id).message)
+
+        disk.free()
+
+        until(lambda: is_ready(target, spec))
+        assert target.observe(spec.deployment_id).restarts == 0
 
 
 def test_another_folder_where_the_rooms_should_be_is_not_used(tmp_path, file):
