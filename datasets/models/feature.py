@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models import Avg, Count, Max, Min, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -164,7 +163,7 @@ class Feature(models.Model):
         """
         listed = list(upstream)
         with transaction.atomic():
-            _lock_graph()
+            lineage.lock()
             found = Feature.objects.named(listed, field="upstream_features")
             above = {item.pk for item in found} | lineage.ancestors(
                 [item.pk for item in found]
@@ -213,19 +212,6 @@ class Feature(models.Model):
             )
         return use
 
-    def usage_summary(self) -> dict[str, Any]:
-        """Counts and means over all recorded uses; None where there are none."""
-        totals = self.usages.aggregate(
-            total_usage_count=Count("pk"),
-            unique_models_count=Count("used_by_model", distinct=True),
-            avg_feature_importance=Avg("feature_importance"),
-            avg_correlation=Avg("correlation_with_target"),
-            first_used_at=Min("used_at"),
-            last_used_at=Max("used_at"),
-        )
-        places = self.usages.order_by().values_list("environment")
-        return {**totals, "environments": dict(places.annotate(count=Count("pk")))}
-
     @property
     def column_statistics(self) -> dict[str, Any] | None:
         """Figures of the column with this name in the newest data, if there is one.
@@ -256,22 +242,10 @@ class Feature(models.Model):
 
     def lineage(self, *, recursive: bool) -> dict[str, Any]:
         """Return neighbours and, if `recursive`, everything beyond them, by name."""
-        depth = lineage.DEEPEST if recursive else 1
-        above = lineage.upstream([self.pk], depth=depth)
-        below = lineage.downstream([self.pk], depth=depth)
-        dependents = below if recursive else lineage.downstream([self.pk])
-        nearest = [item for item in below if item.depth == 1]
         return {
             "feature_name": self.feature_name,
             "current_version": self.current_version,
-            "upstream_features": [
-                _node(item, "upstream") for item in above if item.depth == 1
-            ],
-            "downstream_features": [_node(item, "downstream") for item in nearest],
-            "all_upstream": [item.feature_name for item in above],
-            "all_downstream": [item.feature_name for item in below],
-            "direct_dependents_count": len(nearest),
-            "total_dependents_count": len(dependents),
+            **lineage.around(self.pk, recursive=recursive),
         }
 
     def _move(self, status: FeatureStatus, *, by: User | None) -> "Feature":
@@ -316,20 +290,3 @@ class Feature(models.Model):
                 "updated_at",
             ]
         )
-
-
-def _node(reached: lineage.Reached, relationship: str) -> dict[str, str]:
-    return {
-        "feature_name": reached.feature_name,
-        "version": reached.version,
-        "relationship": relationship,
-    }
-
-
-def _lock_graph() -> None:
-    """Let one writer at a time change edges: two edges together may close a circle.
-
-    The content type's row stands for the whole graph; on SQLite the write lock does.
-    """
-    kind = ContentType.objects.get_for_model(Feature)
-    ContentType.objects.select_for_update(no_key=True).get(pk=kind.pk)

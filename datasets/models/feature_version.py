@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Avg, Count, Max, Min
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -114,6 +115,21 @@ class FeatureVersion(models.Model):
         return self.rolled_back_at is not None
 
 
+class FeatureUsageQuerySet(models.QuerySet["FeatureUsage"]):
+    def summary(self) -> dict[str, Any]:
+        """Return counts and means over these uses; None where there are none."""
+        totals = self.aggregate(
+            total_usage_count=Count("pk"),
+            unique_models_count=Count("used_by_model", distinct=True),
+            avg_feature_importance=Avg("feature_importance"),
+            avg_correlation=Avg("correlation_with_target"),
+            first_used_at=Min("used_at"),
+            last_used_at=Max("used_at"),
+        )
+        places = self.order_by().values_list("environment")
+        return {**totals, "environments": dict(places.annotate(count=Count("pk")))}
+
+
 class FeatureUsage(models.Model):
     """One recorded use of a feature by a model version."""
 
@@ -133,6 +149,8 @@ class FeatureUsage(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
     used_at = models.DateTimeField(_("used"), auto_now_add=True)
+
+    objects = FeatureUsageQuerySet.as_manager()
 
     class Meta:
         ordering = ("-used_at", "-pk")

@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 EDGES = "datasets_feature_upstream"
@@ -58,6 +59,34 @@ def downstream(features: Iterable[uuid.UUID], *, depth: int = DEEPEST) -> list[R
     return _walk(features, "to_feature_id", "from_feature_id", depth)
 
 
+def around(feature: uuid.UUID, *, recursive: bool) -> dict[str, Any]:
+    """Return a feature's neighbours and, if `recursive`, all beyond them, by name."""
+    depth = DEEPEST if recursive else 1
+    above = upstream([feature], depth=depth)
+    below = downstream([feature], depth=depth)
+    dependents = below if recursive else downstream([feature])
+    nearest = [item for item in below if item.depth == 1]
+    return {
+        "upstream_features": [
+            _node(item, "upstream") for item in above if item.depth == 1
+        ],
+        "downstream_features": [_node(item, "downstream") for item in nearest],
+        "all_upstream": [item.feature_name for item in above],
+        "all_downstream": [item.feature_name for item in below],
+        "direct_dependents_count": len(nearest),
+        "total_dependents_count": len(dependents),
+    }
+
+
+def lock() -> None:
+    """Let one writer at a time change edges: two edges together may close a circle.
+
+    The content type's row stands for the whole graph; on SQLite the write lock does.
+    """
+    kind = ContentType.objects.get_by_natural_key("datasets", "feature")
+    ContentType.objects.select_for_update(no_key=True).get(pk=kind.pk)
+
+
 def ancestors(features: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return what the features are computed from, however far away."""
     start = [_stored(feature) for feature in features]
@@ -83,6 +112,14 @@ def _walk(
             Reached(_loaded(row[0]), row[1], row[2], row[3])
             for row in cursor.fetchall()
         ]
+
+
+def _node(reached: Reached, relationship: str) -> dict[str, str]:
+    return {
+        "feature_name": reached.feature_name,
+        "version": reached.version,
+        "relationship": relationship,
+    }
 
 
 def _stored(value: uuid.UUID) -> str | uuid.UUID:

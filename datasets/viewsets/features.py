@@ -214,7 +214,7 @@ class FeatureViewSet(ApiViewSet):
             "feature_version": feature.current_version,
             "dataset_name": None,
             "dataset_version": None,
-            **feature.usage_summary(),
+            **feature.usages.summary(),
             **feature.data_summary(),
         }
         return Response(FeatureStatisticsAnswer(figures).data)

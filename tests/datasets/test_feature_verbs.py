@@ -213,7 +213,7 @@ def test_use_is_recorded_for_a_version_that_exists():
 
     feature.record_use(by=None, feature_version="1.0.0", **use)
 
-    summary = feature.usage_summary()
+    summary = feature.usages.summary()
     assert summary["total_usage_count"] == 1
     assert summary["environments"] == {"staging": 1}
     with pytest.raises(VersionNotFound):

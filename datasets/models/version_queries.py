@@ -1,0 +1,113 @@
+"""How versions of datasets are looked up and begun."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from datasets.errors import VersionNotFound
+from datasets.models.job import IngestJob
+from datasets.models.parts import SourceFile, combined_sha256
+from datasets.states import QualityStatus, VersionState
+from datasets.storage import IncomingFile
+from mlops.core.models import User
+
+if TYPE_CHECKING:
+    from datasets.models.dataset import Dataset
+    from datasets.models.version import DatasetVersion
+
+SHORTEST_DIGEST = 8
+
+
+class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
+    def ready(self) -> Self:
+        return self.filter(state=VersionState.READY)
+
+    def holding_bytes(self) -> Self:
+        """Ready versions whose content was not purged."""
+        return self.ready().filter(purged_at=None)
+
+    def holding(self, files: Sequence[IncomingFile], digest: str = "") -> Self:
+        """Ready versions of exactly these bytes or of that content, newest first."""
+        same = Q(source_sha256=combined_sha256(files))
+        if digest:
+            same |= Q(digest=digest)
+        return self.holding_bytes().filter(same).order_by("-number")
+
+    def failing(self) -> Self:
+        """Versions that broke a rule of severity fail when they were last checked."""
+        return self.filter(quality_status=QualityStatus.FAILED)
+
+    def behind(self, run_ids: Iterable[int]) -> Self:
+        """Versions that one of these runs read, in the order of name and number."""
+        # `run_inputs` is lifecycle's relation to us; it exists when that app does.
+        read = self.filter(run_inputs__uses__run__in=list(run_ids))
+        return read.order_by("dataset__name", "number").distinct()
+
+    def with_digest(self, digest: str) -> Self:
+        """Versions with this content, or one whose digest starts so (8 or more)."""
+        if len(digest) < SHORTEST_DIGEST:
+            return self.none()
+        return self.ready().filter(digest__startswith=digest.lower())
+
+    def labelled(self, dataset_name: str, label: str) -> "DatasetVersion":
+        """Return the version that `label` means in the dataset of that name.
+
+        "latest" is the current version, "3" and "v3" a number, anything else a
+        digest (or its first 8 or more digits). Raises VersionNotFound.
+        """
+        return self.filter(dataset__name=dataset_name).of_label(label)
+
+    def of_label(self, label: str, *, field: str = "version") -> "DatasetVersion":
+        """As `labelled`, among the versions of one dataset.
+
+        `field` is the parameter that a refusal names.
+        """
+        found = self.select_related("dataset")
+        word = label.strip().lower()
+        if word == "latest":
+            found = found.filter(dataset__current_version=F("pk"))
+        elif (number := word.removeprefix("v")).isascii() and number.isdigit():
+            # A number of a digest's length is more than any version's number.
+            known = len(number) < SHORTEST_DIGEST
+            found = (
+                found.filter(number=int(number)) if known else found.with_digest(word)
+            )
+        else:
+            found = found.with_digest(word)
+        version = found.order_by("-number").first()
+        if version is None:
+            raise VersionNotFound(f"There is no version {label!r}.", field=field)
+        return version
+
+    def begin(
+        self,
+        dataset: "Dataset",
+        number: int,
+        files: Sequence[IncomingFile],
+        *,
+        by: User | None,
+    ) -> "DatasetVersion":
+        """Make a version in `processing` and the job that will read its files."""
+        version = self.create(
+            dataset=dataset,
+            number=number,
+            source_name=", ".join(file.name for file in files)[:255],
+            source_sha256=combined_sha256(files),
+            source_bytes=sum(file.size_bytes for file in files),
+            created_by=by,
+        )
+        SourceFile.objects.bulk_create(
+            SourceFile(
+                id=file.id,
+                version=version,
+                position=place,
+                name=file.name,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+            )
+            for place, file in enumerate(files)
+        )
+        IngestJob.objects.create(version=version, bytes_total=version.source_bytes)
+        return version
