@@ -52,7 +52,7 @@ class Stumbling(Reconciler):
     """Loses its database for the first passes, then works until all is active."""
 
     stumbles = 2
-    stopping = threading.Event()
+    stopping: threading.Event
 
     def once(self):
         if self.stumbles:
@@ -69,6 +69,7 @@ def test_a_database_that_is_away_is_waited_for_and_the_lease_given_back(tmp_path
     deployment = Deployment.request(VersionFactory(), "development", by=None)
     targets = dict.fromkeys(Environment.values, ScriptedTarget())
     reconciler = Stumbling(targets, folder=tmp_path)
+    reconciler.stopping = threading.Event()
 
     run(reconciler, reconciler.stopping)
 
