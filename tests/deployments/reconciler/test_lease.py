@@ -1,0 +1,69 @@
+"""One reconciler at a time: the lease, lost and taken over."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deployments.models import (
+    Lease,
+)
+from deployments.states import Status
+from tests.deployments.reconciler.acting import (
+    asked,
+    made,
+    status_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_second_reconciler_stands_by(target, clock, tmp_path):
+    first, second = made(target, clock, tmp_path), made(target, clock, tmp_path)
+    asked()
+
+    led = first.once().is_leader
+    stood_by = second.once()
+
+    assert led
+    assert not stood_by.is_leader
+    assert stood_by.moved == 0
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_late_one_writes_nothing(
+    target, clock, tmp_path
+):
+    first, second = made(target, clock, tmp_path), made(target, clock, tmp_path)
+    first.once()
+    paused = first.lease
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    second.once()
+    deployment = asked()
+
+    woken = first._pass
+    with pytest.raises(Exception, match="reconciler"):
+        woken(paused)
+
+    assert second.lease.fence == paused.fence + 1
+    assert status_of(deployment) == Status.PENDING
+
+
+def test_who_lost_the_lease_lets_go_of_what_it_runs(target, clock, tmp_path):
+    first, second = made(target, clock, tmp_path), made(target, clock, tmp_path)
+    first.once()
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    second.once()
+
+    done = first.once()
+
+    assert not done.is_leader
+    assert target.closed
+
+
+def test_a_released_lease_can_be_had_at_once(target, clock, tmp_path):
+    first, second = made(target, clock, tmp_path), made(target, clock, tmp_path)
+    first.once()
+
+    first.release()
+
+    assert second.once().is_leader

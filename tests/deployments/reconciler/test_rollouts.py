@@ -1,0 +1,132 @@
+"""Canaries and shadows."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deployments.models import (
+    Deployment,
+    EnvironmentRule,
+    Lease,
+)
+from deployments.plan import Plan, Strategy
+from deployments.states import Rollout, Status
+from tests.deployments.factories import VersionFactory
+from tests.deployments.reconciler.acting import asked, made, settle, status_of, traffic
+
+pytestmark = pytest.mark.django_db
+
+
+def canary_of(reconciler, kind=Rollout.CANARY, steps=(10, 50)):
+    version = VersionFactory()
+    active = asked(version)
+    settle(reconciler)
+    strategy = Strategy(kind, steps, 60)
+    canary = asked(VersionFactory(model=version.model), plan=Plan(strategy=strategy))
+    for _ in range(4):
+        reconciler.once()
+    return active, canary
+
+
+def weights(target, deployment):
+    route = target.routes["development", deployment.slot.model.name]
+    return {entry.deployment_id: entry.weight for entry in route.entries}
+
+
+def step_is_over(canary):
+    Deployment.objects.filter(pk=canary.pk).update(
+        rollout_at=timezone.now() - timedelta(seconds=61)
+    )
+
+
+def test_a_canary_goes_through_its_steps_to_active(reconciler, target):
+    active, canary = canary_of(reconciler)
+    seen = [weights(target, canary)]
+    for _ in range(2):
+        step_is_over(canary)
+        reconciler.once()
+        seen.append(weights(target, canary))
+
+    assert seen == [
+        {str(active.pk): 90, str(canary.pk): 10},
+        {str(active.pk): 50, str(canary.pk): 50},
+        {str(canary.pk): 100},
+    ]
+    assert (status_of(active), status_of(canary)) == ("terminated", "active")
+
+
+def test_a_bad_canary_is_stopped_and_the_active_one_has_all(reconciler, target):
+    active, canary = canary_of(reconciler)
+    EnvironmentRule.objects.update(max_error_rate=0.05)
+    traffic(canary, 50, 10)
+
+    reconciler.once()
+
+    assert status_of(canary) == Status.FAILED
+    assert canary.error_message.startswith("The rollout was stopped: 20.0% of 50")
+    assert weights(target, active) == {str(active.pk): 100}
+
+
+def test_a_canary_that_crashes_is_stopped(reconciler, target, clock):
+    active, canary = canary_of(reconciler)
+    target.crash(str(canary.pk), "killed by SIGKILL")
+    reconciler.once()
+    clock.now += 6
+    reconciler.once()
+
+    assert status_of(canary) == Status.FAILED
+    assert weights(target, active) == {str(active.pk): 100}
+
+
+def test_a_paused_canary_stays_and_a_promoted_one_is_active(reconciler, target):
+    _active, canary = canary_of(reconciler)
+    canary.refresh_from_db()
+    canary.pause(by=None)
+    step_is_over(canary)
+    reconciler.once()
+    held = weights(target, canary)[str(canary.pk)]
+
+    canary.refresh_from_db()
+    canary.promote(by=None)
+    reconciler.once()
+
+    assert held == 10
+    assert status_of(canary) == Status.ACTIVE
+
+
+def test_a_canary_survives_any_number_of_reconcilers(target, clock, tmp_path):
+    _active, canary = canary_of(made(target, clock, tmp_path))
+    Lease.objects.update(holder="")
+    for _ in range(6):
+        one = made(target, clock, tmp_path)
+        one.once()
+        one.release()
+
+    assert status_of(canary) == Status.DEPLOYING
+
+
+def test_a_shadow_is_mirrored_until_it_is_promoted(reconciler, target):
+    active, shadow = canary_of(reconciler, Rollout.SHADOW, ())
+    step_is_over(shadow)
+    reconciler.once()
+    route = target.routes["development", active.slot.model.name]
+    entries = {entry.deployment_id: entry for entry in route.entries}
+
+    shadow.refresh_from_db()
+    shadow.promote(by=None)
+    reconciler.once()
+
+    assert entries[str(active.pk)].weight == 100
+    assert not entries[str(active.pk)].is_shadow
+    assert entries[str(shadow.pk)].is_shadow
+    assert status_of(shadow) == Status.ACTIVE
+
+
+def test_a_canary_beside_nothing_goes_all_at_once(reconciler):
+    strategy = Strategy(Rollout.CANARY, (10,), 60)
+    deployment = asked(plan=Plan(strategy=strategy))
+
+    settle(reconciler)
+
+    assert status_of(deployment) == Status.ACTIVE

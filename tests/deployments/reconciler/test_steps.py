@@ -1,0 +1,277 @@
+"""From pending to active, and out of service again, step by step."""
+
+import pytest
+
+from deployments.models import (
+    DeploymentKey,
+    EnvironmentRule,
+)
+from deployments.plan import Plan
+from deployments.reconciler import reconcile_once
+from deployments.states import Environment, Health, Status
+from deployments.targets.scripted import ScriptedTarget
+from tests.deployments.factories import DeploymentFactory, VersionFactory
+from tests.deployments.reconciler.acting import (
+    asked,
+    no_space_left,
+    settle,
+    settle_with,
+    status_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_pending_deployment_is_active_after_three_passes(reconciler, target):
+    deployment = asked()
+
+    statuses = []
+    for _ in range(3):
+        reconciler.once()
+        statuses.append(status_of(deployment))
+
+    assert statuses[-1] == "active"
+    route = target.routes["development", deployment.slot.model.name]
+    assert [entry.deployment_id for entry in route.entries] == [str(deployment.pk)]
+    assert route.entries[0].weight == 100
+
+
+def test_a_pass_without_memory_does_the_same(target):
+    deployment = asked()
+    targets = dict.fromkeys(Environment.values, target)
+
+    for _ in range(4):
+        reconcile_once(targets, "me")
+
+    assert status_of(deployment) == Status.ACTIVE
+
+
+def test_a_version_without_a_file_fails_readably(reconciler):
+    deployment = asked(VersionFactory(has_file=False))
+
+    settle(reconciler)
+
+    assert status_of(deployment) == Status.FAILED
+    assert deployment.error_message.endswith("has no artifact that can be served.")
+    path = list(deployment.events.values_list("to_status", flat=True))
+    assert path == ["pending", "validating", "failed"]
+
+
+def test_a_refused_model_fails_and_the_old_one_serves_on(reconciler, target):
+    version = VersionFactory()
+    old = asked(version)
+    settle(reconciler)
+    bad = VersionFactory(model=version.model)
+    target.script(bad.version, refusal="The file is damaged.")
+
+    new = asked(bad)
+    settle(reconciler)
+
+    assert (status_of(new), new.error_message) == ("failed", "The file is damaged.")
+    assert new.health == Health.UNHEALTHY
+    assert status_of(old) == Status.ACTIVE
+    route = target.routes["development", version.model.name]
+    assert route.entries[0].deployment_id == str(old.pk)
+
+
+def test_a_server_that_does_not_come_up_fails(reconciler, target):
+    version = VersionFactory()
+    target.script(version.version, failure="crashed 5 times in 60 s")
+    deployment = asked(version)
+
+    settle(reconciler)
+
+    assert status_of(deployment) == Status.FAILED
+    assert deployment.error_message == "crashed 5 times in 60 s"
+    assert target.list() == []
+
+
+@pytest.mark.parametrize("slow", ["validation_calls", "starting_calls"])
+def test_what_makes_no_progress_fails_at_its_deadline(reconciler, target, clock, slow):
+    version = VersionFactory()
+    target.script(version.version, **{slow: 10**6})
+    deployment = asked(version)
+    for _ in range(5):
+        reconciler.once()
+    waited = status_of(deployment)
+
+    clock.now += 301
+    reconciler.once()
+
+    assert waited in {"validating", "deploying"}
+    assert status_of(deployment) == Status.FAILED
+    assert "within 300 s" in deployment.error_message
+
+
+def test_a_successor_is_routed_to_before_the_old_one_is_stopped(reconciler, target):
+    version = VersionFactory()
+    old = asked(version)
+    settle(reconciler)
+    target.calls.clear()
+
+    new = asked(version)
+    settle(reconciler)
+
+    assert status_of(old) == Status.TERMINATED
+    slot = f"development/{version.model.name}"
+    assert target.calls.index(("route", slot)) < target.calls.index(
+        ("stop", str(old.pk))
+    )
+    assert target.list() == [str(new.pk)]
+
+
+def test_nothing_is_stopped_while_its_route_cannot_be_changed(
+    reconciler, target, monkeypatch
+):
+    version = VersionFactory()
+    old = asked(version)
+    settle(reconciler)
+    with monkeypatch.context() as full:
+        full.setattr(ScriptedTarget, "route", no_space_left)
+        new = asked(version)
+        settle(reconciler)
+    while_full = target.list()
+
+    settle(reconciler)
+
+    assert while_full == [str(old.pk), str(new.pk)]
+    assert target.list() == [str(new.pk)]
+
+
+def test_the_newest_pending_one_starts_and_the_others_are_superseded(reconciler):
+    version = VersionFactory()
+    waiting = [asked(version, plan=Plan(instances=n)) for n in (1, 2, 3)]
+
+    settle(reconciler)
+
+    assert [status_of(one) for one in waiting] == ["failed", "failed", "active"]
+    assert waiting[0].error_message == "superseded before it started, by revision 2"
+
+
+def test_a_second_one_waits_while_another_comes_up(reconciler, target):
+    version = VersionFactory()
+    target.script(version.version, validation_calls=3)
+    first = asked(version)
+    reconciler.once()
+    second = asked(version, plan=Plan(instances=2))
+    reconciler.once()
+    waited = status_of(second)
+
+    settle(reconciler)
+
+    assert waited == Status.PENDING
+    assert (status_of(first), status_of(second)) == ("terminated", "active")
+
+
+def test_an_approval_that_is_gone_stops_what_is_on_its_way(reconciler, target, person):
+    version = VersionFactory()
+    version.approve(by=person("approver"))
+    target.script(version.version, validation_calls=1)
+    deployment = asked(version, "production")
+    reconciler.once()
+    type(version).objects.update(approved_at=None, approved_by=None)
+
+    settle(reconciler)
+
+    assert status_of(deployment) == Status.FAILED
+    assert "needs an approval" in deployment.error_message
+
+
+def test_a_rule_that_becomes_stricter_while_pending_fails_it(reconciler):
+    deployment = asked()
+    EnvironmentRule.objects.filter(pk="development").update(needs_approval=True)
+
+    settle(reconciler)
+
+    assert status_of(deployment) == Status.FAILED
+
+
+def test_a_cancelled_one_is_stopped(reconciler, target):
+    version = VersionFactory()
+    target.script(version.version, starting_calls=10**6)
+    deployment = asked(version)
+    for _ in range(3):
+        reconciler.once()
+    deployment.refresh_from_db()
+
+    deployment.cancel(by=None)
+    reconciler.once()
+
+    assert target.list() == []
+
+
+def test_a_terminated_one_loses_route_and_processes(reconciler, target):
+    deployment = asked()
+    settle(reconciler)
+    deployment.refresh_from_db()
+
+    deployment.terminate(by=None)
+    reconciler.once()
+
+    assert target.routes == {}
+    assert target.list() == []
+
+
+def test_what_vanished_is_brought_up_again(reconciler, target):
+    deployment = asked()
+    settle(reconciler)
+
+    target.vanish(str(deployment.pk))
+    settle(reconciler)
+
+    assert target.list() == [str(deployment.pk)]
+    assert status_of(deployment) == Status.ACTIVE
+
+
+def test_an_orphan_is_stopped(reconciler, target):
+    stranger = DeploymentFactory(status="failed")
+    target._running.update({str(stranger.pk): None, "no id at all": None})
+
+    reconciler.once()
+
+    assert target.list() == []
+
+
+def test_a_route_that_an_earlier_one_left_is_closed(target, reconciler):
+    gone = DeploymentFactory(status="terminated")
+    target.routes["development", gone.slot.model.name] = "stale"
+
+    reconciler.once()
+
+    assert target.routes == {}
+
+
+def test_keys_travel_in_the_route(reconciler, target):
+    deployment = asked()
+    key, _plain = DeploymentKey.issue(deployment.slot, "shop", by=None)
+    revoked, _ = DeploymentKey.issue(deployment.slot, "old", by=None)
+    revoked.revoke(by=None)
+
+    settle(reconciler)
+
+    route = target.routes["development", deployment.slot.model.name]
+    assert route.key_digests == {key.digest}
+
+
+def test_a_rule_says_which_share_of_requests_is_kept(reconciler, target):
+    settle_with(reconciler, asked())
+    before = [route.sample_rate for route in target.routes.values()]
+
+    EnvironmentRule.objects.filter(pk="development").update(sample_rate=0.5)
+    reconciler.once()
+
+    assert before == [0.0]
+    assert [route.sample_rate for route in target.routes.values()] == [0.5]
+
+
+def test_what_validation_found_out_is_kept_as_the_signature(reconciler):
+    deployment = asked()
+
+    settle_with(reconciler, deployment)
+
+    tensor = {"name": "input", "datatype": "FP32", "shape": [-1, 1]}
+    assert deployment.signature == {
+        "inputs": [tensor],
+        "outputs": [tensor],
+        "feature_names": [],
+    }

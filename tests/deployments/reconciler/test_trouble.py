@@ -1,0 +1,77 @@
+"""Trouble is met with patience, and ends nobody but whom it is about."""
+
+import pytest
+
+from deployments.reconciler.setbacks import MAX_ATTEMPTS
+from deployments.states import Status
+from tests.deployments.factories import VersionFactory
+from tests.deployments.reconciler.acting import asked, made, settle, status_of, told
+
+pytestmark = pytest.mark.django_db
+
+
+def test_trouble_is_met_with_patience_and_three_attempts(reconciler, target):
+    deployment = asked()
+    reconciler.once()
+    target.trouble = "connection refused"
+    for _ in range(MAX_ATTEMPTS + 1):
+        reconciler.once()
+
+    assert status_of(deployment) == Status.FAILED
+    assert deployment.error_message == "Given up after 3 attempts: connection refused"
+
+
+def test_trouble_that_goes_by_costs_nothing(reconciler, target):
+    deployment = asked()
+    reconciler.once()
+    target.trouble = "connection refused"
+    reconciler.once()
+    target.trouble = ""
+
+    settle(reconciler)
+
+    assert status_of(deployment) == Status.ACTIVE
+
+
+def test_trouble_does_not_end_what_serves(reconciler, target):
+    deployment = asked()
+    settle(reconciler)
+    target.trouble = "connection refused"
+
+    for _ in range(10):
+        reconciler.once()
+
+    assert status_of(deployment) == Status.ACTIVE
+    assert told(deployment)[-1] == "connection refused"
+    assert told(deployment).count("connection refused") == 1
+
+
+def test_an_error_nobody_foresaw_ends_one_deployment_and_holds_up_no_other(
+    reconciler, target
+):
+    broken, sound = asked(), asked()
+    target.script(broken.model_version.version, defect="a bug")
+
+    settle(reconciler)
+    for _ in range(MAX_ATTEMPTS + 1):
+        reconciler.once()
+
+    assert status_of(sound) == Status.ACTIVE
+    assert status_of(broken) == Status.FAILED
+    assert "internal error: RuntimeError('a bug')" in broken.error_message
+
+
+def test_each_new_reconciler_costs_an_attempt_and_the_fourth_gives_up(
+    target, clock, tmp_path
+):
+    version = VersionFactory()
+    target.script(version.version, validation_calls=10**6)
+    deployment = asked(version)
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        one = made(target, clock, tmp_path)
+        one.once()
+        one.release()
+
+    assert status_of(deployment) == Status.FAILED
+    assert deployment.error_message == "It was given up after 3 attempts."
