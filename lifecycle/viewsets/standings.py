@@ -1,9 +1,9 @@
 """The history of a model's stages and aliases over REST."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
+from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,10 @@ from mlops.core.viewsets import ApiViewSet
 _AT = OpenApiParameter(
     "at",
     {"type": "string", "minLength": 1, "format": "date-time"},
-    description="The moment that is asked for (RFC 3339); now, if left out.",
+    description=(
+        "The moment that is asked for (RFC 3339); of a date the end of that day in UTC;"
+        " now, if left out."
+    ),
 )
 
 
@@ -46,7 +49,12 @@ def _moment(request: Request) -> datetime:
     if text is None:
         return timezone.now()
     try:
-        moment = parse_datetime(text.replace(" ", "+"))
+        day = parse_date(text)
+        moment = (
+            datetime.combine(day, time.max)
+            if day
+            else parse_datetime(text.replace(" ", "+"))
+        )
     except ValueError:
         moment = None
     if moment is None:

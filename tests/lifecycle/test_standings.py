@@ -1,6 +1,6 @@
 """Which version stood where on a day, and who put it there."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -78,7 +78,22 @@ def test_before_the_model_there_was_nothing(api, past):
     assert (empty["stages"], empty["aliases"], empty["changes"]) == ([], [], [])
 
 
-@pytest.mark.parametrize("at", ["", "yesterday", "2026-13-01T00:00:00Z"])
+def test_a_date_is_the_end_of_that_day(api, person):
+    version = ModelVersion.register("churn", by=person("data scientist"), version="a")
+    dawn = datetime(2026, 1, 5, tzinfo=UTC)
+    ModelVersion.objects.filter(pk=version.pk).update(created_at=dawn)
+    version.move_to_stage(ModelStage.STAGING, by=None, reason="")
+    _at(StageChange.objects.get(), dawn.replace(hour=15))
+
+    def stages(at):
+        return api("viewer").get(ADDRESS, {"at": at}).json()["stages"]
+
+    assert stages("2026-01-04") == []
+    assert [one["stage"] for one in stages("2026-01-05T12:00:00Z")] == ["experimental"]
+    assert [one["stage"] for one in stages("2026-01-05")] == ["staging"]
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-13-01", "2026-13-01T00:00:00Z"])
 def test_a_moment_that_is_none_is_a_bad_query(api, past, at):
     assert api("viewer").get(ADDRESS, {"at": at}).status_code == 400
 
