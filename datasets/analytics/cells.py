@@ -17,8 +17,8 @@ from datasets.analytics.sql import Kind, TableColumn, quote_ident
 
 MAX_SAFE_INTEGER = 2**53 - 1
 CUT = "…"
+INFINITIES = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _LISTED_CELLS = 100
-_WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _integer(value: int, _losses: Losses, _row: int, _name: str) -> int | str:
 def _float(value: float, losses: Losses, row: int, name: str) -> float | None:
     if math.isfinite(value):
         return value
-    losses.lose(row, name, _WORDS.get(value, "NaN"))
+    losses.lose(row, name, INFINITIES.get(value, "NaN"))
     return None
 
 

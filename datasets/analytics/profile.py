@@ -8,7 +8,11 @@ HyperLogLog estimates (2-3 % off) elsewhere; each says which.
 from collections.abc import Sequence
 from typing import Any
 
-from datasets.analytics.cells import MAX_SAFE_INTEGER, timestamp_text
+from datasets.analytics.cells import (
+    INFINITIES,
+    MAX_SAFE_INTEGER,
+    timestamp_text,
+)
 from datasets.analytics.distributions import shapes
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.figures import ColumnProfile, Distinct, Profile, TopValue
@@ -25,7 +29,7 @@ from datasets.analytics.sql import (
     source,
 )
 
-REVISION = 4
+REVISION = 5
 TOP_VALUES = 10
 # What is rarer in a sample says nothing about the table.
 LEAST_SEEN = 3
@@ -238,7 +242,7 @@ def _listed(column: TableColumn) -> str:
 def _json_value(column: TableColumn, value: Any) -> Any:
     if column.kind is Kind.TIMESTAMP:
         return timestamp_text(value)
-    if isinstance(value, float) and value in {float("inf"), float("-inf")}:
-        return str(value)
+    if isinstance(value, float) and value in INFINITIES:
+        return INFINITIES[value]
     is_long = isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER
     return str(value) if is_long else value

@@ -97,6 +97,15 @@ def test_few_values_are_counted_exactly_and_listed(parquet):
     assert (found.min_length, found.max_length, found.mean_length) == (1, 1, 1.0)
 
 
+def test_an_infinity_is_called_as_it_is_among_the_rows(parquet):
+    found = column(parquet, "CASE WHEN i < 9 THEN '-inf'::DOUBLE ELSE 1.0 END")
+
+    assert [(top.value, top.count) for top in found.top] == [
+        (1.0, 991),
+        ("-Infinity", 9),
+    ]
+
+
 def test_what_is_frequent_among_many_values_is_listed_all_the_same(parquet):
     found = column(
         parquet, "CASE WHEN i % 4 = 0 THEN 'Seoul' ELSE 'town ' || i END", rows=8000
