@@ -13,12 +13,14 @@ from deployments.targets.formats.pyfunc import PyfuncFolder
 
 def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     records.log_to_stderr()
+    place = Path(job["room"])
     limits = Limits(
         job["memory_bytes"],
         cpu_s=job.get("cpu_s", 0),
         passing=kind == "examine",
-        user=room.user_of(Path(job["room"])),
-        reads=(*_installed(), Path(job["room"])),
+        user=room.user_of(place),
+        reads=(*_installed(), place),
+        writes=(place,),
     )
     source = _source(job, descriptors)
     if kind == "examine":
@@ -34,7 +36,8 @@ def _source(job: dict[str, Any], descriptors: dict[str, int]) -> Source:
 
 def _installed() -> list[Path]:
     """Return the folders that modules are imported from, under all their names."""
-    places = [sys.prefix, sys.base_prefix, *sys.path]
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    places = [sys.prefix, sys.base_prefix, *sys.path, *libraries]
     folders = {Path(os.path.abspath(place)) for place in places if place}  # noqa: PTH100 - links stay
     return sorted(
         one for each in folders for one in {each, each.resolve()} if one.is_dir()

@@ -9,6 +9,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.targets.child import landlock
 from deployments.targets.child.reveal import CLONE_NEWNS, reveal
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ class Limits:
 
     One that is `passing` ends with the process that forked it. `user` is who a process
     of root becomes, 0 for nobody; `reads` are folders that it must be able to read
-    then, wherever they lie.
+    then, wherever they lie. With `writes` it is shut in: it may use these, read those
+    and the system's own, and nothing else.
     """
 
     memory_bytes: int
@@ -33,6 +35,7 @@ class Limits:
     passing: bool = False
     user: int = 0
     reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
 
 def confine(limits: Limits) -> None:
@@ -57,6 +60,8 @@ def confine(limits: Limits) -> None:
     if limits.passing:  # a process that becomes another user's forgets it
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if limits.writes:
+        landlock.shut_in(libc, limits.reads, limits.writes)
     for folder in limits.reads:
         if not os.access(folder, os.R_OK | os.X_OK):
             logger.warning("the model cannot read %s: it is closed to others", folder)

@@ -1,8 +1,10 @@
 """Models that are code run in a fresh interpreter, apart from everything else."""
 
+import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deployments.targets.base import NoRoom, Refused
+from deployments.targets.child import landlock
 from deployments.targets.local import LocalTarget, instance
 from deployments.targets.processes import is_alive, start_time
 from tests.deployments.targets import folders, models
@@ -49,8 +52,8 @@ def model(local, tmp_path):
     """Serve a folder with a module's text; `model(text, memory_bytes=…)`."""
     begun = []
 
-    def start(code, **fields):
-        file = folders.stored(tmp_path, code)
+    def start(code, outputs=folders.ONE_NUMBER, **fields):
+        file = folders.stored(tmp_path, code, outputs=outputs)
         begun.append(models.spec_of(file, allows_code=True, **fields))
         serve(local, begun[-1])
         return begun[-1]
@@ -111,11 +114,58 @@ def test_it_has_few_rights_and_a_user_of_its_own(local, serving):
         assert room_of(local, serving).stat().st_uid == int(user)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can take the network away")
-def test_it_has_no_network(local, serving):
-    theirs = Path(f"/proc/{only_pid(local, serving)}/ns/net").readlink()
+TRIES = folders.predicting(
+    """answers = []
+        for attempt in attempts:
+            try:
+                attempt()
+                answers.append("done")
+            except OSError as error:
+                answers.append(type(error).__name__)
+        return answers""",
+    """
+import os, pathlib, socket, tempfile
+attempts = [
+    lambda: pathlib.Path(%r).read_text(),
+    lambda: pathlib.Path(%r).write_text("x"),
+    lambda: socket.create_connection(("127.0.0.1", %d), timeout=5),
+    lambda: os.kill(%d, 0),
+    lambda: pathlib.Path(tempfile.gettempdir(), "mine").write_text("x"),
+    lambda: pathlib.Path("/etc/passwd").read_text(),
+]
+""",
+)
 
-    assert theirs != Path("/proc/self/ns/net").readlink()
+
+@pytest.fixture
+def open_folder():
+    """Return a folder that everybody may read and write, by its mode."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "secret").write_text("x")
+        folder.chmod(0o777)
+        yield folder
+
+
+@pytest.mark.skipif(
+    landlock.version(ctypes.CDLL(None)) < landlock.SCOPES_FROM,
+    reason="this kernel has no Landlock, or not all of it",
+)
+def test_it_is_shut_in(local, model, open_folder):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        tried = (str(open_folder / "secret"), str(open_folder / "new"))
+        spec = model(
+            TRIES % (*tried, port, os.getpid()), outputs='[{"type": "string"}]'
+        )
+
+        _, found = ask(local, spec, "/", ONE)
+
+    *outside, own_file, system_file = found["predictions"]
+    assert set(outside[:2]) == {"PermissionError"}
+    assert outside[2] in {"PermissionError", "OSError"}  # or there is no network at all
+    assert outside[3] == "PermissionError"
+    assert (own_file, system_file) == ("done", "done")
 
 
 def test_its_memory_is_limited(local, serving):
