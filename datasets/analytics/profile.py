@@ -24,6 +24,7 @@ from datasets.analytics.sql import (
     Source,
     Table,
     TableColumn,
+    count_where,
     pick,
     quote_ident,
     source,
@@ -111,19 +112,19 @@ def _aggregates(column: TableColumn) -> dict[str, str]:
 
 
 def _numeric(name: str, kind: Kind) -> dict[str, str]:
-    found = {"zeros": f"count_if({name} = 0)"}
+    found = {"zeros": count_where(f"{name} = 0")}
     value = name
     if kind is Kind.FLOAT:
         value = f"CASE WHEN isfinite({name}) THEN {name} END"
-        found["nan"] = f"count_if(isnan({name}))"
-        found["infinite"] = f"count_if(isinf({name}))"
+        found["nan"] = count_where(f"isnan({name})")
+        found["infinite"] = count_where(f"isinf({name})")
     return found | {"min": f"min({value})", "max": f"max({value})"}
 
 
 def _temporal(name: str) -> dict[str, str]:
     value = f"CASE WHEN isfinite({name}) THEN {name} END"
     return {
-        "infinite": f"count_if(NOT isfinite({name}))",
+        "infinite": count_where(f"NOT isfinite({name})"),
         "min": f"min({value})::VARCHAR",
         "max": f"max({value})::VARCHAR",
         "low": f"epoch(min({value}))",

@@ -120,6 +120,11 @@ def quote_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def count_where(condition: str) -> str:
+    """Return an aggregate of the rows where it holds: never NULL, unlike count_if."""
+    return f"coalesce(count_if({condition}), 0)"
+
+
 def pick(
     columns: Sequence[TableColumn], names: Iterable[str] | None, *, field: str
 ) -> list[TableColumn]:

@@ -23,6 +23,7 @@ from datasets.analytics.sql import (
     Source,
     Table,
     TableColumn,
+    count_where,
     pick,
     quote_ident,
     source,
@@ -99,7 +100,7 @@ class _Check:
         clause = Clause()
         parts = [compiled(clause, rule, self.chosen[number]) for number, rule in rules]
         select = ", ".join(
-            f"count_if({part.broken}), count_if({part.checked})" for part in parts
+            f"{count_where(part.broken)}, {count_where(part.checked)}" for part in parts
         )
         try:
             counts = self.cursor.row(
@@ -247,7 +248,7 @@ class _Check:
         )
         others = {"other": [str(path) for path in other.paths]}
         violations, checked = self._row(
-            f"SELECT count_if({missing}), count_if({value} IS NOT NULL)"  # noqa: S608
+            f"SELECT {count_where(missing)}, count({value})"  # noqa: S608
             f" FROM {self.place.sql}",
             **others,
         )

@@ -186,6 +186,7 @@ def test_an_empty_table_and_a_column_of_nothing_answer(parquet):
     assert empty.row_count == 0
     assert empty.columns[0].histogram is None
     assert (nothing.nulls, nothing.mean, nothing.quantiles) == (1000, None, None)
+    assert (nothing.nan, nothing.infinite, nothing.zeros) == (0, 0, 0)
 
 
 def test_wide_tables_answer_column_by_column(parquet):

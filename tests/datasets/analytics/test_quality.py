@@ -55,6 +55,22 @@ def test_rules_count_the_rows_that_break_them(
     assert len(found.examples) == min(violations, 10)
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("range", {"min": 0}),
+        ("set", {"values": [1, 2]}),
+        ("foreign_key", {"dataset": "other", "column": "id"}),
+    ],
+)
+def test_a_column_without_values_breaks_no_rule_about_values(parquet, kind, parameters):
+    table = parquet("SELECT i AS id, NULL::DOUBLE AS x FROM range(10) t(i)")
+
+    found = check(table, kind, "x", **parameters)
+
+    assert (found.passed, found.checked, found.violations) == (True, 0, 0)
+
+
 def test_examples_are_rows_of_the_file(parquet):
     found = check(parquet(TABLE), "not_null", "x")
 
