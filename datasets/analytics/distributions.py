@@ -8,7 +8,7 @@ n * 1e-16 of it: stable for a column of 1e9 +- 0.001 as for one of 1e300.
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(slots=True)
-class _Shape:
+class Shape:
     """Running sums of one column over its finite values."""
 
     column: TableColumn
@@ -90,6 +90,16 @@ class _Shape:
         # One bin more than there are: the largest value stands on the last edge.
         counts[BINS - 1] += counts[BINS]
         self.bins += counts[:BINS]
+
+    def merge(self, other: "Shape") -> "Shape":
+        """Return the sums of both, which have to be within the same range."""
+        return replace(
+            self,
+            count=self.count + other.count,
+            total=self.total + other.total,
+            squares=self.squares + other.squares,
+            bins=self.bins + other.bins,
+        )
 
     def _places(self, values: Floats, z: Floats) -> npt.NDArray[np.int32]:
         """Return the bin of every value: where z is next to an edge, by the edge."""
@@ -154,7 +164,7 @@ def shapes(
     return {shape.column.name: shape.figures() for shape in wanted if shape.count}
 
 
-def _pass(cursor: Cursor, place: Source, wanted: Sequence[_Shape]) -> None:
+def _pass(cursor: Cursor, place: Source, wanted: Sequence[Shape]) -> None:
     select = ", ".join(
         f"{shape.expression} AS c{index}" for index, shape in enumerate(wanted)
     )
@@ -168,14 +178,14 @@ def _pass(cursor: Cursor, place: Source, wanted: Sequence[_Shape]) -> None:
             shape.add(_present(array))
 
 
-def _shape(column: TableColumn, found: Mapping[str, Any]) -> _Shape | None:
+def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:
     if column.kind in NUMERIC:
         low, high = found["min"], found["max"]
     elif column.kind in TEMPORAL:
         low, high = found["low"], found["high"]
     else:
         return None
-    return None if low is None else _Shape(column, float(low), float(high))
+    return None if low is None else Shape(column, float(low), float(high))
 
 
 def _present(array: pa.Array) -> Floats:

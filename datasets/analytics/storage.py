@@ -23,6 +23,8 @@ from datasets.analytics.correlation.blocks import Partition, open_parquet, parti
 from datasets.analytics.correlation.matrix import Correlation, Method, solve
 from datasets.analytics.correlation.passes import Mapper, gathered, in_threads
 from datasets.analytics.errors import SourceMissing
+from datasets.analytics.figures import Profile
+from datasets.analytics.partials import profile_parts
 
 CHUNK_BYTES = 4 << 20
 DATA_FILE = "data.parquet"
@@ -91,6 +93,22 @@ def remote_partitions(
 ) -> list[Partition]:
     """Return the row groups of the objects in up to `parts` runs, in order."""
     return partitions(keys, parts=parts, filesystem=filesystem)
+
+
+def profile_remote(
+    filesystem: pa.fs.FileSystem,
+    keys: Sequence[str],
+    names: Sequence[str],
+    *,
+    run: Mapper | None = None,
+    parts: int = 2,
+) -> Profile:
+    """Return counts, extremes, mean, std and histogram of numeric columns.
+
+    Of a table that stays where it is; distinct values and quantiles need `fetch`.
+    """
+    found = remote_partitions(filesystem, keys, parts=parts)
+    return profile_parts(found, names, run or in_threads(parts))
 
 
 def correlate_remote(

@@ -37,14 +37,15 @@ MAX_MENDED = 200
 _CORRELATED = NUMERIC | {Kind.BOOLEAN}
 
 Part = TypeVar("Part")
+State = TypeVar("State")
 
 
 class Mapper(Protocol):
     """Applies a function to every part: threads here, Ray or Spark elsewhere."""
 
     def __call__(
-        self, function: Callable[[Part], CoMoments], parts: Iterable[Part]
-    ) -> Iterable[CoMoments]: ...
+        self, function: Callable[[Part], State], parts: Iterable[Part]
+    ) -> Iterable[State]: ...
 
 
 def correlate(
@@ -169,8 +170,8 @@ def in_threads(count: int) -> Mapper:
     """Return a mapper that works on `count` parts at a time, in this process."""
 
     def run(
-        function: Callable[[Part], CoMoments], parts: Iterable[Part]
-    ) -> Iterable[CoMoments]:
+        function: Callable[[Part], State], parts: Iterable[Part]
+    ) -> Iterable[State]:
         listed = list(parts)
         if count == 1 or len(listed) == 1:
             return map(function, listed)

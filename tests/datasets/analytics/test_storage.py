@@ -8,10 +8,12 @@ from multiprocessing import get_context
 import boto3
 import numpy as np
 import pytest
+from pyarrow.fs import LocalFileSystem
 
 from datasets.analytics import storage
 from datasets.analytics.correlation import correlate
 from datasets.analytics.errors import SourceMissing
+from datasets.analytics.profile import profile
 from tests.datasets.analytics.s3_server import s3_endpoint
 
 
@@ -117,6 +119,46 @@ def test_parts_are_computed_in_other_processes_and_add_up(bucket, tables):
     )
 
     assert np.abs(remote.matrix - correlate(tables).matrix).max() < 1e-12
+
+
+def test_statistics_of_parts_are_those_of_the_whole(bucket, parquet):
+    upload, store = bucket
+    select = (
+        "SELECT 1e9 + random() / 1000 AS a, i % 7 AS b, i % 2 = 0 AS t, CASE"
+        " WHEN i % 11 = 0 THEN NULL WHEN i = 5 THEN 'nan' WHEN i = 6 THEN 'inf'"
+        " ELSE random() END::DOUBLE AS c, NULL::DOUBLE AS d, 1e300 * i AS e"
+        " FROM range(150000) t(i)"
+    )
+    tables = [parquet(select), parquet(select)]
+    for index, table in enumerate(tables):
+        upload(str(table), Key=f"part_{index}.parquet")
+    names = ["a", "b", "c", "d", "e"]
+
+    remote = storage.profile_remote(
+        store.filesystem(),
+        ["part_0.parquet", "part_1.parquet"],
+        names,
+        run=in_processes,
+        parts=3,
+    )
+
+    local = profile(tables, names)
+    assert remote.row_count == local.row_count == 300_000
+    for found, expected in zip(remote.columns, local.columns, strict=True):
+        for figure in ("count", "nulls", "nan", "infinite", "zeros", "min", "max"):
+            assert getattr(found, figure) == getattr(expected, figure), figure
+        assert found.histogram == expected.histogram
+        if found.count:
+            assert found.mean == pytest.approx(expected.mean, rel=1e-12)
+            assert found.std == pytest.approx(expected.std, rel=1e-9)
+
+
+def test_statistics_of_no_rows_are_empty(parquet):
+    table = parquet("SELECT range::DOUBLE AS a FROM range(0)")
+
+    (column,) = storage.profile_remote(LocalFileSystem(), [str(table)], ["a"]).columns
+
+    assert (column.count, column.min, column.mean, column.histogram) == (0, *[None] * 3)
 
 
 def test_a_secret_is_not_shown():
