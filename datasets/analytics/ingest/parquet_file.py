@@ -1,6 +1,7 @@
 """Parquet from elsewhere: nothing that its footer says of sizes is believed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,14 +18,29 @@ _CELL_BYTES = 8
 _RATIO = 10_000
 _SMALL_BYTES = 1 << 30
 _TOO_LARGE = "cell-too-large"
+_UNITS = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Footer:
+    """What a file says of itself."""
+
+    names: list[str]
+    rows: int
+    notes: list[str]
 
 
 def read(context: Context, plains: Sequence[Plain]) -> Read:
     """Write the table anew. Raises IngestRefused for what is no honest Parquet."""
     described = [_described(context, plain.path) for plain in plains]
-    originals, rows = described[0][0], sum(count for _, count in described)
-    for plain, (names, _) in zip(plains, described, strict=True):
-        if names != originals:
+    originals, rows = described[0].names, sum(footer.rows for footer in described)
+    for plain, footer in zip(plains, described, strict=True):
+        if footer.names != originals:
             raise IngestRefused(
                 "invalid_file",
                 f"{plain.name!r} has other columns than {plains[0].name!r}.",
@@ -39,10 +55,10 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     names = clean_names(originals)
     _copy(context, source, names)
     _check_count(context, rows)
-    return Read(names, originals)
+    return Read(names, originals, notes=described[0].notes)
 
 
-def _described(context: Context, path: Path) -> tuple[list[str], int]:
+def _described(context: Context, path: Path) -> _Footer:
     """Return the column names and the row count that the footer claims."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -57,14 +73,23 @@ def _described(context: Context, path: Path) -> tuple[list[str], int]:
         )
     try:
         footer = pq.ParquetFile(path, memory_map=False)
-        metadata, names = footer.metadata, footer.schema_arrow.names
+        metadata, schema = footer.metadata, footer.schema_arrow
     except (pa.ArrowException, OSError, ValueError):
         raise IngestRefused(
             "invalid_file", "The Parquet file is damaged or forged."
         ) from None
-    context.check_columns(max(len(names), metadata.num_columns))
-    _check_rows(context, metadata.num_rows, len(names), size)
-    return list(names), metadata.num_rows
+    context.check_columns(max(len(schema), metadata.num_columns))
+    _check_rows(context, metadata.num_rows, len(schema), size)
+    return _Footer(list(schema.names), metadata.num_rows, _notes(schema))
+
+
+def _notes(schema: pa.Schema) -> list[str]:
+    """Say what a type of Arrow became that Parquet has not."""
+    return [
+        f"{field.name}: a duration, kept as a whole number of {field.type.unit}."
+        for field in schema
+        if pa.types.is_duration(field.type)
+    ]
 
 
 def _check_rows(context: Context, rows: int, columns: int, size: int) -> None:

@@ -308,6 +308,19 @@ def test_arrow_is_read_with_its_dictionaries(take, kind):
     assert shown(folder) == [{"s": "x", "i": 1}, {"s": "y", "i": 2}]
 
 
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_a_duration_becomes_a_number_whose_unit_is_told(take, unit):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"wait": pa.array([1, None], pa.duration(unit))}), sink)
+
+    outcome, folder = take(("a.parquet", sink.getvalue().to_pybytes()))
+
+    assert shown(folder) == [{"wait": 1}, {"wait": None}]
+    assert outcome.report["notes"] == [
+        f"wait: a duration, kept as a whole number of {unit}."
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "body", "code"),
     [
