@@ -2,17 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from lifecycle.mlflow.locations import model_location, run_location
 from lifecycle.models import (
-    ModelAlias,
     ModelVersion,
-    ModelVersionTag,
     RegisteredModel,
 )
 from lifecycle.states import ModelStage
@@ -33,10 +32,21 @@ WIRE_OF_STAGE: Final = {
 }
 
 
+_LABELS: Final = """
+    SELECT version_id, 0, key, value FROM lifecycle_modelversiontag
+    WHERE version_id IN ({0})
+    UNION ALL
+    SELECT version_id, 1, alias, '' FROM lifecycle_modelalias
+    WHERE version_id IN ({0})
+    ORDER BY 3
+"""
+_CHUNK: Final = 10_000
+
+
 class VersionRow(NamedTuple):
     """The columns of a version that its message needs; `values_list` names them so."""
 
-    pk: UUID
+    pk: UUID | str
     model_id: int
     model__name: str
     number: int
@@ -61,21 +71,54 @@ def rows_of(versions: QuerySet[ModelVersion]) -> Rows:
     return versions.values_list(*VersionRow._fields, named=True)
 
 
+def fetched(statement: str, values: Sequence[Any]) -> list[VersionRow]:
+    """Return what a statement of `rows_of` finds, past Django's own conversions."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [_row(*columns) for columns in cursor.fetchall()]
+
+
+def _row(pk: Any, model: int, name: str, number: int, *rest: Any) -> VersionRow:
+    created, updated, *others = rest
+    return VersionRow(
+        pk, model, name, number, _moment(created), _moment(updated), *others
+    )
+
+
+def _moment(stored: datetime) -> datetime:
+    """SQLite's moments say no zone; all of ours are UTC."""
+    return stored if stored.tzinfo else stored.replace(tzinfo=UTC)
+
+
 def version_messages(versions: Iterable[VersionRow]) -> list[Message]:
-    """Return the ModelVersion messages; tags and aliases come in two queries."""
+    """Return the ModelVersion messages; tags and aliases come in one query a chunk."""
     rows = list(versions)
-    pks = [row.pk for row in rows]
-    tags: dict[UUID, list[Message]] = defaultdict(list)
-    for pk, key, value in ModelVersionTag.objects.filter(version__in=pks).values_list(
-        "version_id", "key", "value"
-    ):
-        tags[pk].append({"key": key, "value": value})
-    aliases: dict[UUID, list[str]] = defaultdict(list)
-    for pk, alias in ModelAlias.objects.filter(version__in=pks).values_list(
-        "version_id", "alias"
-    ):
-        aliases[pk].append(alias)
-    return [version_message(row, tags[row.pk], aliases[row.pk]) for row in rows]
+    pks = [_hex(row.pk) for row in rows]
+    tags: dict[str, list[Message]] = defaultdict(list)
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for start in range(0, len(pks), _CHUNK):
+        for pk, is_alias, name, value in _labels(pks[start : start + _CHUNK]):
+            if is_alias:
+                aliases[_hex(pk)].append(name)
+            else:
+                tags[_hex(pk)].append({"key": name, "value": value})
+    return [
+        version_message(row, tags[pk], aliases[pk])
+        for row, pk in zip(rows, pks, strict=True)
+    ]
+
+
+def _labels(pks: list[str]) -> list[tuple[UUID | str, int, str, str]]:
+    marks = ", ".join(["%s"] * len(pks))
+    with connection.cursor() as cursor:
+        cursor.execute(_LABELS.format(marks), [*pks, *pks])
+        found: list[tuple[UUID | str, int, str, str]] = cursor.fetchall()
+    return found
+
+
+def _hex(pk: UUID | str) -> str:
+    """Return a primary key as SQLite keeps it; PostgreSQL has a type for it."""
+    return pk if isinstance(pk, str) else pk.hex
 
 
 def shown(version: ModelVersion) -> Message:

@@ -113,18 +113,28 @@ class Paging:
 
     def page(self, rows: QuerySet[Any, Row]) -> tuple[list[Row], str]:
         """Return a page and the next page's token, "" at the end."""
-        kind = f"{self.kind}:{self.columns}"
+        return self.cut(list(self.wanted(rows)))
+
+    def wanted(self, rows: QuerySet[Any, Row]) -> QuerySet[Any, Row]:
+        """Return the rows of the page in their order, and one more if there is one."""
         if self.token:
-            rows = rows.filter(self._after(tokens.unseal(kind, self.token)))
+            rows = rows.filter(self._after(tokens.unseal(self._kind, self.token)))
         ordered = rows.order_by(
             *(F(name).desc() if down else F(name).asc() for name, down in self.columns)
         )
-        found = list(ordered[: self.limit + 1])
+        return ordered[: self.limit + 1]
+
+    def cut(self, found: list[Row]) -> tuple[list[Row], str]:
+        """Return the page of what `wanted` found, and the next page's token."""
         if len(found) <= self.limit:
             return found, ""
         last = found[self.limit - 1]
         place = [_value(last, name) for name, _ in self.columns]
-        return found[: self.limit], tokens.seal(kind, place)
+        return found[: self.limit], tokens.seal(self._kind, place)
+
+    @property
+    def _kind(self) -> str:
+        return f"{self.kind}:{self.columns}"
 
     def _after(self, place: list[Any]) -> Q:
         after = Q()

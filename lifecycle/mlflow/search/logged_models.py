@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from hashlib import sha256
 from operator import and_, or_
 from typing import Any, Final
 
+import orjson
 from django.db.models import (
     Case,
     Exists,
@@ -20,6 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
+from lifecycle.mlflow import tokens
 from lifecycle.mlflow.errors import InvalidValue
 from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.messages.logged_models import WIRE_OF_STATUS
@@ -48,6 +51,12 @@ _NUMBERS: Final = {
     "last_updated_timestamp_ms": "updated_ms",
 }
 Column = tuple[str, bool]
+_KIND: Final = "logged-models"
+_REFUSALS: Final = (
+    "Experiment IDs in the page token do not match the requested experiment IDs.",
+    "Filter string in the page token does not match the requested filter string.",
+    "Order by in the page token does not match the requested order by.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,30 @@ def search_logged_models(
     if wanted.datasets:
         rows = rows.filter(Exists(_metrics().filter(on)))
     rows, columns = _ordered(rows, wanted.order)
-    kind = f"logged-models:{sorted(wanted.experiments)}"
-    return Paging(kind, columns, wanted.limit, wanted.token).page(rows)
+    paging = Paging(_KIND, columns, wanted.limit, _opened(wanted))
+    found, following = paging.page(rows)
+    return found, following and tokens.seal(_KIND, [*_marks(wanted), following])
+
+
+def _opened(wanted: ModelSearch) -> str:
+    """Return the place in the token. Raises InvalidValue if another search got it."""
+    if not wanted.token:
+        return ""
+    *marks, place = tokens.unseal(_KIND, wanted.token)
+    for mark, own, refusal in zip(marks, _marks(wanted), _REFUSALS, strict=True):
+        if mark != own:
+            raise InvalidValue(refusal)
+    return str(place)
+
+
+def _marks(wanted: ModelSearch) -> list[str]:
+    """Return what the pages of one search have in common, in short."""
+    asked = (
+        sorted(wanted.experiments),
+        wanted.text,
+        [dict(clause.values) for clause in wanted.order],
+    )
+    return [sha256(orjson.dumps(part)).hexdigest()[:16] for part in asked]
 
 
 def _with_wire_words(rows: QuerySet[LoggedModel]) -> QuerySet[LoggedModel]:

@@ -1,10 +1,12 @@
 """Searching registered models and their versions."""
 
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from lifecycle.mlflow.messages.registry import Rows, VersionRow
+from lifecycle.mlflow.messages.registry import VersionRow, fetched, rows_of
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import (
     Paging,
@@ -18,11 +20,13 @@ from lifecycle.mlflow.search.sql import bad_comparator
 from lifecycle.mlflow.search.syntax import Clause, Node, clauses_of, parse
 from lifecycle.mlflow.verbs.registry import IS_PROMPT
 from lifecycle.models import (
+    ModelVersion,
     ModelVersionTag,
     RegisteredModel,
     RegisteredModelTag,
 )
 
+Statement = tuple[str, tuple[Any, ...]]
 _TIMES: Final = {
     "creation_timestamp": "created_at",
     "last_updated_timestamp": "updated_at",
@@ -59,15 +63,41 @@ def search_models(
 
 
 def search_versions(
-    rows: Rows,
-    *,
-    text: str,
-    order_by: list[str],
-    limit: int,
-    token: str,
+    *, text: str, order_by: list[str], limit: int, token: str
 ) -> tuple[list[VersionRow], str]:
     """Return a page of versions, latest changed first if not said, and the token."""
-    schema = Schema(
+    asked = text, tuple(order_by), limit
+    paging = _paging(tuple(order_by), limit, token)
+    statement = _later_page(text, paging) if token else _first_page(*asked)
+    return paging.cut(fetched(*statement) if statement else [])
+
+
+@lru_cache(maxsize=256)
+def _first_page(text: str, order_by: tuple[str, ...], limit: int) -> Statement | None:
+    """Return the statement of a search; the same question makes it only once."""
+    return _later_page(text, _paging(order_by, limit, ""))
+
+
+def _later_page(text: str, paging: Paging) -> Statement | None:
+    """Return the statement of a page, None where nothing can be in it."""
+    rows = rows_of(ModelVersion.objects.filter(_wanted(parse(text), _version_schema())))
+    try:
+        return paging.wanted(rows).query.sql_with_params()
+    except EmptyResultSet:
+        return None
+
+
+def _paging(order_by: tuple[str, ...], limit: int, token: str) -> Paging:
+    order = parse_order(list(order_by))
+    last = [("model__name", False), ("number", True)]
+    if not order:
+        last = [("updated_at", True), *last]
+    columns = columns_of(order, _VERSION_ORDER, last)
+    return Paging("model-versions", columns, limit, token)
+
+
+def _version_schema() -> Schema:
+    return Schema(
         what="model version",
         texts={"name": "model__name", "source_path": "source"},
         numbers={"version_number": "number"},
@@ -78,13 +108,6 @@ def search_versions(
         absent_differs=frozenset({IS_PROMPT}),
         own_clauses={"run_id": _by_run},
     )
-    rows = rows.filter(_wanted(parse(text), schema))
-    order = parse_order(order_by)
-    last = [("model__name", False), ("number", True)]
-    if not order:
-        last = [("updated_at", True), *last]
-    columns = columns_of(order, _VERSION_ORDER, last)
-    return Paging("model-versions", columns, limit, token).page(rows)
 
 
 def _wanted(tree: Node, schema: Schema) -> Q:

@@ -11,7 +11,6 @@ from lifecycle.mlflow.hot.versions import Described, locked_model, register
 from lifecycle.mlflow.limits import VERSIONS_DEFAULT, VERSIONS_MAX
 from lifecycle.mlflow.messages.registry import (
     download_uri,
-    rows_of,
     shown,
     version_message,
     version_messages,
@@ -75,7 +74,6 @@ def delete(call: Call) -> Answer:
 def search(call: Call) -> Answer:
     fields = call.fields
     found, token = search_versions(
-        rows_of(ModelVersion.objects.all()),
         text=fields.text("filter"),
         order_by=fields.texts("order_by"),
         limit=fields.limit("max_results", VERSIONS_DEFAULT, VERSIONS_MAX),

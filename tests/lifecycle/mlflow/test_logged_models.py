@@ -148,3 +148,32 @@ def test_a_version_is_registered_whatever_a_client_wrote_into_that_tag(
 
     tag = LoggedModelTag.objects.get(key="mlflow.modelVersions")
     assert tag.value == '[{"name": "m", "version": 1}]'
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"filter": "name = 'tree'"}, "Filter string in the page token does not match"),
+        (
+            {"order_by": [{"field_name": "creation_time"}]},
+            "Order by in the page token does not match",
+        ),
+        ({"experiment_ids": ["0"]}, "Experiment IDs in the page token do not match"),
+    ],
+)
+def test_a_token_of_another_search_is_refused_in_the_words_of_the_protocol(
+    mlflow, experiment, other, words
+):
+    for name in ("one", "two"):
+        begin(mlflow, experiment, name=name)
+    asked = {"experiment_ids": [experiment], "max_results": 1}
+    token = mlflow.ok("logged-models/search", **asked)["next_page_token"]
+    second = mlflow.ok("logged-models/search", **asked, page_token=token)
+
+    answer = mlflow.post(
+        "logged-models/search", **{**asked, "page_token": token, **other}
+    )
+
+    assert second["models"][0]["info"]["name"] == "one"
+    assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
+    assert words in answer.body["message"]

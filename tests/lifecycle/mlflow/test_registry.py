@@ -236,6 +236,42 @@ def test_versions_are_searched_by_run_name_tag_and_source(mlflow, model, run_id)
     assert numbers("run_id = 'none' or name = 'none'") == []
 
 
+@pytest.mark.parametrize("order", [[], ["version_number ASC"], ["name DESC"]])
+def test_pages_of_versions_are_the_whole_list_in_its_order(
+    mlflow, model, run_id, order
+):
+    for number in range(5):
+        register(mlflow, run_id, tags=[{"key": f"k{number}", "value": "v"}])
+    mlflow.ok("registered-models/alias", name=NAME, alias="best", version="3")
+    asked = {"filter": f"name = '{NAME}'", "order_by": order}
+
+    whole = mlflow.get("model-versions/search", **asked).body["model_versions"]
+    pages, token = [], ""
+    while True:
+        page = mlflow.get(
+            "model-versions/search", **asked, max_results=2, page_token=token
+        ).body
+        pages += page["model_versions"]
+        if not (token := page.get("next_page_token", "")):
+            break
+
+    assert pages == whole
+    for version in whole:
+        number = version["version"]
+        shown = mlflow.get("model-versions/get", name=NAME, version=number).body
+        assert shown["model_version"] == version
+
+
+def test_a_search_of_versions_sees_what_changed_since_it_was_asked(
+    mlflow, model, run_id
+):
+    assert "model_versions" not in mlflow.get("model-versions/search").body
+
+    register(mlflow, run_id)
+
+    assert len(mlflow.get("model-versions/search").body["model_versions"]) == 1
+
+
 def test_a_registered_version_can_be_copied_by_its_address(mlflow, model, run_id):
     register(mlflow, run_id)
     mlflow.ok("registered-models/create", name="copy")
