@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from lifecycle import artifacts
 from lifecycle.models import Artifact
 from mlops.core.errors import NotFound
-from mlops.core.files import CHUNK_BYTES
 from mlops.core.problems import problem_response
 
 # Ours alone, so that no client decides what a browser takes a file for. HTML and
@@ -31,28 +30,49 @@ _TYPES = {
     ".jpeg": "image/jpeg",
     ".parquet": "application/vnd.apache.parquet",
 }
+_BLOCK = 1 << 18
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-def respond(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
-    """Stream the artifact, or the one range that is asked for (RFC 9110, 14).
+class NoSuchRange(Exception):
+    """The file holds nothing of the range that was asked for."""
 
-    `If-Range` with another digest gets the whole. Raises NotFound for a reference,
-    whose bytes are elsewhere, and for a file that is gone.
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"The file has {size_bytes} bytes.")
+        self.headers = {"Content-Range": f"bytes */{size_bytes}"}
+
+
+def respond(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
+    """Return what `streamed` does, or the API's refusal.
+
+    Raises NotFound for a reference, whose bytes are elsewhere, and for a file that is
+    gone.
     """
     if not artifact.is_stored:
         raise NotFound("This is a reference; its bytes are not here.")
+    try:
+        return streamed(request, artifact)
+    except NoSuchRange as none:
+        refusal = problem_response(416, "bad_range", "The file has no such range.")
+        for name, value in none.headers.items():
+            refusal[name] = value
+        return refusal
+    except FileNotFoundError:
+        raise NotFound("The bytes of this artifact are gone.") from None
+
+
+def streamed(request: HttpRequest, artifact: Artifact) -> StreamingHttpResponse:
+    """Stream a stored file, or the one range that is asked for (RFC 9110, 14).
+
+    `If-Range` with another digest gets the whole. Raises NoSuchRange, and
+    FileNotFoundError for a file that is gone.
+    """
     size = artifact.size_bytes
     wanted = _wanted_range(request, artifact)
     if wanted is not None and not 0 <= wanted[0] <= wanted[1] < size:
-        refusal = problem_response(416, "bad_range", "The file has no such range.")
-        refusal["Content-Range"] = f"bytes */{size}"
-        return refusal
+        raise NoSuchRange(size)
     first, last = wanted or (0, size - 1)
-    try:
-        file = artifacts.open_file(artifact)
-    except FileNotFoundError:
-        raise NotFound("The bytes of this artifact are gone.") from None
+    file = artifacts.open_file(artifact)
     file.seek(first)
     response = StreamingHttpResponse(
         _Chunks(file, last - first + 1), status=206 if wanted else 200
@@ -60,10 +80,11 @@ def respond(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
     if wanted:
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
     response["Content-Length"] = str(last - first + 1)
-    return _described(response, artifact)
+    _describe(response, artifact)
+    return response
 
 
-def _described(response: HttpResponseBase, artifact: Artifact) -> HttpResponseBase:
+def _describe(response: HttpResponseBase, artifact: Artifact) -> None:
     name = PurePosixPath(artifact.path).name
     suffix = PurePosixPath(artifact.path).suffix.lower()
     response["Content-Type"] = _TYPES.get(suffix, "application/octet-stream")
@@ -72,7 +93,6 @@ def _described(response: HttpResponseBase, artifact: Artifact) -> HttpResponseBa
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = f'"{artifact.sha256}"'
-    return response
 
 
 def _wanted_range(request: HttpRequest, artifact: Artifact) -> tuple[int, int] | None:
@@ -99,7 +119,7 @@ class _Chunks:
         return self
 
     def __next__(self) -> bytes:
-        chunk = self._file.read(min(CHUNK_BYTES, self._left))
+        chunk = self._file.read(min(_BLOCK, self._left))
         if not chunk:
             raise StopIteration
         self._left -= len(chunk)

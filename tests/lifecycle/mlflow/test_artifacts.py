@@ -159,7 +159,7 @@ def test_markup_is_a_download_and_never_a_page(mlflow, place, run_id):
             mlflow.file("GET", f"{place}/{name}"),
             mlflow.send("GET", "/get-artifact", query={"run_id": run_id, "path": name}),
         ):
-            assert answer.headers["Content-Type"] == "application/octet-stream"
+            assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
             assert answer.headers["Content-Disposition"].startswith("attachment")
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
