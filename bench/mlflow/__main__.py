@@ -2,9 +2,12 @@
 
 Both on SQLite, one worker each, durable to the disk on each commit (ours: WAL and
 synchronous=FULL; MLflow: its default, a rollback journal and FULL). Each case goes to
-one server, then to the other, in turns; the median of the turns counts. MLflow answers
-an upload before the file is on the disk, ours after; where both are on the disk, the
-client syncs MLflow's. At the end, how searching grows with the runs (`growth`).
+one server, then to the other, in turns; the median of the turns counts.
+
+MLflow answers an upload before the file is on the disk, ours after. So uploads are
+measured three times: as both are; on the disk on both sides, where the client syncs
+MLflow's file and folder; and on neither, where ours has `MLOPS_ARTIFACT_SYNC=off`.
+At the end, how searching grows with the runs (`growth`).
 
     python -m bench.mlflow [--runs 2000] [--seconds 1.5] [--turns 3] [--only WORD]
 """
@@ -18,7 +21,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.mlflow import growth
-from bench.mlflow.cases import Request, cases, prepare
+from bench.mlflow.cases import Prepared, Request, cases, prepare, uploading
 from bench.mlflow.client import python_with, version_of
 from bench.mlflow.servers import Server, ours, theirs
 from bench.mlflow.wire import Wire
@@ -31,8 +34,13 @@ TARGETS = {
     "search,": 10,
     "metric history": 15,
     "create version": 6,
+    "search versions": 5,
     "artifact": 1.5,
 }
+
+
+BOTH = "artifact up, 10 MB, both on disk"
+NEITHER = "artifact up, 10 MB, neither on disk"
 
 
 class Figure(NamedTuple):
@@ -49,39 +57,60 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         theirs(python, Path(folder)) as mlflow,
         ours(Path(folder) / "ours") as mine,
+        ours(Path(folder) / "loose", syncs_files=False) as loose,
     ):
-        both = {}
-        for server in (mlflow, mine):
-            _say(f"filling {server.name} with {options.runs} runs …")
-            filled = prepare(Wire(server), options.runs)
-            unsynced = Path(folder) / "artifacts" if server is mlflow else None
-            both[server.name] = (server, cases(filled, unsynced))
+        filled = {
+            name: _filled(server, options.runs if server is not loose else 1)
+            for name, server in {"mlflow": mlflow, "ours": mine, "loose": loose}.items()
+        }
+        requests = _requests(filled, Path(folder) / "artifacts")
+        both = dict.fromkeys(requests, (mlflow, mine)) | {NEITHER: (mlflow, loose)}
         _say(
             f"\nMLflow {version_of(python)}, {options.runs} runs, "
             f"{options.turns} x {options.seconds} s a case\n"
         )
         _say("| case | MLflow /s | ours /s | x | MLflow CPU ms | ours | x | target |")
         _say("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for name in both["ours"][1]:
+        for name, pair in requests.items():
             if options.only in name:
-                _say(_row(name, both, options))
+                _say(_row(name, both[name], pair, options))
     if not options.only:
         _say("")
         growth.main()
 
 
+def _filled(server: Server, runs: int) -> Prepared:
+    _say(f"filling {server.name} with {runs} runs …")
+    return prepare(Wire(server), runs)
+
+
+def _requests(
+    filled: dict[str, Prepared], unsynced: Path
+) -> dict[str, tuple[Request, Request]]:
+    """Return MLflow's request and ours by the name of the case."""
+    mlflow, mine, loose = filled["mlflow"], filled["ours"], filled["loose"]
+    theirs_, ours_ = cases(mlflow), cases(mine)
+    return {
+        **{name: (theirs_[name], ours_[name]) for name in ours_},
+        "artifact up, 10 MB": (uploading(mlflow), uploading(mine)),
+        BOTH: (uploading(mlflow, unsynced), uploading(mine)),
+        NEITHER: (uploading(mlflow), uploading(loose)),
+    }
+
+
 def _row(
     name: str,
-    both: dict[str, tuple[Server, dict[str, Request]]],
+    servers: tuple[Server, Server],
+    requests: tuple[Request, Request],
     options: argparse.Namespace,
 ) -> str:
-    turns: dict[str, list[Figure]] = {"mlflow": [], "ours": []}
+    turns: tuple[list[Figure], list[Figure]] = ([], [])
     for _ in range(options.turns):
-        for who, (server, requests) in both.items():
-            turns[who].append(_measure(server, requests[name], options.seconds))
+        for server, request, figures in zip(servers, requests, turns, strict=True):
+            figures.append(_measure(server, request, options.seconds))
     theirs_, ours_ = (
-        Figure(*(median(column) for column in zip(*turns[who], strict=True)))
-        for who in ("mlflow", "ours")
+        Figure(*(median(column) for column in zip(*figures, strict=True)))
+        for figures in turns
     )
     target = next(
         (f"{t} x" for word, t in TARGETS.items() if name.startswith(word)), ""

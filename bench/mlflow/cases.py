@@ -62,31 +62,18 @@ def prepare(wire: Wire, runs: int) -> Prepared:
     return Prepared(wire, experiment, other, ids, written, ids[0], model)
 
 
-def cases(prepared: Prepared, unsynced: Path | None = None) -> dict[str, Request]:
-    """Return the requests by name; each call is one request.
-
-    `unsynced` is the artifact folder of a server that answers before a file is on the
-    disk. The case "both on disk" then waits for that, as ours does in every case.
-    """
+def cases(prepared: Prepared) -> dict[str, Request]:
+    """Return the requests by name; each call is one request."""
     wire, experiment = prepared.wire, prepared.experiment
     numbers, runs = prepared.numbers, prepared.runs
-    big = secrets.token_bytes(10 * MEGABYTE)
-    folder = f"{FILES}{experiment}/{prepared.long_run}/artifacts"
-    wire.raw("PUT", f"{folder}/down.bin", big)
+    big = f"{FILES}{experiment}/{prepared.long_run}/artifacts/down.bin"
+    wire.raw("PUT", big, secrets.token_bytes(10 * MEGABYTE))
 
     def one_run() -> str:
         return runs[next(numbers) % len(runs)]
 
     def written() -> str:
         return prepared.written[next(numbers) % WRITTEN]
-
-    def upload() -> None:
-        name = f"up{next(numbers)}.bin"
-        wire.raw("PUT", f"{folder}/{name}", big)
-        if unsynced is not None:
-            inside = unsynced / experiment / prepared.long_run / "artifacts"
-            _sync(inside / name)
-            _sync(inside)
 
     def batch() -> dict[str, object]:
         number = next(numbers)
@@ -123,12 +110,27 @@ def cases(prepared: Prepared, unsynced: Path | None = None) -> dict[str, Request
         "search versions, 100": lambda: wire.get(
             "model-versions/search?max_results=100"
         ),
-        "artifact up, 10 MB": lambda: wire.raw(
-            "PUT", f"{folder}/up{next(numbers)}.bin", big
-        ),
-        "artifact up, 10 MB, both on disk": upload,
-        "artifact down, 10 MB": lambda: wire.raw("GET", f"{folder}/down.bin"),
+        "artifact down, 10 MB": lambda: wire.raw("GET", big),
     }
+
+
+def uploading(prepared: Prepared, unsynced: Path | None = None) -> Request:
+    """Return one upload of 10 MB.
+
+    `unsynced` is the artifact folder of a server that answers before a file is on the
+    disk; the request then waits for that, as a careful client would.
+    """
+    big, inside = secrets.token_bytes(10 * MEGABYTE), f"{prepared.long_run}/artifacts"
+
+    def upload() -> None:
+        place = f"{prepared.experiment}/{inside}"
+        name = f"up{next(prepared.numbers)}.bin"
+        prepared.wire.raw("PUT", f"{FILES}{place}/{name}", big)
+        if unsynced is not None:
+            _sync(unsynced / place / name)
+            _sync(unsynced / place)
+
+    return upload
 
 
 def _sync(path: Path) -> None:

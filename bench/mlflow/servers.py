@@ -61,7 +61,11 @@ def theirs(python: Path, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def ours(
-    folder: Path, *, synchronous: str = "FULL", threads: int = 1
+    folder: Path,
+    *,
+    synchronous: str = "FULL",
+    threads: int = 1,
+    syncs_files: bool = True,
 ) -> Iterator[Server]:
     """Run this project with one worker on a fresh SQLite file."""
     port = free_port()
@@ -69,6 +73,7 @@ def ours(
         **os.environ,
         "MLOPS_DATA_DIR": str(folder),
         "MLOPS_SQLITE_SYNCHRONOUS": synchronous,
+        "MLOPS_ARTIFACT_SYNC": "on" if syncs_files else "off",
         "MLOPS_LOG_LEVEL": "ERROR",
     }
     env.pop("DATABASE_URL", None)
