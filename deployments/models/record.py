@@ -19,11 +19,12 @@ class DeploymentRecord(models.Model):
 
     `generation` counts every change of the row's state; a writer that read an
     older one loses. `attempts` counts how often the present step was begun. The
-    artifact's digest is copied here, so that nothing done in the registry can change
-    what is served. `signature` is what validation found out: `inputs`, `outputs` and
-    `feature_names`, empty until then. `restores` names the deployment that a rollback
-    brings back, `rollback_from` the one that it undoes. A rollout is under way from
-    `rollout_at` on: that is when the present step got its traffic.
+    artifact's digest is copied here (of a folder, that of its list of files), so that
+    nothing done in the registry can change what is served. `signature` is what
+    validation found out: `inputs`, `outputs` and `feature_names`, empty until then.
+    `restores` names the deployment that a rollback brings back, `rollback_from` the one
+    that it undoes. A rollout is under way from `rollout_at` on: that is when the
+    present step got its traffic.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

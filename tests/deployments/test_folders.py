@@ -7,6 +7,7 @@ that no MLflow is needed (`lifecycle/mlflow/test_served.py` has the real client)
 import json
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from deployments.models import Deployment, EnvironmentRule
 from deployments.models.rollback import is_intact
@@ -191,6 +192,13 @@ class TestTheFilesThatWereApproved:
 
         with pytest.raises(Refused, match=r"no python_function"):
             spec_of(deployment, EnvironmentRule.of("staging"))
+
+    @pytest.mark.parametrize("path", ["python", "../bin/python"])
+    def test_an_interpreter_is_named_by_its_whole_path(self, rule, path):
+        rule.interpreter = path
+
+        with pytest.raises(ValidationError, match=r"whole path"):
+            rule.full_clean()
 
     def test_the_interpreter_is_the_rules(self, deployment, rule):
         rule.interpreter = "/srv/churn/bin/python"

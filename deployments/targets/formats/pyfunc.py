@@ -9,13 +9,12 @@ import importlib
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from deployments.targets.base import Refused, Tensor
-from deployments.targets.formats import answers
+from deployments.targets.formats import answers, requirements
 from deployments.targets.formats.answers import OUTPUT
 from deployments.targets.formats.base import Array, made_up
 from deployments.targets.formats.code import missing_module
@@ -50,18 +49,18 @@ class PyfuncFolder:
                 "The MLmodel has no signature that can be served. Log the model with "
                 "one: mlflow.models.infer_signature makes it."
             )
-        _note_missing(self._folder / "requirements.txt")
+        unmet = requirements.unmet(self._folder / "requirements.txt")
         try:
             return PyfuncModel(self._loaded(), inputs, outputs)
         except ModuleNotFoundError as missing:
-            raise missing_module(missing) from None
+            raise Refused(f"{missing_module(missing)}{_listed(unmet)}") from None
         except (Refused, MemoryError):
             raise
         except Exception as error:
             logger.exception("the folder's own code failed")
             raise Refused(
                 "The python_function folder cannot be loaded: "
-                f"{type(error).__name__}: {str(error)[:300]}."
+                f"{type(error).__name__}: {str(error)[:300]}.{_listed(unmet)}"
             ) from None
 
     @property
@@ -142,29 +141,13 @@ def _failure(error: Exception) -> BadRequest | ModelFailed:
     return ModelFailed(said)
 
 
+def _listed(unmet: Sequence[str]) -> str:
+    return f" Not installed: {', '.join(unmet)[:300]}." if unmet else ""
+
+
 def _is_here(module: str) -> bool:
     """Whether the interpreter can import it."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def _note_missing(requirements: Path) -> None:
-    """Log which of the folder's requirements are not installed, as far as it is clear.
-
-    Some packages go by several names, so it is no refusal.
-    """
-    if not requirements.is_file():
-        return
-    for line in requirements.read_text(errors="replace").splitlines():
-        name, sign, wanted = line.partition("==")
-        if not sign or ";" in line or "[" in name:
-            continue
-        try:
-            have = version(name.strip())
-        except PackageNotFoundError:
-            logger.warning("requirements.txt: %s is not installed", line.strip())
-            continue
-        if have != wanted.strip():
-            logger.warning("requirements.txt: %s, installed is %s", line.strip(), have)
