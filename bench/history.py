@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,36 +56,38 @@ def _measure() -> None:
         _say(f"| {name} | {_times(work, 7)} |")
 
 
-def _pages(one: Any) -> Iterator[tuple[str, Callable[[], object]]]:
+Page = tuple[str, Callable[[], object]]
+
+
+def _pages(one: Any) -> Iterator[Page]:
     from django.utils import timezone  # noqa: PLC0415
     from prometheus_client import generate_latest  # noqa: PLC0415
 
-    from deployments.lineage import graph  # noqa: PLC0415
     from deployments.models.report import report  # noqa: PLC0415
-    from lifecycle.models import Experiment  # noqa: PLC0415
     from mlops.core.metrics import REGISTRY  # noqa: PLC0415
     from mlops.dashboard import figures  # noqa: PLC0415
 
-    for hours in (1, 24, 168):
-        yield (
-            f"dashboard's traffic, {hours} h",
-            lambda hours=hours: figures.traffic(hours),
-        )
+    for hours in figures.STEPS_S:
+        yield f"dashboard's traffic, {hours} h", partial(figures.traffic, hours)
     for window in ("1h", "24h", "30d"):
-        yield (
-            f"metrics of one deployment, {window}",
-            lambda window=window: report(one, window, None, timezone.now()),
-        )
-    yield "a scrape of /metrics", lambda: generate_latest(REGISTRY)
-    many = Experiment.objects.order_by("pk").first()
-    name = f"{one.slot.model.name}:{one.model_version.version}"
+        ask = partial(report, one, window, None, timezone.now())
+        yield f"metrics of one deployment, {window}", ask
+    yield "a scrape of /metrics", partial(generate_latest, REGISTRY)
+    yield from _walks(one)
+
+
+def _walks(one: Any) -> Iterator[Page]:
+    from deployments.lineage import graph  # noqa: PLC0415
+
+    name = f"model_version:{one.slot.model.name}:{one.model_version.version}"
     yield (
         f"lineage of a model version among {RUNS:,} runs",
-        lambda: graph(f"model_version:{name}", "both", 20),
+        partial(graph, name, "both", 20),
     )
+    experiment = f"experiment:{one.model_version.run.experiment_id}"
     yield (
         f"lineage of an experiment of {RUNS:,} runs",
-        lambda: graph(f"experiment:{many.pk}", "downstream", 20),
+        partial(graph, experiment, "downstream", 20),
     )
 
 
