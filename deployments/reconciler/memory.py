@@ -25,6 +25,7 @@ class Memory:
     specs: dict[uuid.UUID, tuple[State, Spec]] = field(default_factory=dict)
     routes: dict[int, Route] = field(default_factory=dict)
     routed_at: float | None = None
+    routed_for: object = None
     cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)
     done_at: dict[str, float] = field(default_factory=dict)
 
@@ -36,7 +37,7 @@ class Memory:
         self.said.clear()
         self.specs.clear()
         self.routes.clear()
-        self.routed_at = None
+        self.routed_at = self.routed_for = None
         self.cursors.clear()
         self.done_at.clear()
 

@@ -1,30 +1,32 @@
 """Stops what runs although no deployment asks for it."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from deployments.models import Deployment
 from deployments.reconciler.patience import patience
 from deployments.states import STARTED, Status
-from deployments.targets.base import Target
+from deployments.targets.base import Route, Target
 
 CHUNK = 500
 WANTED = STARTED | {Status.ACTIVE}
 
 
-def stop_orphans(targets: Iterable[Target]) -> int:
+def stop_orphans(targets: Iterable[Target], routes: Collection[Route]) -> int:
     """Stop everything that is neither starting nor serving; return how many.
 
-    This is also how a superseded deployment ends: its route is gone by now, so what
-    is in flight runs out.
+    What a route names serves, without asking for its row. This is also how a
+    superseded deployment ends: its route is gone by now, so what is in flight runs
+    out.
     """
-    stopped = 0
+    stopped, routed = 0, {one.deployment_id for each in routes for one in each.entries}
     for target in targets:
         running: list[str] = []
         with patience("list what runs"):
             running = target.list()
-        wanted = _wanted(running)
-        for deployment_id in running:
+        doubtful = [one for one in running if one not in routed]
+        wanted = _wanted(doubtful)
+        for deployment_id in doubtful:
             if deployment_id not in wanted:
                 with patience("stop what nobody asked for"):
                     target.stop(deployment_id)

@@ -107,7 +107,7 @@ class Reconciler:
         with lease.held():
             pass  # a late riser must not send routes that are out of date
         stale = send_routes(self.targets, self.memory, rules)
-        stop_orphans(self._routed_targets(stale))
+        stop_orphans(self._routed_targets(stale), self.memory.routes.values())
         self._keep_house(lease)
         return Pass(is_leader=True, moved=moved, starting=self._starting())
 

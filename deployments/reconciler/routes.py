@@ -1,7 +1,9 @@
-"""Derives every slot's route from the rows, in every pass."""
+"""Derives every slot's route from the rows, whenever they change."""
 
 from collections import defaultdict
 from collections.abc import Mapping
+
+from django.db.models import Count, Max, Sum
 
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
 from deployments.reconciler.memory import Memory
@@ -62,8 +64,35 @@ def send_routes(
     Returns the environments where a route still says something else, because its
     target had trouble: nothing that runs there may be stopped.
     """
-    wanted, known = wanted_routes(rules), memory.routes
-    again, stale = memory.is_due("routes", REWRITE_S), set()
+    again, state = memory.is_due("routes", REWRITE_S), _state(rules)
+    if state == memory.routed_for and not again:
+        return set()
+    stale = _send(targets, memory, wanted_routes(rules), again=again)
+    memory.routed_for = None if stale else state
+    return stale
+
+
+def _state(rules: Mapping[str, EnvironmentRule]) -> object:
+    """Return what changes with any route, in two cheap queries.
+
+    A wall clock that jumps back may hide a change; `REWRITE_S` later it is seen.
+    """
+    traffic = Deployment.objects.with_traffic().aggregate(
+        Count("pk"), Max("updated_at"), Sum("generation"), Sum("traffic_percent")
+    )
+    keys = DeploymentKey.objects.live().aggregate(Count("pk"), Max("pk"))
+    rates = sorted((name, rule.sample_rate) for name, rule in rules.items())
+    return traffic, keys, rates
+
+
+def _send(
+    targets: Mapping[str, Target],
+    memory: Memory,
+    wanted: Mapping[int, Route],
+    *,
+    again: bool,
+) -> set[str]:
+    known, stale = memory.routes, set()
     if memory.routed_at is None:
         memory.routed_at = memory.clock()
         known |= _unused(wanted)

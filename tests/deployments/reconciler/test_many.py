@@ -12,7 +12,7 @@ from deployments.models import (
     Slot,
 )
 from deployments.reconciler.reconciler import MAX_STARTING
-from deployments.states import Status
+from deployments.states import Health, Status
 from lifecycle.models import RegisteredModel
 from tests.deployments.factories import DeploymentFactory, VersionFactory
 from tests.deployments.reconciler.acting import (
@@ -22,6 +22,8 @@ from tests.deployments.reconciler.acting import (
 )
 
 pytestmark = pytest.mark.django_db
+MOST_QUERIES = 500
+"""Of a pass that looks at 100 of those that serve, however many there are."""
 
 
 def test_the_oldest_start_first_and_nobody_starves(reconciler):
@@ -70,6 +72,27 @@ def test_ten_thousand_open_deployments_are_worked_off_in_order(reconciler):
     served = Deployment.objects.serving().order_by("created_at")
     assert served.first().slot.model.name == "many-0"
     assert served.last().created_at < waiting.first().created_at
+
+
+def test_a_fresh_one_beside_many_that_serve_needs_a_few_passes(
+    reconciler, target, django_assert_max_num_queries
+):
+    _many(VersionFactory(), 500)
+    Deployment.objects.update(
+        status=Status.ACTIVE, traffic_percent=100, health=Health.HEALTHY
+    )
+    while len(target.list()) < 500:
+        reconciler.once()
+    reconciler.once()
+
+    fresh = asked()
+    for _ in range(3):
+        with django_assert_max_num_queries(MOST_QUERIES):
+            reconciler.once()
+
+    assert status_of(fresh) == Status.ACTIVE
+    slot = "development", fresh.slot.model.name
+    assert target.routes[slot].entries[0].deployment_id == str(fresh.pk)
 
 
 def _memory_mb():
