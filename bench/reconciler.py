@@ -57,10 +57,62 @@ def _measure() -> None:
     Deployment.objects.serving().exclude(pk__in=keep).update(status="terminated")
     reconciler.once()
     rows.append((f"an idle pass with {SERVED} active", _p50(reconciler.once, 20)))
+    rows += _beside_all_active(reconciler)
     _say("| what | figure |")
     _say("|---|---|")
     for name, figure in rows:
         _say(f"| {name} | {figure} |")
+
+
+def _beside_all_active(reconciler: Any) -> list[tuple[str, str]]:
+    """Let all serve; measure passes, and a fresh deployment from wish to active."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    from deployments.models import Deployment  # noqa: PLC0415
+
+    now = timezone.now()
+    Deployment.objects.update(
+        status="active",
+        traffic_percent=100,
+        deployed_at=now,
+        health="healthy",
+        ready_instances=1,
+    )
+    target = reconciler.targets["development"]
+    began = time.perf_counter()
+    while len(target.list()) < MANY:
+        reconciler.once()
+    took = time.perf_counter() - began
+    passes = _p50(reconciler.once, 30)
+    return [
+        (
+            f"a reconciler's first passes, until it has taken up {MANY:,}",
+            f"{took:.0f} s",
+        ),
+        (f"a pass with {MANY:,} active", passes),
+        (f"a fresh one beside {MANY:,} active", _p50(_fresh(reconciler), 10)),
+    ]
+
+
+def _fresh(reconciler: Any) -> Callable[[], object]:
+    """Return what deploys a new model's version and passes until it is active."""
+    from deployments.models import Deployment  # noqa: PLC0415
+    from lifecycle import artifacts  # noqa: PLC0415
+    from lifecycle.models import Experiment, ModelVersion, Run  # noqa: PLC0415
+
+    experiment = Experiment.create("fresh", by=None)
+    names = (f"fresh-{number}" for number in range(MANY))
+
+    def deploy() -> None:
+        run = Run.start(experiment, by=None)
+        artifacts.save(run, "model.onnx", [b"not looked into"], by=None)
+        version = ModelVersion.register(next(names), by=None, run=run)
+        deployment = Deployment.request(version, "development", by=None)
+        while not deployment.is_current:
+            reconciler.once()
+            deployment.refresh_from_db()
+
+    return deploy
 
 
 def _reconciler() -> Any:
