@@ -70,8 +70,9 @@ def test_what_answers_otherwise_is_not_converted():
         convert(model, Options())
 
 
-def test_a_converted_file_is_what_serves(local, made):
-    spec = made(models.skops_bytes(), converts=True)
+@pytest.mark.parametrize("content", [models.skops_bytes, models.joblib_bytes])
+def test_a_converted_file_is_what_serves(local, made, content):
+    spec = made(content(), converts=True, allows_code=True)
 
     found = until(lambda: local.validate(spec))
     serve(local, spec)

@@ -3,9 +3,11 @@
 import ctypes
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import venv
@@ -289,6 +291,29 @@ def lend_packages(python):
     (Path(done.stdout.decode().strip()) / "lent.pth").write_text(f"{ours}\n")
 
 
+SUPERVISOR = """
+import pickle, sys, time
+from pathlib import Path
+from deployments.targets.local import LocalTarget
+
+target = LocalTarget(Path(sys.argv[1]))
+target.apply(pickle.load(sys.stdin.buffer))
+time.sleep(600)
+"""
+
+
+def kill_a_supervisor_of(spec, data_dir):
+    """Let another process serve the spec, and kill it."""
+    command = [sys.executable, "-c", SUPERVISOR, str(data_dir)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as supervisor:
+        supervisor.stdin.write(pickle.dumps(spec))
+        supervisor.stdin.close()
+        try:
+            until(lambda: list((data_dir / "run" / "backends").glob("*.json")))
+        finally:
+            supervisor.kill()
+
+
 class TestSuccession:
     """A supervisor that ends leaves its instances to the next; a kill is the same."""
 
@@ -307,6 +332,18 @@ class TestSuccession:
             until(lambda: not room.exists())
             assert successor.observe(spec.deployment_id).restarts == 0
         until(lambda: not room.parent.exists())
+
+    def test_what_a_killed_supervisor_left_is_found_and_replaced(self, tmp_path, file):
+        spec = models.spec_of(file, allows_code=True)
+        kill_a_supervisor_of(spec, tmp_path / "data")
+
+        with LocalTarget(tmp_path / "data") as successor:
+            (record,) = records(successor, spec)
+            assert is_alive(record["pid"], record["start_time"])
+            assert successor.list() == [spec.deployment_id]
+            serve(successor, spec)
+            until(lambda: not is_alive(record["pid"], record["start_time"]))
+            until(lambda: not successor._folders.room(record["id"]).exists())
 
     def test_a_room_that_nobody_lives_in_is_cleared(self, tmp_path, file):
         with LocalTarget(tmp_path / "data") as target:
