@@ -3,19 +3,17 @@
 python -m bench.history
 """
 
-import os
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
+
+from bench.store import empty_store
 
 DEPLOYMENTS, DAYS, RUNS = 5, 30, 100_000
 REQUESTS = 600
@@ -25,24 +23,13 @@ BATCH = 2_000
 
 def main() -> None:
     """Print a Markdown table."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    os.environ["MLOPS_DATA_DIR"] = str(folder)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "mlops.settings"
-    os.environ.setdefault("MLOPS_LOG_LEVEL", "ERROR")
-    try:
-        import django  # noqa: PLC0415 - after the environment
-
-        django.setup()
+    with empty_store():
         _measure()
-    finally:
-        shutil.rmtree(folder)
 
 
 def _measure() -> None:
-    from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0)
     served = _served()
     _count(served)
     _train(served[0])

@@ -3,42 +3,29 @@
 python -m bench.reconciler
 """
 
-import os
 import resource
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.store import empty_store
+
 MANY, DONE, SERVED = 10_000, 1_500, 50
 
 
 def main() -> None:
     """Print a Markdown table."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    os.environ["MLOPS_DATA_DIR"] = str(folder)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "mlops.settings"
-    os.environ.setdefault("MLOPS_LOG_LEVEL", "ERROR")
-    try:
-        import django  # noqa: PLC0415 - after the environment
-
-        django.setup()
+    with empty_store():
         _measure()
-    finally:
-        shutil.rmtree(folder)
 
 
 def _measure() -> None:
-    from django.core.management import call_command  # noqa: PLC0415
-
     from deployments.models import Deployment  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0)
     reconciler = _reconciler()
     _fill(MANY)
     before = _memory_mb()
