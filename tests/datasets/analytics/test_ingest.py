@@ -364,7 +364,7 @@ def test_progress_is_told_and_a_killed_conversion_starts_again(data, tmp_path):
     files, folder = [SourceFile(upload, "a.csv")], data / "converted"
 
     ingestion = ingest.start(files, folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not ingestion.progress().bytes_total and time.monotonic() < deadline:
         assert ingestion.poll() is None or ingestion.progress()
         time.sleep(0.01)
@@ -410,7 +410,7 @@ def test_a_child_holds_no_variable_of_ours(data, tmp_path, monkeypatch):
 
     ingestion = ingest.start([SourceFile(upload, "a.csv")], data / "converted")
     environment = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not environment and time.monotonic() < deadline:
         with open(f"/proc/{ingestion.pid}/environ", "rb") as file:  # noqa: PTH123
             environment = file.read()
