@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 
@@ -67,9 +67,9 @@ def want_of_room(error: OSError) -> str:
 class Incoming:
     """A file that is being received; closed before it is complete, it is deleted.
 
-    While a block is hashed and written by helpers, the next one fills. Whole blocks
-    pass the page cache by where the file system can: a large file then costs no
-    memory, and is on the disk when its last byte has come.
+    While a helper hashes and writes a block, the next one fills. Whole blocks pass
+    the page cache by where the file system can: a large file then costs no memory,
+    and is on the disk when its last byte has come.
     """
 
     def __init__(self, target: Path, *, max_bytes: int) -> None:
@@ -79,7 +79,7 @@ class Incoming:
         self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._block, self._spare = _take_block(), _take_block()
         self._filled = 0
-        self._at_work: list[Future[Any]] = []
+        self._at_work: Future[None] | None = None
         self._is_open = True
         self._is_complete = False
 
@@ -120,7 +120,8 @@ class Incoming:
         if not self._is_open:
             return
         self._is_open = False
-        wait(self._at_work)
+        if self._at_work is not None:
+            wait([self._at_work])
         os.close(self._file)
         _idle.extend((self._block, self._spare))
         if not self._is_complete:
@@ -128,19 +129,20 @@ class Incoming:
 
     def _pass_on(self) -> None:
         """Let the helpers have the full block, and fill the other one."""
-        if not self._at_work:
+        if self._at_work is None:
             _set_direct(self._file, on=True)
         self._finish_work()
         block = self._block
-        self._at_work = [
-            _helpers.submit(_write_all, self._file, block),
-            _helpers.submit(self._digest.update, block),
-        ]
+        self._at_work = _helpers.submit(self._take, block)
         self._block, self._spare, self._filled = self._spare, block, 0
 
+    def _take(self, block: mmap.mmap) -> None:
+        self._digest.update(block)
+        _write_all(self._file, block)
+
     def _finish_work(self) -> None:
-        for work in self._at_work:
-            work.result()
+        if self._at_work is not None:
+            self._at_work.result()
 
 
 def _take_block() -> mmap.mmap:
