@@ -80,7 +80,7 @@ def _state(rules: Mapping[str, EnvironmentRule]) -> object:
     traffic = Deployment.objects.with_traffic().aggregate(
         Count("pk"), Max("updated_at"), Sum("generation"), Sum("traffic_percent")
     )
-    keys = DeploymentKey.objects.live().aggregate(Count("pk"), Max("pk"))
+    keys = DeploymentKey.objects.live().aggregate(Count("pk"), Max("created_at"))
     rates = sorted((name, rule.sample_rate) for name, rule in rules.items())
     return traffic, keys, rates
 
