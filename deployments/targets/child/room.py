@@ -1,5 +1,6 @@
 """A folder for one process alone: its copy of a model's files, and room to write."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
@@ -40,9 +41,10 @@ def make(room: Path, files: Iterable[dict[str, Any]]) -> None:
 def _make_empty(room: Path) -> None:
     """Make the room; the folder around it may be removed by others meanwhile."""
     for _ in range(TRIES):
-        room.parent.mkdir(mode=0o711, exist_ok=True)
-        _require_ours(room.parent)
+        with contextlib.suppress(FileExistsError):
+            room.parent.mkdir(mode=0o711)
         try:
+            _require_ours(room.parent)
             room.mkdir(mode=0o700)
         except FileNotFoundError:
             continue

@@ -1,5 +1,6 @@
 """Models that are code run in a fresh interpreter, apart from everything else."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from deployments.targets.base import NoRoom, Refused
-from deployments.targets.child import landlock
+from deployments.targets.child import landlock, room
 from deployments.targets.local import LocalTarget, instance
 from deployments.targets.processes import is_alive, start_time
 from tests.deployments.targets import folders, models
@@ -429,3 +430,22 @@ def test_the_log_says_what_the_code_printed(local, model):
 
     assert "hello from the model" in "".join(local.logs(spec.deployment_id, 50))
     assert json.dumps(ONE) not in "".join(local.logs(spec.deployment_id, 50))
+
+
+def test_rooms_are_made_while_the_folder_around_them_is_removed(tmp_path):
+    rooms, is_done = tmp_path / "rooms", threading.Event()
+
+    def remove() -> None:
+        while not is_done.wait(0.0001):
+            with contextlib.suppress(OSError):
+                rooms.rmdir()
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    try:
+        for number in range(2_000):
+            room.make(rooms / str(number), [])
+            (rooms / str(number)).rmdir()
+    finally:
+        is_done.set()
+        remover.join()
