@@ -379,7 +379,7 @@ class TestFullDisk:
     """No room for the files is trouble that passes, not the model's fault."""
 
     @pytest.fixture
-    def disk(self, monkeypatch):
+    def disk(self, monkeypatch, tmp_path):  # which pytest makes elsewhere, before
         made = SmallDisk()
         made.path.chmod(0o711)
         monkeypatch.setattr(tempfile, "tempdir", str(made.path))
