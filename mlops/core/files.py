@@ -21,8 +21,11 @@ from django.conf import settings
 
 from mlops.core.errors import TooLarge
 
-CHUNK_BYTES: Final = 1 << 20
-"""How much is read, hashed and written at a time."""
+CHUNK_BYTES: Final = 256 << 10
+"""How much is read at a time: it is copied and hashed while the CPU's cache has it."""
+BLOCK_BYTES: Final = 1 << 20
+"""How much is written at a time."""
+_AT_ONCE: Final = 3
 _ALIGNED: Final = mmap.PAGESIZE
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)  # Linux has it
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -67,9 +70,9 @@ def want_of_room(error: OSError) -> str:
 class Incoming:
     """A file that is being received; closed before it is complete, it is deleted.
 
-    While a helper hashes and writes a block, the next one fills. Whole blocks pass
-    the page cache by where the file system can: a large file then costs no memory,
-    and is on the disk when its last byte has come.
+    While helpers write blocks, the next one fills. Whole blocks pass the page cache by
+    where the file system can: a large file then costs no memory, and is on the disk
+    when its last byte has come.
     """
 
     def __init__(self, target: Path, *, max_bytes: int) -> None:
@@ -77,9 +80,9 @@ class Incoming:
         self.path, self.size_bytes, self._max_bytes = target, 0, max_bytes
         self._digest = hashlib.sha256()
         self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._block, self._spare = _take_block(), _take_block()
-        self._filled = 0
-        self._at_work: Future[None] | None = None
+        self._block = _take_block()
+        self._filled = self._passed_on = 0
+        self._at_work: deque[tuple[Future[None], mmap.mmap]] = deque()
         self._is_open = True
         self._is_complete = False
 
@@ -90,24 +93,25 @@ class Incoming:
             raise TooLarge(
                 f"The file is larger than {self._max_bytes} bytes.", field="file"
             )
+        self._digest.update(chunk)
         rest = memoryview(chunk)
         while rest:
-            room = min(len(rest), CHUNK_BYTES - self._filled)
+            room = min(len(rest), BLOCK_BYTES - self._filled)
             self._block[self._filled : self._filled + room] = rest[:room]
             self._filled += room
             rest = rest[room:]
-            if self._filled == CHUNK_BYTES:
+            if self._filled == BLOCK_BYTES:
                 self._pass_on()
 
     def complete(self) -> Received:
         """Return the file when it and its entry in the folder are on the disk."""
-        self._finish_work()
+        while self._at_work:
+            _idle.append(self._finished())
+        whole = self._filled - self._filled % _ALIGNED
         with memoryview(self._block) as block:
-            whole = self._filled - self._filled % _ALIGNED
-            self._digest.update(block[: self._filled])
-            _write_all(self._file, block[:whole])
+            _write_at(self._file, self._passed_on, block[:whole])
             _set_direct(self._file, on=False)
-            _write_all(self._file, block[whole : self._filled])
+            _write_at(self._file, self._passed_on + whole, block[whole : self._filled])
         if settings.ARTIFACT_SYNC:
             os.fsync(self._file)
             _sync_folder(self.path.parent)
@@ -120,29 +124,29 @@ class Incoming:
         if not self._is_open:
             return
         self._is_open = False
-        if self._at_work is not None:
-            wait([self._at_work])
+        wait([writing for writing, _ in self._at_work])
         os.close(self._file)
-        _idle.extend((self._block, self._spare))
+        _idle.extend((self._block, *(block for _, block in self._at_work)))
         if not self._is_complete:
             self.path.unlink(missing_ok=True)
 
     def _pass_on(self) -> None:
-        """Let the helpers have the full block, and fill the other one."""
-        if self._at_work is None:
+        """Let a helper have the full block, and fill another one."""
+        if not self._passed_on:
             _set_direct(self._file, on=True)
-        self._finish_work()
-        block = self._block
-        self._at_work = _helpers.submit(self._take, block)
-        self._block, self._spare, self._filled = self._spare, block, 0
+        writing = _helpers.submit(_write_at, self._file, self._passed_on, self._block)
+        self._at_work.append((writing, self._block))
+        self._passed_on += BLOCK_BYTES
+        self._filled = 0
+        full = len(self._at_work) == _AT_ONCE
+        self._block = self._finished() if full else _take_block()
 
-    def _take(self, block: mmap.mmap) -> None:
-        self._digest.update(block)
-        _write_all(self._file, block)
-
-    def _finish_work(self) -> None:
-        if self._at_work is not None:
-            self._at_work.result()
+    def _finished(self) -> mmap.mmap:
+        """Return the block that was passed on first, when it is written."""
+        writing, block = self._at_work[0]
+        writing.result()
+        self._at_work.popleft()
+        return block
 
 
 def _take_block() -> mmap.mmap:
@@ -150,15 +154,15 @@ def _take_block() -> mmap.mmap:
     try:
         return _idle.pop()
     except IndexError:
-        return mmap.mmap(-1, CHUNK_BYTES)
+        return mmap.mmap(-1, BLOCK_BYTES)
 
 
-def _write_all(file: int, data: "mmap.mmap | memoryview") -> None:
+def _write_at(file: int, offset: int, data: "mmap.mmap | memoryview") -> None:
     with memoryview(data) as rest:
         done = 0
         while done < len(rest):
             try:
-                done += os.write(file, rest[done:])
+                done += os.pwrite(file, rest[done:], offset + done)
             except OSError as error:
                 if error.errno != errno.EINVAL or not _set_direct(file, on=False):
                     raise

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from mlops.core.errors import TooLarge
-from mlops.core.files import CHUNK_BYTES, Incoming, receive
+from mlops.core.files import BLOCK_BYTES, Incoming, receive
 
 ROOM = 1 << 30
 
@@ -23,11 +23,11 @@ def pieces(content, size):
     "size",
     [
         *(0, 1, 4095, 4096, 4097),
-        *(CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1),
-        *(3 * CHUNK_BYTES, 3 * CHUNK_BYTES + 5000),
+        *(BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1),
+        *(3 * BLOCK_BYTES, 3 * BLOCK_BYTES + 5000),
     ],
 )
-@pytest.mark.parametrize("piece", [65_537, CHUNK_BYTES, 5 * CHUNK_BYTES])
+@pytest.mark.parametrize("piece", [65_537, BLOCK_BYTES, 5 * BLOCK_BYTES])
 def test_a_file_of_any_size_in_pieces_of_any_size_is_as_sent(tmp_path, size, piece):
     content = bytes_of(size)
 
@@ -39,10 +39,10 @@ def test_a_file_of_any_size_in_pieces_of_any_size_is_as_sent(tmp_path, size, pie
 
 
 def test_files_received_at_once_do_not_mix(tmp_path):
-    contents = {name: bytes_of(2 * CHUNK_BYTES + name) for name in range(12)}
+    contents = {name: bytes_of(2 * BLOCK_BYTES + name) for name in range(12)}
     files = {name: Incoming(tmp_path / str(name), max_bytes=ROOM) for name in contents}
 
-    for start in range(0, 3 * CHUNK_BYTES, 300_000):
+    for start in range(0, 3 * BLOCK_BYTES, 300_000):
         for name, file in files.items():
             file.write(contents[name][start : start + 300_000])
     for file in files.values():
@@ -53,14 +53,14 @@ def test_files_received_at_once_do_not_mix(tmp_path):
 
 def test_without_syncing_a_file_is_as_sent_too(tmp_path, settings):
     settings.ARTIFACT_SYNC = False
-    content = bytes_of(2 * CHUNK_BYTES + 1)
+    content = bytes_of(2 * BLOCK_BYTES + 1)
 
     received = receive([content], tmp_path / "new", max_bytes=ROOM)
 
     assert received.path.read_bytes() == content
 
 
-@pytest.mark.parametrize("size", [10, 3 * CHUNK_BYTES])
+@pytest.mark.parametrize("size", [10, 3 * BLOCK_BYTES])
 def test_too_large_a_file_is_not_there(tmp_path, size):
     with pytest.raises(TooLarge):
         receive([b"x" * size], tmp_path / "new", max_bytes=size - 1)
@@ -70,7 +70,7 @@ def test_too_large_a_file_is_not_there(tmp_path, size):
 
 def test_a_file_whose_sender_gives_up_is_not_there(tmp_path):
     def sender():
-        yield b"x" * (2 * CHUNK_BYTES)
+        yield b"x" * (2 * BLOCK_BYTES)
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
