@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from lifecycle import artifacts
 from lifecycle.models import Artifact
 from mlops.core.errors import NotFound
+from mlops.core.files import CHUNK_BYTES
 from mlops.core.problems import problem_response
 
 # Ours alone, so that no client decides what a browser takes a file for. HTML and
@@ -30,7 +31,6 @@ _TYPES = {
     ".jpeg": "image/jpeg",
     ".parquet": "application/vnd.apache.parquet",
 }
-_BLOCK = 1 << 18
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -119,7 +119,7 @@ class _Chunks:
         return self
 
     def __next__(self) -> bytes:
-        chunk = self._file.read(min(_BLOCK, self._left))
+        chunk = self._file.read(min(CHUNK_BYTES, self._left))
         if not chunk:
             raise StopIteration
         self._left -= len(chunk)

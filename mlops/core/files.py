@@ -5,6 +5,7 @@ system. A file lies under its own name from its first byte: it counts once a row
 it, and that row is written when the file is complete. What a crash leaves is swept.
 """
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -134,12 +135,12 @@ class Incoming:
         """Let a helper have the full block, and fill another one."""
         if not self._passed_on:
             _set_direct(self._file, on=True)
+        full = len(self._at_work) == _AT_ONCE
+        fresh = self._finished() if full else _take_block()
         writing = _helpers.submit(_write_at, self._file, self._passed_on, self._block)
         self._at_work.append((writing, self._block))
         self._passed_on += BLOCK_BYTES
-        self._filled = 0
-        full = len(self._at_work) == _AT_ONCE
-        self._block = self._finished() if full else _take_block()
+        self._block, self._filled = fresh, 0
 
     def _finished(self) -> mmap.mmap:
         """Return the block that was passed on first, when it is written."""
@@ -158,27 +159,28 @@ def _take_block() -> mmap.mmap:
 
 
 def _write_at(file: int, offset: int, data: "mmap.mmap | memoryview") -> None:
-    with memoryview(data) as rest:
-        done = 0
-        while done < len(rest):
-            try:
-                done += os.pwrite(file, rest[done:], offset + done)
-            except OSError as error:
-                if error.errno != errno.EINVAL or not _set_direct(file, on=False):
-                    raise
+    """Write the data, past the page cache if it is to be so and can be."""
+    with memoryview(data) as block:
+        try:
+            _write_all(file, offset, block)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            _set_direct(file, on=False)
+            _write_all(file, offset, block)
 
 
-def _set_direct(file: int, *, on: bool) -> bool:
-    """Switch writing past the page cache; return whether anything has changed."""
+def _write_all(file: int, offset: int, data: memoryview) -> None:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(file, data[done:], offset + done)
+
+
+def _set_direct(file: int, *, on: bool) -> None:
+    """Let writing pass the page cache, where the file system has such a way, or not."""
     flags = fcntl.fcntl(file, fcntl.F_GETFL)
-    wanted = flags | _DIRECT if on else flags & ~_DIRECT
-    if wanted == flags:
-        return False
-    try:
-        fcntl.fcntl(file, fcntl.F_SETFL, wanted)
-    except OSError:  # this file system has no such way
-        return False
-    return True
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(file, fcntl.F_SETFL, flags | _DIRECT if on else flags & ~_DIRECT)
 
 
 def _make_folder(folder: Path) -> None:

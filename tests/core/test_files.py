@@ -7,6 +7,7 @@ import pytest
 
 from mlops.core.errors import TooLarge
 from mlops.core.files import BLOCK_BYTES, Incoming, receive
+from tests.disk import SmallDisk
 
 ROOM = 1 << 30
 
@@ -38,9 +39,10 @@ def test_a_file_of_any_size_in_pieces_of_any_size_is_as_sent(tmp_path, size, pie
     assert received.sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_files_received_at_once_do_not_mix(tmp_path):
+def receive_at_once(folder):
+    """Return what was sent and what was received, of files whose pieces take turns."""
     contents = {name: bytes_of(2 * BLOCK_BYTES + name) for name in range(12)}
-    files = {name: Incoming(tmp_path / str(name), max_bytes=ROOM) for name in contents}
+    files = {name: Incoming(folder / str(name), max_bytes=ROOM) for name in contents}
 
     for start in range(0, 3 * BLOCK_BYTES, 300_000):
         for name, file in files.items():
@@ -48,7 +50,26 @@ def test_files_received_at_once_do_not_mix(tmp_path):
     for file in files.values():
         file.complete()
 
-    assert {name: files[name].path.read_bytes() for name in files} == contents
+    return contents, {name: files[name].path.read_bytes() for name in files}
+
+
+def test_files_received_at_once_do_not_mix(tmp_path):
+    sent, received = receive_at_once(tmp_path)
+
+    assert received == sent
+
+
+def test_after_a_full_disk_files_received_at_once_do_not_mix_either(tmp_path):
+    disk = SmallDisk()
+    disk.leave(pages=0)
+    for number in range(4):
+        with pytest.raises(OSError, match="No space left"):
+            receive([b"x" * 9 * BLOCK_BYTES], disk.path / str(number), max_bytes=ROOM)
+    disk.close()
+
+    sent, received = receive_at_once(tmp_path)
+
+    assert received == sent
 
 
 def test_without_syncing_a_file_is_as_sent_too(tmp_path, settings):
