@@ -10,7 +10,6 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from datasets import storage
-from datasets.ids import as_uuid
 from datasets.models import (
     DatasetVersion,
     IngestJob,
@@ -19,6 +18,7 @@ from datasets.models import (
     UploadSession,
 )
 from datasets.models.version import drop_content
+from mlops.core.ids import as_uuid
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import DatasetNotFound, NameTaken
-from datasets.ids import as_uuid
 from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion
 from datasets.storage import IncomingFile
 from mlops.core import audit, names
 from mlops.core.errors import Invalid
+from mlops.core.ids import as_uuid
 from mlops.core.models import User
 
 MAX_FEATURES = 2000

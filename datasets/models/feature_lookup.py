@@ -8,9 +8,9 @@ from django.db.models import Count, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from datasets.errors import FeatureNotFound
-from datasets.ids import as_uuid
 from datasets.models.feature_version import FeatureUsage
 from datasets.models.parts import Column
+from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
     from datasets.models.feature import Feature

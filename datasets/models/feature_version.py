@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import NothingToRollBackTo, VersionNotFound, VersionTaken
-from datasets.ids import as_uuid
 from datasets.states import RESERVED_VERSION_NAMES
 from mlops.core import names
+from mlops.core.ids import as_uuid
 from mlops.core.models import User
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from deployments.errors import NoSuchDeployment
 from deployments.states import IN_PROGRESS, OPEN, STARTED, Environment, Status
+from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
@@ -77,10 +78,8 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 
     def with_id(self, text: str) -> "Deployment | None":
         """Return the one of this id, None if there is none or it is no id."""
-        try:
-            return self.filter(pk=uuid.UUID(text)).first()
-        except ValueError:
-            return None
+        pk = as_uuid(text)
+        return self.filter(pk=pk).first() if pk else None
 
     def _newest_meant(self, text: str) -> "Deployment | None":
         newest = self.order_by("-created_at", "-revision")

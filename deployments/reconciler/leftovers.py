@@ -14,6 +14,7 @@ from deployments.models import Deployment
 from deployments.states import FINAL
 from deployments.targets.local import conversions
 from deployments.targets.processes import discard
+from mlops.core.ids import as_uuid
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def sweep(now: float | None = None) -> int:
 def _logs(folder: Path, now: float) -> Iterator[Path]:
     by_id: dict[uuid.UUID, list[Path]] = {}
     for path in (folder / "run" / "logs").glob("*.log*"):
-        if (pk := _uuid(path.name.partition(".")[0])) is not None:
+        if (pk := as_uuid(path.name.partition(".")[0])) is not None:
             by_id.setdefault(pk, []).append(path)
     age = timedelta(days=settings.LOG_DAYS)
     kept = _kept(by_id, timezone.now() - age)
@@ -96,10 +97,3 @@ def _is_older(path: Path, age: timedelta, now: float) -> bool:
         return path.stat().st_mtime < now - age.total_seconds()
     except FileNotFoundError:
         return False
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

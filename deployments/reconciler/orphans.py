@@ -1,12 +1,12 @@
 """Stops what runs although no deployment asks for it."""
 
-import uuid
 from collections.abc import Collection, Iterable
 
 from deployments.models import Deployment
 from deployments.reconciler.patience import patience
 from deployments.states import STARTED, Status
 from deployments.targets.base import Route, Target
+from mlops.core.ids import as_uuid
 
 CHUNK = 500
 WANTED = STARTED | {Status.ACTIVE}
@@ -35,7 +35,7 @@ def stop_orphans(targets: Iterable[Target], routes: Collection[Route]) -> int:
 
 
 def _wanted(running: list[str]) -> set[str]:
-    known = [pk for text in running if (pk := _uuid(text)) is not None]
+    known = [pk for text in running if (pk := as_uuid(text)) is not None]
     wanted: set[str] = set()
     for start in range(0, len(known), CHUNK):
         rows = Deployment.objects.filter(
@@ -43,10 +43,3 @@ def _wanted(running: list[str]) -> set[str]:
         )
         wanted.update(str(pk) for pk in rows.values_list("pk", flat=True))
     return wanted
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from lifecycle.models.version_parts import VersionMetric
 from mlops.core.errors import NotFound
+from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
     from lifecycle.models.version import ModelVersion
@@ -26,7 +27,7 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             name, found, label = text.rpartition(separator)
             if found:
                 return self.labelled(name, label)
-        if (pk := _uuid(text)) and (version := self.whole().filter(pk=pk).first()):
+        if (pk := as_uuid(text)) and (version := self.whole().filter(pk=pk).first()):
             return version
         raise NotFound(f"There is no model version {text!r}.", field="model_id")
 
@@ -70,10 +71,3 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 def _number(label: str) -> int | None:
     plain = label.isascii() and label.isdigit() and len(label) <= MAX_NUMBER_DIGITS
     return int(label) if plain else None
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
