@@ -175,7 +175,7 @@ def _pass(cursor: Cursor, place: Source, wanted: Sequence[Shape]) -> None:
     )
     for batch in batches:
         for shape, array in zip(wanted, batch.columns, strict=True):
-            shape.add(_present(array))
+            shape.add(present(array))
 
 
 def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:
@@ -188,7 +188,8 @@ def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:
     return None if low is None else Shape(column, float(low), float(high))
 
 
-def _present(array: pa.Array) -> Floats:
+def present(array: pa.Array) -> Floats:
+    """Return the numbers of an array without those that are missing."""
     if array.null_count:
         array = array.drop_null()
     values: Floats = array.to_numpy(zero_copy_only=False)

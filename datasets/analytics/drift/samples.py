@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from datasets.analytics.distributions import present
 from datasets.analytics.engine import Cursor
 from datasets.analytics.sql import ROW_NUMBER, Source, TableColumn, quote_ident
 
@@ -65,18 +66,11 @@ def numbers(
             arrays = [batch.column(index) for batch in batches]
             nulls = sum(array.null_count for array in arrays)
             values = np.concatenate(
-                [np.zeros(0), *(_values(array) for array in arrays)]
+                [np.zeros(0), *(present(array) for array in arrays)]
             )
             nans = np.isnan(values)
             found[column.name] = Numbers(values[~nans], nulls, int(nans.sum()), exact)
     return found
-
-
-def _values(array: "object") -> npt.NDArray[np.float64]:
-    present: npt.NDArray[np.float64] = array.drop_null().to_numpy(  # type: ignore[attr-defined]  # pyarrow has no types
-        zero_copy_only=False
-    )
-    return present
 
 
 def categories(cursor: Cursor, place: Source, column: TableColumn) -> Categories:
