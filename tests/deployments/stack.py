@@ -12,6 +12,7 @@ from django.db import connection
 from deployments.models import Deployment
 from deployments.states import Status
 from deployments.targets.processes import is_alive
+from tests.deployments.targets.waiting import until
 
 RUN = Path(settings.DATA_DIR) / "run"
 
@@ -74,3 +75,15 @@ def pids_of(deployment):
         if record["deployment_id"] == str(deployment.pk)
         and is_alive(record["pid"], record["start_time"])
     ]
+
+
+def ended(reconciler, deployment, limit_s=60.0):
+    """Pass until the deployment is on its way no more; return its last state."""
+
+    def look():
+        reconciler.once()
+        deployment.refresh_from_db()
+        return deployment.status in {Status.ACTIVE, Status.FAILED}
+
+    until(look, limit_s)
+    return deployment

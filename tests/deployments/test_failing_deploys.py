@@ -20,6 +20,7 @@ from lifecycle import artifacts
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients
 from tests.deployments.gateway.door import Door
+from tests.deployments.stack import ended
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
 
@@ -130,18 +131,6 @@ def reconciler(target, data_dir, settings):
         environment="staging", defaults={"allows_pickle": True}
     )
     return Reconciler(dict.fromkeys(Environment.values, target), folder=data_dir)
-
-
-def ended(reconciler, deployment):
-    """Pass until the deployment is on its way no more; return its last state."""
-
-    def look():
-        reconciler.once()
-        deployment.refresh_from_db()
-        return deployment.status in {Status.ACTIVE, Status.FAILED}
-
-    until(look, limit_s=60)
-    return deployment
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from deployments.targets.local import LocalTarget, examination
 from lifecycle import artifacts
 from lifecycle.models import ModelVersion
 from tests.deployments.factories import RunFactory, served
+from tests.deployments.stack import ended
 from tests.deployments.targets import folders
 from tests.deployments.targets.asking import ask
-from tests.deployments.targets.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -78,15 +78,8 @@ def deployed(target, tmp_path, settings):
     reconciler = Reconciler(dict.fromkeys(Environment.values, target), folder=tmp_path)
 
     def deploy(version):
-        deployment = Deployment.request(version, "staging", by=None)
-
-        def look():
-            reconciler.once()
-            deployment.refresh_from_db()
-            return deployment.status in {Status.ACTIVE, Status.FAILED}
-
-        until(look, limit_s=120)
-        return deployment
+        requested = Deployment.request(version, "staging", by=None)
+        return ended(reconciler, requested, limit_s=120)
 
     return deploy
 

@@ -13,6 +13,7 @@ from deployments.states import Environment, Status
 from deployments.targets.local import LocalTarget
 from lifecycle.models import ModelVersion
 from mlops.core.models import ApiToken
+from tests.deployments.stack import ended
 from tests.deployments.targets.asking import ask
 from tests.deployments.targets.waiting import until
 from tests.lifecycle.mlflow import test_real_client as client
@@ -55,14 +56,8 @@ def reconciler(target, python, tmp_path, settings):
 
 def deployed(name, reconciler):
     version = ModelVersion.objects.get(model__name=name)
-    deployment = Deployment.request(version, "staging", by=None)
-
-    def look():
-        reconciler.once()
-        deployment.refresh_from_db()
-        return deployment.status in {Status.ACTIVE, Status.FAILED}
-
-    until(look, limit_s=300)
+    requested = Deployment.request(version, "staging", by=None)
+    deployment = ended(reconciler, requested, limit_s=300)
     assert deployment.status == Status.ACTIVE, deployment.error_message
     return deployment
 

@@ -240,11 +240,18 @@ def test_a_deleted_run_takes_nothing_until_it_is_restored(mlflow, run_id):
     assert taken.status == 200
 
 
-def test_an_input_with_a_known_digest_links_to_the_catalogue(mlflow, run_id):
-    prices = Dataset.objects.create(name="prices")
-    version = DatasetVersion.objects.create(
-        dataset=prices, number=1, state="ready", digest="ab" * 32
+def catalogued(name, number, digest):
+    """Return a version of a new dataset of the catalogue."""
+    return DatasetVersion.objects.create(
+        dataset=Dataset.objects.create(name=name),
+        number=number,
+        state="ready",
+        digest=digest,
     )
+
+
+def test_an_input_with_a_known_digest_links_to_the_catalogue(mlflow, run_id):
+    version = catalogued("prices", 1, "ab" * 32)
     dataset = {"name": "prices", "digest": "ab" * 5, "source": "x", "source_type": "y"}
 
     mlflow.ok("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
@@ -255,10 +262,7 @@ def test_an_input_with_a_known_digest_links_to_the_catalogue(mlflow, run_id):
 
 def test_of_equal_contents_the_one_of_the_same_name_is_linked(mlflow, run_id, api):
     for name in ("prices", "zebras", "copies"):
-        holder = Dataset.objects.create(name=name)
-        DatasetVersion.objects.create(
-            dataset=holder, number=3, state="ready", digest="cd" * 32
-        )
+        catalogued(name, 3, "cd" * 32)
     dataset = {"name": "zebras", "digest": "cd" * 5, "source": "x", "source_type": "y"}
 
     mlflow.ok("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
@@ -268,10 +272,7 @@ def test_of_equal_contents_the_one_of_the_same_name_is_linked(mlflow, run_id, ap
 
 
 def test_a_run_says_how_the_catalogue_calls_its_data(mlflow, run_id, api):
-    prices = Dataset.objects.create(name="prices")
-    DatasetVersion.objects.create(
-        dataset=prices, number=2, state="ready", digest="ef" * 32
-    )
+    catalogued("prices", 2, "ef" * 32)
     dataset = {"name": "dataset", "digest": "ef" * 5, "source": "x", "source_type": "y"}
 
     mlflow.ok("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset}])
