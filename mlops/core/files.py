@@ -82,6 +82,7 @@ class Incoming:
         self._digest = hashlib.sha256()
         self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._block = _take_block()
+        self._blocks = [self._block]
         self._filled = self._passed_on = 0
         self._at_work: deque[tuple[Future[None], mmap.mmap]] = deque()
         self._is_open = True
@@ -107,7 +108,7 @@ class Incoming:
     def complete(self) -> Received:
         """Return the file when it and its entry in the folder are on the disk."""
         while self._at_work:
-            _idle.append(self._finished())
+            self._finished()
         whole = self._filled - self._filled % _ALIGNED
         with memoryview(self._block) as block:
             _write_at(self._file, self._passed_on, block[:whole])
@@ -127,7 +128,7 @@ class Incoming:
         self._is_open = False
         wait([writing for writing, _ in self._at_work])
         os.close(self._file)
-        _idle.extend((self._block, *(block for _, block in self._at_work)))
+        _idle.extend(self._blocks)
         if not self._is_complete:
             self.path.unlink(missing_ok=True)
 
@@ -135,12 +136,15 @@ class Incoming:
         """Let a helper have the full block, and fill another one."""
         if not self._passed_on:
             _set_direct(self._file, on=True)
-        full = len(self._at_work) == _AT_ONCE
-        fresh = self._finished() if full else _take_block()
         writing = _helpers.submit(_write_at, self._file, self._passed_on, self._block)
         self._at_work.append((writing, self._block))
         self._passed_on += BLOCK_BYTES
-        self._block, self._filled = fresh, 0
+        self._filled = 0
+        if len(self._at_work) == _AT_ONCE:
+            self._block = self._finished()
+        else:
+            self._block = _take_block()
+            self._blocks.append(self._block)
 
     def _finished(self) -> mmap.mmap:
         """Return the block that was passed on first, when it is written."""
