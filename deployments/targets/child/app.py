@@ -41,7 +41,7 @@ class ModelServer:
             return None
         try:
             return 200, self._runner.run_now(self._infer, body)
-        except (BadRequest, ModelFailed) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a model's library raises
             return _refusal(error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ class ModelServer:
             return
         try:
             status, body = 200, await self._answer(scope, receive)
-        except (BadRequest, ModelFailed) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a model's library raises
             status, body = _refusal(error)
         await _respond(send, status, body)
 
@@ -115,22 +115,14 @@ class ModelServer:
     def _infer(self, body: bytes) -> bytes:
         request = infer_request(_parsed(body), self.model.inputs, self.model.outputs)
         head = self._head if request.id is None else {**self._head, "id": request.id}
-        return self._run(
-            lambda: encode.infer_response(
-                head, self.model.predict(request.feeds, request.wanted)
-            )
+        return encode.infer_response(
+            head, self.model.predict(request.feeds, request.wanted)
         )
 
     def _predict(self, body: bytes) -> bytes:
         model = self.model
         feeds = convenience.feeds(_parsed(body), model.inputs, model.feature_names)
-        return self._run(lambda: encode.predictions(model.predict(feeds, ())))
-
-    def _run(self, work: Callable[[], bytes]) -> bytes:
-        try:
-            return work()
-        except MemoryError:
-            raise OutOfMemory("The instance has too little memory for it.") from None
+        return encode.predictions(model.predict(feeds, ()))
 
 
 class TooLarge(BadRequest):
@@ -144,9 +136,20 @@ def _parsed(body: bytes) -> Any:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
-def _refusal(error: BadRequest | ModelFailed) -> tuple[int, bytes]:
-    if isinstance(error, ModelFailed):
-        logger.warning("prediction failed: %s", error)
+def _refusal(error: Exception) -> tuple[int, bytes]:
+    """Return the answer; what nobody foresaw is the model's failure, never silence.
+
+    A connection that closes instead would look to the gateway as if the process had
+    ended.
+    """
+    if isinstance(error, BadRequest):
+        return error.status, wire.dumps({"error": str(error)})
+    if isinstance(error, MemoryError):
+        error = OutOfMemory("The instance has too little memory for it.")
+    elif not isinstance(error, ModelFailed):
+        logger.error("prediction failed", exc_info=error)
+        error = ModelFailed(f"{type(error).__name__}: {str(error)[:500]}")
+    logger.warning("prediction failed: %s", error)
     return error.status, wire.dumps({"error": str(error)})
 
 

@@ -50,7 +50,9 @@ class OnnxModel:
             )
         except _RAISED as error:
             raise Refused(f"onnxruntime cannot load it: {_first_line(error)}") from None
-        self.inputs = tuple(_input(node) for node in self._session.get_inputs())
+        given = self._session.get_inputs()
+        self.inputs = tuple(_input(node) for node in given)
+        self._symbols = {node.name: _symbols(node.shape) for node in given}
         self._output_types = {n.name: n.type for n in self._session.get_outputs()}
         self.outputs = tuple(_output(node) for node in self._session.get_outputs())
         self.feature_names = options.feature_names or self._named_features()
@@ -62,13 +64,27 @@ class OnnxModel:
         names = list(wanted) or self._names
         try:
             values = self._session.run(names, feeds)
-        except status.InvalidArgument as error:
-            raise BadRequest(_first_line(error)) from None
-        except _RAISED as error:
-            raise _failure(error) from None
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises many kinds
+            raise self._failure(error, feeds) from None
         return [
             (name, _array(value)) for name, value in zip(names, values, strict=True)
         ]
+
+    def _failure(
+        self, error: Exception, feeds: Mapping[str, Array]
+    ) -> BadRequest | ModelFailed:
+        """Tell whose fault it is that a run failed.
+
+        Names, types, ranks and fixed lengths were checked before it, so it is the
+        model's, whatever onnxruntime calls it: what fails within the graph is an
+        "invalid argument" to it too. The request's are only lengths that the graph
+        calls by one name and that differ; they are looked at no sooner, because
+        many exporters name them carelessly and the graph runs all the same.
+        """
+        if (said := _differing_lengths(self._symbols, feeds)) and not _is_memory(error):
+            return BadRequest(said)
+        kind = OutOfMemory if _is_memory(error) else ModelFailed
+        return kind(_first_line(error) or type(error).__name__)
 
     def _named_features(self) -> tuple[str, ...]:
         """Return the names that an exporter left in the file, comma-separated."""
@@ -122,10 +138,30 @@ def _array(value: Any) -> Array:
     return np.asarray(value)
 
 
-def _failure(error: Exception) -> ModelFailed:
-    text = _first_line(error)
-    kind = OutOfMemory if any(mark in text for mark in _NO_MEMORY) else ModelFailed
-    return kind(text)
+def _symbols(shape: Sequence[Any]) -> tuple[str, ...]:
+    """Return the names of the axes that have one, else ""."""
+    return tuple(size if isinstance(size, str) else "" for size in shape or ())
+
+
+def _differing_lengths(
+    symbols: Mapping[str, Sequence[str]], feeds: Mapping[str, Array]
+) -> str:
+    """Return a sentence about two axes of one name whose lengths differ, else ""."""
+    first: dict[str, tuple[str, int]] = {}
+    for name, array in feeds.items():
+        for symbol, size in zip(symbols.get(name, ()), array.shape, strict=False):
+            before, known = first.setdefault(symbol, (name, size))
+            if symbol and known != size:
+                return (
+                    f"The axis {symbol!r} is {known} long in {before!r} and {size} in "
+                    f"{name!r}; the model failed on that."
+                )
+    return ""
+
+
+def _is_memory(error: Exception) -> bool:
+    text = str(error)
+    return isinstance(error, MemoryError) or any(mark in text for mark in _NO_MEMORY)
 
 
 def _first_line(error: Exception) -> str:

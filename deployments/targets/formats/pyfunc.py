@@ -8,6 +8,7 @@ something with a `predict`. https://mlflow.org/docs/latest/api_reference/python_
 import importlib
 import logging
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +26,9 @@ from deployments.targets.oip.errors import BadRequest, ModelFailed, OutOfMemory
 logger = logging.getLogger(__name__)
 
 PLATFORM = "mlflow_pyfunc"
-CLIENT_ERROR = 400
+CHECK = "_validate_prediction_input"
+"""MLflow's own check of an input; private, and so named since 2.6."""
+OUTER = frozenset({"deployments", "mlflow", "contextlib"})
 
 
 class PyfuncFolder:
@@ -133,12 +136,26 @@ class PyfuncModel:
 
 
 def _failure(error: Exception) -> BadRequest | ModelFailed:
-    """Tell MLflow's refusal of an input, which is the client's, from all others."""
+    """Tell MLflow's check of an input against the signature from all that follows it.
+
+    What the check refuses is the client's fault; a model that raises the same
+    exception has failed.
+    """
     said = f"{type(error).__name__}: {str(error)[:500]}"
-    status = getattr(error, "get_http_status_code", None)
-    if type(error).__name__ == "MlflowException" and callable(status):
-        return BadRequest(said) if status() == CLIENT_ERROR else ModelFailed(said)
-    return ModelFailed(said)
+    return BadRequest(said) if _is_of_the_check(error) else ModelFailed(said)
+
+
+def _is_of_the_check(error: Exception) -> bool:
+    """Whether it was raised below MLflow's check, before any model ran."""
+    if type(error).__name__ != "MlflowException":
+        return False
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module == "mlflow.pyfunc" and frame.f_code.co_name == CHECK:
+            return True
+        if module.partition(".")[0] not in OUTER:
+            return False
+    return False
 
 
 def _listed(unmet: Sequence[str]) -> str:
