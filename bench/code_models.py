@@ -28,7 +28,7 @@ from sklearn.ensemble import RandomForestClassifier
 from bench.foreign import NoPackageIndex
 from bench.mlflow.client import python_with
 from bench.serving.servers import bring_up, until
-from deployments.targets.base import (
+from deployments.serving.terms import (
     FolderFile,
     ModelFile,
     Phase,

@@ -146,7 +146,7 @@ def _window(one: Any, at: datetime, histograms: list[dict[str, int]]) -> Any:
 
 def _histogram(seed: int) -> dict[str, int]:
     """Return the latencies of a minute: log-normal around 3 ms."""
-    from deployments.gateway.histogram import bucket  # noqa: PLC0415
+    from deployments.serving.histogram import bucket  # noqa: PLC0415
 
     random.seed(seed)
     taken = (random.lognormvariate(1.1, 0.5) for _ in range(REQUESTS))

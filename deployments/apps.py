@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from mlops.worker import registry
+
 
 class DeploymentsConfig(AppConfig):
     name = "deployments"
@@ -14,3 +16,11 @@ class DeploymentsConfig(AppConfig):
         from mlops.core.metrics import register_gauges  # noqa: PLC0415
 
         register_gauges(families)
+        registry.register(
+            loop="deployments.worker.ReconcileLoop",
+            threads=(
+                "deployments.worker.Sampling",
+                "deployments.drift.watcher.Watcher",
+                "deployments.worker.Housekeeping",
+            ),
+        )

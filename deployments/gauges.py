@@ -11,9 +11,9 @@ from prometheus_client.core import (
     Metric,
 )
 
-from deployments.gateway.histogram import LAST, upper_ms
 from deployments.models import Deployment, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.serving.histogram import LAST, upper_ms
 from deployments.states import Environment, Health, Status
 
 LABELS = ("model", "environment", "version", "deployment")

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from deployments import logs
+from deployments.logs import path_of
 from deployments.models import Deployment
+from deployments.serving import logs
 
 DEFAULT_LINES = 200
 MAX_LINES = 1000
@@ -22,7 +23,7 @@ def journal(
         events = events.filter(at__gt=since)
     lines = [(event.at, event.as_line()) for event in events[:tail]][::-1]
     last = _BEFORE_ALL
-    for line in logs.tail(str(deployment.pk), lines=tail, since=since):
+    for line in logs.tail_of(path_of(str(deployment.pk)), tail, since):
         last = line.at or last
         lines.append((last, line.text))
     return [text for _, text in sorted(lines, key=lambda line: line[0])[-tail:]]

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 
 from deployments.errors import NothingSampled
-from deployments.gateway.sampler import PERIOD_S
+from deployments.serving.gateway.sampler import PERIOD_S
 
 SAMPLED_AT = "__sampled_at"
 

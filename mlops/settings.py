@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "mlops.core",
+    "mlops.worker",
     "datasets",
     "lifecycle",
     "deployments",

@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 
 from bench.serving import load, servers
-from deployments.targets.base import Phase
+from deployments.serving.terms import Phase
 from deployments.targets.local import LocalTarget
 
 ROUNDS, SECONDS = 3, 4

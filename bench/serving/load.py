@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import uvloop
 
-from deployments.gateway.client import Connection
+from deployments.serving.gateway.client import Connection
 
 HEAD = "Authorization: Bearer bench"
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}

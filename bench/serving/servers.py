@@ -20,11 +20,11 @@ from skl2onnx import to_onnx
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 
-from deployments.logs import open_for_append
-from deployments.targets.base import ModelFile, Phase, Route, RouteEntry, Spec
+from deployments.serving.logs import open_for_append
+from deployments.serving.supervisor.instance import job
+from deployments.serving.supervisor.nursery import Nursery
+from deployments.serving.terms import ModelFile, Phase, Route, RouteEntry, Spec
 from deployments.targets.local import LocalTarget
-from deployments.targets.local.instance import job
-from deployments.targets.local.nursery import Nursery
 
 KEY = hashlib.sha256(b"bench").hexdigest()
 ANCHOR = Path(__file__).parent / "mlserver"

@@ -21,7 +21,8 @@ from unfold.widgets import (
 
 from datasets import ingestion, storage
 from datasets.admin import svg
-from datasets.admin.base import (
+from datasets.models import Dataset, DatasetVersion, QualityRun
+from mlops.core.admin.base import (
     EMPTY,
     FORM_TEMPLATE,
     VerbAdmin,
@@ -30,7 +31,6 @@ from datasets.admin.base import (
     link_to_list,
     staff,
 )
-from datasets.models import Dataset, DatasetVersion, QualityRun
 from mlops.core.errors import DomainError
 
 TREND_RUNS = 40

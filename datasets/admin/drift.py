@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from datasets.admin import svg
-from datasets.admin.base import EMPTY
+from mlops.core.admin.base import EMPTY
 
 SHOWN_COLUMNS = 50
 LEVELS = ("drift", "warning", "none", "too_few_rows")

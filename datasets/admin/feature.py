@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from datasets.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
 from datasets.models import Feature, FeatureUsage, FeatureVersion
 from mlops.core.admin import ReadOnly
+from mlops.core.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
 
 EDITED = ("description", "tags", "upstream", "transformation", "validation_rules")
 

@@ -8,7 +8,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from datasets.admin import svg
-from datasets.admin.base import EMPTY, act, link_to, staff
 from datasets.admin.drift import drift_table
 from datasets.models import (
     Column,
@@ -22,6 +21,7 @@ from datasets.models import (
     UploadSession,
 )
 from mlops.core.admin import ReadOnly, Recorded
+from mlops.core.admin.base import EMPTY, act, link_to, staff
 
 
 @admin.register(Column)

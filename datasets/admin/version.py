@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets import questions
 from datasets.admin import svg
-from datasets.admin.base import EMPTY, act, link_to, link_to_list
 from datasets.admin.drift import drift_table, table
 from datasets.models import (
     Column,
@@ -24,6 +23,7 @@ from datasets.models import (
 )
 from datasets.states import VersionState
 from mlops.core.admin import ReadOnly
+from mlops.core.admin.base import EMPTY, act, link_to, link_to_list
 from mlops.core.errors import DomainError
 
 SHOWN_ROWS = 10

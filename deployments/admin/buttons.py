@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from datasets.admin.base import staff
 from deployments.admin.forms import DriftForm, KeyForm, ReasonForm
 from deployments.admin.pages import FormPages
 from deployments.drift import Asked, check_requests
 from deployments.models import Deployment, DeploymentKey, DriftRule
 from deployments.states import IN_PROGRESS, Status
+from mlops.core.admin.base import staff
 
 CAN_EXPLAIN = frozenset({"roll_back", "terminate", "cancel", "abort"})
 Press = Callable[[Any, HttpRequest, str], HttpResponse]

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from datasets.admin.base import EMPTY, act, link_to, staff
 from deployments.admin.buttons import Buttons
 from deployments.admin.forms import DeployForm
 from deployments.admin.sparkline import requests_per_minute, sparkline
@@ -20,6 +19,7 @@ from deployments.journal import journal
 from deployments.models import Deployment, DeploymentEvent, TrafficWindow
 from deployments.models.figures import Figures
 from deployments.states import FINAL, Health, Status
+from mlops.core.admin.base import EMPTY, act, link_to, staff
 
 LOG_LINES = 50
 STATUS_COLOURS = {

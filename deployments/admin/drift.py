@@ -11,12 +11,12 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from datasets.admin.base import EMPTY, act, link_to, staff
 from datasets.admin.drift import drift_table
 from deployments.admin.places import EnvironmentRuleAdmin
 from deployments.alerts.address import RefusedAddress, checked
 from deployments.models import AlertDelivery, AlertHook, DriftCheck, DriftRule
 from mlops.core.admin import ReadOnly, Recorded
+from mlops.core.admin.base import EMPTY, act, link_to, staff
 
 
 @admin.register(DriftRule)

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-from datasets.admin.base import FORM_TEMPLATE
+from mlops.core.admin.base import FORM_TEMPLATE
 from mlops.core.errors import DomainError
 
 

@@ -9,7 +9,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from datasets.admin.base import EMPTY, act, link_to, link_to_list, staff
 from deployments.models import (
     Deployment,
     DeploymentKey,
@@ -19,6 +18,7 @@ from deployments.models import (
 )
 from mlops.core import audit
 from mlops.core.admin import ReadOnly
+from mlops.core.admin.base import EMPTY, act, link_to, link_to_list, staff
 
 
 @admin.register(EnvironmentRule)

@@ -16,7 +16,6 @@ from django.utils import timezone
 from datasets import drifting
 from deployments import samples
 from deployments.alerts import deliver_due
-from deployments.companion import Companion
 from deployments.drift.checks import Asked, check_dataset, check_requests
 from deployments.errors import NothingSampled
 from deployments.models import Deployment, DriftCheck, DriftRule, Lease
@@ -24,11 +23,12 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.states import DriftSubject
 from lifecycle.models import RunInput
 from mlops.core.errors import DomainError
+from mlops.worker.thread import WorkerThread
 
 LEASE = "drift"
 
 
-class Watcher(Companion):
+class Watcher(WorkerThread):
     """Compares what is due and tells who wants to hear."""
 
     pause_s = 2.0

@@ -1,1 +1,1 @@
-"""The inference door: a process of its own that imports no Django."""
+"""The gateway's start command; what it runs is `deployments.serving.gateway`."""

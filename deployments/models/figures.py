@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deployments.gateway.histogram import merge, quantile, subtract
+from deployments.serving.histogram import merge, quantile, subtract
 
 Histogram = Mapping[str, int]
 

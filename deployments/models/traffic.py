@@ -125,7 +125,7 @@ class TrafficWindow(models.Model):
     of `seconds` 0 of a deployment, hold the same counts again, of all gateways and
     without a gap; windows of different lengths are therefore never added. For the
     counts see `Figures`. `histogram` maps a log bucket's number to its count
-    (`deployments.gateway.histogram`).
+    (`deployments.serving.histogram`).
     """
 
     deployment = models.ForeignKey(

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from deployments.models import Deployment, EnvironmentRule, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.serving.terms import Observation, Phase
 from deployments.states import Health
-from deployments.targets.base import Observation, Phase
 
 LOOK_BACK = timedelta(minutes=5)
 HOPELESS_RATE = 0.5

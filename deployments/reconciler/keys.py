@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 from django.conf import settings
 
-from deployments.gateway.files import replace
+from deployments.serving.gateway.files import replace
 from mlops.core.models import ApiToken
 
 SCOPE = "predict"

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from deployments.models import Deployment
+from deployments.serving.processes import discard
+from deployments.serving.supervisor import conversions
 from deployments.states import FINAL
-from deployments.targets.local import conversions
-from deployments.targets.processes import discard
 from mlops.core.ids import as_uuid
 
 logger = logging.getLogger(__name__)

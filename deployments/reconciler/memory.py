@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deployments.models import Deployment
-from deployments.targets.base import Observation, Route, Spec
+from deployments.serving.terms import Observation, Route, Spec
 
 Key = tuple[uuid.UUID, str]
 State = tuple[int, tuple[bool, bool, str]]

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable
 
 from deployments.models import Deployment
 from deployments.reconciler.patience import patience
+from deployments.serving.terms import Route
 from deployments.states import STARTED, Status
-from deployments.targets.base import Route, Target
+from deployments.targets.base import Target
 from mlops.core.ids import as_uuid
 
 CHUNK = 500

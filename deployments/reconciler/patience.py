@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deployments.targets.base import NoRoom, TargetTrouble
+from deployments.serving.terms import NoRoom, TargetTrouble
 from mlops.core import files
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from django.db.models import Count, Max, Sum
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.patience import patience
+from deployments.serving.terms import Route, RouteEntry
 from deployments.states import Rollout, Status
-from deployments.targets.base import Route, RouteEntry, Target
+from deployments.targets.base import Target
 
 REWRITE_S = 10.0
 """How often routes are told again although nothing has changed."""

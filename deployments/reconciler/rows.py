@@ -8,11 +8,11 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from deployments.targets.base import Tensor
-from deployments.targets.oip import convenience
-from deployments.targets.oip.datatypes import KIND
-from deployments.targets.oip.decode import tensors
-from deployments.targets.oip.errors import BadRequest
+from deployments.serving.oip import convenience
+from deployments.serving.oip.datatypes import KIND
+from deployments.serving.oip.decode import tensors
+from deployments.serving.oip.errors import BadRequest
+from deployments.serving.terms import Tensor
 
 Columns = dict[str, NDArray[Any]]
 

@@ -22,11 +22,11 @@ import orjson
 import pyarrow as pa
 
 from deployments import samples
-from deployments.gateway.sampler import PERIOD_S
 from deployments.models import Deployment, EnvironmentRule
 from deployments.reconciler.rows import Columns, as_arrow, columns
 from deployments.reconciler.signature import inputs_of
-from deployments.targets.oip.errors import BadRequest
+from deployments.serving.gateway.sampler import PERIOD_S
+from deployments.serving.oip.errors import BadRequest
 
 logger = logging.getLogger(__name__)
 

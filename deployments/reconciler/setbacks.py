@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.memory import Memory
+from deployments.serving.terms import Refused
 from deployments.states import STARTED, Health
-from deployments.targets.base import Refused
 
 MAX_ATTEMPTS = 3
 

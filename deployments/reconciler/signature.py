@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deployments.targets.base import Tensor, Validation
+from deployments.serving.terms import Tensor, Validation
 
 
 def signature_of(found: Validation) -> dict[str, Any]:

@@ -4,13 +4,7 @@ from pathlib import Path
 
 from deployments.catalogue import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
-from deployments.targets.base import (
-    FolderFile,
-    ModelFile,
-    PyfuncFolder,
-    Refused,
-    Spec,
-)
+from deployments.serving.terms import FolderFile, ModelFile, PyfuncFolder, Refused, Spec
 from lifecycle import mlmodel
 from lifecycle.artifacts import file_path
 from lifecycle.models import Artifact, servable

@@ -29,16 +29,16 @@ from deployments.reconciler.patience import want_of_room
 from deployments.reconciler.setbacks import Setbacks
 from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
-from deployments.states import Health, Mover, Rollout, Status
-from deployments.targets.base import (
+from deployments.serving.terms import (
     Observation,
     Phase,
     Refused,
     Spec,
-    Target,
     TargetTrouble,
     Validation,
 )
+from deployments.states import Health, Mover, Rollout, Status
+from deployments.targets.base import Target
 from mlops.core.errors import DomainError
 
 logger = logging.getLogger(__name__)

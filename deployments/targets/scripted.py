@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from deployments.targets.base import (
-    Capabilities,
+from deployments.serving.terms import (
     Observation,
     Phase,
     Refused,
@@ -13,6 +12,7 @@ from deployments.targets.base import (
     Tensor,
     Validation,
 )
+from deployments.targets.base import Capabilities
 
 SIGNATURE = (Tensor("input", "FP32", (-1, 1)),)
 

@@ -16,9 +16,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from deployments import logs
+from deployments.logs import path_of
 from deployments.models import Deployment, TrafficWindow
 from deployments.serializers import DeploymentEventSerializer, DeploymentSerializer
+from deployments.serving import logs
 from deployments.states import FINAL
 from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadQuery, Unavailable
@@ -96,7 +97,7 @@ class _Place:
     @classmethod
     def of(cls, last_id: str, deployment: Deployment) -> "_Place":
         """Return the place that an id names; a newcomer starts at the log's end."""
-        path = logs.path_of(str(deployment.pk))
+        path = path_of(str(deployment.pk))
         found = ID.fullmatch(last_id)
         if found is None:
             return cls(path, 0, logs.end_of(path))

@@ -13,7 +13,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from datasets.admin.base import (
+from lifecycle.addresses import address
+from lifecycle.models import Artifact
+from mlops.core.admin.base import (
     EMPTY,
     FORM_TEMPLATE,
     act,
@@ -21,8 +23,6 @@ from datasets.admin.base import (
     link_to_list,
     staff,
 )
-from lifecycle.addresses import address
-from lifecycle.models import Artifact
 from mlops.core.errors import DomainError
 
 __all__ = [

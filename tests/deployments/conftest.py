@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from deployments.serving.processes import is_alive, start_time
 from deployments.targets import configured
-from deployments.targets.processes import is_alive, start_time
 from tests.datasets.conftest import add_version, data_dir, make_dataset
 from tests.deployments.stack import RUN, running, started
 from tests.deployments.targets.waiting import until

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import connection
 
 from deployments.models import Deployment
+from deployments.serving.processes import is_alive
 from deployments.states import Status
-from deployments.targets.processes import is_alive
 from tests.deployments.targets.waiting import until
 
 RUN = Path(settings.DATA_DIR) / "run"

@@ -14,8 +14,9 @@ import pytest
 
 from deployments.models import Deployment, EnvironmentRule
 from deployments.reconciler import Reconciler
+from deployments.serving.supervisor import examination
 from deployments.states import Environment, Status
-from deployments.targets.local import LocalTarget, examination
+from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients

@@ -13,9 +13,10 @@ from deployments.models import Deployment, EnvironmentRule
 from deployments.models.rollback import is_intact
 from deployments.reconciler import Reconciler
 from deployments.reconciler.spec import spec_of
+from deployments.serving.supervisor import examination
+from deployments.serving.terms import Refused
 from deployments.states import Environment, Status
-from deployments.targets.base import Refused
-from deployments.targets.local import LocalTarget, examination
+from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from lifecycle.models import ModelVersion
 from tests.deployments.factories import RunFactory, served

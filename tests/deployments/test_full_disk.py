@@ -14,14 +14,16 @@ import pytest
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 
-from deployments import logs, samples
-from deployments.gateway.sampler import Sampler
+from deployments import samples
 from deployments.models import Deployment, EnvironmentRule
 from deployments.reconciler import Reconciler
 from deployments.reconciler.sampling import Intake
+from deployments.serving import logs
+from deployments.serving.gateway.sampler import Sampler
+from deployments.serving.processes import is_alive
+from deployments.serving.supervisor import fleet
 from deployments.states import Environment, Health, Status
-from deployments.targets.local import LocalTarget, fleet
-from deployments.targets.processes import is_alive
+from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request

@@ -7,10 +7,10 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from deployments.http1 import quick
-from deployments.http1.answers import whole
-from deployments.http1.heads import Heads, answer_head, request_head
-from deployments.http1.quick import QuickProtocol
+from deployments.serving.http1 import quick
+from deployments.serving.http1.answers import whole
+from deployments.serving.http1.heads import Heads, answer_head, request_head
+from deployments.serving.http1.quick import QuickProtocol
 
 POST = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
 CHUNKED = (
@@ -261,7 +261,7 @@ def test_a_plain_head_says_what_it_holds():
 
 
 def test_what_heads_mean_is_remembered_but_not_without_bound(monkeypatch):
-    monkeypatch.setattr("deployments.http1.heads.MOST", 3)
+    monkeypatch.setattr("deployments.serving.http1.heads.MOST", 3)
     read = []
     heads = Heads(lambda head: read.append(head.target) or head.target)
     for name in (b"/a", b"/a", b"/b", b"/c", b"/d", b"/d"):

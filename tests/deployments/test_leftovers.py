@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deployments.housekeeping import Housekeeping
 from deployments.models import Deployment
 from deployments.reconciler.leftovers import DAY_S, HOUR_S, sweep
 from deployments.states import Status
+from deployments.worker import Housekeeping
 from tests.deployments.factories import DeploymentFactory, sha256
 from tests.deployments.targets.waiting import until
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from deployments import logs
+from deployments.serving import logs
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from deployments import samples
 from deployments.errors import NothingSampled
-from deployments.gateway.sampler import PERIOD_S
+from deployments.serving.gateway.sampler import PERIOD_S
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

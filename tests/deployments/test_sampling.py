@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from deployments import samples
-from deployments.gateway.sampler import PERIOD_S
 from deployments.models import EnvironmentRule
 from deployments.reconciler.rows import as_arrow, columns
 from deployments.reconciler.sampling import Intake, prune
-from deployments.sampling import Sampling
+from deployments.serving.gateway.sampler import PERIOD_S
+from deployments.serving.oip.errors import BadRequest
+from deployments.serving.terms import Tensor
 from deployments.states import Environment
-from deployments.targets.base import Tensor
-from deployments.targets.oip.errors import BadRequest
+from deployments.worker import Sampling
 from tests.deployments.factories import DeploymentFactory
 from tests.deployments.targets.waiting import until
 

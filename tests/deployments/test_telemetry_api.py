@@ -11,9 +11,10 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from deployments import logs
+from deployments.logs import path_of
 from deployments.models import Deployment, DeploymentKey
 from deployments.models.report import report
+from deployments.serving import logs
 from deployments.viewsets.stream import MAX_STREAMS
 from mlops.demo.management.commands import up
 from tests.deployments.factories import (
@@ -161,7 +162,7 @@ def test_a_stream_goes_on_behind_the_last_log_line_seen(api, tmp_path, settings)
     settings.DATA_DIR = tmp_path
     deployment = Deployment.request(VersionFactory(), "development", by=None)
     deployment.fail("no model")
-    path = logs.path_of(str(deployment.pk))
+    path = path_of(str(deployment.pk))
     path.parent.mkdir(parents=True)
     url = f"{HOME}/{deployment.pk}/stream"
     logs.append(path, "before anybody looked")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployments.targets.processes import write_atomically
+from deployments.serving.processes import write_atomically
 from tests.deployments.gateway.door import Door, FakeServer, answers, publish, route
 
 

@@ -12,7 +12,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from deployments.targets.processes import write_atomically
+from deployments.serving.processes import write_atomically
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from deployments.targets.base import Route, RouteEntry
+from deployments.serving.terms import Route, RouteEntry
 from deployments.targets.local import LocalTarget
 from tests.deployments.gateway.door import DIGEST, Door
 from tests.deployments.targets import models

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from deployments.gateway import sampler
-from deployments.gateway.sampler import Sampler
+from deployments.serving.gateway import sampler
+from deployments.serving.gateway.sampler import Sampler
 from tests.deployments.gateway.door import Door, reply, route
 from tests.deployments.targets.waiting import until
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from deployments.targets.base import Route, RouteEntry
-from deployments.targets.local import LocalTarget, scaling
+from deployments.serving.supervisor import scaling
+from deployments.serving.terms import Route, RouteEntry
+from deployments.targets.local import LocalTarget
 from tests.deployments.gateway.clients import Clients, iris_request
 from tests.deployments.gateway.door import DIGEST, Door
 from tests.deployments.targets import models

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from deployments.targets.base import Route, RouteEntry
+from deployments.serving.terms import Route, RouteEntry
 from deployments.targets.local import LocalTarget
 from tests.deployments.gateway.clients import Clients
 from tests.deployments.gateway.door import DIGEST, Door

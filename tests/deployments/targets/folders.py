@@ -5,7 +5,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from deployments.targets.base import FolderFile, ModelFile, PyfuncFolder
+from deployments.serving.terms import FolderFile, ModelFile, PyfuncFolder
 
 SUM = """
 class Model:

@@ -18,7 +18,7 @@ from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
-from deployments.targets.base import ModelFile, Spec
+from deployments.serving.terms import ModelFile, Spec
 
 
 @cache

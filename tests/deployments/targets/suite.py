@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.targets.base import Phase, Refused, Route, RouteEntry
+from deployments.serving.terms import Phase, Refused, Route, RouteEntry
 from tests.deployments.targets.waiting import until
 
 

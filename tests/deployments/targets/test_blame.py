@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from deployments.targets.child.runner import TRUST_AFTER
-from deployments.targets.formats import pyfunc
-from deployments.targets.oip.errors import BadRequest, ModelFailed
+from deployments.serving.child.runner import TRUST_AFTER
+from deployments.serving.formats import pyfunc
+from deployments.serving.oip.errors import BadRequest, ModelFailed
 from tests.deployments.targets.test_protocol import Client
 
 INFER = "/v2/models/iris/infer"

@@ -13,9 +13,9 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from deployments.targets.base import Refused
-from deployments.targets.formats import Options, load
-from deployments.targets.formats.conversion import convert
+from deployments.serving.formats import Options, load
+from deployments.serving.formats.conversion import convert
+from deployments.serving.terms import Refused
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import is_gone, serve
 from tests.deployments.targets.waiting import until

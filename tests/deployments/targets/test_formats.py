@@ -7,9 +7,9 @@ import xgboost
 from sklearn.datasets import load_iris
 from sklearn.utils import all_estimators
 
-from deployments.targets.base import Refused
-from deployments.targets.formats import Format, Options, load, sniff
-from deployments.targets.formats.base import made_up
+from deployments.serving.formats import Format, Options, load, sniff
+from deployments.serving.formats.base import made_up
+from deployments.serving.terms import Refused
 from tests.deployments.targets import models
 
 FILES = {

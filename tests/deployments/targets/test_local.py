@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments import logs
-from deployments.targets.base import Phase
+from deployments.serving import logs
+from deployments.serving.processes import is_alive
+from deployments.serving.supervisor.folders import Folders
+from deployments.serving.terms import Phase
 from deployments.targets.local import LocalTarget
-from deployments.targets.local.folders import Folders
-from deployments.targets.processes import is_alive
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import is_gone, is_ready, serve
 from tests.deployments.targets.waiting import until

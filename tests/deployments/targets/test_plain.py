@@ -8,11 +8,11 @@ import numpy as np
 import orjson
 import pytest
 
-from deployments.targets.child.app import ModelServer
-from deployments.targets.child.plain import Host, Unclear, read_head
-from deployments.targets.child.runner import Runner
-from deployments.targets.formats import Options, load
-from deployments.targets.oip import wire
+from deployments.serving.child.app import ModelServer
+from deployments.serving.child.plain import Host, Unclear, read_head
+from deployments.serving.child.runner import Runner
+from deployments.serving.formats import Options, load
+from deployments.serving.oip import wire
 from tests.deployments.targets import models
 
 ROW = json.dumps({"instances": [[5.1, 3, 1, 0]]}).encode()

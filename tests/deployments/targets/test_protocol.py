@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from deployments.targets.child.app import ModelServer
-from deployments.targets.child.runner import Runner
-from deployments.targets.formats import Options, load
-from deployments.targets.formats.base import made_up
-from deployments.targets.oip.datatypes import NUMPY
+from deployments.serving.child.app import ModelServer
+from deployments.serving.child.runner import Runner
+from deployments.serving.formats import Options, load
+from deployments.serving.formats.base import made_up
+from deployments.serving.oip.datatypes import NUMPY
 from tests.deployments.targets import models
 
 INFER = "/v2/models/iris/infer"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deployments.targets.base import Refused, Tensor
+from deployments.serving.terms import Refused, Tensor
 from tests.deployments.targets import folders, models
 from tests.deployments.targets.asking import ask
 from tests.deployments.targets.folders import predicting

@@ -9,8 +9,8 @@ import pytest
 import skops.io
 from sklearn.preprocessing import FunctionTransformer
 
-from deployments.targets.base import Refused
-from deployments.targets.local import examination
+from deployments.serving.supervisor import examination
+from deployments.serving.terms import Refused
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from deployments.targets.child import runner
-from deployments.targets.child.runner import TRUST_AFTER, Runner
+from deployments.serving.child import runner
+from deployments.serving.child.runner import TRUST_AFTER, Runner
 
 BODY = b"{}"
 

@@ -1,0 +1,126 @@
+"""Looks into a model in a process that may die: load, signature, golden rows, speed."""
+
+import hashlib
+import importlib
+import logging
+import os
+import statistics
+import time
+from types import ModuleType
+from typing import Any
+
+from deployments.serving.child import modelfile, report
+from deployments.serving.child.sandbox import Limits, confine
+from deployments.serving.formats import Format, Loaded, golden, reader
+from deployments.serving.formats.base import made_up
+from deployments.serving.formats.columns import ColumnModel
+from deployments.serving.oip.encode import signature
+from deployments.serving.oip.errors import BadRequest, ModelFailed
+from deployments.serving.terms import Refused
+
+logger = logging.getLogger(__name__)
+
+PROBES, PROBE_S = 50, 0.5
+CONVERTED = {Format.SKOPS, Format.PICKLE}
+CONVERTER = "deployments.serving.formats.conversion"
+
+
+def run(
+    source: modelfile.Source,
+    limits: Limits,
+    job: dict[str, Any],
+    descriptors: dict[str, int],
+) -> int:
+    """Report what was found or why it is refused; return the exit status."""
+    source.warm_up()
+    converter = imported_converter(descriptors) if job["converts"] else None
+    confine(limits)
+    try:
+        model = source.load()
+        finding = _finding(model, descriptors)
+        if job["converts"]:
+            finding |= _conversion(model, converter, job, descriptors)
+    except Refused as error:
+        finding = {"refused": str(error)}
+    except MemoryError:
+        finding = {"refused": "Its memory limit is too small to load the model."}
+    if "refused" in finding:
+        logger.error("refused: %s", finding["refused"])
+    report.send(descriptors["report"], finding)
+    return 0
+
+
+def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
+    rows = _check_golden(model, descriptors)
+    return {
+        "platform": model.platform,
+        "inputs": signature(model.inputs),
+        "outputs": signature(model.outputs),
+        "latency_p50_ms": _latency_ms(model),
+        "golden_rows": rows,
+        "feature_names": list(model.feature_names),
+    }
+
+
+def _check_golden(model: Loaded, descriptors: dict[str, int]) -> int:
+    """Return how many stored answers were reproduced. Raises Refused."""
+    if "golden" not in descriptors:
+        return 0
+    with os.fdopen(os.dup(descriptors["golden"]), "rb") as file:
+        file.seek(0)
+        return golden.check(model, file.read())
+
+
+def imported_converter(descriptors: dict[str, int]) -> ModuleType | None:
+    """Import what converts while the process may still read its files.
+
+    None where there is nothing to convert, or nothing to do it with.
+    """
+    descriptor = descriptors.get("model")
+    if descriptor is None or modelfile.format_of(descriptor) not in CONVERTED:
+        return None
+    try:
+        return importlib.import_module(CONVERTER)
+    except ModuleNotFoundError as missing:
+        logger.warning("no conversion: %s", missing)
+        return None
+
+
+def _conversion(
+    model: Loaded,
+    converter: ModuleType | None,
+    job: dict[str, Any],
+    descriptors: dict[str, int],
+) -> dict[str, Any]:
+    """Write the model as ONNX if that can be done; say what became of it."""
+    if converter is None or not isinstance(model, ColumnModel):
+        return {}
+    try:
+        options = modelfile.options_of(job)
+        content = converter.convert(model, options)
+        _check_golden(reader(Format.ONNX).read(content, options), descriptors)
+    except Refused as error:
+        return {"conversion": f"not converted to ONNX ({error})"}
+    try:
+        with os.fdopen(os.dup(descriptors["converted"]), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        return {"conversion": f"not converted to ONNX ({error.strerror})"}
+    digest = hashlib.sha256(content).hexdigest()
+    return {"conversion": "converted to ONNX", "converted_sha256": digest}
+
+
+def _latency_ms(model: Loaded) -> float | None:
+    """Return the p50 of a made-up row, None if the model does not take one."""
+    row = made_up(model.inputs)
+    times: list[float] = []
+    deadline = time.perf_counter() + PROBE_S
+    while len(times) < PROBES and time.perf_counter() < deadline:
+        start = time.perf_counter()
+        try:
+            model.predict(row, ())
+        except (BadRequest, ModelFailed) as error:
+            logger.info("no latency probe: %s", error)
+            return None
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)

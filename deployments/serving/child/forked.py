@@ -1,0 +1,33 @@
+"""What a process does that was forked from the zygote: data here, code elsewhere.
+
+A model that is code never comes to be in a process that shares memory with others:
+the process is replaced by a fresh interpreter first.
+"""
+
+from typing import Any
+
+from deployments.serving.child import examine, interpreter, quick, serve
+from deployments.serving.child.modelfile import StoredFile
+from deployments.serving.child.sandbox import Limits
+
+
+def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
+    if interpreter.is_needed(job, descriptors):
+        return interpreter.replace("examine", job, descriptors)
+    # Only here, and while the process may still read its files.
+    from deployments.serving.formats.audit import audit  # noqa: PLC0415
+
+    source = StoredFile(job, descriptors["model"], audit)
+    limits = Limits(job["memory_bytes"], cpu_s=job["cpu_s"], passing=True)
+    return examine.run(source, limits, job, descriptors)
+
+
+def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
+    if interpreter.is_needed(job, descriptors):
+        return interpreter.replace("serve", job, descriptors)
+    source = StoredFile(job, descriptors["model"])
+    limits = Limits(job["memory_bytes"])
+    return serve.run(source, limits, quick.host, job, descriptors)
+
+
+RUNS = {"serve": serve_model, "examine": examine_model}

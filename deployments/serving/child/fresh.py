@@ -1,0 +1,56 @@
+"""Begins a model that is code, in an interpreter of its own; run by path.
+
+Old interpreters must be able to read this file, and say what they are.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import traceback
+import types
+
+OLDEST = (3, 11)
+
+
+def main() -> int:
+    with os.fdopen(int(sys.argv[1])) as file:
+        told = json.load(file)
+    reason = unfit()
+    if reason:
+        with os.fdopen(told["descriptors"]["report"], "w") as pipe:
+            json.dump({"refused": reason}, pipe)
+        return 1
+    # Of all that lies beside this package the model shall see nothing.
+    ours = types.ModuleType("deployments")
+    child = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - as above
+    ours.__path__ = [os.path.dirname(os.path.dirname(child))]  # noqa: PTH120
+    sys.modules["deployments"] = ours
+    from deployments.serving.child import outside  # noqa: PLC0415
+
+    return outside.run(told["run"], told["job"], told["descriptors"])
+
+
+def unfit() -> str:
+    """Return why this interpreter will not do, or an empty text."""
+    if sys.version_info < OLDEST:
+        return "The interpreter %s is Python %d.%d; 3.11 or newer is needed." % (  # noqa: UP031
+            sys.executable,
+            sys.version_info[0],
+            sys.version_info[1],
+        )
+    if importlib.util.find_spec("numpy") is None:
+        return "The interpreter %s has no numpy; install it there." % sys.executable  # noqa: UP031
+    return ""
+
+
+if __name__ == "__main__":
+    status = 1
+    try:
+        status = main()
+    except BaseException:  # noqa: BLE001 - a model's code may raise SystemExit
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # What the model leaves running in threads or at exit holds nothing up.
+    os._exit(status)

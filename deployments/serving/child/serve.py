@@ -1,0 +1,54 @@
+"""Serves one model from its own process, on a socket that is already bound."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from deployments.serving.child import report
+from deployments.serving.child.app import ModelServer
+from deployments.serving.child.modelfile import Source
+from deployments.serving.child.runner import Runner
+from deployments.serving.child.sandbox import Limits, confine
+from deployments.serving.terms import Refused
+
+logger = logging.getLogger(__name__)
+
+Ready = Callable[[], None]
+Host = Callable[[ModelServer, Runner, socket.socket, Ready], None]
+"""Speaks HTTP on the socket until SIGTERM; calls `Ready` once it does."""
+
+
+def run(
+    source: Source,
+    limits: Limits,
+    host: Host,
+    job: dict[str, Any],
+    descriptors: dict[str, int],
+) -> int:
+    """Load the model and serve until SIGTERM; return the process's exit status."""
+    source.warm_up()
+    confine(limits)
+    try:
+        model = source.load()
+    except (Refused, MemoryError) as error:
+        reason = str(error) or "There is too little memory to load it."
+        logger.error("not loaded: %s", reason)  # noqa: TRY400 - a sentence, no traceback
+        report.send(descriptors["report"], {"refused": reason})
+        return 1
+    runner = Runner(job["predict_limit_s"])
+    app = ModelServer(
+        model,
+        name=job["model_name"],
+        version=job["model_version"],
+        runner=runner,
+        max_bytes=job["max_body_bytes"],
+    )
+
+    def ready() -> None:
+        logger.info("ready")
+        report.send(descriptors["report"], {"ready": True})
+
+    host(app, runner, socket.socket(fileno=descriptors["listener"]), ready)
+    return os.EX_OK

@@ -1,0 +1,38 @@
+"""Model files of several formats, told apart by content and loaded from bytes.
+
+Loading belongs in a process that may die: a native reader can abort on one
+changed byte (LightGBM does, on a third of them).
+"""
+
+import importlib
+from types import ModuleType
+
+from deployments.serving.formats.base import Loaded, Options
+from deployments.serving.formats.sniff import Format, sniff
+from deployments.serving.terms import Refused
+
+__all__ = ["Format", "Loaded", "Options", "load", "reader", "sniff"]
+
+_READERS = {
+    Format.ONNX: "onnx",
+    Format.SKOPS: "skops",
+    Format.XGBOOST: "xgboost",
+    Format.LIGHTGBM: "lightgbm",
+    Format.PICKLE: "pickled",
+}
+
+
+def reader(found: Format) -> ModuleType:
+    """Return the format's module, which imports its library."""
+    return importlib.import_module(f"{__name__}.{_READERS[found]}")
+
+
+def load(content: bytes, options: Options) -> Loaded:
+    """Return the model that a file holds. Raises Refused, with a readable reason.
+
+    Native libraries may also end the process.
+    """
+    model: Loaded = reader(sniff(content)).read(content, options)
+    if not model.inputs or not model.outputs:
+        raise Refused("The model has no inputs or no outputs.")
+    return model

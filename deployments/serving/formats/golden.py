@@ -1,0 +1,84 @@
+"""Golden rows: requests stored with their answers, which a model must reproduce.
+
+A JSON object, or a list of them: `inputs` and `outputs` as the Open Inference
+Protocol writes tensors, and optionally `tolerance` {"absolute", "relative"}.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from deployments.serving.formats.base import Array, Loaded
+from deployments.serving.oip import wire
+from deployments.serving.oip.decode import tensor_array, tensors
+from deployments.serving.oip.errors import BadRequest, ModelFailed
+from deployments.serving.terms import Refused, Tensor
+
+ABSOLUTE, RELATIVE = 1e-4, 1e-3
+
+
+def check(model: Loaded, stored: bytes) -> int:
+    """Return how many rows the model reproduced. Raises Refused at one it did not."""
+    return sum(_check_one(model, case) for case in _cases(stored))
+
+
+def _cases(stored: bytes) -> list[Any]:
+    try:
+        cases = wire.loads(stored)
+    except json.JSONDecodeError:
+        raise Refused("The golden rows are not JSON.") from None
+    return cases if isinstance(cases, list) else [cases]
+
+
+def _check_one(model: Loaded, case: Any) -> int:
+    try:
+        feeds = tensors(case["inputs"], model.inputs)
+        answers = dict(model.predict(feeds, ()))
+        for entry in case["outputs"]:
+            got = answers[entry["name"]]
+            want = _stored(entry, got)
+            _compare(entry["name"], got, want, case.get("tolerance") or {})
+    except BadRequest as error:
+        raise Refused(f"The golden rows do not fit the model: {error}") from None
+    except ModelFailed as error:
+        raise Refused(f"The model failed on the golden rows: {error}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise Refused(
+            "The golden rows name no inputs or outputs of the model."
+        ) from None
+    return len(next(iter(feeds.values())))
+
+
+def _stored(entry: dict[str, Any], got: Array) -> Array:
+    return tensor_array(entry, Tensor(entry["name"], entry["datatype"], got.shape))
+
+
+def differing(
+    got: Array, want: Array, absolute: float = ABSOLUTE, relative: float = RELATIVE
+) -> Array:
+    """Return where two arrays of one shape are not equal within a tolerance."""
+    if got.dtype.kind in "OUS" or want.dtype.kind in "OUS":
+        return np.asarray(got.astype(np.str_) != want.astype(np.str_))
+    return ~np.isclose(
+        got.astype(np.float64),
+        want.astype(np.float64),
+        atol=absolute,
+        rtol=relative,
+        equal_nan=True,
+    )
+
+
+def _compare(name: str, got: Array, want: Array, tolerance: dict[str, float]) -> None:
+    wrong = differing(
+        got,
+        want,
+        float(tolerance.get("absolute", ABSOLUTE)),
+        float(tolerance.get("relative", RELATIVE)),
+    )
+    if wrong.any():
+        first = tuple(np.argwhere(wrong)[0])
+        raise Refused(
+            f"Golden row {first[0] + 1}: the output {name!r} is {got[first]}, but "
+            f"{want[first]} is stored; {int(wrong.sum())} of {wrong.size} differ."
+        )

@@ -1,0 +1,32 @@
+"""Pickles: loading one runs its code, so an admin must have allowed it."""
+
+import io
+import pickle
+from typing import Any
+
+from deployments.serving.formats.base import Options
+from deployments.serving.formats.code import PICKLE, missing_module, require_permission
+from deployments.serving.formats.columns import ColumnModel
+from deployments.serving.formats.estimators import estimator_model
+from deployments.serving.terms import Refused
+
+try:
+    from joblib import load
+except ModuleNotFoundError:  # a model's own interpreter need not have it
+    load = pickle.load
+
+
+def read(content: bytes, options: Options) -> ColumnModel:
+    require_permission(PICKLE, options.allows_code, options.environment)
+    return estimator_model(_unpickled(content), options)
+
+
+def _unpickled(content: bytes) -> Any:
+    try:
+        return load(io.BytesIO(content))
+    except ModuleNotFoundError as missing:
+        raise missing_module(missing) from None
+    except Exception as error:  # noqa: BLE001 - a pickle may raise anything
+        raise Refused(
+            f"The pickle cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
+        ) from None

@@ -1,0 +1,1 @@
+"""The inference door: a process of its own that imports no Django."""

@@ -1,0 +1,51 @@
+"""Which deployment a request goes to; chosen anew when that one has left."""
+
+from dataclasses import dataclass
+
+from deployments.serving.gateway.request import BadRequest, Target
+from deployments.serving.gateway.routes import Routes, Share, Slot
+
+
+@dataclass(slots=True)
+class Choice:
+    """A share, and where it came from; without a target it stays what it is."""
+
+    share: Share
+    target: Target | None = None
+
+    @property
+    def deployment_id(self) -> str:
+        return self.share.deployment_id
+
+    def renew(self, routes: Routes) -> None:
+        """Take the slot's present share if the chosen deployment has left."""
+        if self.target is None or self.deployment_id in routes.backends:
+            return
+        slot = slot_of(routes, self.target)
+        if slot is not None and (share := slot.choose(self.target.version)):
+            self.share = share
+
+
+def slot_of(routes: Routes, target: Target) -> Slot | None:
+    if target.deployment_id:
+        return routes.slot_of.get(target.deployment_id)
+    return routes.slots.get((target.environment, target.model))
+
+
+def choose(routes: Routes, target: Target, slot: Slot | None) -> Choice:
+    """Return what serves the target. Raises BadRequest: 404."""
+    if target.deployment_id:
+        backend = routes.backends.get(target.deployment_id)
+        if backend is None:
+            raise BadRequest(404, "There is no such deployment serving here.")
+        return Choice(
+            Share(backend.deployment_id, backend.version, 100, is_shadow=False)
+        )
+    if slot is None:
+        raise BadRequest(
+            404, f"No model {target.model!r} serves in {target.environment!r}."
+        )
+    share = slot.choose(target.version)
+    if share is None:
+        raise BadRequest(404, f"Version {target.version!r} does not serve here.")
+    return Choice(share, target)

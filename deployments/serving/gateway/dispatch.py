@@ -1,0 +1,192 @@
+"""Sends a request to the instance with least to do, and once more if that one died."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from deployments.serving.gateway.choice import Choice
+from deployments.serving.gateway.client import (
+    Answer,
+    BadAnswer,
+    BrokeOff,
+    CannotConnect,
+    ClosedEarly,
+    Instance,
+)
+from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.quarantine import Quarantine
+from deployments.serving.gateway.routes import Routes
+
+logger = logging.getLogger(__name__)
+
+DOWN_S = 0.2
+POLL_S = 0.02
+MOST_TRIES = 8
+DRAINS_AFTER_S = 0.2  # targets wait 0.3 s between route and signal
+
+
+class Rejected(Exception):
+    """The gateway answers itself; `is_overload` is counted apart from errors."""
+
+    def __init__(self, status: int, message: str, *, retry_after_s: int = 0) -> None:
+        super().__init__(message)
+        self.status, self.retry_after_s = status, retry_after_s
+
+    @property
+    def is_overload(self) -> bool:
+        return self.retry_after_s > 0
+
+
+class _Died(Exception):
+    """The instance ended while it had the request."""
+
+
+class Failure(NamedTuple):
+    """An exchange that came to nothing: with whom, and why."""
+
+    instance: Instance
+    reason: Exception
+
+
+class Dispatcher:
+    def __init__(self, routes: Routes, options: Options) -> None:
+        self._routes, self._options = routes, options
+        self._quarantine = Quarantine()
+        self._retries: dict[str, asyncio.Lock] = {}
+
+    def begin(
+        self, deployment_id: str, wire: bytes, done: Callable[[Answer | Failure], None]
+    ) -> bool:
+        """Send to an instance with a kept connection; `done` gets what came of it.
+
+        False when that takes waiting, or a closer look: then nothing was sent, and
+        it is for `send`. So is a Failure, which may still be made good.
+        """
+        backend = self._routes.backends.get(deployment_id)
+        if backend is None or self._quarantine.is_watching:
+            return False
+        instance = backend.least_busy()
+        if instance is None or instance.outstanding >= self._options.max_outstanding:
+            return False
+
+        def finish(found: Answer | Exception) -> None:
+            done(Failure(instance, found) if isinstance(found, Exception) else found)
+
+        return instance.begin(wire, self._options.read_s, finish)
+
+    async def send(
+        self, choice: Choice, wire: bytes, failure: Failure | None = None
+    ) -> Answer:
+        """Return the model server's answer. Raises Rejected.
+
+        Predicting changes nothing, and nothing is passed on before an answer is
+        whole, so a request whose process ended is sent once more. Those requests go
+        one at a time: if the process dies again, it is clear which request did it.
+        With a `failure` the first exchange has been.
+        """
+        self._refuse_the_banned(choice, wire)
+        try:
+            answer = await self._attempt(choice, wire, failure)
+        except _Died:
+            answer = await self._once_more(choice, wire)
+        self._quarantine.note_answer(choice.deployment_id, wire)
+        return answer
+
+    async def _once_more(self, choice: Choice, wire: bytes) -> Answer:
+        async with self._retries.setdefault(choice.deployment_id, asyncio.Lock()):
+            self._refuse_the_banned(choice, wire)
+            try:
+                return await self._attempt(choice, wire)
+            except _Died:
+                raise Rejected(
+                    502, "The model server ended on this request, twice."
+                ) from None
+
+    def _refuse_the_banned(self, choice: Choice, wire: bytes) -> None:
+        if self._quarantine.holds(choice.deployment_id, wire):
+            raise Rejected(
+                422, "This request ended the model server twice; it is not sent again."
+            )
+
+    async def _attempt(
+        self, choice: Choice, wire: bytes, failure: Failure | None = None
+    ) -> Answer:
+        """Exchange with an instance. Raises Rejected, or _Died if the instance did."""
+        hold_until = time.monotonic() + self._options.hold_s
+        for _ in range(MOST_TRIES):
+            if failure is None:
+                found = await self._exchange(choice, wire, hold_until)
+                if isinstance(found, Answer):
+                    return found
+                failure = found
+            await self._judge(choice, wire, failure)
+            failure = None
+        raise Rejected(503, "No instance of the model is ready.", retry_after_s=1)
+
+    async def _exchange(
+        self, choice: Choice, wire: bytes, hold_until: float
+    ) -> Answer | Failure:
+        options, instance = self._options, await self._instance(choice, hold_until)
+        if instance.outstanding >= options.max_outstanding:
+            raise Rejected(503, "The model is busy.", retry_after_s=1)
+        try:
+            return await instance.exchange(
+                wire,
+                connect_s=options.connect_s,
+                read_s=options.read_s,
+                max_bytes=options.max_answer_bytes,
+            )
+        except (CannotConnect, ClosedEarly, BrokeOff, BadAnswer, TimeoutError) as end:
+            return Failure(instance, end)
+
+    async def _judge(self, choice: Choice, wire: bytes, failure: Failure) -> None:
+        """Return if it may be sent again as if nothing had been.
+
+        Raises Rejected or _Died.
+        """
+        instance, reason = failure
+        if isinstance(reason, CannotConnect):
+            instance.down_until = time.monotonic() + DOWN_S
+        elif isinstance(reason, TimeoutError):
+            limit = f"{self._options.read_s:g} s"
+            raise Rejected(504, f"The model did not answer within {limit}.")
+        elif isinstance(reason, BadAnswer):
+            raise Rejected(502, str(reason))
+        elif await self._died(instance):
+            key = choice.deployment_id
+            logger.warning("%s: %s ended on a request", key, instance.path)
+            self._quarantine.note_death(key, wire, instance.path)
+            raise _Died
+        elif isinstance(reason, BrokeOff):
+            raise Rejected(502, "The model's answer broke off.")
+
+    async def _instance(self, choice: Choice, hold_until: float) -> Instance:
+        """Return the least busy instance, waiting a moment for one to come up."""
+        while True:
+            choice.renew(self._routes)
+            backend = self._routes.backends.get(choice.deployment_id)
+            if backend is not None and (found := backend.least_busy()) is not None:
+                return found
+            if time.monotonic() > hold_until:
+                raise Rejected(
+                    503, "No instance of the model is ready.", retry_after_s=1
+                )
+            await asyncio.sleep(POLL_S)
+            self._routes.refresh(at_once=True)
+
+    async def _died(self, instance: Instance) -> bool:
+        """Tell a death from the end of a connection that only was idle.
+
+        A draining instance ends some time after it was taken from the routes; one
+        that was there a moment ago, and does not listen, is dead.
+        """
+        left_for = time.monotonic() - instance.closed_at if instance.closed_at else 0.0
+        if left_for > DRAINS_AFTER_S:
+            return False
+        if await instance.is_listening(self._options.connect_s):
+            return False
+        instance.down_until = time.monotonic() + DOWN_S
+        self._routes.refresh(at_once=True)
+        return True

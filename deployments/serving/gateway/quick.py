@@ -1,0 +1,41 @@
+"""The short way of an infer call: what its head asks for, read once."""
+
+from dataclasses import dataclass
+
+import httptools
+
+from deployments.serving.gateway.request import (
+    BINARY,
+    Target,
+    key_digests,
+    target_of,
+    wire_head,
+)
+from deployments.serving.http1.heads import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An infer call on a slot; `wire_head` is what the model server gets."""
+
+    target: Target
+    place: tuple[str, str]
+    digests: tuple[str, ...]
+    wire_head: bytes
+
+
+def asked(head: Head) -> Asked | None:
+    """Return what a request asks for, None unless it is a plain infer call."""
+    path = httptools.parse_url(head.target).path
+    is_binary = any(name == BINARY for name, _ in head.headers)
+    if head.method != b"POST" or is_binary or not path.startswith(b"/serving/"):
+        return None
+    target = target_of(path)
+    if target is None or target.deployment_id or not target.is_infer:
+        return None
+    return Asked(
+        target,
+        (target.environment, target.model),
+        key_digests(head.headers),
+        wire_head(b"POST", target.rest, (), head.body_bytes),
+    )

@@ -1,0 +1,138 @@
+"""The forms for people with curl: instances, records, columns.
+
+`{"instances": [[1, 2], …]}` and `{"instances": [{"a": 1, "b": 2}, …]}` (a bare list
+too), `{"inputs": {"a": [1, …]}}` by column, and MLflow's `dataframe_split` and
+`dataframe_records`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from deployments.serving.oip.decode import fit
+from deployments.serving.oip.errors import BadRequest
+from deployments.serving.terms import Tensor
+
+Feeds = dict[str, NDArray[Any]]
+FORMS = (
+    'Send {"instances": [[…]]}, {"instances": [{"column": …}]} or '
+    '{"inputs": {"name": […]}}.'
+)
+
+
+def feeds(body: Any, inputs: Sequence[Tensor], names: Sequence[str]) -> Feeds:
+    """Return the model's inputs; `names` are the columns of a single wide input.
+
+    Raises BadRequest.
+    """
+    if isinstance(body, dict) and isinstance(body.get("inputs"), dict):
+        return _by_column(body["inputs"], inputs, names)
+    rows = _rows(body)
+    if all(isinstance(row, dict) for row in rows):
+        columns = {key: [row.get(key) for row in rows] for key in rows[0]}
+        if any(row.keys() != rows[0].keys() for row in rows):
+            raise BadRequest("Every record must have the same columns.")
+        return _by_column(columns, inputs, names)
+    has_columns = len(inputs) > 1 or len(inputs[0].shape) == 1
+    if has_columns and all(_has_all(row, inputs) for row in rows):
+        by_place = zip(inputs, zip(*rows, strict=True), strict=True)
+        return {each.name: _shaped(list(column), each) for each, column in by_place}
+    if len(inputs) > 1:
+        raise BadRequest(
+            "The model has several inputs; send records with, or rows of, "
+            + ", ".join(repr(each.name) for each in inputs)
+            + "."
+        )
+    return {inputs[0].name: _shaped(rows, inputs[0])}
+
+
+def _has_all(row: Any, inputs: Sequence[Tensor]) -> bool:
+    """Whether a row has a value for each input, in their order."""
+    return isinstance(row, list) and len(row) == len(inputs)
+
+
+def _rows(body: Any) -> list[Any]:
+    if isinstance(body, dict):
+        if isinstance(split := body.get("dataframe_split"), dict):
+            return _records_of(split)
+        body = body.get("instances", body.get("dataframe_records"))
+    if not isinstance(body, list) or not body:
+        raise BadRequest(FORMS)
+    return body
+
+
+def _records_of(split: dict[str, Any]) -> list[Any]:
+    columns, data = split.get("columns"), split.get("data")
+    if (
+        not isinstance(data, list)
+        or not data
+        or not all(isinstance(row, list) for row in data)
+    ):
+        raise BadRequest("dataframe_split needs data, a list of rows.")
+    if columns is None:
+        return data
+    if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
+        raise BadRequest("The columns of dataframe_split must be a list of names.")
+    if any(len(row) != len(columns) for row in data):
+        raise BadRequest("Every row of dataframe_split must have all columns.")
+    return [dict(zip(columns, row, strict=True)) for row in data]
+
+
+def _by_column(
+    columns: dict[str, Any], inputs: Sequence[Tensor], names: Sequence[str]
+) -> Feeds:
+    if len(inputs) == 1 and inputs[0].name not in columns:
+        columns = {inputs[0].name: _joined(columns, inputs[0], names)}
+    known = [each.name for each in inputs]
+    if unknown := [name for name in columns if name not in known]:
+        raise BadRequest(f"The model has no input {unknown[0]!r}.")
+    here = [each for each in inputs if each.name in columns or not each.is_optional]
+    if missing := [each.name for each in here if each.name not in columns]:
+        raise BadRequest(f"The input {missing[0]!r} is missing.")
+    return {each.name: _shaped(columns[each.name], each) for each in here}
+
+
+def _joined(columns: dict[str, Any], only: Tensor, names: Sequence[str]) -> list[Any]:
+    """Return rows of a single wide input, its columns in the model's order."""
+    if not names:
+        raise BadRequest(
+            f"The model does not name its columns: send rows for {only.name!r}."
+        )
+    if unknown := [name for name in columns if name not in names]:
+        raise BadRequest(f"The model has no column {unknown[0]!r}.")
+    if missing := [name for name in names if name not in columns]:
+        raise BadRequest(f"The column {missing[0]!r} is missing.")
+    values = [columns[name] for name in names]
+    if not all(isinstance(column, list) for column in values):
+        raise BadRequest("Every column must be a list.")
+    if len({len(column) for column in values}) != 1:
+        raise BadRequest("Every column must have the same length.")
+    return [list(row) for row in zip(*values, strict=True)]
+
+
+def _shaped(data: Any, expected: Tensor) -> NDArray[Any]:
+    if not isinstance(data, list) or not data:
+        raise BadRequest(f"The data of {expected.name!r} must be a list.")
+    shape = _shape_of(data)
+    want = list(expected.shape)
+    if len(shape) == 1 and len(want) > 1 and all(size in (-1, 1) for size in want[1:]):
+        shape += [1] * (len(want) - 1)
+    if len(shape) != len(want) or any(
+        size not in (-1, have) for have, size in zip(shape, want, strict=True)
+    ):
+        raise BadRequest(
+            f"{expected.name!r} has the shape {shape}; the model takes {want}, where "
+            "-1 is any length."
+        )
+    return fit(data, shape, expected)
+
+
+def _shape_of(data: Any) -> list[int]:
+    shape: list[int] = []
+    while isinstance(data, list):
+        shape.append(len(data))
+        data = data[0] if data else None
+    if 0 in shape:
+        raise BadRequest("There must be at least one value.")
+    return shape

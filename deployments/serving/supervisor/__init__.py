@@ -1,0 +1,1 @@
+"""Model processes of this machine: forked from a warm zygote, watched, replaced."""

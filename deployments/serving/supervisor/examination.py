@@ -1,0 +1,201 @@
+"""Validation: a throw-away process looks into the model, within limits."""
+
+import os
+import uuid
+from dataclasses import dataclass, field
+from signal import SIGKILL
+from typing import Any
+
+from deployments.serving import logs
+from deployments.serving.processes import (
+    NEVER_BEGAN,
+    describe_end,
+    discard,
+    is_alive,
+    send_signal,
+)
+from deployments.serving.supervisor import conversions
+from deployments.serving.supervisor.folders import Folders
+from deployments.serving.supervisor.instance import FRESH_TIMES, job
+from deployments.serving.supervisor.nursery import Nursery
+from deployments.serving.supervisor.opened import (
+    NONSENSE,
+    drain,
+    finding_in,
+    open_files,
+    open_golden,
+)
+from deployments.serving.terms import (
+    NoRoom,
+    Refused,
+    Spec,
+    TargetTrouble,
+    Tensor,
+    Validation,
+)
+
+LIMIT_S = 30.0
+CPU_S = 60
+_KILLED_BY_LIMIT = "killed by SIGXCPU"
+
+
+@dataclass(slots=True)
+class Examination:
+    """One process and what it found; asking again gives the same answer."""
+
+    id: str
+    spec: Spec
+    deadline: float
+    report: int
+    folders: Folders
+    generation: int
+    pid: int = 0
+    born: int | None = None
+    said: bytearray = field(default_factory=bytearray)
+    text: bytes | None = None
+    end: str = ""
+    hindrance: str = ""
+    late: bool = False
+
+    def poll(self, nursery: Nursery, now: float) -> bool:
+        """Take in what the process said and how it ended; True if that is news."""
+        known = (self.text, self.end, self.late)
+        if not self.pid and self.id in nursery.started:
+            self.pid, self.born = nursery.started.pop(self.id)
+        if self.report >= 0 and drain(self.report, self.said):
+            self.text = bytes(self.said)
+            part = conversions.part_of(self.folders, self.id)
+            conversions.keep(part, self.spec, finding_in(self.text), self.folders)
+            self._close()
+        if self.id in nursery.ended:
+            self.end = describe_end(nursery.ended.pop(self.id))
+            self.hindrance = nursery.hindered.pop(self.id, "")
+        elif (
+            self.pid
+            and not nursery.hears_of(self.generation)
+            and not is_alive(self.pid, self.born)
+        ):
+            self.end = self.end or "gone"
+        if not self.end and now > self.deadline:
+            self.late = True
+            self.kill()
+        if self.end:
+            self._clear()
+        return known != (self.text, self.end, self.late)
+
+    def finding(self) -> Validation | None:
+        """Return what was found, None as long as nothing is.
+
+        Raises Refused, or TargetTrouble when there was no process to look.
+        """
+        if self.late:
+            raise Refused(
+                f"The model was not loaded and tried within {limit_s(self.spec):g} s; "
+                "it hangs or is too slow to serve."
+            )
+        if self.text:
+            found = finding_in(self.text)
+            if "hindered" not in found:
+                return _validation(found)
+            self.hindrance = str(found["hindered"])
+        if self.hindrance:
+            raise NoRoom(f"The model cannot be validated now: {self.hindrance}.")
+        if self.end == describe_end(NEVER_BEGAN):
+            raise TargetTrouble("The process that loads models was not begun.")
+        if self.end:
+            raise Refused(_why(self.end))
+        return None
+
+    def kill(self) -> None:
+        """End the process and forget what it said."""
+        self._close()
+        discard(conversions.part_of(self.folders, self.id))
+        if self.pid:
+            send_signal(self.pid, self.born, SIGKILL)
+        self._clear()
+
+    def _clear(self) -> None:
+        discard(self.folders.record(self.id))
+        self.folders.clear_room(self.id)
+
+    def _close(self) -> None:
+        if self.report >= 0:
+            os.close(self.report)
+            self.report = -1
+
+
+def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examination:
+    """Ask for a process that looks into the model. Raises Refused or OSError."""
+    examination_id = uuid.uuid4().hex
+    ours, theirs = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(ours, False)
+    files = {"report": theirs}
+    try:
+        files.update(open_files(spec))
+        files["log"] = logs.open_for_append(folders.log(spec.deployment_id))
+        if spec.file.golden is not None:
+            files["golden"] = open_golden(spec.file.golden)
+        if spec.converts:
+            part = conversions.part_of(folders, examination_id)
+            files["converted"] = conversions.open_part(part)
+        nursery.fork(_message(examination_id, spec, folders), files)
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        for descriptor in files.values():
+            os.close(descriptor)
+    return Examination(
+        examination_id, spec, now + limit_s(spec), ours, folders, nursery.generation
+    )
+
+
+def limit_s(spec: Spec) -> float:
+    """Return the seconds that looking into the model may take."""
+    return LIMIT_S * FRESH_TIMES if spec.allows_code else LIMIT_S
+
+
+def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any]:
+    return {
+        "id": examination_id,
+        "run": "examine",
+        "record_path": os.fspath(folders.record(examination_id)),
+        "record": {"id": examination_id, "deployment_id": spec.deployment_id},
+        "job": {**job(spec, folders.room(examination_id)), "cpu_s": CPU_S},
+    }
+
+
+def _validation(found: dict[str, Any]) -> Validation:
+    if "refused" in found:
+        raise Refused(str(found["refused"]))
+    try:
+        return Validation(
+            found["platform"],
+            _tensors(found["inputs"]),
+            _tensors(found["outputs"]),
+            found["latency_p50_ms"],
+            found["golden_rows"],
+            tuple(found["feature_names"]),
+            str(found.get("conversion", "")),
+        )
+    except (KeyError, TypeError):
+        raise Refused(NONSENSE) from None
+
+
+def _tensors(entries: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+    return tuple(
+        Tensor(each["name"], each["datatype"], tuple(each["shape"])) for each in entries
+    )
+
+
+def _why(end: str) -> str:
+    if end == _KILLED_BY_LIMIT:
+        return f"Loading the model took more than {CPU_S} s of processor time."
+    if end == "killed by SIGKILL":
+        return "The process that loaded the model was killed, likely out of memory."
+    if end.startswith("killed by"):
+        return (
+            f"The process that loaded the model was {end}: the file is damaged, or "
+            "its library cannot read it."
+        )
+    return f"The process that loaded the model {end} without a word."

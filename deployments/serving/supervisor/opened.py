@@ -1,0 +1,102 @@
+"""What a model process is given, descriptors and never paths, and what it reports."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from deployments.serving.formats.code import FOLDER, require_permission
+from deployments.serving.terms import ModelFile, Refused, Spec
+
+MAX_REPORT = 16 << 20
+NONSENSE = "The process that loaded the model reported nonsense."
+
+
+def open_model(file: ModelFile) -> int:
+    """Return a descriptor of the regular file. Raises Refused.
+
+    Links are not followed, and a named pipe does not make the caller wait.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file.path, flags)
+    except FileNotFoundError:
+        raise Refused("The artifact's file is missing from the store.") from None
+    except OSError as error:
+        raise Refused(f"The artifact cannot be read: {error.strerror}.") from None
+    found = os.fstat(descriptor)
+    reason = ""
+    if not stat.S_ISREG(found.st_mode):
+        reason = "The artifact is not a regular file."
+    elif found.st_size != file.size_bytes:
+        reason = (
+            f"The artifact holds {found.st_size} bytes; {file.size_bytes} were "
+            "registered: the file was changed or damaged after it was uploaded."
+        )
+    if reason:
+        os.close(descriptor)
+        raise Refused(reason)
+    return descriptor
+
+
+def open_files(spec: Spec) -> dict[str, int]:
+    """Return descriptors of the model: the file, or what is to know of its folder.
+
+    Raises Refused.
+    """
+    file = spec.file
+    if file.folder is None:
+        return {"model": open_model(file)}
+    require_permission(FOLDER, spec.allows_code, spec.environment)
+    told = {
+        "files": [
+            {"path": one.path, "stored": os.fspath(one.stored), "sha256": one.sha256}
+            for one in file.folder.files
+        ],
+        "pyfunc": {
+            "loader_module": file.folder.loader_module,
+            "code": file.folder.code,
+            "data": file.folder.data,
+            "inputs": file.folder.inputs,
+            "outputs": file.folder.outputs,
+        },
+    }
+    # A message to the zygote has a largest size; a folder may have many files.
+    descriptor = os.memfd_create("folder", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as memory:
+        memory.write(orjson.dumps(told))
+    return {"folder": descriptor}
+
+
+def open_golden(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused(f"The golden rows cannot be read: {error.strerror}.") from None
+
+
+def drain(descriptor: int, said: bytearray) -> bool:
+    """Add what a non-blocking pipe holds to `said`; say whether that is all."""
+    try:
+        while len(said) <= MAX_REPORT:
+            chunk = os.read(descriptor, 1 << 16)
+            if not chunk:
+                break
+            said += chunk
+    except BlockingIOError:
+        return False
+    return True
+
+
+def finding_in(said: bytes) -> dict[str, Any]:
+    """Return a process's report, {} if it said nothing.
+
+    What is no JSON object is a refusal: code in a model may write anything.
+    """
+    try:
+        finding = orjson.loads(said or b"{}")
+    except orjson.JSONDecodeError:
+        finding = None
+    return finding if isinstance(finding, dict) else {"refused": NONSENSE}

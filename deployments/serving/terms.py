@@ -1,0 +1,161 @@
+"""The words between the reconciler, the targets and what serves: shared by all three.
+
+Written in terms that a local process, a Ray Serve application and a KServe
+InferenceService can all fulfil.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Refused(Exception):
+    """The target cannot serve this; the message is for the person who asked."""
+
+
+class TargetTrouble(Exception):
+    """The target did not do it now; the same call may work later."""
+
+
+class NoRoom(TargetTrouble):
+    """The machine has no room for it, such as on its disk; it may have again."""
+
+
+class Phase(StrEnum):
+    ABSENT = "absent"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFile:
+    """A file of a folder: its path in there, where its bytes lie, and their digest."""
+
+    path: str
+    stored: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PyfuncFolder:
+    """An MLflow `python_function` folder: its files, and what its MLmodel says.
+
+    `code` and `data` are paths in the folder, empty if there are none; `inputs` and
+    `outputs` its signature, in JSON as it stands there.
+    """
+
+    files: tuple[FolderFile, ...]
+    loader_module: str
+    code: str = ""
+    data: str = ""
+    inputs: str = ""
+    outputs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """The artifact on disk, with what the registry says it must be.
+
+    `golden` holds requests with their stored answers (`formats.golden` says how);
+    `feature_names` order the columns of an input whose file does not name them. Of a
+    `folder` the digest stands for all its files, and `path` is its MLmodel.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    size_bytes: int
+    golden: Path | None = None
+    feature_names: tuple[str, ...] = ()
+    folder: PyfuncFolder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is asked of the target; everything is named by the deployment's id.
+
+    With `max_instances` above `instances` the target scales between the two on
+    outstanding requests. `converts` asks for a scikit-learn model to be served as
+    ONNX, where that gives the same answers. Models that are code run in the Python
+    `interpreter`, a path; empty for the target's own.
+    """
+
+    deployment_id: str
+    environment: str
+    model_name: str
+    model_version: str
+    file: ModelFile
+    instances: int = 1
+    max_instances: int = 0
+    cpus: float = 1.0
+    memory_bytes: int = 1 << 30
+    allows_code: bool = False
+    converts: bool = False
+    interpreter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A named input or output; -1 in `shape` is any length.
+
+    An input that is optional may be left out of a request.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a throw-away process found out by loading the model and running it.
+
+    The latency is of one row inside the process, None when the model does not
+    take made-up rows; `golden_rows` is how many stored answers were reproduced,
+    `feature_names` are the columns of a single wide input, empty when unknown.
+    """
+
+    platform: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    latency_p50_ms: float | None
+    golden_rows: int = 0
+    feature_names: tuple[str, ...] = ()
+    conversion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What runs now for one deployment."""
+
+    phase: Phase
+    ready_instances: int = 0
+    desired_instances: int = 0
+    restarts: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One deployment's share of a slot's traffic: a weight in percent, or a mirror."""
+
+    deployment_id: str
+    model_version: str
+    weight: int = 100
+    is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a slot's requests go, and whose keys (SHA-256) open it.
+
+    `sample_rate` is the share of infer calls, in [0, 1], whose inputs are kept.
+    """
+
+    environment: str
+    model_name: str
+    entries: tuple[RouteEntry, ...] = ()
+    key_digests: frozenset[str] = field(default_factory=frozenset)
+    sample_rate: float = 0.0

@@ -1,0 +1,254 @@
+"""The local target: what the reconciler calls, and the thread that keeps watch."""
+
+import logging
+import select
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from deployments.kick import kick
+from deployments.serving import logs
+from deployments.serving.processes import discard
+from deployments.serving.supervisor import examination, inheritance, routing, scaling
+from deployments.serving.supervisor.examination import Examination
+from deployments.serving.supervisor.fleet import Fleet
+from deployments.serving.supervisor.folders import Folders
+from deployments.serving.supervisor.nursery import Nursery
+from deployments.serving.terms import (
+    Observation,
+    Phase,
+    Route,
+    Spec,
+    TargetTrouble,
+    Validation,
+)
+from deployments.targets.base import Capabilities
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 0.1
+DRAIN_ALL_S = 15.0
+
+
+class LocalTarget:
+    """Serves from processes of this machine.
+
+    The first call that changes something takes the run folder over: whoever
+    supervised it before notices and lets go, and what runs is replaced without a
+    gap. Safe to call from several threads.
+    """
+
+    name = "local"
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._folders = Folders(data_dir)
+        self._nursery = Nursery(self._folders.log("zygote"))
+        self._id = uuid.uuid4().hex
+        self._lock = threading.RLock()
+        self._fleets: dict[str, Fleet] = {}
+        self._examinations: dict[str, Examination] = {}
+        self._scaler = scaling.Scaler(self._folders.gateways)
+        self._owns = False
+        self._watch: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._looked_at = 0.0
+        self._kick = self._folders.run / "kick.sock"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close(stop_all=True)
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(splits_traffic=True, mirrors=True, scales=True)
+
+    def validate(self, spec: Spec) -> Validation | None:
+        with self._lock:
+            self._own()
+            running = self._examinations.get(spec.deployment_id)
+            if running is None or running.spec != spec:
+                self._forget(spec.deployment_id)
+                running = examination.begin(
+                    spec, self._folders, self._nursery, time.monotonic()
+                )
+                self._examinations[spec.deployment_id] = running
+            self._nursery.listen()
+            running.poll(self._nursery, time.monotonic())
+            try:
+                return running.finding()
+            except TargetTrouble:
+                self._forget(spec.deployment_id)
+                raise
+
+    def apply(self, spec: Spec) -> None:
+        with self._lock:
+            self._own()
+            self._forget(spec.deployment_id)
+            self._fleet(spec.deployment_id).ask(spec)
+            self._step()
+
+    def observe(self, deployment_id: str) -> Observation:
+        with self._lock:
+            fleet = self._fleets.get(deployment_id)
+            if fleet is None:
+                return Observation(Phase.ABSENT)
+            return fleet.observe(time.monotonic())
+
+    def route(self, route: Route) -> None:
+        with self._lock:
+            self._own()
+            routing.write_route(self._folders, route)
+
+    def stop(self, deployment_id: str) -> None:
+        with self._lock:
+            self._own()
+            self._forget(deployment_id)
+            if fleet := self._fleets.get(deployment_id):
+                fleet.stop(time.monotonic())
+
+    def logs(self, deployment_id: str, tail: int) -> list[str]:
+        path = self._folders.log(deployment_id)
+        return [line.text for line in logs.tail_of(path, tail)]
+
+    def list(self) -> list[str]:
+        with self._lock:
+            if not self._owns:
+                return inheritance.deployments(self._folders)
+            return [*self._fleets]
+
+    def tick(self) -> None:
+        with self._lock:
+            self._own()
+            self._step()
+
+    def close(self, *, stop_all: bool = False) -> None:
+        """Let go: what runs goes on for a successor to replace, or drains first."""
+        if stop_all:
+            self._drain_all(time.monotonic() + DRAIN_ALL_S)
+        self._closing.set()
+        if self._watch is not None and self._watch is not threading.current_thread():
+            self._watch.join()
+        with self._lock:
+            self._let_go()
+            if stop_all:
+                self._folders.forget_sockets()
+
+    def _drain_all(self, deadline: float) -> None:
+        while (running := self.list()) and time.monotonic() < deadline:
+            for deployment_id in running:
+                self.stop(deployment_id)
+            self.tick()
+            time.sleep(0.02)
+
+    def _fleet(self, deployment_id: str) -> Fleet:
+        if deployment_id not in self._fleets:
+            self._fleets[deployment_id] = Fleet(
+                deployment_id,
+                self._folders,
+                self._nursery,
+                self._publish,
+            )
+        return self._fleets[deployment_id]
+
+    def _publish(self, fleet: Fleet) -> None:
+        routing.write_backend(self._folders, fleet)
+        kick(self._kick)
+
+    def _forget(self, deployment_id: str) -> None:
+        if done := self._examinations.pop(deployment_id, None):
+            done.kill()
+
+    def _own(self) -> None:
+        """Take the run folder over unless it is ours; inherit what runs."""
+        owner = self._folders.run / "supervisor"
+        if self._owns and inheritance.owner(owner) == self._id:
+            return
+        self._let_go()
+        self._folders = Folders(self._data_dir)
+        inheritance.take(owner, self._id)
+        self._owns = True
+        self._closing.clear()
+        for found in inheritance.survivors(self._folders, time.monotonic()):
+            self._fleet(found.deployment_id).instances.append(found)
+        self._watch = threading.Thread(target=self._keep_watch, daemon=True)
+        self._watch.start()
+        self._nursery.warm_up()
+
+    def _let_go(self) -> None:
+        for fleet in self._fleets.values():
+            for each in fleet.instances:
+                each.close()
+        for running in self._examinations.values():
+            running.kill()
+        self._fleets.clear()
+        self._examinations.clear()
+        self._nursery.close()
+        self._owns = False
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        self._nursery.listen()
+        for running in self._examinations.values():
+            if running.poll(self._nursery, now):
+                kick(self._kick)
+        for fleet in [*self._fleets.values()]:
+            if fleet.spec is not None:
+                fleet.wanted = self._scaler.wanted(fleet.spec, fleet.wanted, now)
+            fleet.tick(now)
+            if fleet.spec is None and not fleet.instances:
+                del self._fleets[fleet.deployment_id]
+                discard(self._folders.backend(fleet.deployment_id))
+        if now - self._looked_at > 1:
+            self._looked_at = now
+            self._take_in_strays(now)
+            for path in self._folders.logs.glob("*.log"):
+                logs.cap(path)
+
+    def _take_in_strays(self, now: float) -> None:
+        known = {each.id for each in self._examinations.values()}
+        for fleet in self._fleets.values():
+            known.update(each.id for each in fleet.instances)
+        for found in inheritance.strays(self._folders, known, now):
+            self._fleet(found.deployment_id).instances.append(found)
+            known.add(found.id)
+        self._folders.clear_rooms(known)
+
+    def _keep_watch(self) -> None:
+        """Supervise until closed, or until another supervisor took over."""
+        owner = self._folders.run / "supervisor"
+        while not self._closing.is_set():
+            with self._lock:
+                if inheritance.owner(owner) != self._id:
+                    logger.warning("another supervisor took over; letting go")
+                    self._let_go()
+                    return
+                try:
+                    self._step()
+                except OSError:
+                    logger.exception("supervision stumbled; it goes on")
+                heard = self._talkers()
+            _wait(heard, BEAT_S)
+
+    def _talkers(self) -> Sequence[int]:
+        """Return what to listen to: the zygote, and processes yet to report."""
+        reports = [each.report for each in self._examinations.values()]
+        for fleet in self._fleets.values():
+            reports.extend(each.report for each in fleet.instances)
+        control = self._nursery.fileno()
+        return [
+            *([] if control is None else [control]),
+            *(r for r in reports if r >= 0),
+        ]
+
+
+def _wait(descriptors: Sequence[int], seconds: float) -> None:
+    """Wait until one of them speaks, at most for so long."""
+    poller = select.poll()
+    for descriptor in descriptors:
+        poller.register(descriptor, select.POLLIN)
+    poller.poll(seconds * 1000)

@@ -1,0 +1,42 @@
+"""The worker: reconciles deployments, takes in traffic, reads datasets, sees drift."""
+
+import logging
+import signal
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from mlops.worker import registry
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = (
+        "Brings deployments to what was asked for until it is told to stop (SIGTERM). "
+        "Model servers go on without it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--stop",
+            action="store_true",
+            help="Stop every model server of this machine and exit.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        loop = registry.loop()
+        if options["stop"]:
+            loop.stop_all()
+            return
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        logger.info("The reconciler runs")
+        with ExitStack() as running:
+            for thread in registry.threads(stopping):
+                running.enter_context(thread)
+            loop.run(stopping)
+        logger.info("The reconciler has stopped; model servers go on")

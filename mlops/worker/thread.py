@@ -1,0 +1,51 @@
+"""A thread of the worker that makes rounds beside its loop."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import ClassVar, Self
+
+from django.db import DatabaseError, InterfaceError, connection
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 10.0
+"""How long the worker waits for a round under way when it ends."""
+
+
+class WorkerThread:
+    """Makes rounds until `stopping` is set; one that breaks off is made again."""
+
+    pause_s: ClassVar[float]
+    trouble: ClassVar[str]
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self.stopping = stopping
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stopping.set()
+        self._thread.join(PATIENCE_S)
+
+    def round(self) -> None:
+        """Do what there is to do now."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self.round()
+            except (DatabaseError, InterfaceError, OSError):
+                logger.exception("%s; trying again", self.trouble)
+            finally:
+                connection.close()
+            self.stopping.wait(self.pause_s)
