@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from datasets.analytics.cells import WHOLE, Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
-from datasets.analytics.filters import Clause, Condition, compile_filter
+from datasets.analytics.filters import Condition, compile_filter
+from datasets.analytics.ordered import Selection
 from datasets.analytics.sql import (
     Kind,
     Source,
@@ -25,7 +26,6 @@ from datasets.analytics.sql import (
 
 CHUNK_BYTES = 256 << 10
 TIMEOUT_S = 3_600.0
-_BATCH_ROWS = 4_096
 _GROUP_ROWS = 61_440
 # A spreadsheet runs a cell that begins with one of these (OWASP: CSV injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -66,7 +66,7 @@ def stream(
     is_whole = chosen == found and not where.sql and len(place.paths) == 1
     if is_whole and Format(kind) is Format.PARQUET:
         return _file(place.paths[0])
-    return _chunks(place, Format(kind), chosen, where)
+    return _chunks(Selection(place, chosen, where), Format(kind))
 
 
 def _file(path: Path) -> Iterator[bytes]:
@@ -75,28 +75,20 @@ def _file(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _chunks(
-    place: Source, kind: Format, columns: Sequence[TableColumn], where: Clause
-) -> Iterator[bytes]:
+def _chunks(selection: Selection, kind: Format) -> Iterator[bytes]:
     # A slow reader keeps a cursor for long, but no slot: it must not block questions.
     engine = Engine.for_process()
     with engine.unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
-        yield from _WRITERS[kind](cursor, place, columns, where)
+        yield from _WRITERS[kind](cursor, selection)
 
 
-def _csv(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], where: Clause
-) -> Iterator[bytes]:
+def _csv(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
     """Let DuckDB write the lines: thirty times as fast as Python's csv."""
-    header = ",".join(_quoted(guarded(column.name)) for column in columns)
+    header = ",".join(_quoted(guarded(column.name)) for column in selection.columns)
     yield f"{header}\r\n".encode()
-    cells = ", ',', ".join(_csv_cell(column) for column in columns)
-    batches = cursor.batches(
-        f"SELECT concat({cells}, chr(13), chr(10)) FROM {place.sql}{where.sql}",  # noqa: S608
-        place.parameters | where.parameters,
-        batch_rows=_BATCH_ROWS,
-    )
-    for batch in batches:
+    cells = ", ',', ".join(_csv_cell(column) for column in selection.columns)
+    lines = f"concat({cells}, chr(13), chr(10))"
+    for batch in selection.batches(cursor, lines):
         yield "".join(batch.column(0).to_pylist()).encode()
 
 
@@ -121,8 +113,7 @@ def _csv_cell(column: TableColumn) -> str:
     text = f"{name}::VARCHAR"
     if column.kind is Kind.NESTED:
         text = f"to_json({name})::VARCHAR"
-    starts = "[" + ", ".join(f"chr({ord(char)})" for char in _FORMULA_STARTS) + "]"
-    guard = f"CASE WHEN list_contains({starts}, left({text}, 1)) THEN chr(39) END"
+    guard = f"CASE WHEN regexp_matches({text}, '^[=+\\-@\\t\\r]') THEN chr(39) END"
     plain = f"concat({guard}, {text})"
     return (
         f"CASE WHEN {text} IS NULL THEN NULL"
@@ -132,17 +123,11 @@ def _csv_cell(column: TableColumn) -> str:
     )
 
 
-def _json_lines(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], where: Clause
-) -> Iterator[bytes]:
-    batches = cursor.batches(
-        f"SELECT {select_list(columns, WHOLE)} FROM {place.sql}{where.sql}",  # noqa: S608
-        place.parameters | where.parameters,
-        batch_rows=_BATCH_ROWS,
-    )
-    for batch in batches:
-        values = [column.to_pylist() for column in batch.columns]
-        rows = records(columns, list(zip(*values, strict=True)), Losses(WHOLE))
+def _json_lines(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
+    columns = selection.columns
+    for batch in selection.batches(cursor, select_list(columns, WHOLE)):
+        cells = [column.to_pylist() for column in batch.columns]
+        rows = records(columns, list(zip(*cells, strict=True)), Losses(WHOLE))
         yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
@@ -167,15 +152,9 @@ class _Sink(io.RawIOBase):
 def _binary(
     open_writer: Callable[[_Sink, pa.Schema], Any],
 ) -> Callable[..., Iterator[bytes]]:
-    def write(
-        cursor: Cursor, place: Source, columns: Sequence[TableColumn], where: Clause
-    ) -> Iterator[bytes]:
-        names = ", ".join(quote_ident(column.name) for column in columns)
-        batches = cursor.batches(
-            f"SELECT {names} FROM {place.sql}{where.sql}",  # noqa: S608
-            place.parameters | where.parameters,
-            batch_rows=_GROUP_ROWS,
-        )
+    def write(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
+        names = ", ".join(quote_ident(column.name) for column in selection.columns)
+        batches = selection.batches(cursor, names, batch_rows=_GROUP_ROWS)
         sink, writer = _Sink(), None
         for batch in batches:
             writer = writer or open_writer(sink, batch.schema)
@@ -183,7 +162,7 @@ def _binary(
             if chunk := sink.taken():
                 yield chunk
         if writer is None:
-            writer = open_writer(sink, _empty(cursor, place, names).schema)
+            writer = open_writer(sink, _empty(cursor, selection.place, names).schema)
         writer.close()
         yield sink.taken()
 

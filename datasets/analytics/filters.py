@@ -116,13 +116,16 @@ def compile_filter(
 def compile_order(
     columns: Sequence[TableColumn], orders: Sequence[Order], *, tie_breaker: str
 ) -> str:
-    """Return an ORDER BY that leaves no ties, so that pages do not overlap."""
+    """Return an ORDER BY that leaves no ties, so that pages do not overlap.
+
+    Without orders it is the tie breaker alone: a scan promises no order of its own.
+    """
     parts = []
     for order in orders:
         column = pick(columns, [order.column], field="order_by")[0]
         direction = "DESC" if order.descending else "ASC"
         parts.append(f"{present(column)} {direction} NULLS LAST")
-    return f" ORDER BY {', '.join([*parts, tie_breaker])}" if parts else ""
+    return f" ORDER BY {', '.join([*parts, tie_breaker])}"
 
 
 def present(column: TableColumn) -> str:

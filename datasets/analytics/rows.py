@@ -1,7 +1,7 @@
 """Rows of a table: the first, random or stratified ones, pages, filters, search.
 
-Pages by offset are stable because a version never changes and its rows keep the
-order of the file; every other order ends with the row's position.
+Pages by offset are stable because a version never changes and every order, also
+that of a filter without one, ends with the row's position in the file.
 """
 
 import random
@@ -29,7 +29,7 @@ from datasets.analytics.sql import (
     TableColumn,
     pick,
     quote_ident,
-    source,
+    single,
 )
 
 MAX_ROWS = 1_000
@@ -85,7 +85,7 @@ def page(table: Table, window: Window, conditions: Sequence[Condition] = ()) -> 
 
     Raises UnknownColumn, InvalidFilter, QueryTimeout, TooHeavy or Busy.
     """
-    place = source(table)
+    place = single(table)
     with Engine.for_process().cursor() as cursor:
         columns = cursor.columns(place)
         where = compile_filter(columns, conditions)
@@ -101,7 +101,7 @@ def search(table: Table, text: str, window: Window) -> Rows:
         raise InvalidParameter(
             f"q must hold between 1 and {MAX_QUERY} characters.", field="q"
         )
-    place = source(table)
+    place = single(table)
     with Engine.for_process().cursor() as cursor:
         columns = cursor.columns(place)
         where = _matching(columns, text)
@@ -126,7 +126,7 @@ def sample(
         return page(table, window)
     if method is Method.STRATIFIED and stratify_by is None:
         raise InvalidParameter("A stratified sample needs a column.", field="by")
-    place = source(table)
+    place = single(table)
     with Engine.for_process().cursor() as cursor:
         columns = cursor.columns(place)
         total = _count(cursor, place, Clause())
@@ -148,27 +148,37 @@ def _page(
     window: Window,
 ) -> Rows:
     shown = pick(columns, window.columns, field="columns")
+    if not window.order_by and not where.sql:
+        total = _count(cursor, place, where)
+        last = min(window.offset + window.limit, total)
+        numbers = list(range(window.offset, last))
+    else:
+        numbers, total = _found(cursor, place, columns, where, window)
+    found = _by_number(cursor, place, shown, numbers, total)
+    return replace(found, offset=window.offset)
+
+
+def _found(
+    cursor: Cursor,
+    place: Source,
+    columns: list[TableColumn],
+    where: Clause,
+    window: Window,
+) -> tuple[list[int], int]:
+    """Return the positions of a page, and how many rows there are to page through.
+
+    By the few columns that decide: the others are read for the chosen rows only.
+    """
     order = compile_order(columns, window.order_by, tie_breaker=ROW_NUMBER)
-    if order or where.sql:
-        # Find the positions by the few columns that decide, then decode the rest
-        # for the chosen rows only.
-        found = cursor.rows(
-            f"SELECT {ROW_NUMBER} FROM {place.numbered_sql}{where.sql}{order}"  # noqa: S608
-            f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
-            place.parameters | where.parameters,
-        )
-        numbers = [row[0] for row in found]
-        is_end = len(found) < window.limit and (found or not window.offset)
-        # Another look at every row, to count them, is needed before the end only.
-        total = window.offset + len(found) if is_end else _count(cursor, place, where)
-        found_rows = _by_number(cursor, place, shown, numbers, total)
-        return replace(found_rows, offset=window.offset)
-    fetched = cursor.rows(
-        f"SELECT {select_list(shown)} FROM {place.sql}"  # noqa: S608
+    found = cursor.rows(
+        f"SELECT {ROW_NUMBER} FROM {place.numbered_sql}{where.sql}{order}"  # noqa: S608
         f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
-        place.parameters,
+        place.parameters | where.parameters,
     )
-    return _answer(shown, fetched, _count(cursor, place, where), window.offset)
+    is_end = len(found) < window.limit and (found or not window.offset)
+    # Another look at every row, to count them, is needed before the end only.
+    total = window.offset + len(found) if is_end else _count(cursor, place, where)
+    return [row[0] for row in found], total
 
 
 def _count(cursor: Cursor, place: Source, where: Clause) -> int:

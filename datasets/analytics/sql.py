@@ -106,6 +106,17 @@ def source(table: Table) -> Source:
     return Source(paths)
 
 
+def single(table: Table) -> Source:
+    """Return the source of one file, whose rows have one position each.
+
+    Raises SourceMissing, and ValueError for several files.
+    """
+    place = source(table)
+    if len(place.paths) != 1:
+        raise ValueError("rows of several files have no common position")
+    return place
+
+
 def quote_ident(name: str) -> str:
     """Return a name as an SQL identifier, whatever characters it holds."""
     if "\x00" in name:

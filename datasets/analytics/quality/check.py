@@ -147,7 +147,8 @@ class _Check:
     ) -> tuple[dict[str, Any], ...]:
         rows = self.cursor.rows(
             f"SELECT {ROW_NUMBER}, {select_list(chosen)}"  # noqa: S608
-            f" FROM {self.place.numbered_sql} {where} LIMIT {EXAMPLES:d}",
+            f" FROM {self.place.numbered_sql} {where}"
+            f" ORDER BY {ROW_NUMBER} LIMIT {EXAMPLES:d}",
             {**self.place.parameters, **parameters},
         )
         values = records(chosen, [row[1:] for row in rows], Losses())

@@ -1,0 +1,125 @@
+"""Every answer with rows has one order: pages are a partition, exports repeat."""
+
+import hashlib
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datasets.analytics import export, rows
+from datasets.analytics.filters import Condition, Operator, Order
+from datasets.analytics.quality import Rule, RuleKind, evaluate
+from datasets.analytics.rows import Window
+
+ROWS = 61_440
+FEW = 16_384
+TABLE = (
+    "SELECT i AS id, 'c' || (i % 20) AS cat, i % 31 + 1 AS day, i % 3 = 0 AS third"
+    " FROM range({rows}) t(i)"
+)
+
+
+@pytest.fixture
+def spread(parquet):
+    """Give a table of three row groups, so that several threads read it."""
+    return parquet(TABLE.format(rows=ROWS), row_group_size=20_480)
+
+
+def ids(lines):
+    return [int(line.split(",")[0]) for line in lines.decode().splitlines()[1:]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "arrow", "parquet"])
+def test_an_export_is_the_same_bytes_each_time(spread, kind):
+    made = {
+        hashlib.sha256(b"".join(export.stream(spread, kind, ["id", "cat"]))).digest()
+        for _ in range(3)
+    }
+
+    assert len(made) == 1
+
+
+def test_a_csv_export_has_the_order_of_the_file(spread):
+    assert ids(b"".join(export.stream(spread, "csv"))) == list(range(ROWS))
+
+
+@pytest.mark.parametrize("kind", ["csv", "arrow", "parquet"])
+def test_an_export_of_a_long_list_has_the_order_of_the_file(spread, kind):
+    wanted = Condition("cat", Operator.IN, [f"c{number}" for number in range(8)])
+
+    body = b"".join(export.stream(spread, kind, None, [wanted]))
+
+    match kind:
+        case "csv":
+            found = ids(body)
+        case "arrow":
+            found = pa.ipc.open_stream(body).read_all()["id"].to_pylist()
+        case _:
+            found = pq.read_table(io.BytesIO(body))["id"].to_pylist()
+    assert found == [number for number in range(ROWS) if number % 20 < 8]
+
+
+def paged(table, conditions, limit=1_000, **window):
+    found, offset = [], 0
+    while True:
+        page = rows.page(table, Window(offset, limit, **window), conditions)
+        found += [row["id"] for row in page.rows]
+        offset += limit
+        if offset >= page.total:
+            return found
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("cat", [f"c{number}" for number in range(6)]), ("day", list(range(1, 9)))],
+)
+def test_pages_of_a_long_list_are_the_rows_in_the_order_of_the_file(
+    spread, column, values
+):
+    found = paged(spread, [Condition(column, Operator.IN, values)])
+
+    kept = {"cat": lambda i: i % 20 < 6, "day": lambda i: i % 31 < 8}[column]
+    assert found == [number for number in range(ROWS) if kept(number)]
+
+
+@pytest.fixture
+def short(parquet):
+    return parquet(TABLE.format(rows=FEW), row_group_size=4_096)
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    values=st.lists(st.sampled_from(range(1, 32)), min_size=1, max_size=12),
+    is_in=st.booleans(),
+    order=st.sampled_from([None, "cat", "-cat", "third", "-day"]),
+    limit=st.sampled_from([997, 1_000]),
+)
+def test_pages_of_any_filter_and_order_part_the_result(
+    short, values, is_in, order, limit
+):
+    operator = Operator.IN if is_in else Operator.NOT_IN
+    orders = [Order(order.lstrip("-"), order.startswith("-"))] if order else []
+
+    found = paged(short, [Condition("day", operator, values)], limit, order_by=orders)
+
+    wanted = [n for n in range(FEW) if (n % 31 + 1 in values) == is_in]
+    if order:
+        key = {"cat": lambda n: f"c{n % 20}", "third": lambda n: n % 3 == 0}
+        by = key.get(order.lstrip("-"), lambda n: n % 31)
+        wanted.sort(key=by, reverse=order.startswith("-"))
+    assert found == wanted
+
+
+def test_examples_of_a_rule_are_the_first_rows_that_break_it(spread):
+    rule = Rule(RuleKind.SET, ("day",), {"values": [1, 2, 3, 4, 5, 6, 7, 8, 9]})
+
+    (result,) = evaluate(spread, [rule]).results
+
+    assert [example["row"] for example in result.examples] == list(range(9, 19))
