@@ -53,7 +53,7 @@ class ExperimentAnswer(AnswerSerializer):
     The context's `latest` holds those runs by id (`Run.objects.latest_of`).
     """
 
-    absent_when_unknown = frozenset({"metrics", "duration_seconds", "created_by"})
+    absent_when_unknown = frozenset({"duration_seconds", "created_by"})
 
     id = Text()
     name = Text()
@@ -72,8 +72,8 @@ class ExperimentAnswer(AnswerSerializer):
     metrics = serializers.DictField(
         child=Number(),
         help_text=(
-            "Newest finite values of the newest run; NaN and infinities are left out "
-            "and are in the metric's history."
+            "Newest finite values of the newest run, empty without one; NaN and "
+            "infinities are left out and are in the metric's history."
         ),
     )
     duration_seconds = Number(help_text="Seconds that the newest run took.")
@@ -169,7 +169,7 @@ def summary(experiment: Experiment, run: Run | None) -> dict[str, Any]:
         "metadata": fill | experiment.metadata,
         "created_at": stamp(experiment.created_at),
         "updated_at": stamp(experiment.updated_at),
-        "metrics": metrics if run else None,
+        "metrics": metrics,
         "duration_seconds": run.duration_seconds if run else None,
         "created_by": maker.username if maker else None,
     }
