@@ -265,8 +265,35 @@ def test_what_heads_mean_is_remembered_but_not_without_bound(monkeypatch):
     read = []
     heads = Heads(lambda head: read.append(head.target) or head.target)
     for name in (b"/a", b"/a", b"/b", b"/c", b"/d", b"/d"):
-        known = heads.find(b"POST %b HTTP/1.1\r\ncontent-length: 5\r\n\r\n" % name)
-        assert known == (name, 5)
+        raw = b"POST %b HTTP/1.1\r\ncontent-length: 5\r\n\r\n" % name
+        known = heads.find(raw)
+        assert known is not None
+        assert known[:2] == (name, 5)
+        if not known.is_kept:
+            heads.keep(raw, known)
 
     assert read == [b"/a", b"/b", b"/c", b"/d"]
     assert len(heads._known) == 1
+
+
+def test_heads_that_nobody_answered_for_are_not_remembered():
+    heads = Heads(lambda head: head.target)
+
+    heads.find(b"POST /a HTTP/1.1\r\ncontent-length: 5\r\n\r\n")
+
+    assert heads._known == {}
+
+
+def test_a_retired_connection_ends_with_an_answer_that_says_so():
+    async def retired(request):
+        async with talking() as (reader, writer, mine):
+            writer.write(post())
+            assert await answer_of(reader) == b"short abcde"
+            mine.retire()
+            writer.write(request)
+            return await reader.read()
+
+    for request in (post(), post(b"wait"), CHUNKED):
+        found = asyncio.run(retired(request))
+        assert b"\r\nconnection: close\r\n" in found
+        assert found.endswith((b"short abcde", b"short wait", b"long abcde"))

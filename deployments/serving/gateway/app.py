@@ -40,6 +40,10 @@ FLUSH_S = 1.0
 MOST_MIRRORED = 32
 OK = 200
 METHODS = {"GET": b"GET", "POST": b"POST"}
+REFUSALS = {
+    401: [(b"www-authenticate", b"Bearer")],
+    408: [(b"connection", b"close")],
+}
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
@@ -48,7 +52,7 @@ class Gateway:
     """One gateway process; all that it knows of deployments is in the route files."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self.options = options
         self.id = uuid.uuid4().hex[:16]
         self._routes = Routes(options.run)
         self._dispatcher = Dispatcher(self._routes, options)
@@ -108,7 +112,7 @@ class Gateway:
         if slot is None or slot.shadows or not self._may_enter(asked.digests, slot):
             return False
         share = slot.choose(asked.target.version)
-        if share is None or len(body) > self._options.max_body_bytes:
+        if share is None or len(body) > self.options.max_body_bytes:
             return False
         request, key = asked.wire_head + body, share.deployment_id
 
@@ -127,6 +131,11 @@ class Gateway:
             return False
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         return True
+
+    def may_enter(self, asked: Asked) -> bool:
+        """Say whether the caller shows a key of the slot, known a moment ago."""
+        slot = self._routes.slots.get(asked.place)
+        return slot is not None and self._may_enter(asked.digests, slot)
 
     async def _make_good(
         self,
@@ -161,11 +170,10 @@ class Gateway:
         start = time.perf_counter()
         try:
             target, choice, slot = self._admit(path, scope)
-            options = self._options
-            body = await read_body(receive, options.max_body_bytes, options.body_s)
+            scope["welcome"]()
+            body = await self._body(scope, receive)
         except BadRequest as refusal:
-            challenge = [(b"www-authenticate", b"Bearer")]
-            more = challenge if refusal.status == 401 else None  # noqa: PLR2004
+            more = REFUSALS.get(refusal.status)
             await answer(send, refusal.status, error(str(refusal)), more)
             return
         rest = target.rest
@@ -179,6 +187,16 @@ class Gateway:
         status = await self._forward(choice, request, send, start if is_infer else None)
         if is_infer and status == OK and slot is not None and not target.deployment_id:
             self._sampler.offer(choice.deployment_id, slot.sample_rate, body)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the whole body. Raises BadRequest."""
+        options = self.options
+        return await read_body(
+            receive,
+            options.max_body_bytes,
+            began_at=scope["began_at"] or asyncio.get_running_loop().time(),
+            limit_s=options.request_s,
+        )
 
     def _admit(self, path: bytes, scope: Scope) -> tuple[Target, Choice, Slot | None]:
         """Return what the request is for. Raises BadRequest: 401, 404 or 405."""
@@ -199,7 +217,7 @@ class Gateway:
 
     def _may_enter(self, digests: tuple[str, ...], slot: Slot | None) -> bool:
         routes = self._routes
-        if routes.is_open or not self._options.needs_key:
+        if routes.is_open or not self.options.needs_key:
             return True
         own = slot.keys if slot is not None else frozenset()
         return any(each in routes.keys or each in own for each in digests)

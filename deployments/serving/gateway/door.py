@@ -3,19 +3,30 @@
 from typing import Any
 
 from deployments.serving.gateway.app import Gateway
+from deployments.serving.gateway.guard import GuardedProtocol, Strangers
 from deployments.serving.gateway.quick import Asked, asked
 from deployments.serving.http1.heads import Heads
-from deployments.serving.http1.quick import QuickProtocol
 
 
-class Door(QuickProtocol[Asked]):
+class Door(GuardedProtocol[Asked]):
     heads = Heads(asked)
+    strangers = Strangers()
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
         if not isinstance(self.app, Gateway):
             raise TypeError("This protocol is the gateway's own.")
         self._gateway = self.app
+        options = self.app.options
+        self.head_s, self.request_s = options.head_s, options.request_s
+
+    def may_wait(self, meaning: Asked) -> bool:
+        return self._gateway.may_enter(meaning)
 
     def begin(self, meaning: Asked, body: bytes) -> bool:
-        return self._gateway.begin(meaning, body, self.answer)
+        if not self._gateway.begin(meaning, body, self.answer):
+            return False
+        if self._clock is not None:
+            self.stop_clock()
+            self.welcome()
+        return True

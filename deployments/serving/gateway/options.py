@@ -22,7 +22,8 @@ class Options:
     connect_s: float = 1.0
     read_s: float = 10.0
     hold_s: float = 0.9
-    body_s: float = 30.0
+    head_s: float = 10.0
+    request_s: float = 30.0
     max_body_bytes: int = 16 << 20
     max_answer_bytes: int = 64 << 20
     max_outstanding: int = 100

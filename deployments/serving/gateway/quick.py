@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import httptools
 
+from deployments.serving.gateway.guard import MAX_HEADERS
 from deployments.serving.gateway.request import (
     BINARY,
     Target,
@@ -27,6 +28,9 @@ class Asked:
 def asked(head: Head) -> Asked | None:
     """Return what a request asks for, None unless it is a plain infer call."""
     path = httptools.parse_url(head.target).path
+    names = [name for name, _ in head.headers]
+    if len(names) > MAX_HEADERS or names.count(b"authorization") > 1:
+        return None
     is_binary = any(name == BINARY for name, _ in head.headers)
     if head.method != b"POST" or is_binary or not path.startswith(b"/serving/"):
         return None

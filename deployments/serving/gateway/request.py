@@ -13,6 +13,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 DIRECT = "_d"
 DROPPED = 4  # times the limit
 BINARY = b"inference-header-content-length"
+REMEMBERED_BYTES = 512
 _PARTS = 3  # environment, model, rest
 
 
@@ -39,9 +40,13 @@ class Target:
     is_infer: bool
 
 
-@lru_cache(maxsize=4096)
 def target_of(raw_path: bytes) -> Target | None:
     """Return what `/serving/{environment}/{model}/…` or `/serving/_d/{id}/…` names."""
+    is_usual = len(raw_path) <= REMEMBERED_BYTES
+    return _remembered_target(raw_path) if is_usual else _target_of(raw_path)
+
+
+def _target_of(raw_path: bytes) -> Target | None:
     parts = raw_path.removeprefix(b"/serving/").split(b"/", _PARTS - 1)
     if len(parts) < _PARTS - 1 or not all(parts[: _PARTS - 1]):
         return None
@@ -62,31 +67,36 @@ def target_of(raw_path: bytes) -> Target | None:
     )
 
 
+_remembered_target = lru_cache(maxsize=2048)(_target_of)
+
+
 def _text(part: bytes) -> str:
     return unquote_to_bytes(part).decode("utf-8", "replace")
 
 
-async def read_body(receive: Receive, max_bytes: int, limit_s: float) -> bytes:
+async def read_body(
+    receive: Receive, max_bytes: int, *, began_at: float, limit_s: float
+) -> bytes:
     """Return the whole body. Raises BadRequest for one too large or too slow.
 
-    What is too large is still read, and dropped: a client that is cut off in the
-    middle of sending would not see the answer.
+    `began_at`, in the loop's time, is when the request's first byte came. What is too
+    large is still read, and dropped: a client that is cut off in the middle of
+    sending would not see the answer.
     """
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        try:
-            async with asyncio.timeout(limit_s):
-                body = await _read_on(receive, body, max_bytes)
-        except TimeoutError:
-            raise BadRequest(408, f"The body took over {limit_s:g} s.") from None
-    if len(body) > max_bytes:
-        raise BadRequest(413, f"The body is larger than {max_bytes} bytes.")
-    return body
+    try:
+        async with asyncio.timeout_at(began_at + limit_s):
+            return await _read_all(receive, max_bytes)
+    except TimeoutError:
+        raise BadRequest(408, late(limit_s)) from None
 
 
-async def _read_on(receive: Receive, first: bytes, max_bytes: int) -> bytes:
-    chunks, size, more = [first], len(first), True
+def late(limit_s: float) -> str:
+    return f"The request did not come within {limit_s:g} s."
+
+
+async def _read_all(receive: Receive, max_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
     while more and size <= max_bytes * DROPPED:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -102,15 +112,18 @@ async def _read_on(receive: Receive, first: bytes, max_bytes: int) -> bytes:
 
 
 def key_digests(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:
-    """Return the SHA-256 of every bearer token, as route files hold keys."""
-    bearers = [
-        value.partition(b" ") for name, value in headers if name == b"authorization"
-    ]
-    return tuple(
-        hashlib.sha256(key.strip()).hexdigest()
-        for scheme, _, key in bearers
-        if scheme.lower() == b"bearer"
-    )
+    """Return the SHA-256 of the bearer token, as route files hold keys; () without.
+
+    Raises BadRequest for two: what is in front of the gateway may have looked at the
+    other one.
+    """
+    said = [value for name, value in headers if name == b"authorization"]
+    if len(said) > 1:
+        raise BadRequest(400, "Send one Authorization header.")
+    scheme, _, key = said[0].partition(b" ") if said else (b"", b"", b"")
+    if scheme.lower() != b"bearer":
+        return ()
+    return (hashlib.sha256(key.strip()).hexdigest(),)
 
 
 def wire_head(

@@ -29,19 +29,21 @@ class Known(NamedTuple, Generic[Meaning]):
 
     meaning: Meaning
     body_bytes: int
+    is_kept: bool = False
 
 
 class Heads(Generic[Meaning]):
     """Remembers what heads mean, by their bytes.
 
-    `read` is asked once for each; it must answer from the head alone, None for
-    what it does not take. It is not asked about heads that cannot have the short
-    way: another HTTP version, a body of unknown length, a connection that closes.
+    `read` must answer from the head alone, None for what it does not take. It is
+    not asked about heads that cannot have the short way: another HTTP version, a
+    body of unknown length, a connection that closes. Only what is to be kept is
+    remembered: strangers cannot fill the memory with heads.
     """
 
     def __init__(self, read: Callable[[Head], Meaning | None]) -> None:
         self._read = read
-        self._known: dict[bytes, Known[Meaning] | None] = {}
+        self._known: dict[bytes, Known[Meaning]] = {}
 
     def find(self, raw: bytes) -> Known[Meaning] | None:
         """Return what the bytes up to and with the empty line mean."""
@@ -50,18 +52,18 @@ class Heads(Generic[Meaning]):
         except KeyError:
             return self._learn(raw)
 
-    def _learn(self, raw: bytes) -> Known[Meaning] | None:
-        if len(raw) > MAX_BYTES:
-            return None
-        known = None
-        if (head := request_head(raw)) is not None:
-            meaning = self._read(head)
-            if meaning is not None:
-                known = Known(meaning, head.body_bytes)
+    def keep(self, raw: bytes, known: Known[Meaning]) -> None:
+        """Remember a head that was found to be good."""
         if len(self._known) >= MOST:
             self._known.clear()
-        self._known[raw] = known
-        return known
+        self._known[raw] = known._replace(is_kept=True)
+
+    def _learn(self, raw: bytes) -> Known[Meaning] | None:
+        head = request_head(raw) if len(raw) <= MAX_BYTES else None
+        meaning = self._read(head) if head is not None else None
+        if head is None or meaning is None:
+            return None
+        return Known(meaning, head.body_bytes)
 
 
 def request_head(raw: bytes) -> Head | None:

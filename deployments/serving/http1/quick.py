@@ -8,12 +8,13 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from deployments.serving.http1.heads import END, MAX_BYTES, Heads
+from deployments.serving.http1.heads import END, MAX_BYTES, Heads, Known
 
 Meaning = TypeVar("Meaning")
 
 BODY_S = 30.0
 MAX_BODY_BYTES = 1 << 18
+CLOSING = b"\r\nconnection: close\r\n"
 
 
 class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
@@ -44,15 +45,25 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         """Start to answer, which ends with `answer`; False for the long way."""
         raise NotImplementedError
 
+    @property
+    def is_responding(self) -> bool:
+        """Whether uvicorn has a request that is not answered."""
+        return not getattr(self.cycle, "response_complete", True)
+
+    def may_wait(self, meaning: Meaning) -> bool:
+        """Say whether the rest of a body may be waited for."""
+        return True
+
     def answer(self, wire: bytes) -> None:
         """Send a whole answer and go on with what came meanwhile."""
         self._is_answering = False
         if self.transport.is_closing():
             return
-        self.transport.write(wire)
         if self._is_closing:
+            self.transport.write(wire.replace(b"\r\n", CLOSING, 1))
             self.transport.close()
             return
+        self.transport.write(wire)
         self._rest()
         if self._later:
             later, self._later = self._later, b""
@@ -69,7 +80,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         if is_second:
             data = self._take_held() + data
         if not self._take(data, may_hold=not is_second):
-            super().data_received(data)
+            self._feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._take_held()
@@ -78,13 +89,22 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
 
     # uvicorn
 
+    def retire(self) -> None:
+        """Close after the next answer, which says so; until then nothing changes.
+
+        Closing what is idle would break off a request that is on its way here.
+        """
+        self._is_closing = True
+        if self.is_responding:
+            self.cycle.keep_alive = False
+
     def shutdown(self) -> None:
         """Close at once, or when what is under way is answered."""
         if self._is_answering:
             self._is_closing = True
             return
         if self._held:
-            super().data_received(self._take_held())
+            self._feed(self._take_held())
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -104,11 +124,20 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         self._is_within = True
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self._is_closing and self.is_responding:
+            self.cycle.keep_alive = False
+
     def on_message_complete(self) -> None:
         self._is_within = False
         super().on_message_complete()
 
     # Inside
+
+    def _feed(self, data: bytes) -> None:
+        """Give uvicorn what has no short way."""
+        super().data_received(data)
 
     def _take(self, data: bytes, *, may_hold: bool) -> bool:
         """Begin a request that is here whole, or hold its first piece."""
@@ -119,14 +148,16 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         if known is None or known.body_bytes > MAX_BODY_BYTES:
             return False
         missing = end + known.body_bytes - len(data)
-        if missing > 0 and may_hold:
+        if missing > 0 and may_hold and self.may_wait(known.meaning):
             self._hold(data)
             return True
-        return not missing and self._begin(known.meaning, data[end:])
+        return not missing and self._begin(known, data, end)
 
-    def _begin(self, meaning: Meaning, body: bytes) -> bool:
+    def _begin(self, known: Known[Meaning], data: bytes, end: int) -> bool:
         self._is_answering = True  # until `answer`, which may come at once
-        if self.begin(meaning, body):
+        if self.begin(known.meaning, data[end:]):
+            if not known.is_kept:
+                self.heads.keep(data[:end], known)
             return True
         self._is_answering = False
         return False
@@ -150,7 +181,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         return held
 
     def _give_up_holding(self) -> None:
-        super().data_received(self._take_held())
+        self._feed(self._take_held())
 
     def _keep_for_later(self, data: bytes) -> None:
         self._later += data

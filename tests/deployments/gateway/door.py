@@ -178,3 +178,11 @@ def route(
     }
     digest = hashlib.sha256(model.encode()).hexdigest()[:32]
     write_atomically(routes / f"staging--{digest}.json", content)
+
+
+def memory_bytes(pid: int) -> int:
+    """Return what a process and all that it started have in memory, shares once."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    line = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+    return int(line.split()[1]) * 1024 + sum(memory_bytes(int(one)) for one in children)
