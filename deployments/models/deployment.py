@@ -180,6 +180,7 @@ class Deployment(ReconciledDeployment):
             model_version=earlier.model_version,
             artifact=earlier.artifact,
             artifact_sha256=earlier.artifact_sha256,
+            reading=earlier.reading,
             created_by=by,
             reason=reason,
             rollback_from=self,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import Plan, Strategy
+from deployments.serving.readings import newest
 from deployments.states import STARTED, TRANSITIONS, Health, Mover, Status
 
 
@@ -20,7 +21,8 @@ class DeploymentRecord(models.Model):
     `generation` counts every change of the row's state; a writer that read an
     older one loses. `attempts` counts how often the present step was begun. The
     artifact's digest is copied here (of a folder, that of its list of files), so that
-    nothing done in the registry can change what is served. `signature` is what
+    nothing done in the registry can change what is served; `reading` says by which
+    rules it is read (`deployments.serving.readings`). `signature` is what
     validation found out: `inputs`, `outputs` and `feature_names`, empty until then.
     `restores` names the deployment that a rollback brings back, `rollback_from` the one
     that it undoes. A rollout is under way from `rollout_at` on: that is when the
@@ -42,6 +44,7 @@ class DeploymentRecord(models.Model):
         "lifecycle.Artifact", models.PROTECT, null=True, related_name="deployments"
     )
     artifact_sha256 = models.CharField(max_length=64, blank=True)
+    reading = models.PositiveSmallIntegerField(default=newest, editable=False)
 
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.PENDING

@@ -39,6 +39,7 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
         allows_code=rule.allows_pickle,
         converts=rule.converts_to_onnx,
         interpreter=rule.interpreter,
+        reading=deployment.reading,
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from deployments.serving import readings
+
 
 class Refused(Exception):
     """The target cannot serve this; the message is for the person who asked."""
@@ -78,7 +80,8 @@ class Spec:
     With `max_instances` above `instances` the target scales between the two on
     outstanding requests. `converts` asks for a scikit-learn model to be served as
     ONNX, where that gives the same answers. Models that are code run in the Python
-    `interpreter`, a path; empty for the target's own.
+    `interpreter`, a path; empty for the target's own. `reading` is the number of the
+    rules by which the file is read (`serving.readings`).
     """
 
     deployment_id: str
@@ -93,6 +96,7 @@ class Spec:
     allows_code: bool = False
     converts: bool = False
     interpreter: str = ""
+    reading: int = readings.NEWEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from deployments.serving.child import modelfile, report
 from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.formats import Format, Loaded, golden, reader
 from deployments.serving.formats.base import made_up
-from deployments.serving.formats.columns import ColumnModel
+from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.oip.encode import signature
 from deployments.serving.oip.errors import BadRequest, ModelFailed
 from deployments.serving.terms import Refused
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 PROBES, PROBE_S = 50, 0.5
 CONVERTED = {Format.SKOPS, Format.PICKLE}
-CONVERTER = "deployments.serving.formats.conversion"
+CONVERTERS = {1: "deployments.serving.formats.first.conversion"}
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
 ) -> int:
     """Report what was found or why it is refused; return the exit status."""
     source.warm_up()
-    converter = imported_converter(descriptors) if job["converts"] else None
+    converter = imported_converter(job, descriptors) if job["converts"] else None
     confine(limits)
     try:
         model = source.load()
@@ -71,7 +71,9 @@ def _check_golden(model: Loaded, descriptors: dict[str, int]) -> int:
         return golden.check(model, file.read())
 
 
-def imported_converter(descriptors: dict[str, int]) -> ModuleType | None:
+def imported_converter(
+    job: dict[str, Any], descriptors: dict[str, int]
+) -> ModuleType | None:
     """Import what converts while the process may still read its files.
 
     None where there is nothing to convert, or nothing to do it with.
@@ -80,7 +82,7 @@ def imported_converter(descriptors: dict[str, int]) -> ModuleType | None:
     if descriptor is None or modelfile.format_of(descriptor) not in CONVERTED:
         return None
     try:
-        return importlib.import_module(CONVERTER)
+        return importlib.import_module(CONVERTERS[job["reading"]])
     except ModuleNotFoundError as missing:
         logger.warning("no conversion: %s", missing)
         return None
@@ -98,7 +100,9 @@ def _conversion(
     try:
         options = modelfile.options_of(job)
         content = converter.convert(model, options)
-        _check_golden(reader(Format.ONNX).read(content, options), descriptors)
+        _check_golden(
+            reader(Format.ONNX, options.reading).read(content, options), descriptors
+        )
     except Refused as error:
         return {"conversion": f"not converted to ONNX ({error})"}
     try:

@@ -33,7 +33,7 @@ class StoredFile:
     def warm_up(self) -> None:
         """An unknown format is left for `load` to refuse."""
         if found := format_of(self._descriptor):
-            reader(found)
+            reader(found, self._job["reading"])
 
     def load(self) -> Loaded:
         try:
@@ -72,4 +72,5 @@ def options_of(job: dict[str, Any]) -> Options:
         allows_code=job["allows_code"],
         feature_names=tuple(job["feature_names"]),
         environment=job["environment"],
+        reading=job["reading"],
     )

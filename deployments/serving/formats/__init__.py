@@ -14,17 +14,19 @@ from deployments.serving.terms import Refused
 __all__ = ["Format", "Loaded", "Options", "load", "reader", "sniff"]
 
 _READERS = {
-    Format.ONNX: "onnx",
-    Format.SKOPS: "skops",
-    Format.XGBOOST: "xgboost",
-    Format.LIGHTGBM: "lightgbm",
-    Format.PICKLE: "pickled",
+    1: {
+        Format.ONNX: "onnx",
+        Format.SKOPS: "first.skops",
+        Format.XGBOOST: "first.xgboost",
+        Format.LIGHTGBM: "first.lightgbm",
+        Format.PICKLE: "first.pickled",
+    },
 }
 
 
-def reader(found: Format) -> ModuleType:
+def reader(found: Format, reading: int) -> ModuleType:
     """Return the format's module, which imports its library."""
-    return importlib.import_module(f"{__name__}.{_READERS[found]}")
+    return importlib.import_module(f"{__name__}.{_READERS[reading][found]}")
 
 
 def load(content: bytes, options: Options) -> Loaded:
@@ -32,7 +34,7 @@ def load(content: bytes, options: Options) -> Loaded:
 
     Native libraries may also end the process.
     """
-    model: Loaded = reader(sniff(content)).read(content, options)
+    model: Loaded = reader(sniff(content), options.reading).read(content, options)
     if not model.inputs or not model.outputs:
         raise Refused("The model has no inputs or no outputs.")
     return model

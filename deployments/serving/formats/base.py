@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.serving import readings
 from deployments.serving.oip.datatypes import NUMPY
 from deployments.serving.terms import Tensor
 
@@ -15,12 +16,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to load: threads of one prediction, and what the environment allows."""
+    """How to load: threads of one prediction, and what the environment allows.
+
+    `reading` is the number of the rules by which it is read (`serving.readings`).
+    """
 
     threads: int = 1
     allows_code: bool = False
     feature_names: tuple[str, ...] = ()
     environment: str = ""
+    reading: int = readings.NEWEST
 
 
 class Loaded(Protocol):

@@ -18,7 +18,7 @@ from deployments.serving.formats import answers, requirements
 from deployments.serving.formats.answers import OUTPUT
 from deployments.serving.formats.base import Array, made_up
 from deployments.serving.formats.code import missing_module
-from deployments.serving.formats.columns import INPUT
+from deployments.serving.formats.first.columns import INPUT
 from deployments.serving.formats.schema import Schema
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
 from deployments.serving.terms import Refused, Tensor

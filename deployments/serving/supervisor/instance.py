@@ -239,5 +239,6 @@ def job(spec: Spec, room: Path) -> dict[str, Any]:
         "memory_bytes": spec.memory_bytes,
         "allows_code": spec.allows_code,
         "converts": spec.converts,
+        "reading": spec.reading,
         "feature_names": list(spec.file.feature_names),
     }

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deployments.serving.formats import Options, load
-from deployments.serving.formats.conversion import convert
+from deployments.serving.formats.first.conversion import convert
 from deployments.serving.terms import Refused
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import is_gone, serve

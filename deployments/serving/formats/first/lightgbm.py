@@ -7,7 +7,7 @@ import numpy as np
 from lightgbm.basic import LightGBMError
 
 from deployments.serving.formats.base import Array, Options
-from deployments.serving.formats.columns import INPUT, ColumnModel
+from deployments.serving.formats.first.columns import INPUT, ColumnModel
 from deployments.serving.terms import Refused, Tensor
 
 END = b"end of trees"

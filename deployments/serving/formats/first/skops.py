@@ -6,8 +6,8 @@ from typing import Any
 import skops.io
 
 from deployments.serving.formats.base import Options
-from deployments.serving.formats.columns import ColumnModel
-from deployments.serving.formats.estimators import estimator_model
+from deployments.serving.formats.first.columns import ColumnModel
+from deployments.serving.formats.first.estimators import estimator_model
 from deployments.serving.terms import Refused
 
 # Plain data inside scikit-learn's own estimators. Never what a file asks for.

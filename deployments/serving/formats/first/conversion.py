@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from deployments.serving.formats import golden
 from deployments.serving.formats.base import Array, Options
-from deployments.serving.formats.columns import INPUT, ColumnModel
+from deployments.serving.formats.first.columns import INPUT, ColumnModel
 from deployments.serving.formats.onnx import FEATURE_NAMES, OnnxModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
 from deployments.serving.terms import Refused

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from deployments.serving.formats.base import Options
-from deployments.serving.formats.columns import INPUT, ColumnModel
+from deployments.serving.formats.first.columns import INPUT, ColumnModel
 from deployments.serving.oip.errors import ModelFailed
 from deployments.serving.terms import Refused, Tensor
 

@@ -6,7 +6,7 @@ import xgboost
 from xgboost.core import XGBoostError
 
 from deployments.serving.formats.base import Array, Options
-from deployments.serving.formats.columns import INPUT, ColumnModel
+from deployments.serving.formats.first.columns import INPUT, ColumnModel
 from deployments.serving.terms import Refused, Tensor
 
 

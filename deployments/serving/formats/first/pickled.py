@@ -6,8 +6,8 @@ from typing import Any
 
 from deployments.serving.formats.base import Options
 from deployments.serving.formats.code import PICKLE, missing_module, require_permission
-from deployments.serving.formats.columns import ColumnModel
-from deployments.serving.formats.estimators import estimator_model
+from deployments.serving.formats.first.columns import ColumnModel
+from deployments.serving.formats.first.estimators import estimator_model
 from deployments.serving.terms import Refused
 
 try:

@@ -1,0 +1,1 @@
+"""How files were read under the first rules; kept for what serves under them."""
