@@ -67,6 +67,8 @@ def _counters(
         ("error", "Calls that the model failed or that timed out."),
         ("client_error", "Calls that were the client's mistake."),
         ("rejected", "Calls that overload turned away."),
+        ("unavailable", "Calls that found no instance ready."),
+        ("non_finite", "Calls answered with a NaN or an infinity."),
     ):
         family = CounterMetricFamily(f"mlops_inference_{name}", text, labels=LABELS)
         for one in rows:

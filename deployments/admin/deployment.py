@@ -243,11 +243,15 @@ class DeploymentAdmin(Buttons):
         found = totals.get(deployment.pk, Figures())
         p95 = found.p95_latency_ms
         return _(
-            "%(requests)d requests, %(errors).2f %% failed, mean %(mean).2f ms, "
-            "p95 %(p95)s"
+            "%(requests)d requests, %(errors).2f %% failed, %(unavailable).2f %% found "
+            "nothing ready, %(refused)d refused, %(odd)d answered NaN or infinity, "
+            "mean %(mean).2f ms, p95 %(p95)s"
         ) % {
             "requests": found.request_count,
             "errors": 100 * found.error_rate,
+            "unavailable": 100 * found.unavailable_rate,
+            "refused": found.client_error_count,
+            "odd": found.non_finite_count,
             "mean": found.avg_latency_ms or 0.0,
             "p95": EMPTY if p95 is None else f"{p95:.2f} ms",
         }

@@ -37,6 +37,8 @@ class TrafficWindowAdmin(ReadOnly):
         "error_rate",
         "client_error_count",
         "rejected_count",
+        "unavailable_count",
+        "non_finite_count",
         "mean_ms",
         "max_ms",
     )

@@ -7,22 +7,35 @@ from datetime import datetime
 from deployments.serving.histogram import merge, quantile, subtract
 
 Histogram = Mapping[str, int]
+ADDED = (
+    "request_count",
+    "error_count",
+    "client_error_count",
+    "rejected_count",
+    "unavailable_count",
+    "non_finite_count",
+    "sum_ms",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Counts and latencies; they add up.
 
-    `request_count` is every call that was answered, `rejected_count` those among
-    them that overload turned away; these have no latency. `error_count` is the
-    model's failures and time-outs. `last_updated` is the beginning of the last
-    window that counted anything.
+    `request_count` is every call that was answered. Among them: `error_count`, the
+    model's failures and time-outs; `client_error_count`, what it refused;
+    `non_finite_count`, answers with a NaN or an infinity; and what never reached it
+    and has no latency: `rejected_count`, turned away by overload, and
+    `unavailable_count`, which found no instance ready. `last_updated` is the
+    beginning of the last window that counted anything.
     """
 
     request_count: int = 0
     error_count: int = 0
     client_error_count: int = 0
     rejected_count: int = 0
+    unavailable_count: int = 0
+    non_finite_count: int = 0
     sum_ms: float = 0.0
     max_ms: float = 0.0
     histogram: Histogram = field(default_factory=dict)
@@ -33,14 +46,12 @@ class Figures:
         """Return the sum of many."""
         listed = list(many)
         return cls(
-            sum(one.request_count for one in listed),
-            sum(one.error_count for one in listed),
-            sum(one.client_error_count for one in listed),
-            sum(one.rejected_count for one in listed),
-            sum(one.sum_ms for one in listed),
-            max((one.max_ms for one in listed), default=0.0),
-            merge(one.histogram for one in listed),
-            max((one.last_updated for one in listed if one.last_updated), default=None),
+            **{name: sum(getattr(one, name) for one in listed) for name in ADDED},
+            max_ms=max((one.max_ms for one in listed), default=0.0),
+            histogram=merge(one.histogram for one in listed),
+            last_updated=max(
+                (one.last_updated for one in listed if one.last_updated), default=None
+            ),
         )
 
     def __add__(self, other: "Figures") -> "Figures":
@@ -49,15 +60,16 @@ class Figures:
     def __sub__(self, earlier: "Figures") -> "Figures":
         """Return what has come since; the maximum stays that of all of it."""
         return Figures(
-            self.request_count - earlier.request_count,
-            self.error_count - earlier.error_count,
-            self.client_error_count - earlier.client_error_count,
-            self.rejected_count - earlier.rejected_count,
-            self.sum_ms - earlier.sum_ms,
-            self.max_ms,
-            subtract(self.histogram, earlier.histogram),
-            self.last_updated,
+            **{name: getattr(self, name) - getattr(earlier, name) for name in ADDED},
+            max_ms=self.max_ms,
+            histogram=subtract(self.histogram, earlier.histogram),
+            last_updated=self.last_updated,
         )
+
+    @property
+    def reached_count(self) -> int:
+        """How many calls came as far as the model."""
+        return self.request_count - self.rejected_count - self.unavailable_count
 
     @property
     def error_rate(self) -> float:
@@ -65,9 +77,15 @@ class Figures:
         return self.error_count / self.request_count if self.request_count else 0.0
 
     @property
+    def unavailable_rate(self) -> float:
+        """The share that found no instance ready, in [0, 1]; 0 without requests."""
+        count = self.request_count
+        return self.unavailable_count / count if count else 0.0
+
+    @property
     def avg_latency_ms(self) -> float | None:
         """The mean over all that reached the model, exact; None without any."""
-        timed = self.request_count - self.rejected_count
+        timed = self.reached_count
         return self.sum_ms / timed if timed > 0 else None
 
     @property

@@ -22,7 +22,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Key = tuple[uuid.UUID, datetime, int, str]
 """Deployment, beginning, length in seconds, gateway."""
 KEY_FIELDS = ("deployment", "starts_at", "seconds", "gateway")
-COUNTS = ("request_count", "error_count", "client_error_count", "rejected_count")
+COUNTS = (
+    "request_count",
+    "error_count",
+    "client_error_count",
+    "rejected_count",
+    "unavailable_count",
+    "non_finite_count",
+)
+"""The first fields of `Figures`, in its order."""
 LATENCIES = ("sum_ms", "max_ms")
 
 
@@ -138,6 +146,8 @@ class TrafficWindow(models.Model):
     error_count = models.BigIntegerField(_("errors"), default=0)
     client_error_count = models.BigIntegerField(_("client errors"), default=0)
     rejected_count = models.BigIntegerField(_("turned away"), default=0)
+    unavailable_count = models.BigIntegerField(_("nothing ready"), default=0)
+    non_finite_count = models.BigIntegerField(_("not finite"), default=0)
     sum_ms = models.FloatField(default=0.0)
     max_ms = models.FloatField(default=0.0)
     histogram = models.JSONField(default=dict)
@@ -190,12 +200,7 @@ class TrafficWindow(models.Model):
     @property
     def figures(self) -> Figures:
         return Figures(
-            self.request_count,
-            self.error_count,
-            self.client_error_count,
-            self.rejected_count,
-            self.sum_ms,
-            self.max_ms,
-            self.histogram,
-            self.starts_at,
+            **{name: getattr(self, name) for name in (*COUNTS, *LATENCIES)},
+            histogram=self.histogram,
+            last_updated=self.starts_at,
         )

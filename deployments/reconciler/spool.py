@@ -106,7 +106,7 @@ def _row(
         starts_at=datetime.fromtimestamp(int(content["starts_at"]), UTC),
         seconds=int(content["seconds"]),
         gateway=str(content["gateway"])[:32],
-        **{name: int(counted[name]) for name in COUNTS},
+        **{name: int(counted.get(name, 0)) for name in COUNTS},
         sum_ms=float(counted["sum_ms"]),
         max_ms=float(counted["max_ms"]),
         histogram=dict(counted["histogram"]),

@@ -20,9 +20,19 @@ class TrafficPointSerializer(AnswerSerializer):
     rejected_count = serializers.IntegerField(
         source="figures.rejected_count", help_text="Turned away by overload."
     )
+    unavailable_count = serializers.IntegerField(
+        source="figures.unavailable_count", help_text="Found no instance ready (503)."
+    )
+    non_finite_count = serializers.IntegerField(
+        source="figures.non_finite_count",
+        help_text="Answered with a NaN or an infinity.",
+    )
     rps = serializers.FloatField(help_text="Requests per second.")
     error_rate = serializers.FloatField(
         source="figures.error_rate", help_text="In [0, 1]."
+    )
+    unavailable_rate = serializers.FloatField(
+        source="figures.unavailable_rate", help_text="In [0, 1]."
     )
     avg_ms = serializers.FloatField(source="figures.avg_latency_ms", allow_null=True)
     p50_ms = serializers.SerializerMethodField()

@@ -47,11 +47,16 @@ def traffic(hours: int) -> tuple[Series, Series]:
 
 
 def _requests(labels: list[str], points: list[Figures]) -> Series:
-    failed = [figures.error_count for figures in points]
-    answered = [figures.request_count - figures.error_count for figures in points]
+    answered = [figures.reached_count - figures.error_count for figures in points]
     lines = [
         Line(_("answered"), answered),
-        Line(_("failed"), failed, tone="bad"),
+        Line(_("failed"), [figures.error_count for figures in points], tone="bad"),
+        Line(
+            _("nothing ready"),
+            [figures.unavailable_count for figures in points],
+            tone="warn",
+        ),
+        Line(_("turned away"), [figures.rejected_count for figures in points], "quiet"),
     ]
     return Series(labels, lines)
 

@@ -27,6 +27,8 @@ def test_a_scrape_has_counts_health_traffic_and_latency():
         error_count=2,
         client_error_count=1,
         rejected_count=3,
+        unavailable_count=0,
+        non_finite_count=4,
         sum_ms=14.0,
         histogram={"40": 6, "60": 1},
     )
@@ -49,6 +51,8 @@ def test_a_scrape_has_counts_health_traffic_and_latency():
     assert value("mlops_inference_error_total") == 2
     assert value("mlops_inference_client_error_total") == 1
     assert value("mlops_inference_rejected_total") == 3
+    assert value("mlops_inference_unavailable_total") == 0
+    assert value("mlops_inference_non_finite_total") == 4
     assert value("mlops_inference_duration_seconds_bucket", le="+Inf") == 7
     assert value("mlops_inference_duration_seconds_count") == 7
     assert value("mlops_inference_duration_seconds_sum") == pytest.approx(0.014)

@@ -10,8 +10,10 @@ from typing import Any
 
 from deployments.serving.child.runner import Runner
 from deployments.serving.formats import Loaded
+from deployments.serving.http1.heads import NOT_FINITE
 from deployments.serving.oip import convenience, encode, wire
 from deployments.serving.oip.decode import infer_request
+from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import BadRequest, ModelFailed, NotHere, OutOfMemory
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class ModelServer:
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
 
-    def answer_now(self, body: bytes) -> tuple[int, bytes] | None:
+    def answer_now(self, body: bytes) -> tuple[int, Answer] | None:
         """Answer an infer call in the loop itself; None if it may take longer."""
         if not self._runner.is_quick(body):
             return None
@@ -48,12 +50,12 @@ class ModelServer:
         if scope["type"] != "http":
             return
         try:
-            status, body = 200, await self._answer(scope, receive)
+            status, answer = 200, await self._answer(scope, receive)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            status, body = _refusal(error)
-        await _respond(send, status, body)
+            status, answer = _refusal(error)
+        await _respond(send, status, answer)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method = scope["method"]
         path = tuple(scope["path"].strip("/").split("/"))
         if method == "POST":
@@ -65,7 +67,7 @@ class ModelServer:
             body = await self._body(scope, receive)
             return await self._runner.run(work, body)
         if method in ("GET", "HEAD"):
-            return wire.dumps(self._read(path))
+            return Answer(wire.dumps(self._read(path)))
         raise BadRequest(f"{method} is not used here; use GET or POST.")
 
     def _read(self, path: tuple[str, ...]) -> dict[str, Any]:
@@ -112,14 +114,14 @@ class ModelServer:
             more = message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _infer(self, body: bytes) -> bytes:
+    def _infer(self, body: bytes) -> Answer:
         request = infer_request(_parsed(body), self.model.inputs, self.model.outputs)
         head = self._head if request.id is None else {**self._head, "id": request.id}
         return encode.infer_response(
             head, self.model.predict(request.feeds, request.wanted)
         )
 
-    def _predict(self, body: bytes) -> bytes:
+    def _predict(self, body: bytes) -> Answer:
         model = self.model
         feeds = convenience.feeds(_parsed(body), model.inputs, model.feature_names)
         return encode.predictions(model.predict(feeds, ()))
@@ -136,27 +138,33 @@ def _parsed(body: bytes) -> Any:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
-def _refusal(error: Exception) -> tuple[int, bytes]:
+def _refusal(error: Exception) -> tuple[int, Answer]:
     """Return the answer; what nobody foresaw is the model's failure, never silence.
 
     A connection that closes instead would look to the gateway as if the process had
     ended.
     """
     if isinstance(error, BadRequest):
-        return error.status, wire.dumps({"error": str(error)})
+        return error.status, _sentence(error)
     if isinstance(error, MemoryError):
         error = OutOfMemory("The instance has too little memory for it.")
     elif not isinstance(error, ModelFailed):
         logger.error("prediction failed", exc_info=error)
         error = ModelFailed(f"{type(error).__name__}: {str(error)[:500]}")
     logger.warning("prediction failed: %s", error)
-    return error.status, wire.dumps({"error": str(error)})
+    return error.status, _sentence(error)
 
 
-async def _respond(send: Send, status: int, body: bytes) -> None:
+def _sentence(error: Exception) -> Answer:
+    return Answer(wire.dumps({"error": str(error)}))
+
+
+async def _respond(send: Send, status: int, answer: Answer) -> None:
     headers = [
         (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
+        (b"content-length", b"%d" % len(answer.body)),
     ]
+    if not answer.is_finite:
+        headers.append((NOT_FINITE, b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": answer.body})

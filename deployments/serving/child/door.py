@@ -4,9 +4,11 @@ from urllib.parse import unquote
 
 from deployments.serving.child.app import BINARY, ModelServer
 from deployments.serving.http1.answers import whole
-from deployments.serving.http1.heads import Head, Heads
+from deployments.serving.http1.heads import NOT_FINITE, Head, Heads
 from deployments.serving.http1.quick import QuickProtocol
 from deployments.serving.oip.errors import NotHere
+
+LINE = b"%b: 1\r\n" % NOT_FINITE
 
 
 def protocol_of(server: ModelServer) -> type[QuickProtocol[bytes]]:
@@ -29,9 +31,11 @@ def protocol_of(server: ModelServer) -> type[QuickProtocol[bytes]]:
         heads = Heads(infer_path)
 
         def begin(self, meaning: bytes, body: bytes) -> bool:
-            answer = server.answer_now(body)
-            if answer is not None:
-                self.answer(whole(*answer))
-            return answer is not None
+            found = server.answer_now(body)
+            if found is None:
+                return False
+            status, answer = found
+            self.answer(whole(status, answer.body, b"" if answer.is_finite else LINE))
+            return True
 
     return Door

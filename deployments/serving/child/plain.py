@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
 from deployments.serving.http1.answers import whole
+from deployments.serving.http1.heads import NOT_FINITE
 
 DRAIN_S = 10.0
 MAX_HEAD_BYTES = 1 << 16
@@ -127,7 +128,12 @@ class Host:
         while left:  # what was not looked at, as of a path that is not here
             await receive()
         status, body = sent[0]["status"], sent[1]["body"]
-        wire = whole(status, body)
+        more = b"".join(
+            b"%b: %b\r\n" % (name, value)
+            for name, value in sent[0]["headers"]
+            if name == NOT_FINITE
+        )
+        wire = whole(status, body, more)
         return wire[: len(wire) - len(body)] if head.method == "HEAD" else wire
 
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +16,8 @@ QUICK_S, SLOW_S = 0.002, 0.05
 QUICK_BYTES = 1 << 15
 TRUST_AFTER, MOST_TRUST, DOUBT = 8, 16, 4
 
-Work = Callable[[bytes], bytes]
+Made = TypeVar("Made")
+Work = Callable[[bytes], Made]
 
 
 class Runner:
@@ -41,7 +43,7 @@ class Runner:
         is_trusted = self._quick >= TRUST_AFTER and not self._queued
         return is_trusted and len(body) < QUICK_BYTES
 
-    def run_now(self, work: Work, body: bytes) -> bytes:
+    def run_now(self, work: Work[Made], body: bytes) -> Made:
         start = self._since = time.monotonic()
         try:
             return work(body)
@@ -49,7 +51,7 @@ class Runner:
             self._since = 0.0
             self._weigh(time.monotonic() - start)
 
-    async def run(self, work: Work, body: bytes) -> bytes:
+    async def run(self, work: Work[Made], body: bytes) -> Made:
         if self.is_quick(body):
             return self.run_now(work, body)
         loop = asyncio.get_running_loop()

@@ -5,14 +5,14 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from deployments.serving.gateway.answers import Send, answer, error
 from deployments.serving.gateway.choice import Choice, choose, slot_of
 from deployments.serving.gateway.client import Answer
-from deployments.serving.gateway.counters import Counters, Tally
+from deployments.serving.gateway.counters import Counters, Outcome, Tally
 from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
 from deployments.serving.gateway.files import replace
@@ -46,6 +46,15 @@ REFUSALS = {
 }
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
+
+
+class Reply(NamedTuple):
+    """An answer for the client; `retry_after_s` is 0 where that would not help."""
+
+    status: int
+    body: bytes
+    outcome: Outcome
+    retry_after_s: int = 0
 
 
 class Gateway:
@@ -122,7 +131,8 @@ class Gateway:
                 choice = Choice(share, asked.target)
                 self._later(self._make_good(choice, request, found, start, reply))
                 return
-            self._count(key, found.status, start)
+            outcome = Outcome.of(found.status, is_finite=found.is_finite)
+            self._count(key, outcome, start)
             if slot.sample_rate and found.status == OK:
                 self._sampler.offer(key, slot.sample_rate, body)
             reply(whole(found.status, found.body, share.head))
@@ -145,10 +155,11 @@ class Gateway:
         start: float,
         reply: Callable[[bytes], None],
     ) -> None:
-        status, body, retry_after_s = await self._exchange(choice, request, failure)
-        self._count(choice.deployment_id, status, start, retry_after_s)
-        more = b"retry-after: %d\r\n" % retry_after_s if retry_after_s else b""
-        reply(whole(status, body, choice.share.head + more))
+        found = await self._exchange(choice, request, failure)
+        self._count(choice.deployment_id, found.outcome, start)
+        wait_s = found.retry_after_s
+        more = b"retry-after: %d\r\n" % wait_s if wait_s else b""
+        reply(whole(found.status, found.body, choice.share.head + more))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
@@ -226,33 +237,33 @@ class Gateway:
         self, choice: Choice, request: bytes, send: Send, start: float | None
     ) -> int:
         """Send on and answer, return the status; with `start`, the call is counted."""
-        status, body, retry_after_s = await self._exchange(choice, request)
+        found = await self._exchange(choice, request)
         if start is not None:
-            self._count(choice.deployment_id, status, start, retry_after_s)
+            self._count(choice.deployment_id, found.outcome, start)
         headers = [*choice.share.headers]
-        if retry_after_s:
-            headers.append((b"retry-after", b"%d" % retry_after_s))
-        await answer(send, status, body, headers)
-        return status
+        if found.retry_after_s:
+            headers.append((b"retry-after", b"%d" % found.retry_after_s))
+        await answer(send, found.status, found.body, headers)
+        return found.status
 
     async def _exchange(
         self, choice: Choice, request: bytes, failure: Failure | None = None
-    ) -> tuple[int, bytes, int]:
-        """Return status, body, and after how many seconds to try again, if at all."""
+    ) -> Reply:
+        """Return the model server's answer, or what the gateway says in its place."""
         key = choice.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         try:
             found = await self._dispatcher.send(choice, request, failure)
         except Rejected as rejection:
-            body = error(str(rejection))
-            return rejection.status, body, rejection.retry_after_s
+            body, wait_s = error(str(rejection)), rejection.retry_after_s
+            return Reply(rejection.status, body, rejection.outcome, wait_s)
         finally:
             self._outstanding[key] -= 1
-        return found.status, found.body, 0
+        outcome = Outcome.of(found.status, is_finite=found.is_finite)
+        return Reply(found.status, found.body, outcome)
 
-    def _count(self, key: str, status: int, start: float, retry_s: int = 0) -> None:
-        ms = (time.perf_counter() - start) * 1000
-        self._counters.add(key, status, ms, is_rejected=retry_s > 0)
+    def _count(self, key: str, outcome: Outcome, start: float) -> None:
+        self._counters.add(key, outcome, (time.perf_counter() - start) * 1000)
 
     def _mirror(self, slot: Slot, request: bytes) -> None:
         """Send copies to the shadows; their answers are only counted."""
@@ -262,8 +273,8 @@ class Gateway:
 
     async def _mirror_one(self, shadow: Share, request: bytes) -> None:
         start, choice = time.perf_counter(), Choice(shadow)
-        status, _, retry_after_s = await self._exchange(choice, request)
-        self._count(choice.deployment_id, status, start, retry_after_s)
+        found = await self._exchange(choice, request)
+        self._count(choice.deployment_id, found.outcome, start)
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import httptools
 
-from deployments.serving.http1.heads import END, MAX_BYTES, answer_head
+from deployments.serving.http1.heads import END, MAX_BYTES, NOT_FINITE, answer_head
 
 LAST_MOMENT_S = 0.01
 FINAL = 200  # statuses below it announce another answer
@@ -30,8 +30,11 @@ class BadAnswer(Exception):
 
 
 class Answer(NamedTuple):
+    """What a model server says; `is_finite` is false of a NaN or an infinity."""
+
     status: int
     body: bytes
+    is_finite: bool = True
 
 
 Done = Callable[[Answer | Exception], None]
@@ -49,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._begun = False
+        self._is_finite = True
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -124,6 +128,10 @@ class Connection(asyncio.Protocol):
 
     # httptools callbacks
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == NOT_FINITE:
+            self._is_finite = False
+
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
         if self._size > self._max_bytes:
@@ -134,7 +142,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser is None:
             return
-        answer = Answer(self._parser.get_status_code(), b"".join(self._chunks))
+        status, body = self._parser.get_status_code(), b"".join(self._chunks)
+        answer = Answer(status, body, self._is_finite)
         if not self._parser.should_keep_alive() and self._transport is not None:
             self._transport.close()
         self._end(answer)
@@ -151,7 +160,7 @@ class Connection(asyncio.Protocol):
     def _end(self, found: Answer | Exception) -> None:
         """Report once; what comes later is not of this exchange."""
         done, self._done, self._parser = self._done, None, None
-        self._chunks, self._size = [], 0
+        self._chunks, self._size, self._is_finite = [], 0, True
         if done is None:
             return
         if isinstance(found, Exception):
@@ -167,7 +176,7 @@ def _whole(data: bytes, max_bytes: int) -> Answer | None:
         return None
     if head.body_bytes > max_bytes or head.status < FINAL:
         return None
-    return Answer(head.status, data[end:])
+    return Answer(head.status, data[end:], head.is_finite)
 
 
 class Instance:

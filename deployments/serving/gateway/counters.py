@@ -7,6 +7,7 @@ second, so that reading it twice or late changes nothing.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +20,51 @@ MINUTE_S = 60
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 
 
+class Outcome(StrEnum):
+    """What became of an infer call; but for `GOOD`, the name of its count.
+
+    Overload and unavailability (no instance was ready) never reached the model:
+    they have no latency and are no errors of it.
+    """
+
+    GOOD = "good_count"
+    NOT_FINITE = "non_finite_count"
+    REFUSED = "client_error_count"
+    FAILED = "error_count"
+    OVERLOAD = "rejected_count"
+    UNAVAILABLE = "unavailable_count"
+
+    @classmethod
+    def of(cls, status: int, *, is_finite: bool) -> "Outcome":
+        """Return what a model server's own answer amounts to."""
+        if status < CLIENT_ERROR:
+            return cls.GOOD if is_finite else cls.NOT_FINITE
+        return cls.FAILED if status >= SERVER_ERROR else cls.REFUSED
+
+
+UNTIMED = frozenset({Outcome.OVERLOAD, Outcome.UNAVAILABLE})
+
+
 @dataclass(slots=True)
 class Tally:
-    """Counts of infer calls.
-
-    Rejected ones (turned away by overload) are among the requests, but have no
-    latency and are no error of the model.
-    """
+    """Counts of infer calls by their outcome; each is among the requests."""
 
     request_count: int = 0
     error_count: int = 0
     client_error_count: int = 0
     rejected_count: int = 0
+    unavailable_count: int = 0
+    non_finite_count: int = 0
     sum_ms: float = 0.0
     max_ms: float = 0.0
     histogram: dict[int, int] = field(default_factory=dict)
 
-    def add(self, status: int, ms: float, *, is_rejected: bool) -> None:
+    def add(self, outcome: Outcome, ms: float) -> None:
         self.request_count += 1
-        if is_rejected:
-            self.rejected_count += 1
-            return
-        if status >= SERVER_ERROR:
-            self.error_count += 1
-        elif status >= CLIENT_ERROR:
-            self.client_error_count += 1
+        if outcome is not Outcome.GOOD:
+            setattr(self, outcome, getattr(self, outcome) + 1)
+            if outcome in UNTIMED:
+                return
         self.sum_ms += ms
         self.max_ms = max(self.max_ms, ms)
         number = bucket(ms)
@@ -55,6 +76,8 @@ class Tally:
             "error_count": self.error_count,
             "client_error_count": self.client_error_count,
             "rejected_count": self.rejected_count,
+            "unavailable_count": self.unavailable_count,
+            "non_finite_count": self.non_finite_count,
             "sum_ms": self.sum_ms,
             "max_ms": self.max_ms,
             "histogram": {str(key): count for key, count in self.histogram.items()},
@@ -69,15 +92,13 @@ class Counters:
         self._dirty: set[int] = set()
         self.totals: dict[str, Tally] = {}
 
-    def add(
-        self, deployment_id: str, status: int, ms: float, *, is_rejected: bool
-    ) -> None:
+    def add(self, deployment_id: str, outcome: Outcome, ms: float) -> None:
         minute = int(time.time()) // MINUTE_S * MINUTE_S
         for tallies in (self._minutes.setdefault(minute, {}), self.totals):
             tally = tallies.get(deployment_id)
             if tally is None:
                 tally = tallies[deployment_id] = Tally()
-            tally.add(status, ms, is_rejected=is_rejected)
+            tally.add(outcome, ms)
         self._dirty.add(minute)
 
     def flush(self) -> None:

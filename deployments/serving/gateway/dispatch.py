@@ -15,6 +15,7 @@ from deployments.serving.gateway.client import (
     ClosedEarly,
     Instance,
 )
+from deployments.serving.gateway.counters import UNTIMED, Outcome
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.routes import Routes
@@ -28,19 +29,27 @@ DRAINS_AFTER_S = 0.2  # targets wait 0.3 s between route and signal
 
 
 class Rejected(Exception):
-    """The gateway answers itself; `is_overload` is counted apart from errors."""
+    """The gateway answers itself; what has no other `outcome` is the model's error."""
 
-    def __init__(self, status: int, message: str, *, retry_after_s: int = 0) -> None:
+    def __init__(
+        self, status: int, message: str, outcome: Outcome = Outcome.FAILED
+    ) -> None:
         super().__init__(message)
-        self.status, self.retry_after_s = status, retry_after_s
+        self.status, self.outcome = status, outcome
 
     @property
-    def is_overload(self) -> bool:
-        return self.retry_after_s > 0
+    def retry_after_s(self) -> int:
+        """After how many seconds it may be another answer; 0 if it will be the same."""
+        return int(self.outcome in UNTIMED)
 
 
 class _Died(Exception):
     """The instance ended while it had the request."""
+
+
+def _nothing_ready() -> Rejected:
+    text = "No instance of the model is ready."
+    return Rejected(503, text, Outcome.UNAVAILABLE)
 
 
 class Failure(NamedTuple):
@@ -123,14 +132,14 @@ class Dispatcher:
                 failure = found
             await self._judge(choice, wire, failure)
             failure = None
-        raise Rejected(503, "No instance of the model is ready.", retry_after_s=1)
+        raise _nothing_ready()
 
     async def _exchange(
         self, choice: Choice, wire: bytes, hold_until: float
     ) -> Answer | Failure:
         options, instance = self._options, await self._instance(choice, hold_until)
         if instance.outstanding >= options.max_outstanding:
-            raise Rejected(503, "The model is busy.", retry_after_s=1)
+            raise Rejected(503, "The model is busy.", Outcome.OVERLOAD)
         try:
             return await instance.exchange(
                 wire,
@@ -170,9 +179,7 @@ class Dispatcher:
             if backend is not None and (found := backend.least_busy()) is not None:
                 return found
             if time.monotonic() > hold_until:
-                raise Rejected(
-                    503, "No instance of the model is ready.", retry_after_s=1
-                )
+                raise _nothing_ready()
             await asyncio.sleep(POLL_S)
             self._routes.refresh(at_once=True)
 

@@ -14,6 +14,14 @@ _COUNTS = {
     "request_count": ("requests_total", "Infer calls answered."),
     "error_count": ("errors_total", "Infer calls that failed (5xx and time-outs)."),
     "client_error_count": ("client_errors_total", "Infer calls at fault (4xx)."),
+    "unavailable_count": (
+        "unavailable_total",
+        "Infer calls that found no instance ready.",
+    ),
+    "non_finite_count": (
+        "non_finite_total",
+        "Infer calls answered with a NaN or an infinity.",
+    ),
     "rejected_count": ("rejected_total", "Infer calls turned away by overload."),
 }
 

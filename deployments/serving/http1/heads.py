@@ -98,9 +98,14 @@ def request_head(raw: bytes) -> Head | None:
 _UNUSUAL = {b"transfer-encoding", b"expect", b"upgrade"}
 
 
+NOT_FINITE = b"x-not-finite"
+"""A model server's mark on an answer that has a NaN or an infinity."""
+
+
 class AnswerHead(NamedTuple):
     status: int
     body_bytes: int
+    is_finite: bool = True
 
 
 @lru_cache(MOST)
@@ -123,7 +128,8 @@ def answer_head(raw: bytes) -> AnswerHead | None:
         or not lengths[0].isdigit()
     ):
         return None
-    return AnswerHead(parser.get_status_code(), int(lengths[0]))
+    status, is_finite = parser.get_status_code(), NOT_FINITE not in names
+    return AnswerHead(status, int(lengths[0]), is_finite)
 
 
 class _Reading:

@@ -1,7 +1,7 @@
 """Turns a model's arrays into the protocol's answer, and the plain one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,17 @@ Array = NDArray[Any]
 Named = Sequence[tuple[str, Array]]
 
 
-def infer_response(head: dict[str, Any], arrays: Named) -> bytes:
+class Answer(NamedTuple):
+    """A body; one that is not finite has a NaN or an infinity in some output."""
+
+    body: bytes
+    is_finite: bool = True
+
+
+def infer_response(head: dict[str, Any], arrays: Named) -> Answer:
     """Return the answer to an infer call, data flat in row-major order."""
-    return dumps({**head, "outputs": [tensor(name, array) for name, array in arrays]})
+    outputs = [tensor(name, array) for name, array in arrays]
+    return Answer(dumps({**head, "outputs": outputs}), is_finite(arrays))
 
 
 def tensor(name: str, array: Array) -> dict[str, Any]:
@@ -28,14 +36,26 @@ def tensor(name: str, array: Array) -> dict[str, Any]:
     }
 
 
-def predictions(arrays: Named) -> bytes:
+def predictions(arrays: Named) -> Answer:
     """Return the first output as `predictions`, and all of them by name."""
-    return dumps(
+    body = dumps(
         {
             "predictions": _plain(arrays[0][1]),
             "outputs": {name: _plain(array) for name, array in arrays},
         }
     )
+    return Answer(body, is_finite(arrays))
+
+
+def is_finite(arrays: Named) -> bool:
+    """Whether no output has a NaN or an infinity."""
+    for _, array in arrays:
+        # Counting takes a third of the time of `np.all` where arrays are small.
+        if array.dtype.kind == "f" and (
+            np.count_nonzero(np.isfinite(array)) != array.size
+        ):
+            return False
+    return True
 
 
 def signature(tensors: Sequence[Tensor]) -> list[dict[str, Any]]:

@@ -175,7 +175,10 @@ def test_with_nothing_coming_it_is_503(hasty_door, slot):
     status, _, headers = hasty_door.post(here.infer, {})
 
     assert (status, headers["Retry-After"]) == (503, "1")
-    until(lambda: hasty_door.counted().get(here.id, {}).get("rejected_count") == 1)
+    until(lambda: hasty_door.counted().get(here.id, {}).get("unavailable_count") == 1)
+    counted = hasty_door.counted()[here.id]
+    assert (counted["rejected_count"], counted["error_count"]) == (0, 0)
+    assert (counted["request_count"], counted["sum_ms"]) == (1, 0)
 
 
 def test_a_request_that_ends_two_servers_is_not_sent_to_a_third(door, slot):
@@ -185,6 +188,8 @@ def test_a_request_that_ends_two_servers_is_not_sent_to_a_third(door, slot):
     second = door.post(here.infer, {"poison": 1})
 
     assert (first[0], second[0]) == (502, 422)
+    until(lambda: door.counted().get(here.id, {}).get("error_count") == 2)
+    assert door.counted()[here.id]["client_error_count"] == 0
     assert door.post(here.infer, {"other": 1})[0] == 200
 
 

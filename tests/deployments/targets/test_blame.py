@@ -105,7 +105,7 @@ def test_an_error_that_nobody_foresaw_is_500_in_the_loop_too():
         answer = client.server.answer_now(b'{"inputs": [' + ENTRIES + b"]}")
 
     assert answer[0] == 500
-    assert b"nobody foresaw it" in answer[1]
+    assert b"nobody foresaw it" in answer[1].body
 
 
 ENTRIES = b",".join(

@@ -1,0 +1,52 @@
+"""What became of a call is counted by whose doing it was."""
+
+import pytest
+from onnx import TensorProto, helper
+
+from tests.deployments.gateway.real import infer_path, serving
+from tests.deployments.targets.waiting import until
+
+MANY = 30
+"""So many that the model server comes to answer in its loop itself."""
+
+
+def logarithm() -> bytes:
+    """Return a model that answers log x, which is not finite of x <= 0."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])
+    graph = helper.make_graph([helper.make_node("Log", ["x"], ["y"])], "g", [x], [y])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    return model.SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def door():
+    with serving(log=logarithm()) as made:
+        yield made
+
+
+def sent(value):
+    return {
+        "inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [value]}]
+    }
+
+
+def counted(door):
+    (tally,) = door.counted().values()
+    return tally
+
+
+def test_answers_are_counted_as_good_not_finite_or_refused(door):
+    for value in (1.0, 0.0, -1.0):
+        for _ in range(MANY):
+            assert door.post(infer_path("log"), sent(value))[0] == 200
+    assert door.post("/serving/staging/log", {"instances": [0.0]})[0] == 200
+    assert door.post(infer_path("log"), {"inputs": []})[0] == 400
+
+    until(lambda: door.counted() and counted(door)["request_count"] == 3 * MANY + 2)
+
+    found = counted(door)
+    assert found["non_finite_count"] == 2 * MANY + 1
+    assert (found["client_error_count"], found["error_count"]) == (1, 0)
+    assert "mlops_gateway_non_finite_total{" in door.get("/metrics")[1]
