@@ -5,6 +5,7 @@ the last time when the period is over, so that nothing is lost or doubled whoeve
 killed in between.
 """
 
+import base64
 import fcntl
 import logging
 import time
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 CLOSED_AFTER_S = 10
 DAY_S, MB = 86_400, 1 << 20
 Entry = tuple[float, Columns]
+Request = tuple[float, str, bytes | None]  # when, its JSON, its binary tensors
 
 
 @dataclass(slots=True)
@@ -119,11 +121,11 @@ def _alone() -> Iterator[bool]:
 def _tables(spooled: bytes) -> Iterator[tuple[UUID, pa.Table]]:
     """Yield each deployment's rows. A last line that is not whole yet is left."""
     whole, _, _ = spooled.rpartition(b"\n")
-    bodies: dict[UUID, list[tuple[float, str]]] = defaultdict(list)
+    bodies: dict[UUID, list[Request]] = defaultdict(list)
     for line in whole.split(b"\n"):
         try:
             entry = orjson.loads(line)
-            bodies[UUID(entry["deployment"])].append((entry["at"], entry["body"]))
+            bodies[UUID(entry["deployment"])].append(_request(entry))
         except (ValueError, KeyError, TypeError):
             continue  # a disk that was full cut it
     signatures = Deployment.objects.filter(pk__in=bodies).values_list("pk", "signature")
@@ -132,15 +134,19 @@ def _tables(spooled: bytes) -> Iterator[tuple[UUID, pa.Table]]:
             yield deployment_id, rows
 
 
-def _table(
-    bodies: list[tuple[float, str]], signature: Mapping[str, Any]
-) -> pa.Table | None:
+def _request(entry: dict[str, Any]) -> Request:
+    tensors = entry.get("tensors")
+    binary = None if tensors is None else base64.b64decode(tensors)
+    return entry["at"], entry["body"], binary
+
+
+def _table(bodies: list[Request], signature: Mapping[str, Any]) -> pa.Table | None:
     """Return the rows of all requests, None if no request makes any."""
     inputs, names = inputs_of(signature), signature.get("feature_names", ())
     entries: list[Entry] = []
-    for at, body in bodies:
+    for at, text, binary in bodies:
         try:
-            found = columns(body, inputs, names)
+            found = columns(text, inputs, names, binary)
         except BadRequest as error:
             logger.debug("a sampled request makes no row: %s", error)
             continue

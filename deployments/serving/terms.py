@@ -103,13 +103,18 @@ class Spec:
 class Tensor:
     """A named input or output; -1 in `shape` is any length.
 
-    An input that is optional may be left out of a request.
+    An input that is optional may be left out of a request, an output of an answer.
+    One that has a default has the model's own value then. A sequence is any number of
+    such tensors; where `has_any_rank`, `shape` is only one of those that are taken.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     is_optional: bool = False
+    is_sequence: bool = False
+    has_any_rank: bool = False
+    has_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)

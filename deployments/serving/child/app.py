@@ -5,14 +5,19 @@ Every answer to a mistake is `{"error": sentence}`. Bodies are never logged.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from deployments.serving.child.runner import Runner
 from deployments.serving.formats import Loaded
+from deployments.serving.http1.answers import content_headers
+from deployments.serving.http1.binary import UnclearLength, gathered, json_bytes_of
+from deployments.serving.http1.failures import REQUEST_ID, FailureLog
 from deployments.serving.http1.heads import NOT_FINITE
-from deployments.serving.oip import convenience, encode, wire
-from deployments.serving.oip.decode import infer_request
+from deployments.serving.oip import convenience, encode, metadata, raw, wire
+from deployments.serving.oip.binary import Tail
+from deployments.serving.oip.decode import InferRequest, infer_request
 from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import BadRequest, ModelFailed, NotHere, OutOfMemory
 
@@ -21,9 +26,10 @@ logger = logging.getLogger(__name__)
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Body = bytes | memoryview
 
-SERVER = {"name": "mlops-model-server", "version": "1", "extensions": []}
-BINARY = b"inference-header-content-length"
+EXTENSIONS = ["binary_tensor_data", "statistics", "model_repository(index)"]
+SERVER = {"name": "mlops-model-server", "version": "2", "extensions": EXTENSIONS}
 MODEL, VERSION = ("v2", "models"), "versions"
 
 
@@ -36,15 +42,18 @@ class ModelServer:
         self.model, self.name, self.version = model, name, version
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
+        self._failures = FailureLog(logger)
 
-    def answer_now(self, body: bytes) -> tuple[int, Answer] | None:
+    def answer_now(
+        self, body: bytes, json_bytes: int | None = None, request_id: str = ""
+    ) -> tuple[int, Answer] | None:
         """Answer an infer call in the loop itself; None if it may take longer."""
         if not self._runner.is_quick(body):
             return None
         try:
-            return 200, self._runner.run_now(self._infer, body)
+            return 200, self._runner.run_now(partial(self._infer, json_bytes), body)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            return _refusal(error)
+            return self._refusal(error, request_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,23 +61,35 @@ class ModelServer:
         try:
             status, answer = 200, await self._answer(scope, receive)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            status, answer = _refusal(error)
+            status, answer = self._refusal(error, _request_id(scope["headers"]))
         await _respond(send, status, answer)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method = scope["method"]
         path = tuple(scope["path"].strip("/").split("/"))
         if method == "POST":
-            work = self._infer if path[-1] == "infer" else self._predict
-            if work == self._infer:
-                self.require_here(path[:-1])
-            elif path != ("",):
-                raise NotHere("There is nothing to POST to here.")
-            body = await self._body(scope, receive)
-            return await self._runner.run(work, body)
+            return await self._post(path, scope, receive)
         if method in ("GET", "HEAD"):
             return Answer(wire.dumps(self._read(path)))
         raise BadRequest(f"{method} is not used here; use GET or POST.")
+
+    async def _post(
+        self, path: tuple[str, ...], scope: Scope, receive: Receive
+    ) -> Answer:
+        try:
+            json_bytes = json_bytes_of(scope["headers"])
+        except UnclearLength:
+            raise BadRequest(raw.UNCLEAR) from None
+        work: Callable[[Body], Answer] = self._predict
+        if path[-1] == "infer":
+            self.require_here(path[:-1])
+            work = partial(self._infer, json_bytes)
+        elif path != ("",):
+            raise NotHere("There is nothing to POST to here.")
+        elif json_bytes is not None:
+            raise BadRequest("Binary tensors go to an infer path of the protocol.")
+        body = await self._body(receive, json_bytes)
+        return await self._runner.run(work, body)
 
     def _read(self, path: tuple[str, ...]) -> dict[str, Any]:
         if path == ("v2", "health", "live"):
@@ -85,8 +106,8 @@ class ModelServer:
             "name": self.name,
             "versions": [self.version],
             "platform": self.model.platform,
-            "inputs": encode.signature(self.model.inputs),
-            "outputs": encode.signature(self.model.outputs),
+            "inputs": metadata.signature(self.model.inputs),
+            "outputs": metadata.signature(self.model.outputs),
         }
 
     def require_here(self, path: tuple[str, ...]) -> None:
@@ -98,10 +119,7 @@ class ModelServer:
         if path[3:] not in ((), (VERSION, self.version)):
             raise NotHere(f"The model {self.name!r} does not serve this version here.")
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        for name, _ in scope["headers"]:
-            if name == BINARY:
-                raise BadRequest("Binary tensors are not taken; send JSON.")
+    async def _body(self, receive: Receive, json_bytes: int | None) -> Body:
         chunks, size, more = [], 0, True
         while more:
             message = await receive()
@@ -112,58 +130,64 @@ class ModelServer:
             if size > self._max_bytes:
                 raise TooLarge(f"The body is larger than {self._max_bytes} bytes.")
             more = message.get("more_body", False)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return gathered(chunks, json_bytes)
 
-    def _infer(self, body: bytes) -> Answer:
-        request = infer_request(_parsed(body), self.model.inputs, self.model.outputs)
+    def _infer(self, json_bytes: int | None, body: Body) -> Answer:
+        request = self._request(json_bytes, body)
         head = self._head if request.id is None else {**self._head, "id": request.id}
-        return encode.infer_response(
-            head, self.model.predict(request.feeds, request.wanted)
-        )
+        arrays = self.model.predict(request.feeds, request.wanted)
+        return encode.infer_response(head, arrays, request.is_binary_of)
 
-    def _predict(self, body: bytes) -> Answer:
+    def _request(self, json_bytes: int | None, body: Body) -> InferRequest:
+        inputs, outputs = self.model.inputs, self.model.outputs
+        if json_bytes is None:
+            return infer_request(_parsed(body), inputs, outputs)
+        if json_bytes > len(body):
+            raise BadRequest(raw.UNCLEAR)
+        content = memoryview(body)[json_bytes:]
+        if json_bytes == 0:
+            return raw.infer_request(content, inputs)
+        parsed = _parsed(memoryview(body)[:json_bytes])
+        return infer_request(parsed, inputs, outputs, Tail(content))
+
+    def _predict(self, body: Body) -> Answer:
         model = self.model
         feeds = convenience.feeds(_parsed(body), model.inputs, model.feature_names)
         return encode.predictions(model.predict(feeds, ()))
+
+    def _refusal(self, error: Exception, request_id: str) -> tuple[int, Answer]:
+        """Return the answer; what nobody foresaw is the model's failure, never silence.
+
+        A connection that closes instead would look to the gateway as if the process
+        had ended.
+        """
+        if isinstance(error, MemoryError):
+            error = OutOfMemory("The instance has too little memory for it.")
+        elif not isinstance(error, BadRequest | ModelFailed):
+            logger.error("prediction failed", exc_info=error)
+            error = ModelFailed(f"{type(error).__name__}: {str(error)[:500]}")
+        self._failures.note(request_id, error.status, str(error))
+        return error.status, Answer(wire.dumps({"error": str(error)}))
 
 
 class TooLarge(BadRequest):
     status = 413
 
 
-def _parsed(body: bytes) -> Any:
+def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    found = [value for name, value in headers if name == REQUEST_ID]
+    return found[0].decode("latin-1") if found else ""
+
+
+def _parsed(body: Body) -> Any:
     try:
         return wire.loads(body)
     except json.JSONDecodeError as error:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
-def _refusal(error: Exception) -> tuple[int, Answer]:
-    """Return the answer; what nobody foresaw is the model's failure, never silence.
-
-    A connection that closes instead would look to the gateway as if the process had
-    ended.
-    """
-    if isinstance(error, BadRequest):
-        return error.status, _sentence(error)
-    if isinstance(error, MemoryError):
-        error = OutOfMemory("The instance has too little memory for it.")
-    elif not isinstance(error, ModelFailed):
-        logger.error("prediction failed", exc_info=error)
-        error = ModelFailed(f"{type(error).__name__}: {str(error)[:500]}")
-    logger.warning("prediction failed: %s", error)
-    return error.status, _sentence(error)
-
-
-def _sentence(error: Exception) -> Answer:
-    return Answer(wire.dumps({"error": str(error)}))
-
-
 async def _respond(send: Send, status: int, answer: Answer) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(answer.body)),
-    ]
+    headers = content_headers(len(answer.body), answer.json_bytes)
     if not answer.is_finite:
         headers.append((NOT_FINITE, b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

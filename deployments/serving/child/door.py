@@ -1,41 +1,69 @@
 """The model server's side of each connection."""
 
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from deployments.serving.child.app import BINARY, ModelServer
+from deployments.serving.child.app import ModelServer
 from deployments.serving.http1.answers import whole
-from deployments.serving.http1.heads import NOT_FINITE, Head, Heads
+from deployments.serving.http1.binary import UnclearLength, json_bytes_of
+from deployments.serving.http1.failures import REQUEST_ID
+from deployments.serving.http1.heads import END, NOT_FINITE, Head, Heads, Known
 from deployments.serving.http1.quick import QuickProtocol
 from deployments.serving.oip.errors import NotHere
 
 LINE = b"%b: 1\r\n" % NOT_FINITE
+ID_LINE = b"\r\n%b: " % REQUEST_ID
 
 
-def protocol_of(server: ModelServer) -> type[QuickProtocol[bytes]]:
+class Call(NamedTuple):
+    """A plain infer call on the model; `json_bytes` of its body are JSON, or all."""
+
+    json_bytes: int | None
+
+
+def without_id(raw: bytes) -> tuple[bytes, str]:
+    """Return a head without its last line, if that is the request's id, and the id.
+
+    Gateways put it there: all heads of one kind are the same before it.
+    """
+    at, end = raw.rfind(ID_LINE), len(raw) - len(END)
+    if at < 0 or raw.find(b"\r\n", at + 2) != end:
+        return raw, ""
+    return raw[:at] + END, raw[at + len(ID_LINE) : end].decode("latin-1")
+
+
+def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
     """Return the protocol of the process's one model."""
 
-    def infer_path(head: Head) -> bytes | None:
-        """Return the path of a plain infer call on the model, else None."""
-        path = head.target
-        parts = tuple(unquote(path.decode("latin-1")).strip("/").split("/"))
-        is_binary = any(name == BINARY for name, _ in head.headers)
-        if head.method != b"POST" or is_binary or parts[-1] != "infer":
+    def call(head: Head) -> Call | None:
+        """Return what a plain infer call on the model asks for, else None."""
+        parts = tuple(unquote(head.target.decode("latin-1")).strip("/").split("/"))
+        if head.method != b"POST" or parts[-1] != "infer":
             return None
         try:
             server.require_here(parts[:-1])
-        except NotHere:
+            return Call(json_bytes_of(head.headers))
+        except (NotHere, UnclearLength):
             return None
-        return path
 
-    class Door(QuickProtocol[bytes]):
-        heads = Heads(infer_path)
+    class Door(QuickProtocol[Call]):
+        heads = Heads(call)
 
-        def begin(self, meaning: bytes, body: bytes) -> bool:
-            found = server.answer_now(body)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._request_id = ""
+
+        def look_up(self, raw: bytes) -> Known[Call] | None:
+            known, self._request_id = without_id(raw)
+            return self.heads.find(known)
+
+        def begin(self, meaning: Call, body: bytes) -> bool:
+            found = server.answer_now(body, meaning.json_bytes, self._request_id)
             if found is None:
                 return False
             status, answer = found
-            self.answer(whole(status, answer.body, b"" if answer.is_finite else LINE))
+            more = b"" if answer.is_finite else LINE
+            self.answer(whole(status, answer.body, more, answer.json_bytes))
             return True
 
     return Door

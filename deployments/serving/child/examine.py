@@ -14,8 +14,8 @@ from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.formats import Format, Loaded, golden, reader
 from deployments.serving.formats.base import made_up
 from deployments.serving.formats.first.columns import ColumnModel
-from deployments.serving.oip.encode import signature
 from deployments.serving.oip.errors import BadRequest, ModelFailed
+from deployments.serving.oip.metadata import signature
 from deployments.serving.terms import Refused
 
 logger = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
 from deployments.serving.http1.answers import whole
+from deployments.serving.http1.binary import json_bytes_of
 from deployments.serving.http1.heads import NOT_FINITE
 
 DRAIN_S = 10.0
@@ -133,7 +134,7 @@ class Host:
             for name, value in sent[0]["headers"]
             if name == NOT_FINITE
         )
-        wire = whole(status, body, more)
+        wire = whole(status, body, more, json_bytes_of(sent[0]["headers"]))
         return wire[: len(wire) - len(body)] if head.method == "HEAD" else wire
 
 

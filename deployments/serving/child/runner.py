@@ -17,7 +17,8 @@ QUICK_BYTES = 1 << 15
 TRUST_AFTER, MOST_TRUST, DOUBT = 8, 16, 4
 
 Made = TypeVar("Made")
-Work = Callable[[bytes], Made]
+Body = bytes | memoryview
+Work = Callable[[Body], Made]
 
 
 class Runner:
@@ -38,12 +39,12 @@ class Runner:
         self._quick = 0
         self._queued = 0
 
-    def is_quick(self, body: bytes) -> bool:
+    def is_quick(self, body: Body) -> bool:
         """Whether the loop itself may run it, with `run_now`."""
         is_trusted = self._quick >= TRUST_AFTER and not self._queued
         return is_trusted and len(body) < QUICK_BYTES
 
-    def run_now(self, work: Work[Made], body: bytes) -> Made:
+    def run_now(self, work: Work[Made], body: Body) -> Made:
         start = self._since = time.monotonic()
         try:
             return work(body)
@@ -51,7 +52,7 @@ class Runner:
             self._since = 0.0
             self._weigh(time.monotonic() - start)
 
-    async def run(self, work: Work[Made], body: bytes) -> Made:
+    async def run(self, work: Work[Made], body: Body) -> Made:
         if self.is_quick(body):
             return self.run_now(work, body)
         loop = asyncio.get_running_loop()

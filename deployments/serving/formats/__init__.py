@@ -35,6 +35,6 @@ def load(content: bytes, options: Options) -> Loaded:
     Native libraries may also end the process.
     """
     model: Loaded = reader(sniff(content), options.reading).read(content, options)
-    if not model.inputs or not model.outputs:
-        raise Refused("The model has no inputs or no outputs.")
+    if not model.outputs:
+        raise Refused("The model has no outputs.")
     return model

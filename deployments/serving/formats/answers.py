@@ -2,13 +2,14 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from deployments.serving.formats.base import Array
-from deployments.serving.oip.datatypes import NUMPY, name_of
+from deployments.serving.oip.datatypes import NUMPY, name_of, standard
 from deployments.serving.oip.errors import ModelFailed
 from deployments.serving.terms import Tensor
 
@@ -70,32 +71,37 @@ def _array(values: Any) -> Array:
         array = np.empty(len(values), dtype=np.object_)
         array[:] = values
     array = np.atleast_1d(array)
-    if array.dtype.kind == "M":
-        return np.datetime_as_string(array).astype(np.object_)
-    if array.dtype.kind == "O":
-        return _of_objects(array)
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8", "replace")
-    return array
+    return _of_objects(array) if array.dtype.kind == "O" else standard(array)
 
 
 def _of_objects(array: Array) -> Array:
-    """Return objects as numbers or truth values if they all are, else as text."""
-    values = array.reshape(-1).tolist()
+    """Return objects as numbers or truth values if they all are, else as text.
+
+    What is missing is masked among numbers, and None among texts.
+    """
+    values = [_own(value) for value in array.reshape(-1).tolist()]
     if values and all(isinstance(value, bool) for value in values):
         return array.astype(np.bool_)
     if values and all(type(value) is int for value in values):
         return array.astype(np.int64)
     if values and all(value is None or type(value) in (int, float) for value in values):
-        return array.astype(np.float64)
+        missing = np.array([value is None for value in values]).reshape(array.shape)
+        return np.ma.array(array.astype(np.float64), mask=missing)
     texts = np.empty(len(values), dtype=np.object_)
     texts[:] = [_text(value) for value in values]
     return texts.reshape(array.shape)
 
 
-def _text(value: Any) -> str:
+def _own(value: Any) -> Any:
+    """Return Python's own value for a number or a text of numpy's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None  # as pandas has what is missing
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return json.dumps(value, default=_plain)
@@ -108,9 +114,19 @@ def _plain(value: Any) -> Any:
 def _cast(array: Array, datatype: str, name: str) -> Array:
     if datatype == "BYTES" or name_of(array.dtype) == datatype:
         return array
-    if not np.can_cast(array.dtype, NUMPY[datatype], "same_kind"):
-        raise ModelFailed(
-            f"The output {name!r} is {name_of(array.dtype)}; the model's signature "
-            f"says {datatype}."
-        )
-    return array.astype(NUMPY[datatype])
+    if np.can_cast(array.dtype, NUMPY[datatype], "same_kind"):
+        with np.errstate(over="ignore"):
+            cast = array.astype(NUMPY[datatype])
+        if _is_kept(array, cast):
+            return cast
+    raise ModelFailed(
+        f"The output {name!r} is {name_of(array.dtype)}; the model's signature "
+        f"says {datatype}."
+    )
+
+
+def _is_kept(array: Array, cast: Array) -> bool:
+    """Whether whole numbers are the same, and no number has become infinite."""
+    if array.dtype.kind == "f":
+        return bool(np.all(np.isinf(cast) == np.isinf(array)))
+    return bool(np.all(cast == array))

@@ -40,21 +40,34 @@ class Loaded(Protocol):
     feature_names: tuple[str, ...]
 
     def predict(
-        self, feeds: Mapping[str, Array], wanted: Sequence[str]
+        self, feeds: Mapping[str, Any], wanted: Sequence[str]
     ) -> list[tuple[str, Array]]:
         """Return the wanted outputs, all of them when none is named.
+
+        A sequence comes in as a list, and goes out as tensors of numbered names.
 
         Raises BadRequest, ModelFailed or OutOfMemory (`oip.errors`).
         """
 
 
-def made_up(inputs: Sequence[Tensor]) -> dict[str, Array]:
+def empty(output: Tensor) -> Array:
+    """Return what a model of rows answers to none; its library may refuse to."""
+    shape = [0, *(max(size, 0) for size in output.shape[1:])]
+    return np.empty(shape, NUMPY[output.datatype])
+
+
+def made_up(inputs: Sequence[Tensor]) -> dict[str, Any]:
     """Return one row of zeros or empty strings that fits the inputs."""
     return {
-        each.name: np.full(
-            [max(size, 1) for size in each.shape],
-            "" if each.datatype == "BYTES" else 0,
-            dtype=NUMPY[each.datatype],
-        )
+        each.name: [_zeros(each)] if each.is_sequence else _zeros(each)
         for each in inputs
+        if not each.has_default
     }
+
+
+def _zeros(tensor: Tensor) -> Array:
+    return np.full(
+        [1 if size == -1 else size for size in tensor.shape],
+        "" if tensor.datatype == "BYTES" else 0,
+        dtype=NUMPY[tensor.datatype],
+    )

@@ -5,6 +5,7 @@ Protocol writes tensors, and optionally `tolerance` {"absolute", "relative"}.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,15 @@ def _check_one(model: Loaded, case: Any) -> int:
         raise Refused(
             "The golden rows name no inputs or outputs of the model."
         ) from None
-    return len(next(iter(feeds.values())))
+    return _rows(feeds)
+
+
+def _rows(feeds: Mapping[str, Any]) -> int:
+    """Return how many rows a case has; one where inputs are no rows."""
+    sizes = [
+        np.shape(each)[:1] for each in feeds.values() if not isinstance(each, list)
+    ]
+    return sizes[0][0] if sizes and sizes[0] else 1
 
 
 def _stored(entry: dict[str, Any], got: Array) -> Array:
@@ -59,7 +68,7 @@ def differing(
 ) -> Array:
     """Return where two arrays of one shape are not equal within a tolerance."""
     if got.dtype.kind in "OUS" or want.dtype.kind in "OUS":
-        return np.asarray(got.astype(np.str_) != want.astype(np.str_))
+        return np.asarray(got.astype(np.object_) != want.astype(np.object_))
     return ~np.isclose(
         got.astype(np.float64),
         want.astype(np.float64),
@@ -78,7 +87,8 @@ def _compare(name: str, got: Array, want: Array, tolerance: dict[str, float]) ->
     )
     if wrong.any():
         first = tuple(np.argwhere(wrong)[0])
+        row = first[0] + 1 if first else 1
         raise Refused(
-            f"Golden row {first[0] + 1}: the output {name!r} is {got[first]}, but "
+            f"Golden row {row}: the output {name!r} is {got[first]}, but "
             f"{want[first]} is stored; {int(wrong.sum())} of {wrong.size} differ."
         )

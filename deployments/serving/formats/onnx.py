@@ -1,13 +1,18 @@
 """ONNX by onnxruntime: data and known operators only, no code."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as status
 
+from deployments.serving.formats import declared, half
 from deployments.serving.formats.base import Array, Options
+from deployments.serving.formats.declared import Shape
+from deployments.serving.oip import sequences
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
 from deployments.serving.terms import Refused, Tensor
 
@@ -22,10 +27,12 @@ _TYPES = {
     "int32": "INT32",
     "int64": "INT64",
     "float16": "FP16",
+    "bfloat16": "BF16",
     "float": "FP32",
     "double": "FP64",
     "string": "BYTES",
 }
+_TYPE = re.compile(r"(?P<optional>optional\()?(?P<seq>seq\()?tensor\((?P<kind>\w+)\)+")
 _RAISED = (
     status.Fail,
     status.RuntimeException,
@@ -51,27 +58,40 @@ class OnnxModel:
         except _RAISED as error:
             raise Refused(f"onnxruntime cannot load it: {_first_line(error)}") from None
         given = self._session.get_inputs()
-        self.inputs = tuple(_input(node) for node in given)
+        shapes = declared.shapes(content)
+        self.inputs = (
+            *(_input(node, shapes) for node in given),
+            *(
+                replace(_input(node, shapes), is_optional=True, has_default=True)
+                for node in self._session.get_overridable_initializers()
+            ),
+        )
         self._symbols = {node.name: _symbols(node.shape) for node in given}
-        self._output_types = {n.name: n.type for n in self._session.get_outputs()}
-        self.outputs = tuple(_output(node) for node in self._session.get_outputs())
+        self.outputs = tuple(
+            _output(node, shapes) for node in self._session.get_outputs()
+        )
         self.feature_names = options.feature_names or self._named_features()
-        self._names = [each.name for each in self.outputs]
+        self._known = {each.name: each for each in self.outputs}
+        self._run = half.runner_of(self._session, (*self.inputs, *self.outputs))
 
     def predict(
-        self, feeds: Mapping[str, Array], wanted: Sequence[str]
+        self, feeds: Mapping[str, Any], wanted: Sequence[str]
     ) -> list[tuple[str, Array]]:
-        names = list(wanted) or self._names
+        names = list(wanted) or list(self._known)
         try:
-            values = self._session.run(names, feeds)
+            values = self._run(names, feeds)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises many kinds
             raise self._failure(error, feeds) from None
-        return [
-            (name, _array(value)) for name, value in zip(names, values, strict=True)
-        ]
+        named: list[tuple[str, Array]] = []
+        for name, value in zip(names, values, strict=True):
+            if self._known[name].is_sequence:
+                named += sequences.numbered(self._known[name], value)
+            elif value is not None:
+                named.append((name, _array(value)))
+        return named
 
     def _failure(
-        self, error: Exception, feeds: Mapping[str, Array]
+        self, error: Exception, feeds: Mapping[str, Any]
     ) -> BadRequest | ModelFailed:
         """Tell whose fault it is that a run failed.
 
@@ -106,35 +126,49 @@ def _session_options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _input(node: Any) -> Tensor:
-    kind = node.type.removeprefix("tensor(").removesuffix(")")
-    if kind not in _TYPES:
+def _input(node: Any, shapes: Mapping[str, Shape]) -> Tensor:
+    found = _tensor(node, shapes)
+    if found is None:
         raise Refused(
             f"The input {node.name!r} is a {node.type}; only tensors of numbers, "
-            "booleans or strings can be sent."
+            "booleans or strings can be sent, and sequences of them."
         )
-    return Tensor(node.name, _TYPES[kind], _shape(node.shape))
+    return found
 
 
-def _output(node: Any) -> Tensor:
-    kind = node.type.removeprefix("tensor(").removesuffix(")")
-    if kind in _TYPES:
-        return Tensor(node.name, _TYPES[kind], _shape(node.shape))
+def _output(node: Any, shapes: Mapping[str, Shape]) -> Tensor:
     if node.type.startswith("seq(map(") and node.type.endswith(",tensor(float)))"):
         return Tensor(node.name, "FP32", (-1, -1))
-    raise Refused(f"The output {node.name!r} is a {node.type}, which cannot be sent.")
+    found = _tensor(node, shapes)
+    if found is None:
+        raise Refused(
+            f"The output {node.name!r} is a {node.type}, which cannot be sent."
+        )
+    return found
 
 
-def _shape(shape: Sequence[Any]) -> tuple[int, ...]:
-    return tuple(
-        size if isinstance(size, int) and size > 0 else -1 for size in shape or ()
+def _tensor(node: Any, shapes: Mapping[str, Shape]) -> Tensor | None:
+    """Return a value as the file declares it; None for a type without a word."""
+    found = _TYPE.fullmatch(node.type)
+    if found is None or found["kind"] not in _TYPES:
+        return None
+    inferred = tuple(size if isinstance(size, int) else -1 for size in node.shape or ())
+    shape = shapes.get(node.name, inferred)
+    return Tensor(
+        node.name,
+        _TYPES[found["kind"]],
+        (-1,) if shape is None else shape,
+        is_optional=found["optional"] is not None,
+        is_sequence=found["seq"] is not None,
+        has_any_rank=shape is None,
     )
 
 
 def _array(value: Any) -> Array:
     """Return an array; a ZipMap's list of maps becomes one row of values each."""
     if isinstance(value, list):
-        return np.array([list(row.values()) for row in value], dtype=np.float32)
+        rows = [list(row.values()) for row in value]
+        return np.array(rows, np.float32).reshape(len(rows), -1 if rows else 0)
     return np.asarray(value)
 
 

@@ -129,7 +129,7 @@ def _column(name: str, values: Array, kind: str) -> Any:
         return list(values)
     try:
         if kind == "datetime":
-            return values.astype(np.str_).astype("datetime64[ns]")
+            return np.array(values.tolist(), dtype="datetime64[ns]")
         if kind == "binary":
             return [base64.b64decode(value, validate=True) for value in values]
         if kind in IN_JSON:

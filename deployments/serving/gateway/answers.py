@@ -5,10 +5,9 @@ from typing import Any
 
 import orjson
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from deployments.serving.http1.answers import Headers, content_headers
 
-JSON = b"application/json"
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def answer(
@@ -17,13 +16,10 @@ async def answer(
     body: bytes,
     headers: Headers | None = None,
     *,
-    content_type: bytes = JSON,
+    content: Headers | None = None,
 ) -> None:
-    head = [
-        (b"content-type", content_type),
-        (b"content-length", b"%d" % len(body)),
-        *(headers or ()),
-    ]
+    """Send an answer; `content` is what is said of a body that is not JSON alone."""
+    head = [*(content or content_headers(len(body))), *(headers or ())]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})
 

@@ -30,7 +30,8 @@ from deployments.serving.gateway.request import (
 )
 from deployments.serving.gateway.routes import Routes, Share, Slot
 from deployments.serving.gateway.sampler import Sampler
-from deployments.serving.http1.answers import whole
+from deployments.serving.http1.answers import content_headers, whole
+from deployments.serving.http1.binary import json_bytes_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +50,16 @@ NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer toke
 
 
 class Reply(NamedTuple):
-    """An answer for the client; `retry_after_s` is 0 where that would not help."""
+    """An answer for the client; `retry_after_s` is 0 where that would not help.
+
+    `json_bytes` of the body are JSON where binary tensors follow, else None.
+    """
 
     status: int
     body: bytes
     outcome: Outcome
     retry_after_s: int = 0
+    json_bytes: int | None = None
 
 
 class Gateway:
@@ -134,8 +139,8 @@ class Gateway:
             outcome = Outcome.of(found.status, is_finite=found.is_finite)
             self._count(key, outcome, start)
             if slot.sample_rate and found.status == OK:
-                self._sampler.offer(key, slot.sample_rate, body)
-            reply(whole(found.status, found.body, share.head))
+                self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
+            reply(whole(found.status, found.body, share.head, found.json_bytes))
 
         if not self._dispatcher.begin(key, request, done):
             return False
@@ -159,7 +164,8 @@ class Gateway:
         self._count(choice.deployment_id, found.outcome, start)
         wait_s = found.retry_after_s
         more = b"retry-after: %d\r\n" % wait_s if wait_s else b""
-        reply(whole(found.status, found.body, choice.share.head + more))
+        head = choice.share.head + more
+        reply(whole(found.status, found.body, head, found.json_bytes))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
@@ -171,7 +177,9 @@ class Gateway:
             await answer(send, 200, b'{"status":"ok"}')
         elif path == b"/metrics":
             page = exposition(self._tallies())
-            await answer(send, 200, page, content_type=CONTENT_TYPE)
+            length = (b"content-length", b"%d" % len(page))
+            kind = (b"content-type", CONTENT_TYPE)
+            await answer(send, 200, page, content=[kind, length])
         else:
             await answer(send, 404, error("There is nothing at this path."))
 
@@ -197,7 +205,8 @@ class Gateway:
             self._mirror(slot, request)
         status = await self._forward(choice, request, send, start if is_infer else None)
         if is_infer and status == OK and slot is not None and not target.deployment_id:
-            self._sampler.offer(choice.deployment_id, slot.sample_rate, body)
+            key, rate = choice.deployment_id, slot.sample_rate
+            self._sampler.offer(key, rate, body, json_bytes_of(headers))
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the whole body. Raises BadRequest."""
@@ -243,7 +252,8 @@ class Gateway:
         headers = [*choice.share.headers]
         if found.retry_after_s:
             headers.append((b"retry-after", b"%d" % found.retry_after_s))
-        await answer(send, found.status, found.body, headers)
+        content = content_headers(len(found.body), found.json_bytes)
+        await answer(send, found.status, found.body, headers, content=content)
         return found.status
 
     async def _exchange(
@@ -260,7 +270,7 @@ class Gateway:
         finally:
             self._outstanding[key] -= 1
         outcome = Outcome.of(found.status, is_finite=found.is_finite)
-        return Reply(found.status, found.body, outcome)
+        return Reply(found.status, found.body, outcome, json_bytes=found.json_bytes)
 
     def _count(self, key: str, outcome: Outcome, start: float) -> None:
         self._counters.add(key, outcome, (time.perf_counter() - start) * 1000)

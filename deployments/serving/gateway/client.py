@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import httptools
 
+from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.heads import END, MAX_BYTES, NOT_FINITE, answer_head
 
 LAST_MOMENT_S = 0.01
@@ -30,11 +31,15 @@ class BadAnswer(Exception):
 
 
 class Answer(NamedTuple):
-    """What a model server says; `is_finite` is false of a NaN or an infinity."""
+    """What a model server says; `is_finite` is false of a NaN or an infinity.
+
+    `json_bytes` of the body are JSON where binary tensors follow, else None.
+    """
 
     status: int
     body: bytes
     is_finite: bool = True
+    json_bytes: int | None = None
 
 
 Done = Callable[[Answer | Exception], None]
@@ -52,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._begun = False
-        self._is_finite = True
+        self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -129,8 +134,7 @@ class Connection(asyncio.Protocol):
     # httptools callbacks
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == NOT_FINITE:
-            self._is_finite = False
+        self._headers.append((name.lower(), value))
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -142,8 +146,14 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser is None:
             return
+        try:
+            json_bytes = json_bytes_of(self._headers)
+        except UnclearLength:
+            self._end(BadAnswer("The model server did not answer in HTTP."))
+            return
         status, body = self._parser.get_status_code(), b"".join(self._chunks)
-        answer = Answer(status, body, self._is_finite)
+        is_finite = all(name != NOT_FINITE for name, _ in self._headers)
+        answer = Answer(status, body, is_finite, json_bytes)
         if not self._parser.should_keep_alive() and self._transport is not None:
             self._transport.close()
         self._end(answer)
@@ -160,7 +170,7 @@ class Connection(asyncio.Protocol):
     def _end(self, found: Answer | Exception) -> None:
         """Report once; what comes later is not of this exchange."""
         done, self._done, self._parser = self._done, None, None
-        self._chunks, self._size, self._is_finite = [], 0, True
+        self._chunks, self._headers, self._size = [], [], 0
         if done is None:
             return
         if isinstance(found, Exception):
@@ -176,7 +186,7 @@ def _whole(data: bytes, max_bytes: int) -> Answer | None:
         return None
     if head.body_bytes > max_bytes or head.status < FINAL:
         return None
-    return Answer(head.status, data[end:], head.is_finite)
+    return Answer(head.status, data[end:], head.is_finite, head.json_bytes)
 
 
 class Instance:

@@ -6,23 +6,27 @@ import httptools
 
 from deployments.serving.gateway.guard import MAX_HEADERS
 from deployments.serving.gateway.request import (
-    BINARY,
     Target,
     key_digests,
     target_of,
     wire_head,
 )
+from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.heads import Head
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An infer call on a slot; `wire_head` is what the model server gets."""
+    """An infer call on a slot; `wire_head` is what the model server gets.
+
+    `json_bytes` of the body are JSON where binary tensors follow, else None.
+    """
 
     target: Target
     place: tuple[str, str]
     digests: tuple[str, ...]
     wire_head: bytes
+    json_bytes: int | None
 
 
 def asked(head: Head) -> Asked | None:
@@ -31,8 +35,11 @@ def asked(head: Head) -> Asked | None:
     names = [name for name, _ in head.headers]
     if len(names) > MAX_HEADERS or names.count(b"authorization") > 1:
         return None
-    is_binary = any(name == BINARY for name, _ in head.headers)
-    if head.method != b"POST" or is_binary or not path.startswith(b"/serving/"):
+    if head.method != b"POST" or not path.startswith(b"/serving/"):
+        return None
+    try:
+        json_bytes = json_bytes_of(head.headers)
+    except UnclearLength:
         return None
     target = target_of(path)
     if target is None or target.deployment_id or not target.is_infer:
@@ -41,5 +48,6 @@ def asked(head: Head) -> Asked | None:
         target,
         (target.environment, target.model),
         key_digests(head.headers),
-        wire_head(b"POST", target.rest, (), head.body_bytes),
+        wire_head(b"POST", target.rest, head.headers, head.body_bytes),
+        json_bytes,
     )

@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from deployments.serving.http1.binary import BINARY
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 DIRECT = "_d"
 DROPPED = 4  # times the limit
-BINARY = b"inference-header-content-length"
 REMEMBERED_BYTES = 512
 _PARTS = 3  # environment, model, rest
 
@@ -133,10 +134,9 @@ def wire_head(
     body_bytes: int,
 ) -> bytes:
     """Return the head that a model server gets: nothing else is passed on."""
-    binary = b""
-    for name, value in headers:
-        if name == BINARY and value.isdigit():
-            binary = b"%b: %b\r\n" % (BINARY, value)
+    binary = b"".join(
+        b"%b: %b\r\n" % (BINARY, value) for name, value in headers if name == BINARY
+    )
     return (
         b"%b %b HTTP/1.1\r\nhost: instance\r\ncontent-type: application/json\r\n"
         b"%bcontent-length: %d\r\n\r\n" % (method, path, binary, body_bytes)

@@ -6,11 +6,13 @@ need not be complete.
 """
 
 import asyncio
+import base64
 import logging
 import os
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -22,7 +24,7 @@ MAX_PENDING_BYTES = 1 << 20
 MAX_FILE_BYTES = 8 << 20
 MAX_SPOOL_BYTES = 256 << 20
 
-Kept = tuple[float, str, bytes]
+Kept = tuple[float, str, bytes, int | None]
 
 
 class Sampler:
@@ -31,13 +33,22 @@ class Sampler:
         self._pending: list[Kept] = []
         self._bytes = 0
 
-    def offer(self, deployment_id: str, rate: float, body: bytes) -> None:
-        """Keep the request with the given probability, if there is room."""
+    def offer(
+        self,
+        deployment_id: str,
+        rate: float,
+        body: bytes,
+        json_bytes: int | None = None,
+    ) -> None:
+        """Keep the request with the given probability, if there is room.
+
+        `json_bytes` of the body are JSON where binary tensors follow, else None.
+        """
         if random.random() >= rate or len(body) > MAX_BODY_BYTES:  # noqa: S311
             return
         if self._bytes + len(body) <= MAX_PENDING_BYTES:
             self._bytes += len(body)
-            self._pending.append((time.time(), deployment_id, body))
+            self._pending.append((time.time(), deployment_id, body, json_bytes))
 
     async def spool(self) -> None:
         """Write what is kept, in a thread: a slow disk holds up no request."""
@@ -55,9 +66,9 @@ class Sampler:
     def _write(self, kept: list[Kept]) -> None:
         """Append whole lines to the file of each period; trouble costs the batch."""
         periods: dict[int, list[bytes]] = {}
-        for at, deployment_id, body in kept:
-            lines = periods.setdefault(int(at) // PERIOD_S * PERIOD_S, [])
-            lines.append(_line(at, deployment_id, body))
+        for each in kept:
+            period = int(each[0]) // PERIOD_S * PERIOD_S
+            periods.setdefault(period, []).append(_line(*each))
         try:
             for period, lines in periods.items():
                 self._append(f"{self._gateway_id}-{period}.jsonl", b"".join(lines))
@@ -78,9 +89,11 @@ class Sampler:
                 file.truncate(end)
 
 
-def _line(at: float, deployment_id: str, body: bytes) -> bytes:
-    text = body.decode("utf-8", "replace")
-    entry = {"at": at, "deployment": deployment_id, "body": text}
+def _line(at: float, deployment_id: str, body: bytes, json_bytes: int | None) -> bytes:
+    text = body[:json_bytes].decode("utf-8", "replace")
+    entry: dict[str, Any] = {"at": at, "deployment": deployment_id, "body": text}
+    if json_bytes is not None:
+        entry["tensors"] = base64.b64encode(body[json_bytes:]).decode()
     return orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -7,6 +7,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import httptools
 
+from deployments.serving.http1.binary import UnclearLength, json_bytes_of
+
 END = b"\r\n\r\n"
 MAX_BYTES = 4096
 MOST = 4096
@@ -103,9 +105,12 @@ NOT_FINITE = b"x-not-finite"
 
 
 class AnswerHead(NamedTuple):
+    """`json_bytes` of the body are JSON where binary tensors follow, else None."""
+
     status: int
     body_bytes: int
     is_finite: bool = True
+    json_bytes: int | None = None
 
 
 @lru_cache(MOST)
@@ -128,8 +133,12 @@ def answer_head(raw: bytes) -> AnswerHead | None:
         or not lengths[0].isdigit()
     ):
         return None
+    try:
+        json_bytes = json_bytes_of(reading.headers)
+    except UnclearLength:
+        return None
     status, is_finite = parser.get_status_code(), NOT_FINITE not in names
-    return AnswerHead(status, int(lengths[0]), is_finite)
+    return AnswerHead(status, int(lengths[0]), is_finite, json_bytes)
 
 
 class _Reading:

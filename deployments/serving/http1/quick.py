@@ -41,6 +41,10 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         self._body_timer: asyncio.TimerHandle | None = None
         self._rested_at = 0.0
 
+    def look_up(self, raw: bytes) -> Known[Meaning] | None:
+        """Return what a head means, None for the long way."""
+        return self.heads.find(raw)
+
     def begin(self, meaning: Meaning, body: bytes) -> bool:
         """Start to answer, which ends with `answer`; False for the long way."""
         raise NotImplementedError
@@ -144,7 +148,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         if not self._is_idle():
             return False
         end = data.find(END, 0, MAX_BYTES) + len(END)
-        known = self.heads.find(data[:end]) if end >= len(END) else None
+        known = self.look_up(data[:end]) if end >= len(END) else None
         if known is None or known.body_bytes > MAX_BODY_BYTES:
             return False
         missing = end + known.body_bytes - len(data)

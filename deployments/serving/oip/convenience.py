@@ -6,15 +6,16 @@ too), `{"inputs": {"a": [1, …]}}` by column, and MLflow's `dataframe_split` an
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from numpy.typing import NDArray
-
-from deployments.serving.oip.decode import fit
+from deployments.serving.oip.datatypes import Array
+from deployments.serving.oip.decode import require_shape
 from deployments.serving.oip.errors import BadRequest
+from deployments.serving.oip.values import MAX_RANK, fit
 from deployments.serving.terms import Tensor
 
-Feeds = dict[str, NDArray[Any]]
+Feeds = dict[str, Any]
 FORMS = (
     'Send {"instances": [[…]]}, {"instances": [{"column": …}]} or '
     '{"inputs": {"name": […]}}.'
@@ -28,23 +29,38 @@ def feeds(body: Any, inputs: Sequence[Tensor], names: Sequence[str]) -> Feeds:
     """
     if isinstance(body, dict) and isinstance(body.get("inputs"), dict):
         return _by_column(body["inputs"], inputs, names)
+    if not inputs and body == {}:
+        return {}
     rows = _rows(body)
-    if all(isinstance(row, dict) for row in rows):
+    inputs = [each for each in inputs if not each.has_default]
+    if rows and all(isinstance(row, dict) for row in rows):
         columns = {key: [row.get(key) for row in rows] for key in rows[0]}
         if any(row.keys() != rows[0].keys() for row in rows):
             raise BadRequest("Every record must have the same columns.")
         return _by_column(columns, inputs, names)
-    has_columns = len(inputs) > 1 or len(inputs[0].shape) == 1
+    return _by_place(rows, inputs)
+
+
+def _by_place(rows: list[Any], inputs: Sequence[Tensor]) -> Feeds:
+    if not rows:
+        return {each.name: _column([], each) for each in inputs}
+    has_columns = len(inputs) > 1 or any(_is_column(each) for each in inputs)
     if has_columns and all(_has_all(row, inputs) for row in rows):
         by_place = zip(inputs, zip(*rows, strict=True), strict=True)
-        return {each.name: _shaped(list(column), each) for each, column in by_place}
-    if len(inputs) > 1:
+        return {each.name: _column(list(column), each) for each, column in by_place}
+    if len(inputs) != 1:
         raise BadRequest(
             "The model has several inputs; send records with, or rows of, "
             + ", ".join(repr(each.name) for each in inputs)
             + "."
+            if inputs
+            else "The model takes no inputs."
         )
-    return {inputs[0].name: _shaped(rows, inputs[0])}
+    return {inputs[0].name: _column(rows, inputs[0])}
+
+
+def _is_column(tensor: Tensor) -> bool:
+    return len(tensor.shape) == 1 and not tensor.has_any_rank
 
 
 def _has_all(row: Any, inputs: Sequence[Tensor]) -> bool:
@@ -57,18 +73,14 @@ def _rows(body: Any) -> list[Any]:
         if isinstance(split := body.get("dataframe_split"), dict):
             return _records_of(split)
         body = body.get("instances", body.get("dataframe_records"))
-    if not isinstance(body, list) or not body:
+    if not isinstance(body, list):
         raise BadRequest(FORMS)
     return body
 
 
 def _records_of(split: dict[str, Any]) -> list[Any]:
     columns, data = split.get("columns"), split.get("data")
-    if (
-        not isinstance(data, list)
-        or not data
-        or not all(isinstance(row, list) for row in data)
-    ):
+    if not isinstance(data, list) or not all(isinstance(row, list) for row in data):
         raise BadRequest("dataframe_split needs data, a list of rows.")
     if columns is None:
         return data
@@ -90,7 +102,7 @@ def _by_column(
     here = [each for each in inputs if each.name in columns or not each.is_optional]
     if missing := [each.name for each in here if each.name not in columns]:
         raise BadRequest(f"The input {missing[0]!r} is missing.")
-    return {each.name: _shaped(columns[each.name], each) for each in here}
+    return {each.name: _column(columns[each.name], each) for each in here}
 
 
 def _joined(columns: dict[str, Any], only: Tensor, names: Sequence[str]) -> list[Any]:
@@ -111,28 +123,42 @@ def _joined(columns: dict[str, Any], only: Tensor, names: Sequence[str]) -> list
     return [list(row) for row in zip(*values, strict=True)]
 
 
-def _shaped(data: Any, expected: Tensor) -> NDArray[Any]:
-    if not isinstance(data, list) or not data:
+def _column(data: Any, expected: Tensor) -> Any:
+    """Return what the model gets as this input: an array, a list for a sequence."""
+    if not expected.is_sequence:
+        return _shaped(data, expected)
+    if not isinstance(data, list):
+        raise BadRequest(f"{expected.name!r} must be a list of tensors.")
+    one = replace(expected, is_sequence=False)
+    return [_shaped(each, one) for each in data]
+
+
+def _shaped(data: Any, expected: Tensor) -> Array:
+    if not expected.shape and not expected.has_any_rank:
+        return _scalar(data, expected)
+    if not isinstance(data, list):
         raise BadRequest(f"The data of {expected.name!r} must be a list.")
-    shape = _shape_of(data)
-    want = list(expected.shape)
-    if len(shape) == 1 and len(want) > 1 and all(size in (-1, 1) for size in want[1:]):
-        shape += [1] * (len(want) - 1)
-    if len(shape) != len(want) or any(
-        size not in (-1, have) for have, size in zip(shape, want, strict=True)
+    shape, want = _shape_of(data), expected.shape
+    if len(shape) == 1 < len(want) and (
+        not data or all(n in (-1, 1) for n in want[1:])
     ):
-        raise BadRequest(
-            f"{expected.name!r} has the shape {shape}; the model takes {want}, where "
-            "-1 is any length."
-        )
+        # No row says how wide it would be; a column need not be nested.
+        shape += [0 if not data and n == -1 else abs(n) for n in want[1:]]
+    require_shape(shape, expected)
     return fit(data, shape, expected)
+
+
+def _scalar(data: Any, expected: Tensor) -> Array:
+    """Return a single value, which may stand in a list of its own."""
+    values = data if isinstance(data, list) else [data]
+    if len(values) != 1 or isinstance(values[0], list):
+        raise BadRequest(f"{expected.name!r} is a single value.")
+    return fit(values, [], expected)
 
 
 def _shape_of(data: Any) -> list[int]:
     shape: list[int] = []
-    while isinstance(data, list):
+    while isinstance(data, list) and len(shape) <= MAX_RANK:
         shape.append(len(data))
         data = data[0] if data else None
-    if 0 in shape:
-        raise BadRequest("There must be at least one value.")
     return shape

@@ -3,6 +3,17 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from deployments.serving.oip.errors import ModelFailed
+
+Array = NDArray[Any]
+
+bfloat16: Any
+try:
+    from ml_dtypes import bfloat16
+except ModuleNotFoundError:  # in a model's own interpreter
+    bfloat16 = None
 
 NUMPY: dict[str, Any] = {
     "BOOL": np.bool_,
@@ -19,10 +30,40 @@ NUMPY: dict[str, Any] = {
     "FP64": np.float64,
     "BYTES": np.object_,
 }
-KIND = {name: np.dtype(kind).kind for name, kind in NUMPY.items()}
+if bfloat16 is not None:
+    NUMPY["BF16"] = bfloat16
+KIND = {name: np.dtype(kind).kind for name, kind in NUMPY.items()} | {"BF16": "f"}
 _NAMES = {np.dtype(kind): name for name, kind in NUMPY.items()}
+_TEXT = "OUSM"
 
 
 def name_of(dtype: "np.dtype[Any]") -> str:
-    """Return the protocol's name; text and objects of any kind are BYTES."""
-    return _NAMES.get(dtype, "BYTES")
+    """Return the protocol's name; text, times and objects of any kind are BYTES.
+
+    Raises ModelFailed for what the protocol has no word for.
+    """
+    if (name := _NAMES.get(dtype)) is not None:
+        return name
+    if dtype.kind in _TEXT:
+        return "BYTES"
+    if (name := _NAMES.get(dtype.newbyteorder("="))) is not None:
+        return name
+    raise ModelFailed(f"The protocol has no word for values of the type {dtype}.")
+
+
+def standard(array: Array) -> Array:
+    """Return an array as the protocol has it: in native order, text as objects.
+
+    Times are ISO 8601. Raises ModelFailed for what it has no word for.
+    """
+    dtype = array.dtype
+    if dtype in _NAMES:
+        return array
+    if dtype.kind == "M":
+        return np.datetime_as_string(array).astype(np.object_)
+    if dtype.kind == "S":
+        try:
+            array = np.char.decode(array, "utf-8")
+        except UnicodeDecodeError:
+            raise ModelFailed("An answer has bytes that are no text.") from None
+    return array.astype(NUMPY[name_of(dtype)])

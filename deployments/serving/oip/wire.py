@@ -16,22 +16,22 @@ except ModuleNotFoundError:
     quick = None
 
 
-def loads(text: bytes) -> Any:
+def loads(text: bytes | memoryview) -> Any:
     """Return what a text says. Raises json.JSONDecodeError."""
     return plain_loads(text) if quick is None else quick.loads(text)
 
 
 def dumps(value: Any) -> bytes:
-    """Return JSON; NaN and infinities become null, which is all JSON has."""
+    """Return JSON; NaN and infinities become null, where they are not words yet."""
     if quick is None:
         return plain_dumps(value)
     text: bytes = quick.dumps(value, option=quick.OPT_SERIALIZE_NUMPY)
     return text
 
 
-def plain_loads(text: bytes) -> Any:
+def plain_loads(text: bytes | memoryview) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(bytes(text), parse_constant=_no_constant)
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError) as error:

@@ -7,6 +7,7 @@ from signal import SIGKILL
 from typing import Any
 
 from deployments.serving import logs
+from deployments.serving.oip.metadata import tensors_of
 from deployments.serving.processes import (
     NEVER_BEGAN,
     describe_end,
@@ -30,7 +31,6 @@ from deployments.serving.terms import (
     Refused,
     Spec,
     TargetTrouble,
-    Tensor,
     Validation,
 )
 
@@ -171,8 +171,8 @@ def _validation(found: dict[str, Any]) -> Validation:
     try:
         return Validation(
             found["platform"],
-            _tensors(found["inputs"]),
-            _tensors(found["outputs"]),
+            tensors_of(found["inputs"]),
+            tensors_of(found["outputs"]),
             found["latency_p50_ms"],
             found["golden_rows"],
             tuple(found["feature_names"]),
@@ -180,12 +180,6 @@ def _validation(found: dict[str, Any]) -> Validation:
         )
     except (KeyError, TypeError):
         raise Refused(NONSENSE) from None
-
-
-def _tensors(entries: list[dict[str, Any]]) -> tuple[Tensor, ...]:
-    return tuple(
-        Tensor(each["name"], each["datatype"], tuple(each["shape"])) for each in entries
-    )
 
 
 def _why(end: str) -> str:

@@ -30,6 +30,7 @@ ONNX_TYPES = {
     "FP16": TensorProto.FLOAT16,
     "FP32": TensorProto.FLOAT,
     "FP64": TensorProto.DOUBLE,
+    "BF16": TensorProto.BFLOAT16,
     "BYTES": TensorProto.STRING,
 }
 
@@ -176,7 +177,7 @@ class TestInfer:
 
         body = Client(identity("FP32")).post(INFER, {"inputs": [entry]})[1]
 
-        assert body["outputs"][0]["data"] == [None, 1.0]
+        assert body["outputs"][0]["data"] == ["NaN", 1.0]
 
 
 MISTAKES = {
@@ -198,7 +199,7 @@ MISTAKES = {
     "wrong rank": request(shape=[4]),
     "nested otherwise than said": request(data=[[1], [2], [3], [4]]),
     "ragged": request(shape=[2, 4], data=[[1, 2, 3, 4], [1]]),
-    "no rows": request(shape=[0, 4], data=[]),
+    "no rows, but values": request(shape=[0, 4], data=[1]),
     "a negative shape": request(shape=[-1, -4]),
     "a huge shape": request(shape=[10**30, 4]),
     "a shape with a truth": request(shape=[True, 4]),
@@ -232,11 +233,6 @@ class TestMistakes:
 
     def test_an_unknown_model_is_404(self, iris):
         assert iris.post("/v2/models/rose/infer", request())[0] == 404
-
-    def test_binary_tensors_are_400(self, iris):
-        headers = [(b"inference-header-content-length", b"5")]
-
-        assert iris.post(INFER, request(), headers)[0] == 400
 
     @pytest.mark.parametrize("value", [300, -1, 1.5])
     def test_a_number_that_its_type_cannot_hold_is_400(self, value):
@@ -303,7 +299,6 @@ class TestConvenience:
         "body",
         [
             {},
-            {"instances": []},
             {"instances": 5},
             {"instances": [[1, 2]]},
             {"instances": [[]]},

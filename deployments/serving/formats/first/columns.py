@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deployments.serving.formats.base import Array, Options, made_up
+from deployments.serving.formats.base import Array, Options, empty, made_up
 from deployments.serving.oip.datatypes import name_of
 from deployments.serving.oip.errors import ModelFailed, OutOfMemory
 from deployments.serving.terms import Tensor
@@ -34,7 +34,13 @@ class ColumnModel:
         self, feeds: Mapping[str, Array], wanted: Sequence[str]
     ) -> list[tuple[str, Array]]:
         rows = feeds[self.inputs[0].name]
+        if not len(rows):
+            return [(each.name, empty(each)) for each in self._named(wanted)]
         return [(name, self._run(name, rows)) for name in wanted or self._outputs]
+
+    def _named(self, wanted: Sequence[str]) -> list[Tensor]:
+        known = {each.name: each for each in self.outputs}
+        return [known[name] for name in wanted or known]
 
     def _run(self, name: str, rows: Array) -> Array:
         try:

@@ -1,0 +1,46 @@
+"""Signatures as the protocol's metadata has them, and as deployments keep them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from deployments.serving.terms import Tensor
+
+_FLAGS = {
+    "optional": "is_optional",
+    "sequence": "is_sequence",
+    "any_rank": "has_any_rank",
+    "default": "has_default",
+}
+
+
+def signature(tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
+    """Return an entry for each; what is more than a plain tensor has `parameters`."""
+    return [_entry(each) for each in tensors]
+
+
+def tensors_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Tensor, ...]:
+    """Return what `signature` made entries of."""
+    return tuple(
+        Tensor(
+            each["name"],
+            each["datatype"],
+            tuple(each["shape"]),
+            **{
+                _FLAGS[name]: True
+                for name in each.get("parameters", ())
+                if name in _FLAGS
+            },
+        )
+        for each in entries
+    )
+
+
+def _entry(tensor: Tensor) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": tensor.name,
+        "datatype": tensor.datatype,
+        "shape": list(tensor.shape),
+    }
+    if flags := {name: True for name, flag in _FLAGS.items() if getattr(tensor, flag)}:
+        entry["parameters"] = flags
+    return entry
