@@ -1,24 +1,26 @@
 """Reads settings from the environment and refuses values that make no sense.
 
-Every variable is read in `settings.py`; a bad value stops the program with one
-line that names the variable, what it holds and what would do.
+Every variable is read in `settings.py` or `shared_settings.py`; a bad value stops the
+program with one line that names the variable, what it holds and what would do.
 """
 
 import os
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
-
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+
+
+class BadSetting(Exception):
+    """A variable holds what makes no sense; the message is one line for people."""
 
 
 def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
     """Return the variable's text; with `choices`, anything else is refused."""
     value = os.environ.get(name, default)
     if choices and value not in choices:
-        raise ImproperlyConfigured(
+        raise BadSetting(
             f"{name} is {value!r}; it must be one of: {', '.join(choices)}."
         )
     return value
@@ -31,7 +33,7 @@ def flag(name: str, *, default: bool = False) -> bool:
         return True
     if value in _FALSE:
         return False
-    raise ImproperlyConfigured(f"{name} is {value!r}; use 1 or 0.")
+    raise BadSetting(f"{name} is {value!r}; use 1 or 0.")
 
 
 def integer(name: str, default: int, *, low: int, high: int) -> int:
@@ -40,11 +42,9 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     try:
         number = int(value)
     except ValueError:
-        raise ImproperlyConfigured(f"{name} is {value!r}; use a number.") from None
+        raise BadSetting(f"{name} is {value!r}; use a number.") from None
     if not low <= number <= high:
-        raise ImproperlyConfigured(
-            f"{name} is {number}; it must be between {low} and {high}."
-        )
+        raise BadSetting(f"{name} is {number}; it must be between {low} and {high}.")
     return number
 
 
@@ -53,19 +53,24 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def path(name: str, default: Path) -> Path:
+    """Return an absolute path."""
+    return Path(text(name, str(default))).expanduser().absolute()
+
+
 def folder(name: str, default: Path, *, parts: tuple[str, ...] = ()) -> Path:
     """Return an absolute folder, made where it is missing, with folders in it."""
-    path = Path(text(name, str(default))).expanduser().absolute()
+    made = path(name, default)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in parts:
-            (path / part).mkdir(mode=0o700, exist_ok=True)
+            (made / part).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"{name} is {str(path)!r}, which cannot be made ({error.strerror}); name a"
+        raise BadSetting(
+            f"{name} is {str(made)!r}, which cannot be made ({error.strerror}); name a"
             " folder that this user may write to."
         ) from None
-    return path
+    return made
 
 
 def address(name: str, default: str) -> str:
@@ -73,7 +78,7 @@ def address(name: str, default: str) -> str:
     value = text(name, default)
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ImproperlyConfigured(
+        raise BadSetting(
             f"{name} is {value!r}; use an address such as https://models.example.org."
         )
     return value.rstrip("/")
@@ -87,14 +92,14 @@ def database(url: str) -> dict[str, object]:
     """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ImproperlyConfigured(
+        raise BadSetting(
             f"DATABASE_URL has the scheme {parts.scheme!r}; use postgres://…, or "
             "leave it unset for SQLite."
         )
     try:
         port = parts.port
     except ValueError:
-        raise ImproperlyConfigured(
+        raise BadSetting(
             "DATABASE_URL has a port that is no number from 0 to 65535."
         ) from None
     options = dict(parse_qsl(parts.query))

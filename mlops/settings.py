@@ -6,27 +6,24 @@ import secrets
 import sys
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from mlops import env
+from mlops import env, shared_settings
 from mlops.dashboard import site
 
 django_stubs_ext.monkeypatch()
 
 # Where things are -----------------------------------------------------------------
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = env.folder("MLOPS_DATA_DIR", BASE_DIR / "var", parts=("uploads", "static"))
+BASE_DIR = shared_settings.BASE_DIR
+DATA_DIR = env.folder(
+    "MLOPS_DATA_DIR", shared_settings.DATA_DIR, parts=("uploads", "static")
+)
 
 # What kind of place this is -------------------------------------------------------
-ENVIRONMENT = env.text(
-    "MLOPS_ENV", "development", choices=("development", "production")
-)
-PRODUCTION = ENVIRONMENT == "production"
+PRODUCTION = shared_settings.PRODUCTION
 DEBUG = env.flag("MLOPS_DEBUG")
 MIN_SECRET_LENGTH = 50
 
@@ -46,7 +43,7 @@ def _kept_secret() -> str:
 
 def _production_secret(value: str) -> str:
     if len(value) < MIN_SECRET_LENGTH:
-        raise ImproperlyConfigured(
+        raise env.BadSetting(
             "MLOPS_SECRET_KEY must hold at least 50 random characters in production."
         )
     return value
@@ -60,18 +57,15 @@ ALLOWED_HOSTS = env.words(
     "MLOPS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]"
 )
 if PRODUCTION and DEBUG:
-    raise ImproperlyConfigured("MLOPS_DEBUG must be off in production.")
+    raise env.BadSetting("MLOPS_DEBUG must be off in production.")
 if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
-    raise ImproperlyConfigured(
+    raise env.BadSetting(
         "MLOPS_ALLOWED_HOSTS must list this server's host names in production."
     )
-OPEN_MODE = env.flag("MLOPS_OPEN_MODE")
-if PRODUCTION and OPEN_MODE:
-    raise ImproperlyConfigured("MLOPS_OPEN_MODE must be off in production.")
+OPEN_MODE = shared_settings.OPEN_MODE
 
 # Ports and addresses --------------------------------------------------------------
-PORT = env.integer("MLOPS_PORT", 8500, low=1, high=65535)
-SERVING_PORT = env.integer("MLOPS_SERVING_PORT", 8501, low=1, high=65535)
+PORT, SERVING_PORT = shared_settings.PORT, shared_settings.SERVING_PORT
 SERVING_URL = env.address("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}")
 
 # Applications ---------------------------------------------------------------------
@@ -254,7 +248,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
-CORS_ALLOWED_ORIGINS = env.words("MLOPS_CORS_ORIGINS", "http://localhost:3000")
+CORS_ALLOWED_ORIGINS = shared_settings.CORS_ORIGINS
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = [
     "accept",
@@ -280,7 +274,7 @@ CORS_URLS_REGEX = r"^/api/.*$"
 MAX_UPLOAD_BYTES = env.integer(
     "MLOPS_MAX_UPLOAD_BYTES", 5 * 2**30, low=1024, high=2**50
 )
-MAX_BODY_BYTES = env.integer("MLOPS_MAX_BODY_BYTES", 16 * 2**20, low=1024, high=2**30)
+MAX_BODY_BYTES = shared_settings.MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 2**10
 FILE_UPLOAD_HANDLERS = [
@@ -333,9 +327,7 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Logs -----------------------------------------------------------------------------
-LOG_LEVEL = env.text(
-    "MLOPS_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")
-)
+LOG_LEVEL = shared_settings.LOG_LEVEL
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -12,6 +12,7 @@ from deployments.serving.http1.answers import whole
 from deployments.serving.http1.heads import Heads, answer_head, request_head
 from deployments.serving.http1.quick import QuickProtocol
 
+MADE_FOR = "0.54.0"
 POST = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
 CHUNKED = (
     b"POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -96,6 +97,17 @@ async def asked(*pieces, answers=1, **options):
             for _ in range(3):
                 await asyncio.sleep(0)
         return [await answer_of(reader) for _ in range(answers)]
+
+
+def test_the_short_way_is_made_for_this_uvicorn():
+    hint = (
+        "http1/quick.py and gateway/guard.py stand on insides of uvicorn's "
+        "HttpToolsProtocol (cycle, pipeline, flow, on_* callbacks, keep-alive timer). "
+        "Compare those of both versions, run this file and tests/deployments/gateway, "
+        "then name the new version here."
+    )
+
+    assert uvicorn.__version__ == MADE_FOR, hint
 
 
 def test_a_whole_request_takes_the_short_way_time_and_again():

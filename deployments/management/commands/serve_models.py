@@ -1,39 +1,30 @@
 """Starts the gateway in place of this process."""
 
 import os
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+from deployments.gateway.__main__ import become_gateway
 
 
 class Command(BaseCommand):
+    """`manage.py` gets here only for options that are Django's: see its `main`."""
+
     help = "Serve predictions: the gateway in front of the model servers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=settings.SERVING_PORT)
-        parser.add_argument("--workers", type=int, default=1)
-        parser.add_argument("--read-timeout", type=float, default=10.0)
+        parser.add_argument("--workers", type=int)
+        parser.add_argument("--read-timeout", type=float)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Become the gateway: a process without Django and without its secrets."""
-        command = [
-            sys.executable,
-            "-m",
-            "deployments.gateway",
-            *("--data-dir", os.fspath(settings.DATA_DIR)),
-            *("--host", options["host"]),
-            *("--port", str(options["port"])),
-            *("--workers", str(options["workers"])),
-            *("--read-s", str(options["read_timeout"])),
-        ]
-        if settings.OPEN_MODE:
-            command.append("--open")
-        environment = {key: os.environ[key] for key in KEPT if key in os.environ}
-        os.chdir(settings.BASE_DIR)
-        os.execve(command[0], command, environment)  # noqa: S606 - ourselves, no shell
+        given = ["--data-dir", os.fspath(settings.DATA_DIR)]
+        for name in ("host", "port", "workers", "read_timeout"):
+            if options[name] is not None:
+                given += [f"--{name.replace('_', '-')}", str(options[name])]
+        become_gateway(given)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -302,8 +302,3 @@ class Gateway:
                 },
                 tally,
             )
-
-
-def create() -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """Return the gateway that the environment's options describe."""
-    return Gateway(Options.from_environment())

@@ -1,14 +1,7 @@
-"""How a gateway runs. Workers get it as JSON from the process that starts them."""
+"""How a gateway runs."""
 
-import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
-
-import orjson
-
-VARIABLE = "GATEWAY_OPTIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +11,7 @@ class Options:
     data_dir: str = "var"
     host: str = "127.0.0.1"
     port: int = 8501
-    workers: int = 1
+    workers: int = 2
     connect_s: float = 1.0
     read_s: float = 10.0
     hold_s: float = 0.9
@@ -28,13 +21,8 @@ class Options:
     max_answer_bytes: int = 64 << 20
     max_outstanding: int = 100
     needs_key: bool = True
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        return cls(**orjson.loads(os.environ.get(VARIABLE, "{}")))
-
-    def as_json(self) -> str:
-        return orjson.dumps(dataclasses.asdict(self)).decode()
+    is_production: bool = False
+    log_level: str = "INFO"
 
     @property
     def run(self) -> Path:

@@ -16,7 +16,7 @@ from deployments.serving.processes import write_atomically
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 
-PATIENT = ("--read-s", "30", "--hold-s", "30")
+PATIENT = ("--read-s", "30", "--hold-s", "30", "--workers", "1")
 KEY = "secret-key"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 

@@ -1,0 +1,104 @@
+"""One process of the gateway: it answers until it is told to leave.
+
+SIGTERM lets what is under way end and closes the rest; SIGUSR1 lets every kept
+connection end with an answer that says so. When the supervisor is gone the worker
+leaves as if it were told.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from deployments.serving.gateway.app import Gateway
+from deployments.serving.gateway.door import Door
+from deployments.serving.gateway.options import Options
+
+KEEP_ALIVE_S = 75
+DRAIN_S = 15.0
+BACKLOG = 2048
+RETIRE = signal.SIGUSR1
+ORDERS = (signal.SIGTERM, RETIRE)
+"""Signals that are blocked until the worker listens to them."""
+
+
+def work(options: Options, listener: socket.socket, lifeline: int, ready: int) -> None:
+    """Serve; `lifeline` ends with the supervisor, `ready` hears when it can begin."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(Worker(options).run(listener, lifeline, ready))
+
+
+class Worker:
+    def __init__(self, options: Options) -> None:
+        self._config = uvicorn.Config(
+            Gateway(options),
+            http=Door,
+            ws="none",
+            interface="asgi3",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._leaving, self._stopping = asyncio.Event(), asyncio.Event()
+
+    async def run(self, listener: socket.socket, lifeline: int, ready: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(RETIRE, self._leaving.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
+        loop.add_reader(lifeline, self._stop)
+        lifespan = self._config.lifespan_class(self._config)
+        await lifespan.startup()
+        if lifespan.should_exit:
+            raise SystemExit(os.EX_SOFTWARE)
+        server = await loop.create_server(
+            self._protocol(loop, lifespan.state), sock=listener, backlog=BACKLOG
+        )
+        os.write(ready, b"r")
+        await self._leaving.wait()
+        loop.remove_reader(lifeline)
+        server.close()
+        await self._let_go()
+        await lifespan.shutdown()
+
+    def _protocol(
+        self, loop: asyncio.AbstractEventLoop, state: dict[str, Any]
+    ) -> Callable[[], Door]:
+        return lambda: Door(self._config, self._state, state, loop)
+
+    def _stop(self) -> None:
+        self._leaving.set()
+        self._stopping.set()
+
+    async def _let_go(self) -> None:
+        """Wait until kept connections have ended, then for what is under way."""
+        for each in self._doors():
+            each.retire()
+        if not self._stopping.is_set():
+            await self._until_idle(KEEP_ALIVE_S, self._stopping)
+        for each in self._doors():
+            each.shutdown()
+        await self._until_idle(DRAIN_S, asyncio.Event())
+
+    async def _until_idle(self, limit_s: float, enough: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limit_s
+        while (self._state.connections or self._state.tasks) and not enough.is_set():
+            if loop.time() > deadline:
+                return
+            await asyncio.sleep(0.02)
+
+    def _doors(self) -> list[Door]:
+        return [each for each in self._state.connections if isinstance(each, Door)]

@@ -1,0 +1,25 @@
+"""Settings that web and gateway both read, defined once. Knows no Django."""
+
+from pathlib import Path
+
+from mlops import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.path("MLOPS_DATA_DIR", BASE_DIR / "var")
+
+ENVIRONMENT = env.text(
+    "MLOPS_ENV", "development", choices=("development", "production")
+)
+PRODUCTION = ENVIRONMENT == "production"
+OPEN_MODE = env.flag("MLOPS_OPEN_MODE")
+if PRODUCTION and OPEN_MODE:
+    raise env.BadSetting("MLOPS_OPEN_MODE must be off in production.")
+
+PORT = env.integer("MLOPS_PORT", 8500, low=1, high=65535)
+SERVING_PORT = env.integer("MLOPS_SERVING_PORT", 8501, low=1, high=65535)
+SERVING_WORKERS = env.integer("MLOPS_SERVING_WORKERS", 2, low=1, high=16)
+CORS_ORIGINS = env.words("MLOPS_CORS_ORIGINS", "http://localhost:3000")
+MAX_BODY_BYTES = env.integer("MLOPS_MAX_BODY_BYTES", 16 * 2**20, low=1024, high=2**30)
+LOG_LEVEL = env.text(
+    "MLOPS_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+)
