@@ -12,6 +12,7 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         # Both need the models, which are there only now.
+        from deployments import checks  # noqa: F401, PLC0415
         from deployments.gauges import families  # noqa: PLC0415
         from mlops.core.metrics import register_gauges  # noqa: PLC0415
 

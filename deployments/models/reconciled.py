@@ -24,8 +24,8 @@ class ReconciledDeployment(MovingDeployment):
     class Meta(MovingDeployment.Meta):
         abstract = True
 
-    def begin_validating(self) -> None:
-        """Start with a pending one.
+    def begin_validating(self, message: str = "") -> None:
+        """Start with a pending one; the message says what is not walled off from it.
 
         Raises SlotBusy, or what `EnvironmentRule.require` raises.
         """
@@ -34,7 +34,7 @@ class ReconciledDeployment(MovingDeployment):
             Slot.lock(self.slot_id)
             if self.slot.deployments.started().exclude(pk=self.pk).exists():
                 raise SlotBusy(f"Another deployment of {self.slot} is under way.")
-            self._move(Status.VALIDATING, _by_reconciler("validate"))
+            self._move(Status.VALIDATING, _by_reconciler("validate", message))
 
     def begin_deploying(
         self, message: str = "", signature: dict[str, Any] | None = None

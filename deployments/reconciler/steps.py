@@ -112,7 +112,8 @@ class Steps(Setbacks):
                 said = f"superseded before it started, by revision {first.revision}"
                 deployment.fail(said)
             else:
-                deployment.begin_validating()
+                lacking = self._target(deployment).capabilities().missing_walls
+                deployment.begin_validating("; ".join(lacking))
         self.memory.begin(deployment)
         return True
 

@@ -11,11 +11,15 @@ from deployments.serving.terms import Observation, Route, Spec, Validation
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a target can do beyond serving one version."""
+    """What a target can do beyond serving one version, and what it cannot shut in.
+
+    `missing_walls` says in words what a model can reach here that it should not.
+    """
 
     splits_traffic: bool
     mirrors: bool
     scales: bool
+    missing_walls: tuple[str, ...] = ()
 
 
 class Target(Protocol):

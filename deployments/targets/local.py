@@ -11,6 +11,7 @@ from typing import Self
 
 from deployments.kick import kick
 from deployments.serving import logs
+from deployments.serving.child import walls
 from deployments.serving.processes import discard
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
 from deployments.serving.supervisor.examination import Examination
@@ -65,7 +66,12 @@ class LocalTarget:
         self.close(stop_all=True)
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(splits_traffic=True, mirrors=True, scales=True)
+        return Capabilities(
+            splits_traffic=True,
+            mirrors=True,
+            scales=True,
+            missing_walls=walls.missing(),
+        )
 
     def validate(self, spec: Spec) -> Validation | None:
         with self._lock:

@@ -49,6 +49,7 @@ class ScriptedTarget:
     routes: dict[tuple[str, str], Route] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     trouble: str = ""
+    missing_walls: tuple[str, ...] = ()
     ticks: int = 0
     closed: bool = False
     _running: dict[str, _Running] = field(default_factory=dict)
@@ -71,7 +72,12 @@ class ScriptedTarget:
         self._running.pop(deployment_id, None)
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(splits_traffic=True, mirrors=True, scales=False)
+        return Capabilities(
+            splits_traffic=True,
+            mirrors=True,
+            scales=False,
+            missing_walls=self.missing_walls,
+        )
 
     def validate(self, spec: Spec) -> Validation | None:
         self._note("validate", spec.deployment_id)

@@ -6,11 +6,11 @@ import logging
 import os
 import statistics
 import time
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from deployments.serving.child import modelfile, report
-from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.formats import Format, Loaded, golden, reader
 from deployments.serving.formats.base import made_up
 from deployments.serving.formats.first.columns import ColumnModel
@@ -27,14 +27,17 @@ CONVERTERS = {1: "deployments.serving.formats.first.conversion"}
 
 def run(
     source: modelfile.Source,
-    limits: Limits,
+    shut_in: Callable[[], object],
     job: dict[str, Any],
     descriptors: dict[str, int],
 ) -> int:
-    """Report what was found or why it is refused; return the exit status."""
+    """Report what was found or why it is refused; return the exit status.
+
+    `shut_in` takes the process's rights before the model is looked at.
+    """
     source.warm_up()
     converter = imported_converter(job, descriptors) if job["converts"] else None
-    confine(limits)
+    shut_in()
     try:
         model = source.load()
         finding = _finding(model, descriptors)

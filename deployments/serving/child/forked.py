@@ -4,11 +4,13 @@ A model that is code never comes to be in a process that shares memory with othe
 the process is replaced by a fresh interpreter first.
 """
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import examine, interpreter, quick, serve
+from deployments.serving.child import examine, interpreter, quick, serve, walls
 from deployments.serving.child.modelfile import StoredFile
-from deployments.serving.child.sandbox import Limits
+from deployments.serving.child.sandbox import Limits, confine
 
 
 def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
@@ -19,15 +21,20 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
 
     source = StoredFile(job, descriptors["model"], audit)
     limits = Limits(job["memory_bytes"], cpu_s=job["cpu_s"], passing=True)
-    return examine.run(source, limits, job, descriptors)
+    return examine.run(source, partial(_shut_in, job, limits), job, descriptors)
 
 
 def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("serve", job, descriptors)
     source = StoredFile(job, descriptors["model"])
-    limits = Limits(job["memory_bytes"])
-    return serve.run(source, limits, quick.host, job, descriptors)
+    shut_in = partial(_shut_in, job, Limits(job["memory_bytes"]))
+    return serve.run(source, shut_in, quick.host, job, descriptors)
+
+
+def _shut_in(job: dict[str, Any], limits: Limits) -> None:
+    walls.raise_walls(walls.Walls(Path(job["empty"])))
+    confine(limits)
 
 
 RUNS = {"serve": serve_model, "examine": examine_model}

@@ -26,6 +26,11 @@ def main() -> int:
     child = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - as above
     ours.__path__ = [os.path.dirname(os.path.dirname(child))]  # noqa: PTH120
     sys.modules["deployments"] = ours
+    from deployments.serving.child import records, room, walls  # noqa: PLC0415
+
+    records.log_to_stderr()
+    # Before anything is imported that may begin threads: walls do not hold for those.
+    walls.raise_walls(room.walls_of(told["job"]["room"]))
     from deployments.serving.child import outside  # noqa: PLC0415
 
     return outside.run(told["run"], told["job"], told["descriptors"])

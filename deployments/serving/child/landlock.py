@@ -11,14 +11,20 @@ from pathlib import Path
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # on every architecture
 VERSION_FLAG, PATH_BENEATH = 1, 1
-EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
-READ = EXECUTE | READ_FILE | READ_DIR
-ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14
-EVERYTHING = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}
-"""All rights to files by the interface's version; devices are left to their modes."""
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE = 1, 2, 4, 8, 1 << 14
+READ = READ_FILE | READ_DIR
+USE = READ_FILE | WRITE_FILE | TRUNCATE
+ALL = (1 << 15) - 1
+"""All rights to files; devices are left to their modes."""
+ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
+REFER_FROM, TRUNCATE_FROM = 2, 3
+EVERYTHING = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: ALL}
+"""All rights to files by the interface's version."""
 TCP_FROM, TCP = 4, 3  # bind and connect
 SCOPES_FROM, SCOPES = 6, 3  # abstract sockets and signals
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys")
+
+Rule = tuple[Path, int]
+"""A file or folder, and the rights to it and to all that is in it."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -39,15 +45,16 @@ def version(libc: ctypes.CDLL) -> int:
     return int(libc.syscall(CREATE_RULESET, None, 0, VERSION_FLAG))
 
 
-def shut_in(libc: ctypes.CDLL, reads: Iterable[Path], writes: Iterable[Path]) -> None:
-    """Leave only the system's folders, and these, to this thread and what it starts.
+def shut_in(libc: ctypes.CDLL, rules: Iterable[Rule]) -> int:
+    """Leave only what the rules name to this thread and what it starts.
 
-    The process must have given up new privileges. Raises OSError if the kernel has
-    Landlock and refuses.
+    Returns the version of the interface, at most 0 if there is none. The process
+    must have given up new privileges. Raises OSError if the kernel has Landlock and
+    refuses.
     """
     known = version(libc)
     if known <= 0:
-        return
+        return known
     everything = EVERYTHING[min(known, max(EVERYTHING))]
     asked = _Ruleset(
         everything,
@@ -56,12 +63,13 @@ def shut_in(libc: ctypes.CDLL, reads: Iterable[Path], writes: Iterable[Path]) ->
     )
     size = 24 if known >= SCOPES_FROM else 16 if known >= TCP_FROM else 8
     ruleset = _checked(libc.syscall(CREATE_RULESET, ctypes.byref(asked), size, 0))
-    for path in [*map(Path, SYSTEM), *reads]:
-        _allow(libc, ruleset, path, READ)
-    for path in [Path("/dev"), *writes]:
-        _allow(libc, ruleset, path, everything)
-    _checked(libc.syscall(RESTRICT_SELF, ruleset, 0))
-    os.close(ruleset)
+    try:
+        for path, rights in rules:
+            _allow(libc, ruleset, path, rights & everything)
+        _checked(libc.syscall(RESTRICT_SELF, ruleset, 0))
+    finally:
+        os.close(ruleset)
+    return known
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
@@ -70,10 +78,12 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
         folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
-    rights = rights if path.is_dir() else rights & ON_FILES
-    rule = _PathBeneath(rights, folder)
-    _checked(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, ctypes.byref(rule), 0))
-    os.close(folder)
+    try:
+        rights = rights if path.is_dir() else rights & ON_FILES
+        rule = _PathBeneath(rights, folder)
+        _checked(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, ctypes.byref(rule), 0))
+    finally:
+        os.close(folder)
 
 
 def _checked(answer: int) -> int:

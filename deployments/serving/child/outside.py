@@ -1,44 +1,42 @@
-"""What a fresh interpreter does: examine or serve a model that is code."""
+"""What a fresh interpreter does, shut in: examine or serve a model that is code."""
 
+import logging
 import os
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import examine, plain, records, room, serve
+from deployments.serving.child import examine, plain, readable, room, serve
 from deployments.serving.child.modelfile import Source, StoredFile
-from deployments.serving.child.sandbox import Limits
+from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.formats.pyfunc import PyfuncFolder
+
+logger = logging.getLogger(__name__)
 
 
 def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
-    records.log_to_stderr()
     place = Path(job["room"])
     limits = Limits(
         job["memory_bytes"],
         cpu_s=job.get("cpu_s", 0),
         passing=kind == "examine",
         user=room.user_of(place),
-        reads=(*_installed(), place),
-        writes=(place,),
     )
+    shut_in = partial(_shut_in, limits)
     source = _source(job, descriptors)
     if kind == "examine":
-        return examine.run(source, limits, job, descriptors)
-    return serve.run(source, limits, plain.host, job, descriptors)
+        return examine.run(source, shut_in, job, descriptors)
+    return serve.run(source, shut_in, plain.host, job, descriptors)
+
+
+def _shut_in(limits: Limits) -> None:
+    confine(limits)
+    for folder in readable.installed():
+        if not os.access(folder, os.R_OK | os.X_OK):
+            logger.warning("the model cannot read %s: it is closed to others", folder)
 
 
 def _source(job: dict[str, Any], descriptors: dict[str, int]) -> Source:
     if "pyfunc" in job:
         return PyfuncFolder(Path(job["room"]) / "model", job)
     return StoredFile(job, descriptors["model"])
-
-
-def _installed() -> list[Path]:
-    """Return the folders that modules are imported from, under all their names."""
-    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    places = [sys.prefix, sys.base_prefix, *sys.path, *libraries]
-    folders = {Path(os.path.abspath(place)) for place in places if place}  # noqa: PTH100 - links stay
-    return sorted(
-        one for each in folders for one in {each, each.resolve()} if one.is_dir()
-    )

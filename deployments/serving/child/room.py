@@ -7,17 +7,25 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from deployments.serving.child.walls import Walls
 from deployments.serving.terms import Refused
 
 CHUNK = 1 << 20
 FIRST_USER, USERS = 61184, 4336
 """Numbers that no distribution gives to people (systemd has them for services)."""
 TRIES = 100
+WORK = "work"
+"""The folder in the room where its process begins."""
 
 
 def user_of(room: Path) -> int:
     """Return the number of a user that, as good as surely, no other process has."""
     return FIRST_USER + int(hashlib.sha256(room.name.encode()).hexdigest(), 16) % USERS
+
+
+def walls_of(room: str) -> Walls:
+    """Return what is left to a process that has the room."""
+    return Walls(Path(room) / WORK, Path(room))
 
 
 def make(room: Path, files: Iterable[dict[str, Any]]) -> None:
@@ -27,6 +35,7 @@ def make(room: Path, files: Iterable[dict[str, Any]]) -> None:
     As root it is given to the room's own user.
     """
     _make_empty(room)
+    (room / WORK).mkdir(mode=0o700)
     for file in files:
         inside = PurePosixPath(file["path"])
         if inside.is_absolute() or ".." in inside.parts:

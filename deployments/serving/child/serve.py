@@ -10,7 +10,6 @@ from deployments.serving.child import report
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.modelfile import Source
 from deployments.serving.child.runner import Runner
-from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.terms import Refused
 
 logger = logging.getLogger(__name__)
@@ -22,14 +21,18 @@ Host = Callable[[ModelServer, Runner, socket.socket, Ready], None]
 
 def run(
     source: Source,
-    limits: Limits,
+    shut_in: Callable[[], object],
     host: Host,
     job: dict[str, Any],
     descriptors: dict[str, int],
 ) -> int:
-    """Load the model and serve until SIGTERM; return the process's exit status."""
+    """Load the model and serve until SIGTERM; return the process's exit status.
+
+    What it takes is imported, then `shut_in` takes the process's rights, then the
+    model is looked at.
+    """
     source.warm_up()
-    confine(limits)
+    shut_in()
     try:
         model = source.load()
     except (Refused, MemoryError) as error:

@@ -161,7 +161,7 @@ def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any
         "run": "examine",
         "record_path": os.fspath(folders.record(examination_id)),
         "record": {"id": examination_id, "deployment_id": spec.deployment_id},
-        "job": {**job(spec, folders.room(examination_id)), "cpu_s": CPU_S},
+        "job": {**job(spec, folders, examination_id), "cpu_s": CPU_S},
     }
 
 

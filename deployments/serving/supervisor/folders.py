@@ -32,6 +32,8 @@ class Folders:
             self.conversions,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.empty = self.run / "empty"
+        self.empty.mkdir(mode=0o500, exist_ok=True)
         self.sockets = _socket_folder(self.run)
         self._rooms = _outside(self.run, "-rooms")
 

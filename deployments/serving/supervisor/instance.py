@@ -219,7 +219,7 @@ def _message(
             "version": spec.model_version,
         },
         "job": {
-            **job(spec, folders.room(instance_id)),
+            **job(spec, folders, instance_id),
             "model_name": spec.model_name,
             "model_version": spec.model_version,
             "max_body_bytes": MAX_BODY_BYTES,
@@ -228,12 +228,13 @@ def _message(
     }
 
 
-def job(spec: Spec, room: Path) -> dict[str, Any]:
+def job(spec: Spec, folders: Folders, process_id: str) -> dict[str, Any]:
     """Return what loading the spec's model takes."""
     return {
+        "empty": os.fspath(folders.empty),
         "environment": spec.environment,
         "interpreter": spec.interpreter,
-        "room": os.fspath(room),
+        "room": os.fspath(folders.room(process_id)),
         "sha256": spec.file.sha256,
         "cpus": spec.cpus,
         "memory_bytes": spec.memory_bytes,

@@ -57,6 +57,16 @@ def test_a_version_without_a_file_fails_readably(reconciler):
     assert path == ["pending", "validating", "failed"]
 
 
+def test_the_event_of_validating_names_the_walls_that_are_missing(reconciler, target):
+    target.missing_walls = ("no Landlock here", "no filter here")
+    deployment = asked()
+
+    settle(reconciler)
+
+    event = deployment.events.get(to_status="validating")
+    assert event.message == "no Landlock here; no filter here"
+
+
 def test_a_refused_model_fails_and_the_old_one_serves_on(reconciler, target):
     version = VersionFactory()
     old = asked(version)

@@ -320,3 +320,21 @@ def test_somebody_elses_socket_folder_is_not_used(tmp_path):
     with pytest.raises(PermissionError):
         Folders(deep)
     folder.rmdir()
+
+
+def test_a_model_of_data_is_shut_in_and_has_nothing_of_ours(local, good):
+    serve(local, good)
+    process = Path(f"/proc/{only_pid(local, good)}")
+
+    status = status_of(process.name)
+    environment = (process / "environ").read_text()
+    begins_in = (process / "cwd").readlink()
+    local.stop(good.deployment_id)
+    until(lambda: is_gone(local, good))
+
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert "MLOPS_" not in environment
+    assert "DJANGO" not in environment
+    assert "DATABASE" not in environment
+    assert begins_in.is_dir()
+    assert list(begins_in.iterdir()) == []

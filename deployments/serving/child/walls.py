@@ -1,0 +1,106 @@
+"""Shuts a model's process in, by what needs no privilege: Landlock and seccomp.
+
+It reads its libraries and what is handed to it, writes to its own folder, and reaches
+no network, no other process, and no file's owner or mode.
+"""
+
+import ctypes
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from deployments.serving.child import landlock, readable, sandbox, seccomp
+from deployments.serving.child.landlock import ALL, Rule
+from deployments.serving.child.reveal import CLONE_NEWNS, reveal
+
+logger = logging.getLogger(__name__)
+
+PR_SET_NO_NEW_PRIVS = 38
+CLONE_NEWNET = 0x40000000
+NO_LANDLOCK = (
+    "no Landlock here (Linux has it from 5.13 on): a model can read every file that "
+    "its user can"
+)
+NO_FILTER = (
+    "no filter of system calls here: a model can open sockets, and change owners and "
+    "modes of its user's files"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What is left to a process.
+
+    It begins in a `folder` with nothing in it. `room` is the folder of a model that is
+    code: it may read and write there, and begin processes. One of data has none.
+    """
+
+    folder: Path
+    room: Path | None = None
+
+    def rules(self) -> Iterable[Rule]:
+        yield from readable.libraries()
+        if self.room is not None:
+            yield from readable.programs()
+            yield self.room, ALL
+
+
+def raise_walls(walls: Walls) -> tuple[str, ...]:
+    """Shut this process in for good; return what is missing of the walls, in words.
+
+    Landlock holds for the thread that asks and all that it starts, so that no other
+    may run yet. As root there is no network either, and folders that are closed to
+    others are opened for the user whom it becomes.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    sandbox.nobody()  # which is looked up in /etc
+    os.chdir(walls.folder)
+    if os.geteuid() == 0:
+        # Containers may forbid namespaces; the other walls stand without them.
+        libc.unshare(CLONE_NEWNET)
+        if walls.room is not None and not libc.unshare(CLONE_NEWNS):
+            reveal(libc, [*readable.installed(), walls.room])
+    lacking = _raise(libc, walls, all_threads=True)
+    for each in lacking:
+        logger.warning("%s", each)
+    return lacking
+
+
+@cache
+def missing() -> tuple[str, ...]:
+    """Return what the kernel, or a container, does not give of the walls, in words.
+
+    Tried for real, in a thread of its own, with which they end.
+    """
+    found: list[str] = []
+    libc = ctypes.CDLL(None, use_errno=True)
+    any_walls = Walls(Path("/"))
+    trial = threading.Thread(
+        target=lambda: found.extend(_raise(libc, any_walls, all_threads=False))
+    )
+    trial.start()
+    trial.join()
+    return tuple(found)
+
+
+def _raise(libc: ctypes.CDLL, walls: Walls, *, all_threads: bool) -> tuple[str, ...]:
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    lacking, version = [], 0
+    try:
+        version = landlock.shut_in(libc, walls.rules())
+    except OSError as error:
+        logger.warning("Landlock was refused: %s", error)
+    if version <= 0:
+        lacking.append(NO_LANDLOCK)
+    scoped = version >= landlock.SCOPES_FROM
+    rights = seccomp.Rights(walls.room is not None, scoped)
+    try:
+        seccomp.install(libc, rights, all_threads=all_threads)
+    except OSError as error:
+        logger.warning("the filter of system calls was refused: %s", error)
+        lacking.append(NO_FILTER)
+    return tuple(lacking)
