@@ -32,6 +32,7 @@ class EnvironmentRuleAdmin(ModelAdmin):
         "author_may_approve",
         "rolls_back_by_itself",
         "max_error_rate",
+        "max_non_finite_rate",
         "max_p95_ms",
         "allows_pickle",
         "converts_to_onnx",

@@ -83,6 +83,11 @@ class Figures:
         return self.unavailable_count / count if count else 0.0
 
     @property
+    def non_finite_rate(self) -> float:
+        """The share answered with a NaN or an infinity; 0 without requests."""
+        return self.non_finite_count / self.request_count if self.request_count else 0.0
+
+    @property
     def avg_latency_ms(self) -> float | None:
         """The mean over all that reached the model, exact; None without any."""
         timed = self.reached_count

@@ -1,6 +1,7 @@
 """Questions that are asked about deployments more than once."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -53,6 +54,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         busy = self.model.objects.filter(slot=OuterRef("slot"), status__in=STARTED)
         waiting = self.filter(status=Status.PENDING)
         return waiting.filter(~Exists(busy)).order_by("created_at", "pk")
+
+    def note_judged(self, ids: Iterable[uuid.UUID], at: datetime) -> int:
+        """Write when rows were last looked at; return how many that were."""
+        return self.filter(pk__in=list(ids)).update(judged_at=at)
 
     def after(self, created_at: datetime, pk: uuid.UUID) -> Self:
         """Those behind a place in the order of creation."""

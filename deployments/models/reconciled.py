@@ -99,19 +99,27 @@ class ReconciledDeployment(MovingDeployment):
         self._swap(attempts=self.attempts + 1)
         return self.attempts
 
-    def record_health(self, health: str, ready_instances: int) -> None:
+    def record_health(
+        self, health: str, ready_instances: int, reason: str = ""
+    ) -> None:
         """Write what was observed; a change of an active one's health is an event."""
         changed = self.health != health
-        if not changed and self.ready_instances == ready_instances:
-            return
+        seen = {
+            "health": health,
+            "health_reason": reason,
+            "ready_instances": ready_instances,
+            "judged_at": timezone.now(),
+        }
         with transaction.atomic():
             Slot.lock(self.slot_id)
             rows = type(self).objects.filter(pk=self.pk, status=self.status)
-            if not rows.update(health=health, ready_instances=ready_instances):
+            if not rows.update(**seen):
                 return
-            self.health, self.ready_instances = health, ready_instances
+            for name, value in seen.items():
+                setattr(self, name, value)
             if changed and self.is_current:
-                self._tell(_by_reconciler("health", f"{health} now"))
+                said = f"{health} now: {reason}" if reason else f"{health} now"
+                self._tell(_by_reconciler("health", said))
 
     def notice(self, message: str, *, mover: Mover = Mover.RECONCILER) -> None:
         """Append an event that moves nothing, unless it was the last thing said."""

@@ -26,7 +26,8 @@ class DeploymentRecord(models.Model):
     validation found out: `inputs`, `outputs` and `feature_names`, empty until then.
     `restores` names the deployment that a rollback brings back, `rollback_from` the one
     that it undoes. A rollout is under way from `rollout_at` on: that is when the
-    present step got its traffic.
+    present step got its traffic. `judged_at` is when a reconciler last looked at it,
+    to within `JUDGED_S` seconds; who reads `health` asks `Lease.seen` as well.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -78,6 +79,10 @@ class DeploymentRecord(models.Model):
         default=Health.DEGRADED,
         editable=False,
     )
+    health_reason = models.TextField(
+        _("why it is not healthy"), blank=True, default="", editable=False
+    )
+    judged_at = models.DateTimeField(_("judged"), null=True, editable=False)
     traffic_percent = models.PositiveSmallIntegerField(
         _("traffic (%)"), default=0, editable=False
     )

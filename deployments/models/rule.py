@@ -18,7 +18,8 @@ class EnvironmentRule(models.Model):
     """The rules of one environment.
 
     Error rates are fractions in [0, 1]; `min_requests` is how many requests of the
-    last minutes it takes before their rate or latency says anything.
+    last minutes it takes before their rate or latency says anything. What undoes a
+    version is told by `deployments.judge`: these limits, and the version before it.
     """
 
     environment = models.CharField(
@@ -60,6 +61,17 @@ class EnvironmentRule(models.Model):
         _("highest error rate"),
         default=0.05,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+    )
+    max_non_finite_rate = models.FloatField(
+        _("highest share of NaN and infinity"),
+        default=0.05,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_(
+            "The share of requests, in [0, 1], that may be answered with a number that "
+            "is not finite; empty where that is an ordinary answer."
+        ),
     )
     max_p95_ms = models.FloatField(_("highest p95 (ms)"), null=True, blank=True)
     min_requests = models.PositiveIntegerField(_("fewest requests"), default=20)

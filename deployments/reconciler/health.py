@@ -1,82 +1,84 @@
 """How well a deployment does: from what runs and from what the gateway counted."""
 
-import uuid
-from collections.abc import Collection, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
 
-from django.utils import timezone
-
-from deployments.models import Deployment, EnvironmentRule, TrafficWindow
+from deployments.models import EnvironmentRule
 from deployments.models.figures import Figures
 from deployments.serving.terms import Observation, Phase
 from deployments.states import Health
 
-LOOK_BACK = timedelta(minutes=5)
 HOPELESS_RATE = 0.5
 GRACE_S = 5.0
 """How long nothing may be ready before that counts: a restart takes a moment."""
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What runs; `seconds_down` is for how long nothing has been ready."""
+
+    seen: Observation
+    seconds_down: float
+    has_restarted: bool
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it was given up, or nothing has been ready for a while."""
+        return self.seen.phase == Phase.FAILED or self.seconds_down > GRACE_S
+
+    @property
+    def shortage(self) -> str:
+        seen = self.seen
+        if seen.ready_instances >= seen.desired_instances:
+            return ""
+        few = f"{seen.ready_instances} of {seen.desired_instances} instances are ready"
+        return seen.message or few
+
+
 def health_of(
-    seen: Observation,
-    figures: Figures,
-    rule: EnvironmentRule,
-    *,
-    seconds_down: float,
-    has_restarted: bool,
-) -> Health:
-    """Return the health of something that serves.
+    runs: Condition, figures: Figures, rule: EnvironmentRule, verdict: str
+) -> tuple[Health, str]:
+    """Return the health of something that serves, and why it is not better.
 
     Unhealthy: given up by its target, nothing ready for a while, or every second
-    call an error. Degraded: an instance missing or restarted lately, or more errors
-    or a longer p95 than the environment allows, over enough requests.
+    call came to nothing. Degraded: an instance missing or restarted lately, more than
+    the environment allows, a `verdict` against it (`deployments.judge`), or so few
+    calls that no rate says anything, all of which came to nothing.
     """
+    if runs.is_down:
+        return Health.UNHEALTHY, runs.seen.message or "nothing is ready"
+    reason = complaint(figures, rule) or verdict
     said = figures.request_count >= rule.min_requests
-    if seen.phase == Phase.FAILED or seconds_down > GRACE_S:
-        return Health.UNHEALTHY
-    if said and figures.error_rate >= HOPELESS_RATE:
-        return Health.UNHEALTHY
-    is_short = seen.ready_instances < seen.desired_instances
-    if is_short or has_restarted or complaint(figures, rule):
-        return Health.DEGRADED
-    return Health.HEALTHY
+    if said and _lost(figures) >= HOPELESS_RATE * figures.request_count:
+        return Health.UNHEALTHY, reason or "every second call came to nothing"
+    if runs.has_restarted:
+        reason = reason or "an instance was restarted in the last five minutes"
+    reason = runs.shortage or reason
+    return (Health.DEGRADED, reason) if reason else (Health.HEALTHY, "")
 
 
 def complaint(figures: Figures, rule: EnvironmentRule) -> str:
-    """Return what is wrong with the traffic, for people; "" if nothing is."""
-    if figures.request_count < rule.min_requests:
-        return ""
-    if figures.error_rate > rule.max_error_rate:
-        return (
-            f"{figures.error_rate:.1%} of {figures.request_count} requests failed, "
-            f"more than {rule.max_error_rate:.1%}"
-        )
+    """Return which limit of the rule the traffic is over, for people; "" if none."""
+    count = figures.request_count
+    if count < rule.min_requests:
+        lost = _lost(figures)
+        return f"all of {lost} requests came to nothing" if 0 < count == lost else ""
+    for rate, limit, text in (
+        (figures.error_rate, rule.max_error_rate, "failed"),
+        (figures.unavailable_rate, rule.max_error_rate, "found no instance ready"),
+        (
+            figures.non_finite_rate,
+            rule.max_non_finite_rate,
+            "were answered with a NaN or an infinity",
+        ),
+    ):
+        if limit is not None and rate > limit:
+            return f"{rate:.1%} of {count} requests {text}, more than {limit:.1%}"
     p95 = figures.percentile_ms(0.95)
     if rule.max_p95_ms is not None and p95 is not None and p95 > rule.max_p95_ms:
         return f"p95 is {p95:.1f} ms, more than {rule.max_p95_ms:.1f} ms"
     return ""
 
 
-def recent_figures(
-    deployments: Collection[Deployment], rules: Mapping[str, EnvironmentRule]
-) -> dict[uuid.UUID, Figures]:
-    """Return the last minutes' figures by id, in one query for all of them.
-
-    Histograms are read only where a rule limits the p95, one query each.
-    """
-    start = timezone.now() - LOOK_BACK
-    ids = [one.pk for one in deployments]
-    figures = TrafficWindow.objects.minutes().since(start).sums(ids)
-    for one in deployments:
-        rule = rules.get(one.environment)
-        if rule is not None and rule.max_p95_ms is not None and one.pk in figures:
-            figures[one.pk] = one.windows.minutes().since(start).figures()
-    return figures
-
-
-def is_baking(deployment: Deployment, rule: EnvironmentRule) -> bool:
-    """Whether the deployment is so new that trouble sends it back."""
-    if deployment.deployed_at is None or not rule.rolls_back_by_itself:
-        return False
-    age = timezone.now() - deployment.deployed_at
-    return age <= timedelta(seconds=rule.bake_s)
+def _lost(figures: Figures) -> int:
+    """Return how many calls brought nobody an answer that is of use."""
+    return figures.error_count + figures.unavailable_count + figures.non_finite_count

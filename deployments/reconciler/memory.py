@@ -5,12 +5,19 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from deployments.judge import Window
 from deployments.models import Deployment
 from deployments.serving.terms import Observation, Route, Spec
 
 Key = tuple[uuid.UUID, str]
+Record = tuple[Window | None, bool]
+"""What the version before did, and whether it refuses the same requests."""
 State = tuple[int, tuple[bool, bool, str]]
+
+JUDGED_S = 5.0
+"""How often rows are told that they were looked at, if nothing else changed."""
 
 
 @dataclass(slots=True)
@@ -26,6 +33,8 @@ class Memory:
     routes: dict[int, Route] = field(default_factory=dict)
     routed_at: float | None = None
     routed_for: object = None
+    records: dict[uuid.UUID, Record] = field(default_factory=dict)
+    judged: dict[uuid.UUID, float] = field(default_factory=dict)
     cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)
     done_at: dict[str, float] = field(default_factory=dict)
 
@@ -36,6 +45,8 @@ class Memory:
         self.restarts.clear()
         self.said.clear()
         self.specs.clear()
+        self.records.clear()
+        self.judged.clear()
         self.routes.clear()
         self.routed_at = self.routed_for = None
         self.cursors.clear()
@@ -45,12 +56,17 @@ class Memory:
         """Forget deployments that have ended."""
         for key in [key for key in self.begun if key[0] not in open_ids]:
             del self.begun[key]
-        known = {*self.down_since, *self.restarts, *self.said, *self.specs}
-        for pk in known.difference(open_ids):
-            self.said.pop(pk, None)
-            self.down_since.pop(pk, None)
-            self.restarts.pop(pk, None)
-            self.specs.pop(pk, None)
+        by_id: tuple[dict[uuid.UUID, Any], ...] = (
+            self.said,
+            self.down_since,
+            self.restarts,
+            self.specs,
+            self.records,
+            self.judged,
+        )
+        for kept in by_id:
+            for pk in kept.keys() - set(open_ids):
+                del kept[pk]
 
     def is_due(self, what: str, every_s: float) -> bool:
         """Say whether something that is done now and then is due, and note it."""
@@ -79,6 +95,14 @@ class Memory:
             return 0.0
         now = self.clock()
         return now - self.down_since.setdefault(deployment.pk, now)
+
+    def is_judgement_due(self, deployment: Deployment) -> bool:
+        """Say whether the row's `judged_at` is to be written again."""
+        last = self.judged.get(deployment.pk)
+        return last is None or self.clock() - last >= JUDGED_S
+
+    def note_judged(self, deployments: Collection[Deployment]) -> None:
+        self.judged |= dict.fromkeys((one.pk for one in deployments), self.clock())
 
     def is_news(self, deployment: Deployment, seen: Observation) -> bool:
         """Say whether the target has something to say that it had not, and note it."""

@@ -21,6 +21,7 @@ from deployments.reconciler.keys import write_keys
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
 from deployments.reconciler.patience import patience
+from deployments.reconciler.probation import on_probation
 from deployments.reconciler.pruning import prune_traffic
 from deployments.reconciler.routes import send_routes
 from deployments.reconciler.spool import Spool
@@ -35,7 +36,8 @@ BATCH = 100
 """How many rows of each kind one pass takes up at most."""
 MAX_STARTING = 32
 """How many deployments may be validated or brought up at the same time."""
-KEYS_S, PRUNE_S, FORGET_S = 2.0, 60.0, 60.0
+MAX_JUDGED = 500
+JUDGE_S, KEYS_S, PRUNE_S, FORGET_S = 1.0, 2.0, 60.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,35 @@ class Reconciler:
                 target.tick()
         rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
         steps = Steps(lease, self.memory, rules, self.targets)
-        moved = steps.take_all(self._startable())
-        moved += steps.take_all(self._next("started", STARTED))
-        moved += steps.take_all(self._next("active", {Status.ACTIVE}))
+
+        def judge() -> int:
+            return self._judge(lease, rules)
+
+        moved = judge()
+        moved += steps.take_all(self._startable(), judge)
+        moved += steps.take_all(self._next("started", STARTED), judge)
+        moved += steps.take_all(self._next("active", {Status.ACTIVE}), judge)
         with lease.held():
             pass  # a late riser must not send routes that are out of date
         stale = send_routes(self.targets, self.memory, rules)
         stop_orphans(self._routed_targets(stale), self.memory.routes.values())
         self._keep_house(lease)
         return Pass(is_leader=True, moved=moved, starting=self._starting())
+
+    def _judge(self, lease: Lease, rules: Mapping[str, EnvironmentRule]) -> int:
+        """Look at all that bakes or rolls out, whatever else there is to do.
+
+        Called often; once a second it looks, on what was counted until then.
+        """
+        if not self.memory.is_due("judge", JUDGE_S):
+            return 0
+        rows = Deployment.objects.filter(on_probation(rules)).order_by("-created_at")
+        judged = list(_whole(rows)[:MAX_JUDGED])
+        if not judged:
+            return 0
+        with patience("take in the traffic"):
+            self.spool.take_in(lease)
+        return Steps(lease, self.memory, rules, self.targets).take_all(judged)
 
     def _startable(self) -> list[Deployment]:
         """Return pending ones, the oldest first, as many as may start now."""

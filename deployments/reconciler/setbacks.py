@@ -74,7 +74,7 @@ class Setbacks:
         """Fail what never served; what serves already is only unhealthy."""
         with self.lease.held():
             if deployment.is_current:
-                deployment.record_health(Health.UNHEALTHY, 0)
+                deployment.record_health(Health.UNHEALTHY, 0, message)
                 deployment.notice(message)
                 return False
             deployment.fail(message)

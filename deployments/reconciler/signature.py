@@ -10,6 +10,7 @@ from deployments.serving.terms import Tensor, Validation
 def signature_of(found: Validation) -> dict[str, Any]:
     """Return what validation found out about inputs and outputs, for the row."""
     return {
+        "platform": found.platform,
         "inputs": metadata.signature(found.inputs),
         "outputs": metadata.signature(found.outputs),
         "feature_names": list(found.feature_names),

@@ -1,9 +1,8 @@
 """One idempotent step of one deployment."""
 
 import logging
-import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -17,16 +16,13 @@ from deployments.errors import (
     StaleDeployment,
 )
 from deployments.models import Deployment
-from deployments.models.figures import Figures
-from deployments.reconciler.health import (
-    GRACE_S,
-    complaint,
-    health_of,
+from deployments.reconciler.health import GRACE_S, Condition, health_of
+from deployments.reconciler.judging import Judging
+from deployments.reconciler.patience import want_of_room
+from deployments.reconciler.probation import (
     is_baking,
     recent_figures,
 )
-from deployments.reconciler.patience import want_of_room
-from deployments.reconciler.setbacks import Setbacks
 from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
 from deployments.serving.terms import (
@@ -47,7 +43,7 @@ RESTARTS_S = 300.0
 
 
 @dataclass(slots=True)
-class Steps(Setbacks):
+class Steps(Judging):
     """Takes steps for the holder of a lease; each returns whether anything moved.
 
     Rows are written in transactions that count only while the lease is held. What
@@ -56,12 +52,19 @@ class Steps(Setbacks):
     """
 
     targets: Mapping[str, Target]
-    figures: Mapping[uuid.UUID, Figures] = field(default_factory=dict)
 
-    def take_all(self, deployments: Collection[Deployment]) -> int:
-        """Take one step of each; return how many moved."""
+    def take_all(
+        self,
+        deployments: Collection[Deployment],
+        meanwhile: Callable[[], int] = lambda: 0,
+    ) -> int:
+        """Take a step of each, and `meanwhile` between them; return how many moved."""
         self.figures = recent_figures(deployments, self.rules)
-        return sum(self.take(deployment) for deployment in deployments)
+        moved = 0
+        for deployment in deployments:
+            moved += self.take(deployment) + meanwhile()
+        self._note_judged(deployments)
+        return moved
 
     def take(self, deployment: Deployment) -> bool:
         """Take the next step, whatever it is; trouble is written into the row.
@@ -153,22 +156,20 @@ class Steps(Setbacks):
     def _watch(self, deployment: Deployment) -> bool:
         rule = self._rule(deployment)
         seen = self._brought_up(deployment)
-        figures = self._figures(deployment)
-        health = health_of(
+        runs = Condition(
             seen,
-            figures,
-            rule,
-            seconds_down=self.memory.seconds_down(deployment, seen),
-            has_restarted=self.memory.restarted_within(deployment, seen, RESTARTS_S),
+            self.memory.seconds_down(deployment, seen),
+            self.memory.restarted_within(deployment, seen, RESTARTS_S),
         )
-        self._record(deployment, health, seen)
+        against = self._verdict(deployment, rule)
+        health, reason = health_of(runs, self._figures(deployment), rule, against)
+        self._record(deployment, health, seen, reason)
         self._tell_news(deployment, seen)
         if not is_baking(deployment, rule):
             return False
-        reason = complaint(figures, rule)
-        if health == Health.UNHEALTHY:
-            reason = reason or seen.message or "it is unhealthy"
-        return bool(reason) and self._roll_back(deployment, reason)
+        if runs.is_down:
+            against = against or reason
+        return bool(against) and self._roll_back(deployment, against)
 
     # Rollouts ---------------------------------------------------------------------
 
@@ -186,7 +187,7 @@ class Steps(Setbacks):
     def _roll_out(self, deployment: Deployment) -> bool:
         """Give up a bad canary, else give it its next share when it is time."""
         plan, rule = deployment.rollout, self._rule(deployment)
-        if reason := complaint(self._figures(deployment), rule):
+        if reason := self._verdict(deployment, rule):
             raise Refused(f"The rollout was stopped: {reason}.")
         if deployment.is_paused or plan.kind == Rollout.SHADOW:
             return False
@@ -223,9 +224,6 @@ class Steps(Setbacks):
     def _target(self, deployment: Deployment) -> Target:
         return self.targets[deployment.environment]
 
-    def _figures(self, deployment: Deployment) -> Figures:
-        return self.figures.get(deployment.pk, Figures())
-
     def _spec(self, deployment: Deployment) -> Spec:
         """Return the spec, made once for each state of the row and its rule."""
         rule = self._rule(deployment)
@@ -242,14 +240,6 @@ class Steps(Setbacks):
         target = self._target(deployment)
         target.apply(self._spec(deployment))
         return target.observe(str(deployment.pk))
-
-    def _record(
-        self, deployment: Deployment, health: Health, seen: Observation
-    ) -> None:
-        known = (deployment.health, deployment.ready_instances)
-        if known != (health, seen.ready_instances):
-            with self.lease.held():
-                deployment.record_health(health, seen.ready_instances)
 
     def _tell_news(self, deployment: Deployment, seen: Observation) -> None:
         if self.memory.is_news(deployment, seen):

@@ -221,6 +221,7 @@ def test_a_rule_is_changed_and_that_is_on_record(staff):
             "progress_deadline_s": 300,
             "bake_s": 60,
             "max_error_rate": 0.05,
+            "max_non_finite_rate": 0.05,
             "min_requests": 20,
             "sample_rate": 0,
             "sample_days": 30,

@@ -10,7 +10,7 @@ from deployments.models import (
     EnvironmentRule,
 )
 from deployments.states import Health, Status
-from tests.deployments.factories import VersionFactory
+from tests.deployments.factories import DeploymentFactory, VersionFactory
 from tests.deployments.reconciler.acting import asked, settle, status_of, told, traffic
 
 pytestmark = pytest.mark.django_db
@@ -23,10 +23,13 @@ def baking():
     )
 
 
-def two(reconciler):
+def two(reconciler, **before):
+    """Return a version that served, with what was counted of it, and its successor."""
     version = VersionFactory()
     first = asked(version)
     settle(reconciler)
+    if before:
+        traffic(first, **before)
     second = asked(VersionFactory(model=version.model))
     settle(reconciler)
     return first, second
@@ -93,3 +96,84 @@ def test_without_a_past_a_bad_one_serves_on_and_says_so_once(reconciler, baking)
     assert status_of(deployment) == Status.ACTIVE
     said = [line for line in told(deployment) if line.startswith("would be rolled")]
     assert len(said) == 1
+
+
+def is_undone(reconciler, deployment):
+    settle(reconciler)
+    return status_of(deployment) == Status.ROLLBACK
+
+
+def with_other_inputs(deployment):
+    """Let a deployment's signature be another than its predecessor's."""
+    inputs = [{"name": "other", "datatype": "FP32", "shape": [-1, 1]}]
+    signature = {**deployment.signature, "inputs": inputs}
+    Deployment.objects.filter(pk=deployment.pk).update(signature=signature)
+
+
+BAD = ["errors", "unavailable_count", "client_error_count", "non_finite_count"]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.1])
+@pytest.mark.parametrize("bad", BAD)
+def test_what_the_version_before_did_not_do_undoes_the_new_one(
+    reconciler, baking, bad, share
+):
+    _first, second = two(reconciler, requests=500)
+    second.refresh_from_db()
+    with_other_inputs(second)
+    traffic(second, 200, **{bad: int(200 * share)})
+
+    assert is_undone(reconciler, second)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_what_the_version_before_did_as_well_undoes_nothing(reconciler, baking, bad):
+    _first, second = two(reconciler, requests=500, **{bad: 160})
+    second.refresh_from_db()
+    with_other_inputs(second)
+    traffic(second, 200, **{bad: 75})
+
+    assert not is_undone(reconciler, second)
+
+
+def test_refusals_of_one_signature_are_the_callers(reconciler, baking):
+    _first, second = two(reconciler, requests=500)
+    traffic(second, 200, client_error_count=100)
+
+    assert not is_undone(reconciler, second)
+
+
+def test_slower_than_the_rule_and_than_before_is_undone(reconciler, baking):
+    EnvironmentRule.objects.update(max_p95_ms=50.0)
+    _first, second = two(reconciler, requests=500)
+    traffic(second, 200, histogram={"40": 170, "90": 30})
+
+    assert is_undone(reconciler, second)
+
+
+def test_much_slower_than_before_is_undone_without_a_rule(reconciler, baking):
+    _first, second = two(reconciler, requests=500)
+    traffic(second, 200, histogram={"40": 170, "100": 30})
+
+    assert is_undone(reconciler, second)
+
+
+def test_what_was_as_slow_before_is_not_undone(reconciler, baking):
+    EnvironmentRule.objects.update(max_p95_ms=50.0)
+    _first, second = two(reconciler, requests=500, bucket="90")
+    traffic(second, 200, bucket="91")
+
+    assert not is_undone(reconciler, second)
+
+
+def test_what_bakes_is_judged_beside_any_number_of_rows(reconciler, baking):
+    _first, second = two(reconciler)
+    DeploymentFactory.create_batch(110, active=True)
+    for _ in range(2):
+        reconciler.once()  # the batches are behind it now
+    traffic(second, 100, 10)
+    reconciler.clock.now += 1
+
+    reconciler.once()
+
+    assert Deployment.objects.filter(rollback_from=second).exists()

@@ -40,13 +40,14 @@ def test_health_follows_what_runs(reconciler, target, clock):
 
     assert (before, healthy) == (Health.DEGRADED, (Health.HEALTHY, 1))
     assert (degraded, unhealthy) == (Health.DEGRADED, Health.UNHEALTHY)
-    assert "unhealthy now" in told(deployment)
+    assert "unhealthy now: killed by SIGKILL" in told(deployment)
 
 
 @pytest.mark.parametrize(
     ("requests", "errors", "health"),
     [
-        (19, 19, Health.HEALTHY),
+        (19, 18, Health.HEALTHY),
+        (3, 3, Health.DEGRADED),
         (100, 5, Health.HEALTHY),
         (100, 6, Health.DEGRADED),
         (100, 50, Health.UNHEALTHY),
@@ -86,3 +87,58 @@ def test_a_slow_p95_degrades_where_a_limit_is_set(reconciler):
 
     deployment.refresh_from_db()
     assert deployment.health == Health.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("counts", "health", "reason"),
+    [
+        ({"unavailable_count": 10}, "degraded", "10.0% of 100 requests found no"),
+        ({"unavailable_count": 60}, "unhealthy", "60.0% of 100 requests found no"),
+        ({"non_finite_count": 10}, "degraded", "10.0% of 100 requests were answered"),
+        ({"non_finite_count": 100}, "unhealthy", "100.0% of 100 requests were"),
+        ({"client_error_count": 100}, "healthy", ""),
+        ({"rejected_count": 100}, "healthy", ""),
+    ],
+)
+def test_health_looks_at_all_that_a_version_can_do(reconciler, counts, health, reason):
+    deployment = asked(environment="staging")
+    settle(reconciler)
+    traffic(deployment, **counts)
+
+    reconciler.once()
+
+    deployment.refresh_from_db()
+    assert deployment.health == health
+    assert deployment.health_reason.startswith(reason)
+    assert bool(reason) == bool(deployment.health_reason)
+
+
+def test_where_nan_is_an_ordinary_answer_it_degrades_nothing(reconciler):
+    EnvironmentRule.objects.filter(pk="staging").update(max_non_finite_rate=None)
+    deployment = asked(environment="staging")
+    settle(reconciler)
+    traffic(deployment, non_finite_count=30)
+
+    reconciler.once()
+
+    deployment.refresh_from_db()
+    assert deployment.health == Health.HEALTHY
+
+
+def test_a_row_says_when_it_was_looked_at(reconciler, clock):
+    deployment = asked()
+    settle(reconciler)
+    reconciler.once()
+    deployment.refresh_from_db()
+    first = deployment.judged_at
+    reconciler.once()
+    deployment.refresh_from_db()
+    at_once = deployment.judged_at
+    clock.now += 5
+
+    reconciler.once()
+
+    deployment.refresh_from_db()
+    assert first is not None
+    assert at_once == first
+    assert deployment.judged_at > first

@@ -281,6 +281,7 @@ def test_what_validation_found_out_is_kept_as_the_signature(reconciler):
 
     tensor = {"name": "input", "datatype": "FP32", "shape": [-1, 1]}
     assert deployment.signature == {
+        "platform": "scripted",
         "inputs": [tensor],
         "outputs": [tensor],
         "feature_names": [],

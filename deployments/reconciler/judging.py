@@ -1,0 +1,83 @@
+"""Asks the judge about what serves, and writes into the row what came of it."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from deployments.judge import verdict
+from deployments.models import Deployment, EnvironmentRule
+from deployments.models.figures import Figures
+from deployments.reconciler.memory import Record
+from deployments.reconciler.probation import (
+    SETTLED,
+    is_on_probation,
+    limits_of,
+    needs_the_judge,
+    record_of,
+    refuses_alike,
+    version_before,
+    window_of,
+)
+from deployments.reconciler.setbacks import Setbacks
+from deployments.serving.terms import Observation
+from deployments.states import Health
+
+
+@dataclass(slots=True)
+class Judging(Setbacks):
+    """`figures` are those of the last minutes, by id."""
+
+    figures: Mapping[uuid.UUID, Figures] = field(init=False, default_factory=dict)
+
+    def _figures(self, deployment: Deployment) -> Figures:
+        return self.figures.get(deployment.pk, Figures())
+
+    def _verdict(self, deployment: Deployment, rule: EnvironmentRule) -> str:
+        """Return what the judge has against it, "" if nothing."""
+        figures = self._figures(deployment)
+        if not is_on_probation(deployment, rule) and not needs_the_judge(figures, rule):
+            return ""
+        before, alike = self._record_before(deployment)
+        return verdict(window_of(figures), before, limits_of(rule), refuses_alike=alike)
+
+    def _record_before(self, deployment: Deployment) -> Record:
+        """Return what the version before did; once it is past, it is remembered."""
+        if (known := self.memory.records.get(deployment.pk)) is not None:
+            return known
+        before = version_before(deployment)
+        if before is None:
+            found: Record = (None, False)
+        else:
+            window = window_of(record_of(before, deployment))
+            found = (window, refuses_alike(deployment, before))
+        flip = deployment.deployed_at
+        if flip is not None and timezone.now() - flip > SETTLED:
+            self.memory.records[deployment.pk] = found
+        return found
+
+    def _record(
+        self,
+        deployment: Deployment,
+        health: Health,
+        seen: Observation,
+        reason: str = "",
+    ) -> None:
+        """Write what is new; another figure in a reason only now and then."""
+        ready = seen.ready_instances
+        changed = (deployment.health, deployment.ready_instances) != (health, ready)
+        is_due = self.memory.is_judgement_due(deployment)
+        if changed or (is_due and reason != deployment.health_reason):
+            with self.lease.held():
+                deployment.record_health(health, ready, reason)
+            self.memory.note_judged([deployment])
+
+    def _note_judged(self, deployments: Collection[Deployment]) -> None:
+        """Tell rows, all in one statement, that they were looked at."""
+        due = [one for one in deployments if self.memory.is_judgement_due(one)]
+        if due:
+            with self.lease.held():
+                ids = (one.pk for one in due)
+                Deployment.objects.note_judged(ids, timezone.now())
+            self.memory.note_judged(due)
