@@ -1,8 +1,10 @@
 """The deployments application."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 from django.utils.translation import gettext_lazy as _
 
+from deployments.kick import wait_on_commit
 from mlops.worker import registry
 
 
@@ -11,12 +13,16 @@ class DeploymentsConfig(AppConfig):
     verbose_name = _("Deployments")
 
     def ready(self) -> None:
-        # Both need the models, which are there only now.
+        # They need the models, which are there only now.
         from deployments import checks  # noqa: F401, PLC0415
         from deployments.gauges import families  # noqa: PLC0415
         from mlops.core.metrics import register_gauges  # noqa: PLC0415
+        from mlops.core.models import ApiToken, tokens_changed  # noqa: PLC0415
 
         register_gauges(families)
+        # Gateways know tokens from the worker; who gives or takes one waits for them.
+        tokens_changed.connect(wait_on_commit)
+        post_delete.connect(wait_on_commit, sender=ApiToken)
         registry.register(
             loop="deployments.worker.ReconcileLoop",
             threads=(

@@ -1,61 +1,41 @@
-"""Wakes the reconciler: a datagram to its socket, for speed only.
+"""Wakes this machine's worker, at once or when a transaction is committed."""
 
-Nothing depends on it; a reconciler that was not woken looks by itself soon.
-"""
-
-import contextlib
-import logging
-import os
-import select
-import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from django.conf import settings
+from django.db import transaction
 
-logger = logging.getLogger(__name__)
+from deployments.serving.waking import Bell, Calls
 
-
-def kick(path: Path | None = None) -> None:
-    """Wake the reconciler that listens at `path`, by default this machine's own."""
-    with (
-        contextlib.suppress(OSError),
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
-    ):
-        sender.setblocking(False)  # noqa: FBT003 - socket's own signature
-        sender.sendto(b"", os.fspath(path or _path()))
+EFFECT_S = 1.0
+"""How long an answer waits for the gateways to act by what was written."""
 
 
-class Kicks:
-    """The listening end; `wait` returns at the first kick or after a while."""
+def kick() -> None:
+    Bell(_path()).wake()
 
-    def __enter__(self) -> Self:
-        path = _path()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)  # noqa: FBT003
-        try:
-            self._socket.bind(str(path))
-        except OSError as error:  # such as a folder whose name is too long for it
-            logger.warning("Nobody can wake the reconciler: %s", error)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._socket.close()
+def kick_and_wait() -> bool:
+    """Return when the gateways act by what is in the rows, after a second at most."""
+    return Bell(_path()).wake_and_wait(EFFECT_S)
 
-    def wait(self, seconds: float) -> None:
-        """Return when kicked, at the latest after `seconds`."""
-        select.select([self._socket], [], [], seconds)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.recv(1)
+
+def kick_on_commit() -> None:
+    transaction.on_commit(kick)
+
+
+def wait_on_commit(**_signal: object) -> None:
+    """Let what was asked for take effect before the answer goes out."""
+    transaction.on_commit(_wait)
+
+
+def calls() -> Calls:
+    """Return the listening end."""
+    return Calls(_path())
+
+
+def _wait() -> None:
+    kick_and_wait()
 
 
 def _path() -> Path:

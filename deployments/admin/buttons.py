@@ -135,6 +135,8 @@ class Buttons(FormPages):
 
 def _fitting(deployment: Deployment) -> Iterable[str]:
     yield from ("issue_key", "check_drift")
+    if deployment.ends_as:
+        return
     if deployment.status == Status.ACTIVE:
         yield from ("roll_back_this", "terminate_this")
     if deployment.is_rolling_out:

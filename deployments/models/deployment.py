@@ -11,6 +11,7 @@ from deployments.errors import (
     NotActive,
     NotRollingOut,
 )
+from deployments.kick import wait_on_commit
 from deployments.models.moves import Step
 from deployments.models.reconciled import ReconciledDeployment
 from deployments.models.rollback import predecessor
@@ -105,20 +106,29 @@ class Deployment(ReconciledDeployment):
         return rows.with_id(text) or served.find(text)
 
     def cancel(self, *, by: User | None, reason: str = "") -> None:
-        """Give up what is on its way. Raises IllegalTransition once it serves."""
+        """Give up what is on its way. Raises IllegalTransition once it serves.
+
+        What is deploying may get requests at any moment: the reconciler ends it.
+        """
         _require(by, f"deploy_to_{self.environment}")
         said = f"cancelled by {by or 'a person'}" + (f": {reason}" if reason else "")
-        self._fail(Step("cancel", by=by, message=said))
+        self.end(Status.FAILED, Step("cancel", by=by, message=said))
+        wait_on_commit()
 
     def terminate(self, *, by: User | None, reason: str = "") -> None:
-        """Take what serves out of service, without a successor."""
+        """Have what serves taken out of service, without a successor.
+
+        The row says `terminated` when no gateway sends it requests any more, which
+        the caller's commit waits for, a second at most.
+        """
         _require(by, f"deploy_to_{self.environment}")
         if not self.is_current:
             raise NotActive(
                 f"Only an active deployment can be terminated; this is {self.status}.",
                 field="status",
             )
-        self._move(Status.TERMINATED, Step("terminate", by=by, message=reason))
+        self.end(Status.TERMINATED, Step("terminate", by=by, message=reason))
+        wait_on_commit()
 
     def ask_for(self, status: str, *, by: User | None, reason: str = "") -> None:
         """Do what a client's wish for a status stands for.
@@ -148,28 +158,30 @@ class Deployment(ReconciledDeployment):
         self._steer(Step("resume", by=by), is_paused=False, rollout_at=timezone.now())
 
     def abort(self, *, by: User | None, reason: str = "") -> None:
-        """End the rollout; all traffic stays with the active one."""
+        """Have the rollout ended; all traffic goes back to the active one, first."""
         _require(by, f"deploy_to_{self.environment}")
         self._require_rollout()
         said = "the rollout was aborted" + (f": {reason}" if reason else "")
-        self._fail(Step("abort", by=by, message=said))
+        self.end(Status.FAILED, Step("abort", by=by, message=said))
+        wait_on_commit()
 
     # Inside -----------------------------------------------------------------------
 
     @classmethod
     def _refuse_twin(cls, slot: Slot, version: ModelVersion, plan: Plan) -> None:
         """Raise DeploymentInProgress if the same was asked for and is on its way."""
-        for other in slot.deployments.in_progress().filter(model_version=version):
+        others = slot.deployments.in_progress().filter(ends_as="")
+        for other in others.filter(model_version=version):
             if other.plan == plan and other.rollback_from_id is None:
                 raise _in_progress(other)
 
     def _clear_the_way(self, step: Step) -> None:
         """Cancel what is on its way to the slot, for a rollback of this one."""
-        for other in self.slot.deployments.in_progress():
+        for other in self.slot.deployments.in_progress().filter(ends_as=""):
             if other.rollback_from_id == self.pk:
                 raise _in_progress(other)
             said = f"a rollback of revision {self.revision} overtook it"
-            other.fail(said, mover=step.mover, by=step.by)
+            other.end(Status.FAILED, Step("fail", step.mover, step.by, said))
 
     def _return_to(
         self, earlier: "Deployment", *, by: User | None, reason: str
@@ -194,12 +206,12 @@ class Deployment(ReconciledDeployment):
         self._update(step, **changes)
 
     def _require_rollout(self) -> None:
-        if not self.is_rolling_out:
+        if not self.is_rolling_out or self.ends_as:
             raise NotRollingOut("No canary or shadow of this deployment is under way.")
 
     def _require_serving(self) -> None:
         """Raise NotActive unless the row, not this object's memory, is active."""
-        if not type(self).objects.serving().filter(pk=self.pk).exists():
+        if not type(self).objects.serving().filter(pk=self.pk, ends_as="").exists():
             raise NotActive(
                 "Only the deployment that serves now can be rolled back.",
                 field="status",

@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from deployments.kick import wait_on_commit
 from deployments.models.slot import Slot
 from mlops.core import audit
 from mlops.core.models import User, digest
@@ -48,7 +49,10 @@ class DeploymentKey(models.Model):
     def issue(
         cls, slot: Slot, name: str, *, by: User | None
     ) -> "tuple[DeploymentKey, str]":
-        """Make a key; return it with its text, which is never to be had again."""
+        """Make a key; return it with its text, which is never to be had again.
+
+        The caller's commit waits until gateways know it, a second at most.
+        """
         prefix = f"{KEY_MARK}_{secrets.token_hex(4)}"
         plain = f"{prefix}_{secrets.token_urlsafe(32)}"
         with transaction.atomic():
@@ -60,10 +64,11 @@ class DeploymentKey(models.Model):
                 created_by=by,
             )
             audit.record("issue_key", key, by=by, changes={"slot": str(slot)})
+            wait_on_commit()
         return key, plain
 
     def revoke(self, *, by: User | None) -> None:
-        """Close the key for good; a second call changes nothing."""
+        """Close the key for good; a second call changes nothing. See `issue`."""
         with transaction.atomic():
             closed = (
                 type(self)
@@ -73,4 +78,5 @@ class DeploymentKey(models.Model):
             )
             if closed:
                 audit.record("revoke_key", self, by=by)
+                wait_on_commit()
         self.refresh_from_db(fields=["revoked_at"])

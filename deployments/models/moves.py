@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from deployments.errors import IllegalTransition, StaleDeployment
-from deployments.kick import kick
+from deployments.kick import kick_on_commit
 from deployments.models.event import DeploymentEvent
 from deployments.models.record import DeploymentRecord
 from deployments.models.slot import Slot
@@ -17,7 +17,7 @@ from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Statu
 from mlops.core import audit
 from mlops.core.models import User
 
-_ENDED = {"health": Health.UNHEALTHY, "ready_instances": 0}
+_ENDED = {"health": Health.UNHEALTHY, "ready_instances": 0, "ends_as": "", "ending": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class MovingDeployment(DeploymentRecord):
         self._tell(step, from_status="")
         changes = {"slot": str(self.slot), "version": str(self.model_version)}
         audit.record(step.action, self, by=step.by, changes=changes)
-        transaction.on_commit(kick)
+        kick_on_commit()
 
     def _move(self, to: Status, step: Step, **changes: Any) -> None:
         """Go to another status. Raises IllegalTransition or StaleDeployment.
@@ -63,7 +63,27 @@ class MovingDeployment(DeploymentRecord):
                 self._share_traffic()
             moved = {"status": [at, str(to)], "reason": step.message}
             audit.record(step.action, self, by=step.by, changes=moved)
-            transaction.on_commit(kick)
+            kick_on_commit()
+
+    def end(self, to: Status, step: Step) -> None:
+        """Let the row end; one that may get requests ends when it gets none any more.
+
+        For that one the wish is written down, and the reconciler takes the requests
+        away before it says that they are.
+        """
+        if self.status not in {Status.DEPLOYING, Status.ACTIVE}:
+            self._move(to, step, error_message=step.message)
+            return
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            self._require_legal(to, step.mover)
+            by = step.by.pk if step.by else None
+            self._swap(ends_as=to, ending={"by": by, "message": step.message})
+            said = f"is to be {to}" + (f": {step.message}" if step.message else "")
+            self._tell(Step(step.action, step.mover, step.by, said))
+            wish = {"status": [self.status, str(to)], "reason": step.message}
+            audit.record(step.action, self, by=step.by, changes=wish)
+            kick_on_commit()
 
     def _update(self, step: Step, **changes: Any) -> None:
         """Change columns other than the status. Raises StaleDeployment."""
@@ -73,7 +93,7 @@ class MovingDeployment(DeploymentRecord):
             self._tell(step)
             self._share_traffic()
             audit.record(step.action, self, by=step.by)
-            transaction.on_commit(kick)
+            kick_on_commit()
 
     def _swap(self, **changes: Any) -> None:
         """Write columns if the row is still as it was read; else StaleDeployment."""
@@ -104,11 +124,15 @@ class MovingDeployment(DeploymentRecord):
 
     def _require_legal(self, to: Status, mover: Mover) -> None:
         movers = TRANSITIONS.get((Status(self.status), to), frozenset())
-        if mover not in movers:
+        is_for_others = self.ends_as and mover != Mover.RECONCILER
+        if mover not in movers or is_for_others or (self.ends_as and to not in FINAL):
             raise self._illegal(to)
 
     def _illegal(self, to: str) -> IllegalTransition:
         allowed = self.allowed_statuses
+        if self.ends_as:
+            said = f"The deployment is being ended already: it is to be {self.ends_as}."
+            return IllegalTransition(said, field="status", allowed=allowed)
         return IllegalTransition(
             f"A deployment that is {self.status} cannot be made {to}; a client may ask "
             f"for: {', '.join(allowed) or 'nothing any more'}.",

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from deployments.errors import NoSuchDeployment
-from deployments.states import IN_PROGRESS, OPEN, STARTED, Environment, Status
+from deployments.states import FINAL, IN_PROGRESS, OPEN, STARTED, Environment, Status
 from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         """Those that a route names: active, or a canary or shadow under way."""
         under_way = Q(status=Status.DEPLOYING, rollout_at__isnull=False)
         return self.filter(Q(status=Status.ACTIVE) | under_way)
+
+    def ending(self) -> Self:
+        """Those that were asked to end, and have not yet."""
+        return self.filter(ends_as__in=sorted(FINAL))
 
     def startable(self) -> Self:
         """The pending ones whose slot is not busy with another, oldest first."""

@@ -29,7 +29,7 @@ class ReconciledDeployment(MovingDeployment):
 
         Raises SlotBusy, or what `EnvironmentRule.require` raises.
         """
-        self._require_gate()
+        self.require_gate()
         with transaction.atomic():
             Slot.lock(self.slot_id)
             if self.slot.deployments.started().exclude(pk=self.pk).exists():
@@ -40,7 +40,7 @@ class ReconciledDeployment(MovingDeployment):
         self, message: str = "", signature: dict[str, Any] | None = None
     ) -> None:
         """Go on with a validated one; the gate is asked again."""
-        self._require_gate()
+        self.require_gate()
         step = _by_reconciler("start", message)
         self._move(Status.DEPLOYING, step, signature=signature or {})
 
@@ -63,7 +63,7 @@ class ReconciledDeployment(MovingDeployment):
 
         Both move in one transaction, so that the slot never has two.
         """
-        self._require_gate()
+        self.require_gate()
         with transaction.atomic():
             Slot.lock(self.slot_id)
             self._require_legal(Status.ACTIVE, Mover.RECONCILER)
@@ -93,6 +93,15 @@ class ReconciledDeployment(MovingDeployment):
     ) -> None:
         """End what never came to serve; `message` says why, for people."""
         self._fail(Step("fail", mover, by, message))
+
+    def end_as_asked(self) -> None:
+        """End what was asked to, in the name of who asked; it gets no requests now."""
+        by = User.objects.filter(pk=self.ending.get("by")).first()
+        step = Step("end", Mover.RECONCILER, by, str(self.ending.get("message", "")))
+        if self.ends_as == Status.FAILED:
+            self._fail(step)
+        else:
+            self._move(Status(self.ends_as), step)
 
     def record_attempt(self) -> int:
         """Count one more try of the present step; return how many that makes."""
@@ -133,8 +142,11 @@ class ReconciledDeployment(MovingDeployment):
     def _fail(self, step: Step) -> None:
         self._move(Status.FAILED, step, error_message=step.message)
 
-    def _require_gate(self) -> None:
-        """Ask the environment's rule about the version as it is now."""
+    def require_gate(self) -> None:
+        """Ask the environment's rule about the version as it is now.
+
+        Raises what `EnvironmentRule.require` raises.
+        """
         if self.restores is None:
             version = ModelVersion.objects.get(pk=self.model_version_id)
             EnvironmentRule.of(self.environment).require(version)

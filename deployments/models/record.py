@@ -26,8 +26,11 @@ class DeploymentRecord(models.Model):
     validation found out: `inputs`, `outputs` and `feature_names`, empty until then.
     `restores` names the deployment that a rollback brings back, `rollback_from` the one
     that it undoes. A rollout is under way from `rollout_at` on: that is when the
-    present step got its traffic. `judged_at` is when a reconciler last looked at it,
-    to within `JUDGED_S` seconds; who reads `health` asks `Lease.seen` as well.
+    present step got its traffic. `ends_as` is the status that somebody asked it to
+    end with, while it may still get requests; `ending` says who (`by`, an id) and why
+    (`message`). The status follows when the requests have been taken away. `judged_at`
+    is when a reconciler last looked at it, to within `JUDGED_S` seconds; who reads
+    `health` asks `Lease.seen` as well.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -53,6 +56,10 @@ class DeploymentRecord(models.Model):
     generation = models.PositiveIntegerField(default=1)
     attempts = models.PositiveSmallIntegerField(default=0)
     signature = models.JSONField(_("signature"), default=dict, editable=False)
+    ends_as = models.CharField(
+        max_length=16, choices=Status.choices, default="", blank=True, editable=False
+    )
+    ending = models.JSONField(default=dict, editable=False)
     step_started_at = models.DateTimeField(auto_now_add=True)
     error_message = models.TextField(_("error"), null=True, editable=False)  # noqa: DJ001 - the contract tells null from ""
 
@@ -147,6 +154,7 @@ class DeploymentRecord(models.Model):
                 fields=["status", "created_at", "id"], name="deployments_by_status"
             ),
             models.Index(fields=["-created_at", "-id"], name="newest_deployments"),
+            models.Index(fields=["ends_as"], name="deployments_by_end"),
         ]
 
     def __str__(self) -> str:
@@ -195,7 +203,9 @@ class DeploymentRecord(models.Model):
 
     @property
     def allowed_statuses(self) -> list[str]:
-        """What a person may ask this one's status to become."""
+        """What a person may ask this one's status to become: nothing if it ends."""
+        if self.ends_as:
+            return []
         allowed = [
             str(to)
             for (at, to), movers in TRANSITIONS.items()

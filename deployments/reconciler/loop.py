@@ -5,7 +5,7 @@ import threading
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from deployments.kick import Kicks
+from deployments.kick import calls
 from deployments.reconciler.reconciler import Pass, Reconciler
 
 logger = logging.getLogger(__name__)
@@ -20,9 +20,12 @@ def run(reconciler: Reconciler, stopping: threading.Event) -> None:
     up, else after a kick or half a second. A database that is away is waited for;
     what runs is not touched meanwhile.
     """
-    with Kicks() as kicks:
+    with calls() as waiting:
+        reconciler.on_effect = waiting.answer
         while not stopping.is_set():
-            kicks.wait(_pause_after(_pass(reconciler)))
+            done = _pass(reconciler)
+            waiting.dismiss()
+            waiting.wait(_pause_after(done))
     try:
         reconciler.release()
     except (DatabaseError, InterfaceError):

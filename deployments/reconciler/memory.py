@@ -33,6 +33,7 @@ class Memory:
     routes: dict[int, Route] = field(default_factory=dict)
     routed_at: float | None = None
     routed_for: object = None
+    admitted_for: object = None
     records: dict[uuid.UUID, Record] = field(default_factory=dict)
     judged: dict[uuid.UUID, float] = field(default_factory=dict)
     cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Memory:
         self.records.clear()
         self.judged.clear()
         self.routes.clear()
-        self.routed_at = self.routed_for = None
+        self.routed_at = self.routed_for = self.admitted_for = None
         self.cursors.clear()
         self.done_at.clear()
 

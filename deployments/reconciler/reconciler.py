@@ -17,13 +17,13 @@ from django.conf import settings
 from deployments.errors import LeaseLost
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.queries import DeploymentQuerySet
-from deployments.reconciler.keys import write_keys
+from deployments.reconciler import keys
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
 from deployments.reconciler.patience import patience
 from deployments.reconciler.probation import on_probation
 from deployments.reconciler.pruning import prune_traffic
-from deployments.reconciler.routes import send_routes
+from deployments.reconciler.routes import Routing
 from deployments.reconciler.spool import Spool
 from deployments.reconciler.steps import Steps
 from deployments.states import STARTED, Status
@@ -51,12 +51,17 @@ class Pass:
 
 @dataclass(slots=True)
 class Reconciler:
-    """Reconciles as long as it holds the lease; `targets` maps environments."""
+    """Reconciles as long as it holds the lease; `targets` maps environments.
+
+    `on_effect` is called within a pass, when all that was in the rows when it began
+    about keys, tokens and ends has taken effect.
+    """
 
     targets: Mapping[str, Target]
     holder: str = field(default_factory=lambda: uuid.uuid4().hex)
     folder: Path = field(default_factory=lambda: Path(settings.DATA_DIR))
     clock: Callable[[], float] = time.monotonic
+    on_effect: Callable[[], None] = field(default=lambda: None)
     memory: Memory = field(init=False)
     spool: Spool = field(init=False)
     lease: Lease | None = None
@@ -68,8 +73,8 @@ class Reconciler:
     def once(self) -> Pass:
         """Make one pass, if the lease is to be had.
 
-        Rows before routes before orphans: a successor is active before it is routed
-        to, and nothing is stopped that a route still names.
+        Routes before rows before orphans: a row says what has taken effect, and
+        nothing is stopped that a route still names.
         """
         fence = self.lease.fence if self.lease else None
         self.lease = Lease.take(LEASE, self.holder)
@@ -102,36 +107,59 @@ class Reconciler:
             with patience("tick"):
                 target.tick()
         rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
-        steps = Steps(lease, self.memory, rules, self.targets)
+        routing = Routing(self.targets, self.memory, rules)
+        steps = Steps(lease, self.memory, rules, routing, self.targets)
 
         def judge() -> int:
-            return self._judge(lease, rules)
+            return self._judge(lease, routing)
 
-        moved = judge()
+        stale = self._tell(lease, routing)
+        moved = steps.take_all(_whole(Deployment.objects.ending())[:BATCH])
+        if not stale:
+            self.on_effect()
+        moved += judge()
         moved += steps.take_all(self._startable(), judge)
         moved += steps.take_all(self._next("started", STARTED), judge)
         moved += steps.take_all(self._next("active", {Status.ACTIVE}), judge)
-        with lease.held():
-            pass  # a late riser must not send routes that are out of date
-        stale = send_routes(self.targets, self.memory, rules)
         stop_orphans(self._routed_targets(stale), self.memory.routes.values())
         self._keep_house(lease)
         return Pass(is_leader=True, moved=moved, starting=self._starting())
 
-    def _judge(self, lease: Lease, rules: Mapping[str, EnvironmentRule]) -> int:
+    def _tell(self, lease: Lease, routing: Routing) -> set[str]:
+        """Tell targets what the rows say; return where it may not have taken effect.
+
+        This comes first: an earlier one may have been killed between a route and the
+        row that was to say so.
+        """
+        with lease.held():
+            pass  # a late riser must not send what is out of date
+        state = keys.state()
+        if self.memory.is_due("keys", KEYS_S) or state != self.memory.admitted_for:
+            doors, self.memory.admitted_for = keys.doors(), state
+            for target in self.distinct_targets():
+                with patience("admit"):
+                    target.admit(doors)
+                    continue
+                self.memory.admitted_for = None
+        return routing.send()
+
+    def _judge(self, lease: Lease, routing: Routing) -> int:
         """Look at all that bakes or rolls out, whatever else there is to do.
 
         Called often; once a second it looks, on what was counted until then.
         """
         if not self.memory.is_due("judge", JUDGE_S):
             return 0
-        rows = Deployment.objects.filter(on_probation(rules)).order_by("-created_at")
+        rows = Deployment.objects.filter(on_probation(routing.rules)).order_by(
+            "-created_at"
+        )
         judged = list(_whole(rows)[:MAX_JUDGED])
         if not judged:
             return 0
         with patience("take in the traffic"):
             self.spool.take_in(lease)
-        return Steps(lease, self.memory, rules, self.targets).take_all(judged)
+        steps = Steps(lease, self.memory, routing.rules, routing, self.targets)
+        return steps.take_all(judged)
 
     def _startable(self) -> list[Deployment]:
         """Return pending ones, the oldest first, as many as may start now."""
@@ -160,9 +188,6 @@ class Reconciler:
     def _keep_house(self, lease: Lease) -> None:
         with patience("take in the traffic"):
             self.spool.take_in(lease)
-        if self.memory.is_due("keys", KEYS_S):
-            with patience("write the keys"):
-                write_keys(self.folder / "run" / "keys.json")
         if self.memory.is_due("prune", PRUNE_S):
             prune_traffic(lease)
         if self.memory.is_due("forget", FORGET_S):

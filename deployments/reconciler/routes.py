@@ -1,11 +1,14 @@
-"""Derives every slot's route from the rows, whenever they change."""
+"""Derives every slot's route from the rows, and tells it before a row says so."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from django.db.models import Count, Max, Sum
 
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
+from deployments.models.queries import DeploymentQuerySet
+from deployments.plan import FULL, Strategy
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.patience import patience
 from deployments.serving.terms import Route, RouteEntry
@@ -16,108 +19,219 @@ REWRITE_S = 10.0
 """How often routes are told again although nothing has changed."""
 
 
-def wanted_routes(rules: Mapping[str, EnvironmentRule]) -> dict[int, Route]:
-    """Return the route of each slot with traffic, in two queries."""
-    rates = {name: rule.sample_rate for name, rule in rules.items()}
-    keys = defaultdict(set)
-    for slot_id, digest in DeploymentKey.objects.live().values_list("slot", "digest"):
-        keys[slot_id].add(digest)
-    rows = (
-        Deployment.objects.with_traffic()
-        .order_by("slot", "revision")
-        .values_list(
-            "slot",
-            "slot__environment",
-            "slot__model__name",
-            "pk",
-            "model_version__version",
-            "traffic_percent",
-            "strategy",
-            "status",
+@dataclass(frozen=True, slots=True)
+class Sharer:
+    """A deployment with a part in its slot: all of it, or a step of its rollout."""
+
+    deployment_id: str
+    version: str
+    kind: Rollout = Rollout.ALL_AT_ONCE
+    percent: int = FULL
+
+    @classmethod
+    def whole(cls, deployment: Deployment) -> "Sharer":
+        return cls(str(deployment.pk), deployment.model_version.version)
+
+    @classmethod
+    def at_step(cls, deployment: Deployment, step: int) -> "Sharer":
+        """Return it as it is at a step of its canary, or as a shadow."""
+        plan = deployment.rollout
+        percent = plan.steps[step] if plan.steps else 0
+        version = deployment.model_version.version
+        return cls(str(deployment.pk), version, plan.kind, percent)
+
+
+def entries(active: Sharer | None, rolling: Sharer | None) -> tuple[RouteEntry, ...]:
+    """Return the shares of a slot: a canary beside nothing gets everything."""
+    found = []
+    if active is not None:
+        taken = rolling.percent if rolling is not None else 0
+        found.append(RouteEntry(active.deployment_id, active.version, FULL - taken))
+    if rolling is not None:
+        is_shadow = rolling.kind == Rollout.SHADOW
+        share = rolling.percent if active is not None or is_shadow else FULL
+        found.append(
+            RouteEntry(rolling.deployment_id, rolling.version, share, is_shadow)
         )
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class Routing:
+    """Tells targets the routes, and remembers which ones they took."""
+
+    targets: Mapping[str, Target]
+    memory: Memory
+    rules: Mapping[str, EnvironmentRule]
+
+    def lead(
+        self, slot: Slot, active: Sharer | None, rolling: Sharer | None = None
+    ) -> None:
+        """Have the slot answered by these, and return when it is: a word may follow.
+
+        Whoever then finds that the word cannot be said calls `restore`. Raises
+        TargetTrouble or OSError; the slot may be answered either way then.
+        """
+        route = Route(
+            slot.environment,
+            slot.model.name,
+            entries(active, rolling),
+            self._keys([slot.pk])[slot.pk],
+            self._rate(slot.environment),
+        )
+        target = self.targets[slot.environment]
+        # Until it is known to have been told, the slot counts as closed: `send` tells
+        # what the rows say, whatever it is.
+        self.memory.routed_for = None
+        self.memory.routes[slot.pk] = Route(slot.environment, slot.model.name)
+        target.route(route)
+        target.settle()
+        self.memory.routes[slot.pk] = route
+
+    def without(self, deployment: Deployment) -> None:
+        """Have the slot answered by what the rows say, but not by this one."""
+        active, rolling = _sharers(deployment.slot, without=deployment)
+        self.lead(deployment.slot, active, rolling)
+
+    def restore(self, slot: Slot) -> None:
+        """Have the slot answered by what the rows say: a word was refused."""
+        with patience("take a route back"):
+            self.lead(slot, *_sharers(slot))
+
+    def send(self) -> set[str]:
+        """Tell the targets the routes that are new to them, and all now and then.
+
+        Returns the environments where a route still says something else, because its
+        target had trouble: nothing that runs there may be stopped.
+        """
+        again, state = self.memory.is_due("routes", REWRITE_S), self._state()
+        stale = set[str]()
+        if again or state != self.memory.routed_for:
+            stale = self._send(self._wanted(), again=again)
+        stale |= self._settle(stale)
+        self.memory.routed_for = None if stale else state
+        return stale
+
+    def _wanted(self) -> dict[int, Route]:
+        """Return the route of each slot with traffic, in two queries."""
+        keys = self._keys()
+        sharers: dict[tuple[int, str, str], list[Sharer | None]]
+        sharers = defaultdict(lambda: [None, None])
+        for place, is_active, sharer in _rows(Deployment.objects.all()):
+            sharers[place][0 if is_active else 1] = sharer
+        return {
+            slot: Route(
+                environment,
+                model,
+                entries(active, rolling),
+                keys[slot],
+                self._rate(environment),
+            )
+            for (slot, environment, model), (active, rolling) in sharers.items()
+        }
+
+    def _state(self) -> object:
+        """Return what changes with any route, in two cheap queries.
+
+        A wall clock that jumps back may hide a change; `REWRITE_S` later it is seen.
+        """
+        traffic = Deployment.objects.with_traffic().aggregate(
+            Count("pk"), Max("updated_at"), Sum("generation")
+        )
+        keys = DeploymentKey.objects.live().aggregate(Count("pk"), Max("created_at"))
+        rates = sorted((name, rule.sample_rate) for name, rule in self.rules.items())
+        return traffic, keys, rates
+
+    def _send(self, wanted: Mapping[int, Route], *, again: bool) -> set[str]:
+        memory = self.memory
+        known, stale = memory.routes, set()
+        if memory.routed_at is None:
+            memory.routed_at = memory.clock()
+            known |= _unused(wanted)
+        for slot, route in wanted.items():
+            if again or known.get(slot) != route:
+                if self._told(route):
+                    known[slot] = route
+                elif known.get(slot) != route:
+                    stale.add(route.environment)
+        for slot in sorted(known.keys() - wanted.keys()):
+            gone = known[slot]
+            if self._told(Route(gone.environment, gone.model_name)):
+                del known[slot]
+            else:
+                stale.add(gone.environment)
+        return stale
+
+    def _settle(self, stale: Collection[str]) -> set[str]:
+        """Wait until the routes have taken effect; return where that is not known."""
+        uncertain = set[str]()
+        for target in {id(one): one for one in self.targets.values()}.values():
+            places = {name for name, one in self.targets.items() if one is target}
+            with patience("settle"):
+                target.settle()
+                if not places & set(stale):
+                    target.complete()
+                continue
+            uncertain |= places
+        return uncertain
+
+    def _told(self, route: Route) -> bool:
+        """Tell a target a route; say whether it took it."""
+        with patience("route"):
+            self.targets[route.environment].route(route)
+            return True
+        return False
+
+    def _keys(self, slots: Collection[int] | None = None) -> dict[int, frozenset[str]]:
+        live = DeploymentKey.objects.live()
+        if slots is not None:
+            live = live.filter(slot__in=slots)
+        digests = defaultdict(set)
+        for slot, digest in live.values_list("slot", "digest"):
+            digests[slot].add(digest)
+        found: dict[int, frozenset[str]] = defaultdict(frozenset)
+        found.update({slot: frozenset(each) for slot, each in digests.items()})
+        return found
+
+    def _rate(self, environment: str) -> float:
+        rule = self.rules.get(environment)
+        return rule.sample_rate if rule is not None else 0.0
+
+
+def _sharers(
+    slot: Slot, *, without: Deployment | None = None
+) -> tuple[Sharer | None, Sharer | None]:
+    """Return what the rows give the slot to: its active one, its canary or shadow."""
+    rows = Deployment.objects.filter(slot=slot)
+    if without is not None:
+        rows = rows.exclude(pk=without.pk)
+    found = {is_active: sharer for _, is_active, sharer in _rows(rows)}
+    return found.get(True), found.get(False)
+
+
+def _rows(
+    rows: DeploymentQuerySet,
+) -> Iterator[tuple[tuple[int, str, str], bool, Sharer]]:
+    """Yield who has a part in which slot, and whether as the active one."""
+    found = rows.with_traffic().filter(ends_as="").order_by("slot", "revision")
+    columns = found.values_list(
+        "slot",
+        "slot__environment",
+        "slot__model__name",
+        "pk",
+        "model_version__version",
+        "status",
+        "strategy",
+        "rollout_step",
     )
-    entries: dict[tuple[int, str, str], list[RouteEntry]] = defaultdict(list)
-    for slot, environment, model, pk, version, percent, strategy, status in rows:
-        is_shadow = (
-            status == Status.DEPLOYING and strategy.get("type") == Rollout.SHADOW
-        )
-        entry = RouteEntry(str(pk), version, percent, is_shadow)
-        entries[slot, environment, model].append(entry)
-    return {
-        slot: Route(
-            environment,
-            model,
-            tuple(shares),
-            frozenset(keys[slot]),
-            rates.get(environment, 0.0),
-        )
-        for (slot, environment, model), shares in entries.items()
-    }
-
-
-def send_routes(
-    targets: Mapping[str, Target],
-    memory: Memory,
-    rules: Mapping[str, EnvironmentRule],
-) -> set[str]:
-    """Tell the targets the routes that are new to them, and all now and then.
-
-    Returns the environments where a route still says something else, because its
-    target had trouble: nothing that runs there may be stopped.
-    """
-    again, state = memory.is_due("routes", REWRITE_S), _state(rules)
-    if state == memory.routed_for and not again:
-        return set()
-    stale = _send(targets, memory, wanted_routes(rules), again=again)
-    memory.routed_for = None if stale else state
-    return stale
-
-
-def _state(rules: Mapping[str, EnvironmentRule]) -> object:
-    """Return what changes with any route, in two cheap queries.
-
-    A wall clock that jumps back may hide a change; `REWRITE_S` later it is seen.
-    """
-    traffic = Deployment.objects.with_traffic().aggregate(
-        Count("pk"), Max("updated_at"), Sum("generation"), Sum("traffic_percent")
-    )
-    keys = DeploymentKey.objects.live().aggregate(Count("pk"), Max("created_at"))
-    rates = sorted((name, rule.sample_rate) for name, rule in rules.items())
-    return traffic, keys, rates
-
-
-def _send(
-    targets: Mapping[str, Target],
-    memory: Memory,
-    wanted: Mapping[int, Route],
-    *,
-    again: bool,
-) -> set[str]:
-    known, stale = memory.routes, set()
-    if memory.routed_at is None:
-        memory.routed_at = memory.clock()
-        known |= _unused(wanted)
-    for slot, route in wanted.items():
-        if again or known.get(slot) != route:
-            if _told(targets, route):
-                known[slot] = route
-            elif known.get(slot) != route:
-                stale.add(route.environment)
-    for slot in sorted(known.keys() - wanted.keys()):
-        gone = known[slot]
-        if _told(targets, Route(gone.environment, gone.model_name)):
-            del known[slot]
-        else:
-            stale.add(gone.environment)
-    return stale
-
-
-def _told(targets: Mapping[str, Target], route: Route) -> bool:
-    """Tell a target a route; say whether it took it."""
-    with patience("route"):
-        targets[route.environment].route(route)
-        return True
-    return False
+    for slot, environment, model, pk, version, status, stored, step in columns:
+        place, is_active = (slot, environment, model), status == Status.ACTIVE
+        if is_active:
+            yield place, True, Sharer(str(pk), version)
+            continue
+        plan = Strategy.of(stored)
+        percent = plan.steps[step] if plan.steps else 0
+        yield place, False, Sharer(str(pk), version, plan.kind, percent)
 
 
 def _unused(wanted: Mapping[int, Route]) -> dict[int, Route]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.memory import Memory
-from deployments.serving.terms import Refused
+from deployments.reconciler.routes import Routing
+from deployments.serving.terms import Refused, TargetTrouble
 from deployments.states import STARTED, Health
 
 MAX_ATTEMPTS = 3
@@ -18,10 +19,16 @@ class Setbacks:
     lease: Lease
     memory: Memory
     rules: Mapping[str, EnvironmentRule]
+    routing: Routing
 
     def _rule(self, deployment: Deployment) -> EnvironmentRule:
         name = deployment.environment
         return self.rules.get(name) or EnvironmentRule(environment=name)
+
+    def _require_lease(self) -> None:
+        """Raise LeaseLost unless it is held: a late riser tells gateways nothing."""
+        with self.lease.held():
+            pass
 
     def _note_begin(self, deployment: Deployment) -> None:
         """Count an attempt when the step was begun by another reconciler.
@@ -71,7 +78,19 @@ class Setbacks:
         return False
 
     def _give_up(self, deployment: Deployment, message: str) -> bool:
-        """Fail what never served; what serves already is only unhealthy."""
+        """Fail what never served; what serves already is only unhealthy.
+
+        What has a share of the requests fails when it has none any more; until that
+        can be had it is tried again.
+        """
+        if deployment.is_rolling_out:
+            self._require_lease()
+            try:
+                self.routing.without(deployment)
+            except (TargetTrouble, OSError) as trouble:
+                with self.lease.held():
+                    deployment.notice(f"{message} It still has traffic: {trouble}")
+                return False
         with self.lease.held():
             if deployment.is_current:
                 deployment.record_health(Health.UNHEALTHY, 0, message)

@@ -23,6 +23,7 @@ from deployments.reconciler.probation import (
     is_baking,
     recent_figures,
 )
+from deployments.reconciler.routes import Sharer
 from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
 from deployments.serving.terms import (
@@ -76,7 +77,9 @@ class Steps(Judging):
         try:
             return self._take(deployment)
         except (StaleDeployment, SlotBusy):
-            return False  # somebody else moved it; the next pass reads it again
+            # Somebody else moved it; the next pass reads it again.
+            self.routing.restore(deployment.slot)
+            return False
         except (LeaseLost, OperationalError, InterfaceError):
             raise
         except Exception as error:
@@ -91,6 +94,8 @@ class Steps(Judging):
             Status.ACTIVE: self._watch,
         }
         try:
+            if deployment.ends_as:
+                return self._end(deployment)
             self._note_begin(deployment)
             return steps[deployment.status](deployment)
         except (StaleDeployment, SlotBusy):
@@ -138,6 +143,7 @@ class Steps(Judging):
         if self._goes_all_at_once(deployment):
             return self._activate(deployment)
         if not deployment.is_rolling_out:
+            self._share(deployment, 0)
             with self.lease.held():
                 deployment.begin_rollout()
             return True
@@ -196,13 +202,41 @@ class Steps(Judging):
             return False
         if deployment.rollout_step + 1 >= len(plan.steps):
             return self._activate(deployment)
+        self._share(deployment, deployment.rollout_step + 1)
         with self.lease.held():
             deployment.advance()
         return True
 
     def _activate(self, deployment: Deployment) -> bool:
+        """Let it answer everything, and say so when it does."""
+        deployment.require_gate()
+        self._require_lease()
+        self.routing.lead(deployment.slot, Sharer.whole(deployment))
         with self.lease.held():
             deployment.activate()
+        return True
+
+    def _share(self, deployment: Deployment, step: int) -> None:
+        """Let it have its part at a step of its rollout, beside what serves."""
+        self._require_lease()
+        active = deployment.slot.active
+        self.routing.lead(
+            deployment.slot,
+            Sharer.whole(active) if active and not active.ends_as else None,
+            Sharer.at_step(deployment, step),
+        )
+
+    def _end(self, deployment: Deployment) -> bool:
+        """Take the requests away, then say that it has ended, as somebody asked."""
+        self._require_lease()
+        try:
+            self.routing.without(deployment)
+        except (TargetTrouble, OSError) as trouble:
+            with self.lease.held():
+                deployment.notice(f"cannot be ended now: {trouble}")
+            return False
+        with self.lease.held():
+            deployment.end_as_asked()
         return True
 
     def _roll_back(self, deployment: Deployment, reason: str) -> bool:

@@ -168,3 +168,11 @@ class Route:
     entries: tuple[RouteEntry, ...] = ()
     key_digests: frozenset[str] = field(default_factory=frozenset)
     sample_rate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who may ask every model: holders of tokens (SHA-256), or everybody."""
+
+    digests: frozenset[str] = field(default_factory=frozenset)
+    is_open: bool = False

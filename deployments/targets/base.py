@@ -6,7 +6,7 @@ Every call is idempotent and returns at once.
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployments.serving.terms import Observation, Route, Spec, Validation
+from deployments.serving.terms import Doors, Observation, Route, Spec, Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,23 @@ class Target(Protocol):
     def observe(self, deployment_id: str) -> Observation: ...
 
     def route(self, route: Route) -> None:
-        """Send a slot's traffic as the route says, in one atomic step."""
+        """Send a slot's traffic as the route says, in one atomic step.
+
+        It has taken effect when `settle` returns.
+        """
+
+    def admit(self, doors: Doors) -> None:
+        """Let holders of the tokens ask every model here. See `settle`."""
+
+    def settle(self) -> None:
+        """Return when everything that answers acts by what was routed and admitted.
+
+        That takes a moment, a second at most. Raises TargetTrouble when it cannot be
+        known; then the word for it must not be said.
+        """
+
+    def complete(self) -> None:
+        """Say that every slot was routed: what has no route does not exist."""
 
     def stop(self, deployment_id: str) -> None:
         """Let requests in flight end, then take the deployment's processes away."""

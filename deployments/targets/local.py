@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from deployments.kick import kick
 from deployments.serving import logs
 from deployments.serving.child import walls
-from deployments.serving.processes import discard
+from deployments.serving.publishing import FilePublisher, Publishing
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
 from deployments.serving.supervisor.examination import Examination
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.terms import (
+    Doors,
     Observation,
     Phase,
     Route,
@@ -26,6 +26,7 @@ from deployments.serving.terms import (
     TargetTrouble,
     Validation,
 )
+from deployments.serving.waking import Bell, Waking
 from deployments.targets.base import Capabilities
 
 logger = logging.getLogger(__name__)
@@ -39,25 +40,32 @@ class LocalTarget:
 
     The first call that changes something takes the run folder over: whoever
     supervised it before notices and lets go, and what runs is replaced without a
-    gap. Safe to call from several threads.
+    gap. Gateways are told by a `publisher`, news of what runs by a `bell`. Safe to
+    call from several threads.
     """
 
     name = "local"
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        publisher: Publishing | None = None,
+        bell: Waking | None = None,
+    ) -> None:
         self._data_dir = data_dir
         self._folders = Folders(data_dir)
+        self._publisher = publisher or FilePublisher(self._folders.run)
+        self._bell = bell or Bell(self._folders.run / "kick.sock")
         self._nursery = Nursery(self._folders.log("zygote"))
         self._id = uuid.uuid4().hex
         self._lock = threading.RLock()
         self._fleets: dict[str, Fleet] = {}
         self._examinations: dict[str, Examination] = {}
         self._scaler = scaling.Scaler(self._folders.gateways)
-        self._owns = False
+        self._owns = self._is_relieved = False
         self._watch: threading.Thread | None = None
         self._closing = threading.Event()
         self._looked_at = 0.0
-        self._kick = self._folders.run / "kick.sock"
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +116,18 @@ class LocalTarget:
     def route(self, route: Route) -> None:
         with self._lock:
             self._own()
-            routing.write_route(self._folders, route)
+            routing.publish_route(self._publisher, route)
+
+    def admit(self, doors: Doors) -> None:
+        with self._lock:
+            self._own()
+            routing.publish_doors(self._publisher, doors)
+
+    def settle(self) -> None:
+        self._publisher.settle()
+
+    def complete(self) -> None:
+        self._publisher.complete()
 
     def stop(self, deployment_id: str) -> None:
         with self._lock:
@@ -141,6 +160,7 @@ class LocalTarget:
             self._watch.join()
         with self._lock:
             self._let_go()
+            self._is_relieved = False
             if stop_all:
                 self._folders.forget_sockets()
 
@@ -162,25 +182,35 @@ class LocalTarget:
         return self._fleets[deployment_id]
 
     def _publish(self, fleet: Fleet) -> None:
-        routing.write_backend(self._folders, fleet)
-        kick(self._kick)
+        routing.publish_backend(self._publisher, fleet)
+        self._bell.wake()
 
     def _forget(self, deployment_id: str) -> None:
         if done := self._examinations.pop(deployment_id, None):
             done.kill()
 
     def _own(self) -> None:
-        """Take the run folder over unless it is ours; inherit what runs."""
+        """Take the run folder over unless it is ours; inherit what runs.
+
+        Raises TargetTrouble once when another has taken it from us: whoever sleeps
+        through its lease must not tell gateways what it wanted to.
+        """
         owner = self._folders.run / "supervisor"
         if self._owns and inheritance.owner(owner) == self._id:
             return
+        was_relieved, self._is_relieved = self._owns or self._is_relieved, False
         self._let_go()
+        if was_relieved:
+            raise TargetTrouble("Another supervisor has taken over.")
         self._folders = Folders(self._data_dir)
         inheritance.take(owner, self._id)
         self._owns = True
         self._closing.clear()
         for found in inheritance.survivors(self._folders, time.monotonic()):
             self._fleet(found.deployment_id).instances.append(found)
+        for path in self._folders.backends.glob("*.json"):
+            if path.stem not in self._fleets:
+                self._publisher.drop(f"backends/{path.stem}")
         self._watch = threading.Thread(target=self._keep_watch, daemon=True)
         self._watch.start()
         self._nursery.warm_up()
@@ -194,6 +224,7 @@ class LocalTarget:
         self._fleets.clear()
         self._examinations.clear()
         self._nursery.close()
+        self._publisher.close()
         self._owns = False
 
     def _step(self) -> None:
@@ -201,14 +232,14 @@ class LocalTarget:
         self._nursery.listen()
         for running in self._examinations.values():
             if running.poll(self._nursery, now):
-                kick(self._kick)
+                self._bell.wake()
         for fleet in [*self._fleets.values()]:
             if fleet.spec is not None:
                 fleet.wanted = self._scaler.wanted(fleet.spec, fleet.wanted, now)
             fleet.tick(now)
             if fleet.spec is None and not fleet.instances:
                 del self._fleets[fleet.deployment_id]
-                discard(self._folders.backend(fleet.deployment_id))
+                routing.publish_backend(self._publisher, fleet)
         if now - self._looked_at > 1:
             self._looked_at = now
             self._take_in_strays(now)
@@ -232,6 +263,7 @@ class LocalTarget:
                 if inheritance.owner(owner) != self._id:
                     logger.warning("another supervisor took over; letting go")
                     self._let_go()
+                    self._is_relieved = True
                     return
                 try:
                     self._step()

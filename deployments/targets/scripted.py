@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from deployments.serving.terms import (
+    Doors,
     Observation,
     Phase,
     Refused,
@@ -48,6 +49,8 @@ class ScriptedTarget:
     scripts: dict[str, Script] = field(default_factory=dict)
     routes: dict[tuple[str, str], Route] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    doors: Doors = field(default_factory=Doors)
+    is_complete: bool = False
     trouble: str = ""
     missing_walls: tuple[str, ...] = ()
     ticks: int = 0
@@ -118,6 +121,16 @@ class ScriptedTarget:
             self.routes[key] = route
         else:
             self.routes.pop(key, None)
+
+    def admit(self, doors: Doors) -> None:
+        self.doors = doors
+
+    def settle(self) -> None:
+        if self.trouble:
+            raise TargetTrouble(self.trouble)
+
+    def complete(self) -> None:
+        self.is_complete = True
 
     def stop(self, deployment_id: str) -> None:
         self._note("stop", deployment_id)

@@ -4,11 +4,13 @@ from typing import Any
 
 from django.db.models import Model
 from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from deployments.models import Deployment, Slot
 from deployments.models.traffic import TrafficWindow
 from deployments.serializers import DeploymentDetailSerializer, DeploymentSerializer
-from mlops.core.viewsets import ApiViewSet
+from mlops.core.viewsets import OK, ApiViewSet
 
 TAGS = ["ML", "Model Lifecycle"]
 
@@ -27,6 +29,21 @@ class DeploymentBase(ApiViewSet):
         """Hold the slot, as every verb does before it writes the row."""
         if isinstance(found, Deployment):
             Slot.lock(found.slot_id)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Show what a wish for an end came to: its effect was waited for meanwhile."""
+        asked = self.fetched
+        if (
+            isinstance(asked, Deployment)
+            and asked.ends_as
+            and response.status_code == OK
+        ):
+            ended = Deployment.objects.detailed().get(pk=asked.pk)
+            response.data = shown(ended)
+            self.written_tag = self._etag(request, response)
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 def shown(deployment: Deployment) -> dict[str, Any]:

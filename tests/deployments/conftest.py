@@ -1,6 +1,7 @@
 """Reconcilers that end with the test, and everything that they started."""
 
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,13 @@ from tests.deployments.targets.waiting import until
 
 __all__ = ["add_version", "data_dir", "make_dataset"]
 """Deployments stand on data: its fixtures count here too."""
+
+
+@pytest.fixture
+def short_dir():
+    """Return a folder with a short name: sockets have to fit into it."""
+    with tempfile.TemporaryDirectory(prefix="w-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

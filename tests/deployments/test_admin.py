@@ -187,7 +187,7 @@ def test_actions_on_many_say_what_became_of_each(staff):
     ).content.decode()
 
     active.refresh_from_db()
-    assert active.status == Status.TERMINATED
+    assert active.ends_as == Status.TERMINATED
     assert "Only an active deployment can be terminated" in page
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 from django.db import OperationalError
 
-from deployments.kick import Kicks, kick
+from deployments.kick import calls, kick
 from deployments.models import Deployment, Lease
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
@@ -24,7 +24,7 @@ def waited(kicks, seconds):
 
 
 def test_a_kick_ends_the_wait_and_old_kicks_are_forgotten():
-    with Kicks() as kicks:
+    with calls() as kicks:
         kick()
         kick()
 
@@ -33,7 +33,7 @@ def test_a_kick_ends_the_wait_and_old_kicks_are_forgotten():
 
 
 def test_a_kick_without_a_listener_is_nothing():
-    with Kicks():
+    with calls():
         pass
 
     kick()
@@ -42,7 +42,7 @@ def test_a_kick_without_a_listener_is_nothing():
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_request_wakes_the_reconciler_when_it_is_committed():
     version = VersionFactory()
-    with Kicks() as kicks:
+    with calls() as kicks:
         Deployment.request(version, "development", by=None)
 
         assert waited(kicks, LONG_S) < LONG_S / 2

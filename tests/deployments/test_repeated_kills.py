@@ -8,12 +8,15 @@ outside transactions, and inside those that validate, start and activate.
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from deployments.models import Deployment, DeploymentEvent, Lease
 from deployments.states import Status
 from tests.deployments.factories import VersionFactory
+from tests.deployments.gateway.door import Door
 from tests.deployments.stack import asked, is_settled, running, status_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
@@ -39,15 +42,22 @@ LEFT_AT = {
     "activate:before": "deploying",
     "make_way_for:after": "deploying",
     "activate:after": "deploying",
-    "route:before": "active",
-    "route:after": "active",
+    "route:before": "deploying",
+    "route:after": "deploying",
     "stop:before": "active",
     "stop:after": "active",
 }
 
 
+@pytest.fixture(scope="module")
+def door():
+    made = Door(Path(settings.DATA_DIR), "--open", is_told=False)
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("point", LEFT_AT)
-def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point):
+def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, door):
     version = VersionFactory(content=onnx_bytes())
     old = settled_by(workers(), version)
     worker = workers(point, NEXT)
@@ -58,9 +68,12 @@ def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point):
         new = asked(VersionFactory(model=version.model, content=content))
         assert worker.wait(LONG_S) == -signal.SIGKILL
         left, still_running = status_of(new), running()
+        meanwhile = answering(door, version.model)
         worker = workers(point, NEXT)
         until(lambda one=new: is_settled(one), LONG_S)
 
+        assert meanwhile in {str(old.pk), str(new.pk)}, "never neither"
+        assert answering(door, version.model) == str(new.pk)
         assert left == LEFT_AT[point]
         assert str(old.pk) in still_running, "the old one answers throughout"
         assert status_of(old) == Status.TERMINATED
@@ -68,6 +81,34 @@ def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point):
 
     require_legal_history(version.model)
     require_events_without_gaps()
+
+
+@pytest.mark.parametrize("point", ["end_as_asked:before", "end_as_asked:after"])
+def test_who_is_killed_while_one_is_retired_leaves_what_the_next_one_ends(
+    workers, point, door
+):
+    version = VersionFactory(content=onnx_bytes())
+    deployment = settled_by(workers(), version)
+    worker = workers(point, deployment.pk)
+    deployment.refresh_from_db()
+    deployment.terminate(by=None)
+    assert worker.wait(LONG_S) == -signal.SIGKILL
+    left = status_of(deployment)
+
+    workers()
+    until(lambda: status_of(deployment) == Status.TERMINATED, LONG_S)
+
+    assert left == Status.ACTIVE, "whether it still answers is not known"
+    assert answering(door, version.model) is None
+    until(lambda: running() == [], LONG_S)
+
+
+def answering(door, model):
+    """Return the deployment that answers a prediction now, None if there is none."""
+    path = f"/serving/development/{model.name}"
+    status, body, headers = door.post(path, {"instances": [[1.0, 2.0, 3.0, 4.0]]})
+    assert status in {200, 404}, body
+    return headers.get("x-deployment-id")
 
 
 def settled_by(worker, version):

@@ -161,10 +161,48 @@ def test_an_active_one_cannot_be_cancelled_but_terminated(person):
     with pytest.raises(IllegalTransition):
         deployment.cancel(by=None)
     deployment.terminate(by=person("deployer"), reason="retired")
+    asked = deployment.status, deployment.allowed_statuses
+    with pytest.raises(IllegalTransition, match="being ended already"):
+        deployment.terminate(by=None)
+    deployment.end_as_asked()
 
+    assert asked == (Status.ACTIVE, []), "it may still be answering"
     assert deployment.status == Status.TERMINATED
+    last = deployment.events.order_by("-sequence").first()
+    assert (last.actor, last.message) == (person("deployer"), "retired")
     with pytest.raises(NotActive):
         deployment.terminate(by=None)
+
+
+def test_what_is_to_end_takes_no_other_step(person):
+    active, canary = _canary()
+    canary.abort(by=None)
+    active.terminate(by=None)
+
+    with pytest.raises(IllegalTransition):
+        canary.activate()
+    with pytest.raises(NotRollingOut):
+        canary.promote(by=person("deployer"))
+    with pytest.raises(NotActive):
+        active.roll_back(by=person("deployer"))
+
+
+def test_a_rollback_lets_a_canary_end_before_it_takes_its_place():
+    version = VersionFactory()
+    served(VersionFactory(model=version.model))
+    active = served(version)
+    canary = Deployment.request(version, "development", by=None, plan=CANARY)
+    walked(canary, Status.DEPLOYING)
+    canary.begin_rollout()
+
+    restored = active.roll_back()
+    canary.refresh_from_db()
+    waits = list(Deployment.objects.startable())
+    canary.end_as_asked()
+
+    assert (canary.status, waits) == (Status.FAILED, [])
+    assert "overtook it" in canary.error_message
+    assert list(Deployment.objects.startable()) == [restored]
 
 
 def _canary():
@@ -198,7 +236,10 @@ def test_an_aborted_canary_gives_all_back(person):
     active, canary = _canary()
 
     canary.abort(by=person("deployer"), reason="slow")
+    before = _shares(active, canary)
+    canary.end_as_asked()
 
+    assert before == [90, 10]
     assert _shares(active, canary) == [100, 0]
     assert canary.error_message == "the rollout was aborted: slow"
 
@@ -207,6 +248,7 @@ def test_a_canary_whose_active_one_is_retired_takes_everything():
     active, canary = _canary()
 
     active.terminate(by=None)
+    active.end_as_asked()
 
     assert _shares(active, canary) == [0, 100]
 

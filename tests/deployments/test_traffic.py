@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from deployments.models import Lease, TrafficWindow
 from deployments.models.figures import Figures
-from deployments.reconciler.keys import write_keys
+from deployments.reconciler import keys
 from deployments.reconciler.pruning import prune_traffic
 from deployments.reconciler.spool import Spool
+from deployments.serving.publishing import FilePublisher
+from deployments.serving.supervisor.routing import publish_doors
 from mlops.core.models import ApiToken
 from tests.deployments.factories import DeploymentFactory
 
@@ -286,10 +288,10 @@ def test_keys_of_tokens_that_may_predict_are_written_for_this_user_only(
     ApiToken.issue(user, "late", expires_at=timezone.now() - timedelta(seconds=1))
     ApiToken.issue(person("viewer"), "gone")
     person("viewer").__class__.objects.filter(username="viewer").update(is_active=False)
+
+    publish_doors(FilePublisher(tmp_path / "run"), keys.doors())
+
     path = tmp_path / "run" / "keys.json"
-
-    write_keys(path)
-
     content = json.loads(path.read_text())
     assert content["open"] is False
     assert set(content["digests"]) == {everything.digest, predict.digest}

@@ -22,7 +22,13 @@ from django.conf import settings
 
 LEASE_S = 1.0
 NEXT = "next"
-VERBS = ("begin_validating", "begin_deploying", "make_way_for", "activate")
+VERBS = (
+    "begin_validating",
+    "begin_deploying",
+    "make_way_for",
+    "activate",
+    "end_as_asked",
+)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from deployments.serving.gateway.answers import Send, answer, error
-from deployments.serving.gateway.choice import Choice, choose, slot_of
+from deployments.serving.gateway.choice import Choice, choose, not_told, slot_of
 from deployments.serving.gateway.client import Answer
 from deployments.serving.gateway.counters import Counters, Outcome, Tally
 from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
@@ -32,6 +32,7 @@ from deployments.serving.gateway.routes import Routes, Share, Slot
 from deployments.serving.gateway.sampler import Sampler
 from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
+from deployments.serving.waking import Bell, Waking
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ METHODS = {"GET": b"GET", "POST": b"POST"}
 REFUSALS = {
     401: [(b"www-authenticate", b"Bearer")],
     408: [(b"connection", b"close")],
+    503: [(b"retry-after", b"1")],
 }
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
@@ -68,7 +70,8 @@ class Gateway:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.id = uuid.uuid4().hex[:16]
-        self._routes = Routes(options.run)
+        self._routes = Routes(options.run, self.id)
+        self._bell: Waking = Bell(options.run / "kick.sock")
         self._dispatcher = Dispatcher(self._routes, options)
         self._counters = Counters(options.traffic, self.id)
         self._sampler = Sampler(options.samples, self.id)
@@ -85,6 +88,8 @@ class Gateway:
     async def _live(self, receive: Receive, send: Send) -> None:
         """Flush every second between start-up and shutdown, and once at the end."""
         await receive()
+        self._routes.open()
+        self._bell.wake()
         beat = asyncio.create_task(self._beat())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -105,7 +110,8 @@ class Gateway:
     def _flush(self) -> None:
         """Spool the counts; a full disk costs nothing but this second's file."""
         try:
-            self._counters.flush()
+            if self._counters.flush():
+                self._bell.wake()
             busy = {key: n for key, n in self._outstanding.items() if n}
             self._presence.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             report = {"at": time.time(), "outstanding": busy}
@@ -220,17 +226,18 @@ class Gateway:
 
     def _admit(self, path: bytes, scope: Scope) -> tuple[Target, Choice, Slot | None]:
         """Return what the request is for. Raises BadRequest: 401, 404 or 405."""
-        self._routes.refresh()
+        routes = self._routes
+        routes.refresh()
         target = target_of(path)
         if target is None:
             raise BadRequest(404, "Use /serving/{environment}/{model}/v2/….")
-        slot = slot_of(self._routes, target)
+        slot = slot_of(routes, target)
         if slot is None:
             # It may have come since; only what is known can be a moment old.
-            self._routes.refresh(at_once=True)
-            slot = slot_of(self._routes, target)
+            routes.refresh(at_once=True)
+            slot = slot_of(routes, target)
         if not self._may_enter(key_digests(scope["headers"]), slot):
-            raise BadRequest(401, NEEDS_KEY)
+            raise BadRequest(401, NEEDS_KEY) if routes.is_complete else not_told()
         if scope["method"] not in METHODS:
             raise BadRequest(405, "Use GET or POST.")
         return target, choose(self._routes, target, slot), slot

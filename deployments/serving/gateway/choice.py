@@ -33,19 +33,29 @@ def slot_of(routes: Routes, target: Target) -> Slot | None:
 
 
 def choose(routes: Routes, target: Target, slot: Slot | None) -> Choice:
-    """Return what serves the target. Raises BadRequest: 404."""
+    """Return what serves the target. Raises BadRequest: 404, or 503 if it may come."""
     if target.deployment_id:
         backend = routes.backends.get(target.deployment_id)
         if backend is None:
-            raise BadRequest(404, "There is no such deployment serving here.")
+            raise _absent(routes, "There is no such deployment serving here.")
         return Choice(
             Share(backend.deployment_id, backend.version, 100, is_shadow=False)
         )
     if slot is None:
-        raise BadRequest(
-            404, f"No model {target.model!r} serves in {target.environment!r}."
-        )
+        said = f"No model {target.model!r} serves in {target.environment!r}."
+        raise _absent(routes, said)
     share = slot.choose(target.version)
     if share is None:
-        raise BadRequest(404, f"Version {target.version!r} does not serve here.")
+        said = f"Version {target.version!r} does not serve here."
+        raise _absent(routes, said)
     return Choice(share, target)
+
+
+def not_told() -> BadRequest:
+    """Return the refusal of a gateway that cannot know yet who may ask for what."""
+    said = "This gateway has just started and does not know all models yet."
+    return BadRequest(503, said)
+
+
+def _absent(routes: Routes, said: str) -> BadRequest:
+    return BadRequest(404, said) if routes.is_complete else not_told()

@@ -101,11 +101,12 @@ class Counters:
             tally.add(outcome, ms)
         self._dirty.add(minute)
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Replace the files of minutes that grew, then forget the past ones.
 
-        Raises OSError; what was not written is tried again.
+        Returns whether any grew. Raises OSError; what was not written is tried again.
         """
+        has_grown = bool(self._dirty)
         now = int(time.time()) // MINUTE_S * MINUTE_S
         for minute, content in list(self._changed()):
             replace(self._folder / f"{self._gateway_id}-{minute}.json", content)
@@ -113,6 +114,7 @@ class Counters:
         for minute in [past for past in self._minutes if past < now]:
             if minute not in self._dirty:
                 del self._minutes[minute]
+        return has_grown
 
     def _changed(self) -> Iterator[tuple[int, bytes]]:
         for minute in sorted(self._dirty):

@@ -1,9 +1,9 @@
-"""Folders of small JSON files that others replace atomically, read when they change."""
+"""Small JSON files that others replace as a whole, read when they change."""
 
 import contextlib
 import logging
 import os
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import orjson
 
 logger = logging.getLogger(__name__)
 
-RACY_NS = 50_000_000  # file systems' clocks tick coarser than ours
+FOLDERS, ENDING = ("", "backends/", "routes/"), ".json"
+Stamp = tuple[int, int]
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -30,59 +31,51 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @dataclass(slots=True)
-class Watched:
-    """The parsed `*.json` of a folder, or one file; a stat says if it must be read."""
+class Facts:
+    """JSON files below a folder that others replace; a name is a path without .json.
 
-    path: Path
-    content: dict[str, Any] = field(default_factory=dict)
-    _stamp: int = -1
-    _stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    A stamp tells whether a file must be read again.
+    """
 
-    def changed(self) -> bool:
-        """Read what is new; True if anything is."""
+    run: Path
+    _stamps: dict[str, Stamp] = field(default_factory=dict)
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return what the file says now, None if there is none or it makes no sense."""
         try:
-            stamp = self.path.stat().st_mtime_ns
+            with (self.run / f"{name}.json").open("rb") as file:
+                found = os.fstat(file.fileno())
+                content = file.read()
         except FileNotFoundError:
-            stamp = 0
-        if stamp == self._stamp:
-            return False
-        # Changed just now: it may change again within the same tick of its clock.
-        is_settled = time.time_ns() - stamp > RACY_NS
-        self._stamp = stamp if is_settled else -1
-        return self._read(stamp)
-
-    def _read(self, stamp: int) -> bool:
-        names = self._names() if stamp else {}
-        if names == self._stamps:
-            return False
-        for name, found in names.items():
-            if self._stamps.get(name) != found:
-                self._parse(name)
-        for name in self._stamps.keys() - names.keys():
-            self.content.pop(name, None)
-        self._stamps = names
-        return True
-
-    def _names(self) -> dict[str, tuple[int, int]]:
-        if not self.path.is_dir():
-            found = self.path.stat()
-            return {self.path.name: (found.st_ino, found.st_mtime_ns)}
-        names = {}
-        with os.scandir(self.path) as entries:
-            for entry in entries:
-                if entry.name.endswith(".json") and entry.name[0] != ".":
-                    try:
-                        found = entry.stat()
-                    except FileNotFoundError:
-                        continue
-                    names[entry.name] = (found.st_ino, found.st_mtime_ns)
-        return names
-
-    def _parse(self, name: str) -> None:
-        path = self.path / name if self.path.is_dir() else self.path
+            self._stamps.pop(name, None)
+            return None
+        self._stamps[name] = (found.st_ino, found.st_mtime_ns)
         try:
-            self.content[name] = orjson.loads(path.read_bytes())
-        except FileNotFoundError:
-            self.content.pop(name, None)
+            parsed = orjson.loads(content)
         except orjson.JSONDecodeError:
             logger.warning("skipped %s: it is not JSON", name)
+            return None
+        return parsed if isinstance(parsed, dict) else None
+
+    def changed(self) -> list[str]:
+        """Return the names of files that are new, replaced or gone since `read`."""
+        found = dict(self._listed())
+        names = {
+            name for name, stamp in found.items() if self._stamps.get(name) != stamp
+        }
+        return [*names, *(self._stamps.keys() - found.keys())]
+
+    def _listed(self) -> Iterator[tuple[str, Stamp]]:
+        for folder in FOLDERS:
+            try:
+                entries = os.scandir(self.run / folder)
+            except FileNotFoundError:
+                continue
+            with entries:
+                for entry in entries:
+                    if not entry.name.endswith(ENDING) or entry.name[0] == ".":
+                        continue
+                    with contextlib.suppress(FileNotFoundError):
+                        found = entry.stat()
+                        name = f"{folder}{entry.name.removesuffix(ENDING)}"
+                        yield name, (found.st_ino, found.st_mtime_ns)

@@ -19,7 +19,7 @@ _PARTS = 3  # environment, model, rest
 
 
 class BadRequest(Exception):
-    """The client's request is refused at the door."""
+    """The client's request is refused at the door; 503: for the moment only."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

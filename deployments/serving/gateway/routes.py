@@ -1,4 +1,4 @@
-"""Where requests go: the route files, as the gateway last saw them."""
+"""Where requests go, as the gateway was last told."""
 
 import random
 import time
@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 from deployments.serving.gateway.client import Instance
-from deployments.serving.gateway.files import Watched
+from deployments.serving.gateway.files import Facts
+from deployments.serving.gateway.subscription import Subscription
+from deployments.serving.publishing import KEYS
 
 FRESH_S = 0.1
+"""How often messages are looked for beside the event loop, which a load holds up."""
 
 
 @dataclass(slots=True)
@@ -73,62 +76,99 @@ class Slot:
 
 
 class Routes:
-    """Reads the files at most every 100 ms, and only what changed."""
+    """What gateways are told of slots, backends and tokens, taken in piece by piece.
 
-    def __init__(self, run: Path) -> None:
-        self._routes = Watched(run / "routes")
-        self._backends = Watched(run / "backends")
-        self._keys = Watched(run / "keys.json")
+    A change costs what it names, however many slots there are. Until a supervisor
+    has said so (`is_complete`), there may be slots that it has yet to tell of.
+    """
+
+    def __init__(self, run: Path, gateway_id: str) -> None:
+        self._facts = Facts(run)
+        self._subscription = Subscription(run / "gateways", gateway_id, self._take)
         self._instances: dict[str, Instance] = {}
-        self._read_at = 0.0
+        self._of_file: dict[str, Slot | Backend] = {}
+        self._looked_at = 0.0
         self.slots: dict[tuple[str, str], Slot] = {}
         self.backends: dict[str, Backend] = {}
         self.slot_of: dict[str, Slot] = {}
         self.keys: frozenset[str] = frozenset()
         self.is_open = False
+        self.is_complete = False
+
+    def open(self) -> None:
+        """Listen for changes, then read what there is: nothing falls in between."""
+        self._subscription.open()
+        self._read_all()
 
     def refresh(self, *, at_once: bool = False) -> None:
-        """Take in what changed. Routes come before what they name."""
+        """Act by what was told. The loop does so as well, unless it was held up."""
         now = time.monotonic()
-        if now - self._read_at < FRESH_S and not at_once:
+        if now - self._looked_at < FRESH_S and not at_once:
             return
-        self._read_at = now
-        if self._keys.changed():
-            found = self._keys.content.get("keys.json", {})
-            self.keys = frozenset(found.get("digests", ()))
-            self.is_open = bool(found.get("open", False))
-        routes_changed = self._routes.changed()
-        if self._backends.changed():
-            self._take_backends()
-        if routes_changed:
-            self._take_routes()
+        self._looked_at = now
+        self._subscription.drain()
 
     def close(self) -> None:
+        self._subscription.close()
         for each in self._instances.values():
             each.close()
 
-    def _take_routes(self) -> None:
-        slots = [_slot(content) for content in self._routes.content.values()]
-        self.slots = {(each.environment, each.model): each for each in slots}
-        self.slot_of = {
-            share.deployment_id: slot
-            for slot in slots
-            for share in (*slot.shares, *slot.shadows)
-        }
+    def _take(self, message: dict[str, Any]) -> None:
+        if message.get("all"):
+            self._read_all()
+        for name in message.get("names", ()):
+            self._read(name)
+        if message["complete"]:
+            self.is_complete = True
 
-    def _take_backends(self) -> None:
-        known, self._instances = self._instances, {}
-        self.backends = {}
-        for content in self._backends.content.values():
-            instances = []
-            for path in content["sockets"]:
-                each = known.pop(path, None) or Instance(path)
-                self._instances[path] = each
-                instances.append(each)
-            backend = Backend(content["deployment_id"], content["version"], instances)
-            self.backends[backend.deployment_id] = backend
-        for gone in known.values():
-            gone.close()
+    def _read_all(self) -> None:
+        """Read what changed in all files. Backends come before what names them."""
+        for name in sorted(self._facts.changed()):
+            self._read(name)
+
+    def _read(self, name: str) -> None:
+        content = self._facts.read(name)
+        kind = name.partition("/")[0]
+        if kind == "routes":
+            self._take_route(name, content)
+        elif kind == "backends":
+            self._take_backend(name, content)
+        elif name == KEYS:
+            self.keys = frozenset((content or {}).get("digests", ()))
+            self.is_open = bool((content or {}).get("open", False))
+
+    def _take_route(self, name: str, content: dict[str, Any] | None) -> None:
+        gone = self._of_file.pop(name, None)
+        if isinstance(gone, Slot):
+            self.slots.pop((gone.environment, gone.model), None)
+            for share in (*gone.shares, *gone.shadows):
+                if self.slot_of.get(share.deployment_id) is gone:
+                    del self.slot_of[share.deployment_id]
+        if content is None:
+            return
+        slot = self._of_file[name] = _slot(content)
+        self.slots[slot.environment, slot.model] = slot
+        for share in (*slot.shares, *slot.shadows):
+            self.slot_of[share.deployment_id] = slot
+
+    def _take_backend(self, name: str, content: dict[str, Any] | None) -> None:
+        """Take in who serves for a deployment; kept instances keep connections."""
+        gone = self._of_file.pop(name, None)
+        leaving = gone.instances if isinstance(gone, Backend) else []
+        paths = content["sockets"] if content is not None else []
+        for each in leaving:
+            if each.path not in paths:
+                self._instances.pop(each.path, None)
+                each.close()
+        if isinstance(gone, Backend):
+            self.backends.pop(gone.deployment_id, None)
+        if content is None:
+            return
+        known = self._instances
+        found = [known.get(path) or Instance(path) for path in paths]
+        known.update(zip(paths, found, strict=True))
+        backend = Backend(content["deployment_id"], content["version"], found)
+        self._of_file[name] = self.backends[backend.deployment_id] = backend
 
 
 def _slot(content: dict[str, Any]) -> Slot:

@@ -74,10 +74,11 @@ class Folders:
     def backend(self, deployment_id: str) -> Path:
         return self.backends / f"{deployment_id}.json"
 
-    def route(self, environment: str, model_name: str) -> Path:
-        """Return the slot's file; a name may be longer than a file's name can be."""
-        digest = hashlib.sha256(model_name.encode()).hexdigest()[:32]
-        return self.routes / f"{environment}--{digest}.json"
+
+def route_name(environment: str, model_name: str) -> str:
+    """Return the slot's name; a model's may be longer than a file's can be."""
+    digest = hashlib.sha256(model_name.encode()).hexdigest()[:32]
+    return f"routes/{environment}--{digest}"
 
 
 def _socket_folder(run: Path) -> Path:

@@ -107,12 +107,8 @@ def _instance(record: dict[str, Any], now: float) -> Instance:
 def _sweep(folders: Folders, alive: Collection[Instance]) -> None:
     """Remove what belongs to processes that are no more: sockets, half files."""
     in_use = {each.socket_path for each in alive}
-    served = {each.deployment_id for each in alive}
     for part in folders.conversions.glob("*.part"):
         discard(part)
     for path in folders.sockets.glob("i-*.sock"):
         if path not in in_use:
-            discard(path)
-    for path in folders.backends.glob("*.json"):
-        if path.stem not in served:
             discard(path)

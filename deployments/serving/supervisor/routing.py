@@ -1,24 +1,19 @@
-"""The files that gateways read: a slot's shares, and where deployments listen."""
+"""What gateways are told: a slot's shares, where deployments listen, who may ask."""
 
-from pathlib import Path
-from typing import Any
-
-import orjson
-
-from deployments.serving.processes import write_atomically
+from deployments.serving.publishing import KEYS, Publishing
 from deployments.serving.supervisor.fleet import Fleet
-from deployments.serving.supervisor.folders import Folders
-from deployments.serving.terms import Route
+from deployments.serving.supervisor.folders import route_name
+from deployments.serving.terms import Doors, Route
 
 
-def write_route(folders: Folders, route: Route) -> None:
-    """Replace the slot's file if it says something else; no entry, no file."""
-    path = folders.route(route.environment, route.model_name)
+def publish_route(publisher: Publishing, route: Route) -> None:
+    """Publish the slot's shares; no entry, no fact."""
+    name = route_name(route.environment, route.model_name)
     if not route.entries:
-        path.unlink(missing_ok=True)
+        publisher.drop(name)
         return
-    _write_if_changed(
-        path,
+    publisher.put(
+        name,
         {
             "environment": route.environment,
             "model": route.model_name,
@@ -37,14 +32,14 @@ def write_route(folders: Folders, route: Route) -> None:
     )
 
 
-def write_backend(folders: Folders, fleet: Fleet) -> None:
-    """Replace the file of what serves for a deployment; nothing serves, no file."""
-    path, serving = folders.backend(fleet.deployment_id), fleet.serving()
+def publish_backend(publisher: Publishing, fleet: Fleet) -> None:
+    """Publish what serves for a deployment; nothing serves, no fact."""
+    name, serving = f"backends/{fleet.deployment_id}", fleet.serving()
     if not serving:
-        path.unlink(missing_ok=True)
+        publisher.drop(name)
         return
-    _write_if_changed(
-        path,
+    publisher.put(
+        name,
         {
             "deployment_id": fleet.deployment_id,
             "version": serving[-1].version,
@@ -53,10 +48,5 @@ def write_backend(folders: Folders, fleet: Fleet) -> None:
     )
 
 
-def _write_if_changed(path: Path, value: dict[str, Any]) -> None:
-    try:
-        same = path.read_bytes() == orjson.dumps(value)
-    except FileNotFoundError:
-        same = False
-    if not same:
-        write_atomically(path, value)
+def publish_doors(publisher: Publishing, doors: Doors) -> None:
+    publisher.put(KEYS, {"open": doors.is_open, "digests": sorted(doors.digests)})

@@ -1,7 +1,14 @@
 """Who acts here, what they did, and what is remembered of their requests."""
 
 from mlops.core.models.audit import AuditEntry
-from mlops.core.models.people import TOKEN_MARK, ApiToken, Scope, User, digest
+from mlops.core.models.people import (
+    TOKEN_MARK,
+    ApiToken,
+    Scope,
+    User,
+    digest,
+    tokens_changed,
+)
 from mlops.core.models.requests import IdempotencyRecord, RateCount
 
 __all__ = [
@@ -13,4 +20,5 @@ __all__ = [
     "Scope",
     "User",
     "digest",
+    "tokens_changed",
 ]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, models, transaction
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,8 +26,19 @@ class Scope(models.TextChoices):
     PREDICT = "predict", _("predict")
 
 
+tokens_changed = Signal()
+"""Sent in the transaction after which other tokens may open doors than before."""
+
+
 class User(AbstractUser):
     """A person or a program. Roles are Django groups (`mlops.core.roles`)."""
+
+    def save(self, **options: Any) -> None:
+        """Save; who is active no more has no token that opens a door."""
+        super().save(**options)
+        fields = options.get("update_fields")
+        if fields is None or "is_active" in fields:
+            tokens_changed.send(type(self))
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -100,6 +112,7 @@ class ApiToken(models.Model):
             raise AlreadyExists(
                 f"You have a token named {name!r} already.", field="name"
             ) from None
+        tokens_changed.send(cls)
         return token, plain
 
     def allows(self, scope: str) -> bool:
@@ -111,6 +124,7 @@ class ApiToken(models.Model):
         type(self).objects.filter(pk=self.pk, revoked_at=None).update(
             revoked_at=timezone.now()
         )
+        tokens_changed.send(type(self))
         self.refresh_from_db(fields=["revoked_at"])
 
     def note_use(self) -> None:

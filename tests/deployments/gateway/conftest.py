@@ -7,8 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from deployments.serving.processes import write_atomically
-from tests.deployments.gateway.door import Door, FakeServer, answers, publish, route
+from deployments.serving.publishing import KEYS
+from tests.deployments.gateway.door import (
+    Door,
+    FakeServer,
+    answers,
+    publish,
+    publisher_of,
+    route,
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +43,11 @@ def hasty_door(data_dir):
 @pytest.fixture
 def keys(data_dir):
     """Return a writer of the keys that open every slot; none is left behind."""
-    path = data_dir / "run" / "keys.json"
-    path.parent.mkdir(exist_ok=True)
 
     def write(*digests, is_open=False) -> None:
-        write_atomically(path, {"open": is_open, "digests": list(digests)})
+        publisher = publisher_of(data_dir)
+        publisher.put(KEYS, {"open": is_open, "digests": list(digests)})
+        publisher.settle()
 
     yield write
     write()

@@ -1,6 +1,7 @@
 """A real gateway process, and model servers that behave as a test says."""
 
 import contextlib
+import functools
 import hashlib
 import http.client
 import json
@@ -12,7 +13,8 @@ import threading
 import uuid
 from pathlib import Path
 
-from deployments.serving.processes import write_atomically
+from deployments.serving.publishing import FilePublisher
+from deployments.serving.supervisor.folders import route_name
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 
@@ -24,10 +26,18 @@ DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 class Door:
     """A gateway that waits for what a busy machine brings late, unless told else."""
 
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, is_told: bool = True) -> None:
         self.data_dir, self._arguments = data_dir, arguments
         self._start()
         until(self._is_up)
+        if is_told:
+            self.tell()
+
+    def tell(self) -> None:
+        """Have it know everything that was published, and that this is all."""
+        publisher = publisher_of(self.data_dir)
+        publisher.complete()
+        publisher.settle()
 
     def _start(self) -> None:
         self.port = free_port()
@@ -94,11 +104,11 @@ class Door:
 class FakeServer:
     """A model server of which a test says what it does with each connection."""
 
-    def __init__(self, folder: Path, behave) -> None:
+    def __init__(self, folder: Path, behave=None) -> None:
         self.path = folder / f"{uuid.uuid4().hex[:8]}.sock"
         self.requests: list[bytes] = []
         self.is_closed = False
-        self._behave = behave
+        self._behave = behave or answers
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
@@ -151,23 +161,26 @@ def answers(server, connection, request) -> bool:
     return reply(connection)
 
 
+@functools.cache
+def publisher_of(data_dir: Path) -> FilePublisher:
+    return FilePublisher(data_dir / "run")
+
+
 def publish(data_dir: Path, deployment_id: str, *servers: FakeServer, version="1"):
-    backends = data_dir / "run" / "backends"
-    backends.mkdir(parents=True, exist_ok=True)
     content = {
         "deployment_id": deployment_id,
         "version": version,
         "sockets": [str(server.path) for server in servers],
     }
-    write_atomically(backends / f"{deployment_id}.json", content)
+    publisher = publisher_of(data_dir)
+    publisher.put(f"backends/{deployment_id}", content)
+    publisher.settle()
 
 
 def route(
     data_dir: Path, model: str, *entries: dict, keys=(DIGEST,), sample_rate=0.0
 ) -> None:
-    """Write a slot's file; an entry's usual weight is 100."""
-    routes = data_dir / "run" / "routes"
-    routes.mkdir(parents=True, exist_ok=True)
+    """Publish a slot's route; an entry's usual weight is 100."""
     usual = {"version": "1", "weight": 100, "shadow": False}
     content = {
         "environment": "staging",
@@ -176,8 +189,9 @@ def route(
         "keys": list(keys),
         "sample_rate": sample_rate,
     }
-    digest = hashlib.sha256(model.encode()).hexdigest()[:32]
-    write_atomically(routes / f"staging--{digest}.json", content)
+    publisher = publisher_of(data_dir)
+    publisher.put(route_name("staging", model), content)
+    publisher.settle()
 
 
 def memory_bytes(pid: int) -> int:

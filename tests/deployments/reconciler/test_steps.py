@@ -139,12 +139,15 @@ def test_nothing_is_stopped_while_its_route_cannot_be_changed(
     with monkeypatch.context() as full:
         full.setattr(ScriptedTarget, "route", no_space_left)
         new = asked(version)
-        settle(reconciler)
+        for _ in range(5):
+            reconciler.once()
     while_full = target.list()
+    statuses = status_of(old), status_of(new)
 
     settle(reconciler)
 
     assert while_full == [str(old.pk), str(new.pk)]
+    assert statuses == ("active", "deploying"), "no word without its effect"
     assert target.list() == [str(new.pk)]
 
 

@@ -1,0 +1,197 @@
+"""A word follows its effect: the first request after it is answered as it says.
+
+    WORDS_ROUNDS=200 pytest -m slow tests/deployments/test_words.py
+
+The moment a row says something new, a client acts on it, over and over, alone and
+beside ten thousand deployments that serve.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+
+from deployments.kick import kick_and_wait
+from deployments.models import Deployment, DeploymentKey, Slot
+from deployments.plan import Plan, Strategy
+from deployments.states import Rollout, Status
+from mlops.core.models import ApiToken
+from tests.deployments.factories import VersionFactory
+from tests.deployments.gateway.door import Door, FakeServer
+from tests.deployments.targets.waiting import until
+from tests.deployments.words import PublishingTarget, Worker, crowd
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+CROWDS = [
+    pytest.param(0, id="alone"),
+    pytest.param(10_000, id="in a crowd", marks=pytest.mark.slow),
+]
+ROUNDS = int(os.environ.get("WORDS_ROUNDS", "10"))
+CANARY = Plan(strategy=Strategy(Rollout.CANARY, (1, 99), 1))
+HALF = Plan(strategy=Strategy(Rollout.CANARY, (50,), 3600))
+KEY = "mlopsk_test"
+
+
+@pytest.fixture(params=CROWDS)
+def door(request, short_dir):
+    """Return a gateway whose reconciler works on real rows, and what serves."""
+    crowd(request.param)
+    server = FakeServer(short_dir)
+    target = PublishingTarget(Path(settings.DATA_DIR) / "run", server.path)
+    made = Door(Path(settings.DATA_DIR), is_told=False)
+    with Worker(target, short_dir):
+        until(kick_and_wait)
+        yield made
+    target.close()
+    made.close()
+    server.close()
+    for path in Path(settings.DATA_DIR).glob("run/*/*.json"):
+        path.unlink()
+
+
+@pytest.fixture
+def slot():
+    return Slot.objects.create(model=VersionFactory().model, environment="development")
+
+
+@pytest.fixture
+def key(slot, door):
+    _, plain = DeploymentKey.issue(slot, "client", by=None)
+    until(kick_and_wait)
+    return plain
+
+
+def asked(slot, **options):
+    version = VersionFactory(model=slot.model)
+    return Deployment.request(version, slot.environment, by=None, **options)
+
+
+def says(deployment, **word):
+    """Return the moment that the row says so."""
+    until(lambda: Deployment.objects.filter(pk=deployment.pk, **word).exists())
+
+
+def active(slot, **options):
+    deployment = asked(slot, **options)
+    says(deployment, status=Status.ACTIVE)
+    deployment.refresh_from_db()
+    return deployment
+
+
+def answer(door, slot, key, version=None):
+    """Return the status of a prediction, and who made it."""
+    name = quote(slot.model.name)
+    at = f"/versions/{quote(version.version)}" if version else ""
+    path = f"/serving/{slot.environment}/{name}/v2/models/{name}{at}/infer"
+    status, _, headers = door.post(path, {"inputs": []}, key=key)
+    return status, headers.get("x-deployment-id")
+
+
+def test_what_is_active_answers_and_the_one_before_does_not(door, slot, key):
+    seen = []
+    for _ in range(ROUNDS):
+        deployment = active(slot)
+        seen.append((answer(door, slot, key), (200, str(deployment.pk))))
+
+    assert [got for got, _ in seen] == [wanted for _, wanted in seen]
+
+
+def test_what_was_rolled_back_answers_no_more(door, slot, key):
+    first, second = active(slot), active(slot)
+    seen = []
+    for _ in range(max(ROUNDS // 2, 2)):
+        restored = second.roll_back()
+        says(second, status=Status.ROLLBACK)
+        seen.append((answer(door, slot, key), (200, str(restored.pk))))
+        second = active(slot)
+
+    assert [got for got, _ in seen] == [wanted for _, wanted in seen]
+    assert first.slot_id == second.slot_id
+
+
+def test_what_is_terminated_answers_nothing(door, slot, key):
+    seen = []
+    for _ in range(ROUNDS):
+        deployment = active(slot)
+        deployment.terminate(by=None)
+        says(deployment, status=Status.TERMINATED)
+        seen.append(answer(door, slot, key)[0])
+
+    assert set(seen) <= {401, 404}, "with the slot went what its key opens"
+
+
+def test_a_canary_has_its_share_when_the_row_says_so_and_none_when_it_failed(
+    door, slot, key
+):
+    active(slot)
+    seen = []
+    for _ in range(max(ROUNDS // 2, 2)):
+        canary = asked(slot, plan=HALF)
+        says(canary, traffic_percent=50)
+        began = answer(door, slot, key, canary.model_version)
+        canary.refresh_from_db()
+        canary.abort(by=None)
+        says(canary, status=Status.FAILED)
+        ended = answer(door, slot, key, canary.model_version)[0]
+        seen.append((began == (200, str(canary.pk)), ended))
+
+    assert set(seen) == {(True, 404)}
+
+
+def test_a_canary_goes_on_with_its_next_share_and_is_promoted(door, slot, key):
+    active(slot)
+    canary = asked(slot, plan=CANARY)
+    says(canary, traffic_percent=99)
+
+    answers = [answer(door, slot, key)[1] for _ in range(20)]
+    says(canary, status=Status.ACTIVE)
+    promoted = answer(door, slot, key)
+
+    assert answers.count(str(canary.pk)) > 15
+    assert promoted == (200, str(canary.pk))
+
+
+def test_a_new_key_opens_and_a_revoked_one_does_not(door, slot, key):
+    active(slot)
+    seen = []
+    for _ in range(ROUNDS):
+        made, plain = DeploymentKey.issue(slot, "shop", by=None)
+        until(kick_and_wait)
+        opens = answer(door, slot, plain)[0]
+        made.revoke(by=None)
+        until(kick_and_wait)
+        seen.append((opens, answer(door, slot, plain)[0]))
+
+    assert set(seen) == {(200, 401)}
+
+
+def test_a_new_token_opens_and_a_revoked_one_does_not(door, slot, key, person):
+    active(slot)
+    seen = []
+    for number in range(ROUNDS):
+        token, plain = ApiToken.issue(person("deployer"), f"t{number}")
+        until(kick_and_wait)
+        opens = answer(door, slot, plain)[0]
+        token.revoke()
+        until(kick_and_wait)
+        seen.append((opens, answer(door, slot, plain)[0]))
+
+    assert set(seen) == {(200, 401)}
+
+
+def test_the_token_of_somebody_who_is_active_no_more_opens_nothing(
+    door, slot, key, person
+):
+    active(slot)
+    owner = person("deployer")
+    _, plain = ApiToken.issue(owner, "one")
+    until(kick_and_wait)
+    before = answer(door, slot, plain)[0]
+
+    owner.is_active = False
+    owner.save()
+    until(kick_and_wait)
+
+    assert (before, answer(door, slot, plain)[0]) == (200, 401)
