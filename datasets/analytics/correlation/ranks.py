@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from datasets.analytics.correlation.blocks import (
     Column,
@@ -64,7 +63,7 @@ class Ranked:
         """
         first, second = np.array(self.ranks[i]), np.array(self.ranks[j])
         both = ~(np.isnan(first) | np.isnan(second))
-        return [Column(rankdata(one[both]), None) for one in (first, second)]
+        return [Column(average_ranks(one[both]), None) for one in (first, second)]
 
     def blocks(self) -> Iterator[list[Column]]:
         count, rows = self.ranks.shape
@@ -103,8 +102,28 @@ def rank_columns(
             )
             values[~np.isfinite(values)] = np.nan
             gaps[index] = np.isnan(values).any()
-            ranks[index] = rankdata(values, method="average", nan_policy="omit")
+            ranks[index] = average_ranks(values)
         yield Ranked(ranks, gaps)
+
+
+def average_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the ranks from 1 on; ties share their average, NaN has none (NaN).
+
+    As `scipy.stats.rankdata` does, whose import costs every process 60 MB.
+    """
+    is_there = ~np.isnan(values)
+    present = values[is_there]
+    order = np.argsort(present, kind="stable")
+    ascending = present[order]
+    is_new = np.ones(len(ascending), dtype=np.bool_)
+    is_new[1:] = ascending[1:] != ascending[:-1]
+    starts = np.flatnonzero(is_new)
+    ends = np.append(starts[1:], len(ascending))[: len(starts)]
+    ranks = np.empty(len(ascending))
+    ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
+    found = np.full(len(values), np.nan)
+    found[is_there] = ranks
+    return found
 
 
 def _rows(path: str) -> int:
