@@ -4,6 +4,8 @@ import django_filters
 from django_filters import rest_framework as filters
 
 from deployments.models import Deployment
+from deployments.models.queries import DeploymentQuerySet
+from deployments.models.watch import Watch
 from deployments.states import Environment, Health, Status
 
 
@@ -15,9 +17,14 @@ class DeploymentFilter(filters.FilterSet):
     )
     status = django_filters.ChoiceFilter(choices=Status.choices)
     health_status = django_filters.ChoiceFilter(
-        field_name="health", choices=Health.choices
+        method="of_health", choices=Health.choices
     )
     created_by = django_filters.CharFilter(field_name="created_by__username")
+
+    def of_health(
+        self, rows: DeploymentQuerySet, _name: str, health: str
+    ) -> DeploymentQuerySet:
+        return rows.with_health(health, Watch.read())
 
     class Meta:
         model = Deployment

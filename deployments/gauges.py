@@ -1,5 +1,6 @@
 """What Prometheus is told about deployments: the same numbers as the API."""
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 
@@ -13,6 +14,7 @@ from prometheus_client.core import (
 
 from deployments.models import Deployment, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.models.watch import Watch
 from deployments.serving.histogram import LAST, upper_ms
 from deployments.states import Environment, Health, Status
 
@@ -25,7 +27,10 @@ def families() -> Iterable[Metric]:
     yield _by_status()
     rows = list(Deployment.objects.with_traffic().detailed().order_by("created_at"))
     totals = TrafficWindow.objects.totals(one.pk for one in rows)
-    yield _health(rows)
+    watch = Watch.read()
+    yield _health(rows, watch)
+    yield _ages(rows, watch)
+    yield _reconciler(watch)
     yield from _counters(rows, totals)
     yield _latency(rows, totals)
 
@@ -47,15 +52,38 @@ def _by_status() -> Metric:
     return family
 
 
-def _health(rows: list[Deployment]) -> Metric:
+def _health(rows: list[Deployment], watch: Watch) -> Metric:
     family = GaugeMetricFamily(
         "mlops_deployment_healthy",
-        "1 healthy, 0.5 degraded, 0 unhealthy.",
+        "1 healthy, 0.5 degraded (also what nobody watches), 0 unhealthy.",
         labels=LABELS,
     )
     worth = {Health.HEALTHY: 1.0, Health.DEGRADED: 0.5, Health.UNHEALTHY: 0.0}
     for one in rows:
-        family.add_metric(_labels(one), worth[Health(one.health)])
+        family.add_metric(_labels(one), worth[watch.health_of(one)])
+    return family
+
+
+def _ages(rows: list[Deployment], watch: Watch) -> Metric:
+    family = GaugeMetricFamily(
+        "mlops_deployment_judged_age_seconds",
+        "Time since a reconciler last looked at it, to within five seconds.",
+        labels=LABELS,
+    )
+    for one in rows:
+        if one.judged_at is not None:
+            age = (watch.now - one.judged_at).total_seconds()
+            family.add_metric(_labels(one), max(age, 0.0))
+    return family
+
+
+def _reconciler(watch: Watch) -> Metric:
+    family = GaugeMetricFamily(
+        "mlops_reconciler_age_seconds",
+        "Time since a reconciler last looked at anything; NaN if none ever did.",
+    )
+    age = watch.age_s
+    family.add_metric((), math.nan if age is None else age)
     return family
 
 

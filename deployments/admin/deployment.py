@@ -1,6 +1,6 @@
 """Deployments: the list, the form that asks for one, and what can be done to one."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
@@ -18,6 +18,8 @@ from deployments.admin.sparkline import requests_per_minute, sparkline
 from deployments.journal import journal
 from deployments.models import Deployment, DeploymentEvent, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.models.queries import DeploymentQuerySet
+from deployments.models.watch import Watch
 from deployments.states import FINAL, Health, Status
 from mlops.core.admin.base import EMPTY, act, link_to, staff
 
@@ -36,6 +38,23 @@ HEALTH_COLOURS = {
     Health.DEGRADED: "warning",
     Health.UNHEALTHY: "danger",
 }
+
+
+class HealthFilter(admin.SimpleListFilter):
+    """By the word that is shown, not the one that was stored."""
+
+    title = _("health")
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(health), str(health.label)) for health in Health]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Deployment]
+    ) -> QuerySet[Deployment]:
+        rows = cast("DeploymentQuerySet", queryset)
+        health = self.value()
+        return rows.with_health(health, Watch.read()) if health else rows
 
 
 class EventInline(TabularInline):
@@ -80,7 +99,7 @@ class DeploymentAdmin(Buttons):
         "created_by",
         "created_at",
     )
-    list_filter = ("status", "health", "slot__environment", "created_by")
+    list_filter = ("status", HealthFilter, "slot__environment", "created_by")
     search_fields = (
         "=id",
         "slot__model__name",
@@ -98,7 +117,8 @@ class DeploymentAdmin(Buttons):
             None,
             {
                 "fields": (
-                    ("status", "health"),
+                    ("status", "health_now"),
+                    ("health_reason_now", "judged_at"),
                     ("model_version", "run"),
                     ("slot", "revision"),
                     "endpoint",
@@ -191,9 +211,11 @@ class DeploymentAdmin(Buttons):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Fetch the traffic of the whole page in one query."""
         page = super().get_changelist_instance(request)
+        watch = Watch.read()
         counts = requests_per_minute([row.pk for row in page.result_list])
         for row in page.result_list:
             row.recent_requests = counts[row.pk]
+            row.watch = watch
         return page
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -218,12 +240,26 @@ class DeploymentAdmin(Buttons):
     def status_badge(self, deployment: Deployment) -> tuple[str, str]:
         return deployment.status, str(deployment.get_status_display())
 
+    @staticmethod
+    def _watch(deployment: Any) -> Watch:
+        watch: Watch = deployment.watch
+        return watch
+
     @display(description=_("health"), ordering="health", label=HEALTH_COLOURS)
     def health_badge(self, deployment: Deployment) -> tuple[str, str]:
         """Return the word, and none for what has ended: it is not ill, it is over."""
         if deployment.status in FINAL:
             return "", EMPTY
-        return deployment.health, str(deployment.get_health_display())
+        health = self._watch(deployment).health_of(deployment)
+        return health, str(health.label)
+
+    @admin.display(description=_("health"))
+    def health_now(self, deployment: Deployment) -> str:
+        return str(Watch.read().health_of(deployment).label)
+
+    @admin.display(description=_("why it is not healthy"))
+    def health_reason_now(self, deployment: Deployment) -> str:
+        return Watch.read().reason_of(deployment) or EMPTY
 
     @admin.display(description=_("traffic, last hour"))
     def traffic(self, deployment: Any) -> SafeString | str:

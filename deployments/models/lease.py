@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -42,6 +42,14 @@ class Lease(models.Model):
                 holder=holder, fence=F("fence") + 1, expires_at=now + TIME_TO_LIVE
             )
         return mine.first()
+
+    @classmethod
+    def last_seen(cls, name: str) -> datetime | None:
+        """Return when a holder last took, renewed or gave back a lease."""
+        found = cls.objects.filter(pk=name).first()
+        if found is None or not found.fence:
+            return None
+        return found.expires_at - TIME_TO_LIVE if found.holder else found.expires_at
 
     def give_back(self) -> None:
         """Let the next reconciler in at once."""

@@ -17,7 +17,13 @@ from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Statu
 from mlops.core import audit
 from mlops.core.models import User
 
-_ENDED = {"health": Health.UNHEALTHY, "ready_instances": 0, "ends_as": "", "ending": {}}
+_ENDED = {
+    "health": Health.UNHEALTHY,
+    "health_reason": "",
+    "ready_instances": 0,
+    "ends_as": "",
+    "ending": {},
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,20 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from deployments.errors import NoSuchDeployment
-from deployments.states import FINAL, IN_PROGRESS, OPEN, STARTED, Environment, Status
+from deployments.states import (
+    FINAL,
+    IN_PROGRESS,
+    OPEN,
+    STARTED,
+    Environment,
+    Health,
+    Status,
+)
 from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
+    from deployments.models.watch import Watch
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -58,6 +67,16 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         busy = self.model.objects.filter(slot=OuterRef("slot"), status__in=STARTED)
         waiting = self.filter(status=Status.PENDING)
         return waiting.filter(~Exists(busy)).order_by("created_at", "pk")
+
+    def with_health(self, health: str, watch: "Watch") -> Self:
+        """Those of which this word may be said now (`Watch.health_of`)."""
+        stored = Q(health=health)
+        if watch.is_kept:
+            return self.filter(stored)
+        aged = Q(health=Health.HEALTHY) & ~Q(status__in=FINAL)
+        return self.filter(
+            stored | aged if health == Health.DEGRADED else stored & ~aged
+        )
 
     def note_judged(self, ids: Iterable[uuid.UUID], at: datetime) -> int:
         """Write when rows were last looked at; return how many that were."""

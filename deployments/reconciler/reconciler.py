@@ -17,6 +17,7 @@ from django.conf import settings
 from deployments.errors import LeaseLost
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.queries import DeploymentQuerySet
+from deployments.models.watch import RECONCILER
 from deployments.reconciler import keys
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
@@ -31,7 +32,6 @@ from deployments.targets.base import Target
 
 logger = logging.getLogger(__name__)
 
-LEASE = "reconciler"
 BATCH = 100
 """How many rows of each kind one pass takes up at most."""
 MAX_STARTING = 32
@@ -77,7 +77,7 @@ class Reconciler:
         nothing is stopped that a route still names.
         """
         fence = self.lease.fence if self.lease else None
-        self.lease = Lease.take(LEASE, self.holder)
+        self.lease = Lease.take(RECONCILER, self.holder)
         if self.lease is None:
             return self._step_aside()
         if self.lease.fence != fence:

@@ -5,6 +5,7 @@ from deployments.serializers.answers import (
     DeploymentEventSerializer,
     DeploymentSerializer,
     InstanceTypeSerializer,
+    context_of,
 )
 from deployments.serializers.keys import (
     DeploymentKeyCreateSerializer,
@@ -36,4 +37,5 @@ __all__ = [
     "RollbackSerializer",
     "StatusUpdateSerializer",
     "TrafficSerializer",
+    "context_of",
 ]

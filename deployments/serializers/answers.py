@@ -1,13 +1,15 @@
 """Answers about deployments. Figures come from the context, one query per page."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from deployments.journal import journal
-from deployments.models import Deployment, DeploymentEvent
+from deployments.models import Deployment, DeploymentEvent, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.models.watch import Watch
 from deployments.serializers.parts import (
     DeploymentMetricsSerializer,
     EndpointConfigSerializer,
@@ -17,9 +19,15 @@ from deployments.states import Environment, Health, Mover, Status
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
+def context_of(deployments: Iterable[Deployment]) -> dict[str, Any]:
+    """Return what the gateways counted of these, and who watches, in two queries."""
+    figures = TrafficWindow.objects.totals(one.pk for one in deployments)
+    return {"figures": figures, "watch": Watch.read()}
+
+
 @extend_schema_serializer(component_name="DeploymentResponse")
 class DeploymentSerializer(AnswerSerializer):
-    """A deployment; `figures` in the context maps ids to what the gateway counted."""
+    """A deployment. `context_of` makes the context that it takes."""
 
     absent_when_unknown = frozenset({"deployed_at"})
 
@@ -33,10 +41,19 @@ class DeploymentSerializer(AnswerSerializer):
     endpoint = serializers.CharField(help_text="Base URL of the inference protocol.")
     endpoint_config = serializers.SerializerMethodField()
     strategy = serializers.SerializerMethodField()
-    health_status = serializers.ChoiceField(
-        choices=Health.choices,
-        source="health",
-        help_text="Measured: degraded before it serves, unhealthy after its end.",
+    health_status = serializers.SerializerMethodField()
+    health_reason = serializers.SerializerMethodField(
+        help_text="Why it is not healthy, for people; empty if it is."
+    )
+    judged_at = TimeField(
+        allow_null=True,
+        help_text="When a reconciler last looked at it, to within five seconds.",
+    )
+    is_watched = serializers.SerializerMethodField(
+        help_text=(
+            "Whether a reconciler has looked at anything in the last 15 seconds. If "
+            "none has, nothing is healthy, and figures are those of `counted_at`."
+        )
     )
     metrics = serializers.SerializerMethodField()
     traffic_percent = serializers.IntegerField(
@@ -79,6 +96,21 @@ class DeploymentSerializer(AnswerSerializer):
         run = deployment.model_version.run
         return run.experiment.name if run else None
 
+    @extend_schema_field(
+        serializers.ChoiceField(
+            choices=Health.choices,
+            help_text="Measured: degraded before it serves, unhealthy after its end.",
+        )
+    )
+    def get_health_status(self, deployment: Deployment) -> str:
+        return self._watch.health_of(deployment)
+
+    def get_health_reason(self, deployment: Deployment) -> str:
+        return self._watch.reason_of(deployment)
+
+    def get_is_watched(self, deployment: Deployment) -> bool:
+        return self._watch.is_kept
+
     @extend_schema_field(EndpointConfigSerializer(allow_null=True))
     def get_endpoint_config(self, deployment: Deployment) -> dict[str, Any]:
         asked = EndpointConfigSerializer(deployment.plan).data
@@ -91,12 +123,17 @@ class DeploymentSerializer(AnswerSerializer):
     @extend_schema_field(DeploymentMetricsSerializer(allow_null=True))
     def get_metrics(self, deployment: Deployment) -> dict[str, Any]:
         shown: dict[str, Any] = DeploymentMetricsSerializer(
-            self._figures(deployment)
+            self._figures(deployment), context={"counted_at": self._watch.counted_at}
         ).data
         return shown
 
     def get_created_by(self, deployment: Deployment) -> str:
         return deployment.created_by.username if deployment.created_by else "system"
+
+    @property
+    def _watch(self) -> Watch:
+        watch: Watch = self.context["watch"]
+        return watch
 
     def _figures(self, deployment: Deployment) -> Figures:
         figures: Figures = self.context["figures"].get(deployment.pk, Figures())

@@ -1,9 +1,10 @@
 """Parts that requests and answers share."""
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.models.figures import Figures
 from deployments.states import Rollout
 from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
@@ -72,6 +73,17 @@ class DeploymentMetricsSerializer(AnswerSerializer):
         help_text="To about 5 %; null without traffic.",
     )
     p99_latency_ms = serializers.FloatField(required=False, allow_null=True)
+    counted_at = serializers.SerializerMethodField(
+        help_text=(
+            "Until when the gateways' counts were taken in, to within five seconds; "
+            "null if never."
+        )
+    )
     last_updated = TimeField(
         required=False, help_text="The beginning of the last minute with traffic."
     )
+
+    @extend_schema_field(TimeField(allow_null=True))
+    def get_counted_at(self, _figures: Figures) -> str | None:
+        moment = self.context["counted_at"]
+        return None if moment is None else TimeField().to_representation(moment)

@@ -8,8 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from deployments.models import Deployment, Slot
-from deployments.models.traffic import TrafficWindow
-from deployments.serializers import DeploymentDetailSerializer, DeploymentSerializer
+from deployments.serializers import (
+    DeploymentDetailSerializer,
+    DeploymentSerializer,
+    context_of,
+)
 from mlops.core.viewsets import OK, ApiViewSet
 
 TAGS = ["ML", "Model Lifecycle"]
@@ -48,18 +51,16 @@ class DeploymentBase(ApiViewSet):
 
 def shown(deployment: Deployment) -> dict[str, Any]:
     """Return a deployment as an answer, its lifetime figures included."""
-    figures = TrafficWindow.objects.totals([deployment.pk])
     answer: dict[str, Any] = DeploymentSerializer(
-        deployment, context={"figures": figures}
+        deployment, context=context_of([deployment])
     ).data
     return answer
 
 
 def shown_in_detail(deployment: Deployment) -> dict[str, Any]:
     """Return the long answer: with the log, and percentiles among the figures."""
-    figures = TrafficWindow.objects.totals([deployment.pk])
     answer: dict[str, Any] = DeploymentDetailSerializer(
-        deployment, context={"figures": figures}
+        deployment, context=context_of([deployment])
     ).data
     return answer
 

@@ -9,7 +9,7 @@ from rest_framework.serializers import Serializer
 
 from deployments.errors import ServerOwned
 from deployments.filters import DeploymentFilter
-from deployments.models import Deployment, TrafficWindow
+from deployments.models import Deployment
 from deployments.serializers import (
     DeploymentCreateSerializer,
     DeploymentDetailSerializer,
@@ -18,6 +18,7 @@ from deployments.serializers import (
     ModelDeploySerializer,
     RollbackSerializer,
     StatusUpdateSerializer,
+    context_of,
 )
 from deployments.viewsets.base import (
     TAGS,
@@ -59,8 +60,7 @@ class DeploymentViewSet(DeploymentBase):
     )
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        figures = TrafficWindow.objects.totals(one.pk for one in page)
-        answer = DeploymentSerializer(page, many=True, context={"figures": figures})
+        answer = DeploymentSerializer(page, many=True, context=context_of(page))
         return self.get_paginated_response(answer.data)
 
     @extend_schema(

@@ -17,11 +17,11 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from deployments.logs import path_of
-from deployments.models import Deployment, TrafficWindow
-from deployments.serializers import DeploymentEventSerializer, DeploymentSerializer
+from deployments.models import Deployment
+from deployments.serializers import DeploymentEventSerializer
 from deployments.serving import logs
 from deployments.states import FINAL
-from deployments.viewsets.base import TAGS, DeploymentBase
+from deployments.viewsets.base import TAGS, DeploymentBase, shown
 from mlops.core.errors import BadQuery, Unavailable
 from mlops.core.json import JSONRenderer
 
@@ -166,8 +166,7 @@ def _messages(deployment: Deployment, place: _Place, seconds: int) -> Iterator[b
 
 
 def _snapshot(deployment: Deployment) -> dict[str, Any]:
-    figures = TrafficWindow.objects.totals([deployment.pk])
-    return dict(DeploymentSerializer(deployment, context={"figures": figures}).data)
+    return shown(deployment)
 
 
 def _whole(text: str) -> int:

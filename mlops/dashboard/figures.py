@@ -13,7 +13,8 @@ from datasets.models import Dataset, DatasetVersion
 from deployments.models import Deployment, TrafficWindow
 from deployments.models.figures import Figures
 from deployments.models.traffic import HOUR_S, MINUTE_S
-from deployments.states import IN_PROGRESS, Status
+from deployments.models.watch import Watch
+from deployments.states import IN_PROGRESS, Health, Status
 from lifecycle.models import DriftEvent, Run
 from lifecycle.states import DriftSeverity, RunStatus
 from mlops.dashboard.series import Line, Series, Share
@@ -147,11 +148,14 @@ def stored_rows() -> Series:
     return Series([f"{day:%m-%d}" for day in days], [Line(_("rows"), held)])
 
 
-def serving_now() -> list[tuple[Deployment, Figures]]:
-    """Return what answers requests, each with its traffic since it was deployed."""
+def serving_now() -> list[tuple[Deployment, Figures, Health]]:
+    """Return what answers requests, its traffic since it was deployed, its health."""
     serving = list(Deployment.objects.with_traffic().detailed())
     totals = TrafficWindow.objects.totals([one.pk for one in serving])
-    return [(one, totals.get(one.pk, Figures())) for one in serving]
+    watch = Watch.read()
+    return [
+        (one, totals.get(one.pk, Figures()), watch.health_of(one)) for one in serving
+    ]
 
 
 def counts() -> dict[str, int]:

@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from deployments.gauges import families
+from deployments.models import Lease
 from tests.deployments.factories import DeploymentFactory, count
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,8 @@ def samples():
 
 
 def test_a_scrape_has_counts_health_traffic_and_latency():
-    one = DeploymentFactory(active=True, health="healthy")
+    Lease.take("reconciler", "me")
+    one = DeploymentFactory(active=True, health="healthy", judged_at=timezone.now())
     DeploymentFactory(status="failed")
     count(
         one,
@@ -47,6 +49,8 @@ def test_a_scrape_has_counts_health_traffic_and_latency():
     failed = ("environment", "development"), ("status", "failed")
     assert found["mlops_deployments", *failed] == 1
     assert value("mlops_deployment_healthy") == 1.0
+    assert 0 <= value("mlops_deployment_judged_age_seconds") < 120
+    assert 0 <= found["mlops_reconciler_age_seconds",] < 120
     assert value("mlops_inference_request_total") == 10
     assert value("mlops_inference_error_total") == 2
     assert value("mlops_inference_client_error_total") == 1
@@ -60,7 +64,7 @@ def test_a_scrape_has_counts_health_traffic_and_latency():
 
 def test_a_scrape_asks_no_more_for_many_deployments(django_assert_max_num_queries):
     DeploymentFactory(active=True)
-    with django_assert_max_num_queries(4) as few:
+    with django_assert_max_num_queries(5) as few:
         samples()
     DeploymentFactory.create_batch(3, active=True)
 

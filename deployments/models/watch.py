@@ -1,0 +1,74 @@
+"""What a deployment's health is worth: a word that nobody renews grows old."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from django.utils import timezone
+
+from deployments.models.lease import TIME_TO_LIVE, Lease
+from deployments.states import FINAL, Health
+
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
+
+STEP_S = 5
+RECONCILER = "reconciler"
+"""The lease of whoever looks at deployments and takes in what gateways counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """When a reconciler last looked at anything; None if none ever did."""
+
+    seen_at: datetime | None
+    now: datetime
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return it as of now, in one query."""
+        return cls(Lease.last_seen(RECONCILER), timezone.now())
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether one has looked within the time that a lease lives (15 s)."""
+        return self.seen_at is not None and self.now - self.seen_at < TIME_TO_LIVE
+
+    @property
+    def counted_at(self) -> datetime | None:
+        """Until when counts were taken in, in steps of five seconds.
+
+        A live page is so not told of every pass.
+        """
+        at = self.seen_at
+        if at is None:
+            return None
+        return at.replace(second=at.second - at.second % STEP_S, microsecond=0)
+
+    @property
+    def age_s(self) -> float | None:
+        if self.seen_at is None:
+            return None
+        return max((self.now - self.seen_at).total_seconds(), 0.0)
+
+    def health_of(self, deployment: "Deployment") -> Health:
+        """Return the word that may be said now: unwatched, nothing is healthy."""
+        health = Health(deployment.health)
+        if self.is_kept or deployment.status in FINAL or health != Health.HEALTHY:
+            return health
+        return Health.DEGRADED
+
+    def reason_of(self, deployment: "Deployment") -> str:
+        """Return why it is not healthy, for people; "" if it is."""
+        if deployment.status in FINAL:
+            return "It has ended."
+        said = deployment.health_reason
+        if not deployment.is_current:
+            said = said or "It does not serve yet."
+        if self.is_kept:
+            return said
+        last = said or f"it was {deployment.health} then"
+        if self.seen_at is None:
+            return f"No reconciler has looked yet; {last}"
+        since = f"{self.seen_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return f"No reconciler has looked since {since}; {last}"

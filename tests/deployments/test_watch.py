@@ -1,0 +1,111 @@
+"""A word that nobody renews grows old: unwatched, nothing is healthy."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from deployments.gauges import families
+from deployments.models import Lease
+from deployments.models.watch import Watch
+from mlops.dashboard import figures
+from tests.deployments.factories import DeploymentFactory
+
+pytestmark = pytest.mark.django_db
+HOME = "/api/v1/ml/lifecycle/deployments"
+LIST = reverse("admin:deployments_deployment_changelist")
+
+
+@pytest.fixture
+def healthy():
+    return DeploymentFactory(active=True, health="healthy", judged_at=timezone.now())
+
+
+def seen(seconds_ago):
+    """Let a reconciler have looked so long ago."""
+    Lease.take("reconciler", "me")
+    expires_at = timezone.now() + timedelta(seconds=15 - seconds_ago)
+    Lease.objects.update(expires_at=expires_at)
+
+
+def worth():
+    (value,) = (
+        sample.value
+        for family in families()
+        for sample in family.samples
+        if sample.name == "mlops_deployment_healthy"
+    )
+    return value
+
+
+@pytest.mark.parametrize(("ago", "word"), [(-3600, "healthy"), (16, "degraded")])
+def test_every_place_says_the_same(api, admin_client, healthy, ago, word):
+    seen(ago)
+
+    detail = api().get(f"{HOME}/{healthy.pk}").json()
+    (listed,) = api().get(HOME).json()
+    answer = api().get(f"{HOME}/{healthy.pk}/stream?seconds=1")
+    streamed = b"".join(answer.streaming_content).decode()
+
+    assert detail["health_status"] == listed["health_status"] == word
+    assert detail["is_watched"] == listed["is_watched"] == (word == "healthy")
+    assert f'"health_status":"{word}"' in streamed
+    assert worth() == (1.0 if word == "healthy" else 0.5)
+    assert [health for *_, health in figures.serving_now()] == [word]
+    assert f">{word}<" in "".join(admin_client.get(LIST).content.decode().split())
+
+
+@pytest.mark.usefixtures("healthy")
+@pytest.mark.parametrize(("ago", "word"), [(-3600, "healthy"), (16, "degraded")])
+def test_lists_are_narrowed_by_the_word_that_is_shown(api, admin_client, ago, word):
+    seen(ago)
+
+    for asked in ("healthy", "degraded", "unhealthy"):
+        found = api().get(HOME, {"health_status": asked}).json()
+        rows = admin_client.get(LIST, {"health": asked}).context["cl"].result_count
+
+        assert len(found) == rows == (asked == word)
+
+
+def test_the_answer_says_since_when_nobody_looks(api, admin_client, healthy):
+    seen(3600)
+    place = reverse("admin:deployments_deployment_change", args=[healthy.pk])
+
+    detail = api().get(f"{HOME}/{healthy.pk}").json()
+
+    assert detail["health_reason"].startswith("No reconciler has looked since 20")
+    assert detail["health_reason"].endswith("UTC; it was healthy then")
+    assert detail["judged_at"] is not None
+    assert detail["metrics"]["counted_at"] < detail["judged_at"]
+    page = admin_client.get(place).content.decode()
+    assert "No reconciler has looked since" in page
+
+
+def test_where_none_ever_looked_that_is_said(api, healthy):
+    detail = api().get(f"{HOME}/{healthy.pk}").json()
+
+    assert detail["health_status"] == "degraded"
+    assert detail["health_reason"].startswith("No reconciler has looked yet")
+    assert detail["metrics"]["counted_at"] is None
+
+
+def test_one_that_went_in_an_orderly_way_was_there_until_then():
+    before = timezone.now()
+    Lease.take("reconciler", "me").give_back()
+
+    assert before <= Watch.read().seen_at <= timezone.now()
+
+
+def test_what_has_ended_or_does_not_serve_yet_says_that(api):
+    seen(3600)
+    ended = DeploymentFactory(status="terminated", health="unhealthy")
+    coming = DeploymentFactory(status="validating")
+
+    over = api().get(f"{HOME}/{ended.pk}").json()
+    early = api().get(f"{HOME}/{coming.pk}").json()
+
+    told = (over["health_status"], over["health_reason"])
+    assert told == ("unhealthy", "It has ended.")
+    assert early["health_status"] == "degraded"
+    assert early["health_reason"].endswith("It does not serve yet.")
