@@ -69,9 +69,8 @@ def _convert(order: dict[str, Any], folder: Path, limits: Limits) -> Outcome:
     from datasets.analytics.ingest.conversion import Conversion  # noqa: PLC0415
 
     files = [SourceFile(Path(file["path"]), file["name"]) for file in order["files"]]
-    given = order["options"]
-    given["null_values"] = tuple(given["null_values"])
-    return Conversion(files, folder, Options(**given), limits).run()
+    options = Options.from_json(order["options"])
+    return Conversion(files, folder, options, limits).run()
 
 
 def _limit(limits: Limits) -> None:

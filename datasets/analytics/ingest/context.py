@@ -48,6 +48,7 @@ class Read:
     rejected: Rejected = field(default_factory=Rejected)
     notes: list[str] = field(default_factory=list)
     dialect: dict[str, Any] = field(default_factory=dict)
+    cells: dict[str, Any] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
         renamed = [
@@ -60,6 +61,7 @@ class Read:
             "renamed": renamed,
             "notes": self.notes,
             "dialect": self.dialect,
+            "cells": self.cells,
         }
 
 

@@ -1,23 +1,25 @@
 """CSV and TSV: every row becomes a row, or is reported with its line and reason."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
-from datasets.analytics.ingest.column_types import ColumnTypes, find_types
+from datasets.analytics.ingest import quoting
+from datasets.analytics.ingest.accounting import Written, described
+from datasets.analytics.ingest.choices import grammar, plan
 from datasets.analytics.ingest.context import Context, Read, Rejected, path_list
 from datasets.analytics.ingest.dialect import Dialect, find_dialect
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.plain import Plain
+from datasets.analytics.ingest.proof import Plan, Proof
+from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import quote_literal
 
 MAX_LINE_BYTES = 2 << 20
 _LISTED_ERRORS = 100_000
-_ROUNDS = 4
 _REASONS = {
-    "CAST": "not a value of the column's type {type}",
     "MISSING COLUMNS": "too few cells",
     "TOO MANY COLUMNS": "too many cells",
     "UNQUOTED VALUE": "a quote that does not close or stands inside a cell",
@@ -26,152 +28,211 @@ _REASONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One file, how it is cut, and where each column of the table is in it."""
+
+    plain: Plain
+    dialect: Dialect
+    places: tuple[int | None, ...]
+
+
 @dataclass(slots=True)
 class _Table:
-    """What is known of the files while they are tried."""
+    """The files as one table of text. `is_rejecting` once a row cannot be cut."""
 
-    plains: Sequence[Plain]
-    dialect: Dialect
+    originals: list[str]
     names: list[str]
-    types: ColumnTypes
+    parts: list[_Part]
     expected: int
+    is_rejecting: bool = False
+    attempts: list[str] = field(default_factory=list)
 
-    def select(self, context: Context, rejects: str = "") -> str:
-        columns = ", ".join(
-            f"{quote_literal(name)}: {quote_literal(kind)}"
-            for name, kind in zip(self.names, self.types.types, strict=True)
+    @property
+    def has_quotes(self) -> bool:
+        return any(
+            part.plain.text is not None
+            and part.plain.text.has_quotes
+            and bool(part.dialect.quote)
+            for part in self.parts
         )
-        nulls = ", ".join(map(quote_literal, context.options.null_values))
-        form = self.types.date_format
+
+    def select(self, *, limit: int | None = None, keep_rejects: bool = False) -> str:
+        rejects = "ignore_errors=true" if self.is_rejecting or limit else ""
+        if self.is_rejecting and keep_rejects:
+            rejects = self._stored()
+        alike = [
+            (first, [part.plain for part in (first, *parts)])
+            for first, *parts in self._runs()
+        ]
+        selects = [
+            f"SELECT {_cells(part)} FROM {_scan(part, plains, rejects)}"  # noqa: S608
+            for part, plains in alike
+        ]
+        most = f" LIMIT {limit:d}" if limit else ""
+        return " UNION ALL ".join(f"(FROM ({select}){most})" for select in selects)
+
+    def _runs(self) -> list[list[_Part]]:
+        """Return the files in their order, those of one dialect together."""
+        keyed = groupby(self.parts, key=lambda part: (part.dialect, part.places))
+        return [list(parts) for _, parts in keyed]
+
+    def _stored(self) -> str:
+        name = f"rejects_{len(self.attempts):d}"
+        self.attempts.append(name)
         return (
-            f"SELECT * FROM read_csv({path_list([p.path for p in self.plains])},"  # noqa: S608
-            f" auto_detect=false, columns={{{columns}}}, nullstr=[{nulls}],"
-            f" delim={quote_literal(self.dialect.delimiter)},"
-            f" quote='\"', escape='\"', header={str(self.dialect.has_header).lower()},"
-            f" max_line_size={MAX_LINE_BYTES:d}"
-            f"{f', dateformat={quote_literal(form)}' if form else ''}{rejects})"
+            f"store_rejects=true, rejects_table='{name}',"
+            f" rejects_scan='{name}_scans', rejects_limit={_LISTED_ERRORS:d}"
         )
+
+    def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
+        kept = set(columns)
+        for part in self.parts:
+            places = {part.places[column]: column for column in kept}
+            wanted = [place for place in places if place is not None]
+            found = quoting.wholly_quoted(part.plain.path, part.dialect, wanted)
+            kept = {c for p, c in places.items() if p is None or p in found}
+        return kept
+
+    def with_quoted_words(
+        self, columns: Sequence[int], words: Sequence[str]
+    ) -> set[int]:
+        return {
+            column
+            for part in self.parts
+            for column in columns
+            if (place := part.places[column]) is not None
+            and quoting.has_quoted(part.plain.path, part.dialect, place, words)
+        }
+
+
+def _cells(part: _Part) -> str:
+    return ", ".join(
+        f"{'NULL::VARCHAR' if place is None else f'k{place}'} AS r{column}"
+        for column, place in enumerate(part.places)
+    )
+
+
+def _scan(part: _Part, plains: Sequence[Plain], rejects: str) -> str:
+    dialect = part.dialect
+    columns = ", ".join(f"'k{i}': 'VARCHAR'" for i in range(len(dialect.names)))
+    quote = quote_literal(dialect.quote)
+    options = [
+        f"auto_detect=false, columns={{{columns}}}",
+        # An empty cell is nothing, a quoted one an empty text.
+        "nullstr='', allow_quoted_nulls=false",
+        f"delim={quote_literal(dialect.delimiter)}, quote={quote}, escape={quote}",
+        f"header={str(dialect.has_header).lower()}, max_line_size={MAX_LINE_BYTES:d}",
+    ]
+    if dialect.skip:
+        options.append(f"skip={dialect.skip:d}")
+    if dialect.comment:
+        options.append(f"comment={quote_literal(dialect.comment)}")
+    if rejects:
+        options.append(rejects)
+    paths = path_list([plain.path for plain in plains])
+    return f"read_csv({paths}, {', '.join(options)})"
 
 
 def read(context: Context, plains: Sequence[Plain]) -> Read:
     """Write the table. Raises IngestRefused when too much of it would be lost."""
     table = _table(context, plains)
     context.expected_rows = table.expected
-    rejected = Rejected()
-    try:
-        context.copy(table.select(context), columns=len(table.names))
-    except TooHeavy:
-        raise
-    except AnalyticsError:
-        # Something does not fit. Read again, noting what, until only rows that are
-        # wrong themselves are left out.
-        rejected = _read_with_rejects(context, table)
-    _check_loss(context, table, rejected)
+    written = _written(context, table)
+    rejected = _rejected(context, table)
+    notes = _check_loss(context, table, rejected)
+    dialect = table.parts[0].dialect
     return Read(
         names=table.names,
-        originals=list(table.dialect.names),
+        originals=table.originals,
         rejected=rejected,
-        notes=table.types.notes,
+        notes=written.notes + notes,
         dialect={
-            "delimiter": table.dialect.delimiter,
-            "header": table.dialect.has_header,
+            "delimiter": dialect.delimiter,
+            "quote": dialect.quote,
+            "header": dialect.has_header,
+            "skip_lines": dialect.skip,
+            "comment": dialect.comment,
             "encoding": sorted({p.text.encoding for p in plains if p.text}),
             "null_values": list(context.options.null_values),
-            "date_format": table.types.date_format,
+            "date_formats": written.formats,
+            "types": dict(zip(table.names, written.types, strict=True)),
         },
+        cells=written.cells(),
     )
 
 
 def _table(context: Context, plains: Sequence[Plain]) -> _Table:
     dialects = [find_dialect(context, plain) for plain in plains]
-    first = dialects[0]
-    for plain, other in zip(plains, dialects, strict=True):
-        if (other.names, other.delimiter) != (first.names, first.delimiter):
-            raise IngestRefused(
-                "invalid_file",
-                f"{plain.name!r} has other columns than {plains[0].name!r}.",
-            )
-    names = clean_names(first.names)
-    types = find_types(context, [plain.path for plain in plains], first, names)
-    lines = sum(plain.text.lines for plain in plains if plain.text)
-    return _Table(plains, first, names, types, lines - len(plains) * first.has_header)
-
-
-def _read_with_rejects(context: Context, table: _Table) -> Rejected:
-    for attempt in range(_ROUNDS):
-        errors = _attempt(context, table, attempt)
-        if not _widen(context, table, errors):
-            return _rejected(context, table, errors)
-    raise IngestRefused("invalid_file", "The columns have no types that hold.")
-
-
-def _attempt(context: Context, table: _Table, number: int) -> list[dict[str, Any]]:
-    """Copy what can be read; return what could not, by file and line."""
-    rejects, scans = f"rejects_{number:d}", f"scans_{number:d}"
-    option = (
-        f", store_rejects=true, rejects_table='{rejects}', rejects_scan='{scans}',"
-        f" rejects_limit={_LISTED_ERRORS:d}"
+    listed = [
+        (plain.name, dialect.names)
+        for plain, dialect in zip(plains, dialects, strict=True)
+    ]
+    originals, places = common_names(listed, union=context.options.union_by_name)
+    parts = list(map(_Part, plains, dialects, places))
+    lines = sum(
+        part.plain.text.lines - part.dialect.lines_above
+        for part in parts
+        if part.plain.text
     )
+    return _Table(originals, clean_names(originals), parts, lines)
+
+
+def _written(context: Context, table: _Table) -> Written:
+    grammars = [grammar(context.options)] * len(table.names)
+    intent = plan(context.options, table.names, table.originals, grammars)
+    proof = Proof(context, table, intent)
     try:
-        context.copy(table.select(context, option), columns=len(table.names))
-    except TooHeavy:
+        proof.write()
+    except (TooHeavy, IngestRefused):
+        raise
+    except AnalyticsError:
+        # Something has not the form of a row. Read again, noting what.
+        table.is_rejecting = True
+        proof = _written_anew(context, table, intent)
+    return described(proof)
+
+
+def _written_anew(context: Context, table: _Table, intent: Plan) -> Proof:
+    proof = Proof(context, table, intent)
+    try:
+        proof.write()
+    except (TooHeavy, IngestRefused):
         raise
     except AnalyticsError:
         raise IngestRefused(
             "invalid_file", "The file cannot be read as a table of text."
         ) from None
-    found = context.cursor.rows(
-        f"SELECT s.file_path, e.line, e.column_name, e.error_type::VARCHAR,"  # noqa: S608
-        f" left(e.csv_line, 200), e.column_idx FROM {rejects} e JOIN {scans} s"
-        " USING (scan_id, file_id) ORDER BY e.file_id, e.line, e.column_idx",
+    return proof
+
+
+def _rejected(context: Context, table: _Table) -> Rejected:
+    """Return the rows that the statement that wrote the table left out."""
+    if not table.attempts:
+        return Rejected()
+    name = table.attempts[-1]
+    errors = context.cursor.rows(
+        f"SELECT s.file_path, e.line, e.error_type::VARCHAR, left(e.csv_line, 200)"  # noqa: S608
+        f" FROM {name} e JOIN {name}_scans s USING (scan_id, file_id)"
+        " ORDER BY e.file_id, e.line, e.column_idx",
         {},
     )
-    files = {str(plain.path): plain.name for plain in table.plains}
-    keys = ("file", "line", "column", "error", "text", "position")
-    return [
-        dict(zip(keys, (files.get(row[0], ""), *row[1:]), strict=True)) for row in found
-    ]
-
-
-def _widen(context: Context, table: _Table, errors: Sequence[dict[str, Any]]) -> bool:
-    """Give wider types to columns whose values often do not fit."""
-    often = max(context.limits.rejected_rows, table.expected * 0.001)
-    misfits = Counter(e["column"] for e in errors if e["error"] == "CAST")
-    widened = False
-    for name, count in misfits.items():
-        if count > often:
-            position = table.names.index(name)
-            was = table.types.types[position]
-            now = "DOUBLE" if was == "BIGINT" else "VARCHAR"
-            table.types.types[position] = now
-            table.types.notes.append(f"{name}: {now} instead of {was}, which fails.")
-            widened = True
-    return widened
-
-
-def _rejected(
-    context: Context, table: _Table, errors: Sequence[dict[str, Any]]
-) -> Rejected:
+    files = {str(part.plain.path): part.plain.name for part in table.parts}
     lines: dict[tuple[str, int], dict[str, Any]] = {}
-    for error in errors:
-        lines.setdefault((error["file"], error["line"]), error)
-    types = dict(zip(table.names, table.types.types, strict=True))
-    listed = [
-        {
-            "file": error["file"],
-            "line": error["line"],
-            "column": error["column"] if error["error"] == "CAST" else None,
-            "reason": _REASONS.get(error["error"], "not readable").format(
-                type=types.get(error["column"], "")
-            ),
-            "text": error["text"],
+    for path, line, error, text in errors:
+        row = {
+            "file": files.get(path, ""),
+            "line": line,
+            "column": None,
+            "reason": _REASONS.get(error, "not readable"),
+            "text": text,
         }
-        for error in list(lines.values())[: context.limits.reported_rows]
-    ]
+        lines.setdefault((path, line), row)
+    listed = list(lines.values())[: context.limits.reported_rows]
     return Rejected(len(lines), len(errors) < _LISTED_ERRORS, listed)
 
 
-def _check_loss(context: Context, table: _Table, rejected: Rejected) -> None:
+def _check_loss(context: Context, table: _Table, rejected: Rejected) -> list[str]:
     """Refuse a table that lost too much, by the rejects or by the count of lines."""
     path = quote_literal(str(context.folder / "data.parquet"))
     (kept,) = context.cursor.row(f"SELECT count(*) FROM read_parquet({path})", {})  # noqa: S608
@@ -191,11 +252,13 @@ def _check_loss(context: Context, table: _Table, rejected: Rejected) -> None:
             rows=rejected.rows[:20],
         )
     missing = table.expected - kept - lost
-    if missing > max(limits.rejected_rows, limits.rejected_share * table.expected):
+    has_comments = any(part.dialect.comment for part in table.parts)
+    most = max(limits.rejected_rows, limits.rejected_share * table.expected)
+    if missing > most and not has_comments:
         raise IngestRefused(
             "invalid_file",
             f"The file has {table.expected} lines of data, of which only {kept} could"
             " be read as rows. Quotes that do not close are the usual cause.",
         )
-    if missing > 0:
-        table.types.notes.append(f"{missing} empty lines were skipped.")
+    what = "empty lines and comments" if has_comments else "empty lines"
+    return [f"{missing} {what} were skipped."] if missing > 0 else []

@@ -8,40 +8,51 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
+from datasets.analytics.ingest.header import Look, look, names_the_columns
+from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.plain import Plain
 
 DELIMITERS = (",", "\t", ";", "|")
 _HEAD_BYTES = 1 << 20
 _HEAD_RECORDS = 2_000
-_VALUE = re.compile(
-    r"[-+]?(\d[\d,.]*|\.\d+)([eE][-+]?\d+)?%?"
-    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?"
-    r"|true|false|nan|null|na|n/a|",
-    re.IGNORECASE,
-)
+_MAX_CELL = 16 << 20
+# Excel writes this line above the header to name the delimiter.
+_EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to cut a file into cells. `names` are the file's own, or made up."""
+    """How to cut a file into cells. `names` are the file's own, or made up.
+
+    `skip` lines come before the header, or before the first row without one;
+    `quote` is empty where quotes are characters as others are.
+    """
 
     delimiter: str
-    has_header: bool
-    names: tuple[str, ...]
+    has_header: bool = False
+    names: tuple[str, ...] = ()
+    quote: str = '"'
+    skip: int = 0
+    comment: str = ""
+
+    @property
+    def lines_above(self) -> int:
+        """How many lines hold no row."""
+        return self.skip + self.has_header
 
 
 def find_dialect(context: Context, plain: Plain) -> Dialect:
     """Return the dialect. Raises IngestRefused when the file is no table."""
-    text = _head(plain.path)
     options = context.options
-    delimiter = options.delimiter or _delimiter(text, prefers_tab=plain.format == "tsv")
-    records = parse(text, delimiter)
+    text, dialect = _start(_head(plain.path), options)
+    delimiter = dialect.delimiter or _delimiter(text, prefers_tab=plain.format == "tsv")
+    dialect = replace(dialect, delimiter=delimiter)
+    records = parse(text, dialect)
     if not records:
         raise IngestRefused("no_rows", "The file holds no rows.")
     first, rest = records[0], records[1:]
@@ -51,24 +62,57 @@ def find_dialect(context: Context, plain: Plain) -> Dialect:
         raise IngestRefused(
             "invalid_file",
             f"The first line has {len(first)} cells but most rows have {width}.",
-            line=1,
+            line=dialect.skip + 1,
         )
     has_header = options.has_header
     if has_header is None:
-        has_header = _looks_like_header(first)
+        has_header = names_the_columns(first, rest, options.null_values)
     names = first if has_header else [f"column_{i + 1}" for i in range(width)]
-    return Dialect(delimiter, has_header, tuple(names))
+    return replace(dialect, has_header=has_header, names=_named(options, names))
 
 
-def parse(text: str, delimiter: str) -> list[list[str]]:
-    """Return the complete records of a text, without empty lines."""
+def _start(text: str, options: Options) -> tuple[str, Dialect]:
+    """Return the text below the lines to skip, and what is known of the dialect."""
+    skip = options.skip_lines + max((options.header_row or 1) - 1, 0)
+    delimiter = options.delimiter or ""
+    if excel := _EXCEL_SEPARATOR.match(text):
+        delimiter = delimiter or excel[1]
+        skip += 1
+    for _ in range(skip):
+        text = text.partition("\n")[2]
+    quote = '"' if options.quote is None else options.quote
+    return text, Dialect(delimiter, quote=quote, skip=skip, comment=options.comment)
+
+
+def _named(options: Options, names: list[str]) -> tuple[str, ...]:
+    if not options.names:
+        return tuple(names)
+    if len(options.names) != len(names):
+        raise IngestRefused(
+            "invalid_file",
+            f"{len(options.names)} names were given for {len(names)} columns.",
+        )
+    return options.names
+
+
+def parse(text: str, dialect: Dialect) -> list[list[str]]:
+    """Return the complete records of a text, without empty lines and comments."""
+    csv.field_size_limit(_MAX_CELL)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        return [record for record in reader if record]
+        reader = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=dialect.delimiter,
+            quotechar=dialect.quote or None,
+            quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        )
+        records = [record for record in reader if record]
     except csv.Error:
         raise IngestRefused(
             "cell_too_large", "A cell of the first lines is too large."
         ) from None
+    if dialect.comment:
+        records = [r for r in records if not r[0].startswith(dialect.comment)]
+    return records
 
 
 def _head(path: Path) -> str:
@@ -90,7 +134,8 @@ def _delimiter(text: str, *, prefers_tab: bool) -> str:
     order = ("\t", *DELIMITERS) if prefers_tab else DELIMITERS
 
     def consistency(delimiter: str) -> float:
-        widths = Counter(map(len, parse(lines, delimiter)[:_HEAD_RECORDS]))
+        records = parse(lines, Dialect(delimiter))
+        widths = Counter(map(len, records[:_HEAD_RECORDS]))
         if not widths:
             return 0.0
         width, count = widths.most_common(1)[0]
@@ -103,14 +148,12 @@ def _delimiter(text: str, *, prefers_tab: bool) -> str:
 
 
 def _are_values_between_spaces(lines: str) -> bool:
-    records = parse(lines[: lines.rfind("\n") + 1], " ")[:_HEAD_RECORDS]
+    records = parse(lines[: lines.rfind("\n") + 1], Dialect(" "))
+    records = records[:_HEAD_RECORDS]
     widths = {len(record) for record in records}
     if len(widths) != 1 or widths == {1}:
         return False
     cells = (cell for record in records[1:] for cell in record)
-    return len(records) > 1 and all(cell and _VALUE.fullmatch(cell) for cell in cells)
-
-
-def _looks_like_header(first: Sequence[str]) -> bool:
-    """Return whether no cell of the first line could be a value."""
-    return not any(_VALUE.fullmatch(cell.strip()) for cell in first if cell.strip())
+    return len(records) > 1 and all(
+        cell and look(cell) is not Look.TEXT for cell in cells
+    )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datasets.analytics.ingest.rules import REVISION
+
 NULL_WORDS = (
     "",
     "NA",
@@ -30,12 +32,39 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read text; None means: find out."""
+    """How to read the files; None and nothing mean: find out.
+
+    `types` are by column name, `header_row` counts from 1 below the skipped lines,
+    `names` replace those of the file. `decimal` and `thousands` are the signs in
+    numbers, `date_formats` forms of strptime. `sheet` is one of a workbook.
+    """
 
     null_values: tuple[str, ...] = NULL_WORDS
     encoding: str | None = None
     delimiter: str | None = None
+    quote: str | None = None
     has_header: bool | None = None
+    header_row: int | None = None
+    names: tuple[str, ...] = ()
+    skip_lines: int = 0
+    comment: str = ""
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+    decimal: str | None = None
+    thousands: str | None = None
+    date_formats: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+    sheet: str | None = None
+    union_by_name: bool = False
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "Options":
+        """Return options as they were, of what JSON made of them."""
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in body.items()
+        }
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +123,8 @@ class Outcome:
     `digest` is the SHA-256 of data.parquet. Equal rows in equal order give it again,
     but not always beyond a million rows: DuckDB's threads cut row groups as they
     meet. `report` holds `rejected` (count, exact unless `exact` is false, and
-    up to 1,000 rows with file, line, column, reason, text), `renamed`, `notes` and
-    `dialect`.
+    up to 1,000 rows with file, line, column, reason, text), `renamed`, `notes`,
+    `dialect` and `cells`: what is missing or text though it could be more.
     """
 
     format: str
@@ -104,6 +133,7 @@ class Outcome:
     row_count: int
     columns: tuple[IngestedColumn, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
+    type_rules: int = REVISION
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> "Outcome":

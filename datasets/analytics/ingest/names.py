@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+from datasets.analytics.sql import ROW_NUMBER
+
 MAX_NAME = 200
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -12,11 +14,12 @@ def clean_names(originals: Sequence[str]) -> list[str]:
 
     Control, format (bidi, zero width) and unassigned characters go, as does space
     around; an empty name becomes `column_3`; names that differ only in case become
-    `a` and `A_2`, because DuckDB would read the first column under both.
+    `a` and `A_2`, because DuckDB would read the first column under both. So does
+    the name that its numbers of rows have.
     """
     names: list[str] = []
     taken = {_key(original) for original in originals}
-    seen: set[str] = set()
+    seen = {ROW_NUMBER}
     for position, original in enumerate(originals, start=1):
         base = _printable(original) or f"column_{position}"
         name, number = base, 2

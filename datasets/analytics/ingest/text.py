@@ -4,7 +4,6 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -90,28 +89,29 @@ def _declared(asked: str | None, start: bytes) -> str | None:
 
 
 def _scan_utf8(context: Context, path: Path) -> TextFacts:
-    lines = bad = ends = returns = bare = 0
+    lines = bad = returns = bare = 0
+    quote = quote_of(context).encode()
     in_quotes = has_quotes = has_nul = False
     last = b"\n"
     for chunk in _line_chunks(path):
         context.bytes_read += len(chunk)
-        found = _line_ends(chunk)
-        ends += found
-        if b"\r" in chunk:
-            ended = chunk.count(b"\r\n")
-            returns += ended
-            bare += chunk.count(b"\r") - ended
-        if b'"' in chunk:
+        outside = chunk
+        if quote and quote in chunk:
             has_quotes = True
-            parts = chunk.split(b'"')
-            found = b"".join(parts[in_quotes::2]).count(b"\n")
+            parts = chunk.split(quote)
+            # A line end in a cell ends no line.
+            outside = b" ".join(parts[in_quotes::2])
             in_quotes ^= len(parts) % 2 == 0
-        lines += found
+        lines += _line_ends(outside)
+        if b"\r" in outside:
+            ended = outside.count(b"\r\n")
+            returns += ended
+            bare += outside.count(b"\r") - ended
         has_nul = has_nul or b"\0" in chunk
         bad += 0 if chunk.isascii() else _bad_lines(chunk)
         last = chunk[-1:]
+    mixes = bare > 0 or 0 < returns < lines
     lines += last != b"\n"
-    mixes = bare > 0 or 0 < returns < ends
     return TextFacts("utf-8", lines, bad, has_quotes, has_nul, mixes)
 
 
@@ -175,6 +175,7 @@ def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, Tex
     """
     target = context.temporary / f"{path.name}.utf8"
     errors = "surrogateescape" if facts.encoding == "utf-8" else "strict"
+    plain = _LineEnds(quote_of(context))
     decoder = codecs.getincrementaldecoder(facts.encoding)(errors)
     held = ""
     try:
@@ -182,8 +183,10 @@ def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, Tex
             while chunk := file.read(CHUNK_BYTES):
                 text = held + decoder.decode(chunk)
                 held = "\r" if text.endswith("\r") else ""
-                _write(out, text.removesuffix("\r") if held else text, errors)
-            _write(out, held + decoder.decode(b"", final=True), errors)
+                text = plain.of(text.removesuffix("\r") if held else text)
+                out.write(text.encode("utf-8", errors))
+            text = plain.of(held + decoder.decode(b"", final=True))
+            out.write(text.encode("utf-8", errors))
     except UnicodeDecodeError:
         raise IngestRefused(
             "invalid_encoding", f"The file is not in the encoding {facts.encoding}."
@@ -193,6 +196,29 @@ def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, Tex
     return target, replace(rewritten, encoding=facts.encoding, mixes_line_ends=False)
 
 
-def _write(out: BinaryIO, text: str, errors: str) -> None:
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    out.write(plain.encode("utf-8", errors))
+class _LineEnds:
+    """Makes every end of a line a line feed, and leaves those inside cells."""
+
+    def __init__(self, quote: str) -> None:
+        self._quote = quote
+        self._in_quotes = False
+
+    def of(self, text: str) -> str:
+        r"""Return the next piece of the text, of which no \\r\\n is cut."""
+        if not self._quote:
+            return _line_feeds(text)
+        parts = text.split(self._quote)
+        for index in range(self._in_quotes, len(parts), 2):
+            parts[index] = _line_feeds(parts[index])
+        self._in_quotes ^= len(parts) % 2 == 0
+        return self._quote.join(parts)
+
+
+def _line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def quote_of(context: Context) -> str:
+    """Return the character that encloses cells, nothing where none does."""
+    given = context.options.quote
+    return '"' if given is None else given

@@ -1,0 +1,101 @@
+"""What became of the cells of a table: which are missing or text, and why."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets.analytics.ingest.proof import Proof
+from datasets.analytics.ingest.rules import TEXT
+from datasets.analytics.sql import ROW_NUMBER, quote_ident
+
+_LISTED = 5
+
+
+@dataclass(slots=True)
+class Written:
+    """What the columns became, and every cell that is not kept as it was."""
+
+    types: list[str]
+    formats: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    missing_words: list[dict[str, Any]] = field(default_factory=list)
+    kept_as_text: list[dict[str, Any]] = field(default_factory=list)
+    made_missing: list[dict[str, Any]] = field(default_factory=list)
+
+    def cells(self) -> dict[str, Any]:
+        return {
+            "missing_words": self.missing_words,
+            "kept_as_text": self.kept_as_text,
+            "made_missing": self.made_missing,
+        }
+
+
+def described(proof: Proof) -> Written:
+    """Return what became of the columns of a table that was written."""
+    names = proof.table.names
+    found = Written([])
+    for column, name in enumerate(names):
+        rule = proof.proposals[column].rule or TEXT
+        found.types.append(rule.type)
+        if rule.note:
+            found.notes.append(f"{name}: {rule.note}.")
+        if rule.format:
+            found.formats[name] = rule.format
+    for column, rule in proof.uncertain.items():
+        found.notes.append(
+            f"{names[column]}: kept as text; it could be {rule.label}"
+            f" ({rule.note}), but no cell makes that certain."
+        )
+    found.missing_words = [
+        {"column": names[column], "count": count}
+        for column, count in sorted(proof.counts("word").items())
+    ]
+    found.kept_as_text = list(_near_misses(proof))
+    found.made_missing = list(_made_missing(proof))
+    return found
+
+
+def _near_misses(proof: Proof) -> Iterable[dict[str, Any]]:
+    """Yield, of text that is mostly something else, which cells are not."""
+    for column, proposal in proof.proposals.items():
+        if proposal.near is None or column in proof.uncertain:
+            continue
+        cell = quote_ident(proof.table.names[column])
+        numbered = proof.written(f", {ROW_NUMBER}=true")
+        bad = (
+            f"FROM {numbered} WHERE NOT {proof.is_missing(cell, column)}"
+            f" AND NOT {proposal.near.fits(cell)}"
+        )
+        (count,) = proof.context.cursor.row(f"SELECT count(*) {bad}", {})
+        rows = proof.context.cursor.rows(
+            f"SELECT {ROW_NUMBER}, left({cell}, 200) {bad}"
+            f" ORDER BY {ROW_NUMBER} LIMIT {_LISTED}",
+            {},
+        )
+        if count:
+            yield {
+                "column": proof.table.names[column],
+                "looks_like": proposal.near.label,
+                "count": count,
+                "rows": [{"row": row, "text": text} for row, text in rows],
+                "read_with": {"types": {proof.table.names[column]: proposal.near.type}},
+            }
+
+
+def _made_missing(proof: Proof) -> Iterable[dict[str, Any]]:
+    """Yield what a type that a person chose could not hold."""
+    for column, count in sorted(proof.counts("bad").items()):
+        rule = proof.plan.forced[column]
+        bad = f"NOT {proof.is_word(column)} AND NOT {rule.fits(f'r{column}')}"
+        rows = proof.context.cursor.rows(
+            f"SELECT place, left(r{column}, 200) FROM (SELECT *, row_number()"  # noqa: S608
+            f" OVER () - 1 AS place FROM ({proof.table.select()}))"
+            f" WHERE r{column} IS NOT NULL AND {bad} ORDER BY place LIMIT {_LISTED}",
+            {},
+        )
+        yield {
+            "column": proof.table.names[column],
+            "type": rule.type,
+            "count": count,
+            "rows": [{"row": row, "text": text} for row, text in rows],
+        }

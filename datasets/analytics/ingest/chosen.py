@@ -1,0 +1,101 @@
+"""The types that a person may choose for a column: their reading may lose spelling."""
+
+import re
+
+from datasets.analytics.ingest.grammar import Grammar
+from datasets.analytics.ingest.rules import (
+    EXPONENT,
+    MAX_DIGITS,
+    NON_FINITE,
+    TEXT,
+    Rule,
+    Signs,
+)
+from datasets.analytics.ingest.times import (
+    DATE,
+    NANOSECONDS,
+    TIME,
+    TIME_NANOSECONDS,
+    TIMESTAMP,
+    formatted,
+    instants,
+)
+
+_EXACT = re.compile(r"DECIMAL\((\d{1,2}),(\d{1,2})\)")
+
+
+def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
+    """Return the rule of a type that a person chose: its reading may lose spelling.
+
+    Raises KeyError for a type that cannot be chosen.
+    """
+    if exact := _EXACT.fullmatch(kind):
+        return _chosen_decimal(int(exact[1]), int(exact[2]), signs)
+    plain = signs.plain("{t}")
+    rules = {
+        "VARCHAR": TEXT,
+        "BOOLEAN": grammar.truth(),
+        "BIGINT": Rule(
+            "whole numbers",
+            "BIGINT",
+            f"[-+]?[0-9{re.escape(signs.thousands)}]+",
+            f"try_cast({plain} AS BIGINT)",
+            is_number=True,
+        ),
+        "DOUBLE": Rule(
+            "numbers",
+            "DOUBLE",
+            f"[-+]?[0-9{re.escape(signs.thousands)}]*({re.escape(signs.decimal)}[0-9]*)?"
+            f"{EXPONENT}|{NON_FINITE}",
+            f"try_cast({plain} AS DOUBLE)",
+            is_number=True,
+        ),
+        "DATE": _either(DATE, grammar, "DATE"),
+        "TIMESTAMP": _either(TIMESTAMP, grammar, "TIMESTAMP"),
+        "TIMESTAMP_NS": NANOSECONDS,
+        "TIMESTAMP WITH TIME ZONE": instants(None),
+        "TIME": TIME,
+        "TIME_NS": TIME_NANOSECONDS,
+    }
+    return rules[kind]
+
+
+CHOSEN_TYPES = (
+    "VARCHAR",
+    "BOOLEAN",
+    "BIGINT",
+    "DOUBLE",
+    "DATE",
+    "TIMESTAMP",
+    "TIMESTAMP_NS",
+    "TIMESTAMP WITH TIME ZONE",
+    "TIME",
+    "TIME_NS",
+)
+
+
+def is_chosen_type(kind: str) -> bool:
+    """Return whether a person may choose this type for a column."""
+    exact = _EXACT.fullmatch(kind)
+    if exact:
+        return 1 <= int(exact[1]) <= MAX_DIGITS and int(exact[2]) <= int(exact[1])
+    return kind in CHOSEN_TYPES
+
+
+def _chosen_decimal(digits: int, scale: int, signs: Signs) -> Rule:
+    before = f"[0-9{re.escape(signs.thousands)}]*"
+    behind = f"({re.escape(signs.decimal)}[0-9]{{0,{scale}}}0*)?"
+    kind = f"DECIMAL({digits},{scale})"
+    return Rule(
+        "exact numbers",
+        kind,
+        f"[-+]?{before}{behind}",
+        f"try_cast({signs.plain('{t}')} AS {kind})",
+        is_number=True,
+    )
+
+
+def _either(rule: Rule, grammar: Grammar, kind: str) -> Rule:
+    """Return the rule of the first form given for this type, else the ISO one."""
+    forms = [formatted(form) for form in grammar.date_formats]
+    return next((found for found in forms if found.type == kind), rule)

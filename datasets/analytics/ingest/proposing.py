@@ -1,0 +1,210 @@
+"""Types for columns of text, proposed from some of their cells.
+
+A proposal is the narrowest rule that all known cells fit. Cells that turn out not to
+fit are added to the known ones, so that the next proposal is wider: a rule that one
+cell refuted does not come back.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets.analytics.engine import Cursor
+from datasets.analytics.ingest.grammar import Grammar
+from datasets.analytics.ingest.rules import (
+    PLAIN,
+    TEXT,
+    WHOLE,
+    Rule,
+    decimal,
+    list_of,
+    trimmed,
+)
+from datasets.analytics.ingest.times import ZONE, instants
+from datasets.analytics.sql import quote_literal
+
+# What a column of all sorts has to be for the most part, to be called a near miss.
+_MOSTLY = 0.5
+_OFFSETS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The rule of one column; None where no cell is known yet.
+
+    `pending` are rules that fit and lack evidence, `near` the one that most of the
+    cells of a column of text fit.
+    """
+
+    rule: Rule | None
+    pending: tuple[Rule, ...] = ()
+    near: Rule | None = None
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What the known cells of one column say."""
+
+    cells: int
+    has_digit: bool
+    is_whole: bool
+    number_share: float
+    scale: int
+    offsets: list[str]
+    fits: list[bool]
+    evident: list[bool]
+    shares: list[float]
+
+
+@dataclass(slots=True)
+class Cells:
+    """The known cells of all columns, each different one once, in a table."""
+
+    cursor: Cursor
+    null_words: tuple[str, ...]
+    # Columns in which a null word is a word, because it stands in quotes.
+    wordy: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.cursor.rows(
+            "CREATE OR REPLACE TEMP TABLE cells (c INTEGER, x VARCHAR)", {}
+        )
+
+    def add_rows(self, select: str, columns: int) -> None:
+        """Add the rows of a SELECT of r0, r1, …."""
+        numbers = ", ".join(map(str, range(columns)))
+        cells = ", ".join(f"r{index}" for index in range(columns))
+        self.cursor.rows(
+            "INSERT INTO cells SELECT DISTINCT c, x FROM (SELECT"  # noqa: S608 - numbers
+            f" unnest([{numbers}]) AS c, unnest([{cells}]) AS x FROM ({select}))"
+            " WHERE x IS NOT NULL",
+            {},
+        )
+
+    def add(self, found: Mapping[int, Iterable[str]]) -> None:
+        """Add cells by column."""
+        pairs = [(column, cell) for column, cells in found.items() for cell in cells]
+        if pairs:
+            self.cursor.rows(
+                "INSERT INTO cells SELECT unnest($columns), unnest($cells)",
+                {"columns": [c for c, _ in pairs], "cells": [x for _, x in pairs]},
+            )
+
+    def proposals(
+        self, columns: Sequence[int], grammar: Grammar
+    ) -> dict[int, Proposal]:
+        """Return what the known cells of some columns of one grammar allow."""
+        found, facts = self._tested(columns, grammar, grammar.rules())
+        texts = [column for column in columns if found[column].rule is TEXT]
+        for column in texts if grammar.numeric else []:
+            exact = decimal(facts[column].scale, grammar.signs or PLAIN)
+            if facts[column].number_share == 1 and self._all_fit(column, exact):
+                found[column] = Proposal(exact)
+        texts = [column for column in texts if found[column].rule is TEXT]
+        local = grammar.local_rules()
+        if texts and local:
+            again, _ = self._tested(texts, grammar, local)
+            for column, proposal in again.items():
+                near = found[column].near or proposal.near
+                found[column] = Proposal(proposal.rule, proposal.pending, near)
+        return found
+
+    def _tested(
+        self, columns: Sequence[int], grammar: Grammar, rules: Sequence[Rule]
+    ) -> tuple[dict[int, Proposal], dict[int, _Facts]]:
+        facts = self._facts(columns, grammar, rules)
+        return {c: _proposal(facts.get(c), rules) for c in columns}, facts
+
+    def _facts(
+        self, columns: Sequence[int], grammar: Grammar, rules: Sequence[Rule]
+    ) -> dict[int, _Facts]:
+        signs = grammar.signs or PLAIN
+        plain, text = signs.plain("x"), trimmed("x")
+        behind = f"split_part({plain}, '.', 2)"
+        zone = quote_literal(f"{ZONE}$")
+        tested = "".join(
+            f", bool_and({rule.fits('x')}), bool_or({rule.is_evident('x')}),"
+            f" avg(({rule.fits('x')})::INTEGER)"
+            for rule in rules
+        )
+        rows = self.cursor.rows(
+            "SELECT c, count(*), bool_or(regexp_matches(x, '[0-9]')),"  # noqa: S608
+            f" bool_and(regexp_full_match({text}, {quote_literal(WHOLE)})),"
+            f" avg((try_cast({plain} AS DOUBLE) IS NOT NULL OR"
+            f" try_cast({plain} AS HUGEINT) IS NOT NULL)::INTEGER),"
+            f" max(CASE WHEN regexp_full_match({behind}, '[0-9]+')"
+            f" THEN strlen({behind}) ELSE 0 END),"
+            f" list(DISTINCT regexp_extract({text}, {zone})){tested}"
+            f" FROM (SELECT DISTINCT c, x FROM cells WHERE c IN ({_numbers(columns)})"
+            f" AND {self._is_value('c', 'x')}) GROUP BY c",
+            {},
+        )
+        return {row[0]: _as_facts(row[1:]) for row in rows}
+
+    def _is_value(self, column: str, cell: str) -> str:
+        """Return the condition that a cell is no null word."""
+        words = list_of(("", *self.null_words))
+        wordy = _numbers(sorted(self.wordy)) or "-1"
+        return (
+            f"({trimmed(cell)} NOT IN (SELECT unnest({words}))"
+            f" OR ({column} IN ({wordy}) AND {trimmed(cell)} <> ''))"
+        )
+
+    def _all_fit(self, column: int, rule: Rule) -> bool:
+        (fit,) = self.cursor.row(
+            f"SELECT bool_and({rule.fits('x')}) FROM cells WHERE c = {column:d}"  # noqa: S608
+            f" AND {self._is_value('c', 'x')}",
+            {},
+        )
+        return bool(fit)
+
+
+def _numbers(columns: Sequence[int]) -> str:
+    return ", ".join(map(str, columns))
+
+
+def _as_facts(row: Sequence[Any]) -> _Facts:
+    count, has_digit, is_whole, number_share, scale, offsets, *tested = row
+    return _Facts(
+        count,
+        has_digit,
+        is_whole,
+        number_share,
+        min(scale or 0, 38),
+        sorted(filter(None, offsets)),
+        tested[0::3],
+        tested[1::3],
+        tested[2::3],
+    )
+
+
+def _proposal(facts: _Facts | None, rules: Sequence[Rule]) -> Proposal:
+    if facts is None:
+        return Proposal(None)
+    pending = []
+    for rule, fits, evident in zip(rules, facts.fits, facts.evident, strict=True):
+        if not fits or not _is_meant(rule, facts):
+            continue
+        if evident:
+            return Proposal(_with_offset(rule, facts))
+        pending.append(rule)
+    best = max(range(len(rules)), key=lambda index: facts.shares[index])
+    near = rules[best] if _MOSTLY <= facts.shares[best] < 1 else None
+    if near is None and facts.number_share >= _MOSTLY:
+        # Codes such as 005930, or 0x10: numbers to a reader who drops what they say.
+        near = next((rule for rule in rules if rule.type == "DOUBLE"), None)
+    return Proposal(TEXT, tuple(pending), near)
+
+
+def _is_meant(rule: Rule, facts: _Facts) -> bool:
+    """Return whether cells that fit a floating number are such numbers.
+
+    Whole numbers beyond 64 bits are exact decimals; words such as inf alone are text.
+    """
+    return rule.type != "DOUBLE" or (facts.has_digit and not facts.is_whole)
+
+
+def _with_offset(rule: Rule, facts: _Facts) -> Rule:
+    if rule.type != "TIMESTAMP WITH TIME ZONE":
+        return rule
+    return instants(facts.offsets[0] if len(facts.offsets) == 1 else None)

@@ -1,0 +1,182 @@
+"""What a cell of text must look like to be kept by a type, as SQL.
+
+A rule is a promise: a cell that `fits` has the same value in the rule's type, so
+nothing is rounded, cut or read as something else. Text keeps every cell. The list
+goes from the narrowest type to the widest; what it holds has a number, `REVISION`,
+that each version keeps.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from datasets.analytics.sql import quote_literal
+
+# To be raised whenever a column could get another type than before.
+REVISION = 2
+
+MAX_DIGITS = 38
+_SPACES = quote_literal(" \t")
+EXPONENT = "([eE][-+]?[0-9]+)?"
+NON_FINITE = "-?(?i:inf|infinity)|(?i:nan)"
+WHOLE = "-?[1-9][0-9]*|0"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way of reading a cell. `{t}` in the SQL texts is the trimmed cell.
+
+    `convert` gives the value, NULL where there is none; `holds` is what a matching
+    cell must fulfil besides, where `{v}` is that value. `fast` proves the usual
+    spelling of a cell `{x}` at a small price. `evidence` must match one cell at
+    least: of `1,234` nobody knows what the comma means. `is_number` tells what a
+    person would call numbers from dates and times.
+    """
+
+    label: str
+    type: str
+    pattern: str
+    convert: str
+    holds: str = "{v} IS NOT NULL"
+    fast: str = ""
+    evidence: str = ""
+    note: str = ""
+    format: str | None = None
+    is_number: bool = False
+
+    def value(self, cell: str) -> str:
+        return self.convert.format(t=trimmed(cell))
+
+    def fits(self, cell: str) -> str:
+        """Return the condition under which the type keeps the cell."""
+        matches = f"regexp_full_match({trimmed(cell)}, {quote_literal(self.pattern)})"
+        holds = self.holds.format(t=trimmed(cell), v=f"({self.value(cell)})")
+        return f"({matches} AND {holds})"
+
+    def is_evident(self, cell: str) -> str:
+        if not self.evidence:
+            return "true"
+        return f"regexp_full_match({trimmed(cell)}, {quote_literal(self.evidence)})"
+
+    def is_proven(self, cell: str, value: str) -> str:
+        """Return a cheap condition that implies `fits`, "false" where there is none."""
+        return f"({self.fast.format(x=cell, v=value)})" if self.fast else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How numbers are written: the sign before the decimals, that between groups."""
+
+    decimal: str = "."
+    thousands: str = ""
+
+    def plain(self, text: str) -> str:
+        """Return SQL of a text that DuckDB reads as a number."""
+        if self.thousands:
+            text = f"replace({text}, {quote_literal(self.thousands)}, '')"
+        if self.decimal != ".":
+            text = f"replace({text}, {quote_literal(self.decimal)}, '.')"
+        return text
+
+    @property
+    def whole(self) -> str:
+        """The pattern of the digits before the decimals, without a leading zero."""
+        grouped = (
+            f"|[1-9][0-9]{{0,2}}({re.escape(self.thousands)}[0-9]{{3}})+"
+            if self.thousands
+            else ""
+        )
+        return f"(0|[1-9][0-9]*{grouped})"
+
+
+PLAIN = Signs()
+
+
+def trimmed(cell: str) -> str:
+    return f"trim({cell}, {_SPACES})"
+
+
+def _mantissa(text: str) -> str:
+    """Return SQL of the significant digits of a number in its text."""
+    plain = f"split_part(lower(ltrim({text}, '-')), 'e', 1)"
+    return f"trim(replace({plain}, '.', ''), '0')"
+
+
+BOOLEAN = Rule(
+    "truth values",
+    "BOOLEAN",
+    "(?i:true|false)",
+    "lower({t}) = 'true'",
+    fast="{x} IN ('true', 'false', 'True', 'False', 'TRUE', 'FALSE')",
+)
+TEXT = Rule("text", "VARCHAR", "(?s).*", "{t}")
+
+
+def whole_number(signs: Signs = PLAIN, evidence: str = "") -> Rule:
+    """Whole numbers of 64 bits."""
+    return Rule(
+        "whole numbers",
+        "BIGINT",
+        f"-?{signs.whole}" if signs.thousands else "-?[1-9][0-9]{0,18}|0",
+        f"try_cast({signs.plain('{t}')} AS BIGINT)",
+        fast="{v}::VARCHAR = {x}" if signs == PLAIN else "",
+        evidence=evidence,
+        note=_signs_note(signs) if signs.thousands else "",
+        is_number=True,
+    )
+
+
+def floating(signs: Signs = PLAIN, evidence: str = "") -> Rule:
+    """Numbers that come back from a DOUBLE as the number that they were."""
+    point = re.escape(signs.decimal)
+    plain = signs.plain("{t}")
+    same = f"{_mantissa(plain)} = {_mantissa('{v}::VARCHAR')}"
+    return Rule(
+        "numbers",
+        "DOUBLE",
+        f"-?{signs.whole}({point}[0-9]*)?{EXPONENT}|-?{point}[0-9]+{EXPONENT}"
+        f"|{NON_FINITE}",
+        f"try_cast({plain} AS DOUBLE)",
+        holds=f"CASE WHEN isfinite({{v}}) THEN {same}"
+        f" ELSE regexp_full_match({{t}}, {quote_literal(NON_FINITE)}) END",
+        # Up to 15 digits always come back; the range leaves out what was cut to 0
+        # or infinity. The first characters leave out signs and leading zeros.
+        fast="strlen({x}) <= 15 AND abs({v}) BETWEEN 1e-290 AND 1e290"
+        " AND (ord({x}) BETWEEN 49 AND 57 OR ({x} >= '0.' AND {x} < '0/')"
+        " OR ({x} >= '-0.' AND {x} < '-0/') OR ({x} >= '-1' AND {x} < '-:'))"
+        " AND NOT contains({x}, '_')"
+        if signs == PLAIN
+        else "",
+        evidence=evidence,
+        note=_signs_note(signs) if signs != PLAIN else "",
+        is_number=True,
+    )
+
+
+def decimal(scale: int, signs: Signs = PLAIN) -> Rule:
+    """Numbers of up to 38 digits, `scale` of them behind the point, exactly."""
+    point, plain = re.escape(signs.decimal), signs.plain("{t}")
+    before = MAX_DIGITS - scale
+    whole = f"(0|[1-9][0-9]{{0,{before - 1}}})" if before else "0"
+    behind = f"{point}[0-9]{{1,{scale}}}" if scale else f"{point}"
+    pattern = f"-?{whole}({point}|{behind})?"
+    if scale:
+        pattern += f"|-?{behind}"
+    return Rule(
+        "exact numbers",
+        f"DECIMAL({MAX_DIGITS},{scale})",
+        pattern,
+        f"try_cast({plain} AS DECIMAL({MAX_DIGITS},{scale}))",
+        is_number=True,
+    )
+
+
+def _signs_note(signs: Signs) -> str:
+    note = f"read with {signs.decimal!r} before the decimals"
+    return (
+        f"{note} and {signs.thousands!r} between thousands" if signs.thousands else note
+    )
+
+
+def list_of(texts: Sequence[str]) -> str:
+    return "[" + ", ".join(map(quote_literal, texts)) + "]"

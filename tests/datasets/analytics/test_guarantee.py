@@ -1,0 +1,115 @@
+"""Every cell of a file is kept with its value, or named in the report."""
+
+import pytest
+
+from datasets.analytics.errors import IngestRefused
+from tests.datasets.analytics.awkward import SHAPES
+from tests.datasets.analytics.reading import read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.label)
+def test_an_awkward_file_becomes_the_right_table(tmp_path, shape):
+    _assert_right(tmp_path, shape)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [shape for shape in SHAPES if shape.column is None][::3],
+    ids=lambda shape: shape.label,
+)
+def test_some_awkward_files_become_the_right_tables(tmp_path, shape):
+    _assert_right(tmp_path, shape)
+
+
+def _assert_right(folder, shape):
+    table = read(folder, *shape.bodies, name=shape.name, **shape.options)
+
+    assert table.types == shape.types
+    assert table.rows[: len(shape.first)] == shape.first
+    assert table.rows[len(table.rows) - len(shape.last) :] == shape.last
+    assert table.report["rejected"]["count"] == shape.rejected
+
+
+def test_awkward_columns_side_by_side_have_their_right_types(tmp_path):
+    shapes = [shape for shape in SHAPES if shape.column]
+    height = max(len(shape.column) for shape in shapes)
+    columns = [shape.column + [""] * (height - len(shape.column)) for shape in shapes]
+    header = ",".join(f"c{place}" for place in range(len(shapes)))
+    lines = [",".join(cells) for cells in zip(*columns, strict=True)]
+
+    table = read(tmp_path, "\n".join([header, *lines, ""]))
+
+    assert len(shapes) >= 60
+    for place, shape in enumerate(shapes):
+        kept = [row[1] for row in shape.first]
+        assert table.types[f"c{place}"] == shape.types["v"], shape.label
+        assert table.column(place)[: len(kept)] == kept, shape.label
+
+
+def test_late_misfits_side_by_side_widen_their_own_column_only(tmp_path):
+    shapes = [shape for shape in SHAPES if shape.label.startswith(("a late", "late"))]
+    halves = [shape.bodies[0].splitlines()[1:] for shape in shapes]
+    header = ",".join(f"c{place}" for place in range(len(shapes)))
+    lines = [",".join(cells) for cells in zip(*halves, strict=True)]
+
+    table = read(tmp_path, "\n".join([header, *lines, ""]))
+
+    assert list(table.types.values()) == [shape.types["v"] for shape in shapes]
+    assert table.rows[0] == tuple(shape.first[0][0] for shape in shapes)
+    assert table.rows[-1] == tuple(shape.last[0][0] for shape in shapes)
+
+
+def test_cells_that_make_a_column_text_are_named_with_the_way_to_numbers(tmp_path):
+    body = "n\n" + "123\n" * 3000 + "V12\n" * 3
+
+    table = read(tmp_path, body)
+    as_numbers = read(tmp_path, body, **table.cells["kept_as_text"][0]["read_with"])
+
+    (found,) = table.cells["kept_as_text"]
+    assert (found["column"], found["count"]) == ("n", 3)
+    assert found["rows"][0] == {"row": 3000, "text": "V12"}
+    assert as_numbers.types == {"n": "BIGINT"}
+    (missing,) = as_numbers.cells["made_missing"]
+    assert (missing["count"], missing["rows"][0]) == (3, {"row": 3000, "text": "V12"})
+
+
+def test_null_words_are_counted_in_columns_that_are_no_text(tmp_path):
+    table = read(tmp_path, "n,t\n1,NA\nNA,x\n-,y\n,z\n")
+
+    assert table.column(0) == ["1", None, None, None]
+    assert table.column(1) == ["NA", "x", "y", "z"]
+    assert table.cells["missing_words"] == [{"column": "n", "count": 2}]
+
+
+def test_a_word_in_quotes_is_a_word_unless_all_cells_are_quoted(tmp_path):
+    some = read(tmp_path, 'id,v\n1,"NA"\n2,3\n')
+    every = read(tmp_path, '"id","v"\n"1","NA"\n"2","3"\n"3",""\n')
+
+    assert some.column(1) == ["NA", "3"]
+    assert every.types["v"] == "BIGINT"
+    assert every.column(1) == [None, "3", None]
+
+
+def test_the_order_of_day_and_month_is_settled_by_any_row_or_not_at_all(tmp_path):
+    ambiguous = "01/02/2024\n" * 3000
+
+    assert read(tmp_path, "d\n" + ambiguous).types == {"d": "VARCHAR"}
+    day_first = read(tmp_path, "d\n" + ambiguous + "13/02/2024\n")
+    month_first = read(tmp_path, "d\n" + ambiguous + "02/13/2024\n")
+    assert (day_first.column()[0], month_first.column()[0]) == (
+        "2024-02-01",
+        "2024-01-02",
+    )
+    both = read(tmp_path, "d\n" + ambiguous + "02/13/2024\n13/02/2024\n")
+    assert both.types == {"d": "VARCHAR"}
+
+
+def test_files_of_other_columns_are_refused_by_name_or_brought_together(tmp_path):
+    bodies = "a,b\n1,x\n", "b,c\ny,2.5\n"
+
+    with pytest.raises(IngestRefused, match=r"'1_a\.csv'.*lacks 'a' and has 'c'"):
+        read(tmp_path, *bodies)
+    table = read(tmp_path, *bodies, union_by_name=True)
+
+    assert table.rows == [("1", "x", None), (None, "y", "2.5")]
