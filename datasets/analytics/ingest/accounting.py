@@ -87,15 +87,29 @@ def _made_missing(proof: Proof) -> Iterable[dict[str, Any]]:
     for column, count in sorted(proof.counts("bad").items()):
         rule = proof.plan.forced[column]
         bad = f"NOT {proof.is_word(column)} AND NOT {rule.fits(f'r{column}')}"
-        rows = proof.context.cursor.rows(
-            f"SELECT place, left(r{column}, 200) FROM (SELECT *, row_number()"  # noqa: S608
-            f" OVER () - 1 AS place FROM ({proof.table.select()}))"
-            f" WHERE r{column} IS NOT NULL AND {bad} ORDER BY place LIMIT {_LISTED}",
-            {},
-        )
+        rows = _first_rows(proof, column, bad)
         yield {
             "column": proof.table.names[column],
             "type": rule.type,
             "count": count,
             "rows": [{"row": row, "text": text} for row, text in rows],
         }
+
+
+def _first_rows(proof: Proof, column: int, condition: str) -> list[tuple[int, str]]:
+    """Return positions in the table and cells of the first rows that fulfil it."""
+    found: list[tuple[int, str]] = []
+    above = 0
+    for part in proof.table.parts():
+        rows = proof.context.cursor.rows(
+            f"SELECT place, left(r{column}, 200) FROM (SELECT *, row_number()"  # noqa: S608
+            f" OVER () - 1 AS place FROM ({part}))"
+            f" WHERE r{column} IS NOT NULL AND {condition}"
+            f" ORDER BY place LIMIT {_LISTED - len(found):d}",
+            {},
+        )
+        found += [(above + place, text) for place, text in rows]
+        if len(found) == _LISTED:
+            break
+        above += proof.context.cursor.row(f"SELECT count(*) FROM ({part})", {})[0]  # noqa: S608
+    return found

@@ -83,14 +83,33 @@ class Context:
         self.expected_rows = 0
         self.share_done = 0.0
 
-    def copy(self, select: str, *, columns: int) -> None:
-        """Write the rows of a SELECT to data.parquet, in their order."""
+    def copy(self, selects: Sequence[str], *, columns: int) -> None:
+        """Write the rows of one SELECT after the other to data.parquet, in their order.
+
+        Each is written alone first: of a UNION ALL over CSV the threads write the
+        end of one file behind the beginning of the next.
+        """
         rows = row_group_rows(self.expected_rows, columns)
+        target = self.folder / "data.parquet"
         self.stage = "converting"
+        if len(selects) == 1:
+            self._write(selects[0], target, rows)
+            return
+        parts = []
+        for index, select in enumerate(selects):
+            part = self.temporary / f"part_{index:d}.parquet"
+            self._write(select, part, rows)
+            parts.append(part)
+        self._write(f"FROM read_parquet({path_list(parts)})", target, rows)
+        for part in parts:
+            part.unlink()
+
+    def _write(self, select: str, target: Path, row_group_rows: int) -> None:
         self.cursor.rows(
-            f"COPY ({select}) TO {quote_literal(str(self.folder / 'data.parquet'))}"
+            f"COPY ({select}) TO {quote_literal(str(target))}"
             f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL -1,"
-            f" ROW_GROUP_SIZE {rows:d}, DATA_PAGE_SIZE_LIMIT {PAGE_BYTES:d})",
+            f" ROW_GROUP_SIZE {row_group_rows:d},"
+            f" DATA_PAGE_SIZE_LIMIT {PAGE_BYTES:d})",
             {},
         )
 

@@ -29,7 +29,7 @@ _REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _File:
     """One file, how it is cut, and where each column of the table is in it."""
 
     plain: Plain
@@ -39,46 +39,51 @@ class _Part:
 
 @dataclass(slots=True)
 class _Table:
-    """The files as one table of text. `is_rejecting` once a row cannot be cut."""
+    """The files as one table of text. `is_rejecting` once a row cannot be cut.
+
+    `attempts` name the tables of what the last counted reading left out.
+    """
 
     originals: list[str]
     names: list[str]
-    parts: list[_Part]
+    files: list[_File]
     expected: int
     is_rejecting: bool = False
+    scans: int = 0
     attempts: list[str] = field(default_factory=list)
 
     @property
     def has_quotes(self) -> bool:
         return any(
-            part.plain.text is not None
-            and part.plain.text.has_quotes
-            and bool(part.dialect.quote)
-            for part in self.parts
+            file.plain.text is not None
+            and file.plain.text.has_quotes
+            and bool(file.dialect.quote)
+            for file in self.files
         )
 
-    def select(self, *, limit: int | None = None, keep_rejects: bool = False) -> str:
-        rejects = "ignore_errors=true" if self.is_rejecting or limit else ""
-        if self.is_rejecting and keep_rejects:
-            rejects = self._stored()
-        alike = [
-            (first, [part.plain for part in (first, *parts)])
-            for first, *parts in self._runs()
-        ]
-        selects = [
-            f"SELECT {_cells(part)} FROM {_scan(part, plains, rejects)}"  # noqa: S608
-            for part, plains in alike
-        ]
-        most = f" LIMIT {limit:d}" if limit else ""
-        return " UNION ALL ".join(f"(FROM ({select}){most})" for select in selects)
+    def parts(self, *, limit: int | None = None, counted: bool = False) -> list[str]:
+        if counted:
+            self.attempts.clear()
+        found = []
+        for first, *rest in self._runs():
+            rejects = "ignore_errors=true" if self.is_rejecting or limit else ""
+            if self.is_rejecting and counted:
+                rejects = self._stored()
+            plains = [file.plain for file in (first, *rest)]
+            most = f" LIMIT {limit:d}" if limit else ""
+            found.append(
+                f"SELECT {_cells(first)} FROM {_scan(first, plains, rejects)}{most}"  # noqa: S608
+            )
+        return found
 
-    def _runs(self) -> list[list[_Part]]:
+    def _runs(self) -> list[list[_File]]:
         """Return the files in their order, those of one dialect together."""
-        keyed = groupby(self.parts, key=lambda part: (part.dialect, part.places))
+        keyed = groupby(self.files, key=lambda file: (file.dialect, file.places))
         return [list(parts) for _, parts in keyed]
 
     def _stored(self) -> str:
-        name = f"rejects_{len(self.attempts):d}"
+        self.scans += 1
+        name = f"rejects_{self.scans:d}"
         self.attempts.append(name)
         return (
             f"store_rejects=true, rejects_table='{name}',"
@@ -87,11 +92,11 @@ class _Table:
 
     def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
         kept = set(columns)
-        for part in self.parts:
-            places = {part.places[column]: column for column in kept}
-            wanted = [place for place in places if place is not None]
-            found = quoting.wholly_quoted(part.plain.path, part.dialect, wanted)
-            kept = {c for p, c in places.items() if p is None or p in found}
+        for file in self.files:
+            places = {column: file.places[column] for column in kept}
+            wanted = [place for place in places.values() if place is not None]
+            found = quoting.wholly_quoted(file.plain.path, file.dialect, wanted)
+            kept = {c for c, place in places.items() if place in {None, *found}}
         return kept
 
     def with_quoted_words(
@@ -99,22 +104,22 @@ class _Table:
     ) -> set[int]:
         return {
             column
-            for part in self.parts
+            for file in self.files
             for column in columns
-            if (place := part.places[column]) is not None
-            and quoting.has_quoted(part.plain.path, part.dialect, place, words)
+            if (place := file.places[column]) is not None
+            and quoting.has_quoted(file.plain.path, file.dialect, place, words)
         }
 
 
-def _cells(part: _Part) -> str:
+def _cells(file: _File) -> str:
     return ", ".join(
         f"{'NULL::VARCHAR' if place is None else f'k{place}'} AS r{column}"
-        for column, place in enumerate(part.places)
+        for column, place in enumerate(file.places)
     )
 
 
-def _scan(part: _Part, plains: Sequence[Plain], rejects: str) -> str:
-    dialect = part.dialect
+def _scan(file: _File, plains: Sequence[Plain], rejects: str) -> str:
+    dialect = file.dialect
     columns = ", ".join(f"'k{i}': 'VARCHAR'" for i in range(len(dialect.names)))
     quote = quote_literal(dialect.quote)
     options = [
@@ -141,7 +146,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     written = _written(context, table)
     rejected = _rejected(context, table)
     notes = _check_loss(context, table, rejected)
-    dialect = table.parts[0].dialect
+    dialect = table.files[0].dialect
     return Read(
         names=table.names,
         originals=table.originals,
@@ -169,11 +174,11 @@ def _table(context: Context, plains: Sequence[Plain]) -> _Table:
         for plain, dialect in zip(plains, dialects, strict=True)
     ]
     originals, places = common_names(listed, union=context.options.union_by_name)
-    parts = list(map(_Part, plains, dialects, places))
+    parts = list(map(_File, plains, dialects, places))
     lines = sum(
-        part.plain.text.lines - part.dialect.lines_above
-        for part in parts
-        if part.plain.text
+        file.plain.text.lines - file.dialect.lines_above
+        for file in parts
+        if file.plain.text
     )
     return _Table(originals, clean_names(originals), parts, lines)
 
@@ -210,14 +215,17 @@ def _rejected(context: Context, table: _Table) -> Rejected:
     """Return the rows that the statement that wrote the table left out."""
     if not table.attempts:
         return Rejected()
-    name = table.attempts[-1]
-    errors = context.cursor.rows(
-        f"SELECT s.file_path, e.line, e.error_type::VARCHAR, left(e.csv_line, 200)"  # noqa: S608
-        f" FROM {name} e JOIN {name}_scans s USING (scan_id, file_id)"
-        " ORDER BY e.file_id, e.line, e.column_idx",
-        {},
-    )
-    files = {str(part.plain.path): part.plain.name for part in table.parts}
+    errors = [
+        row
+        for name in table.attempts
+        for row in context.cursor.rows(
+            "SELECT s.file_path, e.line, e.error_type::VARCHAR, left(e.csv_line, 200)"  # noqa: S608
+            f" FROM {name} e JOIN {name}_scans s USING (scan_id, file_id)"
+            " ORDER BY e.file_id, e.line, e.column_idx",
+            {},
+        )
+    ]
+    files = {str(file.plain.path): file.plain.name for file in table.files}
     lines: dict[tuple[str, int], dict[str, Any]] = {}
     for path, line, error, text in errors:
         row = {
@@ -252,7 +260,7 @@ def _check_loss(context: Context, table: _Table, rejected: Rejected) -> list[str
             rows=rejected.rows[:20],
         )
     missing = table.expected - kept - lost
-    has_comments = any(part.dialect.comment for part in table.parts)
+    has_comments = any(file.dialect.comment for file in table.files)
     most = max(limits.rejected_rows, limits.rejected_share * table.expected)
     if missing > most and not has_comments:
         raise IngestRefused(

@@ -49,7 +49,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
         f"{_expression(key, kind)} AS {quote_ident(name)}"
         for (key, kind, *_), name in zip(described, names, strict=True)
     )
-    context.copy(f"SELECT {select} FROM {source}", columns=len(names))  # noqa: S608
+    context.copy([f"SELECT {select} FROM {source}"], columns=len(names))  # noqa: S608
     return Read(names, originals, rejected=found.rejected)
 
 

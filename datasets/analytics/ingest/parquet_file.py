@@ -1,16 +1,20 @@
 """Parquet from elsewhere: nothing that its footer says of sizes is believed."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
+from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
 from datasets.analytics.ingest.context import Context, Read, path_list
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.plain import Plain
+from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import Kind, TableColumn, quote_ident
 
 _MAX_FOOTER_BYTES = 32 << 20
@@ -26,6 +30,23 @@ _UNITS = {
 }
 
 
+_DAMAGED = "The Parquet file is damaged or forged."
+_LOSSY = "value-would-change-"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file, the types of its columns, and where each column of the table is."""
+
+    plain: Plain
+    types: list[str]
+    places: tuple[int | None, ...]
+
+    def kind(self, column: int) -> str:
+        place = self.places[column]
+        return NOTHING if place is None else self.types[place]
+
+
 @dataclass(frozen=True, slots=True)
 class _Footer:
     """What a file says of itself."""
@@ -36,30 +57,129 @@ class _Footer:
 
 
 def read(context: Context, plains: Sequence[Plain]) -> Read:
-    """Write the table anew. Raises IngestRefused for what is no honest Parquet."""
+    """Write the table anew. Raises IngestRefused for what is no honest Parquet.
+
+    Columns are brought together by name, in the type that holds them all.
+    """
+    wide: dict[str, None] = {}
+    plains = [_with_known_decimals(context, plain, wide) for plain in plains]
     described = [_described(context, plain.path) for plain in plains]
-    originals, rows = described[0].names, sum(footer.rows for footer in described)
-    for plain, footer in zip(plains, described, strict=True):
-        if footer.names != originals:
-            raise IngestRefused(
-                "invalid_file",
-                f"{plain.name!r} has other columns than {plains[0].name!r}.",
-            )
+    rows = sum(footer.rows for footer in described)
     context.expected_rows = rows
-    # By position: of columns "A" and "a", DuckDB reads A under both names.
-    positions = [f"c{index:d}" for index in range(len(originals))]
-    source = (
-        f"read_parquet({path_list([plain.path for plain in plains])})"
-        f" AS t({', '.join(positions)})"
-    )
+    listed = [
+        (plain.name, footer.names)
+        for plain, footer in zip(plains, described, strict=True)
+    ]
+    originals, places = common_names(listed, union=context.options.union_by_name)
+    _refuse_choices(context)
     names = clean_names(originals)
-    _copy(context, source, names)
+    files = [
+        _File(plain, _types(context, plain), place)
+        for plain, place in zip(plains, places, strict=True)
+    ]
+    types = [_common(files, column, name) for column, name in enumerate(originals)]
+    _copy(context, files, types, names)
     _check_count(context, rows)
-    return Read(names, originals, notes=described[0].notes)
+    notes = wide | dict.fromkeys(note for footer in described for note in footer.notes)
+    notes |= dict.fromkeys(_retyped(files, types, names))
+    return Read(names, originals, notes=list(notes))
+
+
+def _refuse_choices(context: Context) -> None:
+    if context.options.types:
+        raise IngestRefused(
+            "invalid_options", "A Parquet or Arrow file has types of its own."
+        )
+
+
+def _types(context: Context, plain: Plain) -> list[str]:
+    try:
+        rows = context.cursor.rows(
+            f"DESCRIBE SELECT * FROM read_parquet({path_list([plain.path])})",  # noqa: S608
+            {},
+        )
+    except TooHeavy:
+        raise
+    except AnalyticsError:
+        raise IngestRefused("invalid_file", _DAMAGED) from None
+    return [row[1] for row in rows]
+
+
+def _common(files: Sequence[_File], column: int, name: str) -> str:
+    """Return the type of a column. Raises IngestRefused, which names both types."""
+    kinds = [file.kind(column) for file in files]
+    found = common_type(kinds)
+    if found is not None:
+        return found
+    first = next(i for i, kind in enumerate(kinds) if kind != NOTHING)
+    # Of three types, two and two may have a common one: then the last is named.
+    other = next(
+        (i for i, kind in enumerate(kinds) if not common_type([kinds[first], kind])),
+        len(kinds) - 1,
+    )
+    raise _no_common_type(
+        files[other], name, kinds[other], (files[first], kinds[first])
+    )
+
+
+def _no_common_type(
+    file: _File, name: str, kind: str, first: tuple[_File, str]
+) -> IngestRefused:
+    return IngestRefused(
+        "invalid_file",
+        f"Column {name!r} is {kind} in {file.plain.name!r} and {first[1]} in"
+        f" {first[0].plain.name!r}: no type holds both exactly.",
+        column=name,
+    )
+
+
+def _retyped(
+    files: Sequence[_File], types: Sequence[str], names: Sequence[str]
+) -> Iterator[str]:
+    for column, name in enumerate(names):
+        kinds = {file.kind(column) for file in files} - {NOTHING}
+        if len(kinds) > 1:
+            yield f"{name}: {types[column]}, which holds {', '.join(sorted(kinds))}."
+
+
+def _with_known_decimals(
+    context: Context, plain: Plain, notes: dict[str, None]
+) -> Plain:
+    """Write decimals of more than 38 digits as text: DuckDB would read doubles."""
+    _check_size(plain.path)
+    try:
+        footer = pq.ParquetFile(plain.path, memory_map=False)
+        schema = footer.schema_arrow
+        wide = [i for i, f in enumerate(schema) if pa.types.is_decimal256(f.type)]
+        if not wide:
+            return plain
+        for place in wide:
+            field = schema.field(place)
+            schema = schema.set(place, field.with_type(pa.string()))
+            notes[f"{field.name}: kept as text; it has more than 38 digits."] = None
+        target = context.temporary / f"{plain.path.name}.decimals"
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for batch in footer.iter_batches(batch_size=8_192):
+                writer.write_batch(batch.cast(schema))
+    except (pa.ArrowException, OSError, ValueError):
+        raise IngestRefused("invalid_file", _DAMAGED) from None
+    return Plain(target, plain.name, plain.format)
 
 
 def _described(context: Context, path: Path) -> _Footer:
     """Return the column names and the row count that the footer claims."""
+    size = path.stat().st_size
+    try:
+        footer = pq.ParquetFile(path, memory_map=False)
+        metadata, schema = footer.metadata, footer.schema_arrow
+    except (pa.ArrowException, OSError, ValueError):
+        raise IngestRefused("invalid_file", _DAMAGED) from None
+    context.check_columns(max(len(schema), metadata.num_columns))
+    _check_rows(context, metadata.num_rows, len(schema), size)
+    return _Footer(list(schema.names), metadata.num_rows, _notes(schema))
+
+
+def _check_size(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(size - 8, 0))
@@ -71,16 +191,6 @@ def _described(context: Context, path: Path) -> _Footer:
         raise IngestRefused(
             "too_many_columns", "The Parquet file describes too much of itself."
         )
-    try:
-        footer = pq.ParquetFile(path, memory_map=False)
-        metadata, schema = footer.metadata, footer.schema_arrow
-    except (pa.ArrowException, OSError, ValueError):
-        raise IngestRefused(
-            "invalid_file", "The Parquet file is damaged or forged."
-        ) from None
-    context.check_columns(max(len(schema), metadata.num_columns))
-    _check_rows(context, metadata.num_rows, len(schema), size)
-    return _Footer(list(schema.names), metadata.num_rows, _notes(schema))
 
 
 def _notes(schema: pa.Schema) -> list[str]:
@@ -105,25 +215,74 @@ def _check_rows(context: Context, rows: int, columns: int, size: int) -> None:
         )
 
 
-def _copy(context: Context, source: str, names: Sequence[str]) -> None:
+def _copy(
+    context: Context,
+    files: Sequence[_File],
+    types: Sequence[str],
+    names: Sequence[str],
+) -> None:
     try:
-        described = context.cursor.rows(f"DESCRIBE SELECT * FROM {source}", {})  # noqa: S608
-        select = ", ".join(
-            f"{_guarded(context, TableColumn(row[0], row[1]))} AS {quote_ident(name)}"
-            for row, name in zip(described, names, strict=True)
-        )
-        context.copy(f"SELECT {select} FROM {source}", columns=len(names))  # noqa: S608
+        selects = _selects(context, files, types, names)
+        context.copy(selects, columns=len(names))
     except TooHeavy:
         raise
     except AnalyticsError as error:
-        if _TOO_LARGE in str(error.__context__):
-            raise IngestRefused(
-                "cell_too_large",
-                f"A cell holds more than {context.limits.cell_bytes} bytes.",
-            ) from None
-        raise IngestRefused(
-            "invalid_file", "The Parquet file is damaged or forged."
-        ) from None
+        raise _refusal(context, str(error.__context__), types, names) from None
+
+
+def _refusal(
+    context: Context, text: str, types: Sequence[str], names: Sequence[str]
+) -> IngestRefused:
+    if _TOO_LARGE in text:
+        return IngestRefused(
+            "cell_too_large",
+            f"A cell holds more than {context.limits.cell_bytes} bytes.",
+        )
+    if found := re.search(rf"{_LOSSY}(\d+)", text):
+        column = int(found[1])
+        return IngestRefused(
+            "invalid_file",
+            f"Column {names[column]!r} has different types in the files, and a value"
+            f" that their common type {types[column]} would change.",
+            column=names[column],
+        )
+    return IngestRefused("invalid_file", _DAMAGED)
+
+
+def _selects(
+    context: Context,
+    files: Sequence[_File],
+    types: Sequence[str],
+    names: Sequence[str],
+) -> list[str]:
+    """Return a SELECT for each run of files that are alike."""
+    runs = groupby(files, key=lambda file: (file.types, file.places))
+    return [_select(context, list(run), types, names) for _, run in runs]
+
+
+def _select(
+    context: Context,
+    files: Sequence[_File],
+    types: Sequence[str],
+    names: Sequence[str],
+) -> str:
+    file = files[0]
+    # By position: of columns "A" and "a", DuckDB reads A under both names.
+    positions = ", ".join(f"c{index:d}" for index in range(len(file.types)))
+    cells = []
+    for column, (place, name) in enumerate(zip(file.places, names, strict=True)):
+        kind = file.kind(column)
+        if place is None or kind == NOTHING:
+            cell = f"NULL::{types[column]}"
+        elif kind == types[column]:
+            cell = _guarded(context, TableColumn(f"c{place:d}", kind))
+        else:
+            cell = cast(kind, types[column]).of(f"c{place:d}", f"{_LOSSY}{column:d}")
+        cells.append(f"{cell} AS {quote_ident(name)}")
+    return (
+        f"SELECT {', '.join(cells)} FROM"  # noqa: S608 - names are quoted
+        f" read_parquet({path_list([f.plain.path for f in files])}) AS t({positions})"
+    )
 
 
 def _guarded(context: Context, column: TableColumn) -> str:
@@ -132,7 +291,7 @@ def _guarded(context: Context, column: TableColumn) -> str:
         size, value = f"octet_length({name}::BLOB)", name
     elif column.type == "VARCHAR":
         size, value = f"strlen({name})", name
-    elif "HUGEINT" in column.type or column.type == '"NULL"':
+    elif "HUGEINT" in column.type:
         return f"{name}::VARCHAR"  # Parquet has no type for it
     else:
         return name

@@ -33,8 +33,12 @@ class RawTable(Protocol):
     @property
     def names(self) -> Sequence[str]: ...
 
-    def select(self, *, limit: int | None = None, keep_rejects: bool = False) -> str:
-        """Return a SELECT of the cells as r0, r1, …, in the order of the rows."""
+    def parts(self, *, limit: int | None = None, counted: bool = False) -> list[str]:
+        """Return SELECTs of the cells as r0, r1, …: one after the other, the table.
+
+        Of each `limit` rows, where it is given; what a `counted` one leaves out for
+        its form is remembered.
+        """
         ...
 
     @property
@@ -78,7 +82,8 @@ class Proof:
         """Write data.parquet. Raises IngestRefused or the engine's errors."""
         columns = range(len(self.table.names))
         rows = min(_SAMPLE_ROWS, max(_SAMPLE_CELLS // len(columns), _LEAST_ROWS))
-        self.cells.add_rows(self.table.select(limit=rows), len(columns))
+        for part in self.table.parts(limit=rows):
+            self.cells.add_rows(part, len(columns))
         self._propose(columns)
         self._copy()
         while changed := self._reconsidered():
@@ -102,8 +107,9 @@ class Proof:
             self._round += 1
             self._make_counters()
             try:
-                select = self._guarded(self.table.select(keep_rejects=True))
-                self.context.copy(select, columns=len(self.table.names))
+                parts = self.table.parts(counted=True)
+                selects = [self._guarded(part) for part in parts]
+                self.context.copy(selects, columns=len(self.table.names))
             except TooHeavy:
                 raise
             except AnalyticsError as error:
@@ -127,7 +133,7 @@ class Proof:
                 f"max_by({bad}, strlen({bad}), {_EXAMPLES})",
             ]
         found = self.context.cursor.row(
-            f"SELECT {', '.join(wanted)} FROM ({self._valued(self.table.select())})",  # noqa: S608
+            f"SELECT {', '.join(wanted)} FROM ({self._valued(self._rows())})",  # noqa: S608
             {},
         )
         examples = {
@@ -139,6 +145,10 @@ class Proof:
             raise IngestRefused("invalid_file", "The columns have no types that hold.")
         self.cells.add(examples)
         self._propose(refuted)
+
+    def _rows(self) -> str:
+        """Return a SELECT of all cells, in no order."""
+        return " UNION ALL ".join(f"({part})" for part in self.table.parts())
 
     def _valued(self, select: str) -> str:
         """Add the value of each cell to the cells, so that it is computed once."""
