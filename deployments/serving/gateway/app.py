@@ -4,19 +4,21 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import orjson
 
 from deployments.serving.gateway.answers import Send, answer, error
 from deployments.serving.gateway.choice import Choice, choose, not_told, slot_of
-from deployments.serving.gateway.client import Answer
-from deployments.serving.gateway.counters import Counters, Outcome, Tally
+from deployments.serving.gateway.client import Answer, Instance
+from deployments.serving.gateway.counters import Counters, Outcome
 from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
 from deployments.serving.gateway.files import replace
+from deployments.serving.gateway.loads import Loads
 from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.quick import Asked
 from deployments.serving.gateway.request import (
     BadRequest,
@@ -30,6 +32,9 @@ from deployments.serving.gateway.request import (
 )
 from deployments.serving.gateway.routes import Routes, Share, Slot
 from deployments.serving.gateway.sampler import Sampler
+from deployments.serving.gateway.shared import Seats
+from deployments.serving.gateway.totals import Totals
+from deployments.serving.histogram import bucket
 from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
 from deployments.serving.waking import Bell, Waking
@@ -67,14 +72,23 @@ class Reply(NamedTuple):
 class Gateway:
     """One gateway process; all that it knows of deployments is in the route files."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, totals: int) -> None:
+        """Take a seat among the machine's gateways; `totals` is a file of `Totals`."""
         self.options = options
         self.id = uuid.uuid4().hex[:16]
+        shared = options.run / "gateways"
+        seats = Seats(shared)
+        self._loads = Loads(shared, seats)
+        Instance.load_of = self._loads.of
+        quarantine = Quarantine(shared / "quarantine", self._loads.table)
+        self._totals = Totals(totals, seats, self._labels)
         self._routes = Routes(options.run, self.id)
         self._bell: Waking = Bell(options.run / "kick.sock")
-        self._dispatcher = Dispatcher(self._routes, options)
+        self._dispatcher = Dispatcher(self._routes, options, quarantine, seats)
         self._counters = Counters(options.traffic, self.id)
-        self._sampler = Sampler(options.samples, self.id)
+        self._sampler = Sampler(
+            options.samples, "machine", self._loads.pending, seats.own
+        )
         self._presence = options.run / "gateways" / f"{self.id}.json"
         self._outstanding: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,6 +126,7 @@ class Gateway:
         try:
             if self._counters.flush():
                 self._bell.wake()
+                self._loads.give_back()
             busy = {key: n for key, n in self._outstanding.items() if n}
             self._presence.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             report = {"at": time.time(), "outstanding": busy}
@@ -182,7 +197,7 @@ class Gateway:
         elif path == b"/healthz":
             await answer(send, 200, b'{"status":"ok"}')
         elif path == b"/metrics":
-            page = exposition(self._tallies())
+            page = exposition(self._totals.rows())
             length = (b"content-length", b"%d" % len(page))
             kind = (b"content-type", CONTENT_TYPE)
             await answer(send, 200, page, content=[kind, length])
@@ -280,7 +295,10 @@ class Gateway:
         return Reply(found.status, found.body, outcome, json_bytes=found.json_bytes)
 
     def _count(self, key: str, outcome: Outcome, start: float) -> None:
-        self._counters.add(key, outcome, (time.perf_counter() - start) * 1000)
+        ms = (time.perf_counter() - start) * 1000
+        number = bucket(ms)
+        self._counters.add(key, outcome, ms, number)
+        self._totals.add(key, outcome, ms, number)
 
     def _mirror(self, slot: Slot, request: bytes) -> None:
         """Send copies to the shadows; their answers are only counted."""
@@ -298,14 +316,13 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _tallies(self) -> Iterator[tuple[dict[str, str], Tally]]:
-        for deployment_id, tally in self._counters.totals.items():
-            slot = self._routes.slot_of.get(deployment_id)
-            yield (
-                {
-                    "deployment": deployment_id,
-                    "environment": slot.environment if slot else "",
-                    "model": slot.model if slot else "",
-                },
-                tally,
-            )
+    def _labels(self, deployment_id: str) -> dict[str, str]:
+        """Return what a deployment is called in `/metrics`, as far as is known."""
+        slot = self._routes.slot_of.get(deployment_id)
+        backend = self._routes.backends.get(deployment_id)
+        return {
+            "deployment": deployment_id,
+            "environment": slot.environment if slot else "",
+            "model": slot.model if slot else "",
+            "version": backend.version if backend else "",
+        }

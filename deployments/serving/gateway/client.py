@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import httptools
 
+from deployments.serving.gateway.loads import Load, LocalLoad
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.heads import END, MAX_BYTES, NOT_FINITE, answer_head
 
@@ -190,14 +191,24 @@ def _whole(data: bytes, max_bytes: int) -> Answer | None:
 
 
 class Instance:
-    """A model server's socket and the connections to it."""
+    """A model server's socket and the connections to it.
+
+    `load_of` says how its requests are counted; a gateway counts with the others.
+    """
+
+    load_of: ClassVar[Callable[[str], Load]] = LocalLoad
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.outstanding = 0
+        self._load = type(self).load_of(path)
         self.down_until = 0.0
         self._idle: list[Connection] = []
         self.closed_at = 0.0
+
+    @property
+    def outstanding(self) -> int:
+        """The requests that it has, from all gateway processes of the machine."""
+        return self._load.total()
 
     def begin(self, wire: bytes, read_s: float, done: Done) -> bool:
         """Send a request over a kept connection, as `Connection.begin`.
@@ -207,10 +218,10 @@ class Instance:
         connection = self._kept()
         if connection is None:
             return False
-        self.outstanding += 1
+        self._load.enter()
 
         def finish(found: Answer | Exception) -> None:
-            self.outstanding -= 1
+            self._load.leave()
             self._keep(connection)
             done(found)
 
@@ -224,12 +235,12 @@ class Instance:
 
         Raises CannotConnect, ClosedEarly, BrokeOff, BadAnswer or TimeoutError.
         """
-        self.outstanding += 1
+        self._load.enter()
         try:
             connection = self._kept() or await self._connect(connect_s, max_bytes)
             answer = await connection.exchange(wire, read_s)
         finally:
-            self.outstanding -= 1
+            self._load.leave()
         self._keep(connection)
         return answer
 
@@ -254,6 +265,7 @@ class Instance:
         for connection in self._idle:
             connection.close()
         self._idle.clear()
+        self._load.release()
 
     def _kept(self) -> Connection | None:
         while self._idle:

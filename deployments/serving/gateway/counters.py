@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 
 from deployments.serving.gateway.files import replace
-from deployments.serving.histogram import bucket
 
 MINUTE_S = 60
 CLIENT_ERROR, SERVER_ERROR = 400, 500
@@ -59,7 +58,8 @@ class Tally:
     max_ms: float = 0.0
     histogram: dict[int, int] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome, ms: float) -> None:
+    def add(self, outcome: Outcome, ms: float, number: int) -> None:
+        """Count a call; `number` is the bucket of its latency."""
         self.request_count += 1
         if outcome is not Outcome.GOOD:
             setattr(self, outcome, getattr(self, outcome) + 1)
@@ -67,7 +67,6 @@ class Tally:
                 return
         self.sum_ms += ms
         self.max_ms = max(self.max_ms, ms)
-        number = bucket(ms)
         self.histogram[number] = self.histogram.get(number, 0) + 1
 
     def as_json(self) -> dict[str, Any]:
@@ -90,15 +89,14 @@ class Counters:
         self._folder, self._gateway_id = folder, gateway_id
         self._minutes: dict[int, dict[str, Tally]] = {}
         self._dirty: set[int] = set()
-        self.totals: dict[str, Tally] = {}
 
-    def add(self, deployment_id: str, outcome: Outcome, ms: float) -> None:
+    def add(self, deployment_id: str, outcome: Outcome, ms: float, number: int) -> None:
         minute = int(time.time()) // MINUTE_S * MINUTE_S
-        for tallies in (self._minutes.setdefault(minute, {}), self.totals):
-            tally = tallies.get(deployment_id)
-            if tally is None:
-                tally = tallies[deployment_id] = Tally()
-            tally.add(outcome, ms)
+        tallies = self._minutes.setdefault(minute, {})
+        tally = tallies.get(deployment_id)
+        if tally is None:
+            tally = tallies[deployment_id] = Tally()
+        tally.add(outcome, ms, number)
         self._dirty.add(minute)
 
     def flush(self) -> bool:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from deployments.serving.gateway.choice import Choice
@@ -19,6 +20,7 @@ from deployments.serving.gateway.counters import UNTIMED, Outcome
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.routes import Routes
+from deployments.serving.gateway.shared import Seats
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +62,11 @@ class Failure(NamedTuple):
 
 
 class Dispatcher:
-    def __init__(self, routes: Routes, options: Options) -> None:
+    def __init__(
+        self, routes: Routes, options: Options, quarantine: Quarantine, seats: Seats
+    ) -> None:
         self._routes, self._options = routes, options
-        self._quarantine = Quarantine()
+        self._quarantine, self._seats = quarantine, seats
         self._retries: dict[str, asyncio.Lock] = {}
 
     def begin(
@@ -104,7 +108,7 @@ class Dispatcher:
         return answer
 
     async def _once_more(self, choice: Choice, wire: bytes) -> Answer:
-        async with self._retries.setdefault(choice.deployment_id, asyncio.Lock()):
+        async with self._turn(choice.deployment_id):
             self._refuse_the_banned(choice, wire)
             try:
                 return await self._attempt(choice, wire)
@@ -112,6 +116,17 @@ class Dispatcher:
                 raise Rejected(
                     502, "The model server ended on this request, twice."
                 ) from None
+
+    @asynccontextmanager
+    async def _turn(self, deployment_id: str) -> AsyncIterator[None]:
+        """Be the only one on the machine that tries a request of it again."""
+        async with self._retries.setdefault(deployment_id, asyncio.Lock()):
+            while not self._seats.take_turn(deployment_id):
+                await asyncio.sleep(POLL_S)
+            try:
+                yield
+            finally:
+                self._seats.end_turn(deployment_id)
 
     def _refuse_the_banned(self, choice: Choice, wire: bytes) -> None:
         if self._quarantine.holds(choice.deployment_id, wire):

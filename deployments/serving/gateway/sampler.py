@@ -7,6 +7,7 @@ need not be complete.
 
 import asyncio
 import base64
+import fcntl
 import logging
 import os
 import random
@@ -28,10 +29,20 @@ Kept = tuple[float, str, bytes, int | None]
 
 
 class Sampler:
-    def __init__(self, folder: Path, gateway_id: str) -> None:
-        self._folder, self._gateway_id = folder, gateway_id
-        self._pending: list[Kept] = []
-        self._bytes = 0
+    """Keeps requests; `pending` are the bytes that each process has in memory.
+
+    The bounds hold for all processes that share `pending` and a name.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, pending: memoryview | None = None, seat: int = 0
+    ) -> None:
+        self._folder, self._name = folder, name
+        self._kept: list[Kept] = []
+        self._pending = (
+            memoryview(bytearray(8)).cast("q") if pending is None else pending
+        )
+        self._seat = seat
 
     def offer(
         self,
@@ -46,13 +57,13 @@ class Sampler:
         """
         if random.random() >= rate or len(body) > MAX_BODY_BYTES:  # noqa: S311
             return
-        if self._bytes + len(body) <= MAX_PENDING_BYTES:
-            self._bytes += len(body)
-            self._pending.append((time.time(), deployment_id, body, json_bytes))
+        if sum(self._pending) + len(body) <= MAX_PENDING_BYTES:
+            self._pending[self._seat] += len(body)
+            self._kept.append((time.time(), deployment_id, body, json_bytes))
 
     async def spool(self) -> None:
         """Write what is kept, in a thread: a slow disk holds up no request."""
-        if self._pending:
+        if self._kept:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(None, self._write, self._taken())
 
@@ -60,7 +71,8 @@ class Sampler:
         self._write(self._taken())
 
     def _taken(self) -> list[Kept]:
-        taken, self._pending, self._bytes = self._pending, [], 0
+        taken, self._kept = self._kept, []
+        self._pending[self._seat] = 0
         return taken
 
     def _write(self, kept: list[Kept]) -> None:
@@ -71,7 +83,7 @@ class Sampler:
             periods.setdefault(period, []).append(_line(*each))
         try:
             for period, lines in periods.items():
-                self._append(f"{self._gateway_id}-{period}.jsonl", b"".join(lines))
+                self._append(f"{self._name}-{period}.jsonl", b"".join(lines))
         except OSError:
             logger.exception("a sample of the requests could not be written")
 
@@ -82,7 +94,8 @@ class Sampler:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         descriptor = os.open(self._folder / name, flags, 0o600)
         with os.fdopen(descriptor, "ab", buffering=0) as file:
-            end = file.tell()
+            fcntl.flock(file, fcntl.LOCK_EX)
+            end = file.seek(0, os.SEEK_END)
             if end + len(lines) > MAX_FILE_BYTES:
                 return
             if file.write(lines) < len(lines):  # the disk is full

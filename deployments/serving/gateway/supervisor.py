@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from deployments.serving.gateway.options import Options
-from deployments.serving.gateway.worker import BACKLOG, DRAIN_S, ORDERS, RETIRE, work
+from deployments.serving.gateway.totals import new_file
+from deployments.serving.gateway.worker import (
+    BACKLOG,
+    DRAIN_S,
+    ORDERS,
+    RETIRE,
+    Files,
+    work,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +88,7 @@ class Supervisor:
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # Workers hold the reading end: it ends with this process, however it ends.
         self._lifeline, self._life = os.pipe2(os.O_CLOEXEC)
+        self._totals = new_file()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._woken)
@@ -226,7 +235,7 @@ class Supervisor:
             self._selector.close()
             for descriptor in (self._wake, self._woken, self._life):
                 os.close(descriptor)
-            work(self._options, listener, self._lifeline, ready)
+            work(self._options, Files(listener, self._lifeline, ready, self._totals))
             status = os.EX_OK
         except BaseException:
             logger.exception("the worker broke off")

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -28,16 +29,31 @@ ORDERS = (signal.SIGTERM, RETIRE)
 """Signals that are blocked until the worker listens to them."""
 
 
-def work(options: Options, listener: socket.socket, lifeline: int, ready: int) -> None:
-    """Serve; `lifeline` ends with the supervisor, `ready` hears when it can begin."""
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a worker gets from its supervisor.
+
+    `lifeline` ends with the supervisor, `ready` hears when the worker serves, `totals`
+    is memory that all workers count in.
+    """
+
+    listener: socket.socket
+    lifeline: int
+    ready: int
+    totals: int
+
+
+def work(options: Options, files: Files) -> None:
+    """Serve until told to leave."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Worker(options).run(listener, lifeline, ready))
+        runner.run(Worker(options, files).run())
 
 
 class Worker:
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, files: Files) -> None:
+        self._files = files
         self._config = uvicorn.Config(
-            Gateway(options),
+            Gateway(options, files.totals),
             http=Door,
             ws="none",
             interface="asgi3",
@@ -53,22 +69,23 @@ class Worker:
         self._state = ServerState()
         self._leaving, self._stopping = asyncio.Event(), asyncio.Event()
 
-    async def run(self, listener: socket.socket, lifeline: int, ready: int) -> None:
+    async def run(self) -> None:
+        files = self._files
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(RETIRE, self._leaving.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
-        loop.add_reader(lifeline, self._stop)
+        loop.add_reader(files.lifeline, self._stop)
         lifespan = self._config.lifespan_class(self._config)
         await lifespan.startup()
         if lifespan.should_exit:
             raise SystemExit(os.EX_SOFTWARE)
         server = await loop.create_server(
-            self._protocol(loop, lifespan.state), sock=listener, backlog=BACKLOG
+            self._protocol(loop, lifespan.state), sock=files.listener, backlog=BACKLOG
         )
-        os.write(ready, b"r")
+        os.write(files.ready, b"r")
         await self._leaving.wait()
-        loop.remove_reader(lifeline)
+        loop.remove_reader(files.lifeline)
         server.close()
         await self._let_go()
         await lifespan.shutdown()

@@ -18,7 +18,7 @@ from deployments.serving.supervisor.folders import route_name
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 
-PATIENT = ("--read-s", "30", "--hold-s", "30", "--workers", "1")
+PATIENT = ("--read-s", "30", "--hold-s", "30")
 KEY = "secret-key"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 

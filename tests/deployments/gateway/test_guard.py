@@ -25,8 +25,9 @@ def strict_door(data_dir):
 
 @pytest.fixture(scope="module")
 def endless_door(data_dir):
-    """Return a gateway whose clocks do not end within a test."""
-    made = Door(data_dir, "--head-s", "600", "--request-s", "600")
+    """Return a gateway of one worker whose clocks do not end within a test."""
+    clocks = ("--head-s", "600", "--request-s", "600")
+    made = Door(data_dir, *clocks, "--workers", "1")
     yield made
     made.close()
 
