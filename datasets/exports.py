@@ -1,42 +1,164 @@
-"""A whole version as a file that a browser downloads, streamed."""
+"""A version, or what a filter leaves of it, as a file that a client downloads."""
 
-from collections.abc import Iterator, Sequence
-from urllib.parse import quote
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from django.http import StreamingHttpResponse
+import orjson
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 
-from datasets import storage
+from datasets import questions, storage
 from datasets.analytics import export
-from datasets.models import DatasetVersion
+from datasets.analytics.export import Format, Request
+from datasets.analytics.sql import TableColumn
+from datasets.models import AnalysisKey, DatasetVersion
 from datasets.refusals import asking
+from datasets.storage import IncomingFile
+from mlops.core import etags, ranges
+from mlops.core.errors import NotFound
 
 CONTENT_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-    "arrow": "application/vnd.apache.arrow.stream",
-    "jsonl": "application/x-ndjson",
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.PARQUET: "application/vnd.apache.parquet",
+    Format.ARROW: "application/vnd.apache.arrow.stream",
+    Format.JSON_LINES: "application/x-ndjson",
 }
+# To be raised whenever the bytes of an export could be others than before.
+REVISION = 1
+CACHING = "private, no-cache"
+OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"
 
 
 def attachment(
-    version: DatasetVersion, form: str, columns: Sequence[str] | None
-) -> StreamingHttpResponse:
-    """Return the download. What can be refused is refused before the first byte."""
+    request: HttpRequest, version: DatasetVersion, wanted: Request
+) -> HttpResponseBase:
+    """Return the download, its part, or 304 to a client that has it.
+
+    What can be refused is refused before the first byte. Only the whole version as
+    Parquet is a file that is there already: it has a length, and ranges.
+    """
+    tag = _etag(version, wanted)
+    if etags.is_named(request.headers.get("If-None-Match", ""), tag):
+        answer: HttpResponseBase = HttpResponse(status=304)
+        answer["ETag"], answer["Cache-Control"] = tag, CACHING
+        return answer
+    if _is_file(version, wanted):
+        answer = _file(request, version, tag)
+    else:
+        answer = _written(request, version, wanted)
+        answer["ETag"], answer["Accept-Ranges"] = tag, "none"
+    if answer.status_code < 400:  # noqa: PLR2004 - what HTTP calls a success
+        _describe(answer, version, wanted)
+    return answer
+
+
+def taken(version: DatasetVersion, wanted: Request) -> IncomingFile:
+    """Write the rows as an upload of their own: Parquet, so with their types."""
     path = storage.data_path(version.digest)
+    name = f"{version.dataset.name}-v{version.number}-filtered.parquet"
     with asking():
-        chunks = export.stream(path, form, columns=columns)
+        return storage.receive(name, export.stream(path, wanted))
+
+
+def reading_options(version: DatasetVersion, wanted: Request) -> dict[str, Any]:
+    """Return how the file has to be read for the same rows to come back."""
+    columns = {column.name: column for column in version.columns.all()}
+    chosen = wanted.columns or list(columns)
+    found = [
+        TableColumn(name, columns[name].data_type) for name in chosen if name in columns
+    ]
+    return export.reading_options(found, wanted.format)
+
+
+def _is_file(version: DatasetVersion, wanted: Request) -> bool:
+    if wanted.format is not Format.PARQUET or wanted.conditions:
+        return False
+    return wanted.columns is None or list(wanted.columns) == version.column_names
+
+
+def _file(request: HttpRequest, version: DatasetVersion, tag: str) -> HttpResponseBase:
+    path = storage.data_path(version.digest)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise NotFound("The bytes of this version are gone.") from None
+    size = path.stat().st_size
+    try:
+        return ranges.streamed(request, file, size_bytes=size, etag=tag)
+    except ranges.NoSuchRange as none:
+        return none.response()
+
+
+def _written(
+    request: HttpRequest, version: DatasetVersion, wanted: Request
+) -> HttpResponseBase:
+    path = storage.data_path(version.digest)
+    if request.method == "HEAD":
+        with asking():
+            export.stream(path, wanted)
+        return HttpResponse()
+    with asking():
+        chunks = export.stream(path, wanted)
         first = next(chunks, b"")
-    answer = StreamingHttpResponse(_whole(first, chunks), CONTENT_TYPES[form])
+    return StreamingHttpResponse(_whole(first, chunks))
+
+
+def _describe(
+    answer: HttpResponseBase, version: DatasetVersion, wanted: Request
+) -> None:
+    form = wanted.format
     name = f"{version.dataset.name}-v{version.number}.{form}"
     plain = "".join(
         c if c.isascii() and c.isalnum() else "_" for c in name[: -len(form)]
     )
+    answer["Content-Type"] = CONTENT_TYPES[form]
     answer["Content-Disposition"] = (
         f'attachment; filename="{plain.rstrip("_")}.{form}"; '
         f"filename*=UTF-8''{quote(name, safe='')}"
     )
     answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    answer["Cache-Control"] = CACHING
+    if form is Format.CSV:
+        _say_guarded(answer, version, wanted)
+    if form in {Format.CSV, Format.JSON_LINES}:
+        query = urlencode(
+            {
+                "version": version.number,
+                "format": form.value,
+                "columns": list(wanted.columns or ()),
+            },
+            doseq=True,
+        )
+        address = OPTIONS.format(dataset=version.dataset_id, query=query)
+        answer["Link"] = f'<{address}>; rel="describedby"; type="application/json"'
+
+
+def _say_guarded(
+    answer: HttpResponseBase, version: DatasetVersion, wanted: Request
+) -> None:
+    count = 0
+    if wanted.is_guarded:
+        count = orjson.loads(questions.guarded_cells(version, wanted).body())
+    answer["X-Export-Guarded"] = "true" if wanted.is_guarded else "false"
+    answer["X-Export-Changed-Cells"] = str(count)
+
+
+def _etag(version: DatasetVersion, wanted: Request) -> str:
+    if _is_file(version, wanted):
+        return f'"{version.digest}"'
+    asked = {
+        "format": wanted.format,
+        "columns": wanted.columns,
+        "conditions": [asdict(condition) for condition in wanted.conditions],
+        "guarded": wanted.is_guarded,
+    }
+    return AnalysisKey(version.digest, "export", REVISION, asked).etag
 
 
 def _whole(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

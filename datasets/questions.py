@@ -14,7 +14,16 @@ from typing import Any
 import orjson
 
 from datasets import storage
-from datasets.analytics import association, correlation, profile, quality, rows
+from datasets.analytics import (
+    association,
+    correlation,
+    export,
+    profile,
+    quality,
+    rows,
+)
+from datasets.analytics.filters import Condition
+from datasets.analytics.ordered import filtered
 from datasets.analytics.rows import Method, Rows, Window
 from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
 from datasets.refusals import Refused, asking
@@ -23,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 ColumnFigures = dict[str, Any]
 SAMPLE_ROWS = 100
-SAMPLE_REVISION = 2
-DETAIL_REVISION = 2
+SAMPLE_REVISION = 3
+DETAIL_REVISION = 3
 DETAIL_PAIRS = 2000
 INTERACTIVE_COLUMNS = 200
 WIDEST_MATRIX = 500
@@ -125,25 +134,43 @@ def page(
 
 
 def statistics(
-    version: DatasetVersion, columns: Sequence[str] | None = None
+    version: DatasetVersion,
+    columns: Sequence[str] | None = None,
+    conditions: Sequence[Condition] = (),
 ) -> Question:
-    """Ask for the profile of some columns, or (kept) of all of them."""
+    """Ask for the profile of some columns, or (kept) of all of them.
+
+    Of the rows that meet all conditions; their quantiles are of no sample.
+    """
     path = storage.data_path(version.digest)
     sampled = storage.sample_path(version.digest)
 
     def compute() -> Any:
+        if conditions:
+            return profile.profile(filtered(path, conditions), columns)
         return profile.profile(
             path, columns, sample=sampled if sampled.exists() else None
         )
 
+    asked: dict[str, Any] = {"columns": columns} if columns else {}
+    if conditions:
+        asked["conditions"] = [asdict(condition) for condition in conditions]
     return Question(
-        version,
-        "statistics",
-        profile.REVISION,
-        compute,
-        {"columns": columns} if columns else {},
-        is_kept=columns is None,
+        version, "statistics", profile.REVISION, compute, asked, is_kept=not asked
     )
+
+
+def guarded_cells(version: DatasetVersion, request: export.Request) -> Question:
+    """Ask how many cells of a CSV get a `'`; of the whole version it is kept."""
+    path = storage.data_path(version.digest)
+    asked: dict[str, Any] = {"columns": request.columns} if request.columns else {}
+    if request.conditions:
+        asked["conditions"] = [asdict(condition) for condition in request.conditions]
+
+    def compute() -> int:
+        return export.guarded_cells(path, request)
+
+    return Question(version, "guarded_cells", 1, compute, asked, is_kept=not asked)
 
 
 def suggestions(version: DatasetVersion) -> Question:

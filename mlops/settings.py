@@ -261,10 +261,15 @@ CORS_ALLOW_HEADERS = [
     "x-request-id",
 ]
 CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges",
+    "Content-Range",
     "ETag",
     "Idempotency-Replayed",
+    "Link",
     "Location",
     "Retry-After",
+    "X-Export-Changed-Cells",
+    "X-Export-Guarded",
     "X-Request-ID",
     "X-Total-Count",
 ]

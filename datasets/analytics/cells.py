@@ -53,7 +53,7 @@ class Losses:
             self.cells.append((row, column))
 
     def lose(self, row: int, column: str, value: str) -> None:
-        """Note a NaN or an infinity, which becomes null."""
+        """Note a NaN or an infinity, which becomes that word."""
         self.non_finite += 1
         if len(self.non_finite_cells) < _LISTED_CELLS:
             self.non_finite_cells.append((row, column, value))
@@ -106,11 +106,13 @@ def _integer(value: int, _losses: Losses, _row: int, _name: str) -> int | str:
     return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value)
 
 
-def _float(value: float, losses: Losses, row: int, name: str) -> float | None:
+def _float(value: float, losses: Losses, row: int, name: str) -> float | str:
+    """Return a number; what JSON has no number for is a word, null is missing."""
     if math.isfinite(value):
         return value
-    losses.lose(row, name, INFINITIES.get(value, "NaN"))
-    return None
+    word = INFINITIES.get(value, "NaN")
+    losses.lose(row, name, word)
+    return word
 
 
 def _text(value: str, losses: Losses, row: int, name: str) -> str:
@@ -144,8 +146,9 @@ def _nested(value: str, losses: Losses, row: int, name: str) -> Any:
         losses.cut(row, name)
         return value[: losses.cuts.nested] + CUT
 
-    def constant(word: str) -> None:
+    def constant(word: str) -> str:
         losses.lose(row, name, word)
+        return word
 
     return json.loads(
         value, parse_float=_exact_float, parse_int=_exact_int, parse_constant=constant

@@ -6,13 +6,13 @@ that memory stays bounded and the same question gives the same bytes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from datasets.analytics.engine import Cursor
-from datasets.analytics.filters import Clause
-from datasets.analytics.sql import ROW_NUMBER, Source, TableColumn
+from datasets.analytics.engine import Cursor, Engine
+from datasets.analytics.filters import Clause, Condition, compile_filter
+from datasets.analytics.sql import ROW_NUMBER, Source, Table, TableColumn, source
 
 BATCH_ROWS = 4_096
 _STRETCH_ROWS = 245_760
@@ -43,6 +43,17 @@ class Selection:
                     file.parameters | stretch.parameters,
                     batch_rows=batch_rows,
                 )
+
+
+def filtered(table: Table, conditions: Sequence[Condition]) -> Source:
+    """Return the table's rows that meet all conditions, as a table.
+
+    Raises UnknownColumn or InvalidFilter.
+    """
+    place = source(table)
+    with Engine.for_process().cursor() as cursor:
+        where = compile_filter(cursor.columns(place), conditions)
+    return replace(place, where=where.sql, values=where.parameters)
 
 
 def within(where: Clause, first: int, last: int) -> Clause:

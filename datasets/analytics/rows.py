@@ -47,7 +47,7 @@ class Rows:
     """Rows ready for JSON, with what that form does not show.
 
     `total` counts the rows that could be paged through (exact). `non_finite` is
-    how many NaN and infinities became null; `non_finite_cells` names up to 100 of
+    how many NaN and infinities became words; `non_finite_cells` names up to 100 of
     them as (index in `rows`, column, value). `truncated_cells` names up to 100 of
     the `truncated` shortened cells, which end with "…".
     """

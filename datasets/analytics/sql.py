@@ -5,8 +5,8 @@ named parameter.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -66,23 +66,31 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One table: Parquet files of equal schema, read one after the other."""
+    """One table: Parquet files of equal schema, read one after the other.
+
+    With `where` (and the `values` it binds) only the rows that meet it.
+    """
 
     paths: tuple[Path, ...]
+    where: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def sql(self) -> str:
         """A table expression that needs the parameters of `parameters`."""
-        return "read_parquet($source)"
+        return self._met("read_parquet($source)")
 
     @property
     def numbered_sql(self) -> str:
         """The same with the position of each row in its file."""
-        return f"read_parquet($source, {ROW_NUMBER}=true)"
+        return self._met(f"read_parquet($source, {ROW_NUMBER}=true)")
 
     @property
     def parameters(self) -> dict[str, object]:
-        return {"source": [str(path) for path in self.paths]}
+        return {"source": [str(path) for path in self.paths], **self.values}
+
+    def _met(self, table: str) -> str:
+        return f"(SELECT * FROM {table}{self.where})" if self.where else table  # noqa: S608
 
 
 Table = Path | str | Sequence[Path] | Source

@@ -218,6 +218,11 @@ class DatasetVersion(models.Model):
         return earlier.order_by("-number").first()
 
     @property
+    def column_names(self) -> list[str]:
+        """The names of the columns in file order."""
+        return list(self.columns.order_by("position").values_list("name", flat=True))
+
+    @property
     def source_type(self) -> SourceType | None:
         """The contract's word for the format, where it has one."""
         match self.source_format:

@@ -34,13 +34,17 @@ class NonFiniteCell(TruncatedCell):
 @extend_schema_serializer(component_name="DatasetRows")
 class RowsAnswer(AboutVersion):
     columns = ColumnAnswer(many=True)
-    rows = serializers.ListField(child=serializers.DictField())
+    rows = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="By column. In columns of type FLOAT and DOUBLE the texts `NaN`, "
+        "`Infinity` and `-Infinity` are those values; null is a missing value.",
+    )
     row_count = serializers.IntegerField(help_text="Of all rows that match; exact.")
     offset = serializers.IntegerField()
     limit = serializers.IntegerField()
     non_finite_cells = NonFiniteCell(many=True, help_text="The first 100 of them.")
     non_finite_cell_count = serializers.IntegerField(
-        help_text="NaN and infinities, which are null in `rows`."
+        help_text="NaN and infinities, which are words in `rows`."
     )
     truncated_cells = TruncatedCell(many=True, help_text="The first 100 of them.")
     truncated_cell_count = serializers.IntegerField(

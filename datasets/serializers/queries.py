@@ -1,22 +1,26 @@
 """What may be asked in a query string; a bad value is a 400 that names it."""
 
+from collections.abc import Container, Iterable
 from typing import Any
 
+import orjson
 from rest_framework import serializers
-from rest_framework.request import Request
+from rest_framework.request import Request as HttpRequest
 
+from datasets.analytics.export import Format, Request
 from datasets.analytics.filters import MAX_CONDITIONS, Condition, Operator, Order
 from datasets.analytics.rows import MAX_ROWS, Method, Window
 from datasets.serializers.dataset import WordList
 from mlops.core.errors import BadQuery
-from mlops.core.fields import Text, Whole
+from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import StrictSerializer
 
 MAX_OFFSET = 2**53
 MAX_ORDERS = 8
 MAX_NAMES = 200
 MAX_COLUMNS = 2000
-EXPORT_FORMATS = ("csv", "parquet", "arrow", "jsonl")
+EXPORT_FORMATS = [item.value for item in Format]
+MAX_CONDITIONS_TEXT = 20_000
 
 
 class VersionQuery(StrictSerializer):
@@ -28,12 +32,61 @@ class VersionQuery(StrictSerializer):
     )
 
 
+class Words(list[str]):
+    """The parts of one text with commas, and that text: it may be one name."""
+
+    def __init__(self, parts: Iterable[str], whole: str) -> None:
+        super().__init__(parts)
+        self.whole = whole
+
+
+class NameList(WordList):
+    """Column names, some of which may hold commas."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        found = super().to_internal_value(data)
+        if isinstance(data, list) and len(data) == 1 and "," in data[0]:
+            return Words(found, data[0])
+        return found
+
+
 class ColumnsQuery(VersionQuery):
-    columns = WordList(
+    columns = NameList(
         required=False,
         max_length=MAX_NAMES,
-        help_text="Column names: the parameter repeated, or one text with commas.",
+        help_text="Column names: the parameter repeated, or one text with commas, "
+        "which is one name where the version has a column of it.",
     )
+
+
+class ConditionField(StrictSerializer):
+    column = Text(max_length=1000, trim_whitespace=False)
+    operator = serializers.ChoiceField([(item.value, item.name) for item in Operator])
+    value = serializers.JSONField(required=False, allow_null=True)
+
+    class Meta:
+        ref_name = "FilterCondition"
+
+
+class ConditionsText(serializers.CharField):
+    """Conditions as in the body of a filter, written as JSON in a query string."""
+
+    def __init__(self, **options: Any) -> None:
+        options = {"required": False, "max_length": MAX_CONDITIONS_TEXT, **options}
+        super().__init__(
+            help_text="As in the body of a filter, written as JSON: "
+            '`[{"column": "price", "operator": "ge", "value": 11}]`. All must hold.',
+            **options,
+        )
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            raise serializers.ValidationError("This is not valid JSON.") from None
+        child = serializers.ListField(child=ConditionField(), max_length=MAX_CONDITIONS)
+        return child.run_validation(found)
 
 
 class SampleQuery(ColumnsQuery):
@@ -55,10 +108,11 @@ class SampleQuery(ColumnsQuery):
 class PageQuery(ColumnsQuery):
     offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_OFFSET)
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
-    order_by = WordList(
+    order_by = NameList(
         required=False,
         max_length=MAX_ORDERS,
-        help_text="Column names, each with a minus before it for descending order.",
+        help_text="Column names as in `columns`, each with a minus before it for "
+        "descending order; a column whose name begins with one is meant first.",
     )
 
 
@@ -75,14 +129,36 @@ class DetailQuery(StrictSerializer):
 
 
 class StatisticsQuery(ColumnsQuery):
+    conditions = ConditionsText()
+
+
+class AssociationsQuery(ColumnsQuery):
     pass
+
+
+class FilterQuery(PageQuery):
+    """A filter as a link."""
+
+    conditions = ConditionsText(required=True)
 
 
 class CorrelationQuery(ColumnsQuery):
     method = serializers.ChoiceField(["pearson", "spearman"], default="pearson")
 
 
+EXACT = (
+    "Only of CSV. False: text that a spreadsheet would run gets a `'` before it; "
+    "`X-Export-Guarded` and `X-Export-Changed-Cells` say so. True: cells as they are."
+)
+
+
 class ExportQuery(ColumnsQuery):
+    format = serializers.ChoiceField(EXPORT_FORMATS, default="csv")
+    conditions = ConditionsText()
+    exact = serializers.BooleanField(default=False, help_text=EXACT)
+
+
+class ExportOptionsQuery(ColumnsQuery):
     format = serializers.ChoiceField(EXPORT_FORMATS, default="csv")
 
 
@@ -107,17 +183,8 @@ class DriftQuery(StrictSerializer):
         return {**super().get_fields(), "from": reference, "to": current}
 
 
-class ConditionField(StrictSerializer):
-    column = Text(max_length=1000, trim_whitespace=False)
-    operator = serializers.ChoiceField([(item.value, item.name) for item in Operator])
-    value = serializers.JSONField(required=False, allow_null=True)
-
-    class Meta:
-        ref_name = "FilterCondition"
-
-
-class FilterBody(StrictSerializer):
-    """Conditions that must all hold."""
+class SelectionBody(StrictSerializer):
+    """Columns of the rows that meet all conditions."""
 
     conditions = serializers.ListField(
         child=ConditionField(), max_length=MAX_CONDITIONS
@@ -127,15 +194,25 @@ class FilterBody(StrictSerializer):
         required=False,
         max_length=MAX_COLUMNS,
     )
+    version = Text(default="latest", max_length=80)
+
+
+class ExportBody(SelectionBody):
+    format = serializers.ChoiceField(EXPORT_FORMATS, default="csv")
+    exact = Truth(default=False, help_text=EXACT)
+
+
+class FilterBody(SelectionBody):
+    """Conditions that must all hold."""
+
     order_by = serializers.ListField(
         child=Text(max_length=1001), required=False, max_length=MAX_ORDERS
     )
     offset = Whole(default=0, min_value=0, max_value=MAX_OFFSET)
     limit = Whole(default=100, min_value=1, max_value=MAX_ROWS)
-    version = Text(default="latest", max_length=80)
 
 
-def asked(query: type[StrictSerializer], request: Request) -> dict[str, Any]:
+def asked(query: type[StrictSerializer], request: HttpRequest) -> dict[str, Any]:
     """Return the query string as the serializer reads it. Raises BadQuery (400)."""
     reader = query(data=request.query_params)
     if not reader.is_valid():
@@ -145,24 +222,57 @@ def asked(query: type[StrictSerializer], request: Request) -> dict[str, Any]:
     return found
 
 
-def window_of(fields: dict[str, Any]) -> Window:
-    """Return the stretch of rows that a query or a body asks for."""
+def window_of(fields: dict[str, Any], names: Container[str] = ()) -> Window:
+    """Return the stretch of rows that a query or a body asks for.
+
+    `names` are the columns that there are, where a text could mean two things.
+    """
     return Window(
         offset=fields.get("offset", 0),
         limit=fields["limit"],
         columns=fields.get("columns") or None,
-        order_by=[_order(text) for text in fields.get("order_by") or []],
+        order_by=[_order(text, names) for text in fields.get("order_by") or []],
     )
+
+
+def is_ambiguous(fields: dict[str, Any]) -> bool:
+    """Whether one has to know the columns' names to read `columns` or `order_by`."""
+    orders = fields.get("order_by") or []
+    given = (fields.get("columns"), orders)
+    is_split = any(isinstance(words, Words) for words in given)
+    return is_split or any(text.startswith("-") for text in orders)
+
+
+def disambiguate(fields: dict[str, Any], names: Container[str]) -> None:
+    """Take a text with commas for the one name that it is, in place."""
+    for name in ("columns", "order_by"):
+        words = fields.get(name)
+        if isinstance(words, Words) and (
+            words.whole in names or words.whole.removeprefix("-") in names
+        ):
+            fields[name] = [words.whole]
 
 
 def conditions_of(fields: dict[str, Any]) -> list[Condition]:
     return [
         Condition(item["column"], Operator(item["operator"]), item.get("value"))
-        for item in fields["conditions"]
+        for item in fields.get("conditions") or ()
     ]
 
 
-def _order(text: str) -> Order:
+def export_of(fields: dict[str, Any]) -> Request:
+    """Return what a query or a body wants to have as a file."""
+    return Request(
+        Format(fields["format"]),
+        fields.get("columns") or None,
+        conditions_of(fields),
+        is_guarded=not fields.get("exact", False),
+    )
+
+
+def _order(text: str, names: Container[str]) -> Order:
+    if text in names:
+        return Order(text)
     return Order(text.removeprefix("-"), descending=text.startswith("-"))
 
 

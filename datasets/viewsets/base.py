@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from datasets.models import Dataset, DatasetVersion
 from datasets.questions import Question, joined
 from datasets.uploads import IncomingHandler
+from mlops.core import etags
 from mlops.core.json import JSONParser
 from mlops.core.uploads import ReceivingViewSet
 from mlops.core.viewsets import ApiViewSet
@@ -55,9 +56,7 @@ class DatasetBase(ApiViewSet):
     ) -> Response:
         """Return the (stored) answer, or 304 to a client that has it."""
         headers = {"ETag": question.etag, "Cache-Control": CACHING}
-        wanted = request.headers.get("If-None-Match", "")
-        tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
-        if question.etag in tags:
+        if etags.is_named(request.headers.get("If-None-Match", ""), question.etag):
             return Response(status=304, headers=headers)
         body = question.body()
         shown = orjson.Fragment(body) if head is None else joined(head, body)

@@ -1,5 +1,6 @@
 """Datasets: upload, list, detail, change, versions."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -7,7 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import ingestion, questions, sources
+from datasets import exports, ingestion, questions, sources
+from datasets.analytics.export import Format
 from datasets.filters import DatasetFilter
 from datasets.models import Dataset, DatasetVersion
 from datasets.pagination import DatasetPagination, EnvelopeSchema
@@ -19,7 +21,8 @@ from datasets.serializers.dataset import (
     DatasetVersionAnswer,
     DatasetVersionCreate,
 )
-from datasets.serializers.queries import DetailQuery, asked
+from datasets.serializers.queries import DetailQuery, SelectionBody, asked, export_of
+from datasets.storage import IncomingFile
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import created
@@ -144,6 +147,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
 
     action_permissions: ClassVar = {
         "create": "change",
+        "create_filtered": "change",
         "cancel": "change",
         "retry": "change",
         "make_current": "change",
@@ -178,6 +182,30 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         dataset = self.dataset()
         fields = validated(DatasetVersionCreate, request)
         files = sources.taken(fields, by=actor(request))
+        return self._added(request, dataset, files)
+
+    @extend_schema(
+        operation_id="createFilteredDatasetVersion",
+        summary="Create Filtered Dataset Version",
+        tags=TAGS,
+        request=SelectionBody,
+        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+    )
+    def create_filtered(self, request: Request, dataset_id: str) -> Response:
+        """Add a version that holds the rows of `version` that meet all conditions.
+
+        In their order and with their types; rows that are a version already answer
+        200 with that one.
+        """
+        dataset = self.dataset()
+        body = validated(SelectionBody, request)
+        version = self.version(dataset, body["version"])
+        wanted = export_of({**body, "format": Format.PARQUET})
+        return self._added(request, dataset, [exports.taken(version, wanted)])
+
+    def _added(
+        self, request: Request, dataset: Dataset, files: Sequence[IncomingFile]
+    ) -> Response:
         with ingestion.prepared(files) as found:
             version, is_new = dataset.add_version(
                 files, by=actor(request), digest=found.outcome.digest if found else ""

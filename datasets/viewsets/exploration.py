@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any, ClassVar
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,23 +22,38 @@ from datasets.serializers.exploration import (
     StatisticsAnswer,
 )
 from datasets.serializers.queries import (
+    AssociationsQuery,
     CompareQuery,
     CorrelationQuery,
+    ExportBody,
+    ExportOptionsQuery,
     ExportQuery,
     FilterBody,
+    FilterQuery,
     PageQuery,
     SampleQuery,
     SearchQuery,
+    SelectionBody,
     StatisticsQuery,
     VersionQuery,
     asked,
     conditions_of,
+    disambiguate,
+    export_of,
+    is_ambiguous,
     window_of,
 )
 from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import validated
 from mlops.core.throttling import AnalyticsThrottle
 
+FILES = {
+    (200, "text/csv"): OpenApiTypes.BINARY,
+    (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+    (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
+    (200, "application/x-ndjson"): OpenApiTypes.BINARY,
+}
+OPTIONS = {"type": "object", "additionalProperties": True}
 ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
 
 
@@ -59,13 +74,21 @@ class ExplorationViewSet(DatasetBase):
             "columns",
             "compare",
             "export",
+            "filter_link",
+            "filtered_statistics",
+            "filtered_export",
+            "export_options",
         ),
         "view",
     )
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
         """Let a download pass whatever `Accept` says: `format` is what decides."""
-        is_download = getattr(self, "action", None) == "export"
+        is_download = getattr(self, "action", None) in {
+            "export",
+            "filtered_export",
+            "export_options",
+        }
         return super().perform_content_negotiation(request, force or is_download)
 
     @extend_schema(
@@ -108,12 +131,12 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getDatasetAssociations",
         summary="Get Dataset Associations",
         tags=TAGS,
-        parameters=[StatisticsQuery],
+        parameters=[AssociationsQuery],
         responses=AssociationsAnswer,
     )
     def associations(self, request: Request, dataset_id: str) -> Response:
         """Return Cramér's V of categories and the correlation ratio of numbers."""
-        query = asked(StatisticsQuery, request)
+        query = asked(AssociationsQuery, request)
         version = self._asked_version(query)
         question = questions.associations(version, query.get("columns"))
         return self.answer(request, question, about(version))
@@ -126,11 +149,19 @@ class ExplorationViewSet(DatasetBase):
         responses=StatisticsAnswer,
     )
     def statistics(self, request: Request, dataset_id: str) -> Response:
-        """Return the figures of every column."""
-        query = asked(StatisticsQuery, request)
-        version = self._asked_version(query)
-        question = questions.statistics(version, query.get("columns"))
-        return self.answer(request, question, about(version))
+        """Return the figures of every column, of all rows or of those of a filter."""
+        return self._statistics(request, asked(StatisticsQuery, request))
+
+    @extend_schema(
+        operation_id="getFilteredDatasetStatistics",
+        summary="Get Filtered Dataset Statistics",
+        tags=TAGS,
+        request=SelectionBody,
+        responses=StatisticsAnswer,
+    )
+    def filtered_statistics(self, request: Request, dataset_id: str) -> Response:
+        """Return the figures of the rows that meet all conditions."""
+        return self._statistics(request, validated(SelectionBody, request))
 
     @extend_schema(
         operation_id="getDatasetRows",
@@ -154,6 +185,18 @@ class ExplorationViewSet(DatasetBase):
         """Return a page of the rows that meet all conditions."""
         body = validated(FilterBody, request)
         return self._page(body, partial(rows.page, conditions=conditions_of(body)))
+
+    @extend_schema(
+        operation_id="getFilteredDatasetRows",
+        summary="Get Filtered Dataset Rows",
+        tags=TAGS,
+        parameters=[FilterQuery],
+        responses=RowsAnswer,
+    )
+    def filter_link(self, request: Request, dataset_id: str) -> Response:
+        """Return what the same filter by POST does, at an address to share."""
+        query = asked(FilterQuery, request)
+        return self._page(query, partial(rows.page, conditions=conditions_of(query)))
 
     @extend_schema(
         operation_id="searchDataset",
@@ -214,23 +257,62 @@ class ExplorationViewSet(DatasetBase):
         tags=TAGS,
         parameters=[ExportQuery],
         responses={
-            (200, "text/csv"): OpenApiTypes.BINARY,
-            (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
-            (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
-            (200, "application/x-ndjson"): OpenApiTypes.BINARY,
+            **FILES,
+            (206, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+            416: OpenApiResponse(description="The file has no such range."),
         },
     )
-    def export(self, request: Request, dataset_id: str) -> StreamingHttpResponse:
-        """Stream the whole version as a file; CSV cells cannot become formulas."""
+    def export(self, request: Request, dataset_id: str) -> HttpResponseBase:
+        """Stream the version, or the rows of a filter, as a file in its order.
+
+        The same request gives the same bytes. The whole version as Parquet has a
+        length and understands `Range`, so that readers fetch the columns they need.
+        How CSV and JSON lines have to be read again is behind the `Link`.
+        """
         query = asked(ExportQuery, request)
+        return exports.attachment(request, self._asked_version(query), export_of(query))
+
+    @extend_schema(
+        operation_id="exportFilteredDataset",
+        summary="Export Filtered Dataset",
+        tags=TAGS,
+        request=ExportBody,
+        responses=FILES,
+    )
+    def filtered_export(self, request: Request, dataset_id: str) -> HttpResponseBase:
+        """Stream the rows that meet all conditions, as the export by GET does."""
+        body = validated(ExportBody, request)
+        return exports.attachment(request, self._asked_version(body), export_of(body))
+
+    @extend_schema(
+        operation_id="getExportOptions",
+        summary="Get Export Options",
+        tags=TAGS,
+        parameters=[ExportOptionsQuery],
+        responses={(200, "application/json"): OPTIONS},
+    )
+    def export_options(self, request: Request, dataset_id: str) -> Response:
+        """Return the upload options that read an (exact) export as what it was."""
+        query = asked(ExportOptionsQuery, request)
         version = self._asked_version(query)
-        return exports.attachment(version, query["format"], query.get("columns"))
+        return Response(exports.reading_options(version, export_of(query)))
+
+    def _statistics(self, request: Request, fields: dict[str, Any]) -> Response:
+        version = self._asked_version(fields)
+        conditions = conditions_of(fields)
+        columns = fields.get("columns") or None
+        question = questions.statistics(version, columns, conditions)
+        return self.answer(request, question, about(version))
 
     def _asked_version(self, query: dict[str, Any]) -> DatasetVersion:
-        return self.version(self.dataset(), query["version"])
+        version = self.version(self.dataset(), query["version"])
+        if is_ambiguous(query):
+            disambiguate(query, version.column_names)
+        return version
 
     def _page(self, fields: dict[str, Any], find: Any) -> Response:
         version = self._asked_version(fields)
-        window = window_of(fields)
+        names = version.column_names if is_ambiguous(fields) else ()
+        window = window_of(fields, names)
         found = questions.page(version, window, lambda path: find(path, window))
         return Response({**about(version), **found})

@@ -41,6 +41,11 @@ def same_answer(header: str, tag: str) -> bool:
     return header.strip() == "*" or tag[3:-1] in _tags(header)
 
 
+def is_named(header: str, tag: str) -> bool:
+    """Say whether an `If-None-Match` header names this strong tag, quotes included."""
+    return header.strip() == "*" or tag.strip('"') in _tags(header)
+
+
 def _tags(header: str) -> list[str]:
     return [part.strip().removeprefix("W/").strip('"') for part in header.split(",")]
 

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from lifecycle import downloads
 from lifecycle.mlflow.errors import Missing
 from lifecycle.models import Artifact, LoggedModel, Run
+from mlops.core.ranges import NoSuchRange
 
 
 def listing(home: Run | LoggedModel, folder: str) -> list[tuple[str, int | None]]:
@@ -53,7 +54,7 @@ def file_answer(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
     """Return the file, or the part that `Range` asks for, always as a download."""
     try:
         return downloads.streamed(request, artifact)
-    except downloads.NoSuchRange as none:
+    except NoSuchRange as none:
         return HttpResponse(status=416, headers=none.headers)
     except FileNotFoundError:
         raise Missing(f"The file of the artifact '{artifact.path}' is gone.") from None

