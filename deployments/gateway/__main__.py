@@ -82,6 +82,7 @@ def _shared() -> dict[str, Any]:
         "needs_key": not shared_settings.OPEN_MODE,
         "is_production": shared_settings.PRODUCTION,
         "log_level": shared_settings.LOG_LEVEL,
+        "cors_origins": " ".join(shared_settings.CORS_ORIGINS),
     }
 
 

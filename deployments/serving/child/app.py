@@ -5,11 +5,13 @@ Every answer to a mistake is `{"error": sentence}`. Bodies are never logged.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from deployments.serving.child.runner import Runner
+from deployments.serving.child.statistics import Statistics
 from deployments.serving.formats import Loaded
 from deployments.serving.http1.answers import content_headers
 from deployments.serving.http1.binary import UnclearLength, gathered, json_bytes_of
@@ -43,9 +45,10 @@ class ModelServer:
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
         self._failures = FailureLog(logger)
+        self._statistics = Statistics()
 
     def answer_now(
-        self, body: bytes, json_bytes: int | None = None, request_id: str = ""
+        self, body: bytes, json_bytes: int | None = None, request_id: bytes = b""
     ) -> tuple[int, Answer] | None:
         """Answer an infer call in the loop itself; None if it may take longer."""
         if not self._runner.is_quick(body):
@@ -98,6 +101,8 @@ class ModelServer:
             return {"ready": True}
         if path == ("v2",):
             return SERVER
+        if path == (*MODEL, "stats"):
+            return self._statistics.as_json()
         if path[-1] == "ready":
             self.require_here(path[:-1])
             return {"name": self.name, "ready": True}
@@ -133,10 +138,21 @@ class ModelServer:
         return gathered(chunks, json_bytes)
 
     def _infer(self, json_bytes: int | None, body: Body) -> Answer:
-        request = self._request(json_bytes, body)
-        head = self._head if request.id is None else {**self._head, "id": request.id}
-        arrays = self.model.predict(request.feeds, request.wanted)
-        return encode.infer_response(head, arrays, request.is_binary_of)
+        start = time.perf_counter_ns()
+        try:
+            request = self._request(json_bytes, body)
+            given = time.perf_counter_ns()
+            arrays = self.model.predict(request.feeds, request.wanted)
+            found = time.perf_counter_ns()
+            head = self._head
+            if request.id is not None:
+                head = {**head, "id": request.id}
+            answer = encode.infer_response(head, arrays, request.form)
+        except Exception:
+            self._statistics.failed(start)
+            raise
+        self._statistics.succeeded(start, given, found, _rows(request.feeds))
+        return answer
 
     def _request(self, json_bytes: int | None, body: Body) -> InferRequest:
         inputs, outputs = self.model.inputs, self.model.outputs
@@ -151,11 +167,20 @@ class ModelServer:
         return infer_request(parsed, inputs, outputs, Tail(content))
 
     def _predict(self, body: Body) -> Answer:
-        model = self.model
-        feeds = convenience.feeds(_parsed(body), model.inputs, model.feature_names)
-        return encode.predictions(model.predict(feeds, ()))
+        model, start = self.model, time.perf_counter_ns()
+        try:
+            feeds = convenience.feeds(_parsed(body), model.inputs, model.feature_names)
+            given = time.perf_counter_ns()
+            arrays = model.predict(feeds, ())
+            found = time.perf_counter_ns()
+            answer = encode.predictions(arrays)
+        except Exception:
+            self._statistics.failed(start)
+            raise
+        self._statistics.succeeded(start, given, found, _rows(feeds))
+        return answer
 
-    def _refusal(self, error: Exception, request_id: str) -> tuple[int, Answer]:
+    def _refusal(self, error: Exception, request_id: bytes) -> tuple[int, Answer]:
         """Return the answer; what nobody foresaw is the model's failure, never silence.
 
         A connection that closes instead would look to the gateway as if the process
@@ -174,9 +199,16 @@ class TooLarge(BadRequest):
     status = 413
 
 
-def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
-    found = [value for name, value in headers if name == REQUEST_ID]
-    return found[0].decode("latin-1") if found else ""
+def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return next((value for name, value in headers if name == REQUEST_ID), b"")
+
+
+def _rows(feeds: Mapping[str, Any]) -> int:
+    """Return how many rows a request has, as its first input tells."""
+    for first in feeds.values():
+        shape: tuple[int, ...] = getattr(first, "shape", ())
+        return shape[0] if shape else 1
+    return 1
 
 
 def _parsed(body: Body) -> Any:
@@ -187,7 +219,8 @@ def _parsed(body: Body) -> Any:
 
 
 async def _respond(send: Send, status: int, answer: Answer) -> None:
-    headers = content_headers(len(answer.body), answer.json_bytes)
+    headers = content_headers(answer.json_bytes)
+    headers.append((b"content-length", b"%d" % len(answer.body)))
     if not answer.is_finite:
         headers.append((NOT_FINITE, b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

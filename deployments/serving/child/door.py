@@ -21,15 +21,15 @@ class Call(NamedTuple):
     json_bytes: int | None
 
 
-def without_id(raw: bytes) -> tuple[bytes, str]:
+def without_id(raw: bytes) -> tuple[bytes, bytes]:
     """Return a head without its last line, if that is the request's id, and the id.
 
     Gateways put it there: all heads of one kind are the same before it.
     """
     at, end = raw.rfind(ID_LINE), len(raw) - len(END)
     if at < 0 or raw.find(b"\r\n", at + 2) != end:
-        return raw, ""
-    return raw[:at] + END, raw[at + len(ID_LINE) : end].decode("latin-1")
+        return raw, b""
+    return raw[:at] + END, raw[at + len(ID_LINE) : end]
 
 
 def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
@@ -51,7 +51,7 @@ def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._request_id = ""
+            self._request_id = b""
 
         def look_up(self, raw: bytes) -> Known[Call] | None:
             known, self._request_id = without_id(raw)

@@ -71,7 +71,7 @@ def _array(values: Any) -> Array:
         array = np.empty(len(values), dtype=np.object_)
         array[:] = values
     array = np.atleast_1d(array)
-    return _of_objects(array) if array.dtype.kind == "O" else standard(array)
+    return _of_objects(array) if array.dtype.kind == "O" else standard(array)[0]
 
 
 def _of_objects(array: Array) -> Array:

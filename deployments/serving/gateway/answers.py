@@ -1,27 +1,71 @@
 """Answers as ASGI messages; an error is the protocol's `{"error": sentence}`."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from deployments.serving.gateway.coding import IDENTITY, LEAST_BYTES, deflated
+from deployments.serving.gateway.manner import DATE, Manner
 from deployments.serving.http1.answers import Headers, content_headers
+from deployments.serving.http1.failures import REQUEST_ID
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def answer(
-    send: Send,
-    status: int,
-    body: bytes,
-    headers: Headers | None = None,
-    *,
-    content: Headers | None = None,
-) -> None:
-    """Send an answer; `content` is what is said of a body that is not JSON alone."""
-    head = [*(content or content_headers(len(body))), *(headers or ())]
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": body})
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whom an answer goes to: the way to it, and what its request asked for."""
+
+    send: Send
+    manner: Manner
+    request_id: bytes
+
+    async def answer(
+        self,
+        status: int,
+        body: bytes,
+        headers: Headers | None = None,
+        *,
+        content: Headers | None = None,
+    ) -> None:
+        """Send an answer; `content` is what is said of a body that is not JSON."""
+        head = [
+            *(content or content_headers()),
+            *(headers or ()),
+            *self.manner.headers(),
+            (b"date", DATE.value()),
+            (REQUEST_ID, self.request_id),
+        ]
+        if self.manner.coding != IDENTITY and len(body) >= LEAST_BYTES:
+            body = await deflated(body, self.manner.coding)
+            head += coded_headers(self.manner.coding)
+        head.append((b"content-length", b"%d" % len(body)))
+        start = {"type": "http.response.start", "status": status, "headers": head}
+        await self.send(start)
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def answer_nothing(self, status: int, headers: Headers | None = None) -> None:
+        """Send an answer that has no body."""
+        head = [
+            *(headers or ()),
+            *self.manner.headers(),
+            (b"date", DATE.value()),
+            (REQUEST_ID, self.request_id),
+        ]
+        if status != NO_CONTENT:
+            head.append((b"content-length", b"0"))
+        start = {"type": "http.response.start", "status": status, "headers": head}
+        await self.send(start)
+        await self.send({"type": "http.response.body", "body": b""})
+
+
+NO_CONTENT = 204
+
+
+def coded_headers(coding: bytes) -> Headers:
+    return [(b"content-encoding", coding), (b"vary", b"Accept-Encoding")]
 
 
 def error(message: str) -> bytes:

@@ -4,26 +4,50 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count
 from typing import Any, NamedTuple
 
 import orjson
 
-from deployments.serving.gateway.answers import Send, answer, error
+from deployments.serving.gateway.about import (
+    INDEX,
+    About,
+    allow,
+    allowed,
+    is_probe,
+    is_statistics,
+)
+from deployments.serving.gateway.answers import (
+    NO_CONTENT,
+    Client,
+    Send,
+    coded_headers,
+    error,
+)
 from deployments.serving.gateway.choice import Choice, choose, not_told, slot_of
 from deployments.serving.gateway.client import Answer, Instance
+from deployments.serving.gateway.coding import (
+    IDENTITY,
+    LEAST_BYTES,
+    coding_of,
+    deflated,
+    inflated,
+)
 from deployments.serving.gateway.counters import Counters, Outcome
 from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
 from deployments.serving.gateway.files import replace
 from deployments.serving.gateway.loads import Loads
+from deployments.serving.gateway.manner import Manner, answer_lines, manner_of
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
-from deployments.serving.gateway.quick import Asked
+from deployments.serving.gateway.quick import Asked, reader_of
 from deployments.serving.gateway.request import (
     BadRequest,
     Receive,
     Target,
+    Wire,
     key_digests,
     metadata_path,
     read_body,
@@ -37,16 +61,21 @@ from deployments.serving.gateway.totals import Totals
 from deployments.serving.histogram import bucket
 from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
+from deployments.serving.http1.failures import FailureLog
+from deployments.serving.http1.heads import Heads
 from deployments.serving.waking import Bell, Waking
 
 logger = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
+Reply = Callable[[bytes], None]
 
 FLUSH_S = 1.0
 MOST_MIRRORED = 32
 OK = 200
-METHODS = {"GET": b"GET", "POST": b"POST"}
+REFUSED = 400
+READS = ("GET", "HEAD")
+METHODS = {"GET": b"GET", "HEAD": b"GET", "POST": b"POST"}
 REFUSALS = {
     401: [(b"www-authenticate", b"Bearer")],
     408: [(b"connection", b"close")],
@@ -56,7 +85,7 @@ WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
 
-class Reply(NamedTuple):
+class Found(NamedTuple):
     """An answer for the client; `retry_after_s` is 0 where that would not help.
 
     `json_bytes` of the body are JSON where binary tensors follow, else None.
@@ -89,6 +118,10 @@ class Gateway:
         self._sampler = Sampler(
             options.samples, "machine", self._loads.pending, seats.own
         )
+        self._about = About(self._routes, options)
+        self._failures = FailureLog(logger)
+        self._ids = (b"%b-%x" % (self.id.encode(), n) for n in count(1))
+        self.heads = Heads(reader_of(options.origins))
         self._presence = options.run / "gateways" / f"{self.id}.json"
         self._outstanding: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,7 +167,7 @@ class Gateway:
         except OSError:
             logger.exception("the counts could not be written; trying again")
 
-    def begin(self, asked: Asked, body: bytes, reply: Callable[[bytes], None]) -> bool:
+    def begin(self, asked: Asked, body: bytes, reply: Reply) -> bool:
         """Answer an infer call with `reply`, without a task; False for the long way.
 
         That is for whatever takes more than passing it on: refusals, shadows,
@@ -144,29 +177,45 @@ class Gateway:
         start = time.perf_counter()
         self._routes.refresh()
         slot = self._routes.slots.get(asked.place)
-        if slot is None or slot.shadows or not self._may_enter(asked.digests, slot):
+        share = self._quick_share(slot, asked, body)
+        if slot is None or share is None:
             return False
-        share = slot.choose(asked.target.version)
-        if share is None or len(body) > self.options.max_body_bytes:
-            return False
-        request, key = asked.wire_head + body, share.deployment_id
+        key = share.deployment_id
+        request = Wire(asked.wire_head, self._id_of(asked.manner), body)
 
         def done(found: Answer | Failure) -> None:
             self._outstanding[key] -= 1
             if isinstance(found, Failure):
                 choice = Choice(share, asked.target)
-                self._later(self._make_good(choice, request, found, start, reply))
+                made_good = self._make_good(choice, request, found, start)
+                self._later(_give(made_good, choice, asked.manner, reply))
                 return
             outcome = Outcome.of(found.status, is_finite=found.is_finite)
             self._count(key, outcome, start)
             if slot.sample_rate and found.status == OK:
                 self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
-            reply(whole(found.status, found.body, share.head, found.json_bytes))
+            elif found.status >= REFUSED:
+                self._note(request, found.status, key)
+            head = share.head + answer_lines(asked.manner, request.request_id)
+            if _is_coded(asked.manner, found.body):
+                self._later(_give_coded(found, head, asked.manner.coding, reply))
+            else:
+                reply(whole(found.status, found.body, head, found.json_bytes))
 
         if not self._dispatcher.begin(key, request, done):
             return False
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         return True
+
+    def _quick_share(
+        self, slot: Slot | None, asked: Asked, body: bytes
+    ) -> Share | None:
+        """Return what answers, None if that takes the long way."""
+        if slot is None or slot.shadows or not self._may_enter(asked.digests, slot):
+            return None
+        if len(body) > self.options.max_body_bytes:
+            return None
+        return slot.choose(asked.target.version)
 
     def may_enter(self, asked: Asked) -> bool:
         """Say whether the caller shows a key of the slot, known a moment ago."""
@@ -174,73 +223,117 @@ class Gateway:
         return slot is not None and self._may_enter(asked.digests, slot)
 
     async def _make_good(
-        self,
-        choice: Choice,
-        request: bytes,
-        failure: Failure,
-        start: float,
-        reply: Callable[[bytes], None],
-    ) -> None:
+        self, choice: Choice, request: Wire, failure: Failure, start: float
+    ) -> tuple[Found, bytes]:
+        """Return what came of it at last, and the request's id."""
         found = await self._exchange(choice, request, failure)
         self._count(choice.deployment_id, found.outcome, start)
-        wait_s = found.retry_after_s
-        more = b"retry-after: %d\r\n" % wait_s if wait_s else b""
-        head = choice.share.head + more
-        reply(whole(found.status, found.body, head, found.json_bytes))
+        return found, request.request_id
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
-        if path.startswith(b"/serving/"):
-            await self._serve_model(path, scope, receive, send)
+        manner = manner_of(scope["headers"], self.options.origins)
+        client = Client(send, manner, self._id_of(manner))
+        if scope["method"] == "OPTIONS":
+            await _tell_methods(client, path)
+        elif path.startswith(b"/serving/"):
+            await self._serve_model(path, scope, receive, client)
         elif path == b"/":
-            await answer(send, 200, WELCOME)
+            await client.answer(200, WELCOME)
         elif path == b"/healthz":
-            await answer(send, 200, b'{"status":"ok"}')
+            await client.answer(200, b'{"status":"ok"}')
         elif path == b"/metrics":
             page = exposition(self._totals.rows())
-            length = (b"content-length", b"%d" % len(page))
-            kind = (b"content-type", CONTENT_TYPE)
-            await answer(send, 200, page, content=[kind, length])
+            content = [(b"content-type", CONTENT_TYPE)]
+            await client.answer(200, page, content=content)
         else:
-            await answer(send, 404, error("There is nothing at this path."))
+            await client.answer(404, error("There is nothing at this path."))
 
     async def _serve_model(
-        self, path: bytes, scope: Scope, receive: Receive, send: Send
+        self, path: bytes, scope: Scope, receive: Receive, client: Client
     ) -> None:
         start = time.perf_counter()
         try:
-            target, choice, slot = self._admit(path, scope)
+            target, slot = self._place(path)
+            if is_probe(target) and scope["method"] in READS:
+                await self._probe(target, slot, client)
+                return
+            self._admit(target, slot, scope)
+            choice = choose(self._routes, target, slot)
             scope["welcome"]()
             body = await self._body(scope, receive)
+            if slot is not None and await self._tell(target, choice, body, client):
+                return
         except BadRequest as refusal:
-            more = REFUSALS.get(refusal.status)
-            await answer(send, refusal.status, error(str(refusal)), more)
+            more = [*REFUSALS.get(refusal.status, ()), *refusal.headers]
+            self._failures.note(client.request_id, refusal.status, str(refusal))
+            await client.answer(refusal.status, error(str(refusal)), more)
             return
         rest = target.rest
-        if rest == b"/" and scope["method"] == "GET" and slot is not None:
+        if rest == b"/" and scope["method"] in READS and slot is not None:
             rest = metadata_path(slot.model)
         method, headers = METHODS[scope["method"]], scope["headers"]
-        request = wire_head(method, rest, headers, len(body)) + body
-        is_infer = target.is_infer and scope["method"] == "POST"
-        if is_infer and slot is not None and slot.shadows and not target.deployment_id:
+        head = wire_head(method, rest, headers, len(body))
+        request = Wire(head, client.request_id, body)
+        if not (target.is_infer and scope["method"] == "POST"):
+            await self._forward(choice, request, client)
+            return
+        if slot is not None and slot.shadows and not target.deployment_id:
             self._mirror(slot, request)
-        status = await self._forward(choice, request, send, start if is_infer else None)
-        if is_infer and status == OK and slot is not None and not target.deployment_id:
+        status = await self._forward(choice, request, client, start)
+        if status == OK and slot is not None and not target.deployment_id:
             key, rate = choice.deployment_id, slot.sample_rate
             self._sampler.offer(key, rate, body, json_bytes_of(headers))
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the whole body. Raises BadRequest."""
+        """Return the whole body as it was before it was coded. Raises BadRequest."""
         options = self.options
-        return await read_body(
+        coding = coding_of(scope["headers"])
+        body = await read_body(
             receive,
             options.max_body_bytes,
             began_at=scope["began_at"] or asyncio.get_running_loop().time(),
             limit_s=options.request_s,
         )
+        return await inflated(body, coding, options.max_body_bytes)
 
-    def _admit(self, path: bytes, scope: Scope) -> tuple[Target, Choice, Slot | None]:
-        """Return what the request is for. Raises BadRequest: 401, 404 or 405."""
+    async def _probe(self, target: Target, slot: Slot | None, client: Client) -> None:
+        """Say that an instance is well, or nothing of what there is."""
+        shares = self._shares(target, slot)
+        found = await self._about.probe(target, shares)
+        if found is None:
+            await client.answer_nothing(503)
+        else:
+            await client.answer(200, found)
+
+    async def _tell(
+        self, target: Target, choice: Choice, body: bytes, client: Client
+    ) -> bool:
+        """Answer what the gateway itself knows of a slot; False if it is not that."""
+        slot = self._routes.slot_of.get(choice.deployment_id)
+        if slot is None:
+            return False
+        shares = self._shares(target, slot)
+        if target.rest == INDEX:
+            await client.answer(200, self._about.index(slot, shares, body))
+        elif is_statistics(target, slot.model):
+            await client.answer(200, await self._about.statistics(slot, shares))
+        else:
+            return False
+        return True
+
+    def _shares(self, target: Target, slot: Slot | None) -> list[Share]:
+        """Return what may answer: of the version that is asked for, if one is."""
+        if slot is None:
+            return []
+        if target.deployment_id:
+            both = (*slot.shares, *slot.shadows)
+            return [each for each in both if each.deployment_id == target.deployment_id]
+        version = target.version
+        return [each for each in slot.shares if version in (None, each.version)]
+
+    def _place(self, path: bytes) -> tuple[Target, Slot | None]:
+        """Return what a path names, and the slot if there is one. Raises BadRequest."""
         routes = self._routes
         routes.refresh()
         target = target_of(path)
@@ -251,11 +344,16 @@ class Gateway:
             # It may have come since; only what is known can be a moment old.
             routes.refresh(at_once=True)
             slot = slot_of(routes, target)
+        return target, slot
+
+    def _admit(self, target: Target, slot: Slot | None, scope: Scope) -> None:
+        """Raise BadRequest, 401 or 405, unless the request may come in."""
         if not self._may_enter(key_digests(scope["headers"]), slot):
-            raise BadRequest(401, NEEDS_KEY) if routes.is_complete else not_told()
-        if scope["method"] not in METHODS:
-            raise BadRequest(405, "Use GET or POST.")
-        return target, choose(self._routes, target, slot), slot
+            is_complete = self._routes.is_complete
+            raise BadRequest(401, NEEDS_KEY) if is_complete else not_told()
+        methods = allowed(target)
+        if scope["method"] not in methods:
+            raise BadRequest(405, f"Use {' or '.join(methods)}.", allow(methods))
 
     def _may_enter(self, digests: tuple[str, ...], slot: Slot | None) -> bool:
         routes = self._routes
@@ -265,7 +363,11 @@ class Gateway:
         return any(each in routes.keys or each in own for each in digests)
 
     async def _forward(
-        self, choice: Choice, request: bytes, send: Send, start: float | None
+        self,
+        choice: Choice,
+        request: Wire,
+        client: Client,
+        start: float | None = None,
     ) -> int:
         """Send on and answer, return the status; with `start`, the call is counted."""
         found = await self._exchange(choice, request)
@@ -274,13 +376,13 @@ class Gateway:
         headers = [*choice.share.headers]
         if found.retry_after_s:
             headers.append((b"retry-after", b"%d" % found.retry_after_s))
-        content = content_headers(len(found.body), found.json_bytes)
-        await answer(send, found.status, found.body, headers, content=content)
+        content = content_headers(found.json_bytes)
+        await client.answer(found.status, found.body, headers, content=content)
         return found.status
 
     async def _exchange(
-        self, choice: Choice, request: bytes, failure: Failure | None = None
-    ) -> Reply:
+        self, choice: Choice, request: Wire, failure: Failure | None = None
+    ) -> Found:
         """Return the model server's answer, or what the gateway says in its place."""
         key = choice.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
@@ -288,11 +390,21 @@ class Gateway:
             found = await self._dispatcher.send(choice, request, failure)
         except Rejected as rejection:
             body, wait_s = error(str(rejection)), rejection.retry_after_s
-            return Reply(rejection.status, body, rejection.outcome, wait_s)
+            made = Found(rejection.status, body, rejection.outcome, wait_s)
+        else:
+            outcome = Outcome.of(found.status, is_finite=found.is_finite)
+            made = Found(found.status, found.body, outcome, 0, found.json_bytes)
         finally:
             self._outstanding[key] -= 1
-        outcome = Outcome.of(found.status, is_finite=found.is_finite)
-        return Reply(found.status, found.body, outcome, json_bytes=found.json_bytes)
+        if made.status >= REFUSED:
+            self._note(request, made.status, choice.deployment_id)
+        return made
+
+    def _id_of(self, manner: Manner) -> bytes:
+        return manner.request_id or next(self._ids)
+
+    def _note(self, request: Wire, status: int, deployment_id: str) -> None:
+        self._failures.note(request.request_id, status, f"deployment {deployment_id}")
 
     def _count(self, key: str, outcome: Outcome, start: float) -> None:
         ms = (time.perf_counter() - start) * 1000
@@ -300,13 +412,13 @@ class Gateway:
         self._counters.add(key, outcome, ms, number)
         self._totals.add(key, outcome, ms, number)
 
-    def _mirror(self, slot: Slot, request: bytes) -> None:
+    def _mirror(self, slot: Slot, request: Wire) -> None:
         """Send copies to the shadows; their answers are only counted."""
         for shadow in slot.shadows:
             if len(self._tasks) < MOST_MIRRORED:
                 self._later(self._mirror_one(shadow, request))
 
-    async def _mirror_one(self, shadow: Share, request: bytes) -> None:
+    async def _mirror_one(self, shadow: Share, request: Wire) -> None:
         start, choice = time.perf_counter(), Choice(shadow)
         found = await self._exchange(choice, request)
         self._count(choice.deployment_id, found.outcome, start)
@@ -326,3 +438,40 @@ class Gateway:
             "model": slot.model if slot else "",
             "version": backend.version if backend else "",
         }
+
+
+async def _tell_methods(client: Client, path: bytes) -> None:
+    """Answer OPTIONS, a browser's preflight too, which has no key."""
+    target = target_of(path) if path.startswith(b"/serving/") else None
+    methods = READS if target is None else allowed(target)
+    await client.answer_nothing(
+        NO_CONTENT, [*allow(methods), *client.manner.preflight()]
+    )
+
+
+async def _give(
+    made_good: Awaitable[tuple[Found, bytes]],
+    choice: Choice,
+    manner: Manner,
+    reply: Reply,
+) -> None:
+    found, request_id = await made_good
+    wait_s = found.retry_after_s
+    more = b"retry-after: %d\r\n" % wait_s if wait_s else b""
+    head = choice.share.head + more + answer_lines(manner, request_id)
+    if _is_coded(manner, found.body):
+        await _give_coded(found, head, manner.coding, reply)
+    else:
+        reply(whole(found.status, found.body, head, found.json_bytes))
+
+
+async def _give_coded(
+    found: Answer | Found, head: bytes, coding: bytes, reply: Reply
+) -> None:
+    body = await deflated(found.body, coding)
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in coded_headers(coding))
+    reply(whole(found.status, body, head + lines, found.json_bytes))
+
+
+def _is_coded(manner: Manner, body: bytes) -> bool:
+    return manner.coding != IDENTITY and len(body) >= LEAST_BYTES

@@ -19,6 +19,7 @@ from deployments.serving.gateway.client import (
 from deployments.serving.gateway.counters import UNTIMED, Outcome
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
+from deployments.serving.gateway.request import Wire
 from deployments.serving.gateway.routes import Routes
 from deployments.serving.gateway.shared import Seats
 
@@ -70,7 +71,7 @@ class Dispatcher:
         self._retries: dict[str, asyncio.Lock] = {}
 
     def begin(
-        self, deployment_id: str, wire: bytes, done: Callable[[Answer | Failure], None]
+        self, deployment_id: str, wire: Wire, done: Callable[[Answer | Failure], None]
     ) -> bool:
         """Send to an instance with a kept connection; `done` gets what came of it.
 
@@ -87,10 +88,10 @@ class Dispatcher:
         def finish(found: Answer | Exception) -> None:
             done(Failure(instance, found) if isinstance(found, Exception) else found)
 
-        return instance.begin(wire, self._options.read_s, finish)
+        return instance.begin(wire.whole(), self._options.read_s, finish)
 
     async def send(
-        self, choice: Choice, wire: bytes, failure: Failure | None = None
+        self, choice: Choice, wire: Wire, failure: Failure | None = None
     ) -> Answer:
         """Return the model server's answer. Raises Rejected.
 
@@ -107,7 +108,7 @@ class Dispatcher:
         self._quarantine.note_answer(choice.deployment_id, wire)
         return answer
 
-    async def _once_more(self, choice: Choice, wire: bytes) -> Answer:
+    async def _once_more(self, choice: Choice, wire: Wire) -> Answer:
         async with self._turn(choice.deployment_id):
             self._refuse_the_banned(choice, wire)
             try:
@@ -128,14 +129,14 @@ class Dispatcher:
             finally:
                 self._seats.end_turn(deployment_id)
 
-    def _refuse_the_banned(self, choice: Choice, wire: bytes) -> None:
+    def _refuse_the_banned(self, choice: Choice, wire: Wire) -> None:
         if self._quarantine.holds(choice.deployment_id, wire):
             raise Rejected(
                 422, "This request ended the model server twice; it is not sent again."
             )
 
     async def _attempt(
-        self, choice: Choice, wire: bytes, failure: Failure | None = None
+        self, choice: Choice, wire: Wire, failure: Failure | None = None
     ) -> Answer:
         """Exchange with an instance. Raises Rejected, or _Died if the instance did."""
         hold_until = time.monotonic() + self._options.hold_s
@@ -150,14 +151,14 @@ class Dispatcher:
         raise _nothing_ready()
 
     async def _exchange(
-        self, choice: Choice, wire: bytes, hold_until: float
+        self, choice: Choice, wire: Wire, hold_until: float
     ) -> Answer | Failure:
         options, instance = self._options, await self._instance(choice, hold_until)
         if instance.outstanding >= options.max_outstanding:
             raise Rejected(503, "The model is busy.", Outcome.OVERLOAD)
         try:
             return await instance.exchange(
-                wire,
+                wire.whole(),
                 connect_s=options.connect_s,
                 read_s=options.read_s,
                 max_bytes=options.max_answer_bytes,
@@ -165,7 +166,7 @@ class Dispatcher:
         except (CannotConnect, ClosedEarly, BrokeOff, BadAnswer, TimeoutError) as end:
             return Failure(instance, end)
 
-    async def _judge(self, choice: Choice, wire: bytes, failure: Failure) -> None:
+    async def _judge(self, choice: Choice, wire: Wire, failure: Failure) -> None:
         """Return if it may be sent again as if nothing had been.
 
         Raises Rejected or _Died.

@@ -4,12 +4,10 @@ from typing import Any
 
 from deployments.serving.gateway.app import Gateway
 from deployments.serving.gateway.guard import GuardedProtocol, Strangers
-from deployments.serving.gateway.quick import Asked, asked
-from deployments.serving.http1.heads import Heads
+from deployments.serving.gateway.quick import Asked
 
 
 class Door(GuardedProtocol[Asked]):
-    heads = Heads(asked)
     strangers = Strangers()
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -17,6 +15,7 @@ class Door(GuardedProtocol[Asked]):
         if not isinstance(self.app, Gateway):
             raise TypeError("This protocol is the gateway's own.")
         self._gateway = self.app
+        self.heads = self.app.heads
         options = self.app.options
         self.head_s, self.request_s = options.head_s, options.request_s
 

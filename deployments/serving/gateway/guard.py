@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from deployments.serving.gateway.answers import error
+from deployments.serving.gateway.manner import DATE
 from deployments.serving.gateway.request import late
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.quick import QuickProtocol
@@ -95,7 +96,8 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
             self.cycle.keep_alive = False  # the answer under way is the last one
             return
         self.flow.resume_reading()
-        self.transport.write(whole(status, error(message), CLOSE))
+        date = b"date: %b\r\n" % DATE.value()
+        self.transport.write(whole(status, error(message), CLOSE + date))
         self.transport.write_eof()
         self._clock = self.loop.call_later(LINGER_S, self.transport.abort)
 

@@ -23,6 +23,12 @@ class Options:
     needs_key: bool = True
     is_production: bool = False
     log_level: str = "INFO"
+    cors_origins: str = ""
+
+    @property
+    def origins(self) -> frozenset[bytes]:
+        """Return the origins of pages that may ask, as browsers name them."""
+        return frozenset(self.cors_origins.replace(",", " ").encode().split())
 
     @property
     def run(self) -> Path:

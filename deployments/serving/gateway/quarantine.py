@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from deployments.serving.gateway.files import replace
+from deployments.serving.gateway.request import Wire
 from deployments.serving.gateway.shared import NOTICE, Table
 
 logger = logging.getLogger(__name__)
@@ -48,13 +49,13 @@ class Quarantine:
         self._forget()
         return bool(self._suspects or self._banned)
 
-    def holds(self, deployment_id: str, request: bytes) -> bool:
+    def holds(self, deployment_id: str, request: Wire) -> bool:
         if not self.is_watching:
             return False
         until = self._banned.get(_mark(deployment_id, request), 0.0)
         return until > time.time()
 
-    def note_death(self, deployment_id: str, request: bytes, instance: str) -> None:
+    def note_death(self, deployment_id: str, request: Wire, instance: str) -> None:
         """Note an instance that ended on the request; the second one bans it."""
         mark, until = _mark(deployment_id, request), time.time() + BAN_S
         with self._changed():
@@ -66,7 +67,7 @@ class Quarantine:
                 self._banned.pop(mark, None)
                 self._banned[mark] = until
 
-    def note_answer(self, deployment_id: str, request: bytes) -> None:
+    def note_answer(self, deployment_id: str, request: Wire) -> None:
         if not self._suspects:
             return
         mark = _mark(deployment_id, request)
@@ -106,5 +107,6 @@ class Quarantine:
         self._suspects, self._banned = dict(suspects[-MOST:]), dict(banned[-MOST:])
 
 
-def _mark(deployment_id: str, request: bytes) -> str:
-    return hashlib.sha256(deployment_id.encode() + request).hexdigest()
+def _mark(deployment_id: str, request: Wire) -> str:
+    content = deployment_id.encode() + request.head + request.body
+    return hashlib.sha256(content).hexdigest()

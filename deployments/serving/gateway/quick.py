@@ -1,10 +1,13 @@
 """The short way of an infer call: what its head asks for, read once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import httptools
 
 from deployments.serving.gateway.guard import MAX_HEADERS
+from deployments.serving.gateway.manner import Manner, manner_of
 from deployments.serving.gateway.request import (
     Target,
     key_digests,
@@ -27,15 +30,23 @@ class Asked:
     digests: tuple[str, ...]
     wire_head: bytes
     json_bytes: int | None
+    manner: Manner
 
 
-def asked(head: Head) -> Asked | None:
+def reader_of(origins: frozenset[bytes]) -> Callable[[Head], Asked | None]:
+    """Return what reads heads where pages of these origins may ask."""
+    return partial(asked, origins=origins)
+
+
+def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> Asked | None:
     """Return what a request asks for, None unless it is a plain infer call."""
     path = httptools.parse_url(head.target).path
     names = [name for name, _ in head.headers]
     if len(names) > MAX_HEADERS or names.count(b"authorization") > 1:
         return None
     if head.method != b"POST" or not path.startswith(b"/serving/"):
+        return None
+    if b"content-encoding" in names:
         return None
     try:
         json_bytes = json_bytes_of(head.headers)
@@ -50,4 +61,5 @@ def asked(head: Head) -> Asked | None:
         key_digests(head.headers),
         wire_head(b"POST", target.rest, head.headers, head.body_bytes),
         json_bytes,
+        manner_of(head.headers, origins),
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from deployments.serving.http1.binary import BINARY
 
+Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 DIRECT = "_d"
@@ -19,11 +20,29 @@ _PARTS = 3  # environment, model, rest
 
 
 class BadRequest(Exception):
-    """The client's request is refused at the door; 503: for the moment only."""
+    """The client's request is refused at the door; 503: for the moment only.
 
-    def __init__(self, status: int, message: str) -> None:
+    `headers` say what would do.
+    """
+
+    def __init__(
+        self, status: int, message: str, headers: Headers | None = None
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.headers = status, headers or []
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A request as a model server gets it; its head lacks the id and the last line."""
+
+    head: bytes
+    request_id: bytes
+    body: bytes
+
+    def whole(self) -> bytes:
+        """Return its bytes, the id in the last line of the head: see `child.door`."""
+        return b"%bx-request-id: %b\r\n\r\n%b" % (self.head, self.request_id, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +152,13 @@ def wire_head(
     headers: Sequence[tuple[bytes, bytes]],
     body_bytes: int,
 ) -> bytes:
-    """Return the head that a model server gets: nothing else is passed on."""
+    """Return the head that a model server gets, but for its end; no more is passed."""
     binary = b"".join(
         b"%b: %b\r\n" % (BINARY, value) for name, value in headers if name == BINARY
     )
     return (
         b"%b %b HTTP/1.1\r\nhost: instance\r\ncontent-type: application/json\r\n"
-        b"%bcontent-length: %d\r\n\r\n" % (method, path, binary, body_bytes)
+        b"%bcontent-length: %d\r\n" % (method, path, binary, body_bytes)
     )
 
 

@@ -7,13 +7,12 @@ from deployments.serving.http1.binary import BINARY
 Headers = list[tuple[bytes, bytes]]
 
 
-def content_headers(body_bytes: int, json_bytes: int | None = None) -> Headers:
-    """Return what is said of a body; `json_bytes` of it are JSON, None for all."""
-    length = (b"content-length", b"%d" % body_bytes)
+def content_headers(json_bytes: int | None = None) -> Headers:
+    """Return what a body is; `json_bytes` of it are JSON, None for all."""
     if json_bytes is None:
-        return [(b"content-type", b"application/json"), length]
+        return [(b"content-type", b"application/json")]
     binary = (BINARY, b"%d" % json_bytes)
-    return [(b"content-type", b"application/octet-stream"), length, binary]
+    return [(b"content-type", b"application/octet-stream"), binary]
 
 
 def whole(

@@ -15,7 +15,7 @@ class FailureLog:
         self._logger = logger
         self._second, self._written, self._left_out = 0, 0, 0
 
-    def note(self, request_id: str, status: int, what: str) -> None:
+    def note(self, request_id: bytes, status: int, what: str) -> None:
         second = int(time.monotonic())
         if second != self._second:
             if self._left_out:
@@ -25,4 +25,5 @@ class FailureLog:
             self._left_out += 1
             return
         self._written += 1
-        self._logger.warning("request %s: %d: %s", request_id or "-", status, what)
+        name = request_id.decode("latin-1") or "-"
+        self._logger.warning("request %s: %d: %s", name, status, what)

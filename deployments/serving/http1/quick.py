@@ -14,6 +14,7 @@ Meaning = TypeVar("Meaning")
 
 BODY_S = 30.0
 MAX_BODY_BYTES = 1 << 18
+STAYS = (b"connection", b"keep-alive")
 CLOSING = b"\r\nconnection: close\r\n"
 
 
@@ -132,6 +133,10 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         super().on_headers_complete()
         if self._is_closing and self.is_responding:
             self.cycle.keep_alive = False
+        elif self.scope["http_version"] == "1.0" and self.parser.should_keep_alive():
+            # uvicorn closes; whoever asks that it stays open is told that it does.
+            self.cycle.keep_alive = True
+            self.cycle.default_headers = [*self.cycle.default_headers, STAYS]
 
     def on_message_complete(self) -> None:
         self._is_within = False

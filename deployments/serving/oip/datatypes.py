@@ -34,7 +34,7 @@ if bfloat16 is not None:
     NUMPY["BF16"] = bfloat16
 KIND = {name: np.dtype(kind).kind for name, kind in NUMPY.items()} | {"BF16": "f"}
 _NAMES = {np.dtype(kind): name for name, kind in NUMPY.items()}
-_TEXT = "OUSM"
+_TEXT, _NUMBERS, _WIDEST = "OUSM", "biuf", 8
 
 
 def name_of(dtype: "np.dtype[Any]") -> str:
@@ -51,11 +51,20 @@ def name_of(dtype: "np.dtype[Any]") -> str:
     raise ModelFailed(f"The protocol has no word for values of the type {dtype}.")
 
 
-def standard(array: Array) -> Array:
-    """Return an array as the protocol has it: in native order, text as objects.
+def standard(array: Array) -> tuple[Array, bool]:
+    """Return an array as the protocol has it, and whether it is of plain numbers.
 
-    Times are ISO 8601. Raises ModelFailed for what it has no word for.
+    That is in native order, texts as objects, times as in ISO 8601. Plain are numbers
+    one after another, none of them missing, of a type that C has too. Raises
+    ModelFailed for what the protocol has no word for.
     """
+    dtype = array.dtype
+    if dtype.kind in _NUMBERS and dtype.isnative and dtype.itemsize <= _WIDEST:
+        return array, type(array) is np.ndarray and array.flags.c_contiguous
+    return _standard(array), False
+
+
+def _standard(array: Array) -> Array:
     dtype = array.dtype
     if dtype in _NAMES:
         return array

@@ -1,8 +1,8 @@
 """Turns the protocol's requests into arrays that fit a model's signature."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deployments.serving.oip import binary, sequences
@@ -28,13 +28,19 @@ class InferRequest:
     wanted: list[str]
     id: str | None = None
     is_binary: bool = False
-    forms: Mapping[str, bool] = field(default_factory=dict)
+    forms: Mapping[str, bool] | None = None
+
+    @property
+    def form(self) -> Callable[[str], bool] | None:
+        """Return what tells whether an output is binary, None where all are JSON."""
+        return self.is_binary_of if self.is_binary or self.forms else None
 
     def is_binary_of(self, name: str) -> bool:
         """Tell the form of an output, or of a tensor of an output's sequence."""
-        if name in self.forms or not self.forms:
-            return self.forms.get(name, self.is_binary)
-        return self.forms.get(name.rpartition("[")[0], self.is_binary)
+        forms = self.forms or {}
+        if name in forms:
+            return forms[name]
+        return forms.get(name.rpartition("[")[0], self.is_binary)
 
 
 def infer_request(
@@ -52,14 +58,12 @@ def infer_request(
     parameters = _parameters(body, "parameters")
     feeds = tensors(body.get("inputs"), inputs, tail)
     tail.require_end()
-    wanted = _wanted(body.get("outputs"), outputs)
-    return InferRequest(
-        feeds,
-        list(wanted),
-        request_id,
-        _truth(parameters, "binary_data_output") or False,
-        {name: form for name, form in wanted.items() if form is not None},
-    )
+    is_binary = _truth(parameters, "binary_data_output") or False
+    if body.get("outputs") is None:
+        return InferRequest(feeds, [], request_id, is_binary)
+    wanted = _wanted(body["outputs"], outputs)
+    forms = {name: form for name, form in wanted.items() if form is not None}
+    return InferRequest(feeds, list(wanted), request_id, is_binary, forms)
 
 
 def tensors(
@@ -68,8 +72,9 @@ def tensors(
     """Return what the model gets for each input. Raises BadRequest."""
     if entries is None and not expected:
         return {}
-    may_be_empty = all(each.is_optional for each in expected)
-    if not isinstance(entries, list) or not (entries or may_be_empty):
+    if not isinstance(entries, list) or not (
+        entries or all(each.is_optional for each in expected)
+    ):
         raise BadRequest(
             "inputs must be a list of at least one tensor; instances and records are"
             " read at the endpoint's own address."
@@ -82,12 +87,10 @@ def tensors(
             raise BadRequest(f"The input {name!r} is given twice.")
         arrays[name] = _input(entry, name, known, tail)
     feeds = sequences.joined(arrays, expected)
-    if missing := [
-        name
-        for name, tensor in known.items()
-        if name not in feeds and not tensor.is_optional
-    ]:
-        raise BadRequest(f"The input {missing[0]!r} is missing.")
+    if len(feeds) < len(known):
+        for name, tensor in known.items():
+            if name not in feeds and not tensor.is_optional:
+                raise BadRequest(f"The input {name!r} is missing.")
     return feeds
 
 
@@ -131,8 +134,6 @@ def tensor_array(
 
 def _wanted(entries: Any, outputs: Sequence[Tensor]) -> dict[str, bool | None]:
     """Return the outputs asked for, in order, with the form that each asks for."""
-    if entries is None:
-        return {}
     if not isinstance(entries, list):
         raise BadRequest("outputs must be a list.")
     known = [tensor.name for tensor in outputs]
@@ -191,13 +192,15 @@ def _shape(shape: Any, expected: Tensor) -> list[int]:
     return shape
 
 
+def _fits(size: int, wanted: int) -> bool:
+    return wanted in (-1, size)
+
+
 def require_shape(shape: Sequence[int], expected: Tensor) -> None:
     """Raise BadRequest unless the model takes a tensor of this shape."""
     if expected.has_any_rank:
         return
-    if len(shape) != len(expected.shape) or any(
-        want not in (-1, size) for size, want in zip(shape, expected.shape, strict=True)
-    ):
+    if len(shape) != len(expected.shape) or not all(map(_fits, shape, expected.shape)):
         raise BadRequest(
             f"The shape of {expected.name!r} is {list(shape)}; the model takes "
             f"{list(expected.shape)}, where -1 is any length."

@@ -11,7 +11,9 @@ from deployments.serving.oip.datatypes import Array, name_of, standard
 from deployments.serving.oip.errors import ModelFailed
 from deployments.serving.oip.wire import dumps
 
+Entry = dict[str, Any]
 Named = Sequence[tuple[str, Array]]
+FEW = 64
 _WORDS = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 
 
@@ -27,32 +29,33 @@ class Answer(NamedTuple):
 
 
 def infer_response(
-    head: dict[str, Any], arrays: Named, is_binary: Callable[[str], bool]
+    head: dict[str, Any],
+    arrays: Named,
+    is_binary: Callable[[str], bool] | None = None,
 ) -> Answer:
     """Return the answer to an infer call, data flat in row-major order.
 
     Raises ModelFailed for what the protocol has no word for.
     """
-    outputs, pieces = [], []
-    arrays = [(name, standard(array)) for name, array in arrays]
-    finite = is_finite(arrays)
-    for name, array in arrays:
-        entry: dict[str, Any] = {
-            "name": name,
-            "shape": array.shape,
-            "datatype": name_of(array.dtype),
-        }
-        if is_binary(name):
+    outputs, pieces, are_finite = [], [], True
+    for name, found in arrays:
+        array, is_plain = standard(found)
+        flat = array.reshape(-1)
+        is_finite = _is_finite(flat)
+        are_finite = are_finite and is_finite
+        datatype = name_of(array.dtype)
+        entry: Entry = {"name": name, "shape": array.shape, "datatype": datatype}
+        if is_binary is not None and is_binary(name):
             raw = _raw(array, name)
             entry["parameters"] = {binary.SIZE: len(raw)}
             pieces.append(raw)
         else:
-            entry["data"] = _plain(array.reshape(-1), name, finite)
+            entry["data"] = flat if is_plain and is_finite else _json(flat, name)
         outputs.append(entry)
     text = _dumped({**head, "outputs": outputs})
     if not pieces:
-        return Answer(text, finite)
-    return Answer(b"".join((text, *pieces)), finite, len(text))
+        return Answer(text, are_finite)
+    return Answer(b"".join((text, *pieces)), are_finite, len(text))
 
 
 def _raw(array: Array, name: str) -> bytes | memoryview:
@@ -63,36 +66,34 @@ def _raw(array: Array, name: str) -> bytes | memoryview:
 
 def predictions(arrays: Named) -> Answer:
     """Return the first output as `predictions`, and all of them by name."""
-    arrays = [(name, standard(array)) for name, array in arrays]
-    finite = is_finite(arrays)
-    outputs = {name: _plain(array, name, finite) for name, array in arrays}
+    known = [(name, standard(array)[0]) for name, array in arrays]
+    outputs = {name: _json(array, name) for name, array in known}
     first: Any = next(iter(outputs.values()), [])
     body = _dumped({"predictions": first, "outputs": outputs})
-    return Answer(body, finite)
-
-
-def is_finite(arrays: Named) -> bool:
-    """Whether no output has a NaN or an infinity."""
-    return all(_is_finite(array) for _, array in arrays)
+    return Answer(body, all(_is_finite(array.reshape(-1)) for _, array in known))
 
 
 def _is_finite(array: Array) -> bool:
-    if array.dtype.kind in "iubO":
+    """Whether there is no NaN and no infinity; what is missing is neither."""
+    kind = array.dtype.kind
+    if kind in "iubO":
         return True
     if isinstance(array, np.ma.MaskedArray):
         array = array.compressed()
+    # Of few numbers their sum tells it in a third of the time.
+    if kind == "f" and array.size <= FEW and math.isfinite(sum(array.tolist())):
+        return True
     # Counting takes a third of the time of `np.all` where arrays are small.
     return bool(np.count_nonzero(np.isfinite(array)) == array.size)
 
 
-def _plain(array: Array, name: str, finite: bool) -> Any:  # noqa: FBT001 - of all outputs
+def _json(array: Array, name: str) -> Any:
     """Return values as JSON has them; NaN and infinities are words in it."""
-    kind = array.dtype.kind
-    if kind == "O":
+    if array.dtype.kind == "O":
         return _boxed(_texts(array, name), array.shape)
-    if kind not in "biuf":
+    if array.dtype.kind == "V":
         array = array.astype(np.float32)
-    if isinstance(array, np.ma.MaskedArray) or not (finite or _is_finite(array)):
+    if isinstance(array, np.ma.MaskedArray) or not _is_finite(array.reshape(-1)):
         return _boxed([_word(value) for value in array.reshape(-1)], array.shape)
     return np.ascontiguousarray(array)
 

@@ -36,9 +36,12 @@ def is_empty(entry: Mapping[str, Any]) -> bool:
 
 def joined(arrays: dict[str, Array], expected: Sequence[Tensor]) -> dict[str, Any]:
     """Return sequences as lists in the order of their numbers. Raises BadRequest."""
-    wholes = [each.name for each in expected if each.is_sequence]
-    if not wholes:
+    for each in expected:
+        if each.is_sequence:
+            break
+    else:
         return arrays
+    wholes = [each.name for each in expected if each.is_sequence]
     feeds: dict[str, Any] = {}
     places: dict[str, dict[int, Array]] = {}
     for name, array in arrays.items():

@@ -16,6 +16,8 @@ from deployments.serving.oip.errors import BadRequest
 from deployments.serving.terms import Tensor
 
 MAX_RANK = 16
+NUMERIC = frozenset((float, int))
+FEW, SMALL = 64, 65504.0
 ENDLESS = {"Infinity": math.inf, "-Infinity": -math.inf}
 WORDS = {"NaN": math.nan, **ENDLESS}
 EXACT = 1 << 53  # above it, reading a number with a point has lost digits
@@ -31,7 +33,9 @@ def fit(
     those, and null is NaN. Raises BadRequest.
     """
     name = expected.name
-    flat, nesting = _leaves(data, name)
+    flat, nesting = data, [len(data)]
+    if data and type(data[0]) is list:
+        flat, nesting = _leaves(data, name)
     if len(flat) != math.prod(shape):
         raise BadRequest(
             f"The shape of {name!r} is {shape}, which holds {math.prod(shape)} "
@@ -80,6 +84,8 @@ def _leaves(data: list[Any], name: str) -> tuple[list[Any], list[int]]:
 def _typed(flat: list[Any], declared: str, expected: Tensor) -> Array:
     name, target = expected.name, expected.datatype
     types = set(map(type, flat))
+    if declared == target and KIND[target] == "f":
+        return _floats(flat, types, expected)
     if "BYTES" in (declared, target):
         if declared != target or not types <= {str}:
             raise BadRequest(f"The data of {name!r} does not fit {target}.")
@@ -104,8 +110,10 @@ def _objects(flat: Sequence[str]) -> Array:
 
 
 def _floats(flat: list[Any], types: set[type], expected: Tensor) -> Array:
+    if types <= NUMERIC and 0 < len(flat) <= FEW and _is_small(flat):
+        return np.array(flat, NUMPY[expected.datatype])
     endless = 0
-    if not types <= {float, int}:
+    if not types <= NUMERIC:
         endless = sum(type(value) is str and value in ENDLESS for value in flat)
         flat = [_number(value, expected.name) for value in flat]
     try:
@@ -119,6 +127,11 @@ def _floats(flat: list[Any], types: set[type], expected: Tensor) -> Array:
     if np.count_nonzero(np.isinf(array)) != endless:
         raise _out_of_range(expected)
     return array
+
+
+def _is_small(flat: list[float]) -> bool:
+    """Whether all numbers are in the range of every type: no array tells as fast."""
+    return min(flat) >= -SMALL and max(flat) <= SMALL
 
 
 def _number(value: Any, name: str) -> float:

@@ -26,8 +26,10 @@ DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 class Door:
     """A gateway that waits for what a busy machine brings late, unless told else."""
 
-    def __init__(self, data_dir: Path, *arguments: str, is_told: bool = True) -> None:
-        self.data_dir, self._arguments = data_dir, arguments
+    def __init__(
+        self, data_dir: Path, *arguments: str, is_told: bool = True, log=None
+    ) -> None:
+        self.data_dir, self._arguments, self._log = data_dir, arguments, log
         self._start()
         until(self._is_up)
         if is_told:
@@ -45,7 +47,7 @@ class Door:
         command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
         kept = {"PATH": os.environ["PATH"]}
         command += [*PATIENT, *self._arguments]
-        self.process = subprocess.Popen(command, env=kept)
+        self.process = subprocess.Popen(command, env=kept, stderr=self._log)
 
     def _is_up(self) -> bool:
         """Say whether it answers; it is started anew when the port was taken."""

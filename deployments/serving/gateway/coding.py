@@ -1,0 +1,114 @@
+"""gzip and deflate, both ways; what inflates to more than its limit is refused.
+
+RFC 9110, 8.4 and 12.5.3. Large bodies go to a thread: the loop serves others.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+
+from deployments.serving.gateway.request import BadRequest
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+GZIP, DEFLATE, IDENTITY = b"gzip", b"deflate", b"identity"
+CODINGS = {GZIP: GZIP, b"x-gzip": GZIP, DEFLATE: DEFLATE}
+SPOKEN = [(b"accept-encoding", b"gzip, deflate")]
+LEAST_BYTES = 1024
+"""Less than a packet is not worth the time."""
+THREAD_BYTES = 1 << 16
+LEVEL = 1
+MOST_MEMBERS = 64
+_GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
+
+
+def coding_of(headers: Headers) -> bytes:
+    """Return how a body is coded, `identity` if it is not. Raises BadRequest: 415."""
+    values = [value for name, value in headers if name == b"content-encoding"]
+    named = [each.strip().lower() for each in b",".join(values).split(b",")]
+    codings = [each for each in named if each not in (b"", IDENTITY)]
+    if not codings:
+        return IDENTITY
+    if len(codings) > 1 or codings[0] not in CODINGS:
+        raise BadRequest(415, "Content-Encoding must be gzip or deflate.", SPOKEN)
+    return CODINGS[codings[0]]
+
+
+async def inflated(body: bytes, coding: bytes, max_bytes: int) -> bytes:
+    """Return what a body says. Raises BadRequest: 413 at the limit, 400 if damaged."""
+    if coding == IDENTITY or not body:
+        return body
+    if len(body) < THREAD_BYTES:
+        return _inflated(body, coding, max_bytes)
+    return await asyncio.to_thread(_inflated, body, coding, max_bytes)
+
+
+def accepted(headers: Headers) -> bytes:
+    """Return the coding that an answer may have, `identity` if none."""
+    values = [value for name, value in headers if name == b"accept-encoding"]
+    if not values:
+        return IDENTITY
+    weights = dict(_weighed(each) for each in b",".join(values).lower().split(b","))
+    others = weights.get(b"*", 0.0)
+    best = max(CODINGS.values(), key=lambda each: weights.get(each, others))
+    weight = weights.get(best, others)
+    return best if weight > 0 and weight >= weights.get(IDENTITY, 0.0) else IDENTITY
+
+
+async def deflated(body: bytes, coding: bytes) -> bytes:
+    if len(body) < THREAD_BYTES:
+        return _deflated(body, coding)
+    return await asyncio.to_thread(_deflated, body, coding)
+
+
+def _weighed(entry: bytes) -> tuple[bytes, float]:
+    name, _, weight = entry.partition(b";")
+    number = weight.strip().removeprefix(b"q=")
+    try:
+        return name.strip(), float(number) if weight else 1.0
+    except ValueError:
+        return name.strip(), 0.0
+
+
+def _deflated(body: bytes, coding: bytes) -> bytes:
+    packer = zlib.compressobj(
+        LEVEL, zlib.DEFLATED, _GZIP_BITS if coding == GZIP else _ZLIB_BITS
+    )
+    return packer.compress(body) + packer.flush()
+
+
+def _inflated(body: bytes, coding: bytes, max_bytes: int) -> bytes:
+    """Return the whole of it, member after member; not a byte over the limit."""
+    bits = _GZIP_BITS if coding == GZIP else _bits_of(body)
+    pieces, left = [], max_bytes
+    for _ in range(MOST_MEMBERS):
+        unpacker = zlib.decompressobj(bits)
+        try:
+            piece = unpacker.decompress(body, left + 1)
+        except zlib.error:
+            raise _damaged(coding) from None
+        if len(piece) > left:
+            raise BadRequest(413, f"The body inflates to more than {max_bytes} bytes.")
+        if not unpacker.eof:
+            raise _damaged(coding)
+        pieces.append(piece)
+        body, left = unpacker.unused_data, left - len(piece)
+        if not body:
+            return b"".join(pieces)
+        if coding != GZIP:
+            break
+    raise _damaged(coding)
+
+
+def _bits_of(body: bytes) -> int:
+    """Tell zlib's wrapping, which `deflate` means, from its bare data, often sent."""
+    is_wrapped = (
+        len(body) > 1
+        and body[0] & 0x0F == zlib.DEFLATED
+        and int.from_bytes(body[:2]) % 31 == 0
+    )
+    return _ZLIB_BITS if is_wrapped else _RAW_BITS
+
+
+def _damaged(coding: bytes) -> BadRequest:
+    return BadRequest(400, f"The body is not {coding.decode()}.")

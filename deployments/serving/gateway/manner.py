@@ -1,0 +1,95 @@
+"""How an answer is to be given: what the head of its request asks of it."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from deployments.serving.gateway.coding import IDENTITY, accepted
+from deployments.serving.http1.failures import REQUEST_ID
+
+Headers = list[tuple[bytes, bytes]]
+
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+EXPOSED = (
+    b"Content-Encoding, Inference-Header-Content-Length, Retry-After, "
+    b"X-Deployment-Id, X-Model-Version, X-Request-ID"
+)
+METHODS = b"GET, HEAD, POST, OPTIONS"
+TAKEN = (
+    b"accept, authorization, content-encoding, content-type, "
+    b"inference-header-content-length, x-request-id"
+)
+PREFLIGHT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """`request_id` is empty where one has to be made, `origin` where none is allowed.
+
+    `coding` is how a long answer may be coded.
+    """
+
+    request_id: bytes = b""
+    origin: bytes = b""
+    coding: bytes = IDENTITY
+
+    def headers(self) -> Headers:
+        """Return what a page of another origin needs to read the answer."""
+        if not self.origin:
+            return []
+        return [
+            (b"access-control-allow-origin", self.origin),
+            (b"access-control-expose-headers", EXPOSED),
+            (b"vary", b"Origin"),
+        ]
+
+    def preflight(self) -> Headers:
+        """Return what a browser wants to know before it asks."""
+        if not self.origin:
+            return []
+        return [
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", TAKEN),
+            (b"access-control-max-age", b"%d" % PREFLIGHT_S),
+        ]
+
+
+def manner_of(
+    headers: Sequence[tuple[bytes, bytes]], origins: frozenset[bytes]
+) -> Manner:
+    """Read a head. An id that is not sane is as none; of two origins none is."""
+    ids = [value for name, value in headers if name == REQUEST_ID]
+    from_ = [value for name, value in headers if name == b"origin"]
+    is_sane = len(ids) == 1 and _ID.fullmatch(ids[0])
+    is_allowed = len(from_) == 1 and from_[0] in origins
+    return Manner(
+        ids[0] if is_sane else b"",
+        from_[0] if is_allowed else b"",
+        accepted(headers),
+    )
+
+
+class Clock:
+    """Writes the `Date` of answers, once a second."""
+
+    def __init__(self) -> None:
+        self._second, self._value = 0, b""
+
+    def value(self) -> bytes:
+        if (second := int(time.time())) != self._second:
+            self._second = second
+            self._value = formatdate(second, usegmt=True).encode()
+        return self._value
+
+
+DATE = Clock()
+
+
+def answer_lines(manner: Manner, request_id: bytes) -> bytes:
+    """Return the lines that every answer has, and those that its request asked for."""
+    lines = b"date: %b\r\nx-request-id: %b\r\n" % (DATE.value(), request_id)
+    if not manner.origin:
+        return lines
+    return lines + b"".join(b"%b: %b\r\n" % pair for pair in manner.headers())
