@@ -5,30 +5,115 @@ parsed here first.
 """
 
 import json
+import re
+import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
 from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest.accounting import described
+from datasets.analytics.ingest.choices import grammar, plan
 from datasets.analytics.ingest.context import Context, Read, Rejected, path_list
+from datasets.analytics.ingest.grammar import Grammar
+from datasets.analytics.ingest.json_values import (
+    WORDS,
+    Digits,
+    Record,
+    as_numbers,
+    is_cut_text,
+    parsed,
+    text_of,
+)
+from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.plain import Plain
-from datasets.analytics.sql import quote_ident
+from datasets.analytics.ingest.proof import Proof
+from datasets.analytics.sql import quote_literal
 
 MAX_LINE_BYTES = 16 << 20
 _MAX_ARRAY_BYTES = 256 << 20
+
+
+class _Kind(StrEnum):
+    """What a value is, as far as columns go."""
+
+    TRUTH = "true or false"
+    NUMBER = "number"
+    WORD = "word for a number"
+    TEXT = "text"
+    NESTED = "object or list"
+
+
+_KINDS: dict[type, _Kind] = {
+    bool: _Kind.TRUTH,
+    int: _Kind.NUMBER,
+    float: _Kind.NUMBER,
+    Digits: _Kind.NUMBER,
+    str: _Kind.TEXT,
+    dict: _Kind.NESTED,
+    list: _Kind.NESTED,
+}
+
+
+@dataclass(slots=True)
+class _Key:
+    """What the lines say of one key."""
+
+    kinds: set[_Kind] = field(default_factory=set)
+    present: int = 0
+    nulls: int = 0
+    repeated: int = 0
+    first_repeated: int = 0
+    # A nested number would change, so that the column is text of JSON.
+    is_exact: bool = True
+
+    @property
+    def is_number(self) -> bool:
+        return _Kind.NUMBER in self.kinds <= {_Kind.NUMBER, _Kind.WORD}
+
+    @property
+    def is_text(self) -> bool:
+        return self.kinds <= {_Kind.TEXT, _Kind.WORD} and bool(self.kinds)
+
+    @property
+    def is_nested(self) -> bool:
+        return self.kinds == {_Kind.NESTED} and self.is_exact
 
 
 @dataclass(slots=True)
 class _Lines:
     """What one pass over the lines found. `keys` keep the order of appearance."""
 
-    keys: dict[str, None] = field(default_factory=dict)
+    keys: dict[str, _Key] = field(default_factory=dict)
     kept: int = 0
     rejected: Rejected = field(default_factory=Rejected)
+    # Put before what JSON has no form for, to be taken off again in SQL.
+    mark: str = field(default_factory=lambda: secrets.token_hex(12))
+
+
+@dataclass(slots=True)
+class _Table:
+    """The lines as a table of text, nested and truth values as they are."""
+
+    names: list[str]
+    select: str
+    has_quotes: bool = False
+
+    def parts(self, *, limit: int | None = None, counted: bool = False) -> list[str]:
+        return [f"{self.select} LIMIT {limit:d}" if limit else self.select]
+
+    def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
+        return set()
+
+    def with_quoted_words(
+        self, columns: Sequence[int], words: Sequence[str]
+    ) -> set[int]:
+        return set()
 
 
 def read(context: Context, plains: Sequence[Plain]) -> Read:
@@ -43,29 +128,104 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     context.expected_rows = found.kept
     originals = list(found.keys)
     names = clean_names(originals)
-    source = f"read_json({path_list(paths)}, {_OPTIONS})"
-    described = context.cursor.rows(f"DESCRIBE SELECT * FROM {source}", {})  # noqa: S608
-    select = ", ".join(
-        f"{_expression(key, kind)} AS {quote_ident(name)}"
-        for (key, kind, *_), name in zip(described, names, strict=True)
+    keys = list(found.keys.values())
+    types = _nested_types(context, paths, keys)
+    table = _Table(names, _select(paths, keys, types, found.mark))
+    grammars = [_grammar(context.options, key) for key in keys]
+    intent = replace(
+        plan(context.options, names, originals, grammars),
+        null_words=(),
+        kept=types,
     )
-    context.copy([f"SELECT {select} FROM {source}"], columns=len(names))  # noqa: S608
-    return Read(names, originals, rejected=found.rejected)
+    proof = Proof(context, table, intent)
+    proof.write()
+    written = described(proof)
+    return Read(
+        names,
+        originals,
+        rejected=found.rejected,
+        notes=written.notes + list(_notes(found, names, types)),
+        cells=written.cells(),
+    )
 
 
-_OPTIONS = (
-    "format='newline_delimited', sample_size=-1, maximum_depth=6,"
-    " map_inference_threshold=-1, field_appearance_threshold=0,"
-    f" maximum_object_size={MAX_LINE_BYTES:d},"
-    " dateformat='%Y-%m-%d', timestampformat='%Y-%m-%dT%H:%M:%S'"
-)
+def _grammar(options: Options, key: _Key) -> Grammar:
+    """Numbers are numbers, and texts times at the most: "5" is no 5."""
+    return replace(
+        grammar(options), signs=None, numeric=key.is_number, temporal=key.is_text
+    )
 
 
-def _expression(key: str, kind: str) -> str:
-    name = quote_ident(key)
-    # Parquet has no 128-bit integer: DuckDB would write a double.
-    is_lossy = "HUGEINT" in kind or kind in {'"NULL"', "JSON"}
-    return f"{name}::VARCHAR" if is_lossy else name
+def _nested_types(
+    context: Context, paths: Sequence[Path], keys: Sequence[_Key]
+) -> dict[int, str]:
+    """Return the types of columns that are no text to begin with."""
+    found = {
+        place: "BOOLEAN" for place, key in enumerate(keys) if key.kinds == {_Kind.TRUTH}
+    }
+    nested = [place for place, key in enumerate(keys) if key.is_nested]
+    if nested:
+        rows = context.cursor.rows(
+            f"DESCRIBE SELECT * FROM read_json({path_list(paths)}, {_OPTIONS},"  # noqa: S608
+            " sample_size=-1, map_inference_threshold=-1,"
+            " field_appearance_threshold=0, maximum_depth=6,"
+            " dateformat='%Y-%m-%d', timestampformat='%Y-%m-%dT%H:%M:%S')",
+            {},
+        )
+        types = {row[0]: row[1] for row in rows}
+        for place in nested:
+            kind = types[f"k{place:d}"]
+            # What has no type of its own, or none in Parquet, is text of JSON.
+            if not re.search(r"HUGEINT|JSON|\"NULL\"", kind):
+                found[place] = kind
+    return found
+
+
+_OPTIONS = f"format='newline_delimited', maximum_object_size={MAX_LINE_BYTES:d}"
+
+
+def _select(
+    paths: Sequence[Path], keys: Sequence[_Key], types: dict[int, str], mark: str
+) -> str:
+    columns, cells = [], []
+    for place, key in enumerate(keys):
+        is_plain = key.is_number or key.is_text or not key.kinds
+        kind = types.get(place) or ("VARCHAR" if is_plain else "JSON")
+        columns.append(f"'k{place:d}': {quote_literal(kind)}")
+        cell = f"k{place:d}"
+        if place not in types:
+            # A null in a column of JSON is no text of four letters.
+            text = cell if kind == "VARCHAR" else f"({cell}->>'$')"
+            cell = (
+                f"CASE WHEN starts_with({text}, '{mark}')"
+                f" THEN substr({text}, {len(mark) + 1:d})"
+                f" WHEN {cell}::VARCHAR = 'null' AND '{kind}' = 'JSON' THEN NULL"
+                f" ELSE {cell}::VARCHAR END"
+            )
+        cells.append(f"{cell} AS r{place:d}")
+    source = (
+        f"read_json({path_list(paths)}, {_OPTIONS}, columns={{{', '.join(columns)}}})"
+    )
+    return f"SELECT {', '.join(cells)} FROM {source}"  # noqa: S608 - numbered columns
+
+
+def _notes(found: _Lines, names: Sequence[str], types: dict[int, str]) -> Iterator[str]:
+    for place, (name, key) in enumerate(zip(names, found.keys.values(), strict=True)):
+        if key.nulls and key.present < found.kept:
+            yield (
+                f"{name}: null in {key.nulls} lines and absent from"
+                f" {found.kept - key.present}; both are missing."
+            )
+        if key.repeated:
+            yield (
+                f"{name}: given twice in {key.repeated} lines, first in line"
+                f" {key.first_repeated}; the last value was kept."
+            )
+        if not key.is_exact or (key.is_nested and place not in types):
+            yield f"{name}: kept as text of JSON, which no type holds exactly."
+        elif len(key.kinds) > 1 and not (key.is_number or key.is_text):
+            kinds = ", ".join(sorted(key.kinds))
+            yield f"{name}: kept as text of JSON; it holds {kinds}."
 
 
 def _clean(context: Context, plain: Plain, out: BinaryIO, found: _Lines) -> None:
@@ -73,35 +233,52 @@ def _clean(context: Context, plain: Plain, out: BinaryIO, found: _Lines) -> None
     for number, raw in _lines(context, plain.path):
         if not raw.strip():
             continue
-        record = _parsed(raw)
-        if not isinstance(record, dict) or not record:
+        record = parsed(raw) if len(raw) <= MAX_LINE_BYTES else None
+        if record is None or not record.values:
             _reject(context, plain, found.rejected, number, raw)
             continue
-        if not record.keys() <= found.keys.keys():
-            found.keys.update(dict.fromkeys(record))
+        if not record.values.keys() <= found.keys.keys():
+            for key in record.values:
+                found.keys.setdefault(key, _Key())
             context.check_columns(len(found.keys))
         found.kept += 1
+        _note_repeated(found, record, number)
         positions = {key: index for index, key in enumerate(found.keys)}
-        renamed = {f"k{positions[key]:d}": value for key, value in record.items()}
-        out.write(orjson.dumps(renamed))
+        written = {
+            f"k{positions[key]:d}": _written(found, found.keys[key], value)
+            for key, value in record.values.items()
+        }
+        out.write(orjson.dumps(written))
         out.write(b"\n")
 
 
-def _parsed(raw: bytes) -> Any:
-    """Return the value of a line, None where it has none.
+def _note_repeated(found: _Lines, record: Record, number: int) -> None:
+    for name in record.repeated:
+        # A key that is given twice deeper down belongs to no column of its own.
+        key = found.keys.get(name) or next(iter(found.keys.values()))
+        key.repeated += 1
+        key.first_repeated = key.first_repeated or number
 
-    NaN and Infinity, which Python and pandas write, are no JSON: they count as null.
-    """
-    if len(raw) > MAX_LINE_BYTES:
+
+def _written(found: _Lines, key: _Key, value: Any) -> Any:
+    """Take note of a value; return how it is written for DuckDB."""
+    key.present += 1
+    if value is None:
+        key.nulls += 1
         return None
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(raw, parse_constant=lambda _word: None)
-    except (ValueError, RecursionError):
-        return None
+    kind = _KINDS[type(value)]
+    if kind is _Kind.TEXT and value in WORDS:
+        kind = _Kind.WORD
+    key.kinds.add(kind)
+    if isinstance(value, Digits):
+        return found.mark + value
+    if kind is _Kind.NESTED:
+        try:
+            return as_numbers(value)
+        except ValueError:
+            key.is_exact = False
+            return found.mark + text_of(value)
+    return value
 
 
 def _lines(context: Context, path: Path) -> Iterator[tuple[int, Any]]:
@@ -125,10 +302,13 @@ def _items(file: BinaryIO) -> Iterator[bytes]:
             "too_heavy", "A JSON array of this size must come as JSON lines."
         )
     try:
-        items = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        items = json.loads(
+            raw, parse_int=Digits, parse_float=Digits, parse_constant=Digits
+        )
+    except (ValueError, RecursionError):
         raise IngestRefused("invalid_file", "The file is not valid JSON.") from None
-    yield from map(orjson.dumps, items)
+    for item in items:
+        yield text_of(item).encode("utf-8", "surrogatepass")
 
 
 def _reject(
@@ -142,7 +322,9 @@ def _reject(
                 "file": plain.name,
                 "line": number,
                 "column": None,
-                "reason": "not a JSON object",
+                "reason": "half of a character"
+                if is_cut_text(raw)
+                else "not a JSON object",
                 "text": text,
             }
         )

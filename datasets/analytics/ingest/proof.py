@@ -57,11 +57,15 @@ class RawTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What may become of each column. `forced` rules come from a person."""
+    """What may become of each column. `forced` rules come from a person.
+
+    `kept` columns are no text and have the types that they need.
+    """
 
     grammars: Sequence[Grammar]
     null_words: tuple[str, ...] = ()
     forced: Mapping[int, Rule] = field(default_factory=dict)
+    kept: Mapping[int, str] = field(default_factory=dict)
 
 
 class Proof:
@@ -80,10 +84,17 @@ class Proof:
 
     def write(self) -> None:
         """Write data.parquet. Raises IngestRefused or the engine's errors."""
-        columns = range(len(self.table.names))
-        rows = min(_SAMPLE_ROWS, max(_SAMPLE_CELLS // len(columns), _LEAST_ROWS))
+        columns = [
+            column
+            for column in range(len(self.table.names))
+            if column not in self.plan.kept
+        ]
+        self.proposals = dict.fromkeys(self.plan.kept, Proposal(TEXT))
+        rows = min(
+            _SAMPLE_ROWS, max(_SAMPLE_CELLS // max(len(columns), 1), _LEAST_ROWS)
+        )
         for part in self.table.parts(limit=rows):
-            self.cells.add_rows(part, len(columns))
+            self.cells.add_rows(part, columns)
         self._propose(columns)
         self._copy()
         while changed := self._reconsidered():

@@ -70,10 +70,12 @@ class Cells:
             "CREATE OR REPLACE TEMP TABLE cells (c INTEGER, x VARCHAR)", {}
         )
 
-    def add_rows(self, select: str, columns: int) -> None:
-        """Add the rows of a SELECT of r0, r1, …."""
-        numbers = ", ".join(map(str, range(columns)))
-        cells = ", ".join(f"r{index}" for index in range(columns))
+    def add_rows(self, select: str, columns: Sequence[int]) -> None:
+        """Add the rows of a SELECT of r0, r1, and so on."""
+        if not columns:
+            return
+        numbers = _numbers(columns)
+        cells = ", ".join(f"r{column}" for column in columns)
         self.cursor.rows(
             "INSERT INTO cells SELECT DISTINCT c, x FROM (SELECT"  # noqa: S608 - numbers
             f" unnest([{numbers}]) AS c, unnest([{cells}]) AS x FROM ({select}))"
@@ -94,6 +96,8 @@ class Cells:
         self, columns: Sequence[int], grammar: Grammar
     ) -> dict[int, Proposal]:
         """Return what the known cells of some columns of one grammar allow."""
+        if not grammar.rules():
+            return dict.fromkeys(columns, Proposal(TEXT))
         found, facts = self._tested(columns, grammar, grammar.rules())
         texts = [column for column in columns if found[column].rule is TEXT]
         for column in texts if grammar.numeric else []:

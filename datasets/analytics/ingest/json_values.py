@@ -1,0 +1,141 @@
+"""JSON as it is written: numbers keep their digits, keys given twice are seen."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from datasets.analytics.ingest.rules import MAX_DIGITS
+
+WORDS = frozenset({"NaN", "Infinity", "-Infinity"})
+# Up to 15 digits a double holds; what is longer, or far from 1, is parsed as text.
+_LONG = re.compile(rb"\d{16}|\d[.\d]*[eE][-+]?\d{3}|\d\.\d{15}|NaN|Infinity")
+_KEY = re.compile(rb'"\s*:')
+_SAFE = 2**53
+_DEEPEST = 100
+
+
+class Digits(str):
+    """A number as its digits in the file."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object: its values, and the keys that it gives more than once."""
+
+    values: dict[str, Any]
+    repeated: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Pairs:
+    repeated: list[str] = field(default_factory=list)
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    self.repeated.append(key)
+                seen.add(key)
+        return found
+
+
+def parsed(raw: bytes) -> Record | None:
+    """Return the object of a line, None where it is none or cannot be kept."""
+    if _LONG.search(raw) is None:
+        try:
+            found = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return _parsed_exactly(raw)
+        if not isinstance(found, dict):
+            return None
+        if len(_KEY.findall(raw)) == _keys(found):
+            return Record(found)
+    return _parsed_exactly(raw)
+
+
+def _parsed_exactly(raw: bytes) -> Record | None:
+    pairs = _Pairs()
+    try:
+        found = json.loads(
+            raw,
+            parse_int=Digits,
+            parse_float=Digits,
+            parse_constant=Digits,
+            object_pairs_hook=pairs,
+        )
+        # Half a character has no form in UTF-8, and neither has the row.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    return Record(found, tuple(dict.fromkeys(pairs.repeated)))
+
+
+def is_cut_text(raw: bytes) -> bool:
+    """Return whether a line is an object but for half a character in a text."""
+    try:
+        found = json.loads(raw)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return isinstance(found, dict)
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _keys(value: Any) -> int:
+    """Count the keys at every depth."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys, value.values()))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
+
+
+def text_of(value: Any) -> str:
+    """Return a value as JSON, its numbers with the digits that they had."""
+    if isinstance(value, Digits):
+        return str(value)
+    if isinstance(value, dict):
+        inside = ",".join(f"{_quoted(k)}:{text_of(v)}" for k, v in value.items())
+        return f"{{{inside}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(text_of, value))}]"
+    return orjson.dumps(value).decode()
+
+
+def _quoted(key: str) -> str:
+    return orjson.dumps(key).decode()
+
+
+def as_numbers(value: Any, depth: int = 0) -> Any:
+    """Return a nested value with numbers for digits.
+
+    Raises ValueError where a number would change, and where DuckDB sees no bottom.
+    """
+    if depth > _DEEPEST:
+        raise ValueError("a value too deep for a type")
+    if isinstance(value, Digits):
+        return _number(value)
+    if isinstance(value, Mapping):
+        return {key: as_numbers(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_numbers(item, depth + 1) for item in value]
+    return value
+
+
+def _number(digits: Digits) -> int | float:
+    if re.fullmatch(r"-?\d+", digits):
+        number = int(digits) if len(digits) <= MAX_DIGITS else _SAFE
+        if abs(number) < _SAFE:
+            return number
+    elif float(digits) == 0 or repr(float(digits)) == digits:
+        return float(digits)
+    raise ValueError("a number that would change")

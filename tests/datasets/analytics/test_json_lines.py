@@ -1,0 +1,64 @@
+"""JSON lines: every number with its digits, every key accounted for."""
+
+import pytest
+
+from tests.datasets.analytics.reading import read
+
+BIG = "99999999999999999999"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "kept"),
+    [
+        ([BIG, f"{BIG[:-1]}8"], "DECIMAL(38,0)", [BIG, f"{BIG[:-1]}8"]),
+        (["9007199254740993", "0.5"], "DECIMAL(38,1)", ["9007199254740993.0", "0.5"]),
+        (["18446744073709551615", "1"], "DECIMAL(38,0)", ["18446744073709551615", "1"]),
+        (["1e400", "1"], "VARCHAR", ["1e400", "1"]),
+        (["0.30000000000000004", "1e-7"], "DOUBLE", ["0.30000000000000004", "1e-07"]),
+        (["NaN", "1.5", '"Infinity"', "null"], "DOUBLE", ["nan", "1.5", "inf", None]),
+        (["true", "false"], "BOOLEAN", ["true", "false"]),
+        (['"5"', '"6"'], "VARCHAR", ["5", "6"]),
+        (['""', '"x"', "null"], "VARCHAR", ["", "x", None]),
+        (['"NaN"', '"x"'], "VARCHAR", ["NaN", "x"]),
+        (
+            ['"2024-01-01T09:00:00+09:00"', '"2024-01-01T09:00:00.5Z"'],
+            "TIMESTAMP WITH TIME ZONE",
+            ["2024-01-01 00:00:00+00", "2024-01-01 09:00:00.5+00"],
+        ),
+        ([f'{{"id":{BIG}}}', '{"id":1}'], "VARCHAR", [f'{{"id":{BIG}}}', '{"id":1}']),
+        ([f"[{BIG},0.5]"], "VARCHAR", [f"[{BIG},0.5]"]),
+        (["2", '"two"', "[1]", "null"], "VARCHAR", ["2", '"two"', "[1]", None]),
+        (["[" * 150 + "]" * 150], "VARCHAR", ["[" * 150 + "]" * 150]),
+    ],
+)
+def test_values_are_exact_at_any_depth(tmp_path, values, kind, kept):
+    body = "".join(f'{{"v": {value}}}\n' for value in values)
+    array = "[" + ", ".join(f'{{"v": {value}}}' for value in values) + "]"
+
+    for text in (body, array):
+        table = read(tmp_path, text, name="a.jsonl")
+        assert table.types == {"v": kind}
+        assert table.column() == kept
+
+
+def test_absent_null_repeated_and_mixed_keys_are_told_apart_in_the_notes(tmp_path):
+    body = '{"a": 1, "a": 2, "b": null}\n{"a": 3}\n{"b": "x", "c": 1}\n{"c": [1]}\n'
+
+    table = read(tmp_path, body, name="a.jsonl")
+
+    assert table.rows[0] == ("2", None, None)
+    assert table.report["notes"] == [
+        "a: given twice in 1 lines, first in line 1; the last value was kept.",
+        "b: null in 1 lines and absent from 2; both are missing.",
+        "c: kept as text of JSON; it holds number, object or list.",
+    ]
+
+
+def test_a_line_with_half_a_character_is_rejected_by_its_number(tmp_path):
+    body = '{"t": "\\ud83d cut"}\n{"t": "\\ud83d\\ude00"}\n{"t": "ok"}\n'
+
+    table = read(tmp_path, body, name="a.jsonl")
+
+    assert table.column() == ["\U0001f600", "ok"]
+    (rejected,) = table.report["rejected"]["rows"]
+    assert (rejected["line"], rejected["reason"]) == (1, "half of a character")
