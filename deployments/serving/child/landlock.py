@@ -8,6 +8,7 @@ import ctypes
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISDIR
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # on every architecture
 VERSION_FLAG, PATH_BENEATH = 1, 1
@@ -79,7 +80,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     except OSError:
         return
     try:
-        rights = rights if path.is_dir() else rights & ON_FILES
+        rights = rights if S_ISDIR(os.fstat(folder).st_mode) else rights & ON_FILES
         rule = _PathBeneath(rights, folder)
         _checked(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, ctypes.byref(rule), 0))
     finally:

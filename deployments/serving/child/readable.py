@@ -7,6 +7,7 @@ closed to the process anyway, is left out when the walls are built.
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from deployments.serving.child.landlock import EXECUTE, READ, READ_FILE, USE, Rule
@@ -43,8 +44,16 @@ INSTALLED = ("bin", "lib", "lib64", "include", "share", "ssl", "pyvenv.cfg")
 """What a Python's folder has of its own; there may be more in it, such as `etc`."""
 
 
-def libraries() -> Iterator[Rule]:
-    """Yield what every model process may read, and the devices that hold nothing."""
+@cache
+def libraries() -> tuple[Rule, ...]:
+    """Return what every model process may read, and the devices that hold nothing.
+
+    The same for all that a zygote forks.
+    """
+    return tuple(_libraries())
+
+
+def _libraries() -> Iterator[Rule]:
     for path in (*map(Path, LIBRARIES), *imported_from(), PACKAGE):
         yield path, READ
     for name in LOOKED_UP:

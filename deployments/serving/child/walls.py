@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deployments.serving.child import landlock, readable, sandbox, seccomp
+from deployments.serving.child import landlock, readable, sandbox, seccomp, syscalls
 from deployments.serving.child.landlock import ALL, Rule
 from deployments.serving.child.reveal import CLONE_NEWNS, reveal
 
@@ -68,6 +68,14 @@ def raise_walls(walls: Walls) -> tuple[str, ...]:
     for each in lacking:
         logger.warning("%s", each)
     return lacking
+
+
+def prepare() -> None:
+    """Work out what is the same for all models of data, before they are forked."""
+    readable.libraries()
+    if known := syscalls.architecture():
+        seccomp.assembled(seccomp.Rights(), *known)
+        seccomp.assembled(seccomp.Rights(scoped=True), *known)
 
 
 @cache

@@ -229,6 +229,7 @@ def test_the_filter_fits_the_kernel_on_every_architecture(machine):
         code = seccomp.assembled(rights, *syscalls.ARCHITECTURES[machine])
 
         assert len(code) % 8 == 0
+        assert code.count(seccomp.OWN) == (1 if room else 5)
         assert len(code) // 8 <= 4096  # BPF_MAXINSNS
 
 
