@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.memory import Memory
+from deployments.reconciler.patience import want_of_room
 from deployments.reconciler.routes import Routing
-from deployments.serving.terms import Refused, TargetTrouble
+from deployments.serving.terms import Busy, Refused, TargetTrouble
 from deployments.states import STARTED, Health
 
 MAX_ATTEMPTS = 3
@@ -56,10 +57,25 @@ class Setbacks:
         limit = self._rule(deployment).progress_deadline_s
         return self.memory.seconds_in_step(deployment) > limit
 
+    def _bear(self, deployment: Deployment, trouble: TargetTrouble | OSError) -> bool:
+        """Wait where that helps; else count an attempt."""
+        if isinstance(trouble, Busy):
+            return self._wait_for_processors(deployment, str(trouble))
+        if want := want_of_room(trouble):
+            return self._wait_for_room(deployment, want)
+        return self._try_again(deployment, str(trouble))
+
     def _wait_for_room(self, deployment: Deployment, want: str) -> bool:
         """Say what it waits for; only the deadline ends that, no number of tries."""
         if not deployment.is_current and self._is_late(deployment):
             return self._give_up(deployment, f"It has waited too long. {want}")
+        with self.lease.held():
+            deployment.notice(want)
+        return False
+
+    def _wait_for_processors(self, deployment: Deployment, want: str) -> bool:
+        """Say that it waits; the time does not count against its deadline."""
+        self.memory.begin(deployment)
         with self.lease.held():
             deployment.notice(want)
         return False

@@ -18,7 +18,6 @@ from deployments.errors import (
 from deployments.models import Deployment
 from deployments.reconciler.health import GRACE_S, Condition, health_of
 from deployments.reconciler.judging import Judging
-from deployments.reconciler.patience import want_of_room
 from deployments.reconciler.probation import (
     is_baking,
     recent_figures,
@@ -105,9 +104,7 @@ class Steps(Judging):
         except DomainError as broken_rule:
             return self._give_up(deployment, broken_rule.message)
         except (TargetTrouble, OSError) as trouble:
-            if want := want_of_room(trouble):
-                return self._wait_for_room(deployment, want)
-            return self._try_again(deployment, str(trouble))
+            return self._bear(deployment, trouble)
 
     # The steps --------------------------------------------------------------------
 
@@ -152,6 +149,8 @@ class Steps(Judging):
     def _wait_for(self, deployment: Deployment, seen: Observation) -> bool:
         self._record(deployment, Health.DEGRADED, seen)
         self._tell_news(deployment, seen)
+        if seen.is_busy:
+            self.memory.begin(deployment)
         if not deployment.is_rolling_out:
             late = "The model server did not become ready"
             return self._fail_if_late(deployment, late, seen.message)

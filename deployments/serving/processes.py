@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,36 @@ def private_bytes(pid: int) -> int:
         return 0
     _, found, rest = status.partition("RssAnon:")
     return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What all threads of a process computed, and waited for a processor, in seconds.
+
+    One that `is_at_it` runs now, or waits for its turn or a disk.
+    """
+
+    run_s: float
+    wait_s: float
+    is_at_it: bool = False
+
+
+def effort(pid: int) -> Effort | None:
+    """Return what the process has done, None if it is gone.
+
+    /proc/pid/task/tid/schedstat: nanoseconds on a processor, and in a queue for one.
+    """
+    run_ns, wait_ns, is_at_it = 0, 0, False
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            stat = (task / "stat").read_text()
+            is_at_it |= stat[stat.rindex(")") + 2] in "RD"
+            times = (task / "schedstat").read_text().split()
+            run_ns += int(times[0])
+            wait_ns += int(times[1])
+    except OSError:
+        return None
+    return Effort(run_ns / 1e9, wait_ns / 1e9, is_at_it)
 
 
 def send_signal(pid: int, born: int | None, number: signal.Signals) -> None:

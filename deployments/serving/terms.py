@@ -23,6 +23,10 @@ class NoRoom(TargetTrouble):
     """The machine has no room for it, such as on its disk; it may have again."""
 
 
+class Busy(TargetTrouble):
+    """It has to wait for processors; how long says nothing about the model."""
+
+
 class Phase(StrEnum):
     ABSENT = "absent"
     STARTING = "starting"
@@ -137,13 +141,17 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What runs now for one deployment."""
+    """What runs now for one deployment.
+
+    `is_busy` says that what is missing waits for processors.
+    """
 
     phase: Phase
     ready_instances: int = 0
     desired_instances: int = 0
     restarts: int = 0
     message: str = ""
+    is_busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

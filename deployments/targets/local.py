@@ -1,6 +1,7 @@
 """The local target: what the reconciler calls, and the thread that keeps watch."""
 
 import logging
+import os
 import select
 import threading
 import time
@@ -18,6 +19,7 @@ from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.terms import (
+    Busy,
     Doors,
     Observation,
     Phase,
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 BEAT_S = 0.1
 DRAIN_ALL_S = 15.0
+SAY_AFTER_S = 5.0
 
 
 class LocalTarget:
@@ -61,6 +64,7 @@ class LocalTarget:
         self._lock = threading.RLock()
         self._fleets: dict[str, Fleet] = {}
         self._examinations: dict[str, Examination] = {}
+        self._waiting: dict[str, float] = {}
         self._scaler = scaling.Scaler(self._folders.gateways)
         self._owns = self._is_relieved = False
         self._watch: threading.Thread | None = None
@@ -85,19 +89,32 @@ class LocalTarget:
         with self._lock:
             self._own()
             running = self._examinations.get(spec.deployment_id)
+            now = time.monotonic()
             if running is None or running.spec != spec:
                 self._forget(spec.deployment_id)
-                running = examination.begin(
-                    spec, self._folders, self._nursery, time.monotonic()
-                )
+                if not self._may_examine(spec.deployment_id, now):
+                    return None
+                running = examination.begin(spec, self._folders, self._nursery, now)
                 self._examinations[spec.deployment_id] = running
             self._nursery.listen()
-            running.poll(self._nursery, time.monotonic())
+            running.poll(self._nursery, now)
             try:
-                return running.finding()
+                return running.finding(now)
+            except Busy:
+                raise
             except TargetTrouble:
                 self._forget(spec.deployment_id)
                 raise
+
+    def _may_examine(self, deployment_id: str, now: float) -> bool:
+        """Whether a processor is free for one more; Busy once it waits for long."""
+        under_way = sum(not each.is_over for each in self._examinations.values())
+        if under_way < len(os.sched_getaffinity(0)):
+            self._waiting.pop(deployment_id, None)
+            return True
+        if now - self._waiting.setdefault(deployment_id, now) > SAY_AFTER_S:
+            raise Busy("It waits until a processor is free to validate it.")
+        return False
 
     def apply(self, spec: Spec) -> None:
         with self._lock:
@@ -133,6 +150,7 @@ class LocalTarget:
         with self._lock:
             self._own()
             self._forget(deployment_id)
+            self._waiting.pop(deployment_id, None)
             if fleet := self._fleets.get(deployment_id):
                 fleet.stop(time.monotonic())
 

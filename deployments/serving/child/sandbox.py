@@ -11,6 +11,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 MAX_FILES = 1024
+CPU_SPARE_S = 5
 NOBODY = "nobody"
 
 
@@ -38,7 +39,8 @@ def confine(limits: Limits) -> None:
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
     _limit(resource.RLIMIT_CORE, 0)
     if limits.cpu_s:
-        _limit(resource.RLIMIT_CPU, limits.cpu_s)
+        # At the hard limit comes SIGKILL, which says nothing of the reason.
+        _limit(resource.RLIMIT_CPU, limits.cpu_s, spare=CPU_SPARE_S)
     if os.geteuid() == 0:
         _become(limits.user)
     if limits.passing:  # a process that becomes another user's forgets it
@@ -53,11 +55,12 @@ def nobody() -> tuple[int, int]:
     return found.pw_uid, found.pw_gid
 
 
-def _limit(kind: int, value: int) -> None:
-    hard = resource.getrlimit(kind)[1]
+def _limit(kind: int, value: int, spare: int = 0) -> None:
+    """Set the limit, and the one that cannot be passed by so much more."""
+    hard, most = resource.getrlimit(kind)[1], value + spare
     if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, value))
+        value, most = min(value, hard), min(most, hard)
+    resource.setrlimit(kind, (value, most))
 
 
 def _mapped_bytes() -> int:

@@ -26,7 +26,9 @@ from deployments.serving.supervisor.opened import (
     open_files,
     open_golden,
 )
+from deployments.serving.supervisor.progress import Progress
 from deployments.serving.terms import (
+    Busy,
     NoRoom,
     Refused,
     Spec,
@@ -35,6 +37,9 @@ from deployments.serving.terms import (
 )
 
 LIMIT_S = 30.0
+"""A process that does nothing for so long hangs."""
+WALL_S = 900.0
+"""And one that is not kept waiting has ended by then."""
 CPU_S = 60
 _KILLED_BY_LIMIT = "killed by SIGXCPU"
 
@@ -45,7 +50,7 @@ class Examination:
 
     id: str
     spec: Spec
-    deadline: float
+    progress: Progress
     report: int
     folders: Folders
     generation: int
@@ -76,22 +81,35 @@ class Examination:
             and not is_alive(self.pid, self.born)
         ):
             self.end = self.end or "gone"
-        if not self.end and now > self.deadline:
+        if not self.end and self._is_late(now):
             self.late = True
             self.kill()
         if self.end:
             self._clear()
         return known != (self.text, self.end, self.late)
 
-    def finding(self) -> Validation | None:
+    @property
+    def is_over(self) -> bool:
+        return bool(self.end) or self.late
+
+    def _is_late(self, now: float) -> bool:
+        """Whether it hangs: a busy machine alone makes nothing late."""
+        self.progress.look(self.pid, now)
+        if self.progress.idle_s(now) > limit_s(self.spec):
+            return True
+        return self.progress.age_s(now) > WALL_S and not self.progress.is_starved(now)
+
+    def finding(self, now: float) -> Validation | None:
         """Return what was found, None as long as nothing is.
 
-        Raises Refused, or TargetTrouble when there was no process to look.
+        Raises Refused, Busy as long as it waits for processors rather than works, or
+        TargetTrouble when there was no process to look.
         """
         if self.late:
             raise Refused(
-                f"The model was not loaded and tried within {limit_s(self.spec):g} s; "
-                "it hangs or is too slow to serve."
+                "The process that loaded the model has done nothing for "
+                f"{limit_s(self.spec):g} s, or was not done after {WALL_S:g} s; the "
+                "model hangs or is too slow to serve."
             )
         if self.text:
             found = finding_in(self.text)
@@ -104,6 +122,10 @@ class Examination:
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
             raise Refused(_why(self.end))
+        if self.progress.age_s(now) > limit_s(self.spec) and (
+            self.progress.is_starved(now)
+        ):
+            raise Busy("The machine is busy: the model's validation waits for it.")
         return None
 
     def kill(self) -> None:
@@ -146,12 +168,12 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
         for descriptor in files.values():
             os.close(descriptor)
     return Examination(
-        examination_id, spec, now + limit_s(spec), ours, folders, nursery.generation
+        examination_id, spec, Progress(now), ours, folders, nursery.generation
     )
 
 
 def limit_s(spec: Spec) -> float:
-    """Return the seconds that looking into the model may take."""
+    """Return the seconds after which a process that does nothing hangs."""
     return LIMIT_S * FRESH_TIMES if spec.allows_code else LIMIT_S
 
 

@@ -89,7 +89,12 @@ class Fleet:
         else:
             phase = Phase.READY if ready >= self.wanted else Phase.STARTING
         return Observation(
-            phase, ready, self.wanted, self.restarts, self.refusal or self.message
+            phase,
+            ready,
+            self.wanted,
+            self.restarts,
+            self.refusal or self.message,
+            is_busy=any(each.is_starved(now) for each in self.instances),
         )
 
     def _ours(self) -> list[Instance]:
@@ -125,8 +130,8 @@ class Fleet:
     def _kill_if_stuck(self, each: Instance, now: float) -> None:
         is_fresh = self.spec is not None and self.spec.allows_code
         limit_s = START_LIMIT_S * (instance.FRESH_TIMES if is_fresh else 1)
-        if each.state is State.STARTING and now - each.since > limit_s:
-            self._say(f"instance {each.id} was not ready in {limit_s:g} s")
+        if each.is_stuck(limit_s, now):
+            self._say(f"instance {each.id} has done nothing for {limit_s:g} s")
             each.kill()
 
     def _bury(self, each: Instance, now: float) -> None:

@@ -21,6 +21,7 @@ from deployments.serving.supervisor.conversions import preferred
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.supervisor.opened import drain, finding_in, open_files
+from deployments.serving.supervisor.progress import Progress
 from deployments.serving.terms import Spec
 
 GRACE_S = 0.3  # longer than gateways keep what they read
@@ -65,6 +66,7 @@ class Instance:
     is_inherited: bool = False
     is_leaving: bool = False
     is_worn: bool = False
+    progress: Progress | None = None
     loaded_bytes: int = 0
     looks_full: int = 0
     signalled: bool = False
@@ -109,6 +111,21 @@ class Instance:
             self.end, self.state = "gone", State.GONE
         elif self.state is State.DRAINING:
             self._push_out(now)
+
+    def is_stuck(self, limit_s: float, now: float) -> bool:
+        """Whether it should have begun to serve, and does nothing for it."""
+        if self.state is not State.STARTING or self.progress is None:
+            return False
+        self.progress.look(self.pid, now)
+        return self.progress.idle_s(now) > limit_s
+
+    def is_starved(self, now: float) -> bool:
+        """Whether it would serve, were the machine not busy."""
+        return (
+            self.state is State.STARTING
+            and self.progress is not None
+            and self.progress.is_starved(now)
+        )
 
     def leave(self, now: float) -> None:
         """Begin to drain: gateways forget it, then it ends what it has begun."""
@@ -193,6 +210,7 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instanc
         spec.model_version,
         report=ours,
         generation=nursery.generation,
+        progress=Progress(now),
     )
 
 

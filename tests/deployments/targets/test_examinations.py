@@ -1,0 +1,147 @@
+"""Validation in proportion: a busy machine makes it slow, and fails no good model."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from deployments.serving.processes import effort
+from deployments.serving.supervisor import examination, progress
+from deployments.serving.supervisor.progress import Progress
+from deployments.serving.terms import Busy, Refused
+from deployments.targets import local as local_target
+from tests.deployments.targets import models
+from tests.deployments.targets.waiting import until
+
+CORES = len(os.sched_getaffinity(0))
+BURNS = "while True: pass"
+SLEEPS = "import time; time.sleep(600)"
+
+
+@contextlib.contextmanager
+def processes(*codes):
+    """Run some code beside, as long as it lasts; give the processes' ids."""
+    begun = [subprocess.Popen([sys.executable, "-Sc", code]) for code in codes]
+    try:
+        yield [each.pid for each in begun]
+    finally:
+        for each in begun:
+            each.kill()
+            each.wait()
+
+
+def ask_all(target, specs):
+    """Ask until all have an answer; return the answers, and how many ran at most."""
+    answers, most = {}, 0
+
+    def ask():
+        nonlocal most
+        for spec in specs:
+            if spec.deployment_id not in answers:
+                with contextlib.suppress(Busy):
+                    if found := target.validate(spec):
+                        answers[spec.deployment_id] = found
+                        target.stop(spec.deployment_id)
+            running = target._examinations.values()
+            most = max(most, sum(not each.is_over for each in running))
+        return len(answers) == len(specs)
+
+    until(ask, limit_s=1200)
+    return list(answers.values()), most
+
+
+def test_as_many_at_once_as_there_are_processors(local, made):
+    answers, most = ask_all(local, [made() for _ in range(8)])
+
+    assert {each.platform for each in answers} == {"onnx_onnxv1"}
+    assert most <= CORES
+
+
+@pytest.mark.slow
+def test_forty_at_once_on_a_busy_machine_fail_no_good_model(local, made):
+    contents = [models.onnx_bytes(), models.skops_bytes(), models.xgboost_bytes()]
+    specs = [made(contents[number % 3]) for number in range(40)]
+
+    with processes(*[BURNS] * 8):
+        answers, most = ask_all(local, specs)
+
+    assert len(answers) == 40
+    assert most <= CORES
+
+
+def test_one_that_waits_long_for_a_processor_says_so(local, made, monkeypatch):
+    monkeypatch.setattr(local_target, "SAY_AFTER_S", 0.0)
+    content = models.evil_bytes(SLEEPS)
+    sleeping = [made(content, allows_code=True) for _ in range(CORES)]
+    for each in sleeping:
+        assert local.validate(each) is None
+    spec = made()
+    local.validate(spec)
+
+    with pytest.raises(Busy, match="a processor is free"):
+        until(lambda: local.validate(spec))
+
+    for each in sleeping:
+        local.stop(each.deployment_id)
+    assert until(lambda: local.validate(spec)).platform == "onnx_onnxv1"
+
+
+def test_computing_for_long_on_a_busy_machine_is_not_hanging(local, made, monkeypatch):
+    monkeypatch.setattr(examination, "LIMIT_S", 0.5)
+    monkeypatch.setattr(progress, "LOOK_S", 0.1)
+    content = models.pickled(
+        "[sum(range(10**5)) for _ in range(500)] and "
+        "type('Own', (), {'n_features_in_': 4, 'predict': lambda self, r: r[:, 0]})()"
+    )
+
+    with processes(*[BURNS] * 2 * CORES):
+        (answer,), _ = ask_all(local, [made(content, allows_code=True)])
+
+    assert answer.platform == "sklearn_sklearn"
+
+
+def test_a_model_that_uses_up_its_processor_time_is_refused(local, made, monkeypatch):
+    monkeypatch.setattr(examination, "CPU_S", 4)
+    spec = made(models.pickled("[0 for _ in iter(int, 1)]"), allows_code=True)
+
+    with pytest.raises(Refused, match="4 s of processor time"):
+        ask_all(local, [spec])
+
+
+class TestProgress:
+    def test_one_that_sleeps_is_idle_and_one_that_computes_is_not(self):
+        with processes(SLEEPS, BURNS) as (sleeper, burner):
+            asleep, busy = Progress(time.monotonic()), Progress(time.monotonic())
+
+            def is_idle_for_long():
+                now = time.monotonic()
+                asleep.look(sleeper, now)
+                busy.look(burner, now)
+                return asleep.idle_s(now) > 4 * progress.LOOK_S
+
+            until(is_idle_for_long)
+            now = time.monotonic()
+
+        assert busy.idle_s(now) < asleep.idle_s(now)
+        assert not asleep.is_starved(now)
+
+    def test_one_that_waits_for_processors_is_starved_and_not_idle(self):
+        with processes(*[BURNS] * (4 * CORES)) as (first, *_):
+            watched = Progress(time.monotonic())
+
+            def is_starved():
+                now = time.monotonic()
+                watched.look(first, now)
+                return watched.is_starved(now)
+
+            assert until(is_starved)
+            assert watched.idle_s(time.monotonic()) < examination.LIMIT_S
+
+    def test_one_that_is_gone_has_done_nothing(self):
+        process = subprocess.Popen(["true"])
+        process.wait()
+
+        assert effort(process.pid) is None
