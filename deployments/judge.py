@@ -4,16 +4,17 @@ What counts against a version is what the version before would have answered. Th
 witness is that version's own record, beside it or just before it: a share of bad
 answers counts where both hold,
 
-* it is larger than the other's by more than the limit (the *excess*), and
+* it is larger than one and a half times the other's by more than the limit: callers do
+  not send the same mix in two stretches of time, and one that is refused asks again
+  sooner than one that waits, so that a share shifts as versions get slower; and
 * Fisher's exact test, one-sided, gives such a table or a worse one a probability below
   `ALPHA` if both had the same share (R. A. Fisher, Statistical Methods for Research
   Workers, 5th ed. 1934, section 21.02). The test is exact whatever the counts are, and
   errs on the careful side where they are small.
 
 A version is looked at many times while it bakes, on counts that grow, and by four
-shares. A bound for all looks together: at most `ALPHA` times their number, which is one
-false verdict in 2,500 bakes of a minute. Looks are far from independent, so the real
-figure is smaller.
+shares. A bound for all looks together is `ALPHA` times their number: one false verdict
+in 4,000 bakes of a minute. Looks are far from independent: the real figure is smaller.
 
 Where there is no record of the version before, the limits alone say what is too much of
 failures, answers that are not finite, and slow ones. Refusals are never judged alone:
@@ -27,6 +28,8 @@ from dataclasses import dataclass, field
 from deployments.serving.histogram import bucket, quantile, upper_ms
 
 ALPHA = 1e-6
+MIX = 1.5
+"""By how much the share of a kind of requests may differ between two stretches."""
 SLOW_SHARE = 0.05
 """What a p95 leaves above it."""
 SLOWER, MUCH_SLOWER, MUCH_SLOWER_MS = 2.0, 4.0, 250.0
@@ -99,7 +102,7 @@ def verdict(
         if old is None:
             if judged.rate > limit:
                 return f"{_said(judged)}, more than {limit:.1%}"
-        elif judged.rate - old.rate > limit and surprise(judged, old) < ALPHA:
+        elif judged.rate - MIX * old.rate > limit and surprise(judged, old) < ALPHA:
             beside = f"; of the version before {old.rate:.1%} of {old.of}"
             return f"{_said(judged)}{_over(judged, limit)}{beside}"
     return ""

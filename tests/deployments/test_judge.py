@@ -74,6 +74,12 @@ def test_a_share_that_was_not_there_before_counts(kind, share, before):
     assert verdict(new, before, Limits())
 
 
+def test_callers_who_are_refused_either_way_may_ask_more_often():
+    before, new = Window(2000, refused_count=200), Window(2000, refused_count=380)
+
+    assert not verdict(new, before, Limits())
+
+
 def test_without_a_version_before_refusals_are_the_callers():
     assert not verdict(Window(200, refused_count=200), None, Limits())
     assert verdict(Window(200, failed_count=11), None, Limits())

@@ -1,5 +1,6 @@
 """Clients at full speed over connections that stay open."""
 
+import itertools
 import json
 import threading
 from collections import Counter
@@ -21,13 +22,15 @@ class Clients:
     """Threads that ask without a pause until they are left (`with`).
 
     `statuses` counts answers; `versions` and `deployments` are those that each client
-    saw, in order, repeats left out.
+    saw, in order, repeats left out; `outcomes` counts (deployment, status). Of several
+    bodies each client sends one after the other, round and round.
     """
 
-    def __init__(self, door, path: str, count: int = 4, body: bytes = b"") -> None:
+    def __init__(self, door, path: str, count: int = 4, *bodies: bytes) -> None:
         self._door, self._path = door, path
-        self._body = body or iris_request()
+        self._bodies = bodies or (iris_request(),)
         self.statuses: Counter[int | str] = Counter()
+        self.outcomes: Counter[tuple[str, int]] = Counter()
         self.versions: list[list[str]] = [[] for _ in range(count)]
         self.deployments: list[list[str]] = [[] for _ in range(count)]
         self.errors: list[str] = []
@@ -52,13 +55,14 @@ class Clients:
         return sum(self.statuses.values())
 
     def _ask(self, versions: list[str], deployments: list[str]) -> None:
-        body, connection, asked = self._body, self._door.connect(), 0
+        bodies, connection = itertools.cycle(self._bodies), self._door.connect()
+        asked = 0
         headers = {"Authorization": f"Bearer {KEY}"}
         while not self._stop.is_set():
             if (asked := asked + 1) % RECONNECT_AFTER == 0:
                 connection.close()  # the next request opens another
             try:
-                connection.request("POST", self._path, body, headers)
+                connection.request("POST", self._path, next(bodies), headers)
                 answer = connection.getresponse()
                 found = json.loads(answer.read())
             except (OSError, ValueError) as error:
@@ -69,7 +73,9 @@ class Clients:
             if "error" in found:
                 self.errors.append(found["error"])
             _note(versions, found.get("model_version", "none"))
-            _note(deployments, answer.headers.get("X-Deployment-Id", "none"))
+            deployment = answer.headers.get("X-Deployment-Id", "none")
+            self.outcomes[deployment, answer.status] += 1
+            _note(deployments, deployment)
         connection.close()
 
 

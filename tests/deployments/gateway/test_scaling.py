@@ -48,7 +48,7 @@ def test_load_brings_instances_up_and_rest_takes_them_down(target, door, scaled)
         return target.observe(scaled.deployment_id).ready_instances
 
     body = iris_request("input", "FP64")
-    with Clients(door, PATH, count=8, body=body) as clients:
+    with Clients(door, PATH, 8, body) as clients:
         until(lambda: ready() == 3)
         answered = clients.sent + 50
         until(lambda: clients.sent > answered)

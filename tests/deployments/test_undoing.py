@@ -1,0 +1,238 @@
+"""A bad version is undone by itself; a good one never is. Real models, real clients.
+
+A version is bad for a share of what everybody sends: of ten requests that each client
+sends in turn, those with the highest number.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.utils import timezone
+from onnx import TensorProto, helper, numpy_helper
+
+from deployments.models import Deployment, DeploymentKey, EnvironmentRule
+from deployments.states import Status
+from tests.deployments.factories import VersionFactory
+from tests.deployments.gateway.clients import Clients
+from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.stack import asked, is_settled, status_of
+from tests.deployments.targets.models import pickled
+from tests.deployments.targets.waiting import until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+BAKE_S = 60  # a busy machine takes long to begin a process; alone, 10 s are enough
+TURNS = 10
+CLIENTS = 4
+FLIPS, FLIP_BAKE_S, ENOUGH = 50, 10, 200
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+
+
+def onnx(nodes, shape=(None, None), *tables) -> bytes:
+    x = helper.make_tensor_value_info("x", FLOAT, shape)
+    y = helper.make_tensor_value_info("y", FLOAT, None)
+    graph = helper.make_graph(nodes, "g", [x], [y], list(tables))
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    return model.SerializeToString()
+
+
+@cache
+def good() -> bytes:
+    return onnx([helper.make_node("Identity", ["x"], ["y"])])
+
+
+def raises(last_good: int) -> bytes:
+    """Look up a place that is not there, for numbers above the last good one."""
+    limit = numpy_helper.from_array(np.array(last_good, np.float32), "limit")
+    table = numpy_helper.from_array(np.zeros(1, np.float32), "table")
+    nodes = [
+        helper.make_node("Sub", ["x", "limit"], ["above"]),
+        helper.make_node("Relu", ["above"], ["over"]),
+        helper.make_node("Cast", ["over"], ["place"], to=INT64),
+        helper.make_node("Gather", ["table", "place"], ["y"]),
+    ]
+    return onnx(nodes, (None, None), limit, table)
+
+
+def not_finite(last_good: int) -> bytes:
+    limit = numpy_helper.from_array(np.array(last_good + 0.5, np.float32), "limit")
+    nodes = [
+        helper.make_node("Sub", ["limit", "x"], ["below"]),
+        helper.make_node("Log", ["below"], ["y"]),
+    ]
+    return onnx(nodes, (None, None), limit)
+
+
+def narrower(_last_good: int) -> bytes:
+    """Take one column only; `sent` has two in what is to be refused."""
+    return onnx([helper.make_node("Identity", ["x"], ["y"])], (None, 1))
+
+
+def coded(then: str, last_good: int = TURNS) -> bytes:
+    """Return a pickle that does something for numbers above the last good one."""
+    predict = (
+        f"lambda self, x: ({then}) and x[:, 0] if x[0, 0] > {last_good} else x[:, 0]"
+    )
+    return pickled(f"type('M', (), dict(n_features_in_=1, predict={predict}))()")
+
+
+def dies(last_good: int) -> bytes:
+    return coded("__import__('os')._exit(3)", last_good)
+
+
+def sleeps(last_good: int) -> bytes:
+    return coded("__import__('time').sleep(0.4) or True", last_good)
+
+
+BAD = {
+    "raises": raises,
+    "not finite": not_finite,
+    "refuses": narrower,
+    "dies": dies,
+    "slow": sleeps,
+}
+CODE = {"dies", "slow"}
+
+
+def sent(number: int, columns: int = 1) -> bytes:
+    data = [number] * columns
+    tensor = {"name": "x", "shape": [1, columns], "datatype": "FP32", "data": data}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+def as_code(number: int) -> bytes:
+    tensor = {"name": "input", "shape": [1, 1], "datatype": "FP64", "data": [number]}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+@pytest.fixture
+def door():
+    made = Door(Path(settings.DATA_DIR))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rule():
+    rules = EnvironmentRule.objects.filter(pk="development")
+    rules.update(
+        rolls_back_by_itself=True,
+        bake_s=BAKE_S,
+        allows_pickle=True,
+        max_error_rate=0.05,
+    )
+    return rules
+
+
+def deployed(content):
+    """Return the first deployment of a model, once it serves."""
+    deployment = asked(VersionFactory(model__name="m", content=content))
+    DeploymentKey.objects.create(slot=deployment.slot, name="clients", digest=DIGEST)
+    until(lambda: is_settled(deployment))
+    return deployment
+
+
+def followed(deployment, content):
+    return asked(VersionFactory(model=deployment.slot.model, content=content))
+
+
+PATH = "/serving/development/m/v2/models/m/infer"
+
+
+def more(clients, answers=400):
+    enough = clients.sent + answers
+    until(lambda: clients.sent >= enough)
+
+
+@pytest.mark.parametrize("turns", [10, 3, 1])
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_version_is_undone_by_itself(workers, door, rule, kind, turns):
+    if kind == "slow":
+        rule.update(max_p95_ms=150.0)
+    workers()
+    last_good = TURNS - turns
+    first = deployed(coded("True") if kind in CODE else good())
+    numbers = range(1, TURNS + 1)
+    if kind in CODE:
+        bodies = [as_code(number) for number in numbers]
+    else:
+        wide = kind == "refuses"
+        bodies = [sent(n, 2 if wide and n > last_good else 1) for n in numbers]
+
+    with Clients(door, PATH, CLIENTS, *bodies) as clients:
+        more(clients)
+        second = followed(first, BAD[kind](last_good))
+        until(lambda: status_of(second) in {Status.ACTIVE, Status.ROLLBACK})
+        until(lambda: status_of(second) == Status.ROLLBACK)
+        restored = Deployment.objects.get(rollback_from=second)
+        until(lambda: is_settled(restored))
+        more(clients)
+
+    for one in (first, restored):
+        answers = {s for d, s in clients.outcomes if d == str(one.pk)}
+        assert answers == {200}, (clients.outcomes, clients.errors[:3])
+    second.refresh_from_db()
+    took = restored.created_at - second.deployed_at
+    assert took.total_seconds() < BAKE_S
+    assert restored.reason
+
+
+def is_over(deployment):
+    """Whether its bake time is over, and enough requests came within it."""
+    deployment.refresh_from_db()
+    if deployment.deployed_at is None:
+        return False
+    age = timezone.now() - deployment.deployed_at
+    return age.total_seconds() > FLIP_BAKE_S + 2 and deployment.windows.filter(
+        request_count__gte=ENOUGH
+    )
+
+
+def flipped(deployment, number):
+    """Flip to a version of another signature that answers the same; wait it out."""
+    shape = (None, 1) if number % 2 else (None, None)
+    identity = [helper.make_node("Identity", ["x"], ["y"])]
+    newer = followed(deployment, onnx(identity, shape))
+    until(lambda: is_over(newer))
+    assert newer.status == Status.ACTIVE, newer.events.values_list("message", flat=True)
+    return newer
+
+
+def test_fifty_good_versions_are_left_alone(workers, door, rule):
+    rule.update(bake_s=FLIP_BAKE_S)
+    workers()
+    newest = deployed(good())
+
+    with Clients(door, PATH, CLIENTS, sent(1)):
+        for number in range(FLIPS):
+            newest = flipped(newest, number)
+
+    assert not Deployment.objects.filter(rollback_from__isnull=False).exists()
+
+
+@pytest.mark.parametrize("clients_of_nonsense", [1, 5])
+def test_what_neither_version_takes_undoes_nothing(
+    workers, door, rule, clients_of_nonsense
+):
+    rule.update(bake_s=FLIP_BAKE_S)
+    workers()
+    newest = deployed(good())
+    nonsense = b'{"inputs": []}'
+
+    with (
+        Clients(door, PATH, 9, sent(1)),
+        Clients(door, PATH, clients_of_nonsense, nonsense) as wrong,
+    ):
+        more(wrong)
+        for number in range(3):
+            newest = flipped(newest, number)
+
+    assert wrong.statuses.keys() == {400}
+    assert not Deployment.objects.filter(rollback_from__isnull=False).exists()
