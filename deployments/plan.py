@@ -1,12 +1,24 @@
 """What is asked for besides the version: how large, and how it gets its traffic."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
-from deployments.states import Rollout
+from deployments.serving.terms import CallLimits
+from deployments.states import Rollout, StickyBy
 from mlops.core.errors import Invalid
 
+TIMEOUT_S = 10
+"""How long a prediction may take where a deployment does not say."""
+LIMITS = {
+    "timeout_s": (1, 600),
+    "max_concurrency": (1, 1000),
+    "max_body_bytes": (1 << 10, 256 << 20),
+}
+STICKY_HEADER = "X-Session-ID"
+HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+NOT_STICKY = frozenset({"authorization", "connection", "content-length", "host"})
 MAX_STEPS = 20
 MAX_STEP_S = 24 * 3600
 FULL = 100
@@ -17,13 +29,16 @@ class Strategy:
     """How a version comes to its traffic.
 
     `steps` are a canary's shares in percent, rising, below 100; each is held for
-    `seconds_per_step`. A shadow gets copies of requests until somebody promotes or
+    `seconds_per_step`. A sticky one lets a caller who got the new version keep it as
+    its share grows. A shadow gets copies of requests until somebody promotes or
     aborts it.
     """
 
     kind: Rollout = Rollout.ALL_AT_ONCE
     steps: tuple[int, ...] = ()
     seconds_per_step: int = 60
+    sticky_by: StickyBy = StickyBy.REQUEST
+    sticky_header: str = STICKY_HEADER
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "Strategy":
@@ -32,23 +47,49 @@ class Strategy:
             Rollout(stored.get("type", Rollout.ALL_AT_ONCE)),
             tuple(stored.get("steps", ())),
             int(stored.get("seconds_per_step", 60)),
+            StickyBy(stored.get("sticky_by", StickyBy.REQUEST)),
+            stored.get("sticky_header", STICKY_HEADER),
         )
 
     def stored(self) -> dict[str, Any]:
         if self.kind != Rollout.CANARY:
             return {"type": str(self.kind)}
-        return {
+        kept: dict[str, Any] = {
             "type": str(self.kind),
             "steps": list(self.steps),
             "seconds_per_step": self.seconds_per_step,
         }
+        if self.sticky_by != StickyBy.REQUEST:
+            kept["sticky_by"] = str(self.sticky_by)
+        if self.sticky_by == StickyBy.HEADER:
+            kept["sticky_header"] = self.sticky_header
+        return kept
+
+    @property
+    def sticky_name(self) -> str:
+        """Return "key", or the header's name in lower case, or "" where it is chance.
+
+        A header cannot be called "key": it is told apart by its colon.
+        """
+        if self.sticky_by == StickyBy.HEADER:
+            return f"{self.sticky_header.lower()}:"
+        return "key" if self.sticky_by == StickyBy.KEY else ""
 
     def check(self) -> None:
         """Raise Invalid, naming the field, for steps that make no sense."""
         if self.kind != Rollout.CANARY:
             if self.steps:
                 raise Invalid("Only a canary has steps.", field="strategy.steps")
+            if self.sticky_by != StickyBy.REQUEST:
+                raise Invalid("Only a canary is sticky.", field="strategy.sticky_by")
             return
+        name = self.sticky_header
+        if not HEADER.fullmatch(name) or name.lower() in NOT_STICKY:
+            raise Invalid(
+                f"{name!r} is no header to tell callers by; use one such as "
+                f"{STICKY_HEADER}.",
+                field="strategy.sticky_header",
+            )
         rising = list(self.steps) == sorted(set(self.steps))
         if not (1 <= len(self.steps) <= MAX_STEPS and rising):
             raise Invalid(
@@ -75,6 +116,13 @@ class Plan:
     min_instances: int | None = None
     max_instances: int | None = None
     strategy: Strategy = field(default_factory=Strategy)
+    timeout_s: int | None = None
+    max_concurrency: int | None = None
+    max_body_bytes: int | None = None
+
+    @property
+    def limits(self) -> CallLimits:
+        return CallLimits(self.timeout_s, self.max_concurrency, self.max_body_bytes)
 
     def check(self) -> None:
         """Raise Invalid, naming the field, for what no target could fulfil."""
@@ -86,6 +134,8 @@ class Plan:
             )
         for name in ("instances", "min_instances", "max_instances"):
             self._check_number(name)
+        for name, (least, most) in LIMITS.items():
+            self._check_limit(name, least, most)
         low, high = self.bounds()
         if not low <= self.instances <= high:
             raise Invalid(
@@ -102,6 +152,14 @@ class Plan:
             return low, self.max_instances or self.instances
         low = self.min_instances or self.instances
         return low, self.max_instances or min(4 * self.instances, MAX_INSTANCES)
+
+    def _check_limit(self, name: str, least: int, most: int) -> None:
+        number: int | None = getattr(self, name)
+        if number is not None and not least <= number <= most:
+            raise Invalid(
+                f"{name} must be between {least} and {most}.",
+                field=f"endpoint_config.{name}",
+            )
 
     def _check_number(self, name: str) -> None:
         number: int | None = getattr(self, name)

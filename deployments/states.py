@@ -43,6 +43,14 @@ class Mover(models.TextChoices):
     SYSTEM = "system", _("system")
 
 
+class StickyBy(models.TextChoices):
+    """What a canary's callers are told apart by; each keeps its version then."""
+
+    REQUEST = "request", _("nothing: each request by chance")
+    KEY = "key", _("the caller's key")
+    HEADER = "header", _("a header")
+
+
 class Rollout(models.TextChoices):
     """How a new version comes to its traffic."""
 

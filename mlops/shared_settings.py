@@ -18,6 +18,7 @@ if PRODUCTION and OPEN_MODE:
 PORT = env.integer("MLOPS_PORT", 8500, low=1, high=65535)
 SERVING_PORT = env.integer("MLOPS_SERVING_PORT", 8501, low=1, high=65535)
 SERVING_WORKERS = env.integer("MLOPS_SERVING_WORKERS", 2, low=1, high=16)
+BEHIND_PROXY = env.flag("MLOPS_BEHIND_PROXY")
 CORS_ORIGINS = env.words("MLOPS_CORS_ORIGINS", "http://localhost:3000")
 MAX_BODY_BYTES = env.integer("MLOPS_MAX_BODY_BYTES", 16 * 2**20, low=1024, high=2**30)
 LOG_LEVEL = env.text(

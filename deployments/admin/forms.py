@@ -14,6 +14,7 @@ from unfold.widgets import (
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.drift import LONGEST_S
+from deployments.models.key import MOST_CALLS
 from deployments.plan import Plan, Strategy
 from deployments.states import Environment, Rollout
 from lifecycle.models import ModelVersion
@@ -95,6 +96,26 @@ class ReasonForm(forms.Form):
 class KeyForm(forms.Form):
     name = forms.CharField(
         max_length=100, label=_("name"), widget=UnfoldAdminTextInputWidget()
+    )
+    expires_at = forms.DateTimeField(
+        required=False,
+        label=_("expires"),
+        help_text=_("UTC; empty for never"),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    rate_per_minute = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_CALLS,
+        label=_("calls a minute"),
+        widget=UnfoldAdminTextInputWidget(),
+    )
+    daily_quota = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_CALLS,
+        label=_("calls a day"),
+        widget=UnfoldAdminTextInputWidget(),
     )
 
 

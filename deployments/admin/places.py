@@ -89,12 +89,32 @@ class SlotAdmin(ReadOnly):
 class DeploymentKeyAdmin(ReadOnly):
     """Keys are made on a deployment's page; here they are seen and revoked."""
 
-    list_display = ("prefix", "name", "slot", "created_by", "created_at", "revoked_at")
+    list_display = (
+        *("prefix", "name", "slot", "created_by", "created_at"),
+        *("expires_at", "limits", "used_today", "revoked_at"),
+    )
     list_filter = ("slot__environment", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix", "slot__model__name")
     list_select_related = ("slot__model", "created_by")
     exclude = ("digest",)
     actions = ("revoke",)
+
+    @admin.display(description=_("limits"))
+    def limits(self, key: DeploymentKey) -> str:
+        said = []
+        if key.rate_per_minute is not None:
+            said.append(_("%(count)s a minute") % {"count": key.rate_per_minute})
+        if key.daily_quota is not None:
+            said.append(_("%(count)s a day") % {"count": key.daily_quota})
+        return ", ".join(said) or EMPTY
+
+    @admin.display(description=_("calls today (UTC)"))
+    def used_today(self, key: DeploymentKey) -> str:
+        found = DeploymentKey.usage_of([key])[key.digest]
+        if not found.refused_today:
+            return str(found.requests_today)
+        texts = {"count": found.requests_today, "refused": found.refused_today}
+        return _("%(count)s, and %(refused)s refused") % texts
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[DeploymentKey]) -> None:

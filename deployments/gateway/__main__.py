@@ -22,7 +22,7 @@ KEPT = (
     *("VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"),
     *("MLOPS_DATA_DIR", "MLOPS_ENV", "MLOPS_OPEN_MODE", "MLOPS_LOG_LEVEL"),
     *("MLOPS_PORT", "MLOPS_SERVING_PORT", "MLOPS_SERVING_WORKERS"),
-    *("MLOPS_CORS_ORIGINS", "MLOPS_MAX_BODY_BYTES"),
+    *("MLOPS_CORS_ORIGINS", "MLOPS_MAX_BODY_BYTES", "MLOPS_BEHIND_PROXY"),
 )
 ALIASES = {"read_s": ("--read-timeout",)}
 
@@ -80,6 +80,7 @@ def _shared() -> dict[str, Any]:
         "workers": shared_settings.SERVING_WORKERS,
         "max_body_bytes": shared_settings.MAX_BODY_BYTES,
         "needs_key": not shared_settings.OPEN_MODE,
+        "behind_proxy": shared_settings.BEHIND_PROXY,
         "is_production": shared_settings.PRODUCTION,
         "log_level": shared_settings.LOG_LEVEL,
         "cors_origins": " ".join(shared_settings.CORS_ORIGINS),

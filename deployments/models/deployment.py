@@ -226,6 +226,9 @@ def _columns(plan: Plan) -> dict[str, Any]:
         "min_instances": plan.min_instances,
         "max_instances": plan.max_instances,
         "strategy": plan.strategy.stored(),
+        "timeout_s": plan.timeout_s,
+        "max_concurrency": plan.max_concurrency,
+        "max_body_bytes": plan.max_body_bytes,
     }
 
 

@@ -2,6 +2,9 @@
 
 import secrets
 import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -10,19 +13,28 @@ from django.utils.translation import gettext_lazy as _
 
 from deployments.kick import wait_on_commit
 from deployments.models.slot import Slot
+from deployments.serving.gateway.usage import Used, used
 from mlops.core import audit
+from mlops.core.errors import Invalid
 from mlops.core.models import User, digest
 
 KEY_MARK = "mlopsk"
+MOST_CALLS = 1_000_000_000
 
 
 class DeploymentKeyQuerySet(models.QuerySet["DeploymentKey"]):
     def live(self) -> "DeploymentKeyQuerySet":
-        return self.filter(revoked_at=None)
+        """Keys that open their endpoint: neither revoked nor expired."""
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at=None)
 
 
 class DeploymentKey(models.Model):
-    """A predict-only key, shown once; its SHA-256 travels in the route file."""
+    """A predict-only key, shown once; its SHA-256 travels in the route file.
+
+    Rate and quota, None for any number, hold for all gateways of the machine together;
+    a day is one of UTC.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slot = models.ForeignKey("deployments.Slot", models.CASCADE, related_name="keys")
@@ -34,6 +46,11 @@ class DeploymentKey(models.Model):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    rate_per_minute = models.PositiveIntegerField(
+        _("calls a minute"), null=True, blank=True
+    )
+    daily_quota = models.PositiveIntegerField(_("calls a day"), null=True, blank=True)
 
     objects = DeploymentKeyQuerySet.as_manager()
 
@@ -47,12 +64,15 @@ class DeploymentKey(models.Model):
 
     @classmethod
     def issue(
-        cls, slot: Slot, name: str, *, by: User | None
+        cls, slot: Slot, name: str, *, by: User | None, **limits: Any
     ) -> "tuple[DeploymentKey, str]":
         """Make a key; return it with its text, which is never to be had again.
 
-        The caller's commit waits until gateways know it, a second at most.
+        `limits` are `expires_at`, `rate_per_minute` and `daily_quota`; raises Invalid,
+        naming the field, for one that makes no sense. The caller's commit waits until
+        gateways know it, a second at most.
         """
+        _check(limits)
         prefix = f"{KEY_MARK}_{secrets.token_hex(4)}"
         plain = f"{prefix}_{secrets.token_urlsafe(32)}"
         with transaction.atomic():
@@ -62,6 +82,7 @@ class DeploymentKey(models.Model):
                 prefix=prefix,
                 digest=digest(plain),
                 created_by=by,
+                **limits,
             )
             audit.record("issue_key", key, by=by, changes={"slot": str(slot)})
             wait_on_commit()
@@ -80,3 +101,19 @@ class DeploymentKey(models.Model):
                 audit.record("revoke_key", self, by=by)
                 wait_on_commit()
         self.refresh_from_db(fields=["revoked_at"])
+
+    @classmethod
+    def usage_of(cls, keys: "Iterable[DeploymentKey]") -> dict[str, Used]:
+        """Return what the gateways have counted of keys, by digest."""
+        folder = Path(settings.DATA_DIR) / "run" / "gateways"
+        return used(folder, [key.digest for key in keys])
+
+
+def _check(limits: Mapping[str, Any]) -> None:
+    expires_at = limits.get("expires_at")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid("A key expires in the future.", field="expires_at")
+    for name in ("rate_per_minute", "daily_quota"):
+        number = limits.get(name)
+        if number is not None and not 1 <= number <= MOST_CALLS:
+            raise Invalid(f"{name} is 1 to {MOST_CALLS}.", field=name)

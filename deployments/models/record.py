@@ -73,6 +73,15 @@ class DeploymentRecord(models.Model):
     min_instances = models.PositiveSmallIntegerField(null=True, blank=True)
     max_instances = models.PositiveSmallIntegerField(null=True, blank=True)
     strategy = models.JSONField(_("strategy"), default=dict, blank=True)
+    timeout_s = models.PositiveSmallIntegerField(
+        _("time limit (s)"), null=True, blank=True
+    )
+    max_concurrency = models.PositiveSmallIntegerField(
+        _("requests at once"), null=True, blank=True
+    )
+    max_body_bytes = models.PositiveIntegerField(
+        _("largest body (bytes)"), null=True, blank=True
+    )
 
     rollout_step = models.PositiveSmallIntegerField(default=0, editable=False)
     rollout_at = models.DateTimeField(null=True, editable=False)
@@ -199,6 +208,9 @@ class DeploymentRecord(models.Model):
             self.min_instances,
             self.max_instances,
             self.rollout,
+            self.timeout_s,
+            self.max_concurrency,
+            self.max_body_bytes,
         )
 
     @property

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db.models import Count, Max
 
 from deployments.serving.terms import Doors
-from mlops.core.models import ApiToken
+from mlops.core.models import ApiToken, Scope
 
 SCOPE = "predict"
 
@@ -12,10 +12,15 @@ SCOPE = "predict"
 def doors() -> Doors:
     """Return who may ask every model now: digests, never tokens."""
     tokens = ApiToken.objects.usable().only("digest", "scopes")
-    allowed = (
-        token.digest for token in tokens.iterator(chunk_size=500) if token.allows(SCOPE)
+    predict, read = set(), set()
+    for token in tokens.iterator(chunk_size=500):
+        if token.allows(SCOPE):
+            predict.add(token.digest)
+        if token.allows(Scope.READ):
+            read.add(token.digest)
+    return Doors(
+        frozenset(predict), is_open=bool(settings.OPEN_MODE), readers=frozenset(read)
     )
-    return Doors(frozenset(allowed), is_open=bool(settings.OPEN_MODE))
 
 
 def state() -> object:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Count, Max, Sum
 
@@ -11,7 +11,7 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import FULL, Strategy
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.patience import patience
-from deployments.serving.terms import Route, RouteEntry
+from deployments.serving.terms import CallLimits, LimitedKey, Route, RouteEntry
 from deployments.states import Rollout, Status
 from deployments.targets.base import Target
 
@@ -27,18 +27,37 @@ class Sharer:
     version: str
     kind: Rollout = Rollout.ALL_AT_ONCE
     percent: int = FULL
+    sticky_by: str = ""
+    limits: CallLimits = field(default_factory=CallLimits)
 
     @classmethod
     def whole(cls, deployment: Deployment) -> "Sharer":
-        return cls(str(deployment.pk), deployment.model_version.version)
+        version, limits = deployment.model_version.version, deployment.plan.limits
+        return cls(str(deployment.pk), version, limits=limits)
 
     @classmethod
     def at_step(cls, deployment: Deployment, step: int) -> "Sharer":
         """Return it as it is at a step of its canary, or as a shadow."""
         plan = deployment.rollout
         percent = plan.steps[step] if plan.steps else 0
-        version = deployment.model_version.version
-        return cls(str(deployment.pk), version, plan.kind, percent)
+        return cls(
+            str(deployment.pk),
+            deployment.model_version.version,
+            plan.kind,
+            percent,
+            plan.sticky_name,
+            deployment.plan.limits,
+        )
+
+    def entry(self, percent: int, *, is_shadow: bool = False) -> RouteEntry:
+        return RouteEntry(
+            self.deployment_id,
+            self.version,
+            percent,
+            is_shadow,
+            self.sticky_by,
+            self.limits,
+        )
 
 
 def entries(active: Sharer | None, rolling: Sharer | None) -> tuple[RouteEntry, ...]:
@@ -46,13 +65,11 @@ def entries(active: Sharer | None, rolling: Sharer | None) -> tuple[RouteEntry, 
     found = []
     if active is not None:
         taken = rolling.percent if rolling is not None else 0
-        found.append(RouteEntry(active.deployment_id, active.version, FULL - taken))
+        found.append(active.entry(FULL - taken))
     if rolling is not None:
         is_shadow = rolling.kind == Rollout.SHADOW
         share = rolling.percent if active is not None or is_shadow else FULL
-        found.append(
-            RouteEntry(rolling.deployment_id, rolling.version, share, is_shadow)
-        )
+        found.append(rolling.entry(share, is_shadow=is_shadow))
     return tuple(found)
 
 
@@ -76,8 +93,7 @@ class Routing:
             slot.environment,
             slot.model.name,
             entries(active, rolling),
-            self._keys([slot.pk])[slot.pk],
-            self._rate(slot.environment),
+            *_opened_by(self._keys([slot.pk])[slot.pk], self._rate(slot.environment)),
         )
         target = self.targets[slot.environment]
         # Until it is known to have been told, the slot counts as closed: `send` tells
@@ -124,8 +140,7 @@ class Routing:
                 environment,
                 model,
                 entries(active, rolling),
-                keys[slot],
-                self._rate(environment),
+                *_opened_by(keys[slot], self._rate(environment)),
             )
             for (slot, environment, model), (active, rolling) in sharers.items()
         }
@@ -182,20 +197,31 @@ class Routing:
             return True
         return False
 
-    def _keys(self, slots: Collection[int] | None = None) -> dict[int, frozenset[str]]:
+    def _keys(
+        self, slots: Collection[int] | None = None
+    ) -> dict[int, list[LimitedKey]]:
         live = DeploymentKey.objects.live()
         if slots is not None:
             live = live.filter(slot__in=slots)
-        digests = defaultdict(set)
-        for slot, digest in live.values_list("slot", "digest"):
-            digests[slot].add(digest)
-        found: dict[int, frozenset[str]] = defaultdict(frozenset)
-        found.update({slot: frozenset(each) for slot, each in digests.items()})
+        found: dict[int, list[LimitedKey]] = defaultdict(list)
+        columns = ("slot", "digest", "expires_at", "rate_per_minute", "daily_quota")
+        for slot, digest, expires_at, *limits in live.values_list(*columns):
+            until = expires_at.timestamp() if expires_at is not None else None
+            found[slot].append(LimitedKey(digest, until, *limits))
         return found
 
     def _rate(self, environment: str) -> float:
         rule = self.rules.get(environment)
         return rule.sample_rate if rule is not None else 0.0
+
+
+def _opened_by(
+    keys: Collection[LimitedKey], rate: float
+) -> tuple[frozenset[str], float, tuple[LimitedKey, ...]]:
+    """Return the last parts of a route: its keys, sample rate and limited keys."""
+    limited = [key for key in keys if key != LimitedKey(key.digest)]
+    limited.sort(key=lambda key: key.digest)
+    return frozenset(key.digest for key in keys), rate, tuple(limited)
 
 
 def _sharers(
@@ -223,15 +249,20 @@ def _rows(
         "status",
         "strategy",
         "rollout_step",
+        "timeout_s",
+        "max_concurrency",
+        "max_body_bytes",
     )
-    for slot, environment, model, pk, version, status, stored, step in columns:
+    for slot, environment, model, pk, version, status, stored, step, *own in columns:
         place, is_active = (slot, environment, model), status == Status.ACTIVE
+        limits = CallLimits(*own)
         if is_active:
-            yield place, True, Sharer(str(pk), version)
+            yield place, True, Sharer(str(pk), version, limits=limits)
             continue
         plan = Strategy.of(stored)
         percent = plan.steps[step] if plan.steps else 0
-        yield place, False, Sharer(str(pk), version, plan.kind, percent)
+        part = (plan.kind, percent, plan.sticky_name, limits)
+        yield place, False, Sharer(str(pk), version, *part)
 
 
 def _unused(wanted: Mapping[int, Route]) -> dict[int, Route]:

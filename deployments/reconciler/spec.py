@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+from django.conf import settings
+
 from deployments.catalogue import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
+from deployments.plan import TIMEOUT_S
 from deployments.serving.terms import FolderFile, ModelFile, PyfuncFolder, Refused, Spec
 from lifecycle import mlmodel
 from lifecycle.artifacts import file_path
 from lifecycle.models import Artifact, servable
 
+HANGS_AFTER_S = 20.0
 GOLDEN_SUFFIX = ".golden.json"
 
 
@@ -40,6 +44,9 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
         converts=rule.converts_to_onnx,
         interpreter=rule.interpreter,
         reading=deployment.reading,
+        # The gateway gives up first; what then still runs is ended a while later.
+        predict_limit_s=(deployment.timeout_s or TIMEOUT_S) + HANGS_AFTER_S,
+        max_body_bytes=deployment.max_body_bytes or settings.MAX_BODY_BYTES,
     )
 
 

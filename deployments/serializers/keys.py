@@ -1,16 +1,48 @@
 """Keys of an endpoint on the wire."""
 
-from drf_spectacular.utils import extend_schema_serializer
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from deployments.models import DeploymentKey
-from mlops.core.fields import Text
+from deployments.models.key import MOST_CALLS
+from deployments.serving.gateway.usage import Used
+from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
 @extend_schema_serializer(component_name="DeploymentKeyCreate")
 class DeploymentKeyCreateSerializer(StrictSerializer):
     name = Text(max_length=100)
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="From then on the key is 401."
+    )
+    rate_per_minute = Whole(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_CALLS,
+        help_text="Infer calls a minute; more are 429.",
+    )
+    daily_quota = Whole(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_CALLS,
+        help_text="Infer calls a day of UTC; more are 429.",
+    )
+
+
+@extend_schema_serializer(component_name="DeploymentKeyUsage")
+class KeyUsageSerializer(AnswerSerializer):
+    """What the gateways count at this moment; a day is one of UTC."""
+
+    requests_today = serializers.IntegerField(help_text="Infer calls let in.")
+    refused_today = serializers.IntegerField(help_text="Infer calls answered 429.")
+    last_used_at = TimeField(allow_null=True)
 
 
 @extend_schema_serializer(component_name="DeploymentKeyResponse")
@@ -23,6 +55,19 @@ class DeploymentKeySerializer(AnswerSerializer):
     created_by = serializers.SerializerMethodField()
     created_at = TimeField()
     revoked_at = TimeField(allow_null=True)
+    expires_at = TimeField(allow_null=True)
+    rate_per_minute = serializers.IntegerField(allow_null=True)
+    daily_quota = serializers.IntegerField(allow_null=True)
+    usage = serializers.SerializerMethodField()
+
+    @extend_schema_field(KeyUsageSerializer())
+    def get_usage(self, key: DeploymentKey) -> dict[str, Any]:
+        found: Used = self.context["usage"][key.digest]
+        at = found.last_used_at
+        last = datetime.fromtimestamp(at, UTC) if at is not None else None
+        shown = {**dataclasses.asdict(found), "last_used_at": last}
+        answer: dict[str, Any] = KeyUsageSerializer(shown).data
+        return answer
 
     def get_created_by(self, key: DeploymentKey) -> str:
         return key.created_by.username if key.created_by else "system"

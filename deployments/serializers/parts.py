@@ -5,7 +5,8 @@ from rest_framework import serializers
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.figures import Figures
-from deployments.states import Rollout
+from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S
+from deployments.states import Rollout, StickyBy
 from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
@@ -27,6 +28,27 @@ class EndpointConfigSerializer(StrictSerializer):
     )
     min_instances = Whole(min_value=1, required=False, allow_null=True)
     max_instances = Whole(min_value=1, required=False, allow_null=True)
+    timeout_s = Whole(
+        required=False,
+        allow_null=True,
+        min_value=LIMITS["timeout_s"][0],
+        max_value=LIMITS["timeout_s"][1],
+        help_text=f"Seconds after which a prediction is 504; {TIMEOUT_S} by default.",
+    )
+    max_concurrency = Whole(
+        required=False,
+        allow_null=True,
+        min_value=LIMITS["max_concurrency"][0],
+        max_value=LIMITS["max_concurrency"][1],
+        help_text="Requests that an instance may have at once; 100 by default.",
+    )
+    max_body_bytes = Whole(
+        required=False,
+        allow_null=True,
+        min_value=LIMITS["max_body_bytes"][0],
+        max_value=LIMITS["max_body_bytes"][1],
+        help_text="The largest body; by default `MLOPS_MAX_BODY_BYTES`, 16 MiB.",
+    )
 
 
 @extend_schema_serializer(component_name="DeploymentStrategy")
@@ -39,6 +61,18 @@ class StrategySerializer(StrictSerializer):
     )
     seconds_per_step = Whole(
         min_value=1, required=False, help_text="How long each share is held."
+    )
+    sticky_by = serializers.ChoiceField(
+        choices=StickyBy.choices,
+        required=False,
+        help_text="What tells a canary's callers apart: each keeps the new version "
+        "once it got it. By default each request is shared out by chance.",
+    )
+    sticky_header = Text(
+        required=False,
+        max_length=64,
+        help_text=f"Of `sticky_by` header: its name, {STICKY_HEADER} by default. A "
+        "request without it is shared out by chance.",
     )
 
 

@@ -5,13 +5,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from deployments.plan import Plan, Strategy
+from deployments.plan import STICKY_HEADER, Plan, Strategy
 from deployments.serializers.parts import (
     DeploymentMetricsSerializer,
     EndpointConfigSerializer,
     StrategySerializer,
 )
-from deployments.states import Environment, Rollout, Status
+from deployments.states import Environment, Rollout, Status, StickyBy
 from mlops.core.fields import Text
 from mlops.core.serializers import StrictSerializer
 
@@ -30,6 +30,8 @@ class _Deploy(StrictSerializer):
                 Rollout(strategy.get("type", Rollout.ALL_AT_ONCE)),
                 tuple(strategy.get("steps", ())),
                 strategy.get("seconds_per_step", 60),
+                StickyBy(strategy.get("sticky_by", StickyBy.REQUEST)),
+                strategy.get("sticky_header", STICKY_HEADER),
             ),
         )
 

@@ -85,7 +85,8 @@ class Spec:
     outstanding requests. `converts` asks for a scikit-learn model to be served as
     ONNX, where that gives the same answers. Models that are code run in the Python
     `interpreter`, a path; empty for the target's own. `reading` is the number of the
-    rules by which the file is read (`serving.readings`).
+    rules by which the file is read (`serving.readings`). A process ends itself when a
+    prediction takes over `predict_limit_s`.
     """
 
     deployment_id: str
@@ -101,6 +102,8 @@ class Spec:
     converts: bool = False
     interpreter: str = ""
     reading: int = readings.NEWEST
+    predict_limit_s: float = 30.0
+    max_body_bytes: int = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +158,44 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What one call of a deployment may take; None is the gateway's own limit."""
+
+    timeout_s: int | None = None
+    max_concurrency: int | None = None
+    max_body_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RouteEntry:
-    """One deployment's share of a slot's traffic: a weight in percent, or a mirror."""
+    """One deployment's share of a slot's traffic: a weight in percent, or a mirror.
+
+    `sticky_by` is "key" or a header's name where callers keep their version, else "".
+    """
 
     deployment_id: str
     model_version: str
     weight: int = 100
     is_shadow: bool = False
+    sticky_by: str = ""
+    limits: CallLimits = field(default_factory=CallLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedKey:
+    """A key (SHA-256) with limits; `expires_at` are seconds since 1970."""
+
+    digest: str
+    expires_at: float | None = None
+    rate_per_minute: int | None = None
+    daily_quota: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where a slot's requests go, and whose keys (SHA-256) open it.
+
+    `limited_keys` are those of `key_digests` that may not do everything.
 
     `sample_rate` is the share of infer calls, in [0, 1], whose inputs are kept.
     """
@@ -176,11 +205,16 @@ class Route:
     entries: tuple[RouteEntry, ...] = ()
     key_digests: frozenset[str] = field(default_factory=frozenset)
     sample_rate: float = 0.0
+    limited_keys: tuple[LimitedKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Who may ask every model: holders of tokens (SHA-256), or everybody."""
+    """Who may ask every model: holders of tokens (SHA-256), or everybody.
+
+    `readers` are tokens that may read, as the gateway's `/metrics`.
+    """
 
     digests: frozenset[str] = field(default_factory=frozenset)
     is_open: bool = False
+    readers: frozenset[str] = field(default_factory=frozenset)

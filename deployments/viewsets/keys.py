@@ -35,8 +35,9 @@ class DeploymentKeyViewSet(DeploymentBase):
     def list(self, request: Request, deployment_id: str) -> Response:
         keys = self.get_object().slot.keys.select_related("created_by")
         page = self.paginate_queryset(keys)
+        context = {"usage": DeploymentKey.usage_of(page or [])}
         return self.get_paginated_response(
-            DeploymentKeySerializer(page, many=True).data
+            DeploymentKeySerializer(page, many=True, context=context).data
         )
 
     @extend_schema(
@@ -49,8 +50,9 @@ class DeploymentKeyViewSet(DeploymentBase):
     def create(self, request: Request, deployment_id: str) -> Response:
         body = validated(DeploymentKeyCreateSerializer, request)
         slot = self.get_object().slot
-        key, plain = DeploymentKey.issue(slot, body["name"], by=actor(request))
-        return created(NewDeploymentKeySerializer(key, context={"plain": plain}).data)
+        key, plain = DeploymentKey.issue(slot, by=actor(request), **body)
+        context = {"plain": plain, "usage": DeploymentKey.usage_of([key])}
+        return created(NewDeploymentKeySerializer(key, context=context).data)
 
     @extend_schema(
         operation_id="revokeDeploymentKey",

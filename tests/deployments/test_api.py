@@ -83,6 +83,22 @@ def test_every_address_takes_every_form_of_the_body(api, url):
     }
 
 
+def sticky(**more) -> dict:
+    return {"type": "canary", "steps": [10], "sticky_by": "header", **more}
+
+
+def test_limits_and_a_sticky_canary_are_asked_for_and_shown(api):
+    limits = {"timeout_s": 60, "max_concurrency": 5, "max_body_bytes": 1 << 20}
+    strategy = sticky(sticky_header="X-User", seconds_per_step=30)
+    asked = body(VersionFactory(), endpoint_config=limits, strategy=strategy)
+
+    answer = api("deployer").post(HOME, asked).json()
+
+    shown = answer["endpoint_config"]
+    assert {name: shown[name] for name in limits} == limits
+    assert answer["strategy"] == strategy
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -99,6 +115,14 @@ def test_every_address_takes_every_form_of_the_body(api, url):
         ({"endpoint_config": {"auto_scaling": "yes"}}, 422, "invalid"),
         ({"endpoint_config": {"gpus": 1}}, 422, "invalid"),
         ({"endpoint_config": {"instances": 2, "max_instances": 1}}, 422, "invalid"),
+        ({"endpoint_config": {"timeout_s": 0}}, 422, "invalid"),
+        ({"endpoint_config": {"timeout_s": 601}}, 422, "invalid"),
+        ({"endpoint_config": {"max_concurrency": 1001}}, 422, "invalid"),
+        ({"endpoint_config": {"max_body_bytes": 1023}}, 422, "invalid"),
+        ({"strategy": {"sticky_by": "key"}}, 422, "invalid"),
+        ({"strategy": sticky(sticky_by="mood")}, 422, "invalid"),
+        ({"strategy": sticky(sticky_header="Authorization")}, 422, "invalid"),
+        ({"strategy": sticky(sticky_header="a b")}, 422, "invalid"),
         ({"strategy": {"type": "canary"}}, 422, "invalid"),
         ({"strategy": {"type": "hope"}}, 422, "invalid"),
         ({"environment": "production"}, 409, "not_approved"),

@@ -15,6 +15,8 @@ from deployments.logs import path_of
 from deployments.models import Deployment, DeploymentKey
 from deployments.models.report import report
 from deployments.serving import logs
+from deployments.serving.gateway.shared import Seats
+from deployments.serving.gateway.usage import Usage
 from deployments.viewsets.stream import MAX_STREAMS
 from mlops.demo.management.commands import up
 from tests.deployments.factories import (
@@ -120,6 +122,52 @@ def test_keys_are_shown_once_listed_and_revoked(api):
     assert DeploymentKey.objects.live().count() == 0
     assert api("deployer").delete(f"{url}/{uuid.uuid4()}").status_code == 404
     assert api("viewer").post(url, {"name": "mine"}).status_code == 403
+
+
+def test_a_key_has_limits_and_shows_its_usage(api, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    deployment = DeploymentFactory(active=True)
+    url = f"{HOME}/{deployment.pk}/keys"
+    limits = {
+        "expires_at": "2199-01-01T00:00:00Z",
+        "rate_per_minute": 60,
+        "daily_quota": 1000,
+    }
+
+    made = api("deployer").post(url, {"name": "shop", **limits}).json()
+    key = DeploymentKey.objects.get(pk=made["id"])
+    usage = Usage(tmp_path / "run" / "gateways", Seats(tmp_path / "run" / "gateways"))
+    for _ in range(3):
+        usage.count(key.digest)
+    usage.refuse(key.digest)
+
+    (shown,) = api("viewer").get(url).json()
+    assert {name: shown[name] for name in limits} == limits
+    assert made["usage"]["requests_today"] == 0
+    assert shown["usage"]["requests_today"] == 3
+    assert shown["usage"]["refused_today"] == 1
+    assert shown["usage"]["last_used_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("expires_at", "2001-01-01T00:00:00Z"),
+        ("expires_at", "soon"),
+        ("rate_per_minute", 0),
+        ("daily_quota", -1),
+        ("daily_quota", "10"),
+        ("daily_quota", 2**40),
+    ],
+)
+def test_a_limit_of_a_key_that_makes_no_sense_is_refused(api, field, value):
+    url = f"{HOME}/{DeploymentFactory(active=True).pk}/keys"
+
+    answer = api("deployer").post(url, {"name": "shop", field: value})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"][-1] == field
+    assert not DeploymentKey.objects.exists()
 
 
 def test_the_catalogue_lists_what_can_be_asked_for(api):

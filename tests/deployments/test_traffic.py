@@ -282,7 +282,7 @@ def test_keys_of_tokens_that_may_predict_are_written_for_this_user_only(
     user = person("deployer")
     everything, _ = ApiToken.issue(user, "all")
     predict, _ = ApiToken.issue(user, "predict", scopes=["predict"])
-    ApiToken.issue(user, "read", scopes=["read"])
+    read, _ = ApiToken.issue(user, "read", scopes=["read"])
     revoked, _ = ApiToken.issue(user, "old")
     revoked.revoke()
     ApiToken.issue(user, "late", expires_at=timezone.now() - timedelta(seconds=1))
@@ -295,4 +295,5 @@ def test_keys_of_tokens_that_may_predict_are_written_for_this_user_only(
     content = json.loads(path.read_text())
     assert content["open"] is False
     assert set(content["digests"]) == {everything.digest, predict.digest}
+    assert set(content["readers"]) == {everything.digest, read.digest}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -18,6 +18,7 @@ from deployments.serving.gateway.about import (
     is_probe,
     is_statistics,
 )
+from deployments.serving.gateway.access import Access
 from deployments.serving.gateway.answers import (
     NO_CONTENT,
     Client,
@@ -25,7 +26,13 @@ from deployments.serving.gateway.answers import (
     coded_headers,
     error,
 )
-from deployments.serving.gateway.choice import Choice, choose, not_told, slot_of
+from deployments.serving.gateway.choice import (
+    Asking,
+    Choice,
+    choose,
+    not_told,
+    slot_of,
+)
 from deployments.serving.gateway.client import Answer, Instance
 from deployments.serving.gateway.coding import (
     IDENTITY,
@@ -58,6 +65,7 @@ from deployments.serving.gateway.routes import Routes, Share, Slot
 from deployments.serving.gateway.sampler import Sampler
 from deployments.serving.gateway.shared import Seats
 from deployments.serving.gateway.totals import Totals
+from deployments.serving.gateway.usage import Usage
 from deployments.serving.histogram import bucket
 from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
@@ -112,6 +120,7 @@ class Gateway:
         quarantine = Quarantine(shared / "quarantine", self._loads.table)
         self._totals = Totals(totals, seats, self._labels)
         self._routes = Routes(options.run, self.id)
+        self._access = Access(self._routes, options, Usage(shared, seats))
         self._bell: Waking = Bell(options.run / "kick.sock")
         self._dispatcher = Dispatcher(self._routes, options, quarantine, seats)
         self._counters = Counters(options.traffic, self.id)
@@ -186,7 +195,7 @@ class Gateway:
         def done(found: Answer | Failure) -> None:
             self._outstanding[key] -= 1
             if isinstance(found, Failure):
-                choice = Choice(share, asked.target)
+                choice = Choice(share, asked.target, asked)
                 made_good = self._make_good(choice, request, found, start)
                 self._later(_give(made_good, choice, asked.manner, reply))
                 return
@@ -202,8 +211,9 @@ class Gateway:
             else:
                 reply(whole(found.status, found.body, head, found.json_bytes))
 
-        if not self._dispatcher.begin(key, request, done):
+        if not self._dispatcher.begin(share, request, done):
             return False
+        self._access.count(asked.digests, slot)
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         return True
 
@@ -211,16 +221,18 @@ class Gateway:
         self, slot: Slot | None, asked: Asked, body: bytes
     ) -> Share | None:
         """Return what answers, None if that takes the long way."""
-        if slot is None or slot.shadows or not self._may_enter(asked.digests, slot):
+        may_enter = self._access.may_enter
+        if slot is None or slot.shadows or not may_enter(asked.digests, slot):
             return None
-        if len(body) > self.options.max_body_bytes:
+        share = slot.choose(asked.target.version, asked)
+        if share is None or len(body) > self._most_bytes(share):
             return None
-        return slot.choose(asked.target.version)
+        return None if self._access.wait_s(asked.digests, slot) else share
 
     def may_enter(self, asked: Asked) -> bool:
         """Say whether the caller shows a key of the slot, known a moment ago."""
         slot = self._routes.slots.get(asked.place)
-        return slot is not None and self._may_enter(asked.digests, slot)
+        return slot is not None and self._access.may_enter(asked.digests, slot)
 
     async def _make_good(
         self, choice: Choice, request: Wire, failure: Failure, start: float
@@ -243,11 +255,19 @@ class Gateway:
         elif path == b"/healthz":
             await client.answer(200, b'{"status":"ok"}')
         elif path == b"/metrics":
+            await self._show_metrics(scope, client)
+        else:
+            await client.answer(404, error("There is nothing at this path."))
+
+    async def _show_metrics(self, scope: Scope, client: Client) -> None:
+        try:
+            self._access.require_reading(scope)
+        except BadRequest as refusal:
+            await self._refuse(client, refusal)
+        else:
             page = exposition(self._totals.rows())
             content = [(b"content-type", CONTENT_TYPE)]
             await client.answer(200, page, content=content)
-        else:
-            await client.answer(404, error("There is nothing at this path."))
 
     async def _serve_model(
         self, path: bytes, scope: Scope, receive: Receive, client: Client
@@ -258,16 +278,13 @@ class Gateway:
             if is_probe(target) and scope["method"] in READS:
                 await self._probe(target, slot, client)
                 return
-            self._admit(target, slot, scope)
-            choice = choose(self._routes, target, slot)
+            choice = self._admit(target, slot, scope)
             scope["welcome"]()
-            body = await self._body(scope, receive)
+            body = await self._body(scope, receive, choice.share)
             if slot is not None and await self._tell(target, choice, body, client):
                 return
         except BadRequest as refusal:
-            more = [*REFUSALS.get(refusal.status, ()), *refusal.headers]
-            self._failures.note(client.request_id, refusal.status, str(refusal))
-            await client.answer(refusal.status, error(str(refusal)), more)
+            await self._refuse(client, refusal)
             return
         rest = target.rest
         if rest == b"/" and scope["method"] in READS and slot is not None:
@@ -285,17 +302,21 @@ class Gateway:
             key, rate = choice.deployment_id, slot.sample_rate
             self._sampler.offer(key, rate, body, json_bytes_of(headers))
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _refuse(self, client: Client, refusal: BadRequest) -> None:
+        more = [*REFUSALS.get(refusal.status, ()), *refusal.headers]
+        self._failures.note(client.request_id, refusal.status, str(refusal))
+        await client.answer(refusal.status, error(str(refusal)), more)
+
+    async def _body(self, scope: Scope, receive: Receive, share: Share) -> bytes:
         """Return the whole body as it was before it was coded. Raises BadRequest."""
-        options = self.options
-        coding = coding_of(scope["headers"])
+        coding, most = coding_of(scope["headers"]), self._most_bytes(share)
         body = await read_body(
             receive,
-            options.max_body_bytes,
+            most,
             began_at=scope["began_at"] or asyncio.get_running_loop().time(),
-            limit_s=options.request_s,
+            limit_s=self.options.request_s,
         )
-        return await inflated(body, coding, options.max_body_bytes)
+        return await inflated(body, coding, most)
 
     async def _probe(self, target: Target, slot: Slot | None, client: Client) -> None:
         """Say that an instance is well, or nothing of what there is."""
@@ -346,21 +367,22 @@ class Gateway:
             slot = slot_of(routes, target)
         return target, slot
 
-    def _admit(self, target: Target, slot: Slot | None, scope: Scope) -> None:
-        """Raise BadRequest, 401 or 405, unless the request may come in."""
-        if not self._may_enter(key_digests(scope["headers"]), slot):
+    def _admit(self, target: Target, slot: Slot | None, scope: Scope) -> Choice:
+        """Return who answers. Raises BadRequest: 401, 404, 405, 429 or 503."""
+        asking = Asking(key_digests(scope["headers"]), scope["headers"])
+        if not self._access.may_enter(asking.digests, slot):
             is_complete = self._routes.is_complete
             raise BadRequest(401, NEEDS_KEY) if is_complete else not_told()
         methods = allowed(target)
         if scope["method"] not in methods:
             raise BadRequest(405, f"Use {' or '.join(methods)}.", allow(methods))
+        choice = choose(self._routes, target, slot, asking)
+        if slot is not None and target.is_infer and scope["method"] == "POST":
+            self._access.let_call(asking.digests, slot)
+        return choice
 
-    def _may_enter(self, digests: tuple[str, ...], slot: Slot | None) -> bool:
-        routes = self._routes
-        if routes.is_open or not self.options.needs_key:
-            return True
-        own = slot.keys if slot is not None else frozenset()
-        return any(each in routes.keys or each in own for each in digests)
+    def _most_bytes(self, share: Share) -> int:
+        return share.max_body_bytes or self.options.max_body_bytes
 
     async def _forward(
         self,

@@ -1,9 +1,10 @@
 """Which deployment a request goes to; chosen anew when that one has left."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployments.serving.gateway.request import BadRequest, Target
-from deployments.serving.gateway.routes import Routes, Share, Slot
+from deployments.serving.gateway.routes import Caller, Routes, Share, Slot
 
 
 @dataclass(slots=True)
@@ -12,6 +13,7 @@ class Choice:
 
     share: Share
     target: Target | None = None
+    caller: Caller | None = None
 
     @property
     def deployment_id(self) -> str:
@@ -22,7 +24,9 @@ class Choice:
         if self.target is None or self.deployment_id in routes.backends:
             return
         slot = slot_of(routes, self.target)
-        if slot is not None and (share := slot.choose(self.target.version)):
+        if slot is not None and (
+            share := slot.choose(self.target.version, self.caller)
+        ):
             self.share = share
 
 
@@ -32,23 +36,32 @@ def slot_of(routes: Routes, target: Target) -> Slot | None:
     return routes.slots.get((target.environment, target.model))
 
 
-def choose(routes: Routes, target: Target, slot: Slot | None) -> Choice:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, as far as a sticky choice looks at it."""
+
+    digests: tuple[str, ...]
+    headers: Sequence[tuple[bytes, bytes]]
+
+
+def choose(routes: Routes, target: Target, slot: Slot | None, caller: Caller) -> Choice:
     """Return what serves the target. Raises BadRequest: 404, or 503 if it may come."""
     if target.deployment_id:
         backend = routes.backends.get(target.deployment_id)
         if backend is None:
             raise _absent(routes, "There is no such deployment serving here.")
+        share = slot.share_of(backend.deployment_id) if slot is not None else None
         return Choice(
-            Share(backend.deployment_id, backend.version, 100, is_shadow=False)
+            share or Share(backend.deployment_id, backend.version, 100, is_shadow=False)
         )
     if slot is None:
         said = f"No model {target.model!r} serves in {target.environment!r}."
         raise _absent(routes, said)
-    share = slot.choose(target.version)
+    share = slot.choose(target.version, caller)
     if share is None:
         said = f"Version {target.version!r} does not serve here."
         raise _absent(routes, said)
-    return Choice(share, target)
+    return Choice(share, target, caller)
 
 
 def not_told() -> BadRequest:

@@ -20,7 +20,7 @@ from deployments.serving.gateway.counters import UNTIMED, Outcome
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.request import Wire
-from deployments.serving.gateway.routes import Routes
+from deployments.serving.gateway.routes import Routes, Share
 from deployments.serving.gateway.shared import Seats
 
 logger = logging.getLogger(__name__)
@@ -71,24 +71,30 @@ class Dispatcher:
         self._retries: dict[str, asyncio.Lock] = {}
 
     def begin(
-        self, deployment_id: str, wire: Wire, done: Callable[[Answer | Failure], None]
+        self, share: Share, wire: Wire, done: Callable[[Answer | Failure], None]
     ) -> bool:
         """Send to an instance with a kept connection; `done` gets what came of it.
 
         False when that takes waiting, or a closer look: then nothing was sent, and
         it is for `send`. So is a Failure, which may still be made good.
         """
-        backend = self._routes.backends.get(deployment_id)
+        backend = self._routes.backends.get(share.deployment_id)
         if backend is None or self._quarantine.is_watching:
             return False
         instance = backend.least_busy()
-        if instance is None or instance.outstanding >= self._options.max_outstanding:
+        if instance is None or instance.outstanding >= self._most(share):
             return False
 
         def finish(found: Answer | Exception) -> None:
             done(Failure(instance, found) if isinstance(found, Exception) else found)
 
-        return instance.begin(wire.whole(), self._options.read_s, finish)
+        return instance.begin(wire.whole(), self._limit_s(share), finish)
+
+    def _most(self, share: Share) -> int:
+        return share.max_concurrency or self._options.max_outstanding
+
+    def _limit_s(self, share: Share) -> float:
+        return share.timeout_s or self._options.read_s
 
     async def send(
         self, choice: Choice, wire: Wire, failure: Failure | None = None
@@ -154,13 +160,13 @@ class Dispatcher:
         self, choice: Choice, wire: Wire, hold_until: float
     ) -> Answer | Failure:
         options, instance = self._options, await self._instance(choice, hold_until)
-        if instance.outstanding >= options.max_outstanding:
+        if instance.outstanding >= self._most(choice.share):
             raise Rejected(503, "The model is busy.", Outcome.OVERLOAD)
         try:
             return await instance.exchange(
                 wire.whole(),
                 connect_s=options.connect_s,
-                read_s=options.read_s,
+                read_s=self._limit_s(choice.share),
                 max_bytes=options.max_answer_bytes,
             )
         except (CannotConnect, ClosedEarly, BrokeOff, BadAnswer, TimeoutError) as end:
@@ -175,7 +181,7 @@ class Dispatcher:
         if isinstance(reason, CannotConnect):
             instance.down_until = time.monotonic() + DOWN_S
         elif isinstance(reason, TimeoutError):
-            limit = f"{self._options.read_s:g} s"
+            limit = f"{self._limit_s(choice.share):g} s"
             raise Rejected(504, f"The model did not answer within {limit}.")
         elif isinstance(reason, BadAnswer):
             raise Rejected(502, str(reason))

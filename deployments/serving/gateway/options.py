@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Limits are per gateway process; times are in seconds."""
+    """Limits of an instance hold for all gateways together; times are in seconds."""
 
     data_dir: str = "var"
     host: str = "127.0.0.1"
@@ -22,6 +22,7 @@ class Options:
     max_outstanding: int = 100
     needs_key: bool = True
     is_production: bool = False
+    behind_proxy: bool = False
     log_level: str = "INFO"
     cors_origins: str = ""
 

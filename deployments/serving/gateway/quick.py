@@ -31,6 +31,7 @@ class Asked:
     wire_head: bytes
     json_bytes: int | None
     manner: Manner
+    headers: tuple[tuple[bytes, bytes], ...]
 
 
 def reader_of(origins: frozenset[bytes]) -> Callable[[Head], Asked | None]:
@@ -62,4 +63,5 @@ def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> Asked | Non
         wire_head(b"POST", target.rest, head.headers, head.body_bytes),
         json_bytes,
         manner_of(head.headers, origins),
+        head.headers,
     )

@@ -1,19 +1,32 @@
 """Where requests go, as the gateway was last told."""
 
+import hashlib
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from deployments.serving.gateway.client import Instance
 from deployments.serving.gateway.files import Facts
 from deployments.serving.gateway.subscription import Subscription
+from deployments.serving.gateway.usage import KeyLimit
 from deployments.serving.publishing import KEYS
 
+FULL = 100
 FRESH_S = 0.1
 """How often messages are looked for beside the event loop, which a load holds up."""
+
+
+class Caller(Protocol):
+    """What tells callers apart: digests of keys, headers with names in lower case."""
+
+    @property
+    def digests(self) -> tuple[str, ...]: ...
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
 
 
 @dataclass(slots=True)
@@ -35,12 +48,19 @@ class Backend:
 
 @dataclass(slots=True)
 class Share:
-    """A deployment's part of a slot's traffic."""
+    """A deployment's part of a slot's traffic; None is the gateway's own limit.
+
+    `sticky_by` is "key", or a header's name and a colon, where callers keep theirs.
+    """
 
     deployment_id: str
     version: str
     weight: int
     is_shadow: bool
+    sticky_by: str = ""
+    timeout_s: int | None = None
+    max_concurrency: int | None = None
+    max_body_bytes: int | None = None
     headers: list[tuple[bytes, bytes]] = field(init=False)
     head: bytes = field(init=False)
 
@@ -53,6 +73,18 @@ class Share:
         ]
         self.head = b"".join(b"%b: %b\r\n" % pair for pair in self.headers)
 
+    def point_of(self, caller: Caller) -> float | None:
+        """Return where a caller stands in [0, 100), always the same; None of nobody."""
+        if self.sticky_by == "key":
+            found = caller.digests[0].encode() if caller.digests else b""
+        else:
+            name = self.sticky_by.removesuffix(":").encode()
+            found = next((value for key, value in caller.headers if key == name), b"")
+        if not found:
+            return None
+        salt = hashlib.blake2b(self.deployment_id.encode() + b"\0" + found).digest()
+        return int.from_bytes(salt[:6]) / (1 << 48) * FULL
+
 
 @dataclass(slots=True)
 class Slot:
@@ -63,16 +95,45 @@ class Slot:
     shares: list[Share] = field(default_factory=list)
     shadows: list[Share] = field(default_factory=list)
     keys: frozenset[str] = frozenset()
+    key_limits: dict[str, KeyLimit] = field(default_factory=dict)
     sample_rate: float = 0.0
 
-    def choose(self, version: str | None = None) -> Share | None:
-        """Return a share by weight; with `version`, only among those that serve it."""
+    def choose(
+        self, version: str | None = None, caller: Caller | None = None
+    ) -> Share | None:
+        """Return a share by weight; with `version`, only among those that serve it.
+
+        Where the newest one is sticky, a caller's own point decides. The newest takes
+        the points from 0 on, so that who has it keeps it as its share grows.
+        """
         shares = self.shares
         if version is not None:
             shares = [each for each in shares if each.version == version]
         if len(shares) <= 1:
             return shares[0] if shares else None
+        newest = shares[-1]
+        point = newest.point_of(caller) if newest.sticky_by and caller else None
+        if point is not None:
+            return newest if point < newest.weight else _at(shares[:-1], point)
         return random.choices(shares, [each.weight for each in shares])[0]  # noqa: S311
+
+    def opens(self, digest: str) -> bool:
+        """Say whether it is that of a key of this slot, and not expired."""
+        if digest not in self.keys:
+            return False
+        limit = self.key_limits.get(digest)
+        return limit is None or not limit.is_over()
+
+    def share_of(self, deployment_id: str) -> Share | None:
+        for each in (*self.shares, *self.shadows):
+            if each.deployment_id == deployment_id:
+                return each
+        return None
+
+
+def _at(shares: list[Share], point: float) -> Share:
+    """Return one of the others for a point; there is one but in odd routes."""
+    return shares[int(point * len(shares) / FULL)]
 
 
 class Routes:
@@ -93,6 +154,7 @@ class Routes:
         self.slot_of: dict[str, Slot] = {}
         self.keys: frozenset[str] = frozenset()
         self.is_open = False
+        self.readers: frozenset[str] = frozenset()
         self.is_complete = False
 
     def open(self) -> None:
@@ -136,6 +198,7 @@ class Routes:
         elif name == KEYS:
             self.keys = frozenset((content or {}).get("digests", ()))
             self.is_open = bool((content or {}).get("open", False))
+            self.readers = frozenset((content or {}).get("readers", ()))
 
     def _take_route(self, name: str, content: dict[str, Any] | None) -> None:
         gone = self._of_file.pop(name, None)
@@ -176,11 +239,20 @@ def _slot(content: dict[str, Any]) -> Slot:
         content["environment"],
         content["model"],
         keys=frozenset(content["keys"]),
+        key_limits={
+            digest: KeyLimit.of(each)
+            for digest, each in content.get("key_limits", {}).items()
+        },
         sample_rate=float(content.get("sample_rate", 0.0)),
     )
     for entry in content["entries"]:
         share = Share(
-            entry["deployment_id"], entry["version"], entry["weight"], entry["shadow"]
+            entry["deployment_id"],
+            entry["version"],
+            entry["weight"],
+            entry["shadow"],
+            entry.get("sticky_by", ""),
+            **entry.get("limits", {}),
         )
         if share.is_shadow:
             slot.shadows.append(share)

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -161,11 +161,7 @@ class Table:
 
     def _locate(self, key: bytes) -> int | None:
         end = self._keys_at + self.header[USED] * KEY_BYTES
-        keys = bytes(self._view[self._keys_at : end])
-        at = keys.find(key)
-        while at % KEY_BYTES and at >= 0:
-            at = keys.find(key, at + 1)
-        return at // KEY_BYTES if at >= 0 else None
+        return _position(bytes(self._view[self._keys_at : end]), key)
 
     def _new_row(self, spare: Callable[[], int | None]) -> int | None:
         used = self.header[USED]
@@ -184,6 +180,39 @@ class Table:
         at, size = self._texts_at + row * self._text_bytes, self._text_bytes
         self._view[at : at + size] = text[:size].ljust(size, b"\0")
         self.header[USED] = max(self.header[USED], row + 1)
+
+
+def stored_rows(
+    folder: Path, name: str, shape: tuple[int, int], keys: Collection[bytes]
+) -> dict[bytes, list[list[int]]]:
+    """Return rows of a table, seat by seat, for who has no seat and only reads."""
+    rows, cells = shape
+    found = {}
+    try:
+        with (folder / f"{name}-{rows}x{cells}").open("rb") as file:
+            header = memoryview(file.read(HEADER_BYTES)).cast("q")
+            known = file.read(header[USED] * KEY_BYTES)
+            for key in keys:
+                row = _position(known, key)
+                if row is not None:
+                    size = SEATS * cells * NUMBER_BYTES
+                    at = HEADER_BYTES + rows * KEY_BYTES + row * size
+                    file.seek(at)
+                    numbers = memoryview(file.read(size)).cast("q").tolist()
+                    found[key] = [
+                        numbers[first : first + cells]
+                        for first in range(0, header[HIGH] * cells, cells)
+                    ]
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def _position(keys: bytes, key: bytes) -> int | None:
+    at = keys.find(key)
+    while at % KEY_BYTES and at >= 0:
+        at = keys.find(key, at + 1)
+    return at // KEY_BYTES if at >= 0 else None
 
 
 def key_of(name: str) -> bytes:

@@ -27,8 +27,6 @@ from deployments.serving.terms import Spec
 GRACE_S = 0.3  # longer than gateways keep what they read
 DRAIN_S = 11.0  # the process gives itself 10
 BACKLOG = 2048
-MAX_BODY_BYTES = 16 << 20
-PREDICT_LIMIT_S = 30.0
 FRESH_TIMES = 3
 """How much longer may take what a fresh interpreter does: it has to import all."""
 FULL, LOOKS = 0.85, 3
@@ -240,8 +238,8 @@ def _message(
             **job(spec, folders, instance_id),
             "model_name": spec.model_name,
             "model_version": spec.model_version,
-            "max_body_bytes": MAX_BODY_BYTES,
-            "predict_limit_s": PREDICT_LIMIT_S,
+            "max_body_bytes": spec.max_body_bytes,
+            "predict_limit_s": spec.predict_limit_s,
         },
     }
 

@@ -1,9 +1,11 @@
 """What gateways are told: a slot's shares, where deployments listen, who may ask."""
 
+import dataclasses
+
 from deployments.serving.publishing import KEYS, Publishing
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import route_name
-from deployments.serving.terms import Doors, Route
+from deployments.serving.terms import Doors, LimitedKey, Route
 
 
 def publish_route(publisher: Publishing, route: Route) -> None:
@@ -23,10 +25,13 @@ def publish_route(publisher: Publishing, route: Route) -> None:
                     "version": entry.model_version,
                     "weight": entry.weight,
                     "shadow": entry.is_shadow,
+                    "sticky_by": entry.sticky_by,
+                    "limits": dataclasses.asdict(entry.limits),
                 }
                 for entry in route.entries
             ],
             "keys": sorted(route.key_digests),
+            "key_limits": {key.digest: _limits(key) for key in route.limited_keys},
             "sample_rate": route.sample_rate,
         },
     )
@@ -49,4 +54,19 @@ def publish_backend(publisher: Publishing, fleet: Fleet) -> None:
 
 
 def publish_doors(publisher: Publishing, doors: Doors) -> None:
-    publisher.put(KEYS, {"open": doors.is_open, "digests": sorted(doors.digests)})
+    publisher.put(
+        KEYS,
+        {
+            "open": doors.is_open,
+            "digests": sorted(doors.digests),
+            "readers": sorted(doors.readers),
+        },
+    )
+
+
+def _limits(key: LimitedKey) -> dict[str, float | int | None]:
+    return {
+        "expires_at": key.expires_at,
+        "rate_per_minute": key.rate_per_minute,
+        "daily_quota": key.daily_quota,
+    }

@@ -44,9 +44,10 @@ def hasty_door(data_dir):
 def keys(data_dir):
     """Return a writer of the keys that open every slot; none is left behind."""
 
-    def write(*digests, is_open=False) -> None:
+    def write(*digests, is_open=False, readers=()) -> None:
         publisher = publisher_of(data_dir)
-        publisher.put(KEYS, {"open": is_open, "digests": list(digests)})
+        content = {"open": is_open, "digests": list(digests), "readers": list(readers)}
+        publisher.put(KEYS, content)
         publisher.settle()
 
     yield write

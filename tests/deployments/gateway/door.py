@@ -180,7 +180,12 @@ def publish(data_dir: Path, deployment_id: str, *servers: FakeServer, version="1
 
 
 def route(
-    data_dir: Path, model: str, *entries: dict, keys=(DIGEST,), sample_rate=0.0
+    data_dir: Path,
+    model: str,
+    *entries: dict,
+    keys=(DIGEST,),
+    key_limits=None,
+    sample_rate=0.0,
 ) -> None:
     """Publish a slot's route; an entry's usual weight is 100."""
     usual = {"version": "1", "weight": 100, "shadow": False}
@@ -189,6 +194,7 @@ def route(
         "model": model,
         "entries": [{**usual, **entry} for entry in entries],
         "keys": list(keys),
+        "key_limits": key_limits or {},
         "sample_rate": sample_rate,
     }
     publisher = publisher_of(data_dir)

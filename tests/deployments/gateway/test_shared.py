@@ -11,6 +11,7 @@ import pytest
 
 from deployments.serving.gateway.loads import Loads
 from deployments.serving.gateway.quarantine import Quarantine
+from deployments.serving.gateway.request import Wire
 from deployments.serving.gateway.sampler import MAX_PENDING_BYTES, Sampler
 from deployments.serving.gateway.shared import Seats, Table, key_of
 from tests.deployments.gateway.door import Door, reply, route
@@ -118,25 +119,29 @@ def test_a_key_has_one_row_in_every_table_of_the_folder(tmp_path, seats):
     assert list(two.columns(1)) == [[7, 0, 0]]
 
 
+def poison(request_id: bytes = b"1", body: bytes = b"poison") -> Wire:
+    return Wire(b"POST /infer HTTP/1.1", request_id, body)
+
+
 def test_what_one_process_quarantines_all_do(tmp_path, seats):
     table = Table.in_folder(tmp_path, "t", seats, rows=8, cells=1)
     one, two = (Quarantine(tmp_path / "q", table) for _ in range(2))
 
-    one.note_death("d", b"poison", "/a")
+    one.note_death("d", poison(b"1"), "/a")
     assert two.is_watching
-    two.note_death("d", b"poison", "/b")
+    two.note_death("d", poison(b"2"), "/b")
 
-    assert one.holds("d", b"poison")
-    assert not one.holds("d", b"other")
+    assert one.holds("d", poison(b"3"))
+    assert not one.holds("d", poison(body=b"other"))
 
 
 def test_an_answer_clears_the_suspicion_of_another_process(tmp_path, seats):
     table = Table.in_folder(tmp_path, "t", seats, rows=8, cells=1)
     one, two = (Quarantine(tmp_path / "q", table) for _ in range(2))
-    one.note_death("d", b"poison", "/a")
+    one.note_death("d", poison(b"1"), "/a")
     assert two.is_watching
 
-    two.note_answer("d", b"poison")
+    two.note_answer("d", poison())
 
     assert not one.is_watching
 

@@ -1,6 +1,9 @@
 """From pending to active, and out of service again, step by step."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from deployments.models import (
     DeploymentKey,
@@ -8,6 +11,7 @@ from deployments.models import (
 )
 from deployments.plan import Plan
 from deployments.reconciler import reconcile_once
+from deployments.serving.terms import CallLimits, LimitedKey
 from deployments.states import Environment, Health, Status
 from deployments.targets.scripted import ScriptedTarget
 from tests.deployments.factories import DeploymentFactory, VersionFactory
@@ -264,6 +268,38 @@ def test_keys_travel_in_the_route(reconciler, target):
 
     route = target.routes["development", deployment.slot.model.name]
     assert route.key_digests == {key.digest}
+
+
+def test_limits_of_keys_and_deployments_travel_in_the_route(reconciler, target):
+    plan = Plan(timeout_s=60, max_concurrency=5, max_body_bytes=1 << 20)
+    deployment = asked(plan=plan)
+    until = timezone.now() + timedelta(hours=1)
+    limited, _ = DeploymentKey.issue(
+        deployment.slot, "shop", by=None, expires_at=until, daily_quota=9
+    )
+    free, _ = DeploymentKey.issue(deployment.slot, "own", by=None)
+
+    settle(reconciler)
+
+    route = target.routes["development", deployment.slot.model.name]
+    assert route.key_digests == {limited.digest, free.digest}
+    assert route.limited_keys == (
+        LimitedKey(limited.digest, until.timestamp(), None, 9),
+    )
+    assert route.entries[0].limits == CallLimits(60, 5, 1 << 20)
+
+
+def test_an_expired_key_leaves_the_route(reconciler, target):
+    deployment = asked()
+    until = timezone.now() + timedelta(hours=1)
+    key, _ = DeploymentKey.issue(deployment.slot, "shop", by=None, expires_at=until)
+    settle(reconciler)
+
+    DeploymentKey.objects.filter(pk=key.pk).update(expires_at=timezone.now())
+    settle(reconciler)
+
+    route = target.routes["development", deployment.slot.model.name]
+    assert route.key_digests == frozenset()
 
 
 def test_a_rule_says_which_share_of_requests_is_kept(reconciler, target):

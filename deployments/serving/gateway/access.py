@@ -1,0 +1,75 @@
+"""Who may ask, how often, and who may read the gateway's own figures."""
+
+from typing import Any
+
+from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.request import BadRequest, key_digests
+from deployments.serving.gateway.routes import Routes, Slot
+from deployments.serving.gateway.usage import Usage
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via"}
+)
+OVER_LIMIT = "This key has no more calls for now; Retry-After says when it has."
+NEEDS_READING = "Send a token that may read, as a bearer token."
+Digests = tuple[str, ...]
+
+
+class Access:
+    def __init__(self, routes: Routes, options: Options, usage: Usage) -> None:
+        self._routes, self._options, self._usage = routes, options, usage
+
+    def may_enter(self, digests: Digests, slot: Slot | None) -> bool:
+        """Say whether one of the keys opens the slot, or there is no need of one."""
+        routes = self._routes
+        if routes.is_open or not self._options.needs_key:
+            return True
+        return any(
+            each in routes.keys or (slot is not None and slot.opens(each))
+            for each in digests
+        )
+
+    def wait_s(self, digests: Digests, slot: Slot) -> int:
+        """Return after how many seconds the next call may come, 0 for now."""
+        if not slot.key_limits:
+            return 0
+        limit = slot.key_limits.get(_own_key(digests, slot))
+        return self._usage.wait_s(_own_key(digests, slot), limit) if limit else 0
+
+    def count(self, digests: Digests, slot: Slot) -> None:
+        """Count an infer call by the slot's key, if it was one that opened it."""
+        if digest := _own_key(digests, slot):
+            self._usage.count(digest)
+
+    def let_call(self, digests: Digests, slot: Slot) -> None:
+        """Count an infer call by its key. Raises BadRequest: 429."""
+        if wait_s := self.wait_s(digests, slot):
+            self._usage.refuse(_own_key(digests, slot))
+            raise BadRequest(429, OVER_LIMIT, [(b"retry-after", b"%d" % wait_s)])
+        self.count(digests, slot)
+
+    def require_reading(self, scope: dict[str, Any]) -> None:
+        """Let through who may read: a token's holder, or the machine itself.
+
+        Not who came through a proxy: that is on the machine for everybody. Raises
+        BadRequest: 401.
+        """
+        routes, headers = self._routes, scope["headers"]
+        routes.refresh()
+        digests = key_digests(headers)
+        client = (scope["client"] or ("",))[0].removeprefix("::ffff:")
+        is_local = client in LOOPBACK and not self._options.behind_proxy
+        is_forwarded = any(name in FORWARDED for name, _ in headers)
+        if not (
+            routes.is_open
+            or not self._options.needs_key
+            or any(each in routes.readers for each in digests)
+            or (is_local and not is_forwarded)
+        ):
+            raise BadRequest(401, NEEDS_READING)
+
+
+def _own_key(digests: Digests, slot: Slot) -> str:
+    """Return the digest of the slot's key that is shown, "" of other callers."""
+    return next((each for each in digests if each in slot.keys), "")

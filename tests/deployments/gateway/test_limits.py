@@ -1,0 +1,252 @@
+"""Keys with limits, callers who keep their version, limits of one deployment."""
+
+import hashlib
+import json
+import time
+from collections import Counter
+
+import pytest
+
+from deployments.serving.gateway.routes import Share, Slot
+from deployments.serving.gateway.shared import Seats
+from deployments.serving.gateway.usage import DAY_S, KeyLimit, Usage, used
+from tests.deployments.gateway.door import DIGEST, publish, reply, route
+from tests.deployments.gateway.test_shared import Held, ask_together
+from tests.deployments.targets.waiting import until
+
+NOON = 20_000 * DAY_S + DAY_S // 2
+
+
+class Asking:
+    def __init__(self, name: str, *, header: bytes = b"x-session-id") -> None:
+        self.digests = (hashlib.sha256(name.encode()).hexdigest(),)
+        self.headers = ((header, name.encode()),)
+
+
+def two_versions(percent: int, sticky_by: str) -> Slot:
+    old = Share("old", "1", 100 - percent, is_shadow=False)
+    new = Share("new", "2", percent, is_shadow=False, sticky_by=sticky_by)
+    shares = [each for each in (old, new) if each.weight]
+    return Slot("staging", "m", shares)
+
+
+@pytest.mark.parametrize("sticky_by", ["key", "x-session-id:"])
+def test_a_caller_keeps_the_new_version_as_its_share_grows(sticky_by):
+    callers = [Asking(f"caller {number}") for number in range(500)]
+    have_new: set[int] = set()
+
+    for percent in (5, 20, 50, 80, 100):
+        slot = two_versions(percent, sticky_by)
+        now_new = {
+            number
+            for number, each in enumerate(callers)
+            if slot.choose(None, each).version == "2"
+        }
+        assert have_new <= now_new
+        assert abs(len(now_new) - 5 * percent) < 60
+        have_new = now_new
+
+
+def test_who_does_not_say_the_header_is_shared_out_by_chance():
+    slot = two_versions(50, "x-session-id:")
+    caller = Asking("one", header=b"x-other")
+
+    versions = Counter(slot.choose(None, caller).version for _ in range(200))
+
+    assert versions.keys() == {"1", "2"}
+
+
+def test_another_canary_begins_with_other_callers():
+    first = Share("first", "2", 10, is_shadow=False, sticky_by="key")
+    second = Share("second", "3", 10, is_shadow=False, sticky_by="key")
+    callers = [Asking(f"caller {number}") for number in range(500)]
+
+    chosen = [
+        {number for number, each in enumerate(callers) if share.point_of(each) < 10}
+        for share in (first, second)
+    ]
+
+    assert not chosen[0] <= chosen[1]
+
+
+def test_sticky_callers_keep_their_version_through_the_gateway(
+    door, slot, servers, data_dir
+):
+    here = slot()
+    new = servers(lambda *it: reply(it[1], b'{"new": 1}'))
+    publish(data_dir, "new", new, version="2")
+    entries = [
+        {"deployment_id": here.id, "weight": 50},
+        {"deployment_id": "new", "version": "2", "weight": 50, "sticky_by": "x-user:"},
+    ]
+    route(data_dir, here.model, *entries)
+
+    seen = {}
+    for _ in range(5):
+        for user in range(20):
+            headers = {"X-User": str(user)}
+            body = door.post(here.infer, {}, headers=headers)[1]
+            assert seen.setdefault(user, body) == body
+
+    assert len({json.dumps(body) for body in seen.values()}) == 2
+
+
+@pytest.fixture
+def limited(door, slot, data_dir):
+    """Return a maker of slots whose key has limits."""
+
+    def make(**limits):
+        here = slot()
+        full = {"expires_at": None, "rate_per_minute": None, "daily_quota": None}
+        entry = {"deployment_id": here.id}
+        route(data_dir, here.model, entry, key_limits={DIGEST: full | limits})
+        return here
+
+    return make
+
+
+def test_a_key_over_its_quota_is_429_and_its_usage_is_right(door, data_dir, slot):
+    here, key = slot(), f"key of {time.time()}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    limit = {"expires_at": None, "rate_per_minute": None, "daily_quota": 5}
+    entry = {"deployment_id": here.id}
+    route(data_dir, here.model, entry, keys=[digest], key_limits={digest: limit})
+
+    found = [door.post(here.infer, {}, key=key) for _ in range(8)]
+    metadata = door.get(f"{here.base}/v2", key=key)
+
+    assert [status for status, _, _ in found] == [200] * 5 + [429] * 3
+    assert metadata[0] == 200
+    assert 0 < int(found[-1][2]["Retry-After"]) <= DAY_S
+    usage = used(data_dir / "run" / "gateways", [digest])[digest]
+    assert (usage.requests_today, usage.refused_today) == (5, 3)
+    assert usage.last_used_at is not None
+    assert len(here.servers[0].requests) == 6
+
+
+def test_a_key_over_its_rate_is_429_for_less_than_two_minutes(door, data_dir, slot):
+    here, key = slot(), f"rate of {time.time()}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    limit = {"expires_at": None, "rate_per_minute": 3, "daily_quota": None}
+    entry = {"deployment_id": here.id}
+    route(data_dir, here.model, entry, keys=[digest], key_limits={digest: limit})
+
+    found = [door.post(here.infer, {}, key=key) for _ in range(4)]
+
+    assert [status for status, _, _ in found] == [200] * 3 + [429]
+    assert 0 < int(found[-1][2]["Retry-After"]) <= 120
+
+
+def test_an_expired_key_is_401(door, limited):
+    assert door.post(limited(expires_at=time.time() + 600).infer, {})[0] == 200
+    assert door.post(limited(expires_at=time.time() - 1).infer, {})[0] == 401
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a clock that a test sets."""
+
+    class Clock:
+        now = float(NOON)
+
+    monkeypatch.setattr(
+        "deployments.serving.gateway.usage.time.time", lambda: Clock.now
+    )
+    return Clock
+
+
+@pytest.fixture
+def usage(tmp_path):
+    return Usage(tmp_path, Seats(tmp_path))
+
+
+def call(usage, limit, count=1) -> list[int]:
+    """Ask for calls; return how long each has to wait, 0 for those let in."""
+    waits = []
+    for _ in range(count):
+        waits.append(usage.wait_s("key", limit))
+        if not waits[-1]:
+            usage.count("key")
+    return waits
+
+
+def test_no_two_minutes_worth_pass_around_a_boundary(usage, clock):
+    limit = KeyLimit(rate_per_minute=60)
+    clock.now = NOON + 59
+
+    assert call(usage, limit, 61)[-1] > 0
+    clock.now = NOON + 61
+    assert sum(not wait for wait in call(usage, limit, 60)) <= 2
+
+
+def test_after_the_time_that_is_said_a_call_is_let_in(usage, clock):
+    limit = KeyLimit(rate_per_minute=7)
+    for _ in range(200):
+        (wait_s,) = call(usage, limit)
+        clock.now += wait_s
+        if wait_s:
+            assert call(usage, limit) == [0]
+        clock.now += 0.7
+
+
+def test_a_quota_begins_anew_with_the_day_of_utc(usage, clock):
+    limit = KeyLimit(daily_quota=2)
+
+    assert call(usage, limit, 3) == [0, 0, DAY_S // 2]
+    clock.now = NOON + DAY_S // 2
+
+    assert call(usage, limit, 3) == [0, 0, DAY_S]
+
+
+def test_usage_is_kept_when_the_gateway_is_started_anew(usage, tmp_path, clock):
+    call(usage, KeyLimit(), 4)
+
+    again = Usage(tmp_path, Seats(tmp_path))
+
+    assert used(tmp_path, ["key"])["key"].requests_today == 4
+    assert again.wait_s("key", KeyLimit(daily_quota=4)) > 0
+    assert used(tmp_path, ["other"])["other"].requests_today == 0
+
+
+def test_a_deployment_has_its_own_largest_body_and_concurrency(door, slot, data_dir):
+    held = Held()
+    here = slot(held)
+    limits = {"timeout_s": None, "max_concurrency": 1, "max_body_bytes": 100}
+    route(data_dir, here.model, {"deployment_id": here.id, "limits": limits})
+
+    assert door.post(here.infer, b"x" * 101)[0] == 413
+    assert door.post(f"/serving/_d/{here.id}/v2/models/m/infer", b"x" * 101)[0] == 413
+    asking, statuses = ask_together(door, here.infer, 3)
+    until(lambda: statuses[503] == 2)
+    held.go.set()
+    for each in asking:
+        each.join()
+    assert statuses == {503: 2, 200: 1}
+
+
+def test_a_deployment_has_its_own_time_limit(door, slot, data_dir):
+    held = Held()
+    here = slot(held)
+    limits = {"timeout_s": 1, "max_concurrency": None, "max_body_bytes": None}
+    route(data_dir, here.model, {"deployment_id": here.id, "limits": limits})
+
+    status, body, _ = door.post(here.infer, {})
+    held.go.set()
+
+    assert status == 504
+    assert body["error"] == "The model did not answer within 1 s."
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X-Forwarded-For": "10.0.0.9"}, {"Via": "1.1 proxy"}]
+)
+def test_metrics_are_for_readers_and_the_machine_itself(door, data_dir, keys, headers):
+    reader = hashlib.sha256(b"reader").hexdigest()
+    assert door.get("/metrics", key=None)[0] == 200
+    assert door.get("/metrics", key=None, headers=headers)[0] == 401
+    assert door.get("/metrics", key="reader", headers=headers)[0] == 401
+
+    keys(readers=[reader])
+
+    assert door.get("/metrics", key="reader", headers=headers)[0] == 200
+    assert door.get("/metrics", key="other", headers=headers)[0] == 401
