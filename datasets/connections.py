@@ -27,17 +27,16 @@ def fetch(connection: StorageConnection, path: str) -> IncomingFile:
     if relative.is_absolute() or ".." in relative.parts or "\x00" in path:
         raise ObjectNotFound(MISSING, field="path")
     if connection.kind == ConnectionKind.FOLDER:
-        chunks = _folder_chunks(Path(connection.folder), relative)
+        chunks = _folder_chunks(connection.root(), relative)
     else:
         chunks = _bucket_chunks(connection, relative)
     return storage.receive(relative.name, chunks)
 
 
 def _folder_chunks(folder: Path, relative: PurePosixPath) -> Iterator[bytes]:
-    root = folder.resolve()
     try:
-        real = (root / relative).resolve(strict=True)
-        if not real.is_relative_to(root):
+        real = (folder / relative).resolve(strict=True)
+        if not real.is_relative_to(folder):
             raise ObjectNotFound(MISSING, field="path")
         # Neither a link put there meanwhile nor a pipe that never ends.
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

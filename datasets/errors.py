@@ -30,6 +30,12 @@ class ConnectionNotFound(NotFound):
     code = "connection_not_found"
 
 
+class FolderNotAllowed(DomainError):
+    """A connection's folder is none that the environment of the server allows."""
+
+    code = "folder_not_allowed"
+
+
 class ObjectNotFound(NotFound):
     code = "object_not_found"
 

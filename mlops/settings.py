@@ -301,6 +301,9 @@ ANALYTICS_RATE = env.integer("MLOPS_ANALYTICS_RATE", 240, low=0, high=1_000_000)
 # Days after a deployment's end for which its log is kept.
 LOG_DAYS = env.integer("MLOPS_LOG_DAYS", 30, low=0, high=36_500)
 
+# Folders, and all below them, that storage connections may read from.
+STORAGE_FOLDERS = env.words("MLOPS_STORAGE_FOLDERS")
+
 # Hosts at private addresses that alert hooks may call all the same.
 ALERT_HOSTS = env.words("MLOPS_ALERT_HOSTS")
 

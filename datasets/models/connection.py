@@ -1,13 +1,15 @@
 """Where an admin allows datasets to be read from, besides uploads."""
 
 import uuid
+from pathlib import Path
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from datasets.errors import ConnectionNotFound
+from datasets.errors import ConnectionNotFound, FolderNotAllowed
 
 
 class ConnectionKind(models.TextChoices):
@@ -69,3 +71,30 @@ class StorageConnection(models.Model):
         field = needed.get(ConnectionKind(self.kind)) if self.kind else None
         if field and not getattr(self, field):
             raise ValidationError({field: _("This kind of connection needs it.")})
+        if self.kind == ConnectionKind.FOLDER:
+            try:
+                self.root()
+            except FolderNotAllowed as refused:
+                raise ValidationError({"folder": refused.message}) from None
+
+    def root(self) -> Path:
+        """Return the folder to read from, without links. Raises FolderNotAllowed.
+
+        The environment says which folders may be read: whoever may write rows is not
+        whoever runs the server. Our own data is never among them.
+        """
+        folder, ours = Path(self.folder).resolve(), Path(settings.DATA_DIR).resolve()
+        if folder.is_relative_to(ours) or ours.is_relative_to(folder):
+            raise FolderNotAllowed(
+                f"The folder of the connection {self.name!r} holds, or lies in, the "
+                "data of this server itself.",
+                field="connection",
+            )
+        allowed = [Path(each).resolve() for each in settings.STORAGE_FOLDERS]
+        if not any(folder.is_relative_to(each) for each in allowed):
+            raise FolderNotAllowed(
+                f"The folder of the connection {self.name!r} is not allowed: whoever "
+                "runs the server names it, or one above it, in MLOPS_STORAGE_FOLDERS.",
+                field="connection",
+            )
+        return folder

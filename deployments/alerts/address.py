@@ -10,11 +10,14 @@ company's own, a receiver in a test.
 import ipaddress
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
 HTTP, HTTPS = 80, 443
+IN_PATH = "/%:@!$&'()*+,;=~"
+IN_QUERY = IN_PATH + "?"
+"""What stays as it is (RFC 3986); any other letter is sent percent-encoded."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -52,10 +55,19 @@ def checked(url: str) -> Place:
         raise RefusedAddress("An address must not hold a name or a password.")
     is_secure = parts.scheme == "https"
     port = port or (HTTPS if is_secure else HTTP)
-    target = parts.path or "/"
+    target = quote(parts.path, safe=IN_PATH) or "/"
     if parts.query:
-        target += f"?{parts.query}"
+        target += f"?{quote(parts.query, safe=IN_QUERY)}"
+    host = _in_ascii(host)
     return Place(host, _looked_up(host, port), port, is_secure, target)
+
+
+def _in_ascii(host: str) -> str:
+    """Return the name as it is looked up (IDNA). Raises RefusedAddress."""
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise RefusedAddress(f"The host {host!r} is no name of a host.") from None
 
 
 def _looked_up(host: str, port: int) -> str:
@@ -64,7 +76,7 @@ def _looked_up(host: str, port: int) -> str:
     except (OSError, UnicodeError):
         raise RefusedAddress(f"The host {host!r} cannot be found.") from None
     addresses = [str(entry[4][0]) for entry in found]
-    if host not in settings.ALERT_HOSTS:
+    if host not in map(_in_ascii, settings.ALERT_HOSTS):
         for address in addresses:
             if not _is_public(ipaddress.ip_address(address.partition("%")[0])):
                 raise RefusedAddress(
@@ -75,14 +87,32 @@ def _looked_up(host: str, port: int) -> str:
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        inner = inner or (address.teredo[1] if address.teredo else None)
-        if inner is not None:
-            return _is_public(inner)
-        if address in _NAT64:
-            return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _PRIVATE_IPV4)
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address in _NAT64:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is not None:
+        return _is_public(inner)
+    return address in _UNICAST and not any(address in one for one in _PRIVATE_IPV6)
 
 
+# By IANA's registries of special-purpose addresses; what Python calls global differs
+# from version to version.
+_PRIVATE_IPV4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8"),
+            *("169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24"),
+            *("192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+            *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        ),
+    )
+)
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that is given out; what lies outside is local, or not routed."""
+_PRIVATE_IPV6 = tuple(
+    map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20"))
+)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -5,7 +5,7 @@ import threading
 from types import TracebackType
 from typing import ClassVar, Self
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ class WorkerThread:
         while not self.stopping.is_set():
             try:
                 self.round()
-            except (DatabaseError, InterfaceError, OSError):
+            except Exception:
+                # A thread that ends is missed by nobody until its work is.
                 logger.exception("%s; trying again", self.trouble)
             finally:
                 connection.close()

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
+from django.core.exceptions import ValidationError
 
+from datasets.errors import FolderNotAllowed
 from datasets.models import StorageConnection
 from tests.datasets.conftest import DATASETS, PRICES, files_below
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, settings):
     place = tmp_path_factory.mktemp("shared")
     (place / "prices.csv").write_text(PRICES)
     (place / "deep").mkdir()
@@ -23,8 +25,45 @@ def folder(tmp_path_factory):
     (place.parent / "secret.csv").write_text("password\nhunter2\n")
     (place / "link.csv").symlink_to(place.parent / "secret.csv")
     os.mkfifo(place / "pipe.csv")
+    settings.STORAGE_FOLDERS = [str(place)]
     StorageConnection.objects.create(name="shared", kind="folder", folder=str(place))
     return place
+
+
+def test_a_folder_that_the_environment_does_not_name_is_not_read(
+    api, data_dir, folder, settings
+):
+    settings.STORAGE_FOLDERS = [str(folder / "deep")]
+
+    answer = ask(api, "prices.csv")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "folder_not_allowed")
+    assert "MLOPS_STORAGE_FOLDERS" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("where", [".", "..", "inside", "link"])
+def test_our_own_data_is_never_read_from(api, data_dir, settings, tmp_path, where):
+    settings.STORAGE_FOLDERS = ["/"]
+    (data_dir / "inside").mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to(data_dir)
+    place = tmp_path / "link" if where == "link" else data_dir / where
+    connection = StorageConnection(name="shared", kind="folder", folder=str(place))
+    connection.save()
+
+    answer = ask(api, "secret_key")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "folder_not_allowed")
+    with pytest.raises(ValidationError, match="data of this server"):
+        connection.full_clean(exclude=["name"])
+
+
+def test_a_link_out_of_what_is_allowed_leads_nowhere(api, data_dir, folder, settings):
+    (folder / "deep" / "out").symlink_to(folder.parent)
+    settings.STORAGE_FOLDERS = [str(folder / "deep")]
+    connection = StorageConnection(name="o", folder=str(folder / "deep" / "out"))
+
+    with pytest.raises(FolderNotAllowed):
+        connection.root()
 
 
 def ask(api, path, connection="shared"):

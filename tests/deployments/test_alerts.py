@@ -43,6 +43,19 @@ PRIVATE = [
     "http://localhost/",
     "http://224.0.0.1/",
     "http://255.255.255.255/",
+    "http://192.0.0.192/",
+    "http://192.0.0.9/",
+    "http://198.18.0.1/",
+    "http://[64:ff9b:1::7f00:1]/",
+    "http://[64:ff9b::7f00:1]/",
+    "http://[fec0::1]/",
+    "http://[::127.0.0.1]/",
+    "http://[5f00::1]/",
+    "http://[3fff::1]/",
+    "http://[2002:7f00:1::]/",
+    "http://[2001:0:1::1]/",
+    "http://[fd00:ec2::254]/",
+    "http://[100::1]/",
 ]
 MEANINGLESS = [
     "ftp://93.184.216.34/",
@@ -138,6 +151,52 @@ def test_public_address_is_what_it_says():
 
     assert (place.address, place.port, place.is_secure) == ("93.184.216.34", 8443, True)
     assert (place.target, place.host_header) == ("/hook?a=1", "93.184.216.34:8443")
+
+
+@pytest.mark.parametrize("host", ["[2606:4700::1111]", "192.31.196.1", "8.8.8.8"])
+def test_other_public_addresses_are_called(host):
+    assert checked(f"http://{host}/").address == host.strip("[]")
+
+
+def test_a_hook_with_letters_of_any_script_is_sent(receiver, settings, monkeypatch):
+    def found(host, port, *_, **__):
+        looked_up.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    looked_up = []
+    settings.ALERT_HOSTS = ["채팅.example"]
+    monkeypatch.setattr(address.socket, "getaddrinfo", found)
+    port = receiver.server.server_port
+    AlertHook.objects.create(name="훅", url=f"http://채팅.example:{port}/훅 a%20b?q=값")
+    drifted()
+
+    deliver_due()
+
+    ((path, headers, _),) = receiver.requests
+    assert path == "/%ED%9B%85%20a%20b?q=%EA%B0%92"
+    assert looked_up[0] == "xn--ou6bo7j.example"
+    assert headers["Host"] == f"xn--ou6bo7j.example:{port}"
+
+
+def test_a_hook_that_breaks_in_a_way_nobody_foresaw_holds_up_no_other(
+    receiver, hook, monkeypatch
+):
+    AlertHook.objects.create(name="another", url=receiver.url.replace("hook", "broken"))
+    drifted()
+    real = address.urlsplit
+
+    def splitting(url):
+        if "broken" in url:
+            raise RuntimeError("a bug")
+        return real(url)
+
+    monkeypatch.setattr(address, "urlsplit", splitting)
+
+    deliver_due()
+
+    assert len(receiver.requests) == 1
+    failed = AlertDelivery.objects.get(hook__name="another")
+    assert failed.error == "It could not be sent: RuntimeError."
 
 
 def test_host_with_one_private_address_among_public_ones_is_refused(monkeypatch):

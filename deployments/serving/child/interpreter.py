@@ -32,8 +32,6 @@ FLAGS = "-IBu"
 QUIET = {
     "LOGNAME": "model",
     "USER": "model",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
