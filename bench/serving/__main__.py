@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from django.conf import settings
 
-from bench.serving import load, servers
+from bench.serving import images, load, servers
 from deployments.serving.terms import Phase
 from deployments.targets.local import LocalTarget
 
@@ -22,6 +22,8 @@ def main() -> None:
     settings.configure()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         say(latency(Path(name)))
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        say(images.compared(Path(name)))
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         say(deploying(Path(name)))
 

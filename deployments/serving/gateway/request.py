@@ -32,7 +32,7 @@ class BadRequest(Exception):
         self.status, self.headers = status, headers or []
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wire:
     """A request as a model server gets it; its head lacks the id and the last line."""
 

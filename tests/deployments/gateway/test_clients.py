@@ -10,37 +10,75 @@ from bench.foreign import NoPackageIndex, python_of
 from tests.deployments.gateway.door import KEY
 from tests.deployments.gateway.real import serving
 from tests.deployments.targets.models import forest, iris, onnx_bytes
+from tests.deployments.targets.test_protocol import identity
 
 pytestmark = pytest.mark.slow
-TRITON = Path(__file__).with_name("triton_script.py")
+HERE = Path(__file__).parent
+ROWS = iris()[0][:150:10]
 
 
-@pytest.fixture(scope="module")
-def triton():
-    """Return a Python with NVIDIA's client; its packages would not fit ours."""
+def client(name: str, requirement: str) -> Path:
+    """Return a Python with somebody's client; its packages would not fit ours."""
     try:
-        return python_of("tritonclient", "tritonclient[http]==2.73.0")
+        return python_of(name, requirement)
     except NoPackageIndex:
         pytest.skip("no package index answers")
 
 
-def test_tritonclient_infers_in_json(triton):
-    rows = iris()[0][:150:10]
+def answered(python: Path, script: str, address: str) -> dict:
+    done = subprocess.run(
+        [python, HERE / script, address, KEY],
+        input=json.dumps(ROWS.tolist()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+def test_tritonclient_infers_in_every_form_that_it_has():
+    python = client("tritonclient", "tritonclient[http]==2.73.0")
     with serving(iris=onnx_bytes()) as door:
         url = f"127.0.0.1:{door.port}/serving/staging/iris"
-        done = subprocess.run(
-            [triton, TRITON, url, KEY],
-            input=json.dumps(rows.tolist()),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+        found = answered(python, "triton_script.py", url)
 
-    found = json.loads(done.stdout)
-    assert found["ready"] == [True, True, True, True]
+    assert found["ready"] == [True] * 5
+    assert "binary_tensor_data" in found["extensions"]
     assert (found["inputs"], found["version"]) == (["X"], "1")
-    assert found["labels"] == forest().predict(rows).tolist()
+    want = forest().predict(ROWS).tolist()
+    assert found["labels"] == dict.fromkeys(found["labels"], want)
+    assert len(found["labels"]) == 5
     assert found["outputs"] == ["label"]
     assert found["id"] == "7"
     assert "shape" in found["mistake"]
+    assert [each["state"] for each in found["index"]] == ["READY"]
+    (counted,) = found["counted"]["model_stats"]
+    assert counted["execution_count"] >= 5
+
+
+def test_tritonclient_sends_and_reads_texts():
+    python = client("tritonclient", "tritonclient[http]==2.73.0")
+    with serving(iris=identity("BYTES")) as door:
+        url = f"127.0.0.1:{door.port}/serving/staging/iris"
+        done = subprocess.run(
+            [python, "-c", TEXTS, url, KEY], capture_output=True, text=True, check=False
+        )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout) == ["a", "é"]
+
+
+TEXTS = """
+import json, sys
+import numpy as np
+import tritonclient.http as triton
+
+url, key = sys.argv[1:]
+sent = np.array([["a", "é"]], dtype=np.object_)
+given = triton.InferInput("x", sent.shape, "BYTES")
+given.set_data_from_numpy(sent)
+headers = {"Authorization": f"Bearer {key}"}
+answer = triton.InferenceServerClient(url).infer("iris", [given], headers=headers)
+print(json.dumps([each.decode() for each in answer.as_numpy("y").ravel()]))
+"""
