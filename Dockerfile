@@ -8,11 +8,10 @@ RUN python -m venv /venv && /venv/bin/pip install -r requirements.txt
 
 FROM python:3.11-slim-bookworm
 
-# LightGBM and XGBoost need OpenMP's run time, text models in ONNX (skl2onnx) a locale.
+# LightGBM and XGBoost need OpenMP's run time.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgomp1 locales \
-    && localedef --inputfile en_US --charmap UTF-8 en_US.UTF-8 \
+    && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 mlops \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data mlops \

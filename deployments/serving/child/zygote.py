@@ -24,7 +24,7 @@ import onnxruntime  # noqa: F401
 import orjson
 import uvloop  # noqa: F401
 
-from deployments.serving.child import forked, records, walls
+from deployments.serving.child import forked, locales, records, walls
 from deployments.serving.formats import onnx  # noqa: F401
 from deployments.serving.oip import convenience  # noqa: F401
 from deployments.serving.processes import NEVER_BEGAN, start_time, write_atomically
@@ -144,6 +144,7 @@ class Zygote:
 
 def main() -> None:
     walls.prepare()
+    locales.prepare()
     gc.collect()
     gc.freeze()
     Zygote(socket.socket(fileno=int(sys.argv[1]))).run()

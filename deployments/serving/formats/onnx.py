@@ -45,6 +45,7 @@ _RAISED = (
 )
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 FEATURE_NAMES = "feature_names"
+_LOCALE = re.compile(r"construct locale with name:(\S+?):")
 
 
 class OnnxModel:
@@ -56,7 +57,7 @@ class OnnxModel:
                 content, _session_options(options.threads), ["CPUExecutionProvider"]
             )
         except _RAISED as error:
-            raise Refused(f"onnxruntime cannot load it: {_first_line(error)}") from None
+            raise Refused(_why_not_loaded(error)) from None
         given = self._session.get_inputs()
         shapes = declared.shapes(content)
         self.inputs = (
@@ -196,6 +197,17 @@ def _differing_lengths(
 def _is_memory(error: Exception) -> bool:
     text = str(error)
     return isinstance(error, MemoryError) or any(mark in text for mark in _NO_MEMORY)
+
+
+def _why_not_loaded(error: Exception) -> str:
+    text = _first_line(error)
+    if found := _LOCALE.search(text):
+        return (
+            f"The model compares texts by the locale {found[1]!r}, which this machine "
+            "does not have. Whoever runs it can make it: localedef -i en_US -f UTF-8 "
+            "en_US.UTF-8."
+        )
+    return f"onnxruntime cannot load it: {text}"
 
 
 def _first_line(error: Exception) -> str:

@@ -58,6 +58,21 @@ def wide_bytes(inputs: int) -> bytes:
     return model.SerializeToString()
 
 
+def lower_bytes(locale: str) -> bytes:
+    """Return a model that makes letters small, by the rules of a locale."""
+    node = onnx.helper.make_node(
+        "StringNormalizer", ["x"], ["y"], case_change_action="LOWER", locale=locale
+    )
+    given, answer = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.STRING, [None])
+        for name in "xy"
+    ]
+    graph = onnx.helper.make_graph([node], "lower", [given], [answer])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    return model.SerializeToString()
+
+
 def skops_bytes() -> bytes:
     return skops.io.dumps(forest())
 

@@ -16,7 +16,7 @@ from deployments.serving.processes import is_alive
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.terms import Phase
 from deployments.targets.local import LocalTarget
-from tests.deployments.targets import models
+from tests.deployments.targets import asking, models
 from tests.deployments.targets.suite import is_gone, is_ready, serve
 from tests.deployments.targets.waiting import until
 
@@ -338,3 +338,23 @@ def test_a_model_of_data_is_shut_in_and_has_nothing_of_ours(local, good):
     assert "DATABASE" not in environment
     assert begins_in.is_dir()
     assert list(begins_in.iterdir()) == []
+
+
+@pytest.mark.parametrize("locale", ["en_US", "en_US.UTF-8"])
+def test_text_models_need_no_locale_of_the_machine(local, made, locale):
+    spec = made(models.lower_bytes(locale))
+    serve(local, spec)
+    tensor = {
+        "name": "x",
+        "shape": [3],
+        "datatype": "BYTES",
+        "data": ["ÄÖ", "Ωx", "ЖÉ"],
+    }
+
+    status, answer = asking.ask(
+        local, spec, "/v2/models/iris/infer", {"inputs": [tensor]}
+    )
+
+    local.stop(spec.deployment_id)
+    until(lambda: is_gone(local, spec))
+    assert (status, answer["outputs"][0]["data"]) == (200, ["äö", "ωx", "жé"])

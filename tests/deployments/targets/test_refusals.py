@@ -137,6 +137,12 @@ def test_weights_in_another_file_are_refused(refusal, made):
     assert "/etc/passwd" in refusal(made(model.SerializeToString()))
 
 
+def test_a_locale_that_is_not_here_is_named(refusal, made):
+    said = refusal(made(models.lower_bytes("xx_YY")))
+
+    assert "the locale 'xx_YY', which this machine does not have" in said
+
+
 def test_custom_operators_are_refused(refusal, made):
     model = onnx.load_from_string(models.onnx_bytes())
     model.opset_import.add(domain="com.evil", version=1)
