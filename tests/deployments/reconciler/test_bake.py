@@ -14,12 +14,13 @@ from tests.deployments.factories import DeploymentFactory, VersionFactory
 from tests.deployments.reconciler.acting import asked, settle, status_of, told, traffic
 
 pytestmark = pytest.mark.django_db
+BAKE_S = 3600
 
 
 @pytest.fixture
 def baking():
     EnvironmentRule.objects.filter(pk="development").update(
-        rolls_back_by_itself=True, max_error_rate=0.05
+        rolls_back_by_itself=True, max_error_rate=0.05, bake_s=BAKE_S
     )
 
 
@@ -66,7 +67,7 @@ def test_a_crash_while_baking_sends_it_back(reconciler, target, clock, baking):
 def test_after_the_bake_nothing_is_sent_back(reconciler, baking):
     _first, second = two(reconciler)
     Deployment.objects.filter(pk=second.pk).update(
-        deployed_at=timezone.now() - timedelta(seconds=61)
+        deployed_at=timezone.now() - timedelta(seconds=BAKE_S + 1)
     )
     traffic(second, 100, 90)
 
