@@ -35,4 +35,5 @@ USER 10001:10001
 VOLUME /data
 EXPOSE 8500 8501
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8500", \
-     "--workers", "2", "--blocking-threads", "32", "mlops.wsgi:application"]
+     "--workers", "2", "--respawn-failed-workers", "--blocking-threads", "32", \
+     "mlops.wsgi:application"]

@@ -6,6 +6,7 @@ with a clear message. Programs are stopped in the reverse order of their start.
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -25,9 +26,20 @@ READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 READ_TIMEOUT_S = 2.0
 POLL_S = 0.1
+LOOK_S = 5.0
+"""How long nothing is looked at while nothing ends."""
 MAX_RESTARTS = 5
 RESTART_WINDOW_S = 60.0
 PR_SET_PDEATHSIG = 1
+
+# Threads share two arenas, and what is freed goes back to the system: a program that
+# worked hard once is small again.
+THRIFT = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 
 Say = Callable[[str, str], None]
 
@@ -56,7 +68,7 @@ class Stack:
     ) -> None:
         self._programs = programs
         self._say = say
-        self._environ = dict(environ) | {"PYTHONUNBUFFERED": "1"}
+        self._environ = THRIFT | dict(environ) | {"PYTHONUNBUFFERED": "1"}
         self._stopping = False
 
     def start(self) -> None:
@@ -73,7 +85,7 @@ class Stack:
         """Restart what ends, until `stop` is called. Raises StackBroken."""
         while not self._stopping:
             self._tend()
-            time.sleep(POLL_S)
+            self._until_one_ends()
 
     def run(self, program: Program) -> int:
         """Run a program to its end beside the others; return its exit code."""
@@ -94,6 +106,21 @@ class Stack:
                 self._say(program.name, "did not stop and was killed")
             if program.reader is not None:  # its last words come before the next one's
                 program.reader.join(READ_TIMEOUT_S)
+
+    def _until_one_ends(self) -> None:
+        """Wait for the end of a program, a while at most; a signal breaks it off."""
+        poller, watched = select.poll(), []
+        try:
+            for each in self._programs:
+                if each.process is not None:
+                    watched.append(os.pidfd_open(each.process.pid))
+                    poller.register(watched[-1], select.POLLIN)
+            poller.poll(LOOK_S * 1000)
+        except (OSError, AttributeError):  # it is gone, or this is not Linux
+            time.sleep(POLL_S)
+        finally:
+            for descriptor in watched:
+                os.close(descriptor)
 
     def _start(self, program: Program) -> "subprocess.Popen[str]":
         program.starts.append(time.monotonic())

@@ -1,13 +1,8 @@
 """Runs everything on one machine: web, reconciler and gateway, with the demo story."""
 
-import os
-import signal
 import socket
-import subprocess
 import sys
-import threading
 from argparse import ArgumentParser
-from types import FrameType
 
 from django.conf import settings
 from django.core.management import call_command
@@ -16,11 +11,11 @@ from django.db import connections
 
 from mlops.demo import people
 from mlops.demo.banner import Place, banner
-from mlops.demo.stack import Program, Stack, StackBroken
+from mlops.demo.keeper import Orders, become_keeper
+from mlops.demo.stack import Program
 from mlops.demo.told import is_told
 
 HOST = "127.0.0.1"
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A body that comes slowly holds a thread; they are made only when they are needed.
 WEB_THREADS = 64
 MANAGE = (sys.executable, str(settings.BASE_DIR / "manage.py"))
@@ -41,57 +36,31 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             raise CommandError("`up` is for one's own machine; see compose.yaml.")
         _require_free_ports()
-        self._printing = threading.Lock()
         call_command("migrate", verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         newcomers = people.welcome()
-        wants_demo = not no_demo and not is_told()
+        was_told = is_told()
         connections.close_all()
-        stack = Stack(_programs(), self._say, os.environ)
-        for number in STOPPING:
-            signal.signal(number, _interrupt)
-        try:
-            self._run(stack, newcomers, wants_demo=wants_demo)
-        except KeyboardInterrupt:
-            self._say("up", "stopping")
-        except StackBroken as broken:
-            raise CommandError(f"Everything is stopped: {broken}.") from broken
-        finally:
-            for number in STOPPING:  # a second Ctrl-C must not leave half of it
-                signal.signal(number, signal.SIG_IGN)
-            stack.stop()
-            # Model servers outlive their reconciler on purpose; here nothing stays.
-            subprocess.run([*MANAGE, "reconcile", "--stop"], check=False)  # noqa: S603 - ours
-
-    def _run(
-        self, stack: Stack, newcomers: people.Newcomers, *, wants_demo: bool
-    ) -> None:
-        stack.start()
-        if wants_demo:
-            self._tell_demo(stack)
-        place = Place(
-            url=f"http://localhost:{settings.PORT}",
-            serving_url=settings.SERVING_URL,
-            folder=str(settings.DATA_DIR),
-            serves=is_told(),
+        self.stdout.flush()
+        become_keeper(
+            Orders(
+                programs=[(p.name, p.command, p.ready_url) for p in _programs()],
+                demo=[] if no_demo or was_told else [*MANAGE, "demo"],
+                clean_up=[*MANAGE, "reconcile", "--stop"],
+                banner=_banner(newcomers, serves=was_told),
+                told=_banner(newcomers, serves=True),
+            )
         )
-        connections.close_all()
-        text = banner(place, password=newcomers.password, tokens=newcomers.tokens)
-        with self._printing:
-            self.stdout.write(text)
-            self.stdout.flush()
-        stack.watch()
 
-    def _tell_demo(self, stack: Stack) -> None:
-        """Tell the story in a process of its own: what it needs is not needed again."""
-        demo = Program("demo", [*MANAGE, "demo"])
-        if stack.run(demo) != 0:
-            self._say("up", "the demo story broke off; going on without it")
 
-    def _say(self, name: str, line: str) -> None:
-        with self._printing:
-            self.stdout.write(f"{name:<9}│ {line}")
-            self.stdout.flush()
+def _banner(newcomers: people.Newcomers, *, serves: bool) -> str:
+    place = Place(
+        url=f"http://localhost:{settings.PORT}",
+        serving_url=settings.SERVING_URL,
+        folder=str(settings.DATA_DIR),
+        serves=serves,
+    )
+    return banner(place, password=newcomers.password, tokens=newcomers.tokens)
 
 
 def _programs() -> list[Program]:
@@ -101,13 +70,14 @@ def _programs() -> list[Program]:
     granian = [sys.executable, "-m", "granian", "mlops.wsgi:application"]
     options = ["--interface", "wsgi", "--host", HOST, "--port", str(settings.PORT)]
     threads = ["--workers", "1", "--blocking-threads", str(WEB_THREADS)]
+    respawn = ["--respawn-failed-workers", "--respawn-interval", "0.1"]
     return [
         Program("reconcile", [*MANAGE, "reconcile"]),
         Program("gateway", [*MANAGE, "serve_models"], f"{gateway}/healthz"),
         # Its one warning at the start is about the number of threads, which is meant.
         Program(
             "web",
-            [*granian, *options, *threads, "--log-level", "error"],
+            [*granian, *options, *threads, *respawn, "--log-level", "error"],
             f"{web}/healthz",
         ),
     ]
@@ -127,7 +97,3 @@ def _require_free_ports() -> None:
                     f"Port {port} is taken ({error.strerror}); stop what uses it, or "
                     f"choose another: {variable}={port + 10} make run"
                 ) from None
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -1,0 +1,110 @@
+"""Keeps what `manage.py up` has prepared running, in its place. Knows no Django.
+
+It gets its orders as JSON from a descriptor: they hold what is shown only once, so they
+are neither arguments nor variables.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from types import FrameType
+from typing import NoReturn
+
+from mlops.demo.stack import Program, Stack, StackBroken
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The programs (name, command, ready URL), and what else is run and said.
+
+    `demo` is a command, empty if the story is not to be told; `banner` is said when
+    everything is up, and `told` instead when the story has been told.
+    """
+
+    programs: Sequence[tuple[str, Sequence[str], str]]
+    demo: Sequence[str]
+    clean_up: Sequence[str]
+    banner: str
+    told: str
+
+
+def become_keeper(orders: Orders) -> NoReturn:
+    """Go on as a process that has loaded nothing but this."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        json.dump(asdict(orders), pipe)
+    os.set_inheritable(reading, True)  # noqa: FBT003 - its own signature
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "mlops.demo.keeper", str(reading)]
+    os.execv(command[0], command)  # noqa: S606 - ourselves, no shell
+
+
+class Keeper:
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._printing = threading.Lock()
+        programs = [Program(*each) for each in orders.programs]
+        self._stack = Stack(programs, self._say, os.environ)
+
+    def keep(self) -> int:
+        """Run everything until it is told to stop; return the exit status."""
+        for number in STOPPING:
+            signal.signal(number, _interrupt)
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            self._say("up", "stopping")
+        except StackBroken as broken:
+            sys.stderr.write(f"CommandError: Everything is stopped: {broken}.\n")
+            return 1
+        finally:
+            for number in STOPPING:  # a second Ctrl-C must not leave half of it
+                signal.signal(number, signal.SIG_IGN)
+            self._stack.stop()
+            # Model servers outlive their reconciler on purpose; here nothing stays.
+            subprocess.run(self._orders.clean_up, check=False)  # noqa: S603 - ours
+        return 0
+
+    def _run(self) -> None:
+        self._stack.start()
+        text = self._orders.banner
+        if self._orders.demo and self._tells_the_demo():
+            text = self._orders.told
+        self._print(text)
+        self._stack.watch()
+
+    def _tells_the_demo(self) -> bool:
+        """Tell the story in a process of its own: what it needs is not needed again."""
+        is_told = self._stack.run(Program("demo", self._orders.demo)) == 0
+        if not is_told:
+            self._say("up", "the demo story broke off; going on without it")
+        return is_told
+
+    def _say(self, name: str, line: str) -> None:
+        self._print(f"{name:<9}│ {line}")
+
+    def _print(self, text: str) -> None:
+        with self._printing:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    with os.fdopen(int(sys.argv[1])) as pipe:
+        orders = Orders(**json.load(pipe))
+    return Keeper(orders).keep()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
