@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
 from datasets.analytics.errors import (
@@ -30,6 +29,9 @@ from datasets.analytics.errors import (
     TooHeavy,
 )
 from datasets.analytics.sql import Source, TableColumn, quote_literal
+
+if TYPE_CHECKING:
+    import duckdb
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +210,7 @@ def _taken(places: threading.BoundedSemaphore, wait_s: float) -> Iterator[None]:
 class Cursor:
     """A DuckDB cursor whose results are always read to the end or given up."""
 
-    def __init__(self, raw: duckdb.DuckDBPyConnection, timeout_s: float) -> None:
+    def __init__(self, raw: "duckdb.DuckDBPyConnection", timeout_s: float) -> None:
         self._raw = raw
         self._deadline = time.monotonic() + timeout_s
 
@@ -282,8 +284,10 @@ class Cursor:
 
 def _open_locked(
     folder: Path, limits: Limits, files: Sequence[Path]
-) -> duckdb.DuckDBPyConnection:
+) -> "duckdb.DuckDBPyConnection":
     """Open an in-memory database and lock it. The order of the steps matters."""
+    import duckdb  # noqa: PLC0415 - 20 MB, for who asks a question only
+
     temp_dir = _temp_dir(folder)
     allowed = ", ".join(quote_literal(str(file)) for file in files)
     database = duckdb.connect(
@@ -327,6 +331,8 @@ def _temp_dir(folder: Path) -> Path:
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn DuckDB's errors into ours: its texts name files and settings."""
+    import duckdb  # noqa: PLC0415 - it is there already, or about to be
+
     try:
         yield
     except AnalyticsError:
