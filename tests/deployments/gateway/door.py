@@ -36,12 +36,21 @@ class Door:
             self.tell()
 
     def tell(self) -> None:
-        """Have it know everything that was published, and that this is all."""
+        """Have all its workers know everything that was published, and that it is."""
+        until(lambda: len(self._sockets() - self._before) >= self._workers())
         publisher = publisher_of(self.data_dir)
         publisher.complete()
         publisher.settle()
 
+    def _sockets(self) -> set[Path]:
+        return set((self.data_dir / "run" / "gateways").glob("*.sock"))
+
+    def _workers(self) -> int:
+        asked = dict(zip(self._arguments, self._arguments[1:], strict=False))
+        return int(asked.get("--workers", 2))
+
     def _start(self) -> None:
+        self._before = self._sockets()
         self.port = free_port()
         command = [sys.executable, "-m", "deployments.gateway"]
         command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
@@ -99,6 +108,7 @@ class Door:
         return sums
 
     def close(self) -> int:
+        publisher_of(self.data_dir).close()
         self.process.terminate()
         return self.process.wait(30)
 

@@ -1,0 +1,145 @@
+"""What a gateway has been told: by whom it is heard, and what it says until then."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from deployments.serving.publishing import FilePublisher
+from deployments.serving.supervisor.folders import route_name
+from tests.deployments.conftest import children_of
+from tests.deployments.gateway.door import (
+    DIGEST,
+    Door,
+    publish,
+    publisher_of,
+    route,
+)
+from tests.deployments.targets.waiting import until
+
+CHANGES = 100
+
+
+@pytest.fixture
+def own_door(short_dir):
+    """Return a gateway of this test's own, which nobody has told anything."""
+    made = Door(short_dir, "--workers", "1", is_told=False)
+    yield made
+    made.close()
+
+
+def worker_of(door):
+    (found,) = children_of(door.process.pid)
+    return found[0]
+
+
+def sockets(door):
+    return list((door.data_dir / "run" / "gateways").glob("*.sock"))
+
+
+def place(door, servers, model, deployment_id):
+    publish(door.data_dir, deployment_id, servers())
+    route(door.data_dir, model, {"deployment_id": deployment_id})
+
+
+def test_what_a_fresh_gateway_does_not_know_may_come_until_it_was_told_all(own_door):
+    path = "/serving/staging/unknown/v2/models/unknown/infer"
+
+    early = own_door.post(path, {})
+    own_door.tell()
+    late = own_door.post(path, {})
+
+    assert (early[0], early[2]["retry-after"]) == (503, "1")
+    assert "has just started" in early[1]["error"]
+    assert late[0] == 401
+    publisher_of(own_door.data_dir).put("keys", {"open": True, "digests": []})
+    publisher_of(own_door.data_dir).settle()
+    assert own_door.post(path, {})[0] == 404
+
+
+def test_a_fresh_gateway_answers_what_was_published_before_it_began(short_dir, servers):
+    publish(short_dir, "a", servers())
+    route(short_dir, "m", {"deployment_id": "a"})
+    door = Door(short_dir, is_told=False)
+
+    answer = door.post("/serving/staging/m/v2/models/m/infer", {})
+    door.close()
+
+    assert answer[0] == 200
+
+
+def test_a_dead_gateway_holds_nothing_up_and_leaves_nothing(own_door):
+    publisher = FilePublisher(own_door.data_dir / "run")
+    publisher.settle()
+    there = len(sockets(own_door))
+    os.kill(own_door.process.pid, signal.SIGSTOP)  # or it starts another
+    os.kill(worker_of(own_door), signal.SIGKILL)
+
+    def left():
+        publisher.settle()
+        return sockets(own_door)
+
+    until(lambda: not left())
+    os.kill(own_door.process.pid, signal.SIGCONT)
+    publisher.close()
+
+    assert there == 1
+
+
+def test_a_gateway_that_slept_answers_by_the_new_route_when_it_wakes_up(
+    own_door, servers
+):
+    place(own_door, servers, "m", "old")
+    worker = worker_of(own_door)
+    os.kill(worker, signal.SIGSTOP)
+    place(own_door, servers, "m", "new")
+    os.kill(worker, signal.SIGCONT)
+
+    answer = own_door.post("/serving/staging/m/v2/models/m/infer", {})
+
+    assert answer[2]["x-deployment-id"] == "new"
+
+
+def test_a_second_publisher_is_heard_as_well(own_door, servers):
+    place(own_door, servers, "m", "old")
+    second = FilePublisher(own_door.data_dir / "run")
+
+    second.drop(route_name("staging", "m"))
+    second.complete()
+    second.settle()
+    status = own_door.post("/serving/staging/m/v2/models/m/infer", {})[0]
+    second.close()
+
+    assert status == 401
+
+
+@pytest.mark.slow
+def test_a_change_costs_the_same_however_many_routes_there_are(own_door):
+    few = cost_of_changes(own_door)
+    for number in range(10_000):
+        put(own_door, f"crowd-{number}")
+    publisher_of(own_door.data_dir).settle()
+
+    assert cost_of_changes(own_door) < 3 * few + 0.05 * CHANGES / 10
+
+
+def put(door, model, weight=100):
+    entry = {"deployment_id": model, "version": "1", "weight": weight, "shadow": False}
+    value = {"environment": "staging", "model": model, "entries": [entry]}
+    value |= {"keys": [DIGEST], "sample_rate": 0.0}
+    publisher_of(door.data_dir).put(route_name("staging", model), value)
+
+
+def cost_of_changes(door):
+    """Return the CPU seconds that a gateway takes for some changes of one route."""
+
+    def used():
+        stat = Path(f"/proc/{worker_of(door)}/stat").read_text().rpartition(")")[2]
+        return sum(map(int, stat.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    for number in range(CHANGES):
+        put(door, "m", number)
+        publisher_of(door.data_dir).settle()
+    return used() - before
