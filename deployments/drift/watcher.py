@@ -6,6 +6,7 @@ lease keeps a second worker's watcher quiet.
 """
 
 import threading
+import time
 import uuid
 from datetime import datetime, timedelta
 
@@ -14,11 +15,19 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from datasets import drifting
+from datasets.models import IngestJob
 from deployments import samples
 from deployments.alerts import deliver_due
 from deployments.drift.checks import Asked, check_dataset, check_requests
 from deployments.errors import NothingSampled
-from deployments.models import Deployment, DriftCheck, DriftRule, Lease
+from deployments.models import (
+    AlertDelivery,
+    AlertHook,
+    Deployment,
+    DriftCheck,
+    DriftRule,
+    Lease,
+)
 from deployments.models.queries import DeploymentQuerySet
 from deployments.states import DriftSubject
 from lifecycle.models import RunInput
@@ -26,23 +35,42 @@ from mlops.core.errors import DomainError
 from mlops.worker.thread import WorkerThread
 
 LEASE = "drift"
+LOOK_S = 30.0
+"""How often live requests and training data are asked about. A comparison of new data
+is no more than a new version away."""
 
 
 class Watcher(WorkerThread):
     """Compares what is due and tells who wants to hear."""
 
-    pause_s = 2.0
+    pause_s = 3.0
     trouble = "Drift was not looked for"
 
     def __init__(self, stopping: threading.Event) -> None:
         super().__init__(stopping)
         self._holder = uuid.uuid4().hex
+        self._look_at = 0.0
 
     def round(self) -> None:
+        """Look through the rules now and then; at once when something came up."""
+        if time.monotonic() < self._look_at and not _is_news():
+            return
+        self._look_at = time.monotonic() + LOOK_S
         if lease := Lease.take(LEASE, self._holder):
             watch_once()
             deliver_due()
             lease.give_back()
+
+
+def _is_news() -> bool:
+    """Whether a version waits to be compared, or a message to be sent."""
+    if IngestJob.objects.to_compare().exists():
+        return True
+    now = timezone.now()
+    if AlertDelivery.objects.due(now).exists():
+        return True
+    hooks = AlertHook.objects.filter(is_enabled=True)
+    return any(hook.unheard(now).exists() for hook in hooks)
 
 
 def watch_once(now: datetime | None = None) -> int:

@@ -51,6 +51,11 @@ class Lease(models.Model):
             return None
         return found.expires_at - TIME_TO_LIVE if found.holder else found.expires_at
 
+    def renew(self) -> bool:
+        """Keep it for its full time from now on; False when another holder has come."""
+        expires_at = timezone.now() + TIME_TO_LIVE
+        return bool(self._mine().update(expires_at=expires_at))
+
     def give_back(self) -> None:
         """Let the next reconciler in at once."""
         self._mine().update(holder="", expires_at=timezone.now())

@@ -1,5 +1,7 @@
 """What an environment asks of a deployment; staff edit these rows in the admin."""
 
+from typing import Any
+
 from django.core.validators import (
     MaxValueValidator,
     MinValueValidator,
@@ -9,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from deployments.errors import NotApproved, VersionArchived
+from deployments.kick import kick_on_commit
 from deployments.states import Environment
 from lifecycle.models import ModelVersion
 from lifecycle.states import ModelStage
@@ -100,6 +103,11 @@ class EnvironmentRule(models.Model):
 
     def __str__(self) -> str:
         return self.environment
+
+    def save(self, **options: Any) -> None:
+        """Save, and have the worker act by it soon."""
+        super().save(**options)
+        kick_on_commit()
 
     @classmethod
     def of(cls, environment: str) -> "EnvironmentRule":

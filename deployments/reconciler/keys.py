@@ -1,7 +1,9 @@
 """Which API tokens may predict, for gateways that never ask the database."""
 
+from datetime import datetime
+
 from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Min
 
 from deployments.serving.terms import Doors
 from mlops.core.models import ApiToken, Scope
@@ -26,3 +28,11 @@ def doors() -> Doors:
 def state() -> object:
     """Return what changes when a token comes, goes, expires or loses its owner."""
     return ApiToken.objects.usable().aggregate(Count("pk"), Max("created_at"))
+
+
+def next_expiry() -> datetime | None:
+    """Return when the next token stops to open doors by itself, if one does."""
+    found: datetime | None = ApiToken.objects.usable().aggregate(at=Min("expires_at"))[
+        "at"
+    ]
+    return found

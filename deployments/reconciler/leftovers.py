@@ -18,7 +18,7 @@ from mlops.core.ids import as_uuid
 
 logger = logging.getLogger(__name__)
 
-HOUR_S, DAY_S = 3600.0, 86_400.0
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 CHUNK = 500
 HALF_FILES = (
     ("run", ".*", HOUR_S),
@@ -26,7 +26,7 @@ HALF_FILES = (
     ("traffic", ".*", HOUR_S),
     ("samples/*", ".*", HOUR_S),
     ("conversions", "*.part", HOUR_S),
-    ("run/gateways", "*.json", DAY_S),  # of gateways that were killed
+    ("run/gateways", "*.json", MINUTE_S),  # of gateways that were killed
     ("uploads", "*.upload.bin", DAY_S),
 )
 """Folder, names, and the age in seconds from which on nobody writes to them."""

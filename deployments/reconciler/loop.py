@@ -2,34 +2,58 @@
 
 import logging
 import threading
+import time
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from deployments.kick import calls
+from deployments.models import lease
 from deployments.reconciler.reconciler import Pass, Reconciler
+from deployments.serving.waking import Calls
 
 logger = logging.getLogger(__name__)
 
-IDLE_S, BUSY_S, STANDBY_S, TROUBLE_S = 0.5, 0.05, 1.0, 1.0
+BUSY_S, STANDBY_S, TROUBLE_S = 0.05, 1.0, 1.0
 
 
 def run(reconciler: Reconciler, stopping: threading.Event) -> None:
     """Make passes until `stopping` is set, then let the lease go.
 
     A pass follows at once on one that moved something, soon while something comes
-    up, else after a kick or half a second. A database that is away is waited for;
-    what runs is not touched meanwhile.
+    up, else when it is called for or something is due. A database that is away is
+    waited for; what runs is not touched meanwhile.
     """
     with calls() as waiting:
         reconciler.on_effect = waiting.answer
+        fence = 0
         while not stopping.is_set():
             done = _pass(reconciler)
+            if reconciler.lease is not None and reconciler.lease.fence != fence:
+                # Whoever stands by must not take the calls of who leads.
+                fence = reconciler.lease.fence
+                waiting.listen()
             waiting.dismiss()
-            waiting.wait(_pause_after(done))
+            _rest(reconciler, waiting, _pause_after(done), stopping)
     try:
         reconciler.release()
     except (DatabaseError, InterfaceError):
         logger.warning("The lease was not given back; it runs out by itself")
+
+
+def _rest(
+    reconciler: Reconciler, waiting: Calls, seconds: float, stopping: threading.Event
+) -> None:
+    """Wait until called, or for so long; the lease is kept meanwhile."""
+    due, renew_s = time.monotonic() + seconds, lease.TIME_TO_LIVE.total_seconds() / 3
+    while not stopping.is_set():
+        left_s = due - time.monotonic()
+        if waiting.wait(min(left_s, renew_s), stopping) or left_s <= renew_s:
+            return
+        try:
+            if not reconciler.keep():
+                return
+        except (DatabaseError, InterfaceError):
+            return  # the next pass meets it too, and says so
 
 
 def _pass(reconciler: Reconciler) -> Pass | None:
@@ -49,4 +73,4 @@ def _pause_after(done: Pass | None) -> float:
         return STANDBY_S
     if done.moved:
         return 0.0
-    return BUSY_S if done.starting else IDLE_S
+    return BUSY_S if done.starting else done.due_s

@@ -34,6 +34,9 @@ class Memory:
     routed_at: float | None = None
     routed_for: object = None
     admitted_for: object = None
+    expires_at: datetime | None = None
+    has_probation: bool = False
+    has_more: bool = False
     records: dict[uuid.UUID, Record] = field(default_factory=dict)
     judged: dict[uuid.UUID, float] = field(default_factory=dict)
     cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)

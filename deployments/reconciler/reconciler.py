@@ -8,11 +8,14 @@ killed anywhere.
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Count
+from django.utils import timezone
 
 from deployments.errors import LeaseLost
 from deployments.models import Deployment, EnvironmentRule, Lease
@@ -37,16 +40,24 @@ BATCH = 100
 MAX_STARTING = 32
 """How many deployments may be validated or brought up at the same time."""
 MAX_JUDGED = 500
+SOON_S, REST_S = 0.5, 10.0
+"""The pause while something is wrong or there are more rows than one pass takes up,
+and the longest of all: what serves is looked at so often."""
 JUDGE_S, KEYS_S, PRUNE_S, FORGET_S = 1.0, 2.0, 60.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass came to: steps taken, and deployments that are still busy."""
+    """What one pass came to: steps taken, and deployments that are still busy.
+
+    `due_s` is after how long the next one has something to look at, unless somebody
+    calls for it before.
+    """
 
     is_leader: bool
     moved: int = 0
     starting: int = 0
+    due_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -87,6 +98,10 @@ class Reconciler:
         except LeaseLost:
             return self._step_aside()
 
+    def keep(self) -> bool:
+        """Keep the lease between two passes; False if that is lost."""
+        return self.lease is not None and self.lease.renew()
+
     def release(self) -> None:
         """Let the next reconciler in at once; what runs goes on."""
         if self.lease is not None:
@@ -113,17 +128,43 @@ class Reconciler:
         def judge() -> int:
             return self._judge(lease, routing)
 
+        self.memory.has_more = False
+        counts = self._counts()
         stale = self._tell(lease, routing)
         moved = steps.take_all(_whole(Deployment.objects.ending())[:BATCH])
         if not stale:
             self.on_effect()
         moved += judge()
-        moved += steps.take_all(self._startable(), judge)
-        moved += steps.take_all(self._next("started", STARTED), judge)
-        moved += steps.take_all(self._next("active", {Status.ACTIVE}), judge)
+        if counts[Status.PENDING]:
+            moved += steps.take_all(self._startable(), judge)
+        if moved or counts[Status.VALIDATING] or counts[Status.DEPLOYING]:
+            moved += steps.take_all(self._next("started", STARTED), judge)
+        if moved or counts[Status.ACTIVE]:
+            if counts[Status.ACTIVE] < BATCH:
+                self.memory.cursors.pop("active", None)  # one query finds them all
+            moved += steps.take_all(self._next("active", {Status.ACTIVE}), judge)
         stop_orphans(self._routed_targets(stale), self.memory.routes.values())
         self._keep_house(lease)
-        return Pass(is_leader=True, moved=moved, starting=self._starting())
+        return Pass(
+            is_leader=True,
+            moved=moved,
+            starting=self._starting() if moved or set(counts) & STARTED else 0,
+            due_s=SOON_S if stale else self._due_s(),
+        )
+
+    def _due_s(self) -> float:
+        """Return how long nothing needs a look, if nobody calls.
+
+        Targets call when what runs changes, gateways when they counted something.
+        """
+        memory = self.memory
+        is_uneasy = memory.down_since or Deployment.objects.ending().exists()
+        if is_uneasy or memory.has_more:
+            return SOON_S
+        expiry_s = REST_S
+        if memory.expires_at is not None:
+            expiry_s = max((memory.expires_at - timezone.now()).total_seconds(), 0.05)
+        return min(JUDGE_S if memory.has_probation else REST_S, expiry_s)
 
     def _tell(self, lease: Lease, routing: Routing) -> set[str]:
         """Tell targets what the rows say; return where it may not have taken effect.
@@ -136,6 +177,7 @@ class Reconciler:
         state = keys.state()
         if self.memory.is_due("keys", KEYS_S) or state != self.memory.admitted_for:
             doors, self.memory.admitted_for = keys.doors(), state
+            self.memory.expires_at = keys.next_expiry()
             for target in self.distinct_targets():
                 with patience("admit"):
                     target.admit(doors)
@@ -150,16 +192,20 @@ class Reconciler:
         """
         if not self.memory.is_due("judge", JUDGE_S):
             return 0
-        rows = Deployment.objects.filter(on_probation(routing.rules)).order_by(
-            "-created_at"
-        )
-        judged = list(_whole(rows)[:MAX_JUDGED])
+        rows = Deployment.objects.filter(on_probation(routing.rules))
+        judged = list(_whole(rows.order_by("-created_at"))[:MAX_JUDGED])
+        self.memory.has_probation = bool(judged)
         if not judged:
             return 0
         with patience("take in the traffic"):
             self.spool.take_in(lease)
         steps = Steps(lease, self.memory, routing.rules, routing, self.targets)
         return steps.take_all(judged)
+
+    def _counts(self) -> Counter[str]:
+        """Return how many rows have which open status: most passes find few of them."""
+        rows = Deployment.objects.open().order_by().values_list("status")
+        return Counter(dict(rows.annotate(Count("pk"))))
 
     def _startable(self) -> list[Deployment]:
         """Return pending ones, the oldest first, as many as may start now."""
@@ -177,6 +223,7 @@ class Reconciler:
         rows = rows.order_by("created_at", "pk")
         after = self.memory.cursors.get(name)
         batch = list(rows.after(*after)[:BATCH] if after else rows[:BATCH])
+        self.memory.has_more = self.memory.has_more or len(batch) == BATCH
         if len(batch) < BATCH and after:
             seen = {one.pk for one in batch}
             rest = rows[: BATCH - len(batch)]

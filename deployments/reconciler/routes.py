@@ -15,7 +15,7 @@ from deployments.serving.terms import CallLimits, LimitedKey, Route, RouteEntry
 from deployments.states import Rollout, Status
 from deployments.targets.base import Target
 
-REWRITE_S = 10.0
+REWRITE_S = 60.0
 """How often routes are told again although nothing has changed."""
 
 

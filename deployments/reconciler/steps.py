@@ -59,6 +59,8 @@ class Steps(Judging):
         meanwhile: Callable[[], int] = lambda: 0,
     ) -> int:
         """Take a step of each, and `meanwhile` between them; return how many moved."""
+        if not deployments:
+            return 0
         self.figures = recent_figures(deployments, self.rules)
         moved = 0
         for deployment in deployments:

@@ -8,6 +8,8 @@ import logging
 import os
 import select
 import socket
+import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
 DONE = b"1"
+LOOK_S = 0.25
+"""How soon a worker that waits for calls sees that it is to stop."""
 
 
 class Waking(Protocol):
@@ -63,30 +67,15 @@ class Bell:
 
 
 class Calls:
-    """The worker's end: `wait` for the next call, `answer` those taken so far.
-
-    It takes the path over from a worker that led before.
-    """
+    """The worker's end: `wait` for the next call, `answer` those taken so far."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines: list[socket.socket] = []
+        self._listener: socket.socket | None = None
         self._poller = select.poll()
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        part.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.setblocking(False)  # noqa: FBT003 - socket's own signature
-        try:
-            with reachable(part) as address:
-                self._listener.bind(address)
-            self._listener.listen(BACKLOG)
-            self._poller.register(self._listener, select.POLLIN)
-            part.replace(self._path)
-        except OSError as error:
-            logger.warning("Nobody can wake the worker: %s", error)
         return self
 
     def __exit__(
@@ -96,15 +85,43 @@ class Calls:
         trace: TracebackType | None,
     ) -> None:
         self.dismiss()
-        self._listener.close()
+        self._hang_up()
 
-    def wait(self, seconds: float) -> None:
-        """Return when called, at the latest after `seconds`; take the calls in."""
-        self._poller.poll(seconds * 1000)
+    def listen(self) -> None:
+        """Take the path over, from a worker that led before too."""
+        self._hang_up()
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        part.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.setblocking(False)  # noqa: FBT003 - socket's own signature
+        try:
+            with reachable(part) as address:
+                listener.bind(address)
+            listener.listen(BACKLOG)
+            part.replace(self._path)
+        except OSError as error:
+            logger.warning("Nobody can wake the worker: %s", error)
+            listener.close()
+            return
+        self._listener = listener
+        self._poller.register(listener, select.POLLIN)
+
+    def wait(self, seconds: float, stopping: threading.Event) -> bool:
+        """Take calls in; return whether any came before `seconds` were over."""
+        deadline, called = time.monotonic() + seconds, False
+        while not stopping.is_set():
+            left_s = max(deadline - time.monotonic(), 0.0)
+            called = bool(self._poller.poll(min(left_s, LOOK_S) * 1000))
+            if called or left_s <= LOOK_S:
+                break
+        if self._listener is None:
+            return False
         with contextlib.suppress(OSError):
             while True:
                 line, _ = self._listener.accept()
                 self._lines.append(line)
+        return called
 
     def answer(self) -> None:
         """Tell those whose calls were taken that what they wait for is done."""
@@ -118,3 +135,9 @@ class Calls:
         for line in self._lines:
             line.close()
         self._lines.clear()
+
+    def _hang_up(self) -> None:
+        if self._listener is not None:
+            self._poller.unregister(self._listener)
+            self._listener.close()
+            self._listener = None

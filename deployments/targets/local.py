@@ -1,5 +1,6 @@
 """The local target: what the reconciler calls, and the thread that keeps watch."""
 
+import contextlib
 import logging
 import os
 import select
@@ -33,7 +34,10 @@ from deployments.targets.base import Capabilities
 
 logger = logging.getLogger(__name__)
 
-BEAT_S = 0.1
+BEAT_S, GROWING_S, REST_S = 0.1, 0.2, 1.0
+"""How often is looked while something comes or goes, while a process takes memory, and
+while nothing does; what ends or reports is heard at once."""
+TIDY_S = 5.0
 DRAIN_ALL_S = 15.0
 SAY_AFTER_S = 5.0
 
@@ -70,6 +74,7 @@ class LocalTarget:
         self._watch: threading.Thread | None = None
         self._closing = threading.Event()
         self._looked_at = 0.0
+        self._nudge = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def __enter__(self) -> Self:
         return self
@@ -98,6 +103,7 @@ class LocalTarget:
                 self._examinations[spec.deployment_id] = running
             self._nursery.listen()
             running.poll(self._nursery, now)
+            self._look_again()
             try:
                 return running.finding(now)
             except Busy:
@@ -122,6 +128,7 @@ class LocalTarget:
             self._forget(spec.deployment_id)
             self._fleet(spec.deployment_id).ask(spec)
             self._step()
+            self._look_again()
 
     def observe(self, deployment_id: str) -> Observation:
         with self._lock:
@@ -153,6 +160,7 @@ class LocalTarget:
             self._waiting.pop(deployment_id, None)
             if fleet := self._fleets.get(deployment_id):
                 fleet.stop(time.monotonic())
+            self._look_again()
 
     def logs(self, deployment_id: str, tail: int) -> list[str]:
         path = self._folders.log(deployment_id)
@@ -174,6 +182,7 @@ class LocalTarget:
         if stop_all:
             self._drain_all(time.monotonic() + DRAIN_ALL_S)
         self._closing.set()
+        self._look_again()
         if self._watch is not None and self._watch is not threading.current_thread():
             self._watch.join()
         with self._lock:
@@ -202,6 +211,11 @@ class LocalTarget:
     def _publish(self, fleet: Fleet) -> None:
         routing.publish_backend(self._publisher, fleet)
         self._bell.wake()
+
+    def _look_again(self) -> None:
+        """Wake the watch if there is something new to listen to."""
+        if self._closing.is_set() or self._pause_s() < REST_S:
+            os.eventfd_write(self._nudge, 1)
 
     def _forget(self, deployment_id: str) -> None:
         if done := self._examinations.pop(deployment_id, None):
@@ -258,7 +272,7 @@ class LocalTarget:
             if fleet.spec is None and not fleet.instances:
                 del self._fleets[fleet.deployment_id]
                 routing.publish_backend(self._publisher, fleet)
-        if now - self._looked_at > 1:
+        if now - self._looked_at > TIDY_S:
             self._looked_at = now
             self._take_in_strays(now)
             for path in self._folders.logs.glob("*.log"):
@@ -287,8 +301,17 @@ class LocalTarget:
                     self._step()
                 except OSError:
                     logger.exception("supervision stumbled; it goes on")
-                heard = self._talkers()
-            _wait(heard, BEAT_S)
+                heard, pause_s = self._talkers(), self._pause_s()
+            _wait([*heard, self._nudge], pause_s)
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._nudge)
+
+    def _pause_s(self) -> float:
+        """Return after what time to look again though nobody spoke."""
+        fleets = self._fleets.values()
+        if self._examinations or any(each.is_changing() for each in fleets):
+            return BEAT_S
+        return GROWING_S if any(each.is_growing for each in fleets) else REST_S
 
     def _talkers(self) -> Sequence[int]:
         """Return what to listen to: the zygote, and processes yet to report."""

@@ -5,7 +5,7 @@ import threading
 from types import TracebackType
 from typing import ClassVar, Self
 
-from django.db import connection
+from django.db import close_old_connections, connection
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,14 @@ class WorkerThread:
         raise NotImplementedError
 
     def _run(self) -> None:
+        """Keep one connection over the rounds: to make one costs more than most do."""
         while not self.stopping.is_set():
             try:
+                close_old_connections()
                 self.round()
             except Exception:
                 # A thread that ends is missed by nobody until its work is.
                 logger.exception("%s; trying again", self.trouble)
-            finally:
                 connection.close()
             self.stopping.wait(self.pause_s)
+        connection.close()

@@ -2,29 +2,35 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
-from deployments.kick import calls, kick
+from deployments.kick import calls, kick, kick_and_wait
 from deployments.models import Deployment, Lease
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
+from deployments.reconciler.reconciler import REST_S, SOON_S
 from deployments.states import Environment, Status
 from deployments.targets.scripted import ScriptedTarget
 from tests.deployments.factories import VersionFactory
+from tests.deployments.reconciler.acting import asked, made, settle
+from tests.deployments.targets.waiting import until
 
 LONG_S = 120.0
 
 
 def waited(kicks, seconds):
     began = time.monotonic()
-    kicks.wait(seconds)
+    kicks.wait(seconds, threading.Event())
     return time.monotonic() - began
 
 
 def test_a_kick_ends_the_wait_and_old_kicks_are_forgotten():
     with calls() as kicks:
+        kicks.listen()
         kick()
         kick()
 
@@ -33,8 +39,8 @@ def test_a_kick_ends_the_wait_and_old_kicks_are_forgotten():
 
 
 def test_a_kick_without_a_listener_is_nothing():
-    with calls():
-        pass
+    with calls() as kicks:
+        kicks.listen()
 
     kick()
 
@@ -43,6 +49,7 @@ def test_a_kick_without_a_listener_is_nothing():
 def test_a_request_wakes_the_reconciler_when_it_is_committed():
     version = VersionFactory()
     with calls() as kicks:
+        kicks.listen()
         Deployment.request(version, "development", by=None)
 
         assert waited(kicks, LONG_S) < LONG_S / 2
@@ -76,3 +83,39 @@ def test_a_database_that_is_away_is_waited_for_and_the_lease_given_back(tmp_path
     deployment.refresh_from_db()
     assert deployment.status == Status.ACTIVE
     assert Lease.objects.get().holder == ""
+
+
+def test_who_waits_without_a_worker_is_told_at_once():
+    with calls() as nobody:
+        assert not kick_and_wait()
+        assert not nobody.wait(0.0, threading.Event())
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_who_waits_is_answered_by_a_pass_that_began_after_it_called(tmp_path):
+    reconciler = made(ScriptedTarget(), time.monotonic, tmp_path)
+    stopping = threading.Event()
+    thread = threading.Thread(target=run, args=(reconciler, stopping))
+    thread.start()
+
+    answered = until(kick_and_wait)
+    stopping.set()
+    thread.join()
+
+    assert answered
+
+
+@pytest.mark.django_db
+def test_a_pass_with_nothing_to_watch_is_followed_by_a_long_rest(tmp_path):
+    target = ScriptedTarget()
+    reconciler = made(target, time.monotonic, tmp_path)
+
+    nothing = reconciler.once().due_s
+    deployment = asked()
+    settle(reconciler)
+    Deployment.objects.update(deployed_at=timezone.now() - timedelta(days=1))
+    calm = reconciler.once().due_s
+    target.crash(str(deployment.pk))
+    uneasy = reconciler.once().due_s
+
+    assert (nothing, calm, uneasy) == (REST_S, REST_S, SOON_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from types import FrameType
 
 import uvicorn
 import uvloop
@@ -27,7 +28,7 @@ def host(
 async def _serve(
     app: ModelServer, runner: Runner, listener: socket.socket, ready: Ready
 ) -> None:
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             http=protocol_of(app),
@@ -48,6 +49,23 @@ async def _serve(
     await server.serve(sockets=[listener])
     watch.cancel()
     announce.cancel()
+
+
+class _Server(uvicorn.Server):
+    """Sleeps until it is told to end; uvicorn's own looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Be told to end, by a signal."""
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        if not await self.on_tick(0):
+            await self._told.wait()
 
 
 async def _announce(server: uvicorn.Server, ready: Ready) -> None:

@@ -79,6 +79,8 @@ Scope = dict[str, Any]
 Reply = Callable[[bytes], None]
 
 FLUSH_S = 1.0
+REPORT_S = 3.0
+"""How often what is under way is told although it is the same: below `STALE_S`."""
 MOST_MIRRORED = 32
 OK = 200
 REFUSED = 400
@@ -133,6 +135,8 @@ class Gateway:
         self.heads = Heads(reader_of(options.origins))
         self._presence = options.run / "gateways" / f"{self.id}.json"
         self._outstanding: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
+        self._report_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,9 +174,12 @@ class Gateway:
                 self._bell.wake()
                 self._loads.give_back()
             busy = {key: n for key, n in self._outstanding.items() if n}
+            if busy == self._reported and time.monotonic() < self._report_at:
+                return
             self._presence.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             report = {"at": time.time(), "outstanding": busy}
             replace(self._presence, orjson.dumps(report))
+            self._reported, self._report_at = busy, time.monotonic() + REPORT_S
         except OSError:
             logger.exception("the counts could not be written; trying again")
 

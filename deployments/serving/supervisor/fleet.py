@@ -80,6 +80,17 @@ class Fleet:
             return ours
         return [each for each in self.instances if each.serves]
 
+    def is_changing(self) -> bool:
+        """Whether something comes or goes, or could end without being heard."""
+        if self.spec is None or len(self._ours()) != self.wanted:
+            return True
+        hears = self.nursery.hears_of
+        return not all(one.serves and hears(one.generation) for one in self.instances)
+
+    @property
+    def is_growing(self) -> bool:
+        return any(each.is_growing for each in self.instances)
+
     def observe(self, now: float) -> Observation:
         ready = sum(each.serves for each in self._published)
         if self.spec is None:

@@ -67,6 +67,8 @@ class Instance:
     progress: Progress | None = None
     loaded_bytes: int = 0
     looks_full: int = 0
+    used_bytes: int = 0
+    is_growing: bool = False
     signalled: bool = False
     refusal: str = ""
     hindrance: str = ""
@@ -87,6 +89,7 @@ class Instance:
         What the loaded model takes is no growth: a large one may serve.
         """
         used = private_bytes(self.pid)
+        self.is_growing, self.used_bytes = used != self.used_bytes, used
         room = max(limit_bytes - self.loaded_bytes, SMALL_ROOM_BYTES)
         is_full = used > self.loaded_bytes + room * FULL
         self.looks_full = self.looks_full + 1 if is_full else 0

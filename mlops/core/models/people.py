@@ -35,9 +35,9 @@ class User(AbstractUser):
 
     def save(self, **options: Any) -> None:
         """Save; who is active no more has no token that opens a door."""
+        is_new, fields = self._state.adding, options.get("update_fields")
         super().save(**options)
-        fields = options.get("update_fields")
-        if fields is None or "is_active" in fields:
+        if not is_new and (fields is None or "is_active" in fields):
             tokens_changed.send(type(self))
 
 

@@ -19,6 +19,9 @@ class Command(BaseCommand):
         "Model servers go on without it."
     )
 
+    # They would load every page and form, which this process never shows.
+    requires_system_checks: list[str] = []
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--stop",
