@@ -109,7 +109,7 @@ class DeploymentMetricsSerializer(AnswerSerializer):
     p99_latency_ms = serializers.FloatField(required=False, allow_null=True)
     counted_at = serializers.SerializerMethodField(
         help_text=(
-            "Until when the gateways' counts were taken in, to within five seconds; "
+            "Until when the gateways' counts were taken in, to within 15 seconds; "
             "null if never."
         )
     )
