@@ -4,7 +4,7 @@ Nothing of the folder is loaded or run; a file that makes no sense says nothing.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +22,12 @@ _FILES = {
 }
 """The flavours whose file can be loaded without MLflow, and the key that names it."""
 
+_VERSIONS = {
+    "onnx": "onnx_version",
+    "xgboost": "xgb_version",
+    "lightgbm": "lgb_version",
+    "sklearn": "sklearn_version",
+}
 
 PICKLES = (".pkl", ".pickle", ".joblib")
 
@@ -41,16 +47,36 @@ class Pyfunc:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """How the file that an MLmodel names is asked, as it says, empty where it does not.
+
+    `flavor` and `version` are of the library that wrote the file; `model_class` names
+    the class that loads it, `predict_fn` its method; `inputs` and `outputs` are the
+    signature's, in JSON.
+    """
+
+    flavor: str = ""
+    version: str = ""
+    model_class: str = ""
+    predict_fn: str = ""
+    inputs: str = ""
+    outputs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MLmodel:
     """What an MLmodel file says: a path relative to its folder, and the columns.
 
-    `columns` is empty for tensors and for inputs without names. Without a path, the
-    folder can be served as what its `pyfunc` says, if it has one.
+    `columns` is empty for tensors and for inputs without names; `asked` goes with the
+    path, `example` is that of a request that was logged with the model. Without a
+    path, the folder can be served as what its `pyfunc` says, if it has one.
     """
 
     path: str = ""
     columns: tuple[str, ...] = ()
     pyfunc: Pyfunc | None = None
+    asked: Asked = field(default_factory=Asked)
+    example: str = ""
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,10 +100,12 @@ def read(content: bytes) -> MLmodel:
         return MLmodel()
     flavors, signature = said.get("flavors"), said.get("signature")
     pyfunc = _pyfunc(flavors, signature)
-    path = _path(flavors)
+    flavor, path = _path(flavors)
     if pyfunc is not None and pyfunc.code and path.endswith(PICKLES):
         path = ""  # the pickle is nothing without the folder's code
-    return MLmodel(path, _columns(signature), pyfunc)
+    asked = _asked(flavor, said["flavors"], signature) if path else Asked()
+    example = _example(said.get("saved_input_example_info"))
+    return MLmodel(path, _columns(signature), pyfunc, asked, example)
 
 
 def _pyfunc(flavors: Any, signature: Any) -> Pyfunc | None:
@@ -91,20 +119,48 @@ def _pyfunc(flavors: Any, signature: Any) -> Pyfunc | None:
             return None
     if not isinstance(module, str) or not module:
         return None
-    said = signature if isinstance(signature, dict) else {}
-    sides = [said.get("inputs"), said.get("outputs")]
-    inputs, outputs = (side if isinstance(side, str) else "" for side in sides)
+    inputs, outputs = _sides(signature)
     return Pyfunc(module, code, place, inputs, outputs)
 
 
-def _path(flavors: Any) -> str:
+def _sides(signature: Any) -> tuple[str, str]:
+    """Return the signature's inputs and outputs, in JSON as they stand there."""
+    said = signature if isinstance(signature, dict) else {}
+    sides = [said.get("inputs"), said.get("outputs")]
+    inputs, outputs = (side if isinstance(side, str) else "" for side in sides)
+    return inputs, outputs
+
+
+def _asked(flavor: str, flavors: dict[str, Any], signature: Any) -> Asked:
+    told, pyfunc = flavors[flavor], flavors.get("python_function")
+    if not isinstance(pyfunc, dict):
+        pyfunc = {}
+    said = [
+        told.get(_VERSIONS[flavor]),
+        told.get("model_class"),
+        pyfunc.get("predict_fn"),
+    ]
+    version, model_class, predict_fn = (
+        one if isinstance(one, str) else "" for one in said
+    )
+    return Asked(flavor, version, model_class, predict_fn, *_sides(signature))
+
+
+def _example(told: Any) -> str:
+    """Return the path of the request that MLflow logged, as it would be sent."""
+    path = told.get("serving_input_path") if isinstance(told, dict) else None
+    return path if isinstance(path, str) and _is_plain(path) else ""
+
+
+def _path(flavors: Any) -> tuple[str, str]:
+    """Return the flavour whose file is served, and the file's path, or nothing."""
     for flavor, keys in _FILES.items():
         told = flavors.get(flavor) if isinstance(flavors, dict) else None
         for key in keys:
             path = told.get(key) if isinstance(told, dict) else None
             if isinstance(path, str) and _is_plain(path):
-                return path
-    return ""
+                return flavor, path
+    return "", ""
 
 
 def _is_plain(path: str) -> bool:

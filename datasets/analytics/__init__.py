@@ -5,3 +5,7 @@ file into canonical Parquet in a child process; `rows`, `profile`, `correlation`
 `association`, `drift`, `quality`, `schema` and `export` answer questions about
 such files; `storage` says where they live.
 """
+
+from datasets.analytics.arrow import look_for_pandas_in_vain
+
+look_for_pandas_in_vain()

@@ -193,6 +193,7 @@ class Deployment(ReconciledDeployment):
             artifact=earlier.artifact,
             artifact_sha256=earlier.artifact_sha256,
             reading=earlier.reading,
+            signature={"manifest": earlier.signature.get("manifest")},
             created_by=by,
             reason=reason,
             rollback_from=self,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import Plan, Strategy
-from deployments.serving.readings import newest
+from deployments.serving.readings import changes_since, newest
 from deployments.states import STARTED, TRANSITIONS, Health, Mover, Status
 
 
@@ -179,6 +179,11 @@ class DeploymentRecord(models.Model):
         """Where the slot answers predictions."""
         endpoint: str = self.slot.endpoint
         return endpoint
+
+    @property
+    def reading_notes(self) -> list[str]:
+        """What a person should know of how the file is read, in sentences."""
+        return [*self.signature.get("notes", ()), *changes_since(self.reading)]
 
     @property
     def is_current(self) -> bool:

@@ -1,5 +1,6 @@
 """Turns a deployment's row into what a target is asked for."""
 
+import dataclasses
 from pathlib import Path
 
 from django.conf import settings
@@ -7,7 +8,16 @@ from django.conf import settings
 from deployments.catalogue import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
 from deployments.plan import TIMEOUT_S
-from deployments.serving.terms import FolderFile, ModelFile, PyfuncFolder, Refused, Spec
+from deployments.reconciler.signature import manifest_of
+from deployments.serving import readings
+from deployments.serving.terms import (
+    FolderFile,
+    Manifest,
+    ModelFile,
+    PyfuncFolder,
+    Refused,
+    Spec,
+)
 from lifecycle import mlmodel
 from lifecycle.artifacts import file_path
 from lifecycle.models import Artifact, servable
@@ -35,7 +45,7 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
         environment=deployment.environment,
         model_name=deployment.slot.model.name,
         model_version=deployment.model_version.version,
-        file=_file(artifact, deployment.artifact_sha256),
+        file=_file(artifact, deployment),
         instances=low if deployment.auto_scaling else deployment.instances,
         max_instances=high if deployment.auto_scaling else 0,
         cpus=kind.cpus,
@@ -50,15 +60,19 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
     )
 
 
-def _file(artifact: Artifact, digest: str) -> ModelFile:
+def _file(artifact: Artifact, deployment: Deployment) -> ModelFile:
+    digest = deployment.artifact_sha256
     is_folder = servable.is_folder(artifact)
+    beside = servable.manifest_beside(artifact)
     return ModelFile(
         path=file_path(artifact),
         name=artifact.path,
         sha256=digest,
         size_bytes=artifact.size_bytes,
         golden=_golden(artifact),
-        feature_names=servable.manifest_beside(artifact).columns,
+        example=_example(artifact, beside, deployment.reading),
+        manifest=manifest_of(deployment.signature) or _manifest(artifact, beside),
+        feature_names=beside.columns,
         folder=_folder(artifact, digest) if is_folder else None,
     )
 
@@ -84,6 +98,32 @@ def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
     return PyfuncFolder(
         files, said.loader_module, said.code, said.data, said.inputs, said.outputs
     )
+
+
+def _manifest(artifact: Artifact, beside: mlmodel.MLmodel) -> Manifest | None:
+    """Return how the MLmodel says that the file is asked, if it speaks of this file."""
+    if servable.is_folder(artifact) or artifact.path != _inside(artifact, beside.path):
+        return None
+    return Manifest(**dataclasses.asdict(beside.asked))
+
+
+def _example(artifact: Artifact, beside: mlmodel.MLmodel, reading: int) -> Path | None:
+    """Return the request that was logged with the model, if its bytes are here."""
+    if not beside.example or reading == readings.FIRST:
+        return None
+    found = Artifact.objects.filter(
+        run=artifact.run_id,
+        logged_model=artifact.logged_model_id,
+        path=_inside(artifact, beside.example),
+        is_stored=True,
+    ).first()
+    return file_path(found) if found else None
+
+
+def _inside(artifact: Artifact, path: str) -> str:
+    """Return a path of the artifact's folder as the store has it."""
+    folder, _, _ = artifact.path.rpartition("/")
+    return f"{folder}/{path}" if folder else path
 
 
 def _golden(artifact: Artifact) -> Path | None:

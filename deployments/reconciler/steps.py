@@ -125,11 +125,12 @@ class Steps(Judging):
         return True
 
     def _validate(self, deployment: Deployment) -> bool:
-        found = self._target(deployment).validate(self._spec(deployment))
+        spec = self._spec(deployment)
+        found = self._target(deployment).validate(spec)
         if found is None:
             return self._fail_if_late(deployment, "The model was not validated")
         with self.lease.held():
-            deployment.begin_deploying(_described(found), signature_of(found))
+            deployment.begin_deploying(_described(found), signature_of(found, spec))
         self.memory.begin(deployment)
         return True
 
@@ -286,6 +287,7 @@ def _described(found: Validation) -> str:
     said = [f"validated as {found.platform}"]
     if found.conversion:
         said.append(found.conversion)
+    said += [note.rstrip(".") for note in found.notes]
     if found.golden_rows:
         said.append(f"{found.golden_rows} stored answers reproduced")
     if found.latency_p50_ms is not None:

@@ -15,6 +15,7 @@ from deployments.serializers.parts import (
     EndpointConfigSerializer,
     StrategySerializer,
 )
+from deployments.serving import readings
 from deployments.states import Environment, Health, Mover, Status
 from mlops.core.serializers import AnswerSerializer, TimeField
 
@@ -140,8 +141,30 @@ class DeploymentSerializer(AnswerSerializer):
         return figures
 
 
+@extend_schema_serializer(component_name="DeploymentReading")
+class ReadingSerializer(AnswerSerializer):
+    """By which rules the file is read; `docs/formats.md` says what they are."""
+
+    revision = serializers.IntegerField(
+        source="reading", help_text="The rules under which it was validated."
+    )
+    newest = serializers.SerializerMethodField(
+        help_text="The newest rules, which deploying again takes."
+    )
+    notes = serializers.SerializerMethodField(
+        help_text="What was taken where the file is silent, and what else to know."
+    )
+
+    def get_newest(self, deployment: Deployment) -> int:
+        return readings.NEWEST
+
+    def get_notes(self, deployment: Deployment) -> list[str]:
+        return deployment.reading_notes
+
+
 @extend_schema_serializer(component_name="DeploymentDetailResponse")
 class DeploymentDetailSerializer(DeploymentSerializer):
+    reading = ReadingSerializer(source="*")
     logs = serializers.SerializerMethodField(
         help_text="The last lines of the server and the events, by time."
     )

@@ -60,10 +60,28 @@ class PyfuncFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an MLmodel says of how the file beside it is asked.
+
+    `flavor` is MLflow's name of the library, `version` that of the library that wrote
+    the file, `model_class` the class that is to be asked and `predict_fn` its method,
+    where they are named; `inputs` and `outputs` are the signature, in JSON.
+    """
+
+    flavor: str = ""
+    version: str = ""
+    model_class: str = ""
+    predict_fn: str = ""
+    inputs: str = ""
+    outputs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """The artifact on disk, with what the registry says it must be.
 
-    `golden` holds requests with their stored answers (`formats.golden` says how);
+    `golden` holds requests with their stored answers (`formats.golden` says how),
+    `example` a request that must be taken, `manifest` what the MLmodel beside it says;
     `feature_names` order the columns of an input whose file does not name them. Of a
     `folder` the digest stands for all its files, and `path` is its MLmodel.
     """
@@ -73,6 +91,8 @@ class ModelFile:
     sha256: str
     size_bytes: int
     golden: Path | None = None
+    example: Path | None = None
+    manifest: Manifest | None = None
     feature_names: tuple[str, ...] = ()
     folder: PyfuncFolder | None = None
 
@@ -113,6 +133,7 @@ class Tensor:
     An input that is optional may be left out of a request, an output of an answer.
     One that has a default has the model's own value then. A sequence is any number of
     such tensors; where `has_any_rank`, `shape` is only one of those that are taken.
+    A text that `takes_null` may be missing.
     """
 
     name: str
@@ -122,6 +143,7 @@ class Tensor:
     is_sequence: bool = False
     has_any_rank: bool = False
     has_default: bool = False
+    takes_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +162,7 @@ class Validation:
     golden_rows: int = 0
     feature_names: tuple[str, ...] = ()
     conversion: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

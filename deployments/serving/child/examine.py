@@ -11,9 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from deployments.serving.child import modelfile, report
-from deployments.serving.formats import Format, Loaded, golden, reader
+from deployments.serving.formats import Format, Loaded, Options, example, golden, reader
 from deployments.serving.formats.base import made_up
 from deployments.serving.formats.first.columns import ColumnModel
+from deployments.serving.formats.library import LibraryModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
 from deployments.serving.oip.metadata import signature
 from deployments.serving.terms import Refused
@@ -22,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 PROBES, PROBE_S = 50, 0.5
 CONVERTED = {Format.SKOPS, Format.PICKLE}
-CONVERTERS = {1: "deployments.serving.formats.first.conversion"}
+CONVERTERS = {
+    1: "deployments.serving.formats.first.conversion",
+    2: "deployments.serving.formats.conversion",
+}
 
 
 def run(
@@ -55,6 +59,11 @@ def run(
 
 def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
     rows = _check_golden(model, descriptors)
+    notes = list(getattr(model, "notes", ()))
+    try:
+        _check_example(model, descriptors)
+    except example.OtherForm as other:
+        notes.append(str(other))
     return {
         "platform": model.platform,
         "inputs": signature(model.inputs),
@@ -62,7 +71,18 @@ def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
         "latency_p50_ms": _latency_ms(model),
         "golden_rows": rows,
         "feature_names": list(model.feature_names),
+        "notes": list(dict.fromkeys(notes)),
     }
+
+
+def _check_example(model: Loaded, descriptors: dict[str, int]) -> example.Feeds | None:
+    """Return the example that was logged with the model, if there is one.
+
+    Raises Refused when the model does not take it. The first rules asked none.
+    """
+    if "example" not in descriptors:
+        return None
+    return example.check(model, modelfile.whole(descriptors["example"]))
 
 
 def _check_golden(model: Loaded, descriptors: dict[str, int]) -> int:
@@ -98,11 +118,11 @@ def _conversion(
     descriptors: dict[str, int],
 ) -> dict[str, Any]:
     """Write the model as ONNX if that can be done; say what became of it."""
-    if converter is None or not isinstance(model, ColumnModel):
+    if converter is None or not isinstance(model, (ColumnModel, LibraryModel)):
         return {}
     try:
-        options = modelfile.options_of(job)
-        content = converter.convert(model, options)
+        options = modelfile.options_of(job, descriptors)
+        content = _converted(model, converter, options, descriptors)
         _check_golden(
             reader(Format.ONNX, options.reading).read(content, options), descriptors
         )
@@ -115,6 +135,19 @@ def _conversion(
         return {"conversion": f"not converted to ONNX ({error.strerror})"}
     digest = hashlib.sha256(content).hexdigest()
     return {"conversion": "converted to ONNX", "converted_sha256": digest}
+
+
+def _converted(
+    model: ColumnModel | LibraryModel,
+    converter: ModuleType,
+    options: Options,
+    descriptors: dict[str, int],
+) -> bytes:
+    if isinstance(model, ColumnModel):
+        content: bytes = converter.convert(model, options)
+    else:
+        content = converter.convert(model, options, _check_example(model, descriptors))
+    return content
 
 
 def _latency_ms(model: Loaded) -> float | None:

@@ -19,7 +19,7 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     # Only here, and while the process may still read its files.
     from deployments.serving.formats.audit import audit  # noqa: PLC0415
 
-    source = StoredFile(job, descriptors["model"], audit)
+    source = StoredFile(job, descriptors, audit)
     limits = Limits(job["memory_bytes"], cpu_s=job["cpu_s"], passing=True)
     return examine.run(source, partial(_shut_in, job, limits), job, descriptors)
 
@@ -27,7 +27,7 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
 def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("serve", job, descriptors)
-    source = StoredFile(job, descriptors["model"])
+    source = StoredFile(job, descriptors)
     shut_in = partial(_shut_in, job, Limits(job["memory_bytes"]))
     return serve.run(source, shut_in, quick.host, job, descriptors)
 

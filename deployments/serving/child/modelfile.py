@@ -1,12 +1,14 @@
 """Reads the model from an open file and holds it to its digest."""
 
+import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from deployments.serving.formats import Format, Loaded, Options, load, reader, sniff
-from deployments.serving.terms import Refused
+from deployments.serving.formats import Format, Loaded, Options, load, prepare, sniff
+from deployments.serving.terms import Manifest, Refused
 
 
 class Source(Protocol):
@@ -25,15 +27,16 @@ class StoredFile:
     def __init__(
         self,
         job: dict[str, Any],
-        descriptor: int,
+        descriptors: dict[str, int],
         audit: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._job, self._descriptor, self._audit = job, descriptor, audit
+        self._job, self._descriptors, self._audit = job, descriptors, audit
+        self._descriptor = descriptors["model"]
 
     def warm_up(self) -> None:
         """An unknown format is left for `load` to refuse."""
-        if found := format_of(self._descriptor):
-            reader(found, self._job["reading"])
+        with contextlib.suppress(Refused):
+            prepare(whole(self._descriptor), self._job["reading"])
 
     def load(self) -> Loaded:
         try:
@@ -42,7 +45,7 @@ class StoredFile:
             os.close(self._descriptor)
         if self._audit is not None and sniff(content) is Format.ONNX:
             self._audit(content)
-        return load(content, options_of(self._job))
+        return load(content, options_of(self._job, self._descriptors))
 
 
 def read(descriptor: int, sha256: str) -> bytes:
@@ -58,19 +61,26 @@ def read(descriptor: int, sha256: str) -> bytes:
     return content
 
 
+def whole(descriptor: int) -> bytes:
+    """Return what an open file holds, which stays open."""
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
 def format_of(descriptor: int) -> Format | None:
     """Return the file's format, None for an unknown one."""
     try:
-        return sniff(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+        return sniff(whole(descriptor))
     except Refused:
         return None
 
 
-def options_of(job: dict[str, Any]) -> Options:
+def options_of(job: dict[str, Any], descriptors: dict[str, int]) -> Options:
+    told = whole(descriptors["manifest"]) if "manifest" in descriptors else b"{}"
     return Options(
         threads=max(1, int(job["cpus"])),
         allows_code=job["allows_code"],
         feature_names=tuple(job["feature_names"]),
         environment=job["environment"],
         reading=job["reading"],
+        manifest=Manifest(**json.loads(told)),
     )

@@ -39,4 +39,4 @@ def _shut_in(limits: Limits) -> None:
 def _source(job: dict[str, Any], descriptors: dict[str, int]) -> Source:
     if "pyfunc" in job:
         return PyfuncFolder(Path(job["room"]) / "model", job)
-    return StoredFile(job, descriptors["model"])
+    return StoredFile(job, descriptors)

@@ -34,6 +34,29 @@ def named(answer: Any, declared: Declared) -> dict[str, Array]:
     }
 
 
+def spread(answer: Any, name: str, declared: Declared = ()) -> dict[str, Array]:
+    """Return what a library's method answers as named arrays, values unchanged.
+
+    One array is called as its signature declares, else `name`; several are numbered
+    (probabilities of several labels), and the columns of a table keep their names.
+    """
+    if hasattr(answer, "toarray"):  # a sparse matrix
+        answer = answer.toarray()
+    if isinstance(answer, (list, tuple)) and _is_arrays(answer):
+        return {f"{name}_{place}": _array(one) for place, one in enumerate(answer)}
+    if hasattr(answer, "columns") and hasattr(answer, "itertuples"):
+        return {str(column): _array(answer[column]) for column in answer.columns}
+    array = _array(answer)
+    names = [each.name for each in declared]
+    if array.ndim == 2 and 1 < len(names) == array.shape[1]:  # noqa: PLR2004 - rows of columns
+        return dict(zip(names, array.T, strict=True))
+    return {names[0] if len(names) == 1 else name: array}
+
+
+def _is_arrays(answer: Sequence[Any]) -> bool:
+    return bool(answer) and all(isinstance(one, np.ndarray) for one in answer)
+
+
 def described(outputs: Mapping[str, Array]) -> Iterator[Tensor]:
     """Yield what one row shows of the outputs; their first axis is the rows."""
     for name, array in outputs.items():

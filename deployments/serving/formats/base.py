@@ -1,7 +1,7 @@
 """What every format's reader returns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deployments.serving import readings
 from deployments.serving.oip.datatypes import NUMPY
-from deployments.serving.terms import Tensor
+from deployments.serving.terms import Manifest, Tensor
 
 Array = NDArray[Any]
 
@@ -18,7 +18,8 @@ Array = NDArray[Any]
 class Options:
     """How to load: threads of one prediction, and what the environment allows.
 
-    `reading` is the number of the rules by which it is read (`serving.readings`).
+    `reading` is the number of the rules by which it is read (`serving.readings`);
+    `manifest` what an MLmodel says of it, nothing where there is none.
     """
 
     threads: int = 1
@@ -26,6 +27,7 @@ class Options:
     feature_names: tuple[str, ...] = ()
     environment: str = ""
     reading: int = readings.NEWEST
+    manifest: Manifest = field(default_factory=Manifest)
 
 
 class Loaded(Protocol):

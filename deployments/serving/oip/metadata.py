@@ -10,6 +10,7 @@ _FLAGS = {
     "sequence": "is_sequence",
     "any_rank": "has_any_rank",
     "default": "has_default",
+    "nullable": "takes_null",
 }
 
 

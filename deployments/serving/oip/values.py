@@ -7,6 +7,7 @@ hold is refused. Only numbers with a fraction are rounded to the nearest that th
 import math
 from collections.abc import Sequence
 from itertools import chain
+from types import NoneType
 from typing import Any, cast
 
 import numpy as np
@@ -87,7 +88,8 @@ def _typed(flat: list[Any], declared: str, expected: Tensor) -> Array:
     if declared == target and KIND[target] == "f":
         return _floats(flat, types, expected)
     if "BYTES" in (declared, target):
-        if declared != target or not types <= {str}:
+        allowed = {str, NoneType} if expected.takes_null else {str}
+        if declared != target or not types <= allowed:
             raise BadRequest(f"The data of {name!r} does not fit {target}.")
         return _objects(flat)
     if KIND[declared] in "iub" and declared != target:
@@ -103,7 +105,7 @@ def _typed(flat: list[Any], declared: str, expected: Tensor) -> Array:
     return array
 
 
-def _objects(flat: Sequence[str]) -> Array:
+def _objects(flat: Sequence[str | None]) -> Array:
     array = np.empty(len(flat), dtype=np.object_)
     array[:] = flat
     return array

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deployments.serving import readings
 from deployments.serving.processes import discard
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.terms import ModelFile, Spec
@@ -32,9 +33,9 @@ def keep(part: Path, spec: Spec, finding: dict[str, Any], folders: Folders) -> N
         return
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     if digest == finding.get("converted_sha256"):
-        path = folders.conversions / f"{spec.file.sha256}.{digest}.onnx"
+        path = folders.conversions / f"{_key(spec)}.{digest}.onnx"
         part.replace(path)
-        earlier = folders.conversions.glob(f"{spec.file.sha256}.*.onnx")
+        earlier = folders.conversions.glob(f"{_key(spec)}.*.onnx")
         discard(*(each for each in earlier if each != path))
     else:
         part.unlink()
@@ -43,12 +44,12 @@ def keep(part: Path, spec: Spec, finding: dict[str, Any], folders: Folders) -> N
 def kept_in(data_dir: Path) -> Iterator[tuple[str, Path]]:
     """Yield each converted file with the digest of the model that it was made of."""
     for path in (data_dir / "conversions").glob("*.*.onnx"):
-        yield path.name.partition(".")[0], path
+        yield path.name.partition(".")[0].partition("-")[0], path
 
 
 def reject(spec: Spec, folders: Folders) -> None:
     """Forget the converted file, which did not load: the model's own serves then."""
-    for path in folders.conversions.glob(f"{spec.file.sha256}.*.onnx"):
+    for path in folders.conversions.glob(f"{_key(spec)}.*.onnx"):
         discard(path)
 
 
@@ -56,9 +57,17 @@ def preferred(spec: Spec, folders: Folders) -> Spec:
     """Return the spec with its converted file, if one is asked for and kept."""
     if not spec.converts:
         return spec
-    for path in sorted(folders.conversions.glob(f"{spec.file.sha256}.*.onnx")):
+    for path in sorted(folders.conversions.glob(f"{_key(spec)}.*.onnx")):
         _, digest, _ = path.name.split(".")
         size, names = path.stat().st_size, spec.file.feature_names
         file = ModelFile(path, spec.file.name, digest, size, feature_names=names)
         return dataclasses.replace(spec, file=file)
     return spec
+
+
+def _key(spec: Spec) -> str:
+    """Return what a conversion is made of: the file, and how it was read."""
+    if spec.reading == readings.FIRST:
+        return spec.file.sha256
+    read = repr((spec.reading, spec.file.manifest)).encode()
+    return f"{spec.file.sha256}-{hashlib.sha256(read).hexdigest()[:12]}"

@@ -23,8 +23,8 @@ from deployments.serving.supervisor.opened import (
     NONSENSE,
     drain,
     finding_in,
+    open_beside,
     open_files,
-    open_golden,
 )
 from deployments.serving.supervisor.progress import Progress
 from deployments.serving.terms import (
@@ -155,8 +155,10 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
     try:
         files.update(open_files(spec))
         files["log"] = logs.open_for_append(folders.log(spec.deployment_id))
-        if spec.file.golden is not None:
-            files["golden"] = open_golden(spec.file.golden)
+        beside = {"golden": spec.file.golden, "example": spec.file.example}
+        for name, path in beside.items():
+            if path is not None:
+                files[name] = open_beside(path)
         if spec.converts:
             part = conversions.part_of(folders, examination_id)
             files["converted"] = conversions.open_part(part)
@@ -199,6 +201,7 @@ def _validation(found: dict[str, Any]) -> Validation:
             found["golden_rows"],
             tuple(found["feature_names"]),
             str(found.get("conversion", "")),
+            tuple(map(str, found.get("notes", ()))),
         )
     except (KeyError, TypeError):
         raise Refused(NONSENSE) from None

@@ -1,5 +1,6 @@
 """What a model process is given, descriptors and never paths, and what it reports."""
 
+import dataclasses
 import os
 import stat
 from pathlib import Path
@@ -48,7 +49,10 @@ def open_files(spec: Spec) -> dict[str, int]:
     """
     file = spec.file
     if file.folder is None:
-        return {"model": open_model(file)}
+        opened = {"model": open_model(file)}
+        if file.manifest is not None:
+            opened["manifest"] = _memory("manifest", dataclasses.asdict(file.manifest))
+        return opened
     require_permission(FOLDER, spec.allows_code, spec.environment)
     told = {
         "files": [
@@ -63,18 +67,23 @@ def open_files(spec: Spec) -> dict[str, int]:
             "outputs": file.folder.outputs,
         },
     }
-    # A message to the zygote has a largest size; a folder may have many files.
-    descriptor = os.memfd_create("folder", os.MFD_CLOEXEC)
+    return {"folder": _memory("folder", told)}
+
+
+def _memory(name: str, told: dict[str, Any]) -> int:
+    """Return a file in memory: a message to the zygote has a largest size."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as memory:
         memory.write(orjson.dumps(told))
-    return {"folder": descriptor}
+    return descriptor
 
 
-def open_golden(path: Path) -> int:
+def open_beside(path: Path) -> int:
+    """Open golden rows or an input example. Raises Refused."""
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(f"The golden rows cannot be read: {error.strerror}.") from None
+        raise Refused(f"{path.name} cannot be read: {error.strerror}.") from None
 
 
 def drain(descriptor: int, said: bytearray) -> bool:

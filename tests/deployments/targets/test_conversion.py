@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deployments.serving.formats import Options, load
-from deployments.serving.formats.first.conversion import convert
+from deployments.serving.formats.conversion import convert
+from deployments.serving.oip.datatypes import NUMPY
 from deployments.serving.terms import Refused
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import is_gone, serve
@@ -38,8 +39,8 @@ def fitted(name):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_the_converted_model_answers_as_the_estimator_does(name):
-    rows = models.iris()[0].astype(np.float64)
     model = load(skops.io.dumps(fitted(name)), Options())
+    rows = models.iris()[0].astype(NUMPY[model.inputs[0].datatype])
 
     converted = load(convert(model, Options()), Options())
 
@@ -51,7 +52,7 @@ def test_the_converted_model_answers_as_the_estimator_does(name):
         if values.dtype.kind in "OU":
             assert (got[output].astype(str) == values.astype(str)).all()
         else:
-            np.testing.assert_allclose(got[output], values, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(got[output], values, rtol=1e-6, atol=1e-6)
 
 
 def test_names_of_columns_are_kept():

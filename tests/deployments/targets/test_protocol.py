@@ -243,7 +243,7 @@ class TestMistakes:
     def test_what_a_model_raises_is_500_and_the_servers_fault(self, iris, monkeypatch):
         broken = Client(models.skops_bytes())
         failing = {"predict": lambda rows: 1 / 0}
-        monkeypatch.setattr(broken.model, "_outputs", failing)
+        monkeypatch.setattr(broken.model, "_methods", failing)
         entry = tensor(name="input")
 
         status, body = broken.post(INFER, {"inputs": [entry]})

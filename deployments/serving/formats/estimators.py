@@ -1,0 +1,109 @@
+"""Fitted models of scikit-learn, XGBoost and LightGBM, wherever they were read from."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deployments.serving.formats import knowledge
+from deployments.serving.formats.answers import OUTPUT
+from deployments.serving.formats.base import Options
+from deployments.serving.formats.knowledge import Columns
+from deployments.serving.formats.library import LibraryModel, Method
+from deployments.serving.formats.rows import INPUT, Matrix, Rows, inferred, signed
+from deployments.serving.formats.schema import Schema
+from deployments.serving.terms import Refused
+
+PLATFORM = "sklearn_sklearn"
+ASKED = {
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "predict_joint_log_proba",
+    "transform",
+}
+"""What may stand as `predict_fn` in an MLmodel, or be asked of a bare file."""
+TAKEN = (
+    "The model does not say which numbers it was fitted on: FP64 was taken. Log it "
+    "with a signature (mlflow.models.infer_signature) for another type."
+)
+
+
+def estimator_model(
+    estimator: Any,
+    options: Options,
+    known: Columns | None = None,
+    called: Callable[[Method], Method] = lambda method: method,
+) -> LibraryModel:
+    """Return a fitted estimator as a model. Raises Refused.
+
+    `known` is what its own library tells of the columns, if that is not scikit-learn,
+    `called` how that library's methods are called.
+    """
+    _require_rows(estimator)
+    methods = {
+        name: called(method) for name, method in _methods(estimator, options).items()
+    }
+    names = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
+    width = int(getattr(estimator, "n_features_in_", len(names)) or 0)
+    if known is None:
+        known = knowledge.columns_of(estimator, width or 1)
+    rows, is_guess = _rows(estimator, known, names or options.feature_names, options)
+    if width == 0 and isinstance(rows, Matrix) and not options.manifest.inputs:
+        raise Refused(
+            f"A {type(estimator).__name__} does not say how many columns it takes. Log "
+            "it with mlflow and a signature (mlflow.models.infer_signature), or export "
+            "it as ONNX."
+        )
+    declared = Schema.of(options.manifest.outputs, OUTPUT).tensors
+    model = LibraryModel(PLATFORM, rows, methods, options, declared)
+    model.estimator = estimator
+    if is_guess:
+        model.notes.append(TAKEN)
+    return model
+
+
+def _rows(
+    estimator: Any, known: Columns, names: tuple[str, ...], options: Options
+) -> tuple[Rows, bool]:
+    """Return the inputs, and whether their type is a guess."""
+    keeps = type(estimator).__module__.startswith("xgboost.")
+    schema = Schema.of(options.manifest.inputs, INPUT)
+    if schema.tensors:
+        return signed(schema, known, names, keeps_unknown=keeps), False
+    number = knowledge.number_type(estimator)
+    rows = inferred(known, names, number=number or "FP64", keeps_unknown=keeps)
+    if isinstance(rows, Matrix) and knowledge.wants_names(estimator):
+        rows = Matrix(rows.given, names, as_table=True)
+    return rows, not number and isinstance(rows, Matrix)
+
+
+def _methods(estimator: Any, options: Options) -> Mapping[str, Method]:
+    """Return what is asked: of a classifier labels, and probabilities beside them."""
+    asked = options.manifest.predict_fn or "predict"
+    if asked not in ASKED:
+        raise Refused(
+            f"The MLmodel asks for {asked!r} of the model, which is not served here. "
+            "Log it with pyfunc_predict_fn='predict' or 'predict_proba'."
+        )
+    if not hasattr(estimator, asked) and not options.manifest.predict_fn:
+        asked = "transform"
+    if not hasattr(estimator, asked):
+        raise Refused(
+            f"A {type(estimator).__name__} can neither predict nor transform new rows. "
+            "Serve a model that can, such as a classifier fitted on its labels."
+        )
+    # MLflow calls the answer by no name, whatever the method.
+    called = OUTPUT if options.manifest.predict_fn else asked
+    methods = {called: getattr(estimator, asked)}
+    if asked == "predict" and hasattr(estimator, "predict_proba"):
+        methods["predict_proba"] = estimator.predict_proba
+    return methods
+
+
+def _require_rows(estimator: Any) -> None:
+    for each in knowledge.chain(estimator):
+        if type(each).__name__ in knowledge.OF_RECORDS:
+            raise Refused(
+                f"The model begins with a {type(each).__name__}, which takes "
+                "dictionaries, not columns. Use a ColumnTransformer with a "
+                "OneHotEncoder instead, or serve it as an MLflow python_function."
+            )

@@ -1,0 +1,38 @@
+"""Pickles: loading one runs its code, so an admin must have allowed it."""
+
+import io
+import pickle
+import warnings
+from typing import Any
+
+from deployments.serving.formats.base import Options
+from deployments.serving.formats.code import PICKLE, missing_module, require_permission
+from deployments.serving.formats.library import LibraryModel
+from deployments.serving.formats.objects import model_of, other_versions
+from deployments.serving.terms import Refused
+
+try:
+    from joblib import load
+except ModuleNotFoundError:  # a model's own interpreter need not have it
+    load = pickle.load
+
+
+def read(content: bytes, options: Options) -> LibraryModel:
+    require_permission(PICKLE, options.allows_code, options.environment)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        made = _unpickled(content)
+    model = model_of(made, options)
+    model.notes += other_versions(said)
+    return model
+
+
+def _unpickled(content: bytes) -> Any:
+    try:
+        return load(io.BytesIO(content))
+    except ModuleNotFoundError as missing:
+        raise missing_module(missing) from None
+    except Exception as error:  # noqa: BLE001 - a pickle may raise anything
+        raise Refused(
+            f"The pickle cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
+        ) from None
