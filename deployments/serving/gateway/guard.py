@@ -95,11 +95,18 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
             self.pipeline.clear()
             self.cycle.keep_alive = False  # the answer under way is the last one
             return
-        self.flow.resume_reading()
         date = b"date: %b\r\n" % DATE.value()
         self.transport.write(whole(status, error(message), CLOSE + date))
-        self.transport.write_eof()
-        self._clock = self.loop.call_later(LINGER_S, self.transport.abort)
+        self._linger()
+
+    def close(self) -> None:
+        """Close after an answer; what still comes of the request is dropped first."""
+        if self._is_in_body and not self.transport.is_closing():
+            self.stop_clock()
+            self._is_refused = self._is_within = True
+            self._linger()
+        else:
+            self.transport.close()
 
     # asyncio.Protocol
 
@@ -120,6 +127,8 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
             self.refuse(400, msg)
 
     def on_response_complete(self) -> None:
+        if self._is_refused:
+            return
         super().on_response_complete()
         if self.transport.is_closing():
             return
@@ -149,6 +158,8 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
         self._is_in_body, self._head_bytes = True, 0
         self._arm(self._began_at + self.request_s + LINGER_S)
         super().on_headers_complete()
+        # As much of a transport as a cycle uses.
+        self.cycle.transport = GentleTransport(self)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         if not self._is_refused:
@@ -165,6 +176,13 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
             self._idle()
 
     # Inside
+
+    def _linger(self) -> None:
+        """Read and drop for a while: closing at once could take the answer back."""
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._clock = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def _feed(self, data: bytes) -> None:
         if self._is_refused:
@@ -211,3 +229,12 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
     def _refuse_head(self) -> None:
         limit = f"{MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers"
         self.refuse(431, f"The request's head is larger than {limit}.")
+
+
+class GentleTransport:
+    """What uvicorn's cycles know of a transport; closing is left to the protocol."""
+
+    def __init__(self, protocol: GuardedProtocol[Any]) -> None:
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+        self.close = protocol.close

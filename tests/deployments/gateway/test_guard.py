@@ -149,6 +149,14 @@ def test_two_keys_are_one_too_many(endless_door, slot):
     assert found.startswith(b"HTTP/1.1 400 ")
 
 
+def test_a_refusal_is_seen_by_who_is_still_sending(endless_door, slot):
+    head = infer(slot(), key="wrong", length=3 << 20, more=b"connection: close\r\n")
+
+    found = talk(endless_door, head, *[b"x" * (1 << 20)] * 3)
+
+    assert found.startswith(b"HTTP/1.1 401 ")
+
+
 def test_what_comes_after_a_refusal_is_no_request(endless_door, slot):
     here = slot()
 
