@@ -82,3 +82,14 @@ headers = {"Authorization": f"Bearer {key}"}
 answer = triton.InferenceServerClient(url).infer("iris", [given], headers=headers)
 print(json.dumps([each.decode() for each in answer.as_numpy("y").ravel()]))
 """
+
+
+def test_kserves_client_infers_in_json_and_in_bytes():
+    python = client("kserve", "kserve==0.21.0")
+    with serving(iris=onnx_bytes()) as door:
+        url = f"http://127.0.0.1:{door.port}/serving/staging/iris"
+        found = answered(python, "kserve_script.py", url)
+
+    want = forest().predict(ROWS).tolist()
+    assert found["labels"] == {"JSON": want, "binary": want}
+    assert found["ready"] == [True, True, True]
