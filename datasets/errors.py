@@ -6,6 +6,7 @@ from mlops.core.errors import (
     Invalid,
     NotFound,
     TooLarge,
+    Unavailable,
     Unsupported,
 )
 
@@ -102,6 +103,12 @@ class EmptyFile(BadFile):
 
 class UnsupportedFormat(Unsupported):
     code = "unsupported_format"
+
+
+class ReaderBusy(Unavailable):
+    """Another file is being read in this process; try again in a moment."""
+
+    code = "busy"
 
 
 class FileTooLarge(TooLarge):

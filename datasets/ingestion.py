@@ -13,9 +13,9 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from django.db import transaction
 from datasets import checks, questions, storage
 from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
-from datasets.errors import BadFile, FileTooLarge, UnsupportedFormat
+from datasets.errors import BadFile, FileTooLarge, ReaderBusy, UnsupportedFormat
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
+from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from datasets.sweeping import sweep
 from mlops.core.errors import DomainError
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 SMALL_BYTES = 8 * 2**20
 SMALL_LIMITS = ingest.Limits(wall_s=30, cpu_s=30, memory_limit="256MB")
+PREVIEW_LIMITS = replace(SMALL_LIMITS, first_bytes=2**20)
+PREVIEW_WAIT_S = 10.0
 POLL_S = 0.02
 REPORT_S = 1.0
 SWEEP_S = 600.0
@@ -66,11 +69,14 @@ def ingest_once(*, watch: Watcher | None = None) -> int:
 
 
 @contextmanager
-def prepared(files: Sequence[IncomingFile]) -> Iterator[Prepared | None]:
+def prepared(
+    files: Sequence[IncomingFile], options: Mapping[str, Any] | None = None
+) -> Iterator[Prepared | None]:
     """Convert small files before any row is written; None leaves them to the loop.
 
     A person who uploads a few megabytes wants to see the table or what is wrong
-    with the file, not a promise; the child is done in a second. Raises BadFile,
+    with the file, not a promise; the child is done in a second. What it has no
+    time for is no fault of the file: the loop has more. Raises BadFile,
     UnsupportedFormat or FileTooLarge, and then nothing was stored.
     """
     size = sum(file.size_bytes for file in files)
@@ -79,9 +85,44 @@ def prepared(files: Sequence[IncomingFile]) -> Iterator[Prepared | None]:
         return
     folder = storage.work_folder(uuid.uuid4(), 0)
     try:
-        sources = [ingest.SourceFile(file.path, file.name) for file in files]
-        outcome = ingest.convert(sources, folder, limits=SMALL_LIMITS)
-        yield Prepared(outcome, folder)
+        yield _prepared(files, folder, options or {})
+    finally:
+        storage.remove(folder)
+        _converting.release()
+
+
+def _prepared(
+    files: Sequence[IncomingFile], folder: Path, options: Mapping[str, Any]
+) -> Prepared | None:
+    sources = [ingest.SourceFile(file.path, file.name) for file in files]
+    chosen = ingest.Options.from_json(options)
+    try:
+        outcome = ingest.convert(sources, folder, options=chosen, limits=SMALL_LIMITS)
+    except IngestRefused as refused:
+        if refused.code == "timeout":
+            return None
+        raise _explained(refused) from None
+    return Prepared(outcome, folder)
+
+
+def previewed(
+    sources: Sequence[ingest.SourceFile], options: Mapping[str, Any]
+) -> tuple[ingest.Outcome, bytes]:
+    """Read the beginning of files; return what it came to and the first rows' JSON.
+
+    Raises ReaderBusy, BadFile, UnsupportedFormat or FileTooLarge.
+    """
+    if not _converting.acquire(timeout=PREVIEW_WAIT_S):
+        raise ReaderBusy("Another file is being read; try again in a moment.")
+    folder = storage.work_folder(uuid.uuid4(), 0)
+    try:
+        outcome = ingest.convert(
+            sources,
+            folder,
+            options=ingest.Options.from_json(options),
+            limits=PREVIEW_LIMITS,
+        )
+        return outcome, (folder / storage.HEAD_FILE).read_bytes()
     except IngestRefused as refused:
         raise _explained(refused) from None
     finally:
@@ -126,7 +167,8 @@ def _convert(
 ) -> ingest.Outcome | None:
     """Run the child to its end; None when the job was taken from us."""
     files = [ingest.SourceFile(file.path, file.name) for file in version.sources.all()]
-    child = ingest.start(files, folder)
+    options = ingest.Options.from_json(version.options)
+    child = ingest.start(files, folder, options=options)
     reported = time.monotonic()
     try:
         while (outcome := child.poll()) is None:
@@ -165,8 +207,10 @@ def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
         dataset = _publish(job, version, outcome, columns, results)
     if dataset is None:
         return
-    for file in version.sources.all():
-        file.path.unlink(missing_ok=True)
+    if version.state != VersionState.READY:
+        for file in version.sources.all():
+            file.path.unlink(missing_ok=True)
+    dataset.drop_uploads()
     dataset.retire_versions()
 
 

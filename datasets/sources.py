@@ -1,10 +1,13 @@
 """Where the files of a new version come from: the form, uploads, connections."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from datasets import connections
+from datasets import connections, storage
+from datasets.analytics import ingest
 from datasets.errors import EmptyFile
-from datasets.models import StorageConnection, UploadSession
+from datasets.models import DatasetVersion, StorageConnection, UploadSession
 from datasets.storage import IncomingFile
 from mlops.core.models import User
 
@@ -32,6 +35,40 @@ def taken(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
             _discard(files)
             raise EmptyFile(f"The file {file.name!r} is empty.", field="file")
     return files
+
+
+@contextmanager
+def borrowed(
+    fields: dict[str, Any], *, by: User | None
+) -> Iterator[list[ingest.SourceFile]]:
+    """Give the files of a validated body for a look: uploads are not used up.
+
+    Raises UploadNotFound, IllegalMove or ConnectionNotFound.
+    """
+    texts = dict.fromkeys(fields.get("upload_id") or [])
+    uploads = [UploadSession.objects.find(text, by=by) for text in texts]
+    for upload in uploads:
+        upload.require_whole()
+    own = [form.incoming for form in fields.get("file") or []]
+    if name := fields.get("connection"):
+        connection = StorageConnection.objects.named(name)
+        own.append(connections.fetch(connection, fields["path"]))
+    files = [ingest.SourceFile(upload.path, upload.name) for upload in uploads]
+    try:
+        yield files + [ingest.SourceFile(file.path, file.name) for file in own]
+    finally:
+        _discard(own)
+
+
+def again(version: DatasetVersion) -> list[IncomingFile]:
+    """Take the kept files of a version once more, as files of their own.
+
+    Raises IllegalMove when they are gone.
+    """
+    return [
+        storage.linked(file.name, file.size_bytes, file.sha256, file.path)
+        for file in version.require_files()
+    ]
 
 
 def _discard(files: list[IncomingFile]) -> None:

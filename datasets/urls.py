@@ -14,6 +14,7 @@ from datasets.viewsets.drift import DriftViewSet
 from datasets.viewsets.exploration import ExplorationViewSet
 from datasets.viewsets.features import FeatureViewSet
 from datasets.viewsets.lineage import LineageViewSet
+from datasets.viewsets.previews import PreviewViewSet
 from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from mlops.core.routes import documented, undocumented
@@ -29,6 +30,7 @@ ROUTES: list[Route] = [
     ("", FeatureViewSet, {"get": "list", "post": "create"}),
     ("/usage", FeatureViewSet, {"post": "record_use"}),
     ("/uploads", UploadViewSet, {"post": "create"}),
+    ("/uploads/preview", PreviewViewSet, {"post": "preview"}),
     (
         "/uploads/<str:upload_id>",
         UploadViewSet,

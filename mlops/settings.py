@@ -276,6 +276,9 @@ CORS_EXPOSE_HEADERS = [
 CORS_URLS_REGEX = r"^/api/.*$"
 
 # Limits ---------------------------------------------------------------------------
+KEEP_UPLOADS = env.text(
+    "MLOPS_KEEP_UPLOADS", "current", choices=("all", "current", "none")
+)
 MAX_UPLOAD_BYTES = env.integer(
     "MLOPS_MAX_UPLOAD_BYTES", 5 * 2**30, low=1024, high=2**50
 )

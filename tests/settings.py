@@ -21,6 +21,8 @@ def _made(owner: int) -> str:
 _folder = os.environ.get("MLOPS_TEST_DIR") or _made(os.getpid())
 os.environ["MLOPS_TEST_DIR"] = _folder
 os.environ["MLOPS_DATA_DIR"] = _folder
+# Most tests look at what is left behind; those about kept files say so.
+os.environ["MLOPS_KEEP_UPLOADS"] = "none"
 os.environ["MLOPS_SECRET_KEY"] = "tests-only-" + "x" * 60
 
 from mlops.settings import *  # noqa: E402, F403

@@ -22,6 +22,7 @@ from unfold.widgets import (
 from datasets import ingestion, storage
 from datasets.admin import svg
 from datasets.models import Dataset, DatasetVersion, QualityRun
+from datasets.serializers.reading import options_of
 from mlops.core.admin.base import (
     EMPTY,
     FORM_TEMPLATE,
@@ -56,6 +57,23 @@ class VersionForm(forms.Form):
         help_text=_("CSV, TSV, JSON lines, Parquet or Arrow; gzip or zstd."),
     )
 
+    options = forms.CharField(
+        label=_("reading options"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=_(
+            'JSON, such as {"delimiter": ";", "decimal": ",", "types":'
+            ' {"code": "VARCHAR"}}. What is not given is found out.'
+        ),
+    )
+
+    def clean_options(self) -> dict[str, Any]:
+        """Return the options as an upload by REST would take them."""
+        try:
+            return options_of(self.cleaned_data["options"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
 
 class UploadForm(VersionForm):
     name = forms.CharField(
@@ -64,7 +82,7 @@ class UploadForm(VersionForm):
     description = forms.CharField(
         label=_("description"), required=False, widget=UnfoldAdminTextareaWidget()
     )
-    field_order = ("name", "description", "file")
+    field_order = ("name", "description", "file", "options")
 
 
 class VersionInline(TabularInline):
@@ -234,11 +252,14 @@ class DatasetAdmin(VerbAdmin):
             return self._refused(request)
 
         def save(form: UploadForm, files: list[storage.IncomingFile]) -> Dataset:
-            name = Dataset.free_name(form.cleaned_data["name"])
-            text = form.cleaned_data["description"]
-            with ingestion.prepared(files) as found:
+            name = Dataset.free_name(form.cleaned_data["name"], by=staff(request))
+            text, options = (
+                form.cleaned_data["description"],
+                form.cleaned_data["options"],
+            )
+            with ingestion.prepared(files, options) as found:
                 dataset = Dataset.create_from(
-                    name, files, by=staff(request), description=text
+                    name, files, by=staff(request), options=options, description=text
                 )
                 ingestion.settle_now(dataset.newest_version, found)
             return dataset
@@ -251,11 +272,12 @@ class DatasetAdmin(VerbAdmin):
         if dataset is None or not self.has_change_permission(request, dataset):
             return self._refused(request)
 
-        def save(_form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
-            with ingestion.prepared(files) as found:
+        def save(form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
+            options = form.cleaned_data["options"]
+            with ingestion.prepared(files, options) as found:
                 digest = found.outcome.digest if found else ""
                 version, is_new = dataset.add_version(
-                    files, by=staff(request), digest=digest
+                    files, by=staff(request), digest=digest, options=options
                 )
                 if is_new:
                     ingestion.settle_now(version, found)

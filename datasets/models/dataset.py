@@ -1,18 +1,19 @@
 """A dataset is a name with immutable versions; a version is a digest of content."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Count, F, Prefetch, Q
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import DatasetNotFound, NameTaken
 from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion
+from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from mlops.core import audit, names
 from mlops.core.errors import Invalid
@@ -43,6 +44,13 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
         if found is None:
             raise DatasetNotFound(f"There is no dataset {text!r}.")
         return found
+
+    def unread(self, owner: User | None) -> Self:
+        """The owner's datasets of which every version failed to be read."""
+        other = DatasetVersion.objects.exclude(state=VersionState.FAILED)
+        return self.filter(owner=owner).exclude(
+            Exists(other.filter(dataset=OuterRef("pk")))
+        )
 
     def with_listing(self) -> Self:
         """Load what a list shows, in a constant number of queries."""
@@ -120,15 +128,21 @@ class Dataset(models.Model):
         files: Sequence[IncomingFile],
         *,
         by: User | None,
+        options: Mapping[str, Any] | None = None,
         **details: Unpack[Details],
     ) -> "Dataset":
         """Make a dataset whose first version is these files, still to be read.
 
-        The files become the version's: its ingestion deletes them. Raises Invalid
-        or NameTaken; then no row exists and the caller still owns the files.
+        The files become the version's. A dataset of that name and owner of which no
+        version could ever be read gets the next one. Raises Invalid or NameTaken;
+        then no row exists and the caller still owns the files.
         """
         with transaction.atomic():
-            name = cls.free_name(name)
+            name = cls.free_name(name, by=by)
+            if failed := cls.objects.unread(by).filter(name=name).first():
+                failed.append(files, by=by, options=options)
+                audit.record("add_version", failed, by=by)
+                return failed.update(by=by, **details)
             dataset = cls.objects.create(
                 name=name,
                 owner=by,
@@ -137,22 +151,31 @@ class Dataset(models.Model):
                 keep_versions=details.get("keep_versions"),
             )
             dataset.declare(details.get("features", []))
-            dataset.append(files, by=by)
+            dataset.append(files, by=by, options=options)
             audit.record("create", dataset, by=by)
         return dataset
 
     @classmethod
-    def free_name(cls, name: str) -> str:
-        """Return a name as it would be stored. Raises Invalid or NameTaken."""
+    def free_name(cls, name: str, *, by: User | None = None) -> str:
+        """Return a name as it would be stored. Raises Invalid or NameTaken.
+
+        A dataset of `by` that could never be read leaves its name free.
+        """
         name = names.clean(name, field="name")
         if as_uuid(name):
             raise Invalid("A name must not look like an id.", field="name")
-        if cls.objects.filter(name=name).exists():
+        taken = cls.objects.filter(name=name)
+        if taken.exclude(pk__in=cls.objects.unread(by)).exists():
             raise NameTaken(f"There is a dataset {name!r} already.", field="name")
         return name
 
     def add_version(
-        self, files: Sequence[IncomingFile], *, by: User | None, digest: str = ""
+        self,
+        files: Sequence[IncomingFile],
+        *,
+        by: User | None,
+        digest: str = "",
+        options: Mapping[str, Any] | None = None,
     ) -> tuple[DatasetVersion, bool]:
         """Return the version of these files, and whether it is new.
 
@@ -161,9 +184,9 @@ class Dataset(models.Model):
         """
         with transaction.atomic():
             locked = Dataset.objects.select_for_update().get(pk=self.pk)
-            same = locked.versions.holding(files, digest).first()
+            same = locked.versions.holding(files, digest, options).first()
             if same is None:
-                version = locked.append(files, by=by)
+                version = locked.append(files, by=by, options=options)
                 audit.record("add_version", self, by=by, changes={"to": version.number})
             else:
                 locked.make_current(same)
@@ -220,6 +243,15 @@ class Dataset(models.Model):
             audit.record("delete", self, by=by)
             self.delete()
 
+    def drop_uploads(self) -> None:
+        """Delete uploaded files that the setting says are not kept."""
+        keep = settings.KEEP_UPLOADS
+        for version in self.versions.ready().prefetch_related("sources"):
+            is_current = version.pk == self.current_version_id
+            if keep == "none" or (keep == "current" and not is_current):
+                for file in version.sources.all():
+                    file.path.unlink(missing_ok=True)
+
     def retire_versions(self, *, by: User | None = None) -> list[DatasetVersion]:
         """Purge what is older than the newest `keep_versions` ready versions.
 
@@ -255,10 +287,16 @@ class Dataset(models.Model):
         return list(self.current_version.columns.all())
 
     def append(
-        self, files: Sequence[IncomingFile], *, by: User | None
+        self,
+        files: Sequence[IncomingFile],
+        *,
+        by: User | None,
+        options: Mapping[str, Any] | None = None,
     ) -> DatasetVersion:
         last = self.versions.aggregate(last=models.Max("number"))["last"] or 0
-        version = DatasetVersion.objects.begin(self, last + 1, files, by=by)
+        version = DatasetVersion.objects.begin(
+            self, last + 1, files, by=by, options=options
+        )
         self.newest_version = version
         self.updated_at = timezone.now()
         self.save(update_fields=["newest_version", "updated_at"])

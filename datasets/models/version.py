@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from datasets import storage
 from datasets.errors import IllegalMove, InUse, NotReady, Purged
 from datasets.models.analysis import StoredAnalysis
-from datasets.models.parts import Column
+from datasets.models.parts import Column, SourceFile
 from datasets.models.version_queries import DatasetVersionQuerySet
 from datasets.states import QualityStatus, SourceFormat, SourceType, VersionState
 from mlops.core import audit
@@ -33,6 +33,8 @@ class Outcome(Protocol):
     def format(self) -> str: ...
     @property
     def report(self) -> Mapping[str, Any]: ...
+    @property
+    def type_rules(self) -> int: ...
 
 
 class DatasetVersion(models.Model):
@@ -64,6 +66,15 @@ class DatasetVersion(models.Model):
         _("report of the reader"),
         default=dict,
         help_text=_("Rejected rows with line and reason, renamed columns, dialect."),
+    )
+    options = models.JSONField(
+        _("options of the reading"),
+        default=dict,
+        blank=True,
+        help_text=_("What a person chose; everything else was found out."),
+    )
+    type_rules = models.PositiveSmallIntegerField(
+        _("revision of the type rules"), default=1, editable=False
     )
     quality_status = models.CharField(
         _("quality"),
@@ -120,6 +131,7 @@ class DatasetVersion(models.Model):
         self.column_count = len(columns)
         self.source_format = outcome.format
         self.report = dict(outcome.report)
+        self.type_rules = outcome.type_rules
         self.ready_at = timezone.now()
         self.save()
         Column.objects.bulk_create(columns)
@@ -133,20 +145,32 @@ class DatasetVersion(models.Model):
             self.fail(f"Cancelled by {by.username if by else 'a caller'}.")
         self.refresh_from_db()
 
-    def retry(self, *, by: User | None) -> None:
-        """Read the same files once more. Raises IllegalMove unless that failed."""
+    def retry(
+        self, *, by: User | None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Read the same files once more, with other options if they are given.
+
+        Raises IllegalMove unless reading them failed.
+        """
         self._require(VersionState.FAILED, "tried again")
-        if not all(file.path.exists() for file in self.sources.all()):
-            raise IllegalMove("The uploaded files are gone; upload them again.")
+        self.require_files()
+        chosen = self.options if options is None else dict(options)
         with transaction.atomic():
             moved = DatasetVersion.objects.filter(
                 pk=self.pk, state=VersionState.FAILED
-            ).update(state=VersionState.PROCESSING, state_reason="")
+            ).update(state=VersionState.PROCESSING, state_reason="", options=chosen)
             if not moved:
                 raise IllegalMove("Someone else tried this again already.")
             self.job.reset()
-            audit.record("retry_version", self, by=by)
+            audit.record("retry_version", self, by=by, changes={"options": chosen})
         self.refresh_from_db()
+
+    def require_files(self) -> "list[SourceFile]":
+        """Return the uploaded files. Raises IllegalMove when they are gone."""
+        files = list(self.sources.all())
+        if not files or not all(file.path.exists() for file in files):
+            raise IllegalMove("The uploaded files are gone; upload them again.")
+        return files
 
     def purge(self, *, by: User | None) -> "DatasetVersion":
         """Delete the bytes; the row stays for the lineage.

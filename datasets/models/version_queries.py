@@ -1,11 +1,12 @@
 """How versions of datasets are looked up and begun."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import F, Q
 
+from datasets.analytics.ingest import REVISION
 from datasets.errors import VersionNotFound
 from datasets.models.job import IngestJob
 from datasets.models.parts import SourceFile, combined_sha256
@@ -28,9 +29,21 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         """Ready versions whose content was not purged."""
         return self.ready().filter(purged_at=None)
 
-    def holding(self, files: Sequence[IncomingFile], digest: str = "") -> Self:
-        """Ready versions of exactly these bytes or of that content, newest first."""
-        same = Q(source_sha256=combined_sha256(files))
+    def holding(
+        self,
+        files: Sequence[IncomingFile],
+        digest: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Ready versions of exactly these bytes or of that content, newest first.
+
+        Bytes are the same content only as the rules of now and these options read it.
+        """
+        same = Q(
+            source_sha256=combined_sha256(files),
+            options=dict(options or {}),
+            type_rules=REVISION,
+        )
         if digest:
             same |= Q(digest=digest)
         return self.holding_bytes().filter(same).order_by("-number")
@@ -88,6 +101,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         files: Sequence[IncomingFile],
         *,
         by: User | None,
+        options: Mapping[str, Any] | None = None,
     ) -> "DatasetVersion":
         """Make a version in `processing` and the job that will read its files."""
         version = self.create(
@@ -97,6 +111,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             source_sha256=combined_sha256(files),
             source_bytes=sum(file.size_bytes for file in files),
             created_by=by,
+            options=dict(options or {}),
         )
         SourceFile.objects.bulk_create(
             SourceFile(

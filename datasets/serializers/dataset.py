@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.models import Dataset, DatasetVersion
+from datasets.serializers.reading import ReadingOptionsField
 from datasets.states import QualityStatus, SourceFormat, SourceType, VersionState
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
@@ -34,7 +35,7 @@ class FilesMixin(serializers.Serializer[Any]):
         required=False,
         max_length=MAX_FILES,
         help_text="CSV, TSV, JSON lines, Parquet or Arrow; gzip or zstd. Several "
-        "files of equal columns become one table, in the order given.",
+        "files become one table by the names of their columns, in the order given.",
     )
     upload_id = serializers.ListField(
         child=serializers.CharField(max_length=64),
@@ -49,6 +50,12 @@ class FilesMixin(serializers.Serializer[Any]):
     )
     path = serializers.CharField(
         required=False, max_length=1000, help_text="The object in that connection."
+    )
+
+    options = ReadingOptionsField(
+        required=False,
+        help_text="How to read the files; in a form, as JSON. What is not given is "
+        "found out.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +92,11 @@ class DatasetCreate(FilesMixin, StrictSerializer):
 
 @extend_schema_serializer(component_name="DatasetVersionCreate")
 class DatasetVersionCreate(FilesMixin, StrictSerializer):
+    pass
+
+
+@extend_schema_serializer(component_name="DatasetPreview")
+class DatasetPreview(FilesMixin, StrictSerializer):
     pass
 
 
@@ -142,7 +154,12 @@ class DatasetVersionAnswer(AnswerSerializer):
     source_format = serializers.SerializerMethodField()
     quality_status = serializers.ChoiceField(QualityStatus.choices)
     report = serializers.DictField(
-        help_text="What the reader rejected (line, reason) or renamed."
+        help_text="What the reader rejected (line, reason), renamed or found out, and "
+        "cells that are missing or text though they could be more."
+    )
+    options = serializers.DictField(help_text="What was asked of the reader.")
+    type_rules = serializers.IntegerField(
+        help_text="The revision of the rules that gave the columns their types."
     )
     created_by = serializers.SerializerMethodField()
     created_at = TimeField()

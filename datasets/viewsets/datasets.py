@@ -22,6 +22,7 @@ from datasets.serializers.dataset import (
     DatasetVersionCreate,
 )
 from datasets.serializers.queries import DetailQuery, SelectionBody, asked, export_of
+from datasets.serializers.reading import RetryBody
 from datasets.storage import IncomingFile
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from mlops.core.serializers import actor, validated
@@ -71,9 +72,9 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         `state_reason`.
         """
         fields = validated(DatasetCreate, request)
-        name = Dataset.free_name(fields.pop("name"))
+        name = Dataset.free_name(fields.pop("name"), by=actor(request))
         files = sources.taken(fields, by=actor(request))
-        with ingestion.prepared(files) as found:
+        with ingestion.prepared(files, fields.get("options")) as found:
             dataset = Dataset.create_from(name, files, by=actor(request), **fields)
             ingestion.settle_now(dataset.newest_version, found)
         return created(self._shown(dataset), location=f"{ROUTE}/{dataset.pk}")
@@ -182,7 +183,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         dataset = self.dataset()
         fields = validated(DatasetVersionCreate, request)
         files = sources.taken(fields, by=actor(request))
-        return self._added(request, dataset, files)
+        return self._added(request, dataset, files, fields.get("options"))
 
     @extend_schema(
         operation_id="createFilteredDatasetVersion",
@@ -204,11 +205,18 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         return self._added(request, dataset, [exports.taken(version, wanted)])
 
     def _added(
-        self, request: Request, dataset: Dataset, files: Sequence[IncomingFile]
+        self,
+        request: Request,
+        dataset: Dataset,
+        files: Sequence[IncomingFile],
+        options: dict[str, Any] | None = None,
     ) -> Response:
-        with ingestion.prepared(files) as found:
+        with ingestion.prepared(files, options) as found:
             version, is_new = dataset.add_version(
-                files, by=actor(request), digest=found.outcome.digest if found else ""
+                files,
+                by=actor(request),
+                digest=found.outcome.digest if found else "",
+                options=options,
             )
             if is_new:
                 ingestion.settle_now(version, found)
@@ -245,13 +253,22 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         operation_id="retryDatasetVersion",
         summary="Retry Dataset Version",
         tags=TAGS,
-        request=None,
-        responses=DatasetVersionAnswer,
+        request=RetryBody,
+        responses={200: DatasetVersionAnswer, 201: DatasetVersionAnswer},
     )
     def retry(self, request: Request, dataset_id: str, label: str) -> Response:
-        """Read the same files once more after a failure."""
-        version = self.dataset().versions.of_label(label, field="label")
-        version.retry(by=actor(request))
+        """Read the same files once more.
+
+        After a failure that is the same version (200). Of a version that is ready,
+        whose files are still kept, `options` make the next one (201).
+        """
+        dataset = self.dataset()
+        version = dataset.versions.of_label(label, field="label")
+        options = validated(RetryBody, request).get("options")
+        if options is not None and version.is_readable:
+            files = sources.again(version)
+            return self._added(request, dataset, files, options)
+        version.retry(by=actor(request), options=options)
         return Response(DatasetVersionAnswer(version).data)
 
     @extend_schema(

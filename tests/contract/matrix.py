@@ -226,6 +226,7 @@ FEATURES = [
     Row("GET", F + "/age/statistics", READERS, 200),
     Row("POST", F + "/usage", MAKERS, 201, USE, silent=TELEMETRY),
     Row("POST", F + "/uploads", MAKERS, 201, {"name": "a.csv", "size_bytes": 3}),
+    Row("POST", F + "/uploads/preview", MAKERS, 422, {}, silent=NO_ACT),
     Row("GET", F + "/uploads/{upload}", READERS, 404, but={"owner": 200}),
     Row(
         "PATCH",

@@ -5,6 +5,7 @@ user sent is in `child` and what it imports; the caller's process reads only the
 child's small JSON files.
 """
 
+from datasets.analytics.ingest.chosen import is_chosen_type
 from datasets.analytics.ingest.model import (
     IngestedColumn,
     Limits,
@@ -14,8 +15,11 @@ from datasets.analytics.ingest.model import (
     SourceFile,
 )
 from datasets.analytics.ingest.parent import Ingestion, convert, start
+from datasets.analytics.ingest.rules import REVISION
+from datasets.analytics.ingest.times import is_known_form
 
 __all__ = [
+    "REVISION",
     "IngestedColumn",
     "Ingestion",
     "Limits",
@@ -24,5 +28,7 @@ __all__ = [
     "Progress",
     "SourceFile",
     "convert",
+    "is_chosen_type",
+    "is_known_form",
     "start",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest.chosen import chosen_rule
+from datasets.analytics.ingest.chosen import chosen_rule, is_chosen_type
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.proof import Plan
@@ -29,6 +29,10 @@ def plan(
     """Return the plan of a table. Raises IngestRefused for a type of no column."""
     forced: dict[int, Rule] = {}
     for name, kind in options.types.items():
+        if not is_chosen_type(kind):
+            raise IngestRefused(
+                "invalid_options", f"{kind!r} is no type that can be chosen."
+            )
         for listed in (names, originals):
             if name in listed:
                 forced[list(listed).index(name)] = chosen_rule(

@@ -32,24 +32,17 @@ def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
     if exact := _EXACT.fullmatch(kind):
         return _chosen_decimal(int(exact[1]), int(exact[2]), signs)
     plain = signs.plain("{t}")
+    digits = f"[-+]?[0-9{re.escape(signs.thousands)}]"
+    if kind in _WHOLE:
+        convert = f"try_cast({plain} AS {kind})"
+        return Rule("whole numbers", kind, f"{digits}+", convert, is_number=True)
+    if kind in _FLOATING:
+        pattern = f"{digits}*({re.escape(signs.decimal)}[0-9]*)?{EXPONENT}|{NON_FINITE}"
+        convert = f"try_cast({plain} AS {kind})"
+        return Rule("numbers", kind, pattern, convert, is_number=True)
     rules = {
         "VARCHAR": TEXT,
         "BOOLEAN": grammar.truth(),
-        "BIGINT": Rule(
-            "whole numbers",
-            "BIGINT",
-            f"[-+]?[0-9{re.escape(signs.thousands)}]+",
-            f"try_cast({plain} AS BIGINT)",
-            is_number=True,
-        ),
-        "DOUBLE": Rule(
-            "numbers",
-            "DOUBLE",
-            f"[-+]?[0-9{re.escape(signs.thousands)}]*({re.escape(signs.decimal)}[0-9]*)?"
-            f"{EXPONENT}|{NON_FINITE}",
-            f"try_cast({plain} AS DOUBLE)",
-            is_number=True,
-        ),
         "DATE": _either(DATE, grammar, "DATE"),
         "TIMESTAMP": _either(TIMESTAMP, grammar, "TIMESTAMP"),
         "TIMESTAMP_NS": NANOSECONDS,
@@ -60,11 +53,22 @@ def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
     return rules[kind]
 
 
+_WHOLE = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+)
+_FLOATING = ("FLOAT", "DOUBLE")
 CHOSEN_TYPES = (
+    *_WHOLE,
+    *_FLOATING,
     "VARCHAR",
     "BOOLEAN",
-    "BIGINT",
-    "DOUBLE",
     "DATE",
     "TIMESTAMP",
     "TIMESTAMP_NS",

@@ -82,6 +82,8 @@ class Context:
         self.bytes_read = 0
         self.expected_rows = 0
         self.share_done = 0.0
+        # Whether only the beginning of a file is read.
+        self.is_cut = False
 
     def copy(self, selects: Sequence[str], *, columns: int) -> None:
         """Write the rows of one SELECT after the other to data.parquet, in their order.

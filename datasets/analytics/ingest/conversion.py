@@ -98,6 +98,7 @@ class Conversion:
                 for name, original in zip(read.names, read.originals, strict=True)
             ),
             report=read.report(),
+            is_whole=not context.is_cut,
         )
 
 

@@ -132,8 +132,9 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     types = _nested_types(context, paths, keys)
     table = _Table(names, _select(paths, keys, types, found.mark))
     grammars = [_grammar(context.options, key) for key in keys]
+    options = _without_nested(context.options, names, originals, types)
     intent = replace(
-        plan(context.options, names, originals, grammars),
+        plan(options, names, originals, grammars),
         null_words=(),
         kept=types,
     )
@@ -147,6 +148,23 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
         notes=written.notes + list(_notes(found, names, types)),
         cells=written.cells(),
     )
+
+
+def _without_nested(
+    options: Options,
+    names: Sequence[str],
+    originals: Sequence[str],
+    types: dict[int, str],
+) -> Options:
+    """Take out the types of columns that have one of their own, if it is the same."""
+    wanted = dict(options.types)
+    for place, kind in types.items():
+        for name in (names[place], originals[place]):
+            if wanted.pop(name, kind) != kind:
+                raise IngestRefused(
+                    "invalid_options", f"Column {name!r} is {kind} and nothing else."
+                )
+    return replace(options, types=wanted)
 
 
 def _grammar(options: Options, key: _Key) -> Grammar:

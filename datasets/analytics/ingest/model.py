@@ -90,6 +90,8 @@ class Limits:
     rejected_share: float = 0.01
     rejected_rows: int = 10
     reported_rows: int = 1_000
+    # Of a text file only so many bytes are read, up to the end of a row; 0: all.
+    first_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class Outcome:
     columns: tuple[IngestedColumn, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
     type_rules: int = REVISION
+    is_whole: bool = True
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> "Outcome":

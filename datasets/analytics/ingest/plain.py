@@ -70,7 +70,27 @@ def prepare(context: Context, file: SourceFile) -> Plain:
     if head.startswith(b"\xff\xff\xff\xff"):
         return Plain(path, file.name, Format.ARROW)
     _refuse_foreign(head)
+    if context.limits.first_bytes:
+        path = _beginning(context, path)
     return _text(context, path, file.name, name)
+
+
+def _beginning(context: Context, path: Path) -> Path:
+    """Return a file of the first complete rows; the whole where they are not seen."""
+    most = context.limits.first_bytes
+    with path.open("rb") as file:
+        start = file.read(most)
+    if path.stat().st_size <= most or b"\0" in start or start.lstrip()[:1] == b"[":
+        return path
+    cut = start.rfind(b"\n") + 1
+    while cut and start.count(b'"', 0, cut) % 2:
+        cut = start.rfind(b"\n", 0, cut - 1) + 1
+    if not cut:
+        return path
+    target = context.temporary / f"{path.name}.beginning"
+    target.write_bytes(start[:cut])
+    context.is_cut = True
+    return target
 
 
 def _text(context: Context, path: Path, label: str, name: str) -> Plain:

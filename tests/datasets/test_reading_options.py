@@ -1,0 +1,180 @@
+"""How a person says how files are to be read, and reads them again."""
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from datasets.models import Dataset
+
+D = "/api/v1/features/datasets"
+U = "/api/v1/features/uploads"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_scientist(api, data_dir, settings):
+    settings.KEEP_UPLOADS = "current"
+    return api("data scientist")
+
+
+CASES = [
+    (
+        "a,b\n1,x\n",
+        {"has_header": False},
+        {"column_1": "VARCHAR", "column_2": "VARCHAR"},
+    ),
+    ("a,b\n1,x\n", {"names": ["p", "q"]}, {"p": "BIGINT", "q": "VARCHAR"}),
+    ("hello\na,b\n1,x\n", {"skip_lines": 1}, {"a": "BIGINT", "b": "VARCHAR"}),
+    (
+        "x,x\na,b\n1,x\n",
+        {"header_row": 2, "has_header": True},
+        {"a": "BIGINT", "b": "VARCHAR"},
+    ),
+    ("a:b\n1:x\n", {"delimiter": ":"}, {"a": "BIGINT", "b": "VARCHAR"}),
+    ("a,b\n'1,5',x\n", {"quote": "'"}, {"a": "DOUBLE", "b": "VARCHAR"}),
+    ("# c\na,b\n1,x\n", {"comment": "#"}, {"a": "BIGINT", "b": "VARCHAR"}),
+    ("a,b\n9,x\n?,y\n", {"null_values": ["?"]}, {"a": "BIGINT", "b": "VARCHAR"}),
+    (
+        "a,b\nJ,1\nN,2\n",
+        {"true_values": ["J"], "false_values": ["N"]},
+        {"a": "BOOLEAN", "b": "BIGINT"},
+    ),
+    ('a,b\n"1,234",x\n', {"decimal": ","}, {"a": "DOUBLE", "b": "VARCHAR"}),
+    ('a,b\n"1,234",x\n', {"thousands": ","}, {"a": "BIGINT", "b": "VARCHAR"}),
+    (
+        "a,b\n01/02/2024,x\n",
+        {"date_formats": ["%d/%m/%Y"]},
+        {"a": "DATE", "b": "VARCHAR"},
+    ),
+    ("a,b\n1,x\n", {"types": {"a": "VARCHAR"}}, {"a": "VARCHAR", "b": "VARCHAR"}),
+]
+
+
+def send(client, address, body, **fields):
+    file = SimpleUploadedFile(
+        "a.csv", body if isinstance(body, bytes) else body.encode()
+    )
+    return client.post(address, {"file": file, **fields}, format="multipart")
+
+
+@pytest.mark.parametrize(("body", "options", "schema"), CASES)
+def test_each_option_changes_what_is_read_and_is_kept(
+    as_scientist, body, options, schema
+):
+    answer = send(as_scientist, D, body, name="table", options=json.dumps(options))
+
+    assert answer.status_code == 201, answer.json()
+    assert answer.json()["schema"] == schema
+    version = as_scientist.get(f"{D}/table/versions/1").json()
+    assert version["options"] == options
+    assert version["type_rules"] == 2
+    assert set(version["report"]["dialect"]["types"].values()) == set(schema.values())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "[1]",
+        "{",
+        '{"color": 1}',
+        '{"delimiter": ""}',
+        '{"date_formats": ["%Y"]}',
+        '{"decimal": ",", "thousands": ","}',
+        '{"true_values": ["J"]}',
+        '{"encoding": "x-y"}',
+        '{"types": {"zz": "BIGINT"}}',
+        '{"types": {"a": "SPOON"}}',
+    ],
+)
+def test_options_that_say_nothing_are_refused(as_scientist, options):
+    answer = send(as_scientist, D, "a,b\n1,x\n", name="table", options=options)
+
+    assert answer.status_code == 422
+    assert not Dataset.objects.exists()
+
+
+def test_kept_files_are_read_again_as_a_new_version(as_scientist):
+    send(as_scientist, D, 'a,b\n"1,234",x\n', name="table")
+
+    answer = as_scientist.post(
+        f"{D}/table/versions/1/retry", {"options": {"thousands": ","}}, format="json"
+    )
+
+    assert answer.status_code == 201, answer.json()
+    assert (answer.json()["version"], answer.json()["state"]) == (2, "ready")
+    dataset = Dataset.objects.get()
+    assert dataset.schema == {"a": "BIGINT", "b": "VARCHAR"}
+    kept = {
+        version.number: [file.path.exists() for file in version.sources.all()]
+        for version in dataset.versions.all()
+    }
+    assert kept == {1: [False], 2: [True]}, "only those of the current version"
+
+
+def test_a_setting_keeps_no_uploaded_file(as_scientist, settings):
+    settings.KEEP_UPLOADS = "none"
+    send(as_scientist, D, "a,b\n1,x\n", name="table")
+
+    answer = as_scientist.post(
+        f"{D}/table/versions/1/retry", {"options": {"skip_lines": 1}}, format="json"
+    )
+
+    assert answer.status_code == 409
+    assert "upload them again" in answer.json()["detail"]
+
+
+def test_a_preview_shows_the_table_and_keeps_nothing(as_scientist):
+    body = "a;b\n" + "1;x\n" * 400_000
+
+    answer = send(as_scientist, f"{U}/preview", body)
+
+    assert answer.status_code == 200, answer.json()
+    shown = answer.json()
+    assert [column["type"] for column in shown["columns"]] == ["BIGINT", "VARCHAR"]
+    assert (len(shown["sample_data"]), shown["types_are_of"]) == (100, "rows_read")
+    assert shown["report"]["dialect"]["delimiter"] == ";"
+    assert not Dataset.objects.exists()
+
+
+def test_a_preview_does_not_use_up_an_upload(as_scientist):
+    body = b"a,b\n1,x\n"
+    made = as_scientist.post(
+        U, {"name": "a.csv", "size_bytes": len(body)}, format="json"
+    )
+    upload = made.json()["id"]
+    as_scientist.generic(
+        "PATCH",
+        f"{U}/{upload}",
+        body,
+        "application/offset+octet-stream",
+        HTTP_UPLOAD_OFFSET="0",
+    )
+
+    seen = as_scientist.post(f"{U}/preview", {"upload_id": [upload]}, format="json")
+    taken = as_scientist.post(
+        D, {"name": "table", "upload_id": [upload]}, format="json"
+    )
+
+    assert seen.json()["types_are_of"] == "whole_file"
+    assert (taken.status_code, taken.json()["row_count"]) == (201, 1)
+
+
+def test_a_name_of_which_nothing_could_be_read_is_free_for_its_owner(
+    as_scientist, api, person
+):
+    scientist = person("data scientist")
+    dataset = Dataset.objects.create(name="table", owner=scientist)
+    broken = dataset.append([], by=scientist)
+    broken.fail("The file is cut off.")
+
+    other = send(api(), D, "a,b\n1,x\n", name="table")
+    own = send(as_scientist, D, "a,b\n1,x\n", name="table")
+
+    assert (other.status_code, own.status_code) == (409, 201)
+    versions = as_scientist.get(f"{D}/table/versions").json()
+    assert [(v["version"], v["state"]) for v in versions] == [
+        (2, "ready"),
+        (1, "failed"),
+    ]
+    assert versions[1]["state_reason"] == "The file is cut off."
