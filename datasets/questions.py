@@ -185,7 +185,7 @@ def suggestions(version: DatasetVersion) -> Question:
                 "parameters": rule.parameters,
                 "severity": rule.severity,
             }
-            for rule in quality.suggest(profile.profile(path))
+            for rule in quality.suggest(path, profile.profile(path))
         ]
 
     return Question(version, "suggestions", quality.REVISION, compute)

@@ -7,6 +7,7 @@ a caller ever becomes SQL.
 import datetime as dt
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -21,6 +22,9 @@ MAX_SET_VALUES = 1_000
 MAX_TEXT = 10_000
 MAX_DIGITS = 38
 LONGEST_BIGINT = 20
+_MICROSECONDS, _NANOSECONDS = 6, 9
+_FRACTION = re.compile(r"[.,](\d+)")
+_LARGEST_FLOAT = 3.4028234663852886e38
 
 
 class Operator(StrEnum):
@@ -151,6 +155,8 @@ def _compile(clause: Clause, column: TableColumn, condition: Condition) -> str:
         )
     if operator in COMPARISONS:
         value = bound(clause, column, condition.value)
+        if column.kind is Kind.TEXT:
+            expression = composed(expression, condition.value)
         return f"{expression} {COMPARISONS[operator]} {value}"
     return _compile_set(clause, column, condition)
 
@@ -162,7 +168,8 @@ def _compile_text(clause: Clause, column: TableColumn, condition: Condition) -> 
         )
     value = bound(clause, column, condition.value)
     function = _TEXT_FUNCTIONS[condition.operator]
-    return f"{function}({quote_ident(column.name)}::VARCHAR, {value})"
+    cell = composed(f"{quote_ident(column.name)}::VARCHAR", condition.value)
+    return f"{function}({cell}, {value})"
 
 
 def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> str:
@@ -181,8 +188,18 @@ def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> s
             f"At most {MAX_SET_VALUES} values are allowed.", field="conditions"
         )
     listed = ", ".join(bound(clause, column, value) for value in values)
+    if column.kind is Kind.TEXT:
+        expression = composed(expression, "".join(values))
     word = "IN" if condition.operator is Operator.IN else "NOT IN"
     return f"{expression} {word} ({listed})"
+
+
+def composed(expression: str, text: str) -> str:
+    """Return a text in the form of Unicode in which `bound` compares it (NFC).
+
+    A text of ASCII alone looks the same in every form, and costs nothing.
+    """
+    return expression if text.isascii() else f"nfc_normalize({expression}::VARCHAR)"
 
 
 def bound(clause: Clause, column: TableColumn, value: Any) -> str:
@@ -195,8 +212,13 @@ def _cast(column: TableColumn, value: Any) -> str:
     if column.kind in {Kind.INTEGER, Kind.DECIMAL}:
         return _exact_type(column, value)
     if column.kind is Kind.FLOAT:
-        return "DOUBLE"
+        # 0.1 as a double is no value of a FLOAT column: compare as what it holds.
+        return "FLOAT" if column.type == "FLOAT" and _is_float(value) else "DOUBLE"
     return "VARCHAR" if column.kind is Kind.TEXT else column.type
+
+
+def _is_float(value: float) -> bool:
+    return abs(value) <= _LARGEST_FLOAT
 
 
 def _exact_type(column: TableColumn, value: str) -> str:
@@ -233,6 +255,8 @@ def as_value(column: TableColumn, value: Any) -> Any:
             f"A {column.kind} column cannot be compared.", field="conditions"
         )
     try:
+        if column.kind is Kind.TIMESTAMP:
+            return _timestamp(column, value)
         return convert(value)
     except (ValueError, TypeError, InvalidOperation, OverflowError):
         raise InvalidFilter(
@@ -266,7 +290,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
         raise ValueError
     value.encode()  # a lone surrogate is not text
-    return value
+    return unicodedata.normalize("NFC", value)
 
 
 def _boolean(value: Any) -> bool:
@@ -279,12 +303,39 @@ def _date(value: Any) -> str:
     return dt.date.fromisoformat(value).isoformat()
 
 
-def _timestamp(value: Any) -> str:
-    return dt.datetime.fromisoformat(value).isoformat()
+def _timestamp(column: TableColumn, value: Any) -> str:
+    """Return a time as the column holds it; nothing of it may be dropped.
+
+    Without an offset it is UTC where the column has zones. Raises InvalidFilter for
+    an offset where it has none, and for digits that it has no room for.
+    """
+    moment = dt.datetime.fromisoformat(value)
+    if moment.tzinfo is not None and "TIME ZONE" not in column.type:
+        raise InvalidFilter(
+            f"{column.name!r} holds times without a zone; leave out the offset.",
+            field="conditions",
+        )
+    fraction = _FRACTION.search(value)
+    digits = fraction[1].rstrip("0") if fraction else ""
+    if len(digits) <= _MICROSECONDS:
+        return moment.isoformat()
+    if column.type != "TIMESTAMP_NS" or len(digits) > _NANOSECONDS:
+        raise InvalidFilter(
+            f"{column.name!r} holds no times as fine as {value[:80]!r}.",
+            field="conditions",
+        )
+    return f"{moment.replace(microsecond=0).isoformat()}.{digits}"
+
+
+def _moment(value: Any) -> Any:
+    return value
 
 
 def _time(value: Any) -> str:
-    return dt.time.fromisoformat(value).isoformat()
+    found = dt.time.fromisoformat(value)
+    if found.tzinfo is not None:
+        raise ValueError
+    return found.isoformat()
 
 
 _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
@@ -294,6 +345,6 @@ _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: _text,
     Kind.BOOLEAN: _boolean,
     Kind.DATE: _date,
-    Kind.TIMESTAMP: _timestamp,
+    Kind.TIMESTAMP: _moment,
     Kind.TIME: _time,
 }

@@ -5,6 +5,7 @@ that of a filter without one, ends with the row's position in the file.
 """
 
 import random
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -20,6 +21,7 @@ from datasets.analytics.filters import (
     bound,
     compile_filter,
     compile_order,
+    composed,
 )
 from datasets.analytics.sql import (
     ROW_NUMBER,
@@ -251,12 +253,13 @@ def _stratified(
 
 def _matching(columns: Sequence[TableColumn], text: str) -> Clause:
     clause = Clause()
-    needle = clause.bind(text.lower())
+    needle = clause.bind(unicodedata.normalize("NFC", text).lower())
     parts = []
     for column in columns:
         name = quote_ident(column.name)
         if column.kind is Kind.TEXT:
-            parts.append(f"contains(lower({name}::VARCHAR), {needle})")
+            cell = composed(f"{name}::VARCHAR", text)
+            parts.append(f"contains(lower({cell}), {needle})")
         elif (value := _equal_value(clause, column, text)) is not None:
             parts.append(f"{name} = {value}")
     clause.sql = f" WHERE ({' OR '.join(parts or ['false'])})"

@@ -20,6 +20,7 @@ from datasets.refusals import asking
 from deployments.drift.columns import named
 from deployments.errors import NoTrainingData
 from deployments.models import Deployment, DriftCheck, DriftRule, Finding
+from deployments.models.drift import REMOVED, RETYPED
 from deployments.samples import LiveSample, live_sample
 from deployments.states import DriftSubject
 from lifecycle.states import DriftSeverity
@@ -97,6 +98,7 @@ def check_dataset(deployment: Deployment) -> DriftCheck | None:
         return None
     kept = drifting.report(reference, current)
     found = [_finding(column) for column in kept.body["columns"]]
+    found += _schema_findings(kept.body)
     return DriftCheck.write(
         deployment,
         DriftSubject.DATASET,
@@ -143,6 +145,18 @@ def _finding(column: dict[str, Any]) -> Finding | None:
         check["drift"] if check["level"] == Level.DRIFT else check["warning"],
         _severity(check),
     )
+
+
+def _schema_findings(body: dict[str, Any]) -> list[Finding | None]:
+    """Return a finding for each column that went or holds another kind of values."""
+    gone, became_text = DriftSeverity.HIGH, set(body["became_text"])
+    found: list[Finding | None] = [
+        Finding(name, REMOVED, 1.0, 1.0, gone) for name in body["removed"]
+    ]
+    for name in body["retyped"]:
+        severity = gone if name in became_text else DriftSeverity.MEDIUM
+        found.append(Finding(name, RETYPED, 1.0, 1.0, severity))
+    return found
 
 
 def _severity(check: dict[str, Any]) -> str:

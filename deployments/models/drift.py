@@ -87,6 +87,14 @@ class DriftRule(models.Model):
         return Thresholds.of(self.thresholds)
 
 
+REMOVED, RETYPED = "removed", "type"
+_MOVED = "{column} of {where} has moved away from {norm}"
+_SAID = {
+    REMOVED: "{column} of {norm} is gone from {where}",
+    RETYPED: "{column} of {where} holds another kind of values than in {norm}",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The worst check of a column that moved, and how bad that is."""
@@ -240,8 +248,10 @@ class DriftCheck(models.Model):
                 metric_name=f"{one.check}.{one.column}"[:250],
                 metric_value=one.value,
                 threshold=one.threshold,
-                message=f"{one.column} of {self.compared_with} has moved away from "
-                f"{self.reference} ({self.deployment}).",
+                message=_SAID.get(one.check, _MOVED).format(
+                    column=one.column, where=self.compared_with, norm=self.reference
+                )
+                + f" ({self.deployment}).",
                 remediation_action=REMEDY,
             )
             for one in news

@@ -217,6 +217,29 @@ def test_a_newer_version_of_the_training_data_is_compared(
     )
 
 
+def test_a_column_that_goes_or_changes_its_kind_is_an_event(
+    deployment, dataset, add_version
+):
+    newer = table(7, CALM)
+    del newer["gap"]
+    newer["ret"] = [f"{value} %" for value in newer["ret"]]
+    newer["symbol"] = [place % 2 for place in range(ROWS)]
+    add_version(dataset, csv(newer))
+
+    check = check_dataset(deployment)
+
+    assert check.level == "drift"
+    assert findings(check) == {("gap", "high"), ("ret", "high"), ("symbol", "medium")}
+    events = {one.metric_name: one.message for one in DriftEvent.objects.all()}
+    assert set(events) == {"removed.gap", "type.ret", "type.symbol"}
+    assert "gap of returns v1 is gone from returns v2" in events["removed.gap"]
+    assert (
+        "ret of returns v2 holds another kind of values than in returns v1"
+        in (events["type.ret"])
+    )
+    assert set(check.events.all()) == set(DriftEvent.objects.all())
+
+
 def test_the_schedule_compares_each_new_version_once(deployment, dataset, add_version):
     add_version(dataset, csv(table(7, CRISIS)))
 

@@ -1,6 +1,7 @@
 """Compares the columns of two tables, each by what it holds."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from datasets.analytics.drift.divergence import (
     chi_square,
@@ -11,12 +12,14 @@ from datasets.analytics.drift.divergence import (
     psi,
     shares_in,
 )
+from datasets.analytics.drift.identity import left_out
 from datasets.analytics.drift.report import (
     Bins,
     Bound,
     Check,
     ColumnDrift,
     DriftReport,
+    Excluded,
     Level,
     Thresholds,
     worst,
@@ -27,6 +30,7 @@ from datasets.analytics.drift.samples import (
     categories,
     numbers,
 )
+from datasets.analytics.drift.schema import change, family
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import UnknownColumn
 from datasets.analytics.sql import (
@@ -62,22 +66,18 @@ def compare(
         before, after = cursor.columns(old), cursor.columns(new)
         shared = _shared(before, after, columns)
         judge = _Judge(cursor, old, new, thresholds or Thresholds())
-        found = judge.columns(shared)
-        names_before, names_after = _names(before), _names(after)
-        kinds = {column.name: _family(column) for column in after}
+        excluded = left_out(cursor, (old, new), shared)
+        found = judge.columns(_without(shared, excluded))
+        changed = change(before, after)
+        levels = [column.level for column in found]
         return DriftReport(
-            level=worst(column.level for column in found),
+            level=worst(levels + (changed.levels if columns is None else [])),
             row_count_reference=judge.rows[0],
             row_count_current=judge.rows[1],
             columns=tuple(found),
-            removed=tuple(name for name in names_before if name not in names_after),
-            added=tuple(name for name in names_after if name not in names_before),
-            retyped=tuple(
-                column.name
-                for column in before
-                if column.name in kinds and kinds[column.name] != _family(column)
-            ),
+            **asdict(changed),
             skipped=tuple(c.name for c in shared if c.kind in _INCOMPARABLE),
+            excluded=excluded,
         )
 
 
@@ -85,12 +85,11 @@ _INCOMPARABLE = frozenset({Kind.NESTED, Kind.BINARY, Kind.INTERVAL})
 _CATEGORICAL = frozenset({Kind.TEXT, Kind.BOOLEAN})
 
 
-def _names(columns: Sequence[TableColumn]) -> list[str]:
-    return [column.name for column in columns]
-
-
-def _family(column: TableColumn) -> str:
-    return "number" if column.kind in NUMERIC else column.kind
+def _without(
+    shared: Sequence[TableColumn], excluded: Sequence[Excluded]
+) -> list[TableColumn]:
+    gone = {item.column for item in excluded}
+    return [column for column in shared if column.name not in gone]
 
 
 def _shared(
@@ -110,7 +109,7 @@ def _shared(
     return [
         column
         for column in chosen
-        if column.name in later and _family(later[column.name]) == _family(column)
+        if column.name in later and family(later[column.name]) == family(column)
     ]
 
 

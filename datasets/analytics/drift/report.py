@@ -9,7 +9,7 @@ from typing import Any
 from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.sql import Kind
 
-REVISION = 1
+REVISION = 2
 
 
 class Level(StrEnum):
@@ -134,11 +134,22 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class Excluded:
+    """A column that is not compared: `identifier` or `free_text`."""
+
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DriftReport:
     """The columns that both tables have, in the order of the reference.
 
-    `level` is the worst of them; `removed` and `added` columns and those of another
-    kind (`retyped`) cannot be compared.
+    `level` is the worst of them. `removed` and `added` columns and those of another
+    kind (`retyped`) cannot be compared; one that is gone or became text is drift by
+    itself (`became_text`, which are among `retyped`), one of another kind a warning.
+    `excluded` are columns whose values are new in every version, with the reason:
+    identifiers and free text.
     """
 
     level: Level
@@ -148,7 +159,9 @@ class DriftReport:
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     retyped: tuple[str, ...] = ()
+    became_text: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
 
     @property
     def drifted(self) -> tuple[str, ...]:

@@ -11,15 +11,17 @@ from datasets.analytics.errors import InvalidRule, QueryFailed, UnknownColumn
 from datasets.analytics.filters import Clause, present
 from datasets.analytics.quality.conditions import ROW_KINDS, RowRule, compiled
 from datasets.analytics.quality.fit import fitting
+from datasets.analytics.quality.keys import common
 from datasets.analytics.quality.rules import (
     QualityReport,
     Rule,
     RuleKind,
     RuleResult,
+    is_met,
 )
 from datasets.analytics.sql import (
-    NUMERIC,
     ROW_NUMBER,
+    Kind,
     Source,
     Table,
     TableColumn,
@@ -124,7 +126,7 @@ class _Check:
     def _judged(self, rule: Rule, number: int, counts: Sequence[int]) -> RuleResult:
         violations, checked = counts
         share = violations / checked if checked else 0.0
-        passed = share <= rule.parameters.get("max_share", 0)
+        passed = is_met(rule, violations, checked)
         chosen = self.chosen[number]
         return RuleResult(
             rule,
@@ -132,8 +134,21 @@ class _Check:
             checked=checked,
             violations=violations,
             share=share,
+            observed=self._gaps(rule, chosen[0]),
             examples=() if passed else self._examples(rule, chosen),
         )
+
+    def _gaps(self, rule: Rule, column: TableColumn) -> dict[str, int] | None:
+        """Tell NULL, NaN and infinities apart where a rule is about missing values."""
+        if rule.kind not in {RuleKind.NOT_NULL, RuleKind.FINITE}:
+            return None
+        name, gaps = quote_ident(column.name), ["null"]
+        counts = [count_where(f"{name} IS NULL")]
+        if column.kind is Kind.FLOAT:
+            gaps += ["nan", "infinite"]
+            counts += [count_where(f"isnan({name})"), count_where(f"isinf({name})")]
+        found = self._row(f"SELECT {', '.join(counts)} FROM {self.place.sql}")  # noqa: S608
+        return dict(zip(gaps, found, strict=True))
 
     def _examples(
         self, rule: Rule, chosen: Sequence[TableColumn]
@@ -194,7 +209,7 @@ class _Check:
             examples = self._shown(chosen, where, {"numbers": numbers})
         return RuleResult(
             rule,
-            violations == 0,
+            is_met(rule, violations, checked),
             checked=checked,
             violations=violations,
             share=violations / checked if checked else 0.0,
@@ -238,11 +253,8 @@ class _Check:
             target = pick(known, [rule.parameters["column"]], field="parameters")[0]
         except UnknownColumn as error:
             return RuleResult(rule, None, f"In the other dataset: {error.message}")
-        is_number = {chosen[0].kind, target.kind} <= NUMERIC
-        cast = "DOUBLE" if is_number else "VARCHAR"
-        value, inner = (
-            f"({present(column)})::{cast}" for column in (chosen[0], target)
-        )
+        value, inner = common(chosen[0], target)
+        value, inner = f"({value})", f"({inner})"
         missing = (  # the placeholder is bound, the names are quoted
             f"{value} IS NOT NULL AND {value} NOT IN (SELECT {inner}"  # noqa: S608
             f" FROM read_parquet($other) WHERE {inner} IS NOT NULL)"
@@ -256,7 +268,7 @@ class _Check:
         examples = self._shown(chosen, f"WHERE {missing}", others) if violations else ()
         return RuleResult(
             rule,
-            violations == 0,
+            is_met(rule, violations, checked),
             checked=checked,
             violations=violations,
             share=violations / checked if checked else 0.0,

@@ -10,10 +10,11 @@ from datasets.analytics.filters import (
     MAX_SET_VALUES,
     Clause,
     bound,
+    composed,
     present,
 )
 from datasets.analytics.quality.rules import Rule, RuleKind
-from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, TableColumn
+from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, TableColumn, quote_ident
 
 MAX_PATTERN = 500
 
@@ -36,6 +37,16 @@ def compiled(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowR
 
 def _not_null(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
     return RowRule(f"({present(columns[0])}) IS NULL", "true")
+
+
+def _finite(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+    column = columns[0]
+    if column.kind is not Kind.FLOAT:
+        raise InvalidRule(
+            f"{column.name!r} holds no floating numbers.", field="columns"
+        )
+    name = quote_ident(column.name)
+    return RowRule(f"NOT isfinite({name})", f"{name} IS NOT NULL")
 
 
 def _range(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
@@ -64,6 +75,8 @@ def _set(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
     column = columns[0]
     listed = ", ".join(bound(clause, column, value) for value in values)
     value = present(column)
+    if column.kind is Kind.TEXT:
+        value = composed(value, "".join(values))
     return RowRule(f"({value}) NOT IN ({listed})", f"({value}) IS NOT NULL")
 
 
@@ -110,6 +123,7 @@ def _family(column: TableColumn) -> str:
 
 _COMPILERS: dict[RuleKind, Callable[[Clause, Rule, Sequence[TableColumn]], RowRule]] = {
     RuleKind.NOT_NULL: _not_null,
+    RuleKind.FINITE: _finite,
     RuleKind.RANGE: _range,
     RuleKind.SET: _set,
     RuleKind.REGEX: _regex,

@@ -35,6 +35,7 @@ def fitting(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:
     chosen = pick(columns, rule.columns, field="columns")
     if rule.kind in ROW_KINDS:
         compiled(Clause(), rule, chosen)
+    _check_mostly(rule)
     check = _VALUES.get(rule.kind)
     if check is not None:
         check(rule, chosen)
@@ -63,6 +64,14 @@ def _check_shape(rule: Rule) -> None:
             )
 
 
+def _check_mostly(rule: Rule) -> None:
+    share = rule.parameters.get("mostly", 1)
+    if not _is_number(share) or not 0 <= share <= 1:
+        raise InvalidRule("mostly must be between 0 and 1.", field="parameters")
+    if {"mostly", "max_share"} <= set(rule.parameters):
+        raise InvalidRule("Give mostly or max_share, not both.", field="parameters")
+
+
 def _check_share(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
     share = rule.parameters.get("max_share", 0)
     if not _is_number(share) or not 0 <= share <= 1:
@@ -86,7 +95,7 @@ def _check_freshness(rule: Rule, chosen: Sequence[TableColumn]) -> None:
 
 def _check_texts(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
     for name, value in rule.parameters.items():
-        if not isinstance(value, str):
+        if name != "mostly" and not isinstance(value, str):
             raise InvalidRule(f"{name} must be a text.", field="parameters")
 
 

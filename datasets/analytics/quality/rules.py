@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-REVISION = 1
+REVISION = 2
 
 
 class RuleKind(StrEnum):
     NOT_NULL = "not_null"
+    FINITE = "finite"
     UNIQUE = "unique"
     RANGE = "range"
     SET = "set"
@@ -47,6 +49,14 @@ class KindDescription:
     parameters: tuple[Parameter, ...] = ()
 
 
+MOSTLY = Parameter(
+    "mostly",
+    "number",
+    False,  # noqa: FBT003
+    "Share of the checked rows for which it has to hold, 0 to 1 (1).",
+)
+
+
 def _kind(
     kind: RuleKind, description: str, columns: tuple[int, int], *parameters: Parameter
 ) -> tuple[RuleKind, KindDescription]:
@@ -60,12 +70,20 @@ KINDS: Mapping[RuleKind, KindDescription] = dict(
             "The column has a value in every row; NaN counts as missing.",
             (1, 1),
             Parameter("max_share", "number", False, "Share allowed to miss, 0 to 1."),  # noqa: FBT003
+            MOSTLY,
+        ),
+        _kind(
+            RuleKind.FINITE,
+            "No number is NaN or infinite; missing values do not count.",
+            (1, 1),
+            MOSTLY,
         ),
         _kind(
             RuleKind.UNIQUE,
             "No two rows have equal values in the columns; rows with a gap do not"
             " count.",
             (1, 8),
+            MOSTLY,
         ),
         _kind(
             RuleKind.RANGE,
@@ -73,18 +91,21 @@ KINDS: Mapping[RuleKind, KindDescription] = dict(
             (1, 1),
             Parameter("min", "value", False, "Least value; times in ISO 8601."),  # noqa: FBT003
             Parameter("max", "value", False, "Largest value; times in ISO 8601."),  # noqa: FBT003
+            MOSTLY,
         ),
         _kind(
             RuleKind.SET,
             "Every value is one of the listed ones.",
             (1, 1),
             Parameter("values", "array", True, "Up to 1,000 values."),  # noqa: FBT003
+            MOSTLY,
         ),
         _kind(
             RuleKind.REGEX,
             "Every text matches the whole pattern (RE2 syntax).",
             (1, 1),
             Parameter("pattern", "string", True, "Up to 500 characters."),  # noqa: FBT003
+            MOSTLY,
         ),
         _kind(
             RuleKind.TYPE,
@@ -111,6 +132,7 @@ KINDS: Mapping[RuleKind, KindDescription] = dict(
             (1, 1),
             Parameter("dataset", "string", True, "Name of the other dataset."),  # noqa: FBT003
             Parameter("column", "string", True, "Its column."),  # noqa: FBT003
+            MOSTLY,
         ),
         _kind(
             RuleKind.COMPARE,
@@ -118,6 +140,7 @@ KINDS: Mapping[RuleKind, KindDescription] = dict(
             " where both have a value.",
             (2, 2),
             Parameter("operator", "string", True, "One of eq ne lt le gt ge."),  # noqa: FBT003
+            MOSTLY,
         ),
     )
 )
@@ -140,7 +163,8 @@ class RuleResult:
 
     `passed` is None when the rule could not be checked; `message` says why.
     `violations` counts rows (exact), `share` is their part of the `checked` rows, in
-    [0, 1]. `observed` is the figure that was compared where rows are not. Up to ten
+    [0, 1]. `observed` is the figure that was compared where rows are not; of rules
+    about missing values, how many were NULL, NaN and infinite. Up to ten
     `examples` hold the position of a row (from 0) as `row` and the rule's columns.
     """
 
@@ -152,6 +176,14 @@ class RuleResult:
     violations: int | None = None
     share: float | None = None
     examples: tuple[dict[str, Any], ...] = ()
+
+
+def is_met(rule: Rule, violations: int, checked: int) -> bool:
+    """Say whether few enough rows break a rule, without the error of a double."""
+    allowed = rule.parameters.get("max_share")
+    if allowed is None:
+        allowed = 1 - Decimal(str(rule.parameters.get("mostly", 1)))
+    return Decimal(violations) <= Decimal(str(allowed)) * checked
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from datasets.analytics.figures import ColumnProfile, Profile
+from datasets.analytics.quality.check import MAX_RULES, evaluate
 from datasets.analytics.quality.rules import Rule, RuleKind
-from datasets.analytics.sql import NUMERIC, Kind
+from datasets.analytics.sql import NUMERIC, Kind, Table
 
 MAX_SET = 10
+_SHOWN_CHARACTERS = 100
 _AT_LEAST_SHARE = 0.5
 _ORDERED = (
     ("low", "high"),
@@ -18,12 +20,18 @@ _ORDERED = (
 _KEY_WORDS = ("id", "key", "uuid")
 
 
-def suggest(profile: Profile) -> tuple[Rule, ...]:
-    """Return rules that the profiled rows satisfy, except uniqueness of keys.
+def suggest(table: Table, profile: Profile) -> tuple[Rule, ...]:
+    """Return rules that hold for the table: each was checked on all of its rows.
 
-    A `unique` rule is suggested by name and an estimate of the distinct values: the
-    check, which is exact, has to prove it.
+    Raises QueryTimeout or Busy.
     """
+    wanted = candidates(profile)[:MAX_RULES]
+    report = evaluate(table, wanted)
+    return tuple(result.rule for result in report.results if result.passed)
+
+
+def candidates(profile: Profile) -> tuple[Rule, ...]:
+    """Return rules that a profile makes likely, the widest first."""
     rules = [_row_count(profile)]
     for column in profile.columns:
         rules += _of_column(column, profile.row_count)
@@ -46,12 +54,15 @@ def _of_column(column: ColumnProfile, rows: int) -> Iterator[Rule]:
     if column.kind in NUMERIC and column.min is not None and float(column.min) >= 0:
         yield Rule(RuleKind.RANGE, name, {"min": 0})
     if column.kind is Kind.TEXT and _has_few_values(column, rows):
+        # A profile shows the first 100 characters of a text.
         values = sorted(str(top.value) for top in column.top)
         yield Rule(RuleKind.SET, name, {"values": values})
 
 
 def _has_few_values(column: ColumnProfile, rows: int) -> bool:
     if column.distinct is None or not column.distinct.exact:
+        return False
+    if (column.max_length or 0) >= _SHOWN_CHARACTERS:
         return False
     return 0 < column.distinct.value <= min(MAX_SET, rows // 10)
 

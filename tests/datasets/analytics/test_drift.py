@@ -189,3 +189,33 @@ def test_bins_do_not_cut_values_that_repeat():
     assert sum(shares) == pytest.approx(1)
     assert max(shares) == pytest.approx(0.8)
     assert len(labels) == len(shares)
+
+
+def test_a_column_that_goes_or_turns_to_text_is_drift(parquet):
+    before = parquet("SELECT i AS x, i AS y, i % 3 AS z FROM range(1000) t(i)")
+    gone = parquet("SELECT i AS x, i % 3 AS z FROM range(1000) t(i)")
+    text = parquet("SELECT i AS x, i::VARCHAR AS y, i % 3 AS z FROM range(1000) t(i)")
+    truth = parquet("SELECT i AS x, i > 5 AS y, i % 3 AS z FROM range(1000) t(i)")
+
+    levels = [drift.compare(before, later).level for later in (gone, text, truth)]
+
+    assert levels == ["drift", "drift", "warning"]
+
+
+def test_identifiers_and_free_text_are_left_out_with_the_reason(parquet):
+    def version(sign):
+        return parquet(
+            f"SELECT '{sign}' || i AS name, repeat('{sign} ', 30) || i AS story,"
+            f" i + ascii('{sign}') * 1000 AS number, i % 7 AS kept"
+            " FROM range(1000) t(i)"
+        )
+
+    found = drift.compare(version("u"), version("v"))
+
+    assert {item.column: item.reason for item in found.excluded} == {
+        "name": "identifier",
+        "story": "free_text",
+        "number": "identifier",
+    }
+    assert [column.name for column in found.columns] == ["kept"]
+    assert found.level == "none"

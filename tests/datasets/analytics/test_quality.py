@@ -1,8 +1,13 @@
 """Quality rules: what they count, what they show, and which are refused."""
 
 import datetime as dt
+import uuid
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from datasets.analytics import profile, quality, schema
 from datasets.analytics.errors import InvalidRule, UnknownColumn
@@ -75,7 +80,7 @@ def test_examples_are_rows_of_the_file(parquet):
     found = check(parquet(TABLE), "not_null", "x")
 
     assert found.examples == (
-        {"row": 5, "values": {"x": None}},
+        {"row": 5, "values": {"x": "NaN"}},
         {"row": 6, "values": {"x": None}},
     )
 
@@ -189,7 +194,7 @@ def test_suggested_rules_hold_for_what_was_profiled(parquet):
         " CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END AS side FROM range(1000) t(i)"
     )
 
-    rules = suggest(profile.profile(table))
+    rules = suggest(table, profile.profile(table))
 
     kinds = {rule.kind for rule in rules}
     assert {
@@ -207,3 +212,105 @@ def test_suggested_rules_hold_for_what_was_profiled(parquet):
 def test_every_kind_is_described():
     assert set(KINDS) == set(RuleKind)
     assert all(described.description for described in KINDS.values())
+
+
+def other(parquet, select):
+    return {"other": parquet(select)}
+
+
+@pytest.mark.parametrize(
+    ("child", "parent", "violations"),
+    [
+        ("BIGINT '9007199254740993'", "BIGINT '9007199254740992'", 1),
+        ("BIGINT '9007199254740993'", "9007199254740993::DECIMAL(20,0)", 0),
+        ("9007199254740993::DECIMAL(38,2)", "BIGINT '9007199254740992'", 1),
+        ("1.50::DECIMAL(9,2)", "1.5::DECIMAL(38,10)", 0),
+        ("1.50::DECIMAL(9,2)", "1.5::DOUBLE", 0),
+        ("2::DOUBLE", "2::INTEGER", 0),
+        ("1e20::DOUBLE", "100000000000000000000::HUGEINT", 0),
+        ("0.1::FLOAT", "0.1::DOUBLE", 0),
+        ("TIMESTAMPTZ '2024-01-01 09:00:00+09'", "TIMESTAMP '2024-01-01'", 0),
+        ("DATE '2024-01-01'", "TIMESTAMP '2024-01-01'", 0),
+    ],
+)
+def test_foreign_keys_are_compared_by_value(parquet, child, parent, violations):
+    rule = Rule(RuleKind.FOREIGN_KEY, ("x",), {"dataset": "other", "column": "y"})
+    references = other(parquet, f"SELECT {parent} AS y")
+
+    report = evaluate(parquet(f"SELECT {child} AS x"), [rule], references=references)
+
+    assert report.results[0].violations == violations
+
+
+@pytest.mark.parametrize(
+    ("mostly", "passed"), [(0.7, True), (0.8, True), (0.81, False), (1, False)]
+)
+def test_a_share_of_the_rows_may_be_enough(parquet, mostly, passed):
+    table = parquet("SELECT i AS x, i % 8 AS k FROM range(10) t(i)")
+
+    results = [
+        check(table, "range", "x", max=7, mostly=mostly),
+        check(table, "set", "x", values=list(range(8)), mostly=mostly),
+        check(table, "unique", "k", mostly=mostly),
+    ]
+
+    assert [result.violations for result in results] == [2, 2, 2]
+    assert [result.passed for result in results] == [passed] * 3
+
+
+def test_missing_nan_and_infinite_are_told_apart(parquet):
+    table = parquet("SELECT unnest(['1', NULL, 'nan', 'inf', '-inf'])::DOUBLE AS x")
+
+    missing, finite = check(table, "not_null", "x"), check(table, "finite", "x")
+
+    assert missing.observed == {"null": 1, "nan": 1, "infinite": 2}
+    assert (missing.violations, finite.violations, finite.checked) == (2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "SELECT repeat('x', 150) || i % 2 AS t FROM range(40) t(i)",
+        "SELECT 10 + i AS low, 5 + i AS open, 9 AS high FROM range(40) t(i)",
+        "SELECT CASE WHEN i = 0 THEN '-inf'::DOUBLE ELSE i END AS x FROM range(40) t(i)",
+        "SELECT i // 2 AS id, 'a' || chr(0) AS t FROM range(40) t(i)",
+        "SELECT ['é', 'e' || chr(769)][i % 2 + 1] AS t FROM range(40) t(i)",
+    ],
+)
+def test_suggestions_hold_on_the_data_that_suggested_them(parquet, select):
+    table = parquet(select)
+
+    rules = suggest(table, profile.profile(table))
+
+    assert rules
+    assert all(result.passed for result in evaluate(table, rules).results)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    numbers=st.lists(
+        st.one_of(st.none(), st.floats(width=32), st.integers(-(2**53), 2**53)),
+        min_size=1,
+        max_size=40,
+    ),
+    words=st.lists(st.one_of(st.none(), st.text(max_size=120)), min_size=1),
+)
+def test_any_suggestion_holds_on_its_own_data(data, numbers, words):
+    rows = max(len(numbers), len(words))
+    path = data / f"{uuid.uuid4().hex}.parquet"  # footers are cached
+    columns = {
+        "low": [float(v) if v is not None else None for v in numbers],
+        "key": words,
+    }
+    padded = {name: (values * rows)[:rows] for name, values in columns.items()}
+    padded["close"] = padded["low"][::-1]
+    schema = pa.schema({"low": pa.float64(), "key": pa.string(), "close": pa.float64()})
+    pq.write_table(pa.table(padded, schema=schema), path)
+
+    rules = suggest(path, profile.profile(path))
+
+    assert all(result.passed for result in evaluate(path, rules).results)

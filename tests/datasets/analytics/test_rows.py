@@ -1,5 +1,7 @@
 """Pages, samples, filters and search."""
 
+import unicodedata
+
 import pytest
 
 from datasets.analytics import rows
@@ -272,3 +274,45 @@ def test_a_path_with_a_glob_would_read_other_files(data):
 def test_a_lost_file_is_said_to_be_missing(data):
     with pytest.raises(SourceMissing):
         rows.page(data / "gone.parquet", Window())
+
+
+def matching(table, column, operator, value):
+    found = rows.page(table, Window(), [Condition(column, Operator(operator), value)])
+    return found.total
+
+
+def test_a_float_column_holds_the_values_that_it_shows(parquet):
+    table = parquet("SELECT unnest([0.1, 0.2, 1e30]::FLOAT[]) AS x")
+
+    assert matching(table, "x", "eq", 0.1) == 1
+    assert matching(table, "x", "in", [0.1, 0.2]) == 2
+    assert matching(table, "x", "le", 1e300) == 3
+
+
+def test_an_offset_is_compared_or_refused_but_never_dropped(parquet):
+    table = parquet(
+        "SELECT TIMESTAMP '2024-01-01 01:00:00' AS plain,"
+        " TIMESTAMPTZ '2024-01-01 01:00:00+09' AS zoned,"
+        " TIMESTAMP_NS '2024-01-01 01:00:00.123456789' AS fine"
+    )
+
+    assert matching(table, "zoned", "eq", "2023-12-31T16:00:00Z") == 1
+    assert matching(table, "zoned", "eq", "2024-01-01T01:00:00+09:00") == 1
+    assert matching(table, "fine", "eq", "2024-01-01T01:00:00.123456789") == 1
+    assert matching(table, "fine", "eq", "2024-01-01T01:00:00.123456") == 0
+    with pytest.raises(InvalidFilter):
+        matching(table, "plain", "eq", "2024-01-01T01:00:00+09:00")
+    with pytest.raises(InvalidFilter):
+        matching(table, "plain", "eq", "2024-01-01T01:00:00.0000001")
+
+
+def test_composed_and_decomposed_text_is_found_alike(parquet):
+    table = parquet("SELECT '서울' AS t UNION ALL SELECT nfc_normalize('서울')")
+    decomposed = unicodedata.normalize("NFD", "서울")
+    mixed = parquet(f"SELECT '서울' AS t UNION ALL SELECT '{decomposed}'")
+
+    for place in (table, mixed):
+        assert matching(place, "t", "eq", "서울") == 2
+        assert matching(place, "t", "contains", decomposed) == 2
+        assert matching(place, "t", "in", [decomposed]) == 2
+        assert rows.search(place, decomposed, Window()).total == 2

@@ -1,0 +1,45 @@
+"""Which columns came, went or hold another kind of values, and how bad that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from datasets.analytics.drift.report import Level
+from datasets.analytics.sql import NUMERIC, Kind, TableColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Names of columns; those of `became_text` are among `retyped`."""
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    retyped: tuple[str, ...]
+    became_text: tuple[str, ...]
+
+    @property
+    def levels(self) -> list[Level]:
+        """A column that is gone or became text is drift, one of another kind a warning.
+
+        Empty without a change: then the columns alone say the level.
+        """
+        if self.removed or self.became_text:
+            return [Level.DRIFT]
+        return [Level.WARNING] if self.retyped else []
+
+
+def change(before: Sequence[TableColumn], after: Sequence[TableColumn]) -> Change:
+    """Return how the columns `after` differ from those `before`."""
+    then = {column.name: family(column) for column in before}
+    now = {column.name: family(column) for column in after}
+    retyped = [name for name in then if name in now and now[name] != then[name]]
+    return Change(
+        removed=tuple(name for name in then if name not in now),
+        added=tuple(name for name in now if name not in then),
+        retyped=tuple(retyped),
+        became_text=tuple(name for name in retyped if now[name] == Kind.TEXT),
+    )
+
+
+def family(column: TableColumn) -> str:
+    """Return the kind; all numbers are of one, as they can be compared."""
+    return "number" if column.kind in NUMERIC else column.kind
