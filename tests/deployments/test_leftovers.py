@@ -106,17 +106,17 @@ def test_a_converted_model_stays_while_a_deployment_may_serve_it(data_dir):
         ("traffic/.g-0.json.1", HOUR_S),
         ("samples/d/.0-g.1", HOUR_S),
         ("conversions/0.part", HOUR_S),
-        ("run/gateways/0.json", DAY_S),
+        ("run/gateways/0.json", 60.0),
         ("uploads/tmp0.upload.bin", DAY_S),
     ],
 )
 def test_what_a_kill_left_half_written_goes_when_nobody_writes_it_any_more(
     data_dir, name, age_s
 ):
-    young = kept(data_dir / f"{name}", age_s - 60)
+    young = kept(data_dir / f"{name}", age_s / 2)
     sweep()
     stayed = young.exists()
-    old = kept(data_dir / name, age_s + 60)
+    old = kept(data_dir / name, age_s * 2)
 
     sweep()
 
