@@ -86,17 +86,18 @@ class DeploymentMetricsSerializer(AnswerSerializer):
     )
     error_rate = serializers.FloatField(required=False, help_text="In [0, 1].")
     client_error_count = serializers.IntegerField(
-        help_text="Those that it refused: 4xx, the caller's errors."
+        read_only=True, help_text="Those that it refused: 4xx, the caller's errors."
     )
     non_finite_count = serializers.IntegerField(
-        help_text="Those answered with a NaN or an infinity."
+        read_only=True, help_text="Those answered with a NaN or an infinity."
     )
     unavailable_count = serializers.IntegerField(
-        help_text="Those that found no instance ready (503); no errors of the model."
+        read_only=True,
+        help_text="Those that found no instance ready (503); no errors of the model.",
     )
-    unavailable_rate = serializers.FloatField(help_text="In [0, 1].")
+    unavailable_rate = serializers.FloatField(read_only=True, help_text="In [0, 1].")
     rejected_count = serializers.IntegerField(
-        help_text="Those that overload turned away (503)."
+        read_only=True, help_text="Those that overload turned away (503)."
     )
     avg_latency_ms = serializers.FloatField(
         required=False, allow_null=True, help_text="Null without traffic."

@@ -124,7 +124,10 @@ def test_a_client_asks_for_statuses_but_never_claims_active(
 
     assert answer.status_code == status
     deployment.refresh_from_db()
-    assert deployment.status == (asked if status == 200 else at)
+    # What has traffic keeps its status until it has none, with the wish beside it.
+    is_wish = status == 200 and at != "pending"
+    assert deployment.ends_as == (asked if is_wish else "")
+    assert deployment.status == (asked if status == 200 and not is_wish else at)
     if status == 409:
         assert answer.json()["code"] == "illegal_transition"
 
@@ -196,14 +199,20 @@ def test_a_canary_is_steered(api):
 
     assert (paused["strategy"], paused["is_paused"]) == (strategy, True)
     assert paused["traffic_percent"] == 5
-    assert aborted.json()["error_message"] == "the rollout was aborted: slow"
+    canary.refresh_from_db()
+    assert (aborted.status_code, canary.ends_as) == (200, "failed")
+    canary.end_as_asked()
+    assert canary.error_message == "the rollout was aborted: slow"
 
 
-def test_an_active_one_is_terminated(api):
+def test_an_active_one_is_terminated_when_it_has_no_traffic(api):
     deployment = DeploymentFactory(active=True)
 
     answer = api("deployer").post(f"{HOME}/{deployment.pk}/terminate")
 
-    assert (answer.status_code, answer.json()["status"]) == (200, "terminated")
+    assert (answer.status_code, answer.json()["status"]) == (200, "active")
+    deployment.refresh_from_db()
+    assert deployment.ends_as == "terminated"
+    deployment.end_as_asked()
     again = api("deployer").post(f"{HOME}/{deployment.pk}/terminate")
     assert (again.status_code, again.json()["code"]) == (409, "not_active")

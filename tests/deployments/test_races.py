@@ -219,7 +219,7 @@ def test_a_precondition_waits_for_the_slot_and_never_for_each_other(api):
     writer.join(timeout=60)
 
     deployment.refresh_from_db()
-    assert (deployment.status, deployment.notes) == ("terminated", "ours")
+    assert (deployment.ends_as, deployment.notes) == ("terminated", "ours")
 
 
 def terminate_if_unchanged(client, url, tag):

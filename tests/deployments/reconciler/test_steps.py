@@ -324,4 +324,6 @@ def test_what_validation_found_out_is_kept_as_the_signature(reconciler):
         "inputs": [tensor],
         "outputs": [tensor],
         "feature_names": [],
+        "manifest": None,
+        "notes": [],
     }
