@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from deployments.kick import calls, kick, kick_and_wait
@@ -55,6 +55,14 @@ def test_a_request_wakes_the_reconciler_when_it_is_committed():
         assert waited(kicks, LONG_S) < LONG_S / 2
 
 
+def run_aside(reconciler, stopping):
+    """Run it in a thread, whose connection to the database ends with it."""
+    try:
+        run(reconciler, stopping)
+    finally:
+        connection.close()
+
+
 class Stumbling(Reconciler):
     """Loses its database for the first passes, then works until all is active."""
 
@@ -95,7 +103,7 @@ def test_who_waits_without_a_worker_is_told_at_once():
 def test_who_waits_is_answered_by_a_pass_that_began_after_it_called(tmp_path):
     reconciler = made(ScriptedTarget(), time.monotonic, tmp_path)
     stopping = threading.Event()
-    thread = threading.Thread(target=run, args=(reconciler, stopping))
+    thread = threading.Thread(target=run_aside, args=(reconciler, stopping))
     thread.start()
 
     answered = until(kick_and_wait)

@@ -18,7 +18,6 @@ import pytest
 
 from deployments.serving.child import room, walls
 from deployments.serving.processes import is_alive, start_time
-from deployments.serving.supervisor import instance
 from deployments.serving.terms import NoRoom, Refused
 from deployments.targets.local import LocalTarget
 from tests.deployments.targets import folders, models
@@ -205,10 +204,9 @@ def test_what_a_model_has_begun_ends_with_it(local, model):
     until(lambda: not is_alive(child, born))
 
 
-def test_a_prediction_that_hangs_ends_the_process(local, model, monkeypatch):
-    monkeypatch.setattr(instance, "PREDICT_LIMIT_S", 5.0)
+def test_a_prediction_that_hangs_ends_the_process(local, model):
     hangs = "return time.sleep(600) if given['a'][0] == 7 else given['a']"
-    spec = model(folders.predicting(hangs, "import time"))
+    spec = model(folders.predicting(hangs, "import time"), predict_limit_s=5.0)
     asking = threading.Thread(target=hung_up_on, args=(local, spec))
 
     asking.start()
