@@ -17,6 +17,7 @@ from deployments.admin.forms import DriftForm, KeyForm, ReasonForm
 from deployments.admin.pages import FormPages
 from deployments.drift import Asked, check_requests
 from deployments.models import Deployment, DeploymentKey, DriftRule
+from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Status
 from mlops.core.admin.base import staff
 
@@ -108,7 +109,9 @@ class Buttons(FormPages):
             reason = form.cleaned_data["reason"]
             said = {"reason": reason} if verb in CAN_EXPLAIN else {}
             made = getattr(deployment, verb)(by=staff(request), **said)
-            self.message_user(request, _("Done."), messages.SUCCESS)
+            waits = unfinished(deployment)
+            level = messages.WARNING if waits else messages.SUCCESS
+            self.message_user(request, waits or _("Done."), level)
             return self.to_page(made.pk if made else object_id)
 
         form = ReasonForm(request.POST if request.method == "POST" else None)
@@ -148,6 +151,12 @@ def _fitting(deployment: Deployment) -> Iterable[str]:
 
 def _found(object_id: object) -> Deployment | None:
     return Deployment.objects.detailed().with_id(str(object_id))
+
+
+def unfinished(deployment: Deployment) -> str:
+    """Return what an end that was asked for still waits for; "" if nothing."""
+    now = _found(deployment.pk)
+    return Watch.read().wish_of(now) if now else ""
 
 
 def _words(deployment: Deployment) -> dict[str, str]:

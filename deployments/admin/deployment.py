@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from deployments.admin.buttons import Buttons
+from deployments.admin.buttons import Buttons, unfinished
 from deployments.admin.forms import DeployForm
 from deployments.admin.sparkline import requests_per_minute, sparkline
 from deployments.journal import journal
@@ -22,9 +22,12 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import Watch
 from deployments.states import FINAL, Health, Status
 from mlops.core.admin.base import EMPTY, act, link_to, staff
+from mlops.core.models import User
 
 LOG_LINES = 50
+ENDING = "ending"
 STATUS_COLOURS = {
+    ENDING: "warning",
     Status.PENDING: "info",
     Status.VALIDATING: "info",
     Status.DEPLOYING: "info",
@@ -118,6 +121,7 @@ class DeploymentAdmin(Buttons):
             {
                 "fields": (
                     ("status", "health_now"),
+                    "wish",
                     ("health_reason_now", "judged_at"),
                     ("model_version", "run"),
                     ("slot", "revision"),
@@ -185,11 +189,17 @@ class DeploymentAdmin(Buttons):
 
     @admin.action(description=_("Terminate"), permissions=["change"])
     def terminate(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        act(self, request, queryset, lambda row, by: row.terminate(by=by))
+        def terminate(row: Deployment, by: User) -> None:
+            row.terminate(by=by)
+
+        act(self, request, queryset, terminate, unfinished=unfinished)
 
     @admin.action(description=_("Cancel"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        act(self, request, queryset, lambda row, by: row.cancel(by=by))
+        def cancel(row: Deployment, by: User) -> None:
+            row.cancel(by=by)
+
+        act(self, request, queryset, cancel, unfinished=unfinished)
 
     @admin.action(description=_("Promote"), permissions=["change"])
     def promote(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
@@ -238,7 +248,11 @@ class DeploymentAdmin(Buttons):
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def status_badge(self, deployment: Deployment) -> tuple[str, str]:
-        return deployment.status, str(deployment.get_status_display())
+        word = str(deployment.get_status_display())
+        if not deployment.ends_as:
+            return deployment.status, word
+        texts = {"status": word, "end": deployment.get_ends_as_display()}
+        return ENDING, _("%(status)s, to be %(end)s") % texts
 
     @staticmethod
     def _watch(deployment: Any) -> Watch:
@@ -252,6 +266,10 @@ class DeploymentAdmin(Buttons):
             return "", EMPTY
         health = self._watch(deployment).health_of(deployment)
         return health, str(health.label)
+
+    @admin.display(description=_("its end"))
+    def wish(self, deployment: Deployment) -> str:
+        return Watch.read().wish_of(deployment) or EMPTY
 
     @admin.display(description=_("health"))
     def health_now(self, deployment: Deployment) -> str:

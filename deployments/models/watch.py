@@ -68,7 +68,20 @@ class Watch:
         if self.is_kept:
             return said
         last = said or f"it was {deployment.health} then"
+        return f"{self._unwatched}; {last}"
+
+    def wish_of(self, deployment: "Deployment") -> str:
+        """Return how it is to end, if that has not come yet, for people; "" if not."""
+        if not deployment.ends_as:
+            return ""
+        wish = f"It is to be {deployment.ends_as}, and still gets its requests"
+        if self.is_kept:
+            return f"{wish} until the gateways have taken them away."
+        return f"{wish}. {self._unwatched}: nothing ends before one does."
+
+    @property
+    def _unwatched(self) -> str:
         if self.seen_at is None:
-            return f"No reconciler has looked yet; {last}"
+            return "No reconciler has looked yet"
         since = f"{self.seen_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        return f"No reconciler has looked since {since}; {last}"
+        return f"No reconciler has looked since {since}"

@@ -38,6 +38,15 @@ class DeploymentSerializer(AnswerSerializer):
     model_version = serializers.CharField(source="model_version.version")
     experiment_name = serializers.SerializerMethodField()
     status = serializers.ChoiceField(choices=Status.choices)
+    ends_as = serializers.SerializerMethodField(
+        help_text=(
+            "What `status` will be: somebody asked it to end, and it may get requests "
+            "until then. Null where nobody asked."
+        )
+    )
+    ends_note = serializers.SerializerMethodField(
+        help_text="What its end waits for, for people; empty without `ends_as`."
+    )
     environment = serializers.ChoiceField(choices=Environment.choices)
     endpoint = serializers.CharField(help_text="Base URL of the inference protocol.")
     endpoint_config = serializers.SerializerMethodField()
@@ -65,6 +74,9 @@ class DeploymentSerializer(AnswerSerializer):
         help_text="Whether it is the one that serves in its environment."
     )
     is_paused = serializers.BooleanField(help_text="Whether its rollout is held.")
+    is_promoted = serializers.BooleanField(
+        help_text="Whether its rollout is to end with all the traffic, now."
+    )
     revision = serializers.IntegerField(
         help_text="Counts deployments of the model in the environment."
     )
@@ -96,6 +108,15 @@ class DeploymentSerializer(AnswerSerializer):
     def get_experiment_name(self, deployment: Deployment) -> str | None:
         run = deployment.model_version.run
         return run.experiment.name if run else None
+
+    @extend_schema_field(
+        serializers.ChoiceField(choices=Status.choices, allow_null=True)
+    )
+    def get_ends_as(self, deployment: Deployment) -> str | None:
+        return deployment.ends_as or None
+
+    def get_ends_note(self, deployment: Deployment) -> str:
+        return self._watch.wish_of(deployment)
 
     @extend_schema_field(
         serializers.ChoiceField(

@@ -82,6 +82,59 @@ def test_the_answer_says_since_when_nobody_looks(api, admin_client, healthy):
     assert "No reconciler has looked since" in page
 
 
+@pytest.mark.parametrize(
+    ("ago", "note"),
+    [
+        (-3600, "It is to be terminated, and still gets its requests until the"),
+        (3600, "It is to be terminated, and still gets its requests. No reconciler"),
+    ],
+)
+def test_an_end_that_has_not_come_is_told_everywhere(
+    api, admin_client, healthy, ago, note
+):
+    seen(ago)
+    place = reverse("admin:deployments_deployment_change", args=[healthy.pk])
+
+    answer = api("deployer").post(f"{HOME}/{healthy.pk}/terminate").json()
+    detail = api().get(f"{HOME}/{healthy.pk}").json()
+    (listed,) = api().get(HOME).json()
+    stream = api().get(f"{HOME}/{healthy.pk}/stream?seconds=1")
+    streamed = b"".join(stream.streaming_content).decode()
+
+    for told in (answer, detail, listed):
+        assert (told["status"], told["ends_as"]) == ("active", "terminated")
+        assert told["ends_note"].startswith(note)
+    assert '"ends_as":"terminated"' in streamed
+    assert "active, to be terminated" in admin_client.get(LIST).content.decode()
+    assert note in admin_client.get(place).content.decode()
+    home = admin_client.get(reverse("admin:index")).content.decode()
+    assert "to be terminated" in home
+
+
+def test_who_ends_one_in_the_admin_is_told_that_it_has_not_ended(admin_client, healthy):
+    chosen = {"action": "terminate", "_selected_action": [healthy.pk]}
+
+    said = admin_client.post(LIST, chosen, follow=True).content.decode()
+
+    assert "It is to be terminated, and still gets its requests. No" in said
+    assert "1 done" not in said
+
+
+def test_nothing_is_said_of_an_end_that_nobody_asked_for_or_that_came(api, healthy):
+    told = api().get(f"{HOME}/{healthy.pk}").json()
+    healthy.terminate(by=None)
+    healthy.end_as_asked()
+    ended = api().get(f"{HOME}/{healthy.pk}").json()
+
+    assert (told["ends_as"], told["ends_note"], told["is_promoted"]) == (
+        None,
+        "",
+        False,
+    )
+    assert (ended["status"], ended["ends_as"]) == ("terminated", None)
+    assert ended["ends_note"] == ""
+
+
 def test_where_none_ever_looked_that_is_said(api, healthy):
     detail = api().get(f"{HOME}/{healthy.pk}").json()
 

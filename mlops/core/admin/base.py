@@ -67,8 +67,14 @@ def act(
     request: HttpRequest,
     rows: Iterable[Any],
     verb: Callable[[Any, User], object],
+    *,
+    unfinished: Callable[[Any], str] = lambda _row: "",
 ) -> None:
-    """Call a verb on each row; say how many did it, and each error by its name."""
+    """Call a verb on each row; say how many did it, and each error by its name.
+
+    `unfinished` says of a row what its verb still waits for, "" if nothing: that one
+    is named too, and not among those that are done.
+    """
     done = 0
     for row in rows:
         try:
@@ -76,6 +82,9 @@ def act(
         except DomainError as error:
             text = _("%(row)s: %(error)s") % {"row": row, "error": error.message}
             page.message_user(request, text, messages.ERROR)
+            continue
+        if waits := unfinished(row):
+            page.message_user(request, f"{row}: {waits}", messages.WARNING)
         else:
             done += 1
     if done:
