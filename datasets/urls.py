@@ -13,6 +13,7 @@ from datasets.viewsets.datasets import (
 from datasets.viewsets.drift import DriftViewSet
 from datasets.viewsets.exploration import ExplorationViewSet
 from datasets.viewsets.features import FeatureViewSet
+from datasets.viewsets.grouping import GroupingViewSet
 from datasets.viewsets.lineage import LineageViewSet
 from datasets.viewsets.previews import PreviewViewSet
 from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
@@ -58,6 +59,8 @@ ROUTES: list[Route] = [
         DatasetVersionViewSet,
         {"post": "create_filtered"},
     ),
+    (f"{DATASET}/groups", GroupingViewSet, {"get": "groups_link", "post": "groups"}),
+    (f"{DATASET}/facets", GroupingViewSet, {"get": "facets_link", "post": "facets"}),
     (f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
     (
         f"{DATASET}/statistics",

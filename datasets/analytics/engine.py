@@ -39,10 +39,14 @@ TEMP_FOLDER = "duckdb_tmp"
 
 
 class Lane(StrEnum):
-    """Short questions and heavy passes do not share an instance."""
+    """Short questions and heavy passes do not share an instance.
+
+    The serial one has one thread, so that the same question adds in the same order.
+    """
 
     INTERACTIVE = "interactive"
     HEAVY = "heavy"
+    SERIAL = "serial"
 
 
 _CURSOR_SETTINGS = (
@@ -81,6 +85,7 @@ class EngineSettings:
 DEFAULT_LANES: Mapping[Lane, Limits] = {
     Lane.INTERACTIVE: Limits(2, "512MB", "1GB", 5.0, 2, 2.0),
     Lane.HEAVY: Limits(2, "1GB", "8GB", 120.0, 1, 120.0, waiting=2),
+    Lane.SERIAL: Limits(1, "512MB", "1GB", 15.0, 2, 4.0),
 }
 
 
@@ -105,13 +110,17 @@ def configure(
     Nothing is opened yet: a server may call this before it forks.
     """
     lanes = dict(DEFAULT_LANES)
-    limits = {Lane.INTERACTIVE: memory_limit, Lane.HEAVY: heavy_memory_limit}
+    limits = {
+        Lane.INTERACTIVE: memory_limit,
+        Lane.HEAVY: heavy_memory_limit,
+        Lane.SERIAL: memory_limit,
+    }
     for lane, given in limits.items():
         lanes[lane] = replace(
-            lanes[lane],
-            threads=threads or lanes[lane].threads,
-            memory_limit=given or lanes[lane].memory_limit,
+            lanes[lane], memory_limit=given or lanes[lane].memory_limit
         )
+    for lane in (Lane.INTERACTIVE, Lane.HEAVY):
+        lanes[lane] = replace(lanes[lane], threads=threads or lanes[lane].threads)
     restore(EngineSettings(Path(data_dir).resolve(), lanes))
 
 

@@ -5,7 +5,6 @@ that of a filter without one, ends with the row's position in the file.
 """
 
 import random
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,19 +12,17 @@ from typing import Any
 
 from datasets.analytics.cells import Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
-from datasets.analytics.errors import InvalidFilter, InvalidParameter
+from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.filters import (
     Clause,
     Condition,
     Order,
-    bound,
     compile_filter,
     compile_order,
-    composed,
 )
+from datasets.analytics.search import matching
 from datasets.analytics.sql import (
     ROW_NUMBER,
-    Kind,
     Source,
     Table,
     TableColumn,
@@ -35,7 +32,6 @@ from datasets.analytics.sql import (
 )
 
 MAX_ROWS = 1_000
-MAX_QUERY = 200
 
 
 class Method(StrEnum):
@@ -99,14 +95,11 @@ def search(table: Table, text: str, window: Window) -> Rows:
 
     A number, date or truth value also matches where a cell equals it exactly.
     """
-    if not text or len(text) > MAX_QUERY or "\x00" in text:
-        raise InvalidParameter(
-            f"q must hold between 1 and {MAX_QUERY} characters.", field="q"
-        )
     place = single(table)
     with Engine.for_process().cursor() as cursor:
         columns = cursor.columns(place)
-        where = _matching(columns, text)
+        where = Clause()
+        where.sql = f" WHERE {matching(where, columns, text)}"
         return _page(cursor, place, columns, where, window)
 
 
@@ -249,34 +242,6 @@ def _stratified(
         place.parameters | {"seed": rng.getrandbits(31)},
     )
     return [row[0] for row in chosen]
-
-
-def _matching(columns: Sequence[TableColumn], text: str) -> Clause:
-    clause = Clause()
-    needle = clause.bind(unicodedata.normalize("NFC", text).lower())
-    parts = []
-    for column in columns:
-        name = quote_ident(column.name)
-        if column.kind is Kind.TEXT:
-            cell = composed(f"{name}::VARCHAR", text)
-            parts.append(f"contains(lower({cell}), {needle})")
-        elif (value := _equal_value(clause, column, text)) is not None:
-            parts.append(f"{name} = {value}")
-    clause.sql = f" WHERE ({' OR '.join(parts or ['false'])})"
-    if not any(column.kind is Kind.TEXT for column in columns):
-        clause.sql += f" AND {needle} IS NOT NULL"
-    return clause
-
-
-def _equal_value(clause: Clause, column: TableColumn, text: str) -> str | None:
-    """Return the bound text as a value of the column, None where it is none."""
-    if column.kind is Kind.BOOLEAN:
-        truth = {"true": True, "false": False}.get(text.lower())
-        return None if truth is None else bound(clause, column, truth)
-    try:
-        return bound(clause, column, text)
-    except InvalidFilter:
-        return None
 
 
 __all__ = ["Condition", "Method", "Order", "Rows", "Window", "page", "sample", "search"]

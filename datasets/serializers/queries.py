@@ -231,7 +231,7 @@ def window_of(fields: dict[str, Any], names: Container[str] = ()) -> Window:
         offset=fields.get("offset", 0),
         limit=fields["limit"],
         columns=fields.get("columns") or None,
-        order_by=[_order(text, names) for text in fields.get("order_by") or []],
+        order_by=[order_of(text, names) for text in fields.get("order_by") or []],
     )
 
 
@@ -270,7 +270,7 @@ def export_of(fields: dict[str, Any]) -> Request:
     )
 
 
-def _order(text: str, names: Container[str]) -> Order:
+def order_of(text: str, names: Container[str]) -> Order:
     if text in names:
         return Order(text)
     return Order(text.removeprefix("-"), descending=text.startswith("-"))

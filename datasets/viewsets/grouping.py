@@ -1,0 +1,111 @@
+"""Groups and facets of one version."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import questions
+from datasets.models import DatasetVersion
+from datasets.questions import joined
+from datasets.refusals import asking
+from datasets.serializers.grouping import (
+    FacetsAnswer,
+    FacetsBody,
+    FacetsQuery,
+    GroupsAnswer,
+    GroupsBody,
+    GroupsQuery,
+    grouping_of,
+    wanted_of,
+)
+from datasets.serializers.queries import Words, asked, conditions_of
+from datasets.viewsets.base import TAGS, DatasetBase, about
+from mlops.core.serializers import validated
+from mlops.core.throttling import AnalyticsThrottle
+
+
+class GroupingViewSet(DatasetBase):
+    """What the rows of a version come to."""
+
+    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    takes_keys: ClassVar[bool] = False
+    action_permissions: ClassVar = dict.fromkeys(
+        ("groups", "groups_link", "facets", "facets_link"), "view"
+    )
+
+    @extend_schema(
+        operation_id="groupDataset",
+        summary="Group Dataset",
+        tags=TAGS,
+        request=GroupsBody,
+        responses=GroupsAnswer,
+    )
+    def groups(self, request: Request, dataset_id: str) -> Response:
+        """Return figures of groups of rows, one page in one order.
+
+        Counts and sums of whole numbers and decimals are exact. NaN and infinities
+        are left out of other figures, and counted in `left_out`.
+        """
+        return self._groups(request, validated(GroupsBody, request))
+
+    @extend_schema(
+        operation_id="getDatasetGroups",
+        summary="Get Dataset Groups",
+        tags=TAGS,
+        parameters=[GroupsQuery],
+        responses=GroupsAnswer,
+    )
+    def groups_link(self, request: Request, dataset_id: str) -> Response:
+        """Return what the same question by POST does, at an address to share."""
+        return self._groups(request, asked(GroupsQuery, request))
+
+    @extend_schema(
+        operation_id="facetDataset",
+        summary="Facet Dataset",
+        tags=TAGS,
+        request=FacetsBody,
+        responses=FacetsAnswer,
+    )
+    def facets(self, request: Request, dataset_id: str) -> Response:
+        """Return top values and histograms of many columns, with exact counts."""
+        return self._facets(validated(FacetsBody, request))
+
+    @extend_schema(
+        operation_id="getDatasetFacets",
+        summary="Get Dataset Facets",
+        tags=TAGS,
+        parameters=[FacetsQuery],
+        responses=FacetsAnswer,
+    )
+    def facets_link(self, request: Request, dataset_id: str) -> Response:
+        """Return what the same question by POST does, at an address to share."""
+        return self._facets(asked(FacetsQuery, request))
+
+    def _groups(self, request: Request, fields: dict[str, Any]) -> Response:
+        version = self._version_of(fields, "by")
+        with asking():
+            grouping = grouping_of(fields)
+        question = questions.groups(
+            version, grouping, conditions_of(fields), fields.get("q", "")
+        )
+        return self.answer(request, question, about(version))
+
+    def _facets(self, fields: dict[str, Any]) -> Response:
+        version = self._version_of(fields, "columns")
+        with asking():
+            wanted = wanted_of(fields)
+        question = questions.facets_of(
+            version, wanted, conditions_of(fields), fields.get("q", "")
+        )
+        # Without an ETag: a later answer may have had the time for more columns.
+        return Response(joined(about(version), question.body()))
+
+    def _version_of(self, fields: dict[str, Any], names: str) -> DatasetVersion:
+        """Return the version; a text with commas may be the name of one column."""
+        version = self.version(self.dataset(), fields["version"])
+        words = fields.get(names)
+        if isinstance(words, Words) and words.whole in version.column_names:
+            fields[names] = [words.whole]
+        return version
