@@ -15,7 +15,7 @@ from deployments.serving import logs
 from deployments.serving.child import walls
 from deployments.serving.publishing import FilePublisher, Publishing
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
-from deployments.serving.supervisor.examination import Examination
+from deployments.serving.supervisor.examination import Examination, ShortOfMemory
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
@@ -99,8 +99,7 @@ class LocalTarget:
                 self._forget(spec.deployment_id)
                 if not self._may_examine(spec.deployment_id, now):
                     return None
-                running = examination.begin(spec, self._folders, self._nursery, now)
-                self._examinations[spec.deployment_id] = running
+                running = self._examine(spec, now)
             self._nursery.listen()
             running.poll(self._nursery, now)
             self._look_again()
@@ -108,9 +107,18 @@ class LocalTarget:
                 return running.finding(now)
             except Busy:
                 raise
+            except ShortOfMemory:
+                self._forget(spec.deployment_id)
+                self._examine(spec, now).may_repeat = False
+                return None
             except TargetTrouble:
                 self._forget(spec.deployment_id)
                 raise
+
+    def _examine(self, spec: Spec, now: float) -> Examination:
+        begun = examination.begin(spec, self._folders, self._nursery, now)
+        self._examinations[spec.deployment_id] = begun
+        return begun
 
     def _may_examine(self, deployment_id: str, now: float) -> bool:
         """Whether a processor is free for one more; Busy once it waits for long."""

@@ -4,9 +4,11 @@ import hashlib
 import importlib
 import logging
 import os
+import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -50,11 +52,22 @@ def run(
     except Refused as error:
         finding = {"refused": str(error)}
     except MemoryError:
-        finding = {"refused": "Its memory limit is too small to load the model."}
+        logger.exception("out of memory at %s", _memory())
+        finding = {
+            "refused": "Its memory limit is too small to load the model.",
+            "out_of_memory": True,
+        }
     if "refused" in finding:
         logger.error("refused: %s", finding["refused"])
     report.send(descriptors["report"], finding)
     return 0
+
+
+def _memory() -> str:
+    """Return what is mapped of what may be, for the log."""
+    mapped = int(Path("/proc/self/statm").read_text().split()[0])
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return f"{mapped * resource.getpagesize() >> 20} of {most >> 20} MiB mapped"
 
 
 def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:

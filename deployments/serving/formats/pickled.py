@@ -32,6 +32,8 @@ def _unpickled(content: bytes) -> Any:
         return load(io.BytesIO(content))
     except ModuleNotFoundError as missing:
         raise missing_module(missing) from None
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - a pickle may raise anything
         raise Refused(
             f"The pickle cannot be loaded: {type(error).__name__}: {str(error)[:300]}"

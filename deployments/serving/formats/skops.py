@@ -113,5 +113,7 @@ def read(content: bytes, options: Options) -> LibraryModel:
 def _attempt(step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return step(*args, **kwargs)
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - skops raises what the file provokes
         raise Refused(f"The skops file is damaged: {str(error)[:300]}") from None

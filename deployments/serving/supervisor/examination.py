@@ -44,6 +44,10 @@ CPU_S = 60
 _KILLED_BY_LIMIT = "killed by SIGXCPU"
 
 
+class ShortOfMemory(Exception):
+    """The process got no memory. A limit is too small when it is so twice."""
+
+
 @dataclass(slots=True)
 class Examination:
     """One process and what it found; asking again gives the same answer."""
@@ -61,6 +65,7 @@ class Examination:
     end: str = ""
     hindrance: str = ""
     late: bool = False
+    may_repeat: bool = True
 
     def poll(self, nursery: Nursery, now: float) -> bool:
         """Take in what the process said and how it ended; True if that is news."""
@@ -102,8 +107,9 @@ class Examination:
     def finding(self, now: float) -> Validation | None:
         """Return what was found, None as long as nothing is.
 
-        Raises Refused, Busy as long as it waits for processors rather than works, or
-        TargetTrouble when there was no process to look.
+        Raises Refused, ShortOfMemory the first time that memory ends, Busy as long as
+        it waits for processors rather than works, or TargetTrouble when there was no
+        process to look.
         """
         if self.late:
             raise Refused(
@@ -112,12 +118,9 @@ class Examination:
                 "model hangs or is too slow to serve."
             )
         if self.text:
-            found = finding_in(self.text)
-            if "hindered" not in found:
-                return _validation(found)
-            self.hindrance = str(found["hindered"])
+            return self._told(finding_in(self.text))
         if self.hindrance:
-            raise NoRoom(f"The model cannot be validated now: {self.hindrance}.")
+            raise _no_room(self.hindrance)
         if self.end == describe_end(NEVER_BEGAN):
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
@@ -127,6 +130,13 @@ class Examination:
         ):
             raise Busy("The machine is busy: the model's validation waits for it.")
         return None
+
+    def _told(self, found: dict[str, Any]) -> Validation:
+        if self.may_repeat and "out_of_memory" in found:
+            raise ShortOfMemory
+        if "hindered" in found:
+            raise _no_room(str(found["hindered"]))
+        return _validation(found)
 
     def kill(self) -> None:
         """End the process and forget what it said."""
@@ -187,6 +197,10 @@ def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any
         "record": {"id": examination_id, "deployment_id": spec.deployment_id},
         "job": {**job(spec, folders, examination_id), "cpu_s": CPU_S},
     }
+
+
+def _no_room(reason: str) -> NoRoom:
+    return NoRoom(f"The model cannot be validated now: {reason}.")
 
 
 def _validation(found: dict[str, Any]) -> Validation:

@@ -111,6 +111,16 @@ def test_a_model_that_uses_up_its_processor_time_is_refused(local, made, monkeyp
         ask_all(local, [spec])
 
 
+def test_memory_is_too_little_only_when_it_was_twice(local, made):
+    spec = made(models.pickled("bytearray(1 << 40)"), allows_code=True)
+
+    with pytest.raises(Refused, match="memory limit is too small to load"):
+        ask_all(local, [spec])
+
+    log = "".join(local.logs(spec.deployment_id, 1000))
+    assert log.count("out of memory at") == 2
+
+
 class TestProgress:
     def test_one_that_sleeps_is_idle_and_one_that_computes_is_not(self):
         with processes(SLEEPS, BURNS) as (sleeper, burner):
