@@ -1,6 +1,5 @@
 """How a person wants files to be read, as a part of uploads."""
 
-import codecs
 import re
 from typing import Any
 
@@ -73,7 +72,7 @@ class ReadingOptions(StrictSerializer):
 
     def validate_encoding(self, name: str) -> str:
         try:
-            return codecs.lookup(name).name
+            return ingest.known_encoding(name)
         except LookupError:
             raise serializers.ValidationError("This encoding is not known.") from None
 

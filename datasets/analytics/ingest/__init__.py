@@ -6,6 +6,7 @@ child's small JSON files.
 """
 
 from datasets.analytics.ingest.chosen import is_chosen_type
+from datasets.analytics.ingest.encodings import known_encoding
 from datasets.analytics.ingest.model import (
     IngestedColumn,
     Limits,
@@ -30,5 +31,6 @@ __all__ = [
     "convert",
     "is_chosen_type",
     "is_known_form",
+    "known_encoding",
     "start",
 ]

@@ -49,6 +49,7 @@ class Read:
     notes: list[str] = field(default_factory=list)
     dialect: dict[str, Any] = field(default_factory=dict)
     cells: dict[str, Any] = field(default_factory=dict)
+    files: list[dict[str, Any]] = field(default_factory=list)
 
     def report(self) -> dict[str, Any]:
         renamed = [
@@ -62,6 +63,7 @@ class Read:
             "notes": self.notes,
             "dialect": self.dialect,
             "cells": self.cells,
+            "files": self.files,
         }
 
 

@@ -23,6 +23,7 @@ from datasets.analytics.ingest.sidecars import write_sidecars
 from datasets.analytics.sql import source
 
 DATA_FILE = "data.parquet"
+_LISTED_FILES = 1_000
 
 READERS: dict[Format, Callable[[Context, Sequence[Plain]], Read]] = {
     Format.CSV: csv_file.read,
@@ -70,7 +71,9 @@ class Conversion:
                 "mixed_formats", f"The files have different formats: {listed}."
             )
         found = formats.pop()
-        return found, READERS[found](context, plains)
+        read = READERS[found](context, plains)
+        read.files = [plain.report() for plain in plains[:_LISTED_FILES]]
+        return found, read
 
     def _finish(self, context: Context, found: Format, read: Read) -> Outcome:
         data = self.folder / DATA_FILE

@@ -11,6 +11,7 @@ from datasets.analytics.ingest.accounting import Written, described
 from datasets.analytics.ingest.choices import grammar, plan
 from datasets.analytics.ingest.context import Context, Read, Rejected, path_list
 from datasets.analytics.ingest.dialect import Dialect, find_dialect
+from datasets.analytics.ingest.encodings import UTF8
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.ingest.proof import Plan, Proof
@@ -24,7 +25,6 @@ _REASONS = {
     "TOO MANY COLUMNS": "too many cells",
     "UNQUOTED VALUE": "a quote that does not close or stands inside a cell",
     "LINE SIZE OVER MAXIMUM": "a line of more than 2 MB",
-    "INVALID ENCODING": "bytes that are not UTF-8",
 }
 
 
@@ -226,18 +226,30 @@ def _rejected(context: Context, table: _Table) -> Rejected:
         )
     ]
     files = {str(file.plain.path): file.plain.name for file in table.files}
+    encodings = {
+        str(file.plain.path): file.plain.text.encoding
+        for file in table.files
+        if file.plain.text
+    }
     lines: dict[tuple[str, int], dict[str, Any]] = {}
     for path, line, error, text in errors:
         row = {
             "file": files.get(path, ""),
             "line": line,
             "column": None,
-            "reason": _REASONS.get(error, "not readable"),
+            "reason": _reason(error, encodings.get(path, UTF8)),
             "text": text,
         }
         lines.setdefault((path, line), row)
     listed = list(lines.values())[: context.limits.reported_rows]
     return Rejected(len(lines), len(errors) < _LISTED_ERRORS, listed)
+
+
+def _reason(error: str, encoding: str) -> str:
+    if error == "INVALID ENCODING":
+        name = "UTF-8" if encoding == UTF8 else encoding
+        return f"bytes that are not {name}"
+    return _REASONS.get(error, "not readable")
 
 
 def _check_loss(context: Context, table: _Table, rejected: Rejected) -> list[str]:

@@ -36,6 +36,11 @@ class Plain:
     format: Format
     text: TextFacts | None = None
 
+    def report(self) -> dict[str, Any]:
+        """Return what was found out about the file before it was read."""
+        about = self.text.found.report() if self.text else {}
+        return {"file": self.name, "format": str(self.format), **about}
+
 
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BINARY = {b"PAR1": Format.PARQUET, b"ARROW1": Format.ARROW}
@@ -95,7 +100,7 @@ def _beginning(context: Context, path: Path) -> Path:
 
 def _text(context: Context, path: Path, label: str, name: str) -> Plain:
     facts = scan(context, path)
-    if facts.has_nul:
+    if facts.is_binary:
         raise IngestRefused(
             "unsupported_format", "The file is binary, and not of a kind that is read."
         )

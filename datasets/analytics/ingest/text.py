@@ -1,27 +1,54 @@
 """What a text file is made of: encoding, lines, quotes; and how to make it UTF-8."""
 
 import codecs
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
+from datasets.analytics.ingest.encodings import (
+    JUDGED,
+    OPTION,
+    UTF8,
+    Encoding,
+    Words,
+    is_rather_utf8,
+    judged,
+    known_encoding,
+)
 
 # Small enough that all looks at a chunk but the first find it in the CPU's cache.
 CHUNK_BYTES = 256 << 10
 _LONGEST_LINE = 16 << 20
 _BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig", UTF8),
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32", "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
 )
-_MOSTLY_UTF8 = 0.01
+_UNMARKED = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_JUDGED_WORDS = 4_000
+_LEAST_WORDS = 20
 _LINE_FEED = 10
+_MOSTLY_UTF8 = 9
+_MANY_NUL = 10
+_MANY_NUL_SHARE = 0.01
+# A byte that no UTF-8 has: its line is rejected by whoever reads it.
+_BAD = "\udcff"
+_NOT_ASCII = re.compile("[^\\x00-\\x7f]")
+_BAD_HANDLER = "datasets.bad-byte"
+codecs.register_error(_BAD_HANDLER, lambda error: (_BAD, _end_of(error)))
+
+
+def _end_of(error: UnicodeError) -> int:
+    assert isinstance(error, UnicodeDecodeError)  # noqa: S101 - only decoders ask
+    return error.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +62,64 @@ class TextFacts:
     lines: int = 0
     bad_lines: int = 0
     has_quotes: bool = False
-    has_nul: bool = False
+    nul_bytes: int = 0
     mixes_line_ends: bool = False
+    found: Encoding = field(default_factory=lambda: Encoding(UTF8, "all bytes"))
 
     @property
     def needs_rewriting(self) -> bool:
-        return self.encoding != "utf-8" or self.mixes_line_ends
+        return self.encoding != UTF8 or self.mixes_line_ends or self.nul_bytes > 0
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it has more NUL bytes than a text that was damaged."""
+        return self.nul_bytes > max(_MANY_NUL, self.lines * _MANY_NUL_SHARE)
 
 
 def scan(context: Context, path: Path) -> TextFacts:
-    """Read a file once and say what it is made of.
+    """Read a file once, or twice if it is not UTF-8, and say what it is made of.
 
-    Raises IngestRefused when the encoding that was asked for is unknown.
+    Raises IngestRefused when the encoding that was asked for is unknown, or none was
+    and the text does not show which it is.
     """
-    encoding = _declared(context.options.encoding, _start(path))
-    if encoding not in {None, "utf-8"}:
-        return TextFacts(str(encoding), mixes_line_ends=True)
+    declared = _declared(context.options.encoding, _start(path))
+    if declared is not None and declared.name != UTF8:
+        return TextFacts(declared.name, mixes_line_ends=True, found=declared)
     facts = _scan_utf8(context, path)
-    if not facts.bad_lines or encoding == "utf-8":
+    if declared is not None:
+        return replace(facts, found=declared)
+    if not facts.bad_lines or facts.is_binary:
         return facts
-    # A few bad lines of many: they are rejected, the file is UTF-8. Otherwise the
-    # Korean code page, when every byte fits, then the one where every byte fits.
-    if facts.bad_lines <= max(1, facts.lines * _MOSTLY_UTF8) and _has_utf8(path):
-        return facts
-    other = "cp949" if _decodes(path, "cp949") else "latin-1"
-    return replace(facts, encoding=other)
+    if _is_mostly_utf8(path, facts.bad_lines):
+        return replace(facts, found=Encoding(UTF8, "nearly all lines"))
+    found = judged(_words(path))
+    return replace(facts, encoding=found.name, found=found)
+
+
+def _is_mostly_utf8(path: Path, bad_lines: int) -> bool:
+    """Return whether many more lines beyond ASCII are UTF-8 than are not."""
+    good = 0
+    for chunk in _line_chunks(path):
+        if not chunk.isascii():
+            lines = chunk.split(b"\n")
+            good += sum(not line.isascii() and _is_utf8(line) for line in lines)
+        if good > bad_lines * _MOSTLY_UTF8:
+            return True
+    return False
+
+
+def _words(path: Path) -> Words:
+    """Return words of the whole file, of each part of it as many as of the others."""
+    words = Words(_JUDGED_WORDS)
+    chunks = path.stat().st_size // CHUNK_BYTES + 1
+    each = max(_JUDGED_WORDS // chunks, _LEAST_WORDS)
+    step = max(chunks * each // _JUDGED_WORDS, 1)
+    line = 1
+    for index, chunk in enumerate(_line_chunks(path)):
+        if index % step == 0 and not chunk.isascii():
+            words.add(chunk, line, most=each * step)
+        line += _line_ends(chunk)
+    return words
 
 
 def _start(path: Path) -> bytes:
@@ -67,31 +127,63 @@ def _start(path: Path) -> bytes:
         return file.read(CHUNK_BYTES)
 
 
-def _declared(asked: str | None, start: bytes) -> str | None:
-    for mark, name in _BOMS:
-        if start.startswith(mark):
-            return name
+def _declared(asked: str | None, start: bytes) -> Encoding | None:
+    """Return what a person, a mark or the form of UTF-16 says, None for nothing."""
+    marked = next((names for mark, *names in _BOMS if start.startswith(mark)), None)
     if asked:
-        try:
-            return codecs.lookup(asked).name
-        except LookupError:
+        name = _asked(asked)
+        if marked is None:
+            return Encoding(name, OPTION)
+        if name not in {*marked, UTF8 if marked[1] == UTF8 else marked[0]}:
             raise IngestRefused(
-                "invalid_encoding", "The encoding is not known.", encoding=asked[:40]
-            ) from None
-    # UTF-16 without a mark: every other byte of plain text is NUL.
-    even, odd = start[:4096:2].count(0), start[1:4096:2].count(0)
-    few = max(len(start[:4096]) // 8, 1)
-    if odd > few > even:
-        return "utf-16-le"
-    if even > few > odd:
-        return "utf-16-be"
-    return None
+                "invalid_encoding",
+                f"The file begins with the mark of {marked[1]}; it is not {name}.",
+                encodings=[marked[1]],
+            )
+        return Encoding(marked[0], OPTION)
+    if marked is not None:
+        return Encoding(marked[0], "byte order mark")
+    unmarked = _without_mark(start[:65_536])
+    return Encoding(unmarked, "zero bytes") if unmarked else None
+
+
+def _asked(name: str) -> str:
+    try:
+        return known_encoding(name)
+    except LookupError:
+        raise IngestRefused(
+            "invalid_encoding", "The encoding is not known.", encoding=name[:40]
+        ) from None
+
+
+def _without_mark(start: bytes) -> str | None:
+    """Return which UTF-16 or UTF-32 a text is that has no mark, None for neither.
+
+    It is the one in which all characters are such as a text has, and most are ASCII
+    (line ends, separators and digits are, in any language).
+    """
+    if b"\0" not in start:
+        return None
+    plain = {name: _plain_characters(start, name) for name in _UNMARKED}
+    best = max(_UNMARKED, key=lambda name: plain[name])
+    return best if plain[best] > 0 else None
+
+
+def _plain_characters(start: bytes, name: str) -> int:
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    text = decoder.decode(start)
+    odd = sum(not char.isprintable() and char not in "\t\r\n\x0c" for char in text)
+    odd += text.count("\ufffd")
+    if not text or odd > len(text) * _MANY_NUL_SHARE:
+        return 0
+    return sum(char.isascii() for char in text)
 
 
 def _scan_utf8(context: Context, path: Path) -> TextFacts:
     lines = bad = returns = bare = 0
     quote = quote_of(context).encode()
-    in_quotes = has_quotes = has_nul = False
+    nul_bytes = 0
+    in_quotes = has_quotes = False
     last = b"\n"
     for chunk in _line_chunks(path):
         context.bytes_read += len(chunk)
@@ -107,12 +199,12 @@ def _scan_utf8(context: Context, path: Path) -> TextFacts:
             ended = outside.count(b"\r\n")
             returns += ended
             bare += outside.count(b"\r") - ended
-        has_nul = has_nul or b"\0" in chunk
+        nul_bytes += chunk.count(0) if b"\0" in chunk else 0
         bad += 0 if chunk.isascii() else _bad_lines(chunk)
         last = chunk[-1:]
     mixes = bare > 0 or 0 < returns < lines
     lines += last != b"\n"
-    return TextFacts("utf-8", lines, bad, has_quotes, has_nul, mixes)
+    return TextFacts(UTF8, lines, bad, has_quotes, nul_bytes, mixes)
 
 
 def _line_ends(chunk: bytes) -> int:
@@ -145,55 +237,64 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _has_utf8(path: Path) -> bool:
-    """Return whether any line proves UTF-8: beyond ASCII, and valid."""
-    return any(
-        not line.isascii() and _is_utf8(line)
-        for chunk in _line_chunks(path)
-        if not chunk.isascii()
-        for line in chunk.split(b"\n")
-    )
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, TextFacts]:
     """Write the file again as UTF-8 with one kind of line end.
 
-    Bytes that are not in the encoding stay recognisable (U+FFFD) where the file is
-    not UTF-8 itself. Raises IngestRefused when it is cut off in a character.
+    Bytes that are not in the encoding become one that no UTF-8 has, so that their
+    lines are rejected; so do zero bytes, and lines of UTF-8 in a file of another
+    encoding.
     """
     target = context.temporary / f"{path.name}.utf8"
-    errors = "surrogateescape" if facts.encoding == "utf-8" else "strict"
     plain = _LineEnds(quote_of(context))
-    decoder = codecs.getincrementaldecoder(facts.encoding)(errors)
     held = ""
-    try:
-        with path.open("rb") as file, target.open("wb") as out:
-            while chunk := file.read(CHUNK_BYTES):
-                text = held + decoder.decode(chunk)
-                held = "\r" if text.endswith("\r") else ""
-                text = plain.of(text.removesuffix("\r") if held else text)
-                out.write(text.encode("utf-8", errors))
-            text = plain.of(held + decoder.decode(b"", final=True))
-            out.write(text.encode("utf-8", errors))
-    except UnicodeDecodeError:
-        raise IngestRefused(
-            "invalid_encoding", f"The file is not in the encoding {facts.encoding}."
-        ) from None
+    with path.open("rb") as file, target.open("wb") as out:
+        for piece in _decoded(file, facts):
+            text = (held + piece).replace("\0", _BAD)
+            held = "\r" if text.endswith("\r") else ""
+            text = plain.of(text.removesuffix("\r") if held else text)
+            out.write(text.encode(UTF8, "surrogateescape"))
+        out.write(plain.of(held).encode(UTF8, "surrogateescape"))
     context.bytes_read = 0
     rewritten = _scan_utf8(context, target)
-    return target, replace(rewritten, encoding=facts.encoding, mixes_line_ends=False)
+    return target, replace(
+        rewritten, encoding=facts.encoding, mixes_line_ends=False, found=facts.found
+    )
+
+
+def _decoded(file: BinaryIO, facts: TextFacts) -> Iterator[str]:
+    if facts.found.reason in {JUDGED, OPTION} and not _is_unicode(facts.encoding):
+        while chunk := file.read(CHUNK_BYTES):
+            chunk += b"" if chunk.endswith(b"\n") else file.readline(_LONGEST_LINE)
+            yield _without_utf8(chunk, facts.encoding)
+        return
+    decoder = codecs.getincrementaldecoder(facts.encoding)(_BAD_HANDLER)
+    while chunk := file.read(CHUNK_BYTES):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _is_unicode(encoding: str) -> bool:
+    return encoding.replace("-", "").replace("_", "").startswith("utf")
+
+
+def _without_utf8(chunk: bytes, encoding: str) -> str:
+    """Decode whole lines; those of UTF-8 among them become unreadable."""
+    if chunk.isascii():
+        return chunk.decode("ascii")
+    lines = chunk.split(b"\n")
+    foreign = {
+        index
+        for index, line in enumerate(lines)
+        if not line.isascii() and _is_utf8(line) and is_rather_utf8(line, encoding)
+    }
+    if not foreign:
+        return chunk.decode(encoding, _BAD_HANDLER)
+    return "\n".join(
+        _NOT_ASCII.sub(_BAD, line.decode())
+        if index in foreign
+        else line.decode(encoding, _BAD_HANDLER)
+        for index, line in enumerate(lines)
+    )
 
 
 class _LineEnds:
