@@ -130,6 +130,12 @@ class ReconciledDeployment(MovingDeployment):
                 said = f"{health} now: {reason}" if reason else f"{health} now"
                 self._tell(_by_reconciler("health", said))
 
+    def note_comparison(self, reading: int, found: dict[str, Any]) -> None:
+        """Write what newer rules of reading answered; see `DeploymentRecord`."""
+        seen = {"compared_with": reading, "comparison": found}
+        type(self).objects.filter(pk=self.pk).update(**seen)
+        self.compared_with, self.comparison = reading, found
+
     def notice(self, message: str, *, mover: Mover = Mover.RECONCILER) -> None:
         """Append an event that moves nothing, unless it was the last thing said."""
         with transaction.atomic():

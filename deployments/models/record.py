@@ -22,7 +22,9 @@ class DeploymentRecord(models.Model):
     older one loses. `attempts` counts how often the present step was begun. The
     artifact's digest is copied here (of a folder, that of its list of files), so that
     nothing done in the registry can change what is served; `reading` says by which
-    rules it is read (`deployments.serving.readings`). `signature` is what
+    rules it is read (`deployments.serving.readings`). `compared_with` are the newer
+    rules that were asked the same once, 0 for none, and `comparison` has what came of
+    it: `differences` to so many `requests`, or why it is `unknown`. `signature` is what
     validation found out: `inputs`, `outputs` and `feature_names`, empty until then.
     `restores` names the deployment that a rollback brings back, `rollback_from` the one
     that it undoes. A rollout is under way from `rollout_at` on: that is when the
@@ -49,6 +51,8 @@ class DeploymentRecord(models.Model):
     )
     artifact_sha256 = models.CharField(max_length=64, blank=True)
     reading = models.PositiveSmallIntegerField(default=newest, editable=False)
+    compared_with = models.PositiveSmallIntegerField(default=0, editable=False)
+    comparison = models.JSONField(default=dict, editable=False)
 
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
@@ -183,7 +187,18 @@ class DeploymentRecord(models.Model):
     @property
     def reading_notes(self) -> list[str]:
         """What a person should know of how the file is read, in sentences."""
-        return [*self.signature.get("notes", ()), *changes_since(self.reading)]
+        found = self.comparison if self.compared_with == newest() else None
+        newer = changes_since(self.reading, found)
+        return [*self.signature.get("notes", ()), *newer]
+
+    @property
+    def newer_differences(self) -> list[str] | None:
+        """Where the newest rules answer otherwise; None where that is not known."""
+        if self.reading >= newest():
+            return []
+        if self.compared_with != newest() or "unknown" in self.comparison:
+            return None
+        return list(self.comparison.get("differences", ()))
 
     @property
     def is_current(self) -> bool:

@@ -37,6 +37,7 @@ class Memory:
     expires_at: datetime | None = None
     has_probation: bool = False
     has_more: bool = False
+    is_comparing: bool = False
     records: dict[uuid.UUID, Record] = field(default_factory=dict)
     judged: dict[uuid.UUID, float] = field(default_factory=dict)
     cursors: dict[str, tuple[datetime, uuid.UUID]] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import RECONCILER
 from deployments.reconciler import keys
+from deployments.reconciler.comparing import Comparing
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
 from deployments.reconciler.patience import patience
@@ -43,7 +44,7 @@ MAX_JUDGED = 500
 SOON_S, REST_S = 0.5, 10.0
 """The pause while something is wrong or there are more rows than one pass takes up,
 and the longest of all: what serves is looked at so often."""
-JUDGE_S, KEYS_S, PRUNE_S, FORGET_S = 1.0, 2.0, 60.0, 60.0
+JUDGE_S, KEYS_S, PRUNE_S, FORGET_S, COMPARE_S = 1.0, 2.0, 60.0, 60.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class Reconciler:
                 self.memory.cursors.pop("active", None)  # one query finds them all
             moved += steps.take_all(self._next("active", {Status.ACTIVE}), judge)
         stop_orphans(self._routed_targets(stale), self.memory.routes.values())
+        self._compare(lease, rules, counts)
         self._keep_house(lease)
         return Pass(
             is_leader=True,
@@ -159,7 +161,7 @@ class Reconciler:
         """
         memory = self.memory
         is_uneasy = memory.down_since or Deployment.objects.ending().exists()
-        if is_uneasy or memory.has_more:
+        if is_uneasy or memory.has_more or memory.is_comparing:
             return SOON_S
         expiry_s = REST_S
         if memory.expires_at is not None:
@@ -231,6 +233,19 @@ class Reconciler:
         if batch:
             self.memory.cursors[name] = (batch[-1].created_at, batch[-1].pk)
         return batch
+
+    def _compare(
+        self,
+        lease: Lease,
+        rules: Mapping[str, EnvironmentRule],
+        counts: Mapping[str, int],
+    ) -> None:
+        """Ask under newer rules, where nobody waits for a validation meanwhile."""
+        memory = self.memory
+        if counts[Status.VALIDATING]:
+            return
+        if memory.is_comparing or memory.is_due("compare", COMPARE_S):
+            memory.is_comparing = Comparing(lease, rules, self.targets).look()
 
     def _keep_house(self, lease: Lease) -> None:
         with patience("take in the traffic"):

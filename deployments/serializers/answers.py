@@ -172,6 +172,15 @@ class ReadingSerializer(AnswerSerializer):
     newest = serializers.SerializerMethodField(
         help_text="The newest rules, which deploying again takes."
     )
+    differences = serializers.ListField(
+        source="newer_differences",
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text=(
+            "Where the newest rules would answer otherwise, for people, at most ten; "
+            "null where that is not known (`notes` say why)."
+        ),
+    )
     notes = serializers.SerializerMethodField(
         help_text="What was taken where the file is silent, and what else to know."
     )

@@ -12,6 +12,9 @@ is here:
    `mlflow.pyfunc` say. Columns of words and texts are inputs of their own.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 FIRST = 1
 NEWEST = 2
 
@@ -20,10 +23,10 @@ CHANGES = {
         "Revision 2 of the rules of reading answers as the class that saved the model "
         "does, or as the MLmodel says: labels of classifiers beside probabilities, the "
         "best iteration of early stopping, words of categories, columns of the logged "
-        "signature. Where that differs from these answers, deploying again takes it."
+        "signature."
     ),
 }
-"""What newer rules answer otherwise, by their number."""
+"""What newer rules may answer otherwise, by their number."""
 
 
 def newest() -> int:
@@ -31,6 +34,35 @@ def newest() -> int:
     return NEWEST
 
 
-def changes_since(reading: int) -> list[str]:
-    """Return what rules newer than these may answer otherwise, in sentences."""
-    return [said for number, said in sorted(CHANGES.items()) if number > reading]
+def changes_since(reading: int, compared: Mapping[str, Any] | None) -> list[str]:
+    """Return what the newest rules answer otherwise, in sentences.
+
+    `compared` is what came of asking under both: `differences` and `requests`, or why
+    it is `unknown`; None where nobody has asked yet.
+    """
+    may = [said for number, said in sorted(CHANGES.items()) if number > reading]
+    if not may:
+        return []
+    if compared is None:
+        return [*may, f"This model was not yet asked under revision {NEWEST}."]
+    if "unknown" in compared:
+        return [
+            *may,
+            f"Where it would answer otherwise is not known: {compared['unknown']}",
+        ]
+    return _told(compared["differences"], compared["requests"])
+
+
+def _told(differences: Sequence[str], requests: int) -> list[str]:
+    if not requests and not differences:
+        return [
+            "Rules of reading do not touch this model: it is code, asked by itself."
+        ]
+    if not differences:
+        same = f"Deployed again, under revision {NEWEST} of the rules of reading, it"
+        asked = f"{requests} requests were asked under both"
+        return [f"{same} takes and answers the same, to a millionth: {asked}."]
+    return [
+        f"Deployed again, under revision {NEWEST} of the rules of reading, {said}."
+        for said in differences
+    ]

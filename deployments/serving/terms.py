@@ -166,6 +166,17 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where newer rules of reading answer otherwise, in words.
+
+    `requests` were asked under both; none where the rules do not touch the model.
+    """
+
+    differences: tuple[str, ...]
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What runs now for one deployment.
 

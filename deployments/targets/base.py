@@ -6,7 +6,14 @@ Every call is idempotent and returns at once.
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployments.serving.terms import Doors, Observation, Route, Spec, Validation
+from deployments.serving.terms import (
+    Comparison,
+    Doors,
+    Observation,
+    Route,
+    Spec,
+    Validation,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,12 @@ class Target(Protocol):
         """Return the finding, or None while it is still being looked into.
 
         Raises Refused, with a sentence for people, when the model cannot be served.
+        """
+
+    def compare(self, spec: Spec, before: Spec) -> Comparison | None:
+        """Return where a spec answers otherwise than what serves; None as above.
+
+        Raises Refused, with the reason, when that cannot be known.
         """
 
     def apply(self, spec: Spec) -> None:

@@ -15,15 +15,18 @@ from deployments.serving import logs
 from deployments.serving.child import walls
 from deployments.serving.publishing import FilePublisher, Publishing
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
+from deployments.serving.supervisor.conversions import preferred
 from deployments.serving.supervisor.examination import Examination, ShortOfMemory
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.terms import (
     Busy,
+    Comparison,
     Doors,
     Observation,
     Phase,
+    Refused,
     Route,
     Spec,
     TargetTrouble,
@@ -40,6 +43,8 @@ while nothing does; what ends or reports is heard at once."""
 TIDY_S = 5.0
 DRAIN_ALL_S = 15.0
 SAY_AFTER_S = 5.0
+COMPARES = "compare "
+"""Before the id of a deployment, the name of an examination that compares."""
 
 
 class LocalTarget:
@@ -92,41 +97,69 @@ class LocalTarget:
 
     def validate(self, spec: Spec) -> Validation | None:
         with self._lock:
-            self._own()
-            running = self._examinations.get(spec.deployment_id)
-            now = time.monotonic()
-            if running is None or running.spec != spec:
-                self._forget(spec.deployment_id)
-                if not self._may_examine(spec.deployment_id, now):
-                    return None
-                running = self._examine(spec, now)
-            self._nursery.listen()
-            running.poll(self._nursery, now)
-            self._look_again()
+            running = self._examined(spec.deployment_id, spec)
+            if running is None:
+                return None
             try:
-                return running.finding(now)
+                return running.finding(time.monotonic())
             except Busy:
                 raise
             except ShortOfMemory:
                 self._forget(spec.deployment_id)
-                self._examine(spec, now).may_repeat = False
+                self._examine(spec.deployment_id, spec).may_repeat = False
                 return None
             except TargetTrouble:
                 self._forget(spec.deployment_id)
                 raise
 
-    def _examine(self, spec: Spec, now: float) -> Examination:
-        begun = examination.begin(spec, self._folders, self._nursery, now)
-        self._examinations[spec.deployment_id] = begun
+    def compare(self, spec: Spec, before: Spec) -> Comparison | None:
+        with self._lock:
+            name = f"{COMPARES}{spec.deployment_id}"
+            running = self._examined(name, spec, preferred(before, self._folders))
+            if running is None:
+                return None
+            try:
+                found = running.comparison(time.monotonic())
+            except Busy:
+                raise
+            except (Refused, TargetTrouble):
+                self._forget(name)
+                raise
+            if found is not None:
+                self._forget(name)
+            return found
+
+    def _examined(
+        self, name: str, spec: Spec, before: Spec | None = None
+    ) -> Examination | None:
+        """Return the examination of this name, begun if need be; None if it waits."""
+        self._own()
+        running, now = self._examinations.get(name), time.monotonic()
+        if running is None or running.spec != spec:
+            self._forget(name)
+            if not self._may_examine(name, now):
+                return None
+            running = self._examine(name, spec, before)
+        self._nursery.listen()
+        running.poll(self._nursery, now)
+        self._look_again()
+        return running
+
+    def _examine(
+        self, name: str, spec: Spec, before: Spec | None = None
+    ) -> Examination:
+        now = time.monotonic()
+        begun = examination.begin(spec, self._folders, self._nursery, now, before)
+        self._examinations[name] = begun
         return begun
 
-    def _may_examine(self, deployment_id: str, now: float) -> bool:
+    def _may_examine(self, name: str, now: float) -> bool:
         """Whether a processor is free for one more; Busy once it waits for long."""
         under_way = sum(not each.is_over for each in self._examinations.values())
         if under_way < len(os.sched_getaffinity(0)):
-            self._waiting.pop(deployment_id, None)
+            self._waiting.pop(name, None)
             return True
-        if now - self._waiting.setdefault(deployment_id, now) > SAY_AFTER_S:
+        if now - self._waiting.setdefault(name, now) > SAY_AFTER_S:
             raise Busy("It waits until a processor is free to validate it.")
         return False
 
@@ -164,8 +197,9 @@ class LocalTarget:
     def stop(self, deployment_id: str) -> None:
         with self._lock:
             self._own()
-            self._forget(deployment_id)
-            self._waiting.pop(deployment_id, None)
+            for name in (deployment_id, f"{COMPARES}{deployment_id}"):
+                self._forget(name)
+                self._waiting.pop(name, None)
             if fleet := self._fleets.get(deployment_id):
                 fleet.stop(time.monotonic())
             self._look_again()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from deployments.serving.terms import (
+    Comparison,
     Doors,
     Observation,
     Phase,
@@ -24,7 +25,8 @@ class Script:
 
     `validation_calls` and `starting_calls` are how often the target answers "not
     yet" before it has something to say. The texts make it fail; a `defect` is an
-    error that no target should raise.
+    error that no target should raise. A `difference` is what newer rules of reading
+    answer otherwise, `incomparable` why that is not known.
     """
 
     validation_calls: int = 0
@@ -32,6 +34,8 @@ class Script:
     starting_calls: int = 0
     failure: str = ""
     defect: str = ""
+    difference: str = ""
+    incomparable: str = ""
 
 
 @dataclass(slots=True)
@@ -94,6 +98,14 @@ class ScriptedTarget:
         if script.refusal:
             raise Refused(script.refusal)
         return Validation("scripted", SIGNATURE, SIGNATURE, 0.1)
+
+    def compare(self, spec: Spec, before: Spec) -> Comparison | None:
+        self._note("compare", spec.deployment_id)
+        script = self._script(spec)
+        if script.incomparable:
+            raise Refused(script.incomparable)
+        said = (script.difference,) if script.difference else ()
+        return Comparison(said, 1)
 
     def apply(self, spec: Spec) -> None:
         self._note("apply", spec.deployment_id)

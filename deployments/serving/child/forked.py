@@ -8,7 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import examine, interpreter, quick, serve, walls
+from deployments.serving.child import (
+    comparison,
+    examine,
+    interpreter,
+    quick,
+    serve,
+    walls,
+)
 from deployments.serving.child.modelfile import StoredFile
 from deployments.serving.child.sandbox import Limits, confine
 
@@ -24,6 +31,16 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     return examine.run(source, partial(_shut_in, job, limits), job, descriptors)
 
 
+def compare_readings(job: dict[str, Any], descriptors: dict[str, int]) -> int:
+    if interpreter.is_needed(job, descriptors):
+        return interpreter.replace("compare", job, descriptors)
+    # As above.
+    from deployments.serving.formats.audit import audit  # noqa: PLC0415
+
+    limits = Limits(job["memory_bytes"], cpu_s=job["cpu_s"], passing=True)
+    return comparison.run(job, descriptors, partial(_shut_in, job, limits), audit)
+
+
 def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("serve", job, descriptors)
@@ -37,4 +54,4 @@ def _shut_in(job: dict[str, Any], limits: Limits) -> None:
     confine(limits)
 
 
-RUNS = {"serve": serve_model, "examine": examine_model}
+RUNS = {"serve": serve_model, "examine": examine_model, "compare": compare_readings}

@@ -25,7 +25,10 @@ PASSING = {
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 }
 """What may be otherwise when it is tried again."""
-KEPT = ("report", "listener", "model", "manifest", "golden", "example", "converted")
+KEPT = (
+    *("report", "listener", "model", "manifest", "golden", "example", "converted"),
+    *("model_before", "manifest_before"),
+)
 FIRST, ASIDE, MOST = 3, 64, 4096
 # -I: no variables, user folders or current folder; -B: no bytecode; -u: logs at once.
 FLAGS = "-IBu"

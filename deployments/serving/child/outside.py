@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import examine, plain, readable, room, serve
+from deployments.serving.child import comparison, examine, plain, readable, room, serve
 from deployments.serving.child.modelfile import Source, StoredFile
 from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.formats.pyfunc import PyfuncFolder
@@ -19,10 +19,12 @@ def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     limits = Limits(
         job["memory_bytes"],
         cpu_s=job.get("cpu_s", 0),
-        passing=kind == "examine",
+        passing=kind != "serve",
         user=room.user_of(place),
     )
     shut_in = partial(_shut_in, limits)
+    if kind == "compare":
+        return comparison.run(job, descriptors, shut_in)
     source = _source(job, descriptors)
     if kind == "examine":
         return examine.run(source, shut_in, job, descriptors)

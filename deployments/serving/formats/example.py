@@ -23,7 +23,7 @@ def check(model: Loaded, stored: bytes) -> Feeds:
     Objects, which only code takes, may be written otherwise there: OtherForm.
     """
     try:
-        feeds = convenience.feeds(_body(stored), model.inputs, model.feature_names)
+        feeds = convenience.feeds(body(stored), model.inputs, model.feature_names)
         model.predict(feeds, ())
     except BadRequest as error:
         if model.platform == PLATFORM:
@@ -41,14 +41,14 @@ def _refusal(error: Exception) -> Refused:
     )
 
 
-def _body(stored: bytes) -> Any:
+def body(stored: bytes) -> Any:
     """Return the request; what MLflow calls `inputs` may be rows of a tensor."""
     try:
-        body = wire.loads(stored)
+        found = wire.loads(stored)
     except json.JSONDecodeError:
         raise Refused(
             "The input example that was logged with the model is not JSON."
         ) from None
-    if isinstance(body, dict) and isinstance(body.get("inputs"), list):
-        return {"instances": body["inputs"]}
-    return body
+    if isinstance(found, dict) and isinstance(found.get("inputs"), list):
+        return {"instances": found["inputs"]}
+    return found

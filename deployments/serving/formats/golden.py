@@ -21,15 +21,16 @@ ABSOLUTE, RELATIVE = 1e-4, 1e-3
 
 def check(model: Loaded, stored: bytes) -> int:
     """Return how many rows the model reproduced. Raises Refused at one it did not."""
-    return sum(_check_one(model, case) for case in _cases(stored))
+    return sum(_check_one(model, case) for case in cases(stored))
 
 
-def _cases(stored: bytes) -> list[Any]:
+def cases(stored: bytes) -> list[Any]:
+    """Return the stored requests. Raises Refused."""
     try:
-        cases = wire.loads(stored)
+        found = wire.loads(stored)
     except json.JSONDecodeError:
         raise Refused("The golden rows are not JSON.") from None
-    return cases if isinstance(cases, list) else [cases]
+    return found if isinstance(found, list) else [found]
 
 
 def _check_one(model: Loaded, case: Any) -> int:

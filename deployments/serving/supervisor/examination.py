@@ -29,6 +29,7 @@ from deployments.serving.supervisor.opened import (
 from deployments.serving.supervisor.progress import Progress
 from deployments.serving.terms import (
     Busy,
+    Comparison,
     NoRoom,
     Refused,
     Spec,
@@ -105,7 +106,17 @@ class Examination:
         return self.progress.age_s(now) > WALL_S and not self.progress.is_starved(now)
 
     def finding(self, now: float) -> Validation | None:
-        """Return what was found, None as long as nothing is.
+        """Return what was found, None as long as nothing is; raises as `report_of`."""
+        found = self.report_of(now)
+        return None if found is None else _validation(found)
+
+    def comparison(self, now: float) -> Comparison | None:
+        """Return what a comparison found; None and errors as of `finding`."""
+        found = self.report_of(now)
+        return None if found is None else _comparison(found)
+
+    def report_of(self, now: float) -> dict[str, Any] | None:
+        """Return what the process said, None as long as it has not.
 
         Raises Refused, ShortOfMemory the first time that memory ends, Busy as long as
         it waits for processors rather than works, or TargetTrouble when there was no
@@ -131,12 +142,12 @@ class Examination:
             raise Busy("The machine is busy: the model's validation waits for it.")
         return None
 
-    def _told(self, found: dict[str, Any]) -> Validation:
+    def _told(self, found: dict[str, Any]) -> dict[str, Any]:
         if self.may_repeat and "out_of_memory" in found:
             raise ShortOfMemory
         if "hindered" in found:
             raise _no_room(str(found["hindered"]))
-        return _validation(found)
+        return found
 
     def kill(self) -> None:
         """End the process and forget what it said."""
@@ -156,8 +167,17 @@ class Examination:
             self.report = -1
 
 
-def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examination:
-    """Ask for a process that looks into the model. Raises Refused or OSError."""
+def begin(
+    spec: Spec,
+    folders: Folders,
+    nursery: Nursery,
+    now: float,
+    before: Spec | None = None,
+) -> Examination:
+    """Ask for a process that looks into the model. Raises Refused or OSError.
+
+    With `before` it compares the two, and converts nothing.
+    """
     examination_id = uuid.uuid4().hex
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(ours, False)
@@ -169,10 +189,17 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Examina
         for name, path in beside.items():
             if path is not None:
                 files[name] = open_beside(path)
-        if spec.converts:
+        if before is not None:
+            opened = open_files(before)
+            files.update({f"{name}_before": each for name, each in opened.items()})
+        elif spec.converts:
             part = conversions.part_of(folders, examination_id)
             files["converted"] = conversions.open_part(part)
-        nursery.fork(_message(examination_id, spec, folders), files)
+        message = _message(examination_id, spec, folders)
+        if before is not None:
+            told = {"reading": before.reading, "sha256": before.file.sha256}
+            message |= {"run": "compare", "job": message["job"] | {"before": told}}
+        nursery.fork(message, files)
     except BaseException:
         os.close(ours)
         raise
@@ -201,6 +228,16 @@ def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any
 
 def _no_room(reason: str) -> NoRoom:
     return NoRoom(f"The model cannot be validated now: {reason}.")
+
+
+def _comparison(found: dict[str, Any]) -> Comparison:
+    if "refused" in found:
+        raise Refused(str(found["refused"]))
+    try:
+        said = tuple(map(str, found["differences"]))
+        return Comparison(said, int(found["requests"]))
+    except (KeyError, TypeError, ValueError):
+        raise Refused(NONSENSE) from None
 
 
 def _validation(found: dict[str, Any]) -> Validation:

@@ -1,0 +1,65 @@
+"""Asks what serves by older rules of reading under the newest too, once each."""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+
+from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.reconciler.patience import patience
+from deployments.reconciler.spec import spec_of
+from deployments.serving import readings
+from deployments.serving.terms import Busy, Comparison, Refused
+from deployments.targets.base import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """Looks at one deployment at a time; what it costs is one validation each."""
+
+    lease: Lease
+    rules: Mapping[str, EnvironmentRule]
+    targets: Mapping[str, Target]
+
+    def look(self) -> bool:
+        """Go on with the next one; say whether there is one, and no trouble."""
+        rows = Deployment.objects.serving().select_related(
+            "slot__model", "model_version", "artifact"
+        )
+        outdated = rows.filter(
+            reading__lt=readings.NEWEST, compared_with__lt=readings.NEWEST
+        )
+        deployment = outdated.order_by("created_at", "pk").first()
+        if deployment is None:
+            return False
+        with patience("compare rules of reading"):
+            self._compare(deployment)
+            return True
+        return False
+
+    def _compare(self, deployment: Deployment) -> None:
+        try:
+            found = self._asked(deployment)
+        except Busy:
+            return
+        except Refused as refused:
+            self._note(deployment, {"unknown": str(refused)})
+        else:
+            if found is not None:
+                said = [*found.differences]
+                kept = {"differences": said, "requests": found.requests}
+                self._note(deployment, kept)
+
+    def _asked(self, deployment: Deployment) -> Comparison | None:
+        """Return where it would answer otherwise if it were deployed again."""
+        name = deployment.environment
+        rule = self.rules.get(name) or EnvironmentRule(environment=name)
+        now = spec_of(deployment, rule)
+        if now.file.folder is not None:
+            return Comparison((), 0)
+        again = copy(deployment)
+        again.reading, again.signature = readings.NEWEST, {}
+        return self.targets[name].compare(spec_of(again, rule), now)
+
+    def _note(self, deployment: Deployment, found: dict[str, object]) -> None:
+        with self.lease.held():
+            deployment.note_comparison(readings.NEWEST, found)

@@ -1,0 +1,215 @@
+"""Asks a model under two sets of rules the same, and says where answers differ."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from deployments.serving.child import modelfile, report
+from deployments.serving.formats import Format, Loaded, example, load, prepare, sniff
+from deployments.serving.formats.base import Array, made_up
+from deployments.serving.formats.golden import cases, differing
+from deployments.serving.oip import convenience
+from deployments.serving.oip.decode import tensors
+from deployments.serving.oip.errors import BadRequest, ModelFailed
+from deployments.serving.oip.metadata import signature
+from deployments.serving.terms import Refused, Tensor
+
+logger = logging.getLogger(__name__)
+
+MADE_UP, SEED, SCALES = 32, 1, (1.0, 10.0, 1000.0)
+MOST, LONGEST = 10, 300
+ABSOLUTE, RELATIVE = 1e-9, 1e-6
+Feeds = dict[str, Any]
+Audit = Callable[[bytes], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request that is put to both; `name` is what a person calls it."""
+
+    name: str
+    feeds: Callable[[Loaded], Feeds]
+
+
+def run(
+    job: dict[str, Any],
+    descriptors: dict[str, int],
+    shut_in: Callable[[], object],
+    audit: Audit = None,
+) -> int:
+    """Report where the job's rules answer otherwise than those in `before`.
+
+    `refused` is why that cannot be known.
+    """
+    parts = [_Part("", job), _Part("_before", {**job, **job["before"]})]
+    for part in parts:
+        part.warm_up(descriptors)
+    shut_in()
+    try:
+        newer, before = parts
+        now = before.load(descriptors, audit)
+        found = _compared(now, lambda: newer.load(descriptors, audit), descriptors)
+    except Refused as error:
+        found = {"refused": str(error)}
+    except MemoryError:
+        found = {"refused": "the instance has too little memory to load it twice."}
+    report.send(descriptors["report"], found)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    suffix: str
+    job: dict[str, Any]
+
+    def warm_up(self, descriptors: dict[str, int]) -> None:
+        content = modelfile.whole(descriptors["model" + self.suffix])
+        try:
+            prepare(content, self.job["reading"])
+        except (Refused, ImportError) as error:
+            logger.info("not prepared: %s", error)
+
+    def load(self, descriptors: dict[str, int], audit: Audit) -> Loaded:
+        descriptor = descriptors["model" + self.suffix]
+        content = modelfile.read(descriptor, self.job["sha256"])
+        if audit is not None and sniff(content) is Format.ONNX:
+            audit(content)
+        given = {}
+        if (manifest := "manifest" + self.suffix) in descriptors:
+            given = {"manifest": descriptors[manifest]}
+        return load(content, modelfile.options_of(self.job, given))
+
+
+def _compared(
+    now: Loaded, load_newer: Callable[[], Loaded], descriptors: dict[str, int]
+) -> dict[str, Any]:
+    try:
+        newer = load_newer()
+    except Refused as error:
+        return _report([f"the file would be refused: {error}"], 0)
+    said = [*_declared(now, newer)]
+    asked = 0
+    for question in _questions(now, descriptors):
+        answers = _answers(now, question)
+        if answers is not None:
+            asked += 1
+            said.extend(_difference(question, answers, newer))
+    if not asked and not said:
+        raise Refused("there is no request that it answers now to compare with.")
+    return _report(said, asked)
+
+
+def _report(said: list[str], asked: int) -> dict[str, Any]:
+    found = [each[:LONGEST] for each in dict.fromkeys(said)][:MOST]
+    return {"differences": found, "requests": asked}
+
+
+def _declared(now: Loaded, newer: Loaded) -> Iterator[str]:
+    """Yield what the two say of themselves differently."""
+    for verb, ours, theirs in (
+        ("ask for", now.inputs, newer.inputs),
+        ("answer", now.outputs, newer.outputs),
+    ):
+        if signature(ours) != signature(theirs):
+            yield f"it would {verb} {_words(theirs)}, instead of {_words(ours)}"
+    if now.feature_names != newer.feature_names:
+        columns = ", ".join(newer.feature_names) or "none"
+        yield f"the columns that it names would be {columns}"
+
+
+def _words(given: tuple[Tensor, ...]) -> str:
+    said = [
+        f"{each.name} ({each.datatype} {[*each.shape]})".replace("'", "")
+        for each in given
+    ]
+    return ", ".join(said) or "nothing"
+
+
+def _questions(now: Loaded, descriptors: dict[str, int]) -> Iterator[Question]:
+    """Yield what was stored with the model, then what is made up."""
+    if "golden" in descriptors:
+        for case in cases(modelfile.whole(descriptors["golden"])):
+            yield Question("a golden row", partial(_golden, case))
+    if "example" in descriptors:
+        body = example.body(modelfile.whole(descriptors["example"]))
+        yield Question("the logged example", partial(_example, body))
+    random = np.random.default_rng(SEED)
+    for number in range(MADE_UP):
+        row = _made_up(now.inputs, random, SCALES[number % len(SCALES)])
+        yield Question("a made-up row", partial(_in_form_of, row, now))
+
+
+def _golden(case: Any, model: Loaded) -> Feeds:
+    try:
+        return tensors(case["inputs"], model.inputs)
+    except (KeyError, TypeError) as error:
+        raise BadRequest(f"it has no {error}") from None
+
+
+def _example(body: Any, model: Loaded) -> Feeds:
+    return convenience.feeds(body, model.inputs, model.feature_names)
+
+
+def _in_form_of(row: Feeds, now: Loaded, model: Loaded) -> Feeds:
+    """Return the row as a client sends it: as rows, where the inputs are others."""
+    if signature(model.inputs) == signature(now.inputs):
+        return row
+    (only,) = row.values() if len(row) == 1 else ([],)
+    if not isinstance(only, np.ndarray):
+        return row
+    return _example({"instances": only.tolist()}, model)
+
+
+def _made_up(
+    inputs: tuple[Tensor, ...], random: np.random.Generator, scale: float
+) -> Feeds:
+    """Return one row of numbers of about this size, of either sign."""
+    row: Feeds = {}
+    for name, zeros in made_up(inputs).items():
+        row[name] = zeros
+        if isinstance(zeros, np.ndarray) and zeros.dtype.kind in "fiub":
+            numbers = np.asarray(random.normal(0, scale, zeros.shape))
+            if zeros.dtype.kind in "ub":
+                numbers = np.abs(numbers)
+            with np.errstate(invalid="ignore", over="ignore"):
+                row[name] = numbers.astype(zeros.dtype)
+    return row
+
+
+def _answers(model: Loaded, question: Question) -> Mapping[str, Array] | None:
+    """Return what it answers now, None for what it does not answer."""
+    try:
+        return dict(model.predict(question.feeds(model), ()))
+    except (BadRequest, ModelFailed, KeyError):
+        return None
+
+
+def _difference(
+    question: Question, answers: Mapping[str, Array], newer: Loaded
+) -> Iterator[str]:
+    try:
+        others = dict(newer.predict(question.feeds(newer), ()))
+    except (BadRequest, KeyError) as error:
+        yield f"{question.name} would be refused: {error}"
+        return
+    except ModelFailed as error:
+        yield f"{question.name} would fail: {error}"
+        return
+    for name, is_now in answers.items():
+        if name in others and (said := _other_value(name, is_now, others[name])):
+            yield f"{said} to {question.name}"
+
+
+def _other_value(name: str, is_now: Array, newer: Array) -> str:
+    """Return the first value that is another one, "" if all are equal."""
+    if is_now.shape != newer.shape:
+        return f"{name!r} would be of shape {[*newer.shape]}, not {[*is_now.shape]},"
+    wrong = differing(newer, is_now, ABSOLUTE, RELATIVE)
+    if not wrong.any():
+        return ""
+    first = tuple(np.argwhere(wrong)[0])
+    return f"{name!r} would be {newer[first]}, not {is_now[first]},"

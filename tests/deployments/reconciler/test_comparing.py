@@ -1,0 +1,109 @@
+"""What serves by older rules is asked under the newest; its detail says so."""
+
+import pytest
+
+from deployments.serving import readings
+from tests.deployments.factories import VersionFactory, served
+
+pytestmark = pytest.mark.django_db
+HOME = "/api/v1/ml/lifecycle/deployments"
+VERSION = "older"
+
+
+@pytest.fixture
+def older():
+    """Return what serves since before an upgrade."""
+    deployment = served(VersionFactory(version=VERSION))
+    deployment.reading = readings.FIRST
+    deployment.save(update_fields=["reading"])
+    return deployment
+
+
+def reading_of(api, deployment):
+    return api().get(f"{HOME}/{deployment.pk}").json()["reading"]
+
+
+def comparisons(target):
+    return [verb for verb, _ in target.calls if verb == "compare"]
+
+
+def test_a_difference_is_told_in_the_detail(api, reconciler, target, older):
+    target.script(VERSION, difference="'predict' would be 1, not 0.7, to a row")
+
+    reconciler.once()
+
+    told = reading_of(api, older)
+    assert told["differences"] == ["'predict' would be 1, not 0.7, to a row"]
+    assert told["notes"][0].endswith("'predict' would be 1, not 0.7, to a row.")
+
+
+def test_that_nothing_differs_is_told_with_what_was_asked(api, reconciler, older):
+    reconciler.once()
+
+    told = reading_of(api, older)
+    assert told["differences"] == []
+    assert "1 requests were asked under both" in told["notes"][0]
+
+
+def test_what_cannot_be_compared_is_said_to_be_unknown(api, reconciler, target, older):
+    target.script(VERSION, incomparable="it was killed")
+
+    reconciler.once()
+
+    told = reading_of(api, older)
+    assert told["differences"] is None
+    assert told["notes"][-1].endswith("is not known: it was killed")
+
+
+def test_before_it_was_asked_that_is_said(api, older):
+    told = reading_of(api, older)
+
+    assert told["differences"] is None
+    assert told["notes"][-1] == "This model was not yet asked under revision 2."
+
+
+def test_each_is_asked_once_and_none_that_is_new(api, reconciler, target, clock, older):
+    new = served(VersionFactory())
+    for _ in range(5):
+        reconciler.once()
+        clock.now += 61
+
+    assert len(comparisons(target)) == 1
+    told = reading_of(api, new)
+    assert (told["differences"], told["notes"]) == ([], [])
+
+
+def test_trouble_leaves_it_for_a_later_minute(api, reconciler, target, clock, older):
+    target.trouble = "no room"
+    assert reconciler.once().is_leader
+    target.trouble = ""
+
+    reconciler.once()
+    early = reading_of(api, older)["differences"]
+    clock.now += 61
+    reconciler.once()
+
+    assert (early, reading_of(api, older)["differences"]) == (None, [])
+
+
+@pytest.fixture
+def upgrade(monkeypatch):
+    """Return what installs a third revision of the rules."""
+
+    def install():
+        monkeypatch.setattr(readings, "NEWEST", 3)
+        monkeypatch.setitem(readings.CHANGES, 3, "Revision 3 does more.")
+
+    return install
+
+
+def test_newer_rules_ask_again(api, reconciler, clock, older, upgrade):
+    reconciler.once()
+    upgrade()
+
+    before = reading_of(api, older)
+    clock.now += 61
+    reconciler.once()
+
+    assert before["differences"] is None
+    assert reading_of(api, older)["differences"] == []
