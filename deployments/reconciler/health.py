@@ -60,8 +60,8 @@ def complaint(figures: Figures, rule: EnvironmentRule) -> str:
     """Return which limit of the rule the traffic is over, for people; "" if none."""
     count = figures.request_count
     if count < rule.min_requests:
-        lost = _lost(figures)
-        return f"all of {lost} requests came to nothing" if 0 < count == lost else ""
+        lost, taken = _lost(figures), count - figures.rejected_count
+        return f"all of {lost} requests came to nothing" if 0 < taken == lost else ""
     for rate, limit, text in (
         (figures.error_rate, rule.max_error_rate, "failed"),
         (figures.unavailable_rate, rule.max_error_rate, "found no instance ready"),

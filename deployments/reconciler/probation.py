@@ -16,8 +16,10 @@ LOOK_BACK = timedelta(minutes=5)
 LONGER_BACK = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 """Windows are known by their beginning."""
-ENOUGH = 1000
-"""So many requests of the last minutes make older ones unnecessary."""
+LONGEST_BACK = timedelta(days=1)
+ENOUGH, THIN = 1000, 200
+"""So many requests of the last minutes make older ones unnecessary. With fewer than
+the second within the hour a new version's share of 10 % would never stand out."""
 SETTLED = timedelta(seconds=90)
 """So long after a flip all that the version before answered has been counted."""
 CODE = "mlflow_pyfunc"
@@ -116,7 +118,7 @@ def record_of(before: Deployment, after: Deployment) -> Figures:
     """Return what the version before did, at the time that says most of it.
 
     Beside a rollout: since it began, at most the last minutes. Before a flip: in the
-    minutes before it, or where they say little, in the hour.
+    minutes before it, or where they say little, in the hour, or the day.
     """
     minutes = before.windows.minutes()
     if not after.is_current:
@@ -126,7 +128,10 @@ def record_of(before: Deployment, after: Deployment) -> Figures:
     figures = minutes.since(flip - LOOK_BACK - MINUTE).figures()
     if figures.request_count >= ENOUGH:
         return figures
-    return minutes.since(flip - LONGER_BACK).figures()
+    figures = minutes.since(flip - LONGER_BACK).figures()
+    if figures.request_count >= THIN:
+        return figures
+    return before.windows.hours().since(flip - LONGEST_BACK).figures()
 
 
 def refuses_alike(one: Deployment, other: Deployment) -> bool:

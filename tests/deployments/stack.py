@@ -63,8 +63,8 @@ def is_settled(deployment):
     )
 
 
-def asked(version):
-    return Deployment.request(version, "development", by=None)
+def asked(version, **options):
+    return Deployment.request(version, "development", by=None, **options)
 
 
 def pids_of(deployment):

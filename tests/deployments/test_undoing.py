@@ -15,7 +15,8 @@ from django.utils import timezone
 from onnx import TensorProto, helper, numpy_helper
 
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule
-from deployments.states import Status
+from deployments.plan import Plan, Strategy
+from deployments.states import Rollout, Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients
 from tests.deployments.gateway.door import DIGEST, Door
@@ -139,8 +140,9 @@ def deployed(content):
     return deployment
 
 
-def followed(deployment, content):
-    return asked(VersionFactory(model=deployment.slot.model, content=content))
+def followed(deployment, content, **options):
+    version = VersionFactory(model=deployment.slot.model, content=content)
+    return asked(version, **options)
 
 
 PATH = "/serving/development/m/v2/models/m/infer"
@@ -236,3 +238,41 @@ def test_what_neither_version_takes_undoes_nothing(
 
     assert wrong.statuses.keys() == {400}
     assert not Deployment.objects.filter(rollback_from__isnull=False).exists()
+
+
+CANARY = Plan(strategy=Strategy(Rollout.CANARY, (10, 50), FLIP_BAKE_S))
+
+
+def test_a_canary_is_not_stopped_by_what_neither_version_takes(workers, door, rule):
+    workers()
+    first = deployed(good())
+    nonsense = b'{"inputs": []}'
+
+    with (
+        Clients(door, PATH, 9, sent(1)),
+        Clients(door, PATH, 1, nonsense) as wrong,
+    ):
+        more(wrong)
+        newer = followed(first, narrower(0), plan=CANARY)
+        until(lambda: status_of(newer) in {Status.ACTIVE, Status.FAILED}, 240)
+
+    newer.refresh_from_db()
+    assert newer.status == Status.ACTIVE, newer.error_message
+
+
+@pytest.mark.parametrize("turns", [10, 3, 1])
+def test_a_canary_that_refuses_what_was_taken_is_stopped(workers, door, rule, turns):
+    workers()
+    first = deployed(good())
+    last_good = TURNS - turns
+    bodies = [sent(n, 2 if n > last_good else 1) for n in range(1, TURNS + 1)]
+
+    with Clients(door, PATH, CLIENTS, *bodies) as clients:
+        more(clients)
+        newer = followed(first, narrower(0), plan=CANARY)
+        until(lambda: status_of(newer) in {Status.ACTIVE, Status.FAILED}, 240)
+
+    newer.refresh_from_db()
+    assert newer.status == Status.FAILED
+    assert "were refused" in newer.error_message
+    assert {s for d, s in clients.outcomes if d == str(first.pk)} == {200}

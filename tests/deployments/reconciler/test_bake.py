@@ -10,7 +10,7 @@ from deployments.models import (
     EnvironmentRule,
 )
 from deployments.states import Health, Status
-from tests.deployments.factories import DeploymentFactory, VersionFactory
+from tests.deployments.factories import DeploymentFactory, VersionFactory, count
 from tests.deployments.reconciler.acting import asked, settle, status_of, told, traffic
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +133,35 @@ def test_what_the_version_before_did_as_well_undoes_nothing(reconciler, baking, 
     second.refresh_from_db()
     with_other_inputs(second)
     traffic(second, 200, **{bad: 75})
+
+    assert not is_undone(reconciler, second)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_where_little_was_asked_in_the_hour_the_day_is_the_witness(
+    reconciler, baking, bad
+):
+    first, second = two(reconciler, requests=30)
+    earlier = timezone.now() - timedelta(hours=5)
+    count(first, earlier, request_count=400, sum_ms=800.0, histogram={"40": 400})
+    second.refresh_from_db()
+    with_other_inputs(second)
+    traffic(second, 300, **{bad: 30})
+
+    assert is_undone(reconciler, second)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_what_the_day_shows_of_the_version_before_excuses_the_new_one(
+    reconciler, baking, bad
+):
+    first, second = two(reconciler, requests=30)
+    earlier = timezone.now() - timedelta(hours=5)
+    counts = {"error_count" if bad == "errors" else bad: 160}
+    count(first, earlier, request_count=400, sum_ms=800.0, **counts)
+    second.refresh_from_db()
+    with_other_inputs(second)
+    traffic(second, 300, **{bad: 110})
 
     assert not is_undone(reconciler, second)
 
