@@ -1,5 +1,6 @@
 import re
 
+import yaml
 from django.conf import settings
 
 NAME = re.compile(r"\b(?:MLOPS_[A-Z_0-9]+|DATABASE_URL)\b")
@@ -44,3 +45,42 @@ def test_only_settings_read_the_environment():
         for file in (settings.BASE_DIR / folder).rglob("*.py"):
             if file.name not in {"settings.py", "shared_settings.py", "env.py"}:
                 assert not CALL.search(file.read_text()), file
+
+
+def not_for_compose():
+    """Return the variables of which the docs say that compose does not pass them."""
+    text = (settings.BASE_DIR / "docs/operations.md").read_text()
+    (said,) = re.findall(
+        r"^`compose\.yaml` passes .*?\n\n", text, re.DOTALL | re.MULTILINE
+    )
+    return set(NAME.findall(said.partition("Not passed:")[2]))
+
+
+def programs():
+    services = yaml.safe_load((settings.BASE_DIR / "compose.yaml").read_text())[
+        "services"
+    ]
+    return {name: one for name, one in services.items() if name != "db"}
+
+
+def test_compose_passes_every_variable_or_the_docs_say_why_not():
+    for name, program in programs().items():
+        passed = NAME.findall(" ".join(program["environment"]))
+
+        unsaid = in_readme_table() - set(passed)
+        assert unsaid == not_for_compose() - {"MLOPS_STORAGE_FOLDERS"}, name
+
+
+def test_compose_sets_no_variable_that_nobody_reads():
+    for program in programs().values():
+        passed = set(NAME.findall(" ".join(program["environment"])))
+
+        assert passed <= in_readme_table()
+
+
+def test_what_compose_passes_without_a_value_has_no_value_there():
+    """An empty value would not be the default: of a number it is refused."""
+    for program in programs().values():
+        empty = {name for name, value in program["environment"].items() if value == ""}
+
+        assert empty == set()
