@@ -33,16 +33,12 @@ _TYPES = {
     "string": "BYTES",
 }
 _TYPE = re.compile(r"(?P<optional>optional\()?(?P<seq>seq\()?tensor\((?P<kind>\w+)\)+")
-_RAISED = (
-    status.Fail,
-    status.RuntimeException,
-    status.InvalidGraph,
-    status.InvalidProtobuf,
-    status.NotImplemented,
-    status.NoSuchFile,
-    status.InvalidArgument,
-    status.EPFail,
+_RAISED = tuple(
+    each
+    for each in vars(status).values()
+    if isinstance(each, type) and issubclass(each, Exception)
 )
+"""Every status of onnxruntime is a class of its own."""
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 FEATURE_NAMES = "feature_names"
 _LOCALE = re.compile(r"construct locale with name:(\S+?):")

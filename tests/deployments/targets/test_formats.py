@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import skops.io
 import xgboost
+from onnx import TensorProto, helper
+from onnxruntime.capi import onnxruntime_pybind11_state as status
 from sklearn.datasets import load_iris
 from sklearn.utils import all_estimators
 
-from deployments.serving.formats import Format, Options, load, sniff
+from deployments.serving.formats import Format, Options, load, onnx, sniff
 from deployments.serving.formats.base import made_up
 from deployments.serving.terms import Refused
 from tests.deployments.targets import models
@@ -105,3 +107,23 @@ def test_the_allow_list_covers_scikit_learns_plain_estimators(kind):
             refused[name] = str(error)
     assert tried > 20
     assert len(refused) <= tried // 10, refused
+
+
+@pytest.mark.parametrize("name", ["ModelRequiresCompilation", "NotFound", "NoModel"])
+def test_every_status_that_onnxruntime_ends_a_load_with_is_a_refusal(name):
+    assert issubclass(getattr(status, name), onnx._RAISED)
+
+
+def test_a_file_compiled_for_other_hardware_is_refused():
+    given, answer = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"
+    ]
+    node = helper.make_node(
+        "EPContext", ["x"], ["y"], domain="com.microsoft", ep_cache_context=b"x"
+    )
+    graph = helper.make_graph([node], "compiled", [given], [answer])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+    with pytest.raises(Refused):
+        load(made.SerializeToString(), Options())
