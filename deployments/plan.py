@@ -11,6 +11,8 @@ from mlops.core.errors import Invalid
 
 TIMEOUT_S = 10
 """How long a prediction may take where a deployment does not say."""
+MAX_CONCURRENCY = 100
+"""And how many requests an instance may have at once."""
 LIMITS = {
     "timeout_s": (1, 600),
     "max_concurrency": (1, 1000),

@@ -87,8 +87,10 @@ class Buttons(FormPages):
             return self.to_list()
 
         def issue(form: KeyForm) -> HttpResponse:
-            name = form.cleaned_data["name"]
-            _key, plain = DeploymentKey.issue(deployment.slot, name, by=staff(request))
+            asked = form.cleaned_data
+            _key, plain = DeploymentKey.issue(
+                deployment.slot, by=staff(request), **asked
+            )
             text = _("The key, shown this once: %(key)s") % {"key": plain}
             self.message_user(request, text, messages.WARNING)
             return self.to_page(object_id)

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import QuerySet
@@ -20,6 +21,7 @@ from deployments.models import Deployment, DeploymentEvent, TrafficWindow
 from deployments.models.figures import Figures
 from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import Watch
+from deployments.plan import MAX_CONCURRENCY, TIMEOUT_S
 from deployments.states import FINAL, Health, Status
 from mlops.core.admin.base import EMPTY, act, link_to, staff
 from mlops.core.models import User
@@ -136,6 +138,8 @@ class DeploymentAdmin(Buttons):
             {
                 "fields": (
                     ("instances", "instance_type", "auto_scaling"),
+                    ("min_instances", "max_instances"),
+                    "limits",
                     ("strategy", "traffic_percent", "is_paused"),
                     ("notes", "reason"),
                     "artifact",
@@ -290,6 +294,15 @@ class DeploymentAdmin(Buttons):
     @admin.display(description=_("endpoint"))
     def endpoint(self, deployment: Deployment) -> str:
         return deployment.endpoint
+
+    @admin.display(description=_("limits of a call"))
+    def limits(self, deployment: Deployment) -> str:
+        limits = deployment.plan.limits
+        return _("%(time)s s, %(count)s at once in an instance, %(size)s bytes") % {
+            "time": limits.timeout_s or TIMEOUT_S,
+            "count": limits.max_concurrency or MAX_CONCURRENCY,
+            "size": limits.max_body_bytes or settings.MAX_BODY_BYTES,
+        }
 
     @admin.display(description=_("figures"))
     def figures(self, deployment: Deployment) -> str:

@@ -15,9 +15,21 @@ from unfold.widgets import (
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.drift import LONGEST_S
 from deployments.models.key import MOST_CALLS
-from deployments.plan import Plan, Strategy
-from deployments.states import Environment, Rollout
+from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S, Plan, Strategy
+from deployments.states import Environment, Rollout, StickyBy
 from lifecycle.models import ModelVersion
+
+
+def _whole(label: Any, least: int, most: int, **more: Any) -> forms.IntegerField:
+    """Return a field for a whole number that may be left out."""
+    return forms.IntegerField(
+        required=False,
+        min_value=least,
+        max_value=most,
+        label=label,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        **more,
+    )
 
 
 class DeployForm(forms.Form):
@@ -48,6 +60,24 @@ class DeployForm(forms.Form):
     auto_scaling = forms.BooleanField(
         required=False, label=_("auto scaling"), widget=UnfoldBooleanSwitchWidget()
     )
+    min_instances = _whole(_("fewest instances"), 1, MAX_INSTANCES)
+    max_instances = _whole(_("most instances"), 1, MAX_INSTANCES)
+    timeout_s = _whole(
+        _("time limit (s)"),
+        *LIMITS["timeout_s"],
+        help_text=_("Of one prediction; empty for %(default)s.")
+        % {"default": TIMEOUT_S},
+    )
+    max_concurrency = _whole(
+        _("requests at once"),
+        *LIMITS["max_concurrency"],
+        help_text=_("Of one instance; empty for 100."),
+    )
+    max_body_bytes = _whole(
+        _("largest body (bytes)"),
+        *LIMITS["max_body_bytes"],
+        help_text=_("Empty for that of the server (MLOPS_MAX_BODY_BYTES)."),
+    )
     strategy = forms.ChoiceField(
         choices=Rollout.choices, label=_("strategy"), widget=UnfoldAdminSelectWidget()
     )
@@ -63,6 +93,21 @@ class DeployForm(forms.Form):
         label=_("seconds per step"),
         widget=UnfoldAdminIntegerFieldWidget(),
     )
+    sticky_by = forms.ChoiceField(
+        choices=StickyBy.choices,
+        required=False,
+        label=_("callers are told apart by"),
+        help_text=_("Who got a canary's new version keeps it as its share grows."),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    sticky_header = forms.CharField(
+        required=False,
+        max_length=64,
+        label=_("name of the header"),
+        help_text=_("Of callers told apart by a header; empty for %(default)s.")
+        % {"default": STICKY_HEADER},
+        widget=UnfoldAdminTextInputWidget(),
+    )
     notes = forms.CharField(
         required=False, label=_("notes"), widget=UnfoldAdminTextareaWidget()
     )
@@ -77,13 +122,20 @@ class DeployForm(forms.Form):
         """Return the size and the strategy that the valid form asks for."""
         asked: dict[str, Any] = self.cleaned_data
         strategy = Strategy(
-            Rollout(asked["strategy"]), asked["steps"], asked["seconds_per_step"]
+            Rollout(asked["strategy"]),
+            asked["steps"],
+            asked["seconds_per_step"],
+            StickyBy(asked["sticky_by"] or StickyBy.REQUEST),
+            asked["sticky_header"] or STICKY_HEADER,
         )
+        numbers = {name: asked[name] for name in ("min_instances", "max_instances")}
         return Plan(
             asked["instances"],
             asked["instance_type"],
             asked["auto_scaling"],
             strategy=strategy,
+            **numbers,
+            **{name: asked[name] for name in LIMITS},
         )
 
 

@@ -1,5 +1,6 @@
 """Where deployments go: slots, rules of environments, keys, the lease."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
@@ -96,7 +97,10 @@ class DeploymentKeyAdmin(ReadOnly):
     list_filter = ("slot__environment", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "prefix", "slot__model__name")
     list_select_related = ("slot__model", "created_by")
-    exclude = ("digest",)
+    fields = (
+        *("name", "prefix", "slot", ("created_by", "created_at")),
+        *("expires_at", "limits", "used_today", "last_used", "revoked_at"),
+    )
     actions = ("revoke",)
 
     @admin.display(description=_("limits"))
@@ -115,6 +119,11 @@ class DeploymentKeyAdmin(ReadOnly):
             return str(found.requests_today)
         texts = {"count": found.requests_today, "refused": found.refused_today}
         return _("%(count)s, and %(refused)s refused") % texts
+
+    @admin.display(description=_("last used (UTC)"))
+    def last_used(self, key: DeploymentKey) -> str:
+        at = DeploymentKey.usage_of([key])[key.digest].last_used_at
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}" if at else EMPTY
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[DeploymentKey]) -> None:

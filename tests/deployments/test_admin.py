@@ -1,5 +1,7 @@
 """The staff's pages: the whole loop of a deployment without the API."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -207,6 +209,82 @@ def test_a_key_is_made_shown_once_and_revoked(staff):
     key.refresh_from_db()
     assert shown
     assert key.revoked_at is not None
+
+
+def test_a_key_has_the_limits_that_the_form_asked_for(staff):
+    deployment = served(VersionFactory())
+    limits = {"expires_at": "2099-05-01 12:00", "rate_per_minute": 5, "daily_quota": 9}
+
+    staff.post(f"{LIST}{deployment.pk}/issue_key/", {"name": "shop", **limits})
+
+    key = DeploymentKey.objects.get()
+    assert (key.rate_per_minute, key.daily_quota) == (5, 9)
+    assert key.expires_at == datetime(2099, 5, 1, 12, tzinfo=UTC)
+    page = staff.get("/admin/deployments/deploymentkey/").content.decode()
+    assert "5 a minute, 9 a day" in page
+    one = staff.get(f"/admin/deployments/deploymentkey/{key.pk}/change/")
+    assert "Calls today (utc)" in one.content.decode().replace("UTC", "utc")
+
+
+def test_an_expiry_in_the_past_is_refused_at_its_field(staff):
+    deployment = served(VersionFactory())
+
+    page = staff.post(
+        f"{LIST}{deployment.pk}/issue_key/",
+        {"name": "shop", "expires_at": "2001-01-01 00:00"},
+    )
+
+    assert "A key expires in the future." in page.content.decode()
+    assert not DeploymentKey.objects.exists()
+
+
+def test_limits_and_stickiness_are_asked_for_in_the_form_and_shown(staff):
+    limits = {"timeout_s": 30, "max_concurrency": 7, "max_body_bytes": 4096}
+    asked = {
+        **FORM,
+        "strategy": "canary",
+        "steps": "10, 50",
+        **limits,
+        "min_instances": 1,
+        "max_instances": 3,
+        "auto_scaling": "on",
+        "sticky_by": "header",
+        "sticky_header": "X-User",
+    }
+
+    staff.post(f"{LIST}add/", {**asked, "model_version": VersionFactory().pk})
+
+    deployment = Deployment.objects.get()
+    assert {name: getattr(deployment, name) for name in limits} == limits
+    assert (deployment.min_instances, deployment.max_instances) == (1, 3)
+    assert deployment.rollout.sticky_name == "x-user:"
+    page = staff.get(f"{LIST}{deployment.pk}/change/").content.decode()
+    assert "30 s, 7 at once in an instance, 4096 bytes" in page
+    assert "X-User" in page
+
+
+def test_limits_that_nobody_asked_for_are_shown_as_they_are(staff):
+    page = staff.get(f"{LIST}{DeploymentFactory(active=True).pk}/change/")
+
+    said = "10 s, 100 at once in an instance, 16777216 bytes"
+    assert said in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"timeout_s": 601}, "less than or equal to 600"),
+        ({"sticky_by": "key"}, "Only a canary is sticky"),
+        ({"min_instances": 3, "instances": 2}, "must not fall in this order"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_in_the_form(staff, change, text):
+    asked = {**FORM, "model_version": VersionFactory().pk, **change}
+
+    answer = staff.post(f"{LIST}add/", asked)
+
+    assert text in answer.content.decode()
+    assert not Deployment.objects.exists()
 
 
 def test_a_rule_is_changed_and_that_is_on_record(staff):
