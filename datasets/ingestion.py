@@ -26,6 +26,7 @@ from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
 from datasets.errors import BadFile, FileTooLarge, ReaderBusy, UnsupportedFormat
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
+from datasets.models.version import drop_content
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from datasets.sweeping import sweep
@@ -210,6 +211,8 @@ def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
     if version.state != VersionState.READY:
         for file in version.sources.all():
             file.path.unlink(missing_ok=True)
+        # The same rows may be there in other bytes.
+        drop_content(outcome.digest)
     dataset.drop_uploads()
     dataset.retire_versions()
 
@@ -226,8 +229,7 @@ def _publish(
         dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
         if not job.finish():
             return None
-        twins = dataset.versions.holding_bytes().filter(digest=outcome.digest)
-        if twin := twins.first():
+        if twin := dataset.versions.twins(outcome).first():
             dataset.make_current(twin)
             version.fail(f"Its content is that of version {twin.number}.")
         else:

@@ -275,9 +275,9 @@ class DatasetAdmin(VerbAdmin):
         def save(form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
             options = form.cleaned_data["options"]
             with ingestion.prepared(files, options) as found:
-                digest = found.outcome.digest if found else ""
+                outcome = found.outcome if found else None
                 version, is_new = dataset.add_version(
-                    files, by=staff(request), digest=digest, options=options
+                    files, by=staff(request), outcome=outcome, options=options
                 )
                 if is_new:
                     ingestion.settle_now(version, found)

@@ -43,7 +43,7 @@ class DatasetVersionAdmin(ReadOnly):
         "created_at",
     )
     list_filter = ("state", "quality_status", "source_format", "dataset")
-    search_fields = ("dataset__name", "digest", "source_name")
+    search_fields = ("dataset__name", "digest", "content_digest", "source_name")
     list_select_related = ("dataset", "job")
     date_hierarchy = "created_at"
     actions: ClassVar = ("cancel", "retry", "purge")
@@ -77,6 +77,7 @@ class DatasetVersionAdmin(ReadOnly):
                     "source_bytes",
                     "size_bytes",
                     "digest",
+                    "content_digest",
                     "reading",
                     "created_by",
                     "created_at",

@@ -7,7 +7,7 @@ n * 1e-16 of it: stable for a column of 1e9 +- 0.001 as for one of 1e300.
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,11 +21,14 @@ from datasets.analytics.figures import Histogram
 from datasets.analytics.sql import (
     NUMERIC,
     TEMPORAL,
+    Kind,
     Source,
     TableColumn,
     quote_ident,
 )
 
+_DAY_S = 86_400.0
+_TICKS_PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 BINS = 20
 BATCH_ROWS = 20_480
 COLUMNS_PER_PASS = 64
@@ -153,14 +156,21 @@ def shapes(
     place: Source,
     columns: Sequence[TableColumn],
     sums: Mapping[str, Mapping[str, Any]],
+    blocks: Iterable[pa.RecordBatch] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return mean, std and histogram by column; `sums` holds their ranges."""
+    """Return mean, std and histogram by column; `sums` holds their ranges.
+
+    Of all rows as `blocks`, where somebody reads them anyway.
+    """
     wanted = [
         shape for column in columns if (shape := _shape(column, sums[column.name]))
     ]
     with np.errstate(all="ignore"), one_thread_per_product():
-        for start in range(0, len(wanted), COLUMNS_PER_PASS):
-            _pass(cursor, place, wanted[start : start + COLUMNS_PER_PASS])
+        if blocks is not None:
+            _add_blocks(blocks, wanted)
+        else:
+            for start in range(0, len(wanted), COLUMNS_PER_PASS):
+                _pass(cursor, place, wanted[start : start + COLUMNS_PER_PASS])
     return {shape.column.name: shape.figures() for shape in wanted if shape.count}
 
 
@@ -176,6 +186,37 @@ def _pass(cursor: Cursor, place: Source, wanted: Sequence[Shape]) -> None:
     for batch in batches:
         for shape, array in zip(wanted, batch.columns, strict=True):
             shape.add(present(array))
+
+
+def _add_blocks(blocks: Iterable[pa.RecordBatch], wanted: Sequence[Shape]) -> None:
+    for block in blocks:
+        for shape in wanted:
+            shape.add(_doubles(block.column(shape.column.name), shape))
+
+
+def _doubles(array: Any, shape: Shape) -> Floats:
+    """Return what the shape's expression makes of a column as Parquet holds it."""
+    if array.null_count:
+        array = array.drop_null()
+    if shape.column.kind is Kind.DECIMAL:
+        values: Floats = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        # Arrow and DuckDB may round to different neighbours.
+        return values.clip(shape.low, shape.high)
+    if shape.column.kind in TEMPORAL:
+        return _epochs(array).clip(shape.low, shape.high)
+    numbers: Floats = array.to_numpy(zero_copy_only=False)
+    return numbers.astype(np.float64, copy=False)
+
+
+def _epochs(array: Any) -> Floats:
+    """Return days and times as seconds, without infinite ones."""
+    is_day = pa.types.is_date32(array.type)
+    whole = array.cast(pa.int32() if is_day else pa.int64()).to_numpy()
+    finite = whole[np.abs(whole) < np.iinfo(whole.dtype).max]
+    seconds: Floats = (
+        finite * _DAY_S if is_day else finite / _TICKS_PER_S[array.type.unit]
+    )
+    return seconds
 
 
 def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:

@@ -5,8 +5,10 @@ become the mean. Distinct counts are exact where the values were grouped and
 HyperLogLog estimates (2-3 % off) elsewhere; each says which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import pyarrow as pa
 
 from datasets.analytics.cells import (
     INFINITIES,
@@ -60,10 +62,14 @@ def profile_with(
     place: Source,
     chosen: Sequence[TableColumn],
     sampled: Source | None,
+    blocks: Iterable[pa.RecordBatch] | None = None,
 ) -> Profile:
-    """Return the statistics by a cursor that the caller holds."""
+    """Return the statistics by a cursor that the caller holds.
+
+    `blocks` are all rows of the table, of a caller who reads them anyway.
+    """
     row_count, sums = _sums(cursor, place, chosen)
-    found_shapes = shapes(cursor, place, chosen, sums)
+    found_shapes = shapes(cursor, place, chosen, sums, blocks)
     exact = sampled is None or row_count <= EXACT_QUANTILES_ROWS
     few_rows = place if exact or sampled is None else sampled
     found_quantiles = quantiles(cursor, few_rows, chosen, exact=exact)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import DatasetNotFound, NameTaken
 from datasets.models.parts import Column
-from datasets.models.version import DatasetVersion
+from datasets.models.version import DatasetVersion, Outcome
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from mlops.core import audit, names
@@ -174,17 +174,18 @@ class Dataset(models.Model):
         files: Sequence[IncomingFile],
         *,
         by: User | None,
-        digest: str = "",
+        outcome: Outcome | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> tuple[DatasetVersion, bool]:
         """Return the version of these files, and whether it is new.
 
-        Bytes, or a content of this `digest`, that are a ready version already make
-        no row: that version becomes the current one, and the files are deleted.
+        Bytes, or the content that was found in them, that are a ready version
+        already make no row: that version becomes the current one, and the files are
+        deleted.
         """
         with transaction.atomic():
             locked = Dataset.objects.select_for_update().get(pk=self.pk)
-            same = locked.versions.holding(files, digest, options).first()
+            same = locked.versions.holding(files, outcome, options).first()
             if same is None:
                 version = locked.append(files, by=by, options=options)
                 audit.record("add_version", self, by=by, changes={"to": version.number})

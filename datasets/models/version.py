@@ -26,6 +26,8 @@ class Outcome(Protocol):
     @property
     def digest(self) -> str: ...
     @property
+    def content_digest(self) -> str: ...
+    @property
     def size_bytes(self) -> int: ...
     @property
     def row_count(self) -> int: ...
@@ -59,6 +61,17 @@ class DatasetVersion(models.Model):
     source_sha256 = models.CharField(max_length=64, blank=True)
     source_bytes = models.BigIntegerField(_("uploaded bytes"), default=0)
     digest = models.CharField(_("digest"), max_length=64, blank=True, db_index=True)
+    content_digest = models.CharField(
+        _("digest of the content"),
+        max_length=64,
+        blank=True,
+        db_index=True,
+        editable=False,
+        help_text=_(
+            "Of names, types and cells, whatever file they came in. Versions of before"
+            " have none until somebody asks."
+        ),
+    )
     size_bytes = models.BigIntegerField(_("stored bytes"), default=0)
     row_count = models.BigIntegerField(_("rows"), default=0)
     column_count = models.PositiveIntegerField(_("columns"), default=0)
@@ -126,6 +139,7 @@ class DatasetVersion(models.Model):
         """Write what the reader found; the caller's transaction and lock hold."""
         self.state, self.state_reason = VersionState.READY, ""
         self.digest = outcome.digest
+        self.content_digest = outcome.content_digest
         self.size_bytes = outcome.size_bytes
         self.row_count = outcome.row_count
         self.column_count = len(columns)

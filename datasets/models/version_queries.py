@@ -16,9 +16,13 @@ from mlops.core.models import User
 
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset
-    from datasets.models.version import DatasetVersion
+    from datasets.models.version import DatasetVersion, Outcome
 
 SHORTEST_DIGEST = 8
+
+
+def _is_content(outcome: "Outcome") -> Q:
+    return Q(digest=outcome.digest) | Q(content_digest=outcome.content_digest)
 
 
 class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
@@ -32,7 +36,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
     def holding(
         self,
         files: Sequence[IncomingFile],
-        digest: str = "",
+        outcome: "Outcome | None" = None,
         options: Mapping[str, Any] | None = None,
     ) -> Self:
         """Ready versions of exactly these bytes or of that content, newest first.
@@ -44,9 +48,13 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             options=dict(options or {}),
             type_rules=REVISION,
         )
-        if digest:
-            same |= Q(digest=digest)
+        if outcome is not None:
+            same |= _is_content(outcome)
         return self.holding_bytes().filter(same).order_by("-number")
+
+    def twins(self, outcome: "Outcome") -> Self:
+        """Ready versions that say the same, whatever their files were."""
+        return self.holding_bytes().filter(_is_content(outcome))
 
     def failing(self) -> Self:
         """Versions that broke a rule of severity fail when they were last checked."""
@@ -62,7 +70,10 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         """Versions with this content, or one whose digest starts so (8 or more)."""
         if len(digest) < SHORTEST_DIGEST:
             return self.none()
-        return self.ready().filter(digest__startswith=digest.lower())
+        start = digest.lower()
+        return self.ready().filter(
+            Q(digest__startswith=start) | Q(content_digest__startswith=start)
+        )
 
     def labelled(self, dataset_name: str, label: str) -> "DatasetVersion":
         """Return the version that `label` means in the dataset of that name.

@@ -131,6 +131,7 @@ class DatasetVersionAnswer(AnswerSerializer):
         {
             "state_reason",
             "digest",
+            "content_digest",
             "source_format",
             "created_by",
             "ready_at",
@@ -144,7 +145,11 @@ class DatasetVersionAnswer(AnswerSerializer):
     version = serializers.IntegerField(source="number")
     state = serializers.ChoiceField(VersionState.choices)
     state_reason = serializers.SerializerMethodField()
-    digest = serializers.SerializerMethodField()
+    digest = serializers.SerializerMethodField(help_text="SHA-256 of the stored bytes.")
+    content_digest = serializers.SerializerMethodField(
+        help_text="SHA-256 of names, types and cells, whatever file they came in; "
+        "absent of a version that was read before there was one."
+    )
     is_current = serializers.SerializerMethodField()
     row_count = serializers.IntegerField()
     column_count = serializers.IntegerField()
@@ -172,6 +177,9 @@ class DatasetVersionAnswer(AnswerSerializer):
 
     def get_digest(self, version: DatasetVersion) -> str | None:
         return version.digest or None
+
+    def get_content_digest(self, version: DatasetVersion) -> str | None:
+        return version.content_digest or None
 
     def get_is_current(self, version: DatasetVersion) -> bool:
         return bool(version.dataset.current_version_id == version.pk)
@@ -201,6 +209,7 @@ class DatasetAnswer(AnswerSerializer):
             "owner",
             "version",
             "digest",
+            "content_digest",
             "state_reason",
             "quality_status",
             "keep_versions",
@@ -225,6 +234,7 @@ class DatasetAnswer(AnswerSerializer):
     owner = serializers.SerializerMethodField()
     version = serializers.SerializerMethodField(help_text="Of the current version.")
     digest = serializers.SerializerMethodField()
+    content_digest = serializers.SerializerMethodField()
     state = serializers.SerializerMethodField(help_text="Of the newest version.")
     state_reason = serializers.SerializerMethodField()
     quality_status = serializers.SerializerMethodField()
@@ -262,6 +272,10 @@ class DatasetAnswer(AnswerSerializer):
     def get_digest(self, dataset: Dataset) -> str | None:
         current = dataset.current_version
         return current.digest if current else None
+
+    def get_content_digest(self, dataset: Dataset) -> str | None:
+        current = dataset.current_version
+        return (current.content_digest or None) if current else None
 
     @extend_schema_field(serializers.ChoiceField(VersionState.choices))
     def get_state(self, dataset: Dataset) -> str:

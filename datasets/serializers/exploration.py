@@ -204,7 +204,11 @@ class ComparisonAnswer(AnswerSerializer):
     dataset_id = serializers.CharField()
     version = serializers.IntegerField(help_text="The later one.")
     compared_with = serializers.IntegerField()
-    is_same_content = serializers.BooleanField()
+    is_same_content = serializers.BooleanField(
+        allow_null=True,
+        help_text="null: a version was read before contents had digests, and the bytes "
+        "differ.",
+    )
     added = ColumnAnswer(many=True)
     removed = ColumnAnswer(many=True)
     retyped = RetypedAnswer(many=True)

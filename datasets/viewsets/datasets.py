@@ -215,7 +215,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
             version, is_new = dataset.add_version(
                 files,
                 by=actor(request),
-                digest=found.outcome.digest if found else "",
+                outcome=found.outcome if found else None,
                 options=options,
             )
             if is_new:

@@ -59,9 +59,7 @@ def add_version(data_dir):
     def add(dataset, text, by=None):
         file = storage.receive("next.csv", [text.encode()])
         with ingestion.prepared([file]) as found:
-            version, is_new = dataset.add_version(
-                [file], by=by, digest=found.outcome.digest
-            )
+            version, is_new = dataset.add_version([file], by=by, outcome=found.outcome)
             if is_new:
                 ingestion.settle_now(version, found)
         return version

@@ -87,13 +87,14 @@ class Conversion:
         context.stage = "describing"
         with ThreadPoolExecutor(1) as pool:
             sealing = pool.submit(_sealed, data)
-            profile = write_sidecars(context.cursor, data, self.folder)
+            profile, content = write_sidecars(context.cursor, data, self.folder)
         digest, size = sealing.result()
         nulls = {column.name: column.nulls for column in profile.columns}
         types = {column.name: column.type for column in profile.columns}
         return Outcome(
             format=found,
             digest=digest,
+            content_digest=content.digest,
             size_bytes=size,
             row_count=count,
             columns=tuple(

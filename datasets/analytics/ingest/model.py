@@ -122,15 +122,17 @@ class IngestedColumn:
 class Outcome:
     """What became of the files.
 
-    `digest` is the SHA-256 of data.parquet. Equal rows in equal order give it again,
-    but not always beyond a million rows: DuckDB's threads cut row groups as they
-    meet. `report` holds `rejected` (count, exact unless `exact` is false, and
-    up to 1,000 rows with file, line, column, reason, text), `renamed`, `notes`,
-    `dialect` and `cells`: what is missing or text though it could be more.
+    `digest` is the SHA-256 of data.parquet, `content_digest` that of what the table
+    says (`datasets.analytics.content`): equal rows in equal order give it in every
+    size, and the first not always beyond a million, where DuckDB's threads cut row
+    groups as they meet. `report` holds `rejected` (count, exact unless `exact` is
+    false, and up to 1,000 rows with file, line, column, reason, text), `renamed`,
+    `notes`, `dialect` and `cells`: what is missing or text though it could be more.
     """
 
     format: str
     digest: str
+    content_digest: str
     size_bytes: int
     row_count: int
     columns: tuple[IngestedColumn, ...]

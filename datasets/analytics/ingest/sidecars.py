@@ -5,6 +5,7 @@ from pathlib import Path
 import orjson
 
 from datasets.analytics.cells import Losses, records, select_list
+from datasets.analytics.content import Content, Reading
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Profile
 from datasets.analytics.profile import profile_with
@@ -15,8 +16,11 @@ HEAD_ROWS = 100
 SAMPLE_ROWS = 10_000
 
 
-def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> Profile:
-    """Write head.json, sample.parquet and profile.json; return the profile."""
+def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> tuple[Profile, Content]:
+    """Write head.json, sample.parquet and profile.json.
+
+    Return the profile, and the content, whose digest comes out of the same pass.
+    """
     place = source(data)
     columns = cursor.columns(place)
     head = cursor.rows(
@@ -25,9 +29,10 @@ def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> Profile:
     )
     _write(folder / HEAD_FILE, records(columns, head, Losses()))
     sample = _write_sample(cursor, place, folder / SAMPLE_FILE)
-    found = profile_with(cursor, place, columns, sample)
+    reading = Reading(data, columns)
+    found = profile_with(cursor, place, columns, sample, reading.blocks())
     _write(folder / PROFILE_FILE, found)
-    return found
+    return found, reading.content()
 
 
 def _write_sample(cursor: Cursor, place: Source, target: Path) -> Source:

@@ -1,0 +1,87 @@
+"""Which versions hold what was uploaded, as far as the catalogue can tell.
+
+Since the second revision of the type rules every cell is kept or named in the
+report. Versions of before may have been changed unseen; from their format, files
+and types alone some cannot have been. Nothing is read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from datasets.models import Column, DatasetVersion
+from datasets.states import SourceFormat
+
+GUARANTEED_FROM = 2
+_OWN_TYPES = frozenset({SourceFormat.PARQUET, SourceFormat.ARROW})
+_JSON = frozenset({SourceFormat.JSONL})
+# What the reading of before did to cells of a type without a word.
+_TEXT_RISKS = (
+    ("BIGINT", "0x10, 1_000 and the like became numbers"),
+    ("DOUBLE", "digits beyond the 15th were rounded, 1e400 became infinite"),
+    ("VARCHAR", "null words and empty texts became missing, line ends changed"),
+    ("BOOLEAN", "t, f, yes and no became truth values"),
+    ("DATE", "days and months may stand for each other"),
+    ("TIMESTAMP", "fractions beyond microseconds were cut"),
+    ("TIME", "fractions beyond microseconds were cut"),
+)
+_SEEN_ROWS = 500
+
+
+class Certainty(StrEnum):
+    """How sure it is that a version holds what was uploaded."""
+
+    GUARANTEED = "guaranteed"
+    UNCHANGED = "cannot have changed"
+    UNKNOWN = "cannot be told; upload again"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    certainty: Certainty
+    reasons: tuple[str, ...] = ()
+
+
+def verdict(version: DatasetVersion) -> Verdict:
+    """Return what the row, its columns and its files say of a ready version."""
+    if version.type_rules >= GUARANTEED_FROM:
+        return Verdict(Certainty.GUARANTEED)
+    reasons = tuple(dict.fromkeys(_reasons(version)))
+    return Verdict(Certainty.UNKNOWN if reasons else Certainty.UNCHANGED, reasons)
+
+
+def _reasons(version: DatasetVersion) -> Iterator[str]:
+    columns = list(version.columns.all())
+    count = version.sources.count()
+    if not columns or len(columns) != version.column_count:
+        yield "its columns are not known"
+    if count != 1:
+        yield (
+            "the types of the first of several files may have changed the others"
+            if count
+            else "its files are not known"
+        )
+    if version.source_format in _OWN_TYPES:
+        if any("DOUBLE" in column.data_type for column in columns):
+            yield "decimals of more than 38 digits became DOUBLE"
+        return
+    yield from _of_text(version, columns)
+
+
+def _of_text(version: DatasetVersion, columns: list[Column]) -> Iterator[str]:
+    """Yield why a text file is in doubt: there is always a reason."""
+    if version.source_format in _JSON:
+        yield "of a key given twice one value was kept; large numbers were rounded"
+        return
+    if version.row_count > _SEEN_ROWS:
+        yield "types were found on the first rows only, later cells were rounded"
+    dialect = version.report.get("dialect", {})
+    if not dialect.get("header", False):
+        yield "the header may have become a row"
+    if dialect.get("encoding") != ["utf-8"]:
+        yield "the encoding was guessed"
+    for kind, risk in _TEXT_RISKS:
+        if any(column.data_type.startswith(kind) for column in columns):
+            yield f"{kind}: {risk}"
+    # A rule for every type that the reading of before could give, and for none other.
+    yield "spellings of cells were not compared with what was kept"
