@@ -19,7 +19,7 @@ class _Stopping(Exception):
 class Ingestion(WorkerThread):
     """Looks for uploads."""
 
-    pause_s = 1.0
+    pause_s = 10.0
     trouble = "An upload was not read"
 
     def round(self) -> None:

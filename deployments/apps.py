@@ -1,7 +1,7 @@
 """The deployments application."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
 from deployments.kick import wait_on_commit
@@ -16,6 +16,8 @@ class DeploymentsConfig(AppConfig):
         # They need the models, which are there only now.
         from deployments import checks  # noqa: F401, PLC0415
         from deployments.gauges import families  # noqa: PLC0415
+        from deployments.models import AlertDelivery, AlertHook  # noqa: PLC0415
+        from lifecycle.models import DriftEvent  # noqa: PLC0415
         from mlops.core.metrics import register_gauges  # noqa: PLC0415
         from mlops.core.models import ApiToken, tokens_changed  # noqa: PLC0415
 
@@ -23,8 +25,11 @@ class DeploymentsConfig(AppConfig):
         # Gateways know tokens from the worker; who gives or takes one waits for them.
         tokens_changed.connect(wait_on_commit)
         post_delete.connect(wait_on_commit, sender=ApiToken)
+        for news in (AlertHook, AlertDelivery, DriftEvent):
+            post_save.connect(registry.wake_on_commit, sender=news)
         registry.register(
             loop="deployments.worker.ReconcileLoop",
+            bell="deployments.kick.kick",
             threads=(
                 "deployments.worker.Sampling",
                 "deployments.drift.watcher.Watcher",

@@ -8,6 +8,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mlops.worker.registry import wake_on_commit
+
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
 
@@ -120,6 +122,7 @@ class IngestJob(models.Model):
 
     def finish(self) -> bool:
         """Close the job; False when it is ours no more, and nothing may be written."""
+        wake_on_commit()
         return bool(
             self._ours().update(
                 finished_at=timezone.now(),
@@ -157,6 +160,7 @@ class IngestJob(models.Model):
             rows_done=0,
             first_attempt=F("attempt"),
         )
+        wake_on_commit()
 
     @property
     def is_exhausted(self) -> bool:

@@ -13,6 +13,7 @@ from datasets.models.parts import SourceFile, combined_sha256
 from datasets.states import QualityStatus, VersionState
 from datasets.storage import IncomingFile
 from mlops.core.models import User
+from mlops.worker.registry import wake_on_commit
 
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset
@@ -136,4 +137,5 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             for place, file in enumerate(files)
         )
         IngestJob.objects.create(version=version, bytes_total=version.source_bytes)
+        wake_on_commit()
         return version

@@ -43,7 +43,8 @@ is no more than a new version away."""
 class Watcher(WorkerThread):
     """Compares what is due and tells who wants to hear."""
 
-    pause_s = 3.0
+    pause_s = 15.0
+    least_pause_s = 3.0
     trouble = "Drift was not looked for"
 
     def __init__(self, stopping: threading.Event) -> None:

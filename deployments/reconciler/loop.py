@@ -10,6 +10,7 @@ from deployments.kick import calls
 from deployments.models import lease
 from deployments.reconciler.reconciler import Pass, Reconciler
 from deployments.serving.waking import Calls
+from mlops.worker.thread import call_all
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ def run(reconciler: Reconciler, stopping: threading.Event) -> None:
                 fence = reconciler.lease.fence
                 waiting.listen()
             waiting.dismiss()
-            _rest(reconciler, waiting, _pause_after(done), stopping)
+            called = _rest(reconciler, waiting, _pause_after(done), stopping)
+            if called or (done is not None and done.moved):
+                call_all()
     try:
         reconciler.release()
     except (DatabaseError, InterfaceError):
@@ -42,18 +45,21 @@ def run(reconciler: Reconciler, stopping: threading.Event) -> None:
 
 def _rest(
     reconciler: Reconciler, waiting: Calls, seconds: float, stopping: threading.Event
-) -> None:
-    """Wait until called, or for so long; the lease is kept meanwhile."""
+) -> bool:
+    """Wait until called, or for so long; tell which. The lease is kept meanwhile."""
     due, renew_s = time.monotonic() + seconds, lease.TIME_TO_LIVE.total_seconds() / 3
     while not stopping.is_set():
         left_s = due - time.monotonic()
-        if waiting.wait(min(left_s, renew_s), stopping) or left_s <= renew_s:
-            return
+        if waiting.wait(min(left_s, renew_s), stopping):
+            return True
+        if left_s <= renew_s:
+            break
         try:
             if not reconciler.keep():
-                return
+                break
         except (DatabaseError, InterfaceError):
-            return  # the next pass meets it too, and says so
+            break  # the next pass meets it too, and says so
+    return False
 
 
 def _pass(reconciler: Reconciler) -> Pass | None:

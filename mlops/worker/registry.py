@@ -6,12 +6,14 @@ They are named by import path, so that other processes need not import them.
 import threading
 from typing import Protocol, cast
 
+from django.db import transaction
 from django.utils.module_loading import import_string
 
 from mlops.worker.thread import WorkerThread
 
 _loops: list[str] = []
 _threads: list[str] = []
+_bells: list[str] = []
 
 
 class Loop(Protocol):
@@ -23,8 +25,13 @@ class Loop(Protocol):
         """Stop what goes on running without the worker."""
 
 
-def register(*, loop: str = "", threads: tuple[str, ...] = ()) -> None:
-    """Add a loop (a class without arguments) and WorkerThread classes, by path."""
+def register(*, loop: str = "", threads: tuple[str, ...] = (), bell: str = "") -> None:
+    """Add a loop (a class without arguments) and WorkerThread classes, by path.
+
+    `bell` is a function that wakes the worker from any process.
+    """
+    if bell and bell not in _bells:
+        _bells.append(bell)
     if loop and loop not in _loops:
         _loops.append(loop)
     _threads.extend(path for path in threads if path not in _threads)
@@ -34,6 +41,17 @@ def loop() -> Loop:
     """Return the loop of the main thread, made now; there is exactly one."""
     (path,) = _loops
     return cast("Loop", import_string(path)())
+
+
+def wake() -> None:
+    """Wake the worker, which looks by itself only now and then."""
+    for path in _bells:
+        import_string(path)()
+
+
+def wake_on_commit(**_signal: object) -> None:
+    """Wake it for what this transaction writes."""
+    transaction.on_commit(wake)
 
 
 def threads(stopping: threading.Event) -> list[WorkerThread]:

@@ -1,8 +1,9 @@
 """Threads of the worker outlive whatever their rounds raise."""
 
 import threading
+import time
 
-from mlops.worker.thread import WorkerThread
+from mlops.worker.thread import WorkerThread, call_all
 
 
 class Breaking(WorkerThread):
@@ -23,3 +24,32 @@ class Breaking(WorkerThread):
 def test_no_exception_ends_the_thread():
     with Breaking(threading.Event()) as thread:
         assert thread.goes_on.wait(120)
+
+
+class Waiting(WorkerThread):
+    pause_s, least_pause_s = 600.0, 0.01
+    trouble = "It broke"
+
+    def __init__(self, stopping):
+        super().__init__(stopping)
+        self.made = threading.Semaphore(0)
+
+    def round(self):
+        self.made.release()
+
+
+def test_a_call_brings_the_next_round_at_once():
+    with Waiting(threading.Event()) as thread:
+        assert thread.made.acquire(timeout=120)
+
+        call_all()
+
+        assert thread.made.acquire(timeout=120)
+
+
+def test_a_thread_that_waits_for_long_ends_at_once():
+    with Waiting(threading.Event()) as thread:
+        assert thread.made.acquire(timeout=120)
+        began = time.monotonic()
+
+    assert time.monotonic() - began < Waiting.pause_s / 2

@@ -8,6 +8,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from datasets.models import Dataset, DatasetVersion
+from datasets.storage import IncomingFile
 from deployments.kick import calls, kick, kick_and_wait
 from deployments.models import Deployment, Lease
 from deployments.reconciler import Reconciler
@@ -51,6 +53,17 @@ def test_a_request_wakes_the_reconciler_when_it_is_committed():
     with calls() as kicks:
         kicks.listen()
         Deployment.request(version, "development", by=None)
+
+        assert waited(kicks, LONG_S) < LONG_S / 2
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_an_upload_that_waits_to_be_read_wakes_the_worker():
+    with calls() as kicks:
+        kicks.listen()
+        dataset = Dataset.objects.create(name="measured")
+        file = IncomingFile("a.csv", size_bytes=3, sha256="0" * 64)
+        DatasetVersion.objects.begin(dataset, 1, [file], by=None)
 
         assert waited(kicks, LONG_S) < LONG_S / 2
 
