@@ -21,7 +21,7 @@ from deployments.serving.terms import Refused, Tensor
 logger = logging.getLogger(__name__)
 
 MADE_UP, SEED, SCALES = 32, 1, (1.0, 10.0, 1000.0)
-MOST, LONGEST = 10, 300
+MOST, LONGEST, MOST_STORED = 10, 300, 100
 ABSOLUTE, RELATIVE = 1e-9, 1e-6
 Feeds = dict[str, Any]
 Audit = Callable[[bytes], None] | None
@@ -99,7 +99,7 @@ def _compared(
             asked += 1
             said.extend(_difference(question, answers, newer))
     if not asked and not said:
-        raise Refused("there is no request that it answers now to compare with.")
+        raise Refused("it answers no request that could be asked, or none alike twice.")
     return _report(said, asked)
 
 
@@ -132,7 +132,8 @@ def _words(given: tuple[Tensor, ...]) -> str:
 def _questions(now: Loaded, descriptors: dict[str, int]) -> Iterator[Question]:
     """Yield what was stored with the model, then what is made up."""
     if "golden" in descriptors:
-        for case in cases(modelfile.whole(descriptors["golden"])):
+        stored = cases(modelfile.whole(descriptors["golden"]))
+        for case in stored[:MOST_STORED]:
             yield Question("a golden row", partial(_golden, case))
     if "example" in descriptors:
         body = example.body(modelfile.whole(descriptors["example"]))
@@ -181,11 +182,17 @@ def _made_up(
 
 
 def _answers(model: Loaded, question: Question) -> Mapping[str, Array] | None:
-    """Return what it answers now, None for what it does not answer."""
+    """Return what it answers now, None for what it does not, or not alike twice."""
     try:
-        return dict(model.predict(question.feeds(model), ()))
+        first, second = (
+            dict(model.predict(question.feeds(model), ())) for _ in range(2)
+        )
     except (BadRequest, ModelFailed, KeyError):
         return None
+    is_alike = first.keys() == second.keys() and not any(
+        _other_value(name, first[name], second[name]) for name in first
+    )
+    return first if is_alike else None
 
 
 def _difference(
@@ -200,7 +207,9 @@ def _difference(
         yield f"{question.name} would fail: {error}"
         return
     for name, is_now in answers.items():
-        if name in others and (said := _other_value(name, is_now, others[name])):
+        if name not in others:
+            yield f"{question.name} would get no {name!r}"
+        elif said := _other_value(name, is_now, others[name]):
             yield f"{said} to {question.name}"
 
 

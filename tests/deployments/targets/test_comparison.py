@@ -5,6 +5,7 @@ import json
 
 import pytest
 import xgboost
+from onnx import TensorProto, helper
 
 from deployments.serving import readings
 from deployments.serving.terms import Busy, Manifest, Refused
@@ -22,6 +23,22 @@ def classifier(tmp_path_factory):
     path = tmp_path_factory.mktemp("xgboost") / "model.ubj"
     made.save_model(path)
     return path.read_bytes()
+
+
+def by_chance():
+    """Return a model that adds noise."""
+    given, answer = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])
+        for name in "xy"
+    ]
+    nodes = [
+        helper.make_node("RandomNormalLike", ["x"], ["noise"]),
+        helper.make_node("Add", ["x", "noise"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "chance", [given], [answer])
+    opsets = [helper.make_opsetid("", 17)]
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    return made.SerializeToString()
 
 
 @pytest.fixture
@@ -70,6 +87,11 @@ def test_what_was_stored_with_the_model_is_asked_too(compared):
     beside = {"golden": [{"inputs": [tensor], "outputs": []}] * 2, "example": rows}
 
     assert compared(beside=beside).requests == compared().requests + 3
+
+
+def test_a_model_of_chance_is_not_said_to_differ(compared):
+    with pytest.raises(Refused, match="alike twice"):
+        compared(by_chance())
 
 
 def test_what_would_be_refused_is_a_difference(compared):
