@@ -22,6 +22,7 @@ Meaning = TypeVar("Meaning")
 MAX_HEAD_BYTES = 32 << 10
 MAX_HEADERS = 100
 MOST_STRANGERS = 256
+"""Of the machine: each process has an equal part of them."""
 LINGER_S = 5.0
 """How long what still comes is read and dropped, so that the answer is seen."""
 CLOSE = b"connection: close\r\n"
@@ -30,8 +31,8 @@ CLOSE = b"connection: close\r\n"
 class Strangers:
     """The connections that have not shown a key, the oldest first."""
 
-    def __init__(self, most: int = MOST_STRANGERS) -> None:
-        self._most = most
+    def __init__(self, processes: int = 1) -> None:
+        self._most = max(MOST_STRANGERS // processes, 1)
         self._known: dict[asyncio.Protocol, Callable[[], None]] = {}
 
     def __contains__(self, one: asyncio.Protocol) -> bool:

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from deployments.serving.gateway.app import Gateway
 from deployments.serving.gateway.door import Door
+from deployments.serving.gateway.guard import Strangers
 from deployments.serving.gateway.options import Options
 
 KEEP_ALIVE_S = 75
@@ -52,6 +53,7 @@ def work(options: Options, files: Files) -> None:
 class Worker:
     def __init__(self, options: Options, files: Files) -> None:
         self._files = files
+        Door.strangers = Strangers(options.workers)
         self._config = uvicorn.Config(
             Gateway(options, files.totals),
             http=Door,

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from deployments.serving.gateway.guard import MOST_STRANGERS
 from tests.deployments.gateway.clients import Clients
 from tests.deployments.gateway.door import KEY, Door, memory_bytes
 from tests.deployments.targets.waiting import until
@@ -206,13 +207,32 @@ def test_of_too_many_strangers_the_oldest_has_to_go(endless_door, slot):
 
         strangers[0].settimeout(120)
         assert is_closed(strangers[0])
-        with pytest.raises(BlockingIOError):
-            strangers[-1].recv(1)
+        assert is_open(strangers[-1])
         assert status_over(known, here) == 200
+
+
+def test_all_processes_together_keep_no_more_strangers_than_one(data_dir):
+    door = Door(data_dir, "--head-s", "600", "--workers", "3")
+    with contextlib.ExitStack() as open_ones:
+        strangers = [open_ones.enter_context(stranger(door, b"")) for _ in range(600)]
+
+        until(lambda: sum(map(is_open, strangers)) <= MOST_STRANGERS)
+        assert any(map(is_open, strangers[-3:]))
+    door.close()
 
 
 def connected(door) -> socket.socket:
     return socket.create_connection(("127.0.0.1", door.port), 120)
+
+
+def is_open(client) -> bool:
+    client.settimeout(0)
+    try:
+        return bool(client.recv(1))
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
 
 
 def status_over(connection, slot) -> int:
