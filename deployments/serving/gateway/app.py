@@ -1,14 +1,10 @@
 """The gateway as raw ASGI: who may ask, where it goes, what is counted."""
 
 import asyncio
-import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from deployments.serving.gateway.about import (
     INDEX,
@@ -23,9 +19,9 @@ from deployments.serving.gateway.answers import (
     NO_CONTENT,
     Client,
     Send,
-    coded_headers,
     error,
 )
+from deployments.serving.gateway.calls import REFUSED, Calls
 from deployments.serving.gateway.choice import (
     Asking,
     Choice,
@@ -35,21 +31,18 @@ from deployments.serving.gateway.choice import (
 )
 from deployments.serving.gateway.client import Answer, Instance
 from deployments.serving.gateway.coding import (
-    IDENTITY,
-    LEAST_BYTES,
     coding_of,
-    deflated,
     inflated,
 )
-from deployments.serving.gateway.counters import Counters, Outcome
-from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
+from deployments.serving.gateway.counters import Outcome
+from deployments.serving.gateway.dispatch import Dispatcher, Failure
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
-from deployments.serving.gateway.files import replace
 from deployments.serving.gateway.loads import Loads
 from deployments.serving.gateway.manner import Manner, answer_lines, manner_of
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.quick import Asked, reader_of
+from deployments.serving.gateway.replies import Reply, give, give_coded, is_coded
 from deployments.serving.gateway.request import (
     BadRequest,
     Receive,
@@ -66,24 +59,15 @@ from deployments.serving.gateway.sampler import Sampler
 from deployments.serving.gateway.shared import Seats
 from deployments.serving.gateway.totals import Totals
 from deployments.serving.gateway.usage import Usage
-from deployments.serving.histogram import bucket
 from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
-from deployments.serving.http1.failures import FailureLog
 from deployments.serving.http1.heads import Heads
 from deployments.serving.waking import Bell, Waking
 
-logger = logging.getLogger(__name__)
-
 Scope = dict[str, Any]
-Reply = Callable[[bytes], None]
 
 FLUSH_S = 1.0
-REPORT_S = 3.0
-"""How often what is under way is told although it is the same: below `STALE_S`."""
-MOST_MIRRORED = 32
 OK = 200
-REFUSED = 400
 READS = ("GET", "HEAD")
 METHODS = {"GET": b"GET", "HEAD": b"GET", "POST": b"POST"}
 REFUSALS = {
@@ -93,19 +77,6 @@ REFUSALS = {
 }
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
-
-
-class Found(NamedTuple):
-    """An answer for the client; `retry_after_s` is 0 where that would not help.
-
-    `json_bytes` of the body are JSON where binary tensors follow, else None.
-    """
-
-    status: int
-    body: bytes
-    outcome: Outcome
-    retry_after_s: int = 0
-    json_bytes: int | None = None
 
 
 class Gateway:
@@ -124,20 +95,14 @@ class Gateway:
         self._routes = Routes(options.run, self.id)
         self._access = Access(self._routes, options, Usage(shared, seats))
         self._bell: Waking = Bell(options.run / "kick.sock")
-        self._dispatcher = Dispatcher(self._routes, options, quarantine, seats)
-        self._counters = Counters(options.traffic, self.id)
+        dispatcher = Dispatcher(self._routes, options, quarantine, seats)
+        self._calls = Calls(self.id, options, dispatcher, self._totals)
         self._sampler = Sampler(
             options.samples, "machine", self._loads.pending, seats.own
         )
         self._about = About(self._routes, options)
-        self._failures = FailureLog(logger)
         self._ids = (b"%b-%x" % (self.id.encode(), n) for n in count(1))
         self.heads = Heads(reader_of(options.origins))
-        self._presence = options.run / "gateways" / f"{self.id}.json"
-        self._outstanding: dict[str, int] = {}
-        self._reported: dict[str, int] = {}
-        self._report_at = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -154,10 +119,10 @@ class Gateway:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         beat.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._calls.settle()
         self._flush()
         self._sampler.close()
-        self._presence.unlink(missing_ok=True)
+        self._calls.leave()
         self._routes.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -168,20 +133,9 @@ class Gateway:
             await self._sampler.spool()
 
     def _flush(self) -> None:
-        """Spool the counts; a full disk costs nothing but this second's file."""
-        try:
-            if self._counters.flush():
-                self._bell.wake()
-                self._loads.give_back()
-            busy = {key: n for key, n in self._outstanding.items() if n}
-            if busy == self._reported and time.monotonic() < self._report_at:
-                return
-            self._presence.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            report = {"at": time.time(), "outstanding": busy}
-            replace(self._presence, orjson.dumps(report))
-            self._reported, self._report_at = busy, time.monotonic() + REPORT_S
-        except OSError:
-            logger.exception("the counts could not be written; trying again")
+        if self._calls.flush():
+            self._bell.wake()
+            self._loads.give_back()
 
     def begin(self, asked: Asked, body: bytes, reply: Reply) -> bool:
         """Answer an infer call with `reply`, without a task; False for the long way.
@@ -196,32 +150,31 @@ class Gateway:
         share = self._quick_share(slot, asked, body)
         if slot is None or share is None:
             return False
-        key = share.deployment_id
+        calls, key = self._calls, share.deployment_id
         request = Wire(asked.wire_head, self._id_of(asked.manner), body)
 
         def done(found: Answer | Failure) -> None:
-            self._outstanding[key] -= 1
+            calls.end(key)
             if isinstance(found, Failure):
                 choice = Choice(share, asked.target, asked)
-                made_good = self._make_good(choice, request, found, start)
-                self._later(_give(made_good, choice, asked.manner, reply))
+                made_good = calls.make_good(choice, request, found, start)
+                calls.later(give(made_good, choice, asked.manner, reply))
                 return
             outcome = Outcome.of(found.status, is_finite=found.is_finite)
-            self._count(key, outcome, start)
+            calls.count(key, outcome, start)
             if slot.sample_rate and found.status == OK:
                 self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
             elif found.status >= REFUSED:
-                self._note(request, found.status, key)
+                calls.note(request, found.status, key)
             head = share.head + answer_lines(asked.manner, request.request_id)
-            if _is_coded(asked.manner, found.body):
-                self._later(_give_coded(found, head, asked.manner.coding, reply))
+            if is_coded(asked.manner, found.body):
+                calls.later(give_coded(found, head, asked.manner.coding, reply))
             else:
                 reply(whole(found.status, found.body, head, found.json_bytes))
 
-        if not self._dispatcher.begin(share, request, done):
+        if not calls.begin(share, request, done):
             return False
         self._access.count(asked.digests, slot)
-        self._outstanding[key] = self._outstanding.get(key, 0) + 1
         return True
 
     def _quick_share(
@@ -240,14 +193,6 @@ class Gateway:
         """Say whether the caller shows a key of the slot, known a moment ago."""
         slot = self._routes.slots.get(asked.place)
         return slot is not None and self._access.may_enter(asked.digests, slot)
-
-    async def _make_good(
-        self, choice: Choice, request: Wire, failure: Failure, start: float
-    ) -> tuple[Found, bytes]:
-        """Return what came of it at last, and the request's id."""
-        found = await self._exchange(choice, request, failure)
-        self._count(choice.deployment_id, found.outcome, start)
-        return found, request.request_id
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
@@ -303,7 +248,7 @@ class Gateway:
             await self._forward(choice, request, client)
             return
         if slot is not None and slot.shadows and not target.deployment_id:
-            self._mirror(slot, request)
+            self._calls.mirror(slot, request)
         status = await self._forward(choice, request, client, start)
         if status == OK and slot is not None and not target.deployment_id:
             key, rate = choice.deployment_id, slot.sample_rate
@@ -311,7 +256,7 @@ class Gateway:
 
     async def _refuse(self, client: Client, refusal: BadRequest) -> None:
         more = [*REFUSALS.get(refusal.status, ()), *refusal.headers]
-        self._failures.note(client.request_id, refusal.status, str(refusal))
+        self._calls.failures.note(client.request_id, refusal.status, str(refusal))
         await client.answer(refusal.status, error(str(refusal)), more)
 
     async def _body(self, scope: Scope, receive: Receive, share: Share) -> bytes:
@@ -399,9 +344,9 @@ class Gateway:
         start: float | None = None,
     ) -> int:
         """Send on and answer, return the status; with `start`, the call is counted."""
-        found = await self._exchange(choice, request)
+        found = await self._calls.exchange(choice, request)
         if start is not None:
-            self._count(choice.deployment_id, found.outcome, start)
+            self._calls.count(choice.deployment_id, found.outcome, start)
         headers = [*choice.share.headers]
         if found.retry_after_s:
             headers.append((b"retry-after", b"%d" % found.retry_after_s))
@@ -409,53 +354,8 @@ class Gateway:
         await client.answer(found.status, found.body, headers, content=content)
         return found.status
 
-    async def _exchange(
-        self, choice: Choice, request: Wire, failure: Failure | None = None
-    ) -> Found:
-        """Return the model server's answer, or what the gateway says in its place."""
-        key = choice.deployment_id
-        self._outstanding[key] = self._outstanding.get(key, 0) + 1
-        try:
-            found = await self._dispatcher.send(choice, request, failure)
-        except Rejected as rejection:
-            body, wait_s = error(str(rejection)), rejection.retry_after_s
-            made = Found(rejection.status, body, rejection.outcome, wait_s)
-        else:
-            outcome = Outcome.of(found.status, is_finite=found.is_finite)
-            made = Found(found.status, found.body, outcome, 0, found.json_bytes)
-        finally:
-            self._outstanding[key] -= 1
-        if made.status >= REFUSED:
-            self._note(request, made.status, choice.deployment_id)
-        return made
-
     def _id_of(self, manner: Manner) -> bytes:
         return manner.request_id or next(self._ids)
-
-    def _note(self, request: Wire, status: int, deployment_id: str) -> None:
-        self._failures.note(request.request_id, status, f"deployment {deployment_id}")
-
-    def _count(self, key: str, outcome: Outcome, start: float) -> None:
-        ms = (time.perf_counter() - start) * 1000
-        number = bucket(ms)
-        self._counters.add(key, outcome, ms, number)
-        self._totals.add(key, outcome, ms, number)
-
-    def _mirror(self, slot: Slot, request: Wire) -> None:
-        """Send copies to the shadows; their answers are only counted."""
-        for shadow in slot.shadows:
-            if len(self._tasks) < MOST_MIRRORED:
-                self._later(self._mirror_one(shadow, request))
-
-    async def _mirror_one(self, shadow: Share, request: Wire) -> None:
-        start, choice = time.perf_counter(), Choice(shadow)
-        found = await self._exchange(choice, request)
-        self._count(choice.deployment_id, found.outcome, start)
-
-    def _later(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _labels(self, deployment_id: str) -> dict[str, str]:
         """Return what a deployment is called in `/metrics`, as far as is known."""
@@ -476,31 +376,3 @@ async def _tell_methods(client: Client, path: bytes) -> None:
     await client.answer_nothing(
         NO_CONTENT, [*allow(methods), *client.manner.preflight()]
     )
-
-
-async def _give(
-    made_good: Awaitable[tuple[Found, bytes]],
-    choice: Choice,
-    manner: Manner,
-    reply: Reply,
-) -> None:
-    found, request_id = await made_good
-    wait_s = found.retry_after_s
-    more = b"retry-after: %d\r\n" % wait_s if wait_s else b""
-    head = choice.share.head + more + answer_lines(manner, request_id)
-    if _is_coded(manner, found.body):
-        await _give_coded(found, head, manner.coding, reply)
-    else:
-        reply(whole(found.status, found.body, head, found.json_bytes))
-
-
-async def _give_coded(
-    found: Answer | Found, head: bytes, coding: bytes, reply: Reply
-) -> None:
-    body = await deflated(found.body, coding)
-    lines = b"".join(b"%b: %b\r\n" % pair for pair in coded_headers(coding))
-    reply(whole(found.status, body, head + lines, found.json_bytes))
-
-
-def _is_coded(manner: Manner, body: bytes) -> bool:
-    return manner.coding != IDENTITY and len(body) >= LEAST_BYTES

@@ -1,0 +1,158 @@
+"""Calls of deployments: sent on, counted, noted, and told to who scales."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import NamedTuple
+
+import orjson
+
+from deployments.serving.gateway.answers import error
+from deployments.serving.gateway.choice import Choice
+from deployments.serving.gateway.client import Answer
+from deployments.serving.gateway.counters import Counters, Outcome
+from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
+from deployments.serving.gateway.files import replace
+from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.request import Wire
+from deployments.serving.gateway.routes import Share, Slot
+from deployments.serving.gateway.totals import Totals
+from deployments.serving.histogram import bucket
+from deployments.serving.http1.failures import FailureLog
+
+logger = logging.getLogger(__name__)
+
+REPORT_S = 3.0
+"""How often what is under way is told although it is the same: below `STALE_S`."""
+MOST_MIRRORED = 32
+REFUSED = 400
+
+
+class Found(NamedTuple):
+    """An answer for the client; `retry_after_s` is 0 where that would not help.
+
+    `json_bytes` of the body are JSON where binary tensors follow, else None.
+    """
+
+    status: int
+    body: bytes
+    outcome: Outcome
+    retry_after_s: int = 0
+    json_bytes: int | None = None
+
+
+class Calls:
+    """What one gateway process has under way, and what came of it.
+
+    `failures` is the log of requests that failed.
+    """
+
+    def __init__(
+        self, gateway_id: str, options: Options, dispatcher: Dispatcher, totals: Totals
+    ) -> None:
+        self.failures = FailureLog(logger)
+        self._dispatcher, self._totals = dispatcher, totals
+        self._counters = Counters(options.traffic, gateway_id)
+        self._presence = options.run / "gateways" / f"{gateway_id}.json"
+        self._outstanding: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
+        self._report_at = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(
+        self, share: Share, request: Wire, done: Callable[[Answer | Failure], None]
+    ) -> bool:
+        """Send without a task, if that can be; `done` calls `end` and `count`."""
+        if not self._dispatcher.begin(share, request, done):
+            return False
+        key = share.deployment_id
+        self._outstanding[key] = self._outstanding.get(key, 0) + 1
+        return True
+
+    def end(self, deployment_id: str) -> None:
+        """Note that one that was begun is under way no more."""
+        self._outstanding[deployment_id] -= 1
+
+    async def make_good(
+        self, choice: Choice, request: Wire, failure: Failure, start: float
+    ) -> tuple[Found, bytes]:
+        """Return what came of it at last, and the request's id."""
+        found = await self.exchange(choice, request, failure)
+        self.count(choice.deployment_id, found.outcome, start)
+        return found, request.request_id
+
+    async def exchange(
+        self, choice: Choice, request: Wire, failure: Failure | None = None
+    ) -> Found:
+        """Return the model server's answer, or what the gateway says in its place."""
+        key = choice.deployment_id
+        self._outstanding[key] = self._outstanding.get(key, 0) + 1
+        try:
+            found = await self._dispatcher.send(choice, request, failure)
+        except Rejected as rejection:
+            body, wait_s = error(str(rejection)), rejection.retry_after_s
+            made = Found(rejection.status, body, rejection.outcome, wait_s)
+        else:
+            outcome = Outcome.of(found.status, is_finite=found.is_finite)
+            made = Found(found.status, found.body, outcome, 0, found.json_bytes)
+        finally:
+            self._outstanding[key] -= 1
+        if made.status >= REFUSED:
+            self.note(request, made.status, choice.deployment_id)
+        return made
+
+    def note(self, request: Wire, status: int, deployment_id: str) -> None:
+        self.failures.note(request.request_id, status, f"deployment {deployment_id}")
+
+    def count(self, key: str, outcome: Outcome, start: float) -> None:
+        ms = (time.perf_counter() - start) * 1000
+        number = bucket(ms)
+        self._counters.add(key, outcome, ms, number)
+        self._totals.add(key, outcome, ms, number)
+
+    def mirror(self, slot: Slot, request: Wire) -> None:
+        """Send copies to the shadows; their answers are only counted."""
+        for shadow in slot.shadows:
+            if len(self._tasks) < MOST_MIRRORED:
+                self.later(self._mirror_one(shadow, request))
+
+    async def _mirror_one(self, shadow: Share, request: Wire) -> None:
+        start, choice = time.perf_counter(), Choice(shadow)
+        found = await self.exchange(choice, request)
+        self.count(choice.deployment_id, found.outcome, start)
+
+    def later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def flush(self) -> bool:
+        """Spool the counts and tell what is under way; True if anything was counted.
+
+        A full disk costs nothing but this second's file.
+        """
+        is_news = False
+        try:
+            is_news = self._counters.flush()
+            self._report()
+        except OSError:
+            logger.exception("the counts could not be written; trying again")
+        return is_news
+
+    def _report(self) -> None:
+        busy = {key: n for key, n in self._outstanding.items() if n}
+        if busy == self._reported and time.monotonic() < self._report_at:
+            return
+        self._presence.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        report = {"at": time.time(), "outstanding": busy}
+        replace(self._presence, orjson.dumps(report))
+        self._reported, self._report_at = busy, time.monotonic() + REPORT_S
+
+    async def settle(self) -> None:
+        """Let end what was put off until later."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def leave(self) -> None:
+        """Tell whoever scales that this process has nothing under way any more."""
+        self._presence.unlink(missing_ok=True)
