@@ -1,25 +1,22 @@
 """What changed between two versions, and what relies on the columns that went."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from datasets.analytics import schema
-from datasets.analytics.sql import TableColumn
-from datasets.models import Column, DatasetVersion, Feature, FeatureUsage, lineage
-
-# Text holds every old value, and yet nothing can be reckoned with it any more.
-TEXT = "VARCHAR"
+from datasets.models import (
+    Dataset,
+    DatasetVersion,
+    FeatureBinding,
+    FeatureUsage,
+    lineage,
+)
+from datasets.models.event import columns_of
 
 
 def compare(earlier: DatasetVersion, later: DatasetVersion) -> dict[str, Any]:
     """Return the difference of schemas and sizes, from the catalogue alone."""
-    found = schema.diff(_columns(earlier), _columns(later))
-    gone = {column.name: "its column was removed" for column in found.removed}
-    gone |= {
-        change.name: f"its column went from {change.before} to {change.after}"
-        for change in found.retyped
-        if not change.widened or change.after == TEXT
-    }
+    found = schema.diff(columns_of(earlier), columns_of(later))
+    is_by_rules = later.differs_by_rules_only(earlier)
     return {
         "dataset_id": str(later.dataset_id),
         "version": later.number,
@@ -33,7 +30,8 @@ def compare(earlier: DatasetVersion, later: DatasetVersion) -> dict[str, Any]:
         "row_count_after": later.row_count,
         "size_bytes_before": earlier.size_bytes,
         "size_bytes_after": later.size_bytes,
-        "breaks": what_breaks(gone),
+        "retyped_by_rules": is_by_rules and bool(found.retyped),
+        "breaks": [] if is_by_rules else what_breaks(later.dataset, found.breaks),
     }
 
 
@@ -49,34 +47,26 @@ def _is_same(earlier: DatasetVersion, later: DatasetVersion) -> bool | None:
     return earlier.content_digest == later.content_digest
 
 
-def what_breaks(columns: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the features that columns of these names carry, and who uses those.
+def what_breaks(dataset: Dataset, columns: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the features bound to one of these columns, and who uses those.
 
     `columns` maps a name to the reason why the column will not do any more.
     """
-    found = Feature.objects.filter(feature_name__in=columns).order_by("feature_name")
+    found = FeatureBinding.objects.filter(dataset=dataset).select_related("feature")
     broken = []
-    for feature in found:
-        below = lineage.downstream([feature.pk])
+    for bound in found.order_by("feature__feature_name"):
+        gone = [name for name in bound.columns if name in columns]
+        if not gone:
+            continue
+        below = lineage.downstream([bound.feature_id])
+        users = [bound.feature_id, *(item.id for item in below)]
         broken.append(
             {
-                "feature_name": feature.feature_name,
-                "reason": columns[feature.feature_name],
+                "feature_name": bound.feature.feature_name,
+                "column": gone[0],
+                "reason": columns[gone[0]],
                 "dependents": [item.feature_name for item in below],
-                "models": _models([feature.pk, *(item.id for item in below)]),
+                "models": FeatureUsage.objects.models_of(users),
             }
         )
     return broken
-
-
-def _models(features: Sequence[Any]) -> list[str]:
-    uses = FeatureUsage.objects.filter(feature__in=features).order_by()
-    pairs: Iterable[tuple[str, str]] = uses.values_list(
-        "used_by_model", "model_version"
-    ).distinct()
-    return sorted(f"{model}:{version}" for model, version in pairs)
-
-
-def _columns(version: DatasetVersion) -> list[TableColumn]:
-    rows = Column.objects.filter(version=version).order_by("position")
-    return [TableColumn(row.name, row.data_type) for row in rows]

@@ -7,7 +7,7 @@ import logging
 
 import orjson
 
-from datasets import storage
+from datasets import formulas, storage
 from datasets.analytics import drift
 from datasets.models import DatasetVersion, DriftReport, IngestJob
 from datasets.questions import dumps
@@ -52,6 +52,7 @@ def catch_up() -> int:
     jobs = list(IngestJob.objects.to_compare()[:BATCH])
     for job in jobs:
         _compare(job.version)
+        formulas.catch_up(job.version)
         job.note_compared()
     return len(jobs)
 

@@ -77,6 +77,12 @@ class IllegalMove(DomainError):
     code = "illegal_transition"
 
 
+class InvalidBinding(Invalid):
+    """A feature cannot be bound so: the field says to what."""
+
+    code = "invalid_binding"
+
+
 class LineageCycle(DomainError):
     code = "lineage_cycle"
 

@@ -8,7 +8,13 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from datasets.models import Dataset, Feature
-from datasets.states import FeatureStatus, FeatureType, VersionState
+from datasets.states import (
+    UNBOUND,
+    BindingState,
+    FeatureStatus,
+    FeatureType,
+    VersionState,
+)
 
 
 class TagsFilter(django_filters.CharFilter):
@@ -37,10 +43,21 @@ class FeatureFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=FeatureStatus.choices)
     tags = TagsFilter(help_text="Comma-separated; all of them.")
     search = django_filters.CharFilter(method="searched", help_text="Name or text.")
+    dataset = django_filters.CharFilter(
+        field_name="binding__dataset__name", help_text="Features bound to this one."
+    )
+    binding_state = django_filters.ChoiceFilter(
+        method="in_state", choices=[*BindingState.choices, (UNBOUND, UNBOUND)]
+    )
 
     class Meta:
         model = Feature
         fields: ClassVar[list[str]] = []
+
+    def in_state(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == UNBOUND:
+            return queryset.filter(binding=None)
+        return queryset.filter(binding__state=value)
 
     def searched(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         found: QuerySet[Any] = queryset.searched(value)  # type: ignore[attr-defined]  # FeatureQuerySet

@@ -1,9 +1,16 @@
-"""The graph around a dataset: versions, columns that are features, who uses them."""
+"""The graph around a dataset: versions, the features bound to it, who uses them."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from datasets.models import Dataset, DatasetVersion, Feature, FeatureUsage, lineage
+from datasets.models import (
+    Dataset,
+    DatasetVersion,
+    Feature,
+    FeatureBinding,
+    FeatureUsage,
+    lineage,
+)
 from datasets.states import FeatureStatus, VersionState
 
 Node = dict[str, Any]
@@ -14,28 +21,23 @@ def graph(dataset: Dataset) -> dict[str, list[dict[str, Any]]]:
     """Return nodes and edges, sources before targets, in a fixed number of queries.
 
     An edge is `ok`, `deleted` (its version is purged, its feature archived) or
-    `broken` (a declared column that the current version does not have).
+    `broken` (the current version does not have what the feature is bound to).
     """
     versions = list(dataset.versions.order_by("number"))
-    features = _features(dataset)
-    below = lineage.downstream([feature.pk for feature in features])
+    bindings = list(
+        dataset.bindings.select_related("feature").order_by("feature__feature_name")
+    )
+    below = lineage.downstream([bound.feature_id for bound in bindings])
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     root = _node(nodes, "dataset", str(dataset.pk), dataset.name)
     _add_versions(nodes, edges, root, versions)
-    _add_features(nodes, edges, root, dataset, features)
+    _add_features(nodes, edges, root, bindings)
     _add_dependents(nodes, edges, below)
-    names = {feature.pk: feature.feature_name for feature in features}
+    names = {bound.feature_id: bound.feature.feature_name for bound in bindings}
     names |= {item.id: item.feature_name for item in below}
     _add_models(nodes, edges, names)
     return {"nodes": list(nodes.values()), "edges": edges}
-
-
-def _features(dataset: Dataset) -> list[Feature]:
-    """Return the registered features among the dataset's names, archived ones too."""
-    wanted = set(dataset.feature_names) | set(dataset.schema)
-    found = Feature.objects.filter(feature_name__in=wanted).order_by("feature_name")
-    return list(found.prefetch_related("upstream"))
 
 
 def _add_versions(
@@ -60,11 +62,10 @@ def _add_features(
     nodes: dict[str, Node],
     edges: list[Edge],
     root: str,
-    dataset: Dataset,
-    features: Iterable[Feature],
+    bindings: Iterable[FeatureBinding],
 ) -> None:
-    columns = set(dataset.schema)
-    for feature in features:
+    for bound in bindings:
+        feature = bound.feature
         key = _node(
             nodes,
             "feature",
@@ -72,7 +73,7 @@ def _add_features(
             feature.feature_name,
             version=feature.current_version,
         )
-        state = "ok" if feature.feature_name in columns else "broken"
+        state = "broken" if bound.is_broken else "ok"
         if feature.status == FeatureStatus.ARCHIVED:
             state = "deleted"
         edges.append(_edge(root, key, "provides", state))

@@ -42,6 +42,36 @@ class Severity(models.TextChoices):
     FAIL = "fail", _("fail")
 
 
+class EventSeverity(models.TextChoices):
+    LOW = "low", _("low")
+    MEDIUM = "medium", _("medium")
+    HIGH = "high", _("high")
+
+
+class DatasetEventKind(models.TextChoices):
+    COLUMNS_REMOVED = "columns_removed", _("columns removed")
+    COLUMNS_BECAME_TEXT = "columns_became_text", _("columns became text")
+    COLUMNS_RETYPED = "columns_retyped", _("columns changed their type")
+    TYPES_BY_RULES = "types_by_rules", _("types differ by the rules alone")
+    FEATURE_BROKEN = "feature_broken", _("feature broken")
+    FEATURE_MENDED = "feature_mended", _("feature mended")
+
+
+class BindingState(models.TextChoices):
+    """Whether the current version of its dataset has what a feature is bound to."""
+
+    BOUND = "bound", _("bound")
+    BROKEN = "broken", _("broken")
+
+
+class BindingOrigin(models.TextChoices):
+    PERSON = "person", _("a person")
+    MIGRATION = "migration", _("the migration: one dataset alone had the column")
+
+
+UNBOUND = "unbound"
+
+
 class FeatureType(models.TextChoices):
     NUMERICAL = "numerical", _("numerical")
     CATEGORICAL = "categorical", _("categorical")

@@ -88,6 +88,7 @@ ROUTES: list[Route] = [
     ),
     (f"{DATASET}/checks", QualityViewSet, {"get": "history", "post": "check"}),
     (f"{DATASET}/lineage", LineageViewSet, {"get": "lineage"}),
+    (f"{DATASET}/events", LineageViewSet, {"get": "events"}),
     (
         FEATURE,
         FeatureViewSet,
@@ -99,6 +100,7 @@ ROUTES: list[Route] = [
     (f"{FEATURE}/rollback", FeatureViewSet, {"post": "roll_back"}),
     (f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
     (f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
+    (f"{FEATURE}/events", FeatureViewSet, {"get": "events"}),
 ]
 
 

@@ -4,13 +4,20 @@
 and deployments, and how a client names a node.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from datasets.models import Column, Dataset, DatasetVersion, Feature
+from datasets.models import (
+    Column,
+    Dataset,
+    DatasetVersion,
+    Feature,
+    FeatureBinding,
+    FeatureUsage,
+)
 from deployments.models import Deployment
 from lifecycle import lineage
 from lifecycle.lineage import Direction, Edge, End, Link, Node
@@ -18,6 +25,8 @@ from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run, RunInpu
 from mlops.core.errors import BadQuery, NotFound
 
 COLUMN = "column"
+MODEL = "model"
+"""A model version that is known by its recorded uses alone."""
 MOST_RUNS = 500
 
 LINKS: tuple[Link, ...] = (
@@ -29,21 +38,10 @@ LINKS: tuple[Link, ...] = (
         "datasets_datasetversion WHERE TRUE",
     ),
     Link(
-        End("dataset", "declared.dataset_id"),
-        End("feature", "feature.id"),
+        End("dataset", "dataset_id"),
+        End("feature", "feature_id"),
         "provides",
-        """datasets_datasetfeature AS declared
-           JOIN datasets_feature AS feature ON feature.feature_name = declared.name
-           WHERE TRUE""",
-    ),
-    Link(
-        End("dataset", "dataset.id"),
-        End("feature", "feature.id"),
-        "provides",
-        """datasets_dataset AS dataset
-           JOIN datasets_column AS held ON held.version_id = dataset.current_version_id
-           JOIN datasets_feature AS feature ON feature.feature_name = held.name
-           WHERE TRUE""",
+        "datasets_featurebinding WHERE dataset_id IS NOT NULL",
     ),
     Link(
         End("feature", "to_feature_id"),
@@ -108,7 +106,10 @@ def graph(of: str, direction: str, depth: int) -> Graph:
     found = [
         lineage.walk(start, way, links=LINKS, depth=depth) for way in ways[direction]
     ]
-    edges = sorted(edge for walked in found for edge in walked)
+    edges = [edge for walked in found for edge in walked]
+    if direction != "upstream":
+        edges += _unregistered(_downstream(start, edges), depth)
+    edges.sort()
     nodes = _described({start, *_ends(edges)})
     is_truncated = any(len(walked) == lineage.MOST_EDGES for walked in found)
     return _drawn(nodes[start], nodes, edges, is_truncated=is_truncated)
@@ -117,7 +118,7 @@ def graph(of: str, direction: str, depth: int) -> Graph:
 def _column_graph(named: str, direction: str, depth: int) -> Graph:
     """Return what breaks if the column `dataset:name` goes, and where it is from.
 
-    That is the features of its name and all that was made of these, and every run
+    That is the features bound to it and all that was made of these, and every run
     that read a version with this column, with the models and deployments of it. It
     may have gone already: then it is what is broken now. Raises NotFound.
     """
@@ -130,7 +131,7 @@ def _column_graph(named: str, direction: str, depth: int) -> Graph:
     here = Node(key, COLUMN, f"{dataset.name}:{name}", name)
     edges: list[Edge] = []
     if direction != "upstream":
-        edges += _downstream_of_column(here, held, depth)
+        edges += _downstream_of_column(here, dataset, held, depth)
     if direction != "downstream":
         edges.append(Edge(1, f"dataset:{dataset.pk.hex}", key, "has_column"))
     nodes = {key: here, **_described({*_ends(edges)} - {key})}
@@ -139,17 +140,52 @@ def _column_graph(named: str, direction: str, depth: int) -> Graph:
 
 
 def _downstream_of_column(
-    here: Node, held: QuerySet[Column], depth: int
+    here: Node, dataset: Dataset, held: QuerySet[Column], depth: int
 ) -> Iterator[Edge]:
-    features = Feature.objects.filter(feature_name=here.name)
+    bindings = FeatureBinding.objects.filter(dataset=dataset)
+    features = [one.feature_id for one in bindings if here.name in one.columns]
     read = RunInput.objects.filter(dataset__version__in=held.values("version"))
     runs = read.order_by("run").values_list("run", flat=True).distinct()
-    firsts = {f"feature:{feature.pk.hex}": "provides" for feature in features}
+    firsts = {f"feature:{pk.hex}": "provides" for pk in features}
     firsts |= {f"run:{pk}": "read_by" for pk in runs[:MOST_RUNS]}
     yield from (Edge(1, here.key, key, said) for key, said in firsts.items())
+    walked = list[Edge]()
     if depth > 1:
         walked = lineage.walk(list(firsts), "downstream", links=LINKS, depth=depth - 1)
-        yield from (replace(edge, depth=edge.depth + 1) for edge in walked)
+        walked = [replace(edge, depth=edge.depth + 1) for edge in walked]
+    yield from walked
+    reached = dict.fromkeys(firsts, 1) | {edge.target: edge.depth for edge in walked}
+    yield from _unregistered(reached, depth)
+
+
+def _downstream(start: str, edges: Iterable[Edge]) -> dict[str, int]:
+    """Return what the edges lead to from the start, and how far away it is."""
+    found = {start: 0}
+    for edge in sorted(edges):
+        if edge.source in found and edge.target not in found:
+            found[edge.target] = edge.depth
+    return found
+
+
+def _unregistered(reached: Mapping[str, int], depth: int) -> list[Edge]:
+    """Return edges from the features reached to models that are not in the registry.
+
+    Their use was recorded all the same, so they break with the feature.
+    """
+    ids = {
+        UUID(key.partition(":")[2]): distance
+        for key, distance in reached.items()
+        if key.startswith("feature:") and distance < depth
+    }
+    registered = ModelVersion.objects.filter(
+        model__name=OuterRef("used_by_model"), version=OuterRef("model_version")
+    )
+    uses = FeatureUsage.objects.filter(~Exists(registered), feature__in=ids)
+    pairs = uses.order_by().values_list("feature", "used_by_model", "model_version")
+    return [
+        Edge(ids[pk] + 1, f"feature:{pk.hex}", f"{MODEL}:{name}:{version}", "used_by")
+        for pk, name, version in pairs.distinct()[: lineage.MOST_EDGES]
+    ]
 
 
 def _drawn(
@@ -219,6 +255,10 @@ def _described(keys: set[str]) -> dict[str, Node]:
         ]
         for node in read(ids) if ids else []:
             described[node.key] = node
+    for key in keys:
+        kind, _, name = key.partition(":")
+        if kind == MODEL:
+            described[key] = Node(key, MODEL, name, name)
     return dict(sorted(described.items()))
 
 

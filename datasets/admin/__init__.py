@@ -4,6 +4,7 @@ from datasets.admin.dataset import DatasetAdmin
 from datasets.admin.feature import FeatureAdmin, FeatureUsageAdmin, FeatureVersionAdmin
 from datasets.admin.records import (
     ColumnAdmin,
+    DatasetEventAdmin,
     DriftReportAdmin,
     IngestJobAdmin,
     QualityRuleAdmin,
@@ -17,6 +18,7 @@ from datasets.admin.version import DatasetVersionAdmin
 __all__ = [
     "ColumnAdmin",
     "DatasetAdmin",
+    "DatasetEventAdmin",
     "DatasetVersionAdmin",
     "DriftReportAdmin",
     "FeatureAdmin",

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -11,8 +12,9 @@ from datasets.admin import svg
 from datasets.admin.drift import drift_table
 from datasets.models import (
     Column,
+    DatasetEvent,
     DriftReport,
-    Feature,
+    FeatureBinding,
     IngestJob,
     QualityRule,
     QualityRun,
@@ -48,8 +50,12 @@ class ColumnAdmin(ReadOnly):
 
     @admin.display(description=_("feature"))
     def feature(self, column: Column) -> SafeString | str:
-        features = Feature.objects.filter(feature_name=column.name)
-        return link_to(features.first())
+        """The features that are bound to this column of the dataset."""
+        bindings = FeatureBinding.objects.filter(
+            dataset=column.version.dataset_id, column=column.name
+        ).select_related("feature")
+        links = [(link_to(bound.feature),) for bound in bindings]
+        return format_html_join(", ", "{}", links) or EMPTY
 
     @admin.display(description=_("histogram"))
     def histogram(self, column: Column) -> SafeString | str:
@@ -154,6 +160,28 @@ class DriftReportAdmin(ReadOnly):
     @admin.display(description=_("current"))
     def current_link(self, report: DriftReport) -> SafeString | str:
         return link_to(report.current)
+
+
+@admin.register(DatasetEvent)
+class DatasetEventAdmin(ReadOnly):
+    list_display = (
+        "created_at",
+        "dataset_link",
+        "version_number",
+        "kind",
+        "severity",
+        "feature",
+        "message",
+    )
+    list_filter = ("kind", "severity", "dataset")
+    search_fields = ("dataset_name", "message")
+    list_select_related = ("dataset", "feature")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-pk")
+
+    @admin.display(description=_("dataset"), ordering="dataset_name")
+    def dataset_link(self, event: DatasetEvent) -> SafeString | str:
+        return link_to(event.dataset) if event.dataset else event.dataset_name
 
 
 @admin.register(IngestJob)

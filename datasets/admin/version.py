@@ -17,7 +17,7 @@ from datasets.models import (
     Column,
     DatasetVersion,
     DriftReport,
-    Feature,
+    FeatureBinding,
     IngestJob,
     QualityRun,
 )
@@ -138,10 +138,9 @@ class DatasetVersionAdmin(ReadOnly):
         columns = list(version.columns.all()[:SHOWN_COLUMNS])
         if not columns:
             return EMPTY
-        names = [column.name for column in columns]
+        bindings = FeatureBinding.objects.filter(dataset=version.dataset_id)
         features = {
-            feature.feature_name: feature
-            for feature in Feature.objects.filter(feature_name__in=names)
+            bound.column: bound.feature for bound in bindings.select_related("feature")
         }
         rows = [
             (

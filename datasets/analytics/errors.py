@@ -72,6 +72,15 @@ class InvalidRule(AnalyticsError):
     kind, code = "invalid", "invalid_rule"
 
 
+class InvalidExpression(AnalyticsError):
+    """A formula that is none, or that does not fit the table it is about."""
+
+    kind, code = "invalid", "invalid_expression"
+
+    def __init__(self, message: str, **extra: object) -> None:
+        super().__init__(message, field="expression", **extra)
+
+
 class IngestRefused(AnalyticsError):
     """A user's file that cannot become a table.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datasets.analytics.engine import Engine
 from datasets.analytics.sql import Table, TableColumn, source
 
+TEXT = "VARCHAR"
 _WIDER = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "VARCHAR")
 
 
@@ -27,6 +28,19 @@ class SchemaDiff:
     removed: tuple[TableColumn, ...]
     retyped: tuple[Retyped, ...]
     reordered: bool
+
+    @property
+    def breaks(self) -> dict[str, str]:
+        """Columns that will not do any more for who read them before, and why.
+
+        Text holds every old value, and yet nothing can be reckoned with it.
+        """
+        gone = {column.name: "its column was removed" for column in self.removed}
+        return gone | {
+            change.name: f"its column went from {change.before} to {change.after}"
+            for change in self.retyped
+            if not change.widened or change.after == TEXT
+        }
 
     @property
     def is_empty(self) -> bool:

@@ -68,29 +68,34 @@ class TableColumn:
 class Source:
     """One table: Parquet files of equal schema, read one after the other.
 
-    With `where` (and the `values` it binds) only the rows that meet it.
+    With `where` (and the `values` it binds) only the rows that meet it; with
+    `select` what that makes of the columns.
     """
 
     paths: tuple[Path, ...]
     where: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
+    select: str = ""
 
     @property
     def sql(self) -> str:
         """A table expression that needs the parameters of `parameters`."""
-        return self._met("read_parquet($source)")
+        return self._met("read_parquet($source)", self.select or "*")
 
     @property
     def numbered_sql(self) -> str:
         """The same with the position of each row in its file."""
-        return self._met(f"read_parquet($source, {ROW_NUMBER}=true)")
+        select = f"{self.select}, {ROW_NUMBER}" if self.select else "*"
+        return self._met(f"read_parquet($source, {ROW_NUMBER}=true)", select)
 
     @property
     def parameters(self) -> dict[str, object]:
         return {"source": [str(path) for path in self.paths], **self.values}
 
-    def _met(self, table: str) -> str:
-        return f"(SELECT * FROM {table}{self.where})" if self.where else table  # noqa: S608
+    def _met(self, table: str, select: str) -> str:
+        if not self.where and select == "*":
+            return table
+        return f"(SELECT {select} FROM {table}{self.where})"  # noqa: S608 - ours
 
 
 Table = Path | str | Sequence[Path] | Source

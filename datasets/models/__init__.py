@@ -1,9 +1,11 @@
 """Datasets and their versions; features, their versions and their use."""
 
 from datasets.models.analysis import AnalysisKey, StoredAnalysis
+from datasets.models.binding import FeatureBinding, Wanted
 from datasets.models.connection import StorageConnection
 from datasets.models.dataset import Dataset, DatasetFeature
 from datasets.models.drift import DriftReport
+from datasets.models.event import DatasetEvent
 from datasets.models.feature import Feature
 from datasets.models.feature_version import FeatureUsage, FeatureVersion
 from datasets.models.job import IngestJob
@@ -16,10 +18,12 @@ __all__ = [
     "AnalysisKey",
     "Column",
     "Dataset",
+    "DatasetEvent",
     "DatasetFeature",
     "DatasetVersion",
     "DriftReport",
     "Feature",
+    "FeatureBinding",
     "FeatureUsage",
     "FeatureVersion",
     "IngestJob",
@@ -29,4 +33,5 @@ __all__ = [
     "StorageConnection",
     "StoredAnalysis",
     "UploadSession",
+    "Wanted",
 ]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import DatasetNotFound, NameTaken
+from datasets.models import event
 from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion, Outcome
 from datasets.states import VersionState
@@ -35,14 +36,17 @@ class Details(TypedDict, total=False):
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
-    def find(self, text: str) -> "Dataset":
-        """Return the dataset with this id, else this name. Raises DatasetNotFound."""
+    def find(self, text: str, *, field: str = "") -> "Dataset":
+        """Return the dataset with this id, else this name.
+
+        Raises DatasetNotFound, which names the field.
+        """
         by_id = as_uuid(text)
         rows = self.select_related("current_version", "newest_version")
         found = rows.filter(pk=by_id).first() if by_id else None
         found = found or rows.filter(name=text).first()
         if found is None:
-            raise DatasetNotFound(f"There is no dataset {text!r}.")
+            raise DatasetNotFound(f"There is no dataset {text!r}.", field=field)
         return found
 
     def unread(self, owner: User | None) -> Self:
@@ -226,9 +230,21 @@ class Dataset(models.Model):
         )
 
     def make_current(self, version: DatasetVersion) -> None:
-        """Point the dataset at a ready version of its own; the caller's lock holds."""
+        """Point the dataset at a ready version of its own; the caller's lock holds.
+
+        What that does to columns, and to the features bound to them, is an event.
+        """
+        before = self.current_version
         self.current_version = version
         self.save(update_fields=["current_version", "updated_at"])
+        if before is None or before.pk == version.pk:
+            return
+        event.note_columns(self, before, version)
+        by_rules_only = version.differs_by_rules_only(before)
+        columns = event.columns_of(version)
+        for binding in self.bindings.select_related("feature").order_by("pk"):
+            binding.dataset = self
+            binding.examine(version, columns, by_rules_only=by_rules_only)
 
     def remove(self, *, by: User | None) -> None:
         """Delete the dataset, its versions and, when nobody else has them, the bytes.
@@ -241,6 +257,8 @@ class Dataset(models.Model):
             for version in self.versions.select_for_update():
                 version.refuse_when_in_use()
                 version.drop_bytes_after_commit()
+            for binding in self.bindings.select_related("feature", "dataset"):
+                binding.lose_dataset()
             audit.record("delete", self, by=by)
             self.delete()
 

@@ -17,13 +17,15 @@ from datasets.errors import (
     NameTaken,
 )
 from datasets.models import figures, lineage
+from datasets.models.binding import FeatureBinding, Wanted
 from datasets.models.dataset import clean_tags
 from datasets.models.feature_lookup import FeatureQuerySet
 from datasets.models.feature_version import FeatureUsage, FeatureVersion
-from datasets.models.parts import Column
+from datasets.models.version import DatasetVersion
 from datasets.states import (
     FEATURE_MOVES,
     RESERVED_FEATURE_NAMES,
+    UNBOUND,
     DataType,
     FeatureStatus,
     FeatureType,
@@ -99,11 +101,13 @@ class Feature(models.Model):
         *,
         by: User | None,
         upstream_features: Iterable[str] = (),
+        binding: Wanted | None = None,
         **fields: Any,
     ) -> "Feature":
         """Make a draft with its version 1.0.0, owned by the caller.
 
-        Raises Invalid, NameTaken or FeatureNotFound (of an upstream name).
+        Raises Invalid, NameTaken, FeatureNotFound (of an upstream name) or what
+        `bind` raises.
         """
         name = names.clean(
             feature_name, field="feature_name", reserved=RESERVED_FEATURE_NAMES
@@ -124,12 +128,15 @@ class Feature(models.Model):
                 created_by=by,
             )
             audit.record("create", feature, by=by)
+            if binding is not None:
+                feature.bind(binding, by=by)
         return feature
 
     def update(self, *, by: User | None, **fields: Any) -> "Feature":
         """Change fields; `status` moves by the same rules as the verbs below."""
         status = fields.pop("status", None)
         upstream = fields.pop("upstream_features", None)
+        is_rebound, binding = "binding" in fields, fields.pop("binding", None)
         if "tags" in fields:
             fields["tags"] = clean_tags(fields["tags"])
         with transaction.atomic():
@@ -138,10 +145,27 @@ class Feature(models.Model):
             self.save(update_fields=[*fields, "updated_at"])
             if upstream is not None:
                 self.rely_on(upstream)
+            if is_rebound:
+                self.bind(binding, by=by)
             if status is not None and status != self.status:
                 self._move(FeatureStatus(status), by=by)
             audit.record("update", self, by=by, changes=fields)
         return self
+
+    def bind(self, wanted: Wanted | None, *, by: User | None) -> None:
+        """Say where the feature's values are, in place of what was said; None: nowhere.
+
+        Raises DatasetNotFound, NotReady or InvalidBinding; then nothing has changed.
+        """
+        with transaction.atomic():
+            # Two at once would make two rows.
+            Feature.objects.select_for_update().get(pk=self.pk)
+            FeatureBinding.objects.filter(feature=self).delete()
+            changes: dict[str, Any] = {"binding": None}
+            if wanted is not None:
+                changes["binding"] = str(FeatureBinding.write(self, wanted, by=by))
+            audit.record("bind", self, by=by, changes=changes)
+        self.refresh_from_db()
 
     def activate(self, *, by: User | None) -> "Feature":
         """Let models rely on it. Raises IllegalMove."""
@@ -203,41 +227,93 @@ class Feature(models.Model):
         return found
 
     def record_use(self, *, by: User | None, **fields: Any) -> FeatureUsage:
-        """Note that a model version uses the feature. Raises VersionNotFound."""
+        """Note that a model version uses the feature, and which data that is.
+
+        Raises VersionNotFound.
+        """
         self.versions.find(fields["feature_version"])
         with transaction.atomic():
-            use = self.usages.create(recorded_by=by, **fields)
+            use = self.usages.create(
+                recorded_by=by, data_version=self.data_version, **fields
+            )
             audit.record(
                 "record_use", self, by=by, changes={"model": use.used_by_model}
             )
         return use
 
     @property
-    def column_statistics(self) -> dict[str, Any] | None:
-        """Figures of the column with this name in the newest data, if there is one.
+    def bound_to(self) -> FeatureBinding | None:
+        """What the feature is bound to, broken or not; None of an unbound one."""
+        return getattr(self, "binding", None)
 
-        Needs a row that was loaded by `with_details`.
+    @property
+    def binding_state(self) -> str:
+        """`unbound`, `bound` or `broken`."""
+        bound = self.bound_to
+        return bound.state if bound else UNBOUND
+
+    @property
+    def data_version(self) -> DatasetVersion | None:
+        """The version that the feature's figures are of; None where there is none."""
+        bound = self.bound_to
+        return bound.current_version if bound else None
+
+    @property
+    def profile(self) -> dict[str, Any] | None:
+        """The statistics of what the feature is bound to, as they are kept.
+
+        None of a feature that is unbound or broken, and of a formula that nobody
+        computed over the current content yet.
         """
-        profile: dict[str, Any] | None = getattr(self, "column_profile", None)
-        if not profile:
+        bound, version = self.bound_to, self.data_version
+        if bound is None or version is None:
             return None
-        return figures.statistics(profile, getattr(self, "column_ready_at", None))
+        if bound.expression:
+            return bound.computed_figures
+        kept: dict[str, Any] | None = getattr(self, "column_profile", None)
+        if kept is None:
+            columns = version.columns.filter(name=bound.column)
+            kept = columns.values_list("profile", flat=True).first()
+        return kept or None
 
-    def newest_column(self) -> Column | None:
-        """Return the column of this name in the newest current version, if any."""
-        columns = Column.objects.current().filter(name=self.feature_name)
-        return columns.newest_first().select_related("version__dataset").first()
+    @property
+    def column_statistics(self) -> dict[str, Any] | None:
+        """The figures of `profile` in the feature store's words, if there are any."""
+        profile, version = self.profile, self.data_version
+        if profile is None or version is None:
+            return None
+        return figures.statistics(profile, version.ready_at)
+
+    @property
+    def statistics_reason(self) -> str | None:
+        """Why there are no statistics; None where there are."""
+        bound = self.bound_to
+        if bound is None:
+            return (
+                "The feature is bound to no column: say its dataset and column in"
+                " `binding`."
+            )
+        if bound.is_broken:
+            return bound.broken_text
+        if self.profile is not None:
+            return None
+        if bound.expression:
+            return (
+                "The formula was not computed over the current version yet; asking"
+                " for the feature's statistics does."
+            )
+        return "The column has no statistics."
 
     def data_summary(self) -> dict[str, Any]:
-        """Every figure of the newest data that has the feature, and where it is."""
-        column = self.newest_column()
-        if column is None:
+        """Every figure of what the feature is bound to, and where that is."""
+        profile, version = self.profile, self.data_version
+        if profile is None or version is None:
             return {"statistics": {}, "generated_at": timezone.now()}
         return {
-            "statistics": figures.numbers(column.profile),
-            "generated_at": column.version.ready_at,
-            "dataset_name": column.version.dataset.name,
-            "dataset_version": column.version.number,
+            "statistics": figures.numbers(profile),
+            "generated_at": version.ready_at,
+            "dataset_name": version.dataset.name,
+            "dataset_version": version.number,
         }
 
     def lineage(self, *, recursive: bool) -> dict[str, Any]:

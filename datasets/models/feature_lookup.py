@@ -41,18 +41,24 @@ class FeatureQuerySet(models.QuerySet["Feature"]):
         """Load what an answer shows, in a constant number of queries."""
         uses = FeatureUsage.objects.filter(feature=OuterRef("pk")).order_by()
         per_feature = uses.values("feature")
-        column = Column.objects.current().filter(name=OuterRef("feature_name"))
-        best = column.newest_first()
+        # The default order would join datasets under the outer query's own alias.
+        column = Column.objects.filter(
+            version=OuterRef("binding__dataset__current_version"),
+            name=OuterRef("binding__column"),
+        ).order_by()
         return (
-            self.select_related("owner")
+            self.select_related(
+                "owner",
+                "binding__bound_by",
+                "binding__dataset__current_version__dataset",
+            )
             .prefetch_related("upstream", "downstream")
             .annotate(
                 usage_count=Coalesce(
                     Subquery(per_feature.values(count=Count("pk"))), 0
                 ),
                 last_used_at=Subquery(per_feature.values(last=Max("used_at"))),
-                column_profile=Subquery(best.values("profile")[:1]),
-                column_ready_at=Subquery(best.values("version__ready_at")[:1]),
+                column_profile=Subquery(column.values("profile")[:1]),
             )
         )
 

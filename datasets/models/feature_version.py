@@ -1,6 +1,7 @@
 """How a feature was defined at each version, and which models use it."""
 
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -129,6 +130,12 @@ class FeatureUsageQuerySet(models.QuerySet["FeatureUsage"]):
         places = self.order_by().values_list("environment")
         return {**totals, "environments": dict(places.annotate(count=Count("pk")))}
 
+    def models_of(self, features: Iterable[uuid.UUID]) -> list[str]:
+        """Return the `name:version` of every model that uses one of the features."""
+        uses = self.filter(feature__in=list(features)).order_by()
+        pairs = uses.values_list("used_by_model", "model_version").distinct()
+        return sorted(f"{model}:{version}" for model, version in pairs)
+
 
 class FeatureUsage(models.Model):
     """One recorded use of a feature by a model version."""
@@ -147,6 +154,15 @@ class FeatureUsage(models.Model):
     execution_duration_ms = models.BigIntegerField(_("duration (ms)"), null=True)
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    data_version = models.ForeignKey(
+        "datasets.DatasetVersion",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("data"),
+        help_text=_("What the feature was bound to when the use was recorded."),
     )
     used_at = models.DateTimeField(_("used"), auto_now_add=True)
 

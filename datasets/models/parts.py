@@ -4,10 +4,9 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from datasets import storage
@@ -39,22 +38,6 @@ class SourceFile(models.Model):
         return storage.incoming_path(self.id)
 
 
-class ColumnQuerySet(models.QuerySet["Column"]):
-    def current(self) -> Self:
-        """Columns of versions that are their dataset's current one."""
-        return self.filter(version__dataset__current_version=F("version"))
-
-    def newest_first(self) -> Self:
-        """Columns of datasets that declare them as features come before others."""
-        declared = Q(version__dataset__declared__name=F("name"))
-        is_declared = Exists(
-            Column.objects.filter(declared, pk=OuterRef("pk")).order_by()
-        )
-        return self.annotate(is_declared=is_declared).order_by(
-            "-is_declared", "-version__ready_at", "-pk"
-        )
-
-
 class Column(models.Model):
     """A column of a version, in file order, with the type DuckDB gives it."""
 
@@ -67,8 +50,6 @@ class Column(models.Model):
     data_type = models.CharField(_("type"), max_length=1000)
     null_count = models.BigIntegerField(_("missing values"), default=0)
     profile = models.JSONField(_("profile"), default=dict)
-
-    objects = ColumnQuerySet.as_manager()
 
     class Meta:
         ordering = ("version", "position")

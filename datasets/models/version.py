@@ -255,6 +255,15 @@ class DatasetVersion(models.Model):
         earlier = self.dataset.versions.holding_bytes().filter(number__lt=self.number)
         return earlier.order_by("-number").first()
 
+    def differs_by_rules_only(self, earlier: "DatasetVersion") -> bool:
+        """Whether both are the same bytes and options, read by other type rules."""
+        return (
+            self.type_rules != earlier.type_rules
+            and bool(self.source_sha256)
+            and self.source_sha256 == earlier.source_sha256
+            and self.options == earlier.options
+        )
+
     @property
     def column_names(self) -> list[str]:
         """The names of the columns in file order."""

@@ -190,6 +190,7 @@ class RetypedAnswer(AnswerSerializer):
 @extend_schema_serializer(component_name="BrokenFeature")
 class BrokenFeatureAnswer(AnswerSerializer):
     feature_name = serializers.CharField()
+    column = serializers.CharField(help_text="Of those that the feature is bound to.")
     reason = serializers.CharField()
     dependents = serializers.ListField(
         child=serializers.CharField(), help_text="Features computed from it."
@@ -217,8 +218,12 @@ class ComparisonAnswer(AnswerSerializer):
     row_count_after = serializers.IntegerField()
     size_bytes_before = serializers.IntegerField()
     size_bytes_after = serializers.IntegerField()
+    retyped_by_rules = serializers.BooleanField(
+        help_text="Both are the same bytes and options: types differ only by the "
+        "revision of the type rules, and nothing breaks for that."
+    )
     breaks = BrokenFeatureAnswer(
-        many=True, help_text="Features that the removed or retyped columns carry."
+        many=True, help_text="Features that are bound to removed or retyped columns."
     )
 
 

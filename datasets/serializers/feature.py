@@ -6,12 +6,15 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.models import Feature, FeatureUsage, FeatureVersion
-from datasets.states import DataType, FeatureStatus, FeatureType
+from datasets.serializers.binding import FeatureBindingAnswer, FeatureBindingBody
+from datasets.states import UNBOUND, BindingState, DataType, FeatureStatus, FeatureType
 from mlops.core.fields import Number, Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MAX_DESCRIPTION = 1000
 MAX_TEXT = 100_000
+LABEL = "A label that people keep here; it binds nothing, `binding` does."
+BINDING_STATES = [*BindingState.choices, (UNBOUND, UNBOUND)]
 
 
 class NameList(serializers.ListField):
@@ -49,8 +52,15 @@ class FeatureCreate(StrictSerializer):
     transformation = FeatureTransformation(required=False, allow_null=True)
     validation_rules = FeatureValidation(many=True, required=False)
     upstream_features = NameList(required=False)
-    duckdb_table = Text(required=False, allow_null=True, max_length=255)
-    duckdb_view = Text(required=False, allow_null=True, max_length=255)
+    duckdb_table = Text(
+        required=False, allow_null=True, max_length=255, help_text=LABEL
+    )
+    duckdb_view = Text(required=False, allow_null=True, max_length=255, help_text=LABEL)
+    binding = FeatureBindingBody(
+        required=False,
+        allow_null=True,
+        help_text="Where the values are; null: nowhere.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.pop("owner", None)
@@ -58,7 +68,7 @@ class FeatureCreate(StrictSerializer):
 
 
 class FeatureUpdate(StrictSerializer):
-    """Null means "leave as it is"; for transformation and tables it means "none"."""
+    """Null means "leave as it is"; for transformation, tables and binding, "none"."""
 
     description = Text(
         required=False, allow_null=True, min_length=10, max_length=MAX_DESCRIPTION
@@ -72,11 +82,18 @@ class FeatureUpdate(StrictSerializer):
         child=FeatureValidation(), required=False, allow_null=True
     )
     upstream_features = NameList(required=False, allow_null=True)
-    duckdb_table = Text(required=False, allow_null=True, max_length=255)
-    duckdb_view = Text(required=False, allow_null=True, max_length=255)
+    duckdb_table = Text(
+        required=False, allow_null=True, max_length=255, help_text=LABEL
+    )
+    duckdb_view = Text(required=False, allow_null=True, max_length=255, help_text=LABEL)
+    binding = FeatureBindingBody(
+        required=False,
+        allow_null=True,
+        help_text="Where the values are; null: nowhere.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        clearable = {"transformation", "duckdb_table", "duckdb_view"}
+        clearable = {"transformation", "duckdb_table", "duckdb_view", "binding"}
         return {
             name: value
             for name, value in attrs.items()
@@ -85,7 +102,7 @@ class FeatureUpdate(StrictSerializer):
 
 
 class FeatureStatistics(AnswerSerializer):
-    """The feature's column in the newest dataset that has one."""
+    """Of what the feature is bound to, in the current version of that dataset."""
 
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {"mean", "median", "std", "min", "max", "distribution", "calculated_at"}
@@ -112,6 +129,8 @@ class FeatureAnswer(AnswerSerializer):
             "duckdb_table",
             "duckdb_view",
             "statistics",
+            "statistics_reason",
+            "binding",
             "last_used_at",
             "deprecated_at",
         }
@@ -136,6 +155,11 @@ class FeatureAnswer(AnswerSerializer):
     duckdb_table = serializers.CharField()
     duckdb_view = serializers.CharField()
     statistics = FeatureStatistics(source="column_statistics")
+    statistics_reason = serializers.CharField(
+        help_text="Why there are no statistics; absent where there are."
+    )
+    binding_state = serializers.ChoiceField(BINDING_STATES)
+    binding = FeatureBindingAnswer(source="bound_to")
     last_used_at = TimeField()
     deprecated_at = TimeField()
 
@@ -234,6 +258,8 @@ class FeatureUsageAnswer(AnswerSerializer):
             "correlation_with_target",
             "execution_id",
             "execution_duration_ms",
+            "dataset_name",
+            "dataset_version",
         }
     )
 
@@ -248,6 +274,16 @@ class FeatureUsageAnswer(AnswerSerializer):
     correlation_with_target = serializers.FloatField()
     execution_id = serializers.CharField()
     execution_duration_ms = serializers.IntegerField()
+    dataset_name = serializers.SerializerMethodField(
+        help_text="What the feature was bound to when this was recorded."
+    )
+    dataset_version = serializers.SerializerMethodField()
+
+    def get_dataset_name(self, use: FeatureUsage) -> str | None:
+        return use.data_version.dataset.name if use.data_version else None
+
+    def get_dataset_version(self, use: FeatureUsage) -> int | None:
+        return use.data_version.number if use.data_version else None
 
     def get_feature_name(self, use: FeatureUsage) -> str:
         return use.feature.feature_name
@@ -265,6 +301,7 @@ class FeatureStatisticsAnswer(AnswerSerializer):
             "last_used_at",
             "dataset_name",
             "dataset_version",
+            "statistics_reason",
         }
     )
 
@@ -272,9 +309,13 @@ class FeatureStatisticsAnswer(AnswerSerializer):
     feature_version = serializers.CharField()
     statistics = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="Of the newest data that has the feature; empty without such data.",
+        help_text="Of what the feature is bound to, in the current version of that "
+        "dataset; empty where `statistics_reason` says why.",
     )
-    generated_at = TimeField(help_text="When the figures of the data were computed.")
+    statistics_reason = serializers.CharField()
+    generated_at = TimeField(
+        help_text="When the figures of the data were computed; now without such."
+    )
     total_usage_count = serializers.IntegerField()
     unique_models_count = serializers.IntegerField()
     environments = serializers.DictField(child=serializers.IntegerField())

@@ -6,9 +6,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from datasets import formulas
 from datasets.filters import FeatureFilter
 from datasets.models import Feature
 from datasets.pagination import EnvelopeSchema, FeaturePagination
+from datasets.serializers.binding import FeatureEventsResponse
 from datasets.serializers.feature import (
     FeatureAnswer,
     FeatureCreate,
@@ -25,6 +27,7 @@ from mlops.core.errors import BadQuery
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
 
+MOST_EVENTS = 100
 TAGS = ["Feature Store", "ML"]
 
 
@@ -40,6 +43,7 @@ class FeatureViewSet(ApiViewSet):
         "versions": "view",
         "lineage": "view",
         "statistics": "view",
+        "events": "view",
         "record_use": "datasets.add_featureusage",
     }
     queryset = Feature.objects.with_details()
@@ -209,15 +213,28 @@ class FeatureViewSet(ApiViewSet):
     )
     def statistics(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
+        formulas.compute(feature)
         figures = {
             "feature_name": feature.feature_name,
             "feature_version": feature.current_version,
             "dataset_name": None,
             "dataset_version": None,
+            "statistics_reason": feature.statistics_reason,
             **feature.usages.summary(),
             **feature.data_summary(),
         }
         return Response(FeatureStatisticsAnswer(figures).data)
+
+    @extend_schema(
+        operation_id="listFeatureEvents",
+        summary="List Feature Events",
+        tags=TAGS,
+        responses=FeatureEventsResponse,
+    )
+    def events(self, request: Request, feature_name: str) -> Response:
+        """Return when the feature broke or was mended, newest first."""
+        events = list(self.get_object().events.select_related("feature")[:MOST_EVENTS])
+        return Response(FeatureEventsResponse({"events": events}).data)
 
     @extend_schema(
         operation_id="recordFeatureUsage",
@@ -234,7 +251,9 @@ class FeatureViewSet(ApiViewSet):
 
     def _shown(self, feature: Feature) -> Any:
         """Return the answer of a feature, read anew with all that it shows."""
-        return FeatureAnswer(Feature.objects.with_details().get(pk=feature.pk)).data
+        whole = Feature.objects.with_details().get(pk=feature.pk)
+        formulas.compute(whole)
+        return FeatureAnswer(whole).data
 
 
 def _truth(request: Request, name: str, *, default: bool) -> bool:

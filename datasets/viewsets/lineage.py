@@ -1,4 +1,4 @@
-"""What is connected to a dataset."""
+"""What is connected to a dataset, and what its versions did to that."""
 
 from typing import ClassVar
 
@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets import relations
+from datasets.serializers.binding import DatasetEventAnswer
 from datasets.serializers.exploration import LineageAnswer
 from datasets.viewsets.base import TAGS, DatasetBase
 
 
 class LineageViewSet(DatasetBase):
-    action_permissions: ClassVar = {"lineage": "view"}
+    action_permissions: ClassVar = {"lineage": "view", "events": "view"}
 
     @extend_schema(
         operation_id="getDatasetLineage",
@@ -23,3 +24,15 @@ class LineageViewSet(DatasetBase):
     def lineage(self, request: Request, dataset_id: str) -> Response:
         """Return versions, features, their dependents and the models that use them."""
         return Response(LineageAnswer(relations.graph(self.dataset())).data)
+
+    @extend_schema(
+        operation_id="listDatasetEvents",
+        summary="List Dataset Events",
+        tags=TAGS,
+        responses=DatasetEventAnswer(many=True),
+    )
+    def events(self, request: Request, dataset_id: str) -> Response:
+        """Return what new versions did to columns and features, newest first."""
+        found = self.dataset().events.select_related("feature")
+        page = self.paginate_queryset(found) or []
+        return self.get_paginated_response(DatasetEventAnswer(page, many=True).data)

@@ -156,7 +156,7 @@ class AlertDeliveryAdmin(ReadOnly):
     list_display = (
         "created_at",
         "hook",
-        "event",
+        "about",
         "state",
         "attempts",
         "status_code",
@@ -165,9 +165,13 @@ class AlertDeliveryAdmin(ReadOnly):
         "delivered_at",
     )
     list_filter = ("state", "hook")
-    list_select_related = ("hook", "event__version__model")
+    list_select_related = ("hook", "event__version__model", "dataset_event")
     date_hierarchy = "created_at"
     actions: ClassVar = ("send_again",)
+
+    @admin.display(description=_("event"))
+    def about(self, delivery: AlertDelivery) -> SafeString | str:
+        return link_to(delivery.event or delivery.dataset_event)
 
     @admin.action(description=_("Send again"), permissions=["send"])
     def send_again(

@@ -33,8 +33,9 @@ def deliver_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     for hook in AlertHook.objects.filter(is_enabled=True):
         AlertDelivery.objects.queue(hook, hook.unheard(now)[:BATCH], now)
+        AlertDelivery.objects.queue(hook, hook.unheard_of_datasets(now)[:BATCH], now)
     waiting = AlertDelivery.objects.due(now).select_related(
-        "hook", "event__version__model"
+        "hook", "event__version__model", "dataset_event__feature"
     )
     return sum(_try(delivery, now) for delivery in waiting[:BATCH])
 

@@ -71,7 +71,10 @@ def _is_news() -> bool:
     if AlertDelivery.objects.due(now).exists():
         return True
     hooks = AlertHook.objects.filter(is_enabled=True)
-    return any(hook.unheard(now).exists() for hook in hooks)
+    return any(
+        hook.unheard(now).exists() or hook.unheard_of_datasets(now).exists()
+        for hook in hooks
+    )
 
 
 def watch_once(now: datetime | None = None) -> int:

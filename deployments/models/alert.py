@@ -1,4 +1,4 @@
-"""Where drift events are sent to, and what became of each message."""
+"""Where events of drift and datasets are sent to, and what became of each message."""
 
 import base64
 import hashlib
@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from datasets.models import DatasetEvent
 from deployments.states import DeliveryState
 from lifecycle.models import DriftEvent
 from lifecycle.states import DriftSeverity
@@ -29,7 +30,7 @@ IN_HAND = timedelta(seconds=60)
 
 
 class AlertHook(models.Model):
-    """An address that hears of drift events; only admins configure one.
+    """An address that hears of events; only admins configure one.
 
     Bodies are signed with a secret that follows from the server's own secret key
     and the hook's id: nothing secret is stored, and a new server key makes new ones.
@@ -79,14 +80,26 @@ class AlertHook(models.Model):
 
     def unheard(self, now: datetime) -> models.QuerySet[DriftEvent]:
         """Events of the last day that this hook should hear of and has not yet."""
-        severities = list(DriftSeverity.values)
-        loud = severities[severities.index(self.least_severity) :]
         told = AlertDelivery.objects.filter(hook=self, event=OuterRef("pk"))
         return DriftEvent.objects.filter(
             ~Exists(told),
-            severity__in=loud,
+            severity__in=self._loud,
             detected_at__gte=max(self.created_at, now - NEWS_AGE),
         ).order_by("detected_at", "pk")
+
+    def unheard_of_datasets(self, now: datetime) -> models.QuerySet[DatasetEvent]:
+        """The same of what new versions did to columns and features."""
+        told = AlertDelivery.objects.filter(hook=self, dataset_event=OuterRef("pk"))
+        return DatasetEvent.objects.filter(
+            ~Exists(told),
+            severity__in=self._loud,
+            created_at__gte=max(self.created_at, now - NEWS_AGE),
+        ).order_by("created_at", "pk")
+
+    @property
+    def _loud(self) -> list[str]:
+        severities = list(DriftSeverity.values)
+        return severities[severities.index(self.least_severity) :]
 
 
 class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):
@@ -96,11 +109,22 @@ class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):
         return waiting.filter(next_at__lte=now).order_by("next_at", "pk")
 
     def queue(
-        self, hook: AlertHook, events: Iterable[DriftEvent], now: datetime
+        self,
+        hook: AlertHook,
+        events: Iterable[DriftEvent | DatasetEvent],
+        now: datetime,
     ) -> None:
         """Put messages of these events into the hook's queue; twice is once."""
         self.bulk_create(
-            [AlertDelivery(hook=hook, event=event, next_at=now) for event in events],
+            [
+                AlertDelivery(
+                    hook=hook,
+                    event=event if isinstance(event, DriftEvent) else None,
+                    dataset_event=event if isinstance(event, DatasetEvent) else None,
+                    next_at=now,
+                )
+                for event in events
+            ],
             ignore_conflicts=True,
         )
 
@@ -118,8 +142,16 @@ class AlertDelivery(models.Model):
     event = models.ForeignKey(
         DriftEvent,
         models.CASCADE,
+        null=True,
         related_name="deliveries",
         verbose_name=_("drift event"),
+    )
+    dataset_event = models.ForeignKey(
+        DatasetEvent,
+        models.CASCADE,
+        null=True,
+        related_name="deliveries",
+        verbose_name=_("dataset event"),
     )
     state = models.CharField(
         _("state"),
@@ -141,7 +173,14 @@ class AlertDelivery(models.Model):
         verbose_name = _("alert delivery")
         verbose_name_plural = _("alert deliveries")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["hook", "event"], name="alert_delivery")
+            models.UniqueConstraint(fields=["hook", "event"], name="alert_delivery"),
+            models.UniqueConstraint(
+                fields=["hook", "dataset_event"], name="alert_delivery_of_dataset"
+            ),
+            models.CheckConstraint(
+                condition=Q(event=None) ^ Q(dataset_event=None),
+                name="alert_delivery_of_one_event",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             # Not partial: SQLite does not match a condition with bound parameters.
@@ -149,7 +188,7 @@ class AlertDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} → {self.hook}"
+        return f"{self.event or self.dataset_event} → {self.hook}"
 
     def take(self, now: datetime) -> bool:
         """Begin a try; False when somebody else has begun it."""
@@ -188,24 +227,45 @@ class AlertDelivery(models.Model):
     @property
     def message(self) -> dict[str, Any]:
         """What is sent: the event as the API shows it, and which message it is."""
-        version = self.event.version
-        return {
-            "id": str(self.pk),
-            "type": "drift_event",
-            "event": {
-                "id": str(self.event.pk),
-                "model_name": version.model.name,
-                "version": version.version,
-                "severity": self.event.severity,
-                "metric_name": self.event.metric_name,
-                "metric_value": self.event.metric_value,
-                "threshold": self.event.threshold,
-                "message": self.event.message,
-                "detected_at": self.event.detected_at.isoformat(),
-            },
-        }
+        about: dict[str, Any] = {}
+        if self.event is not None:
+            about = {"type": "drift_event", "event": _drift_event(self.event)}
+        elif self.dataset_event is not None:
+            about = {
+                "type": "dataset_event",
+                "event": _dataset_event(self.dataset_event),
+            }
+        return {"id": str(self.pk), **about}
 
     def _keep(self, **fields: Any) -> None:
         for name, value in fields.items():
             setattr(self, name, value)
         self.save(update_fields=list(fields))
+
+
+def _drift_event(event: DriftEvent) -> dict[str, Any]:
+    return {
+        "id": str(event.pk),
+        "model_name": event.version.model.name,
+        "version": event.version.version,
+        "severity": event.severity,
+        "metric_name": event.metric_name,
+        "metric_value": event.metric_value,
+        "threshold": event.threshold,
+        "message": event.message,
+        "detected_at": event.detected_at.isoformat(),
+    }
+
+
+def _dataset_event(event: DatasetEvent) -> dict[str, Any]:
+    return {
+        "id": str(event.pk),
+        "kind": event.kind,
+        "dataset_name": event.dataset_name,
+        "version": event.version_number,
+        "feature_name": event.feature.feature_name if event.feature else None,
+        "severity": event.severity,
+        "columns": event.columns,
+        "message": event.message,
+        "created_at": event.created_at.isoformat(),
+    }

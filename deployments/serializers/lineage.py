@@ -11,7 +11,8 @@ class LineageNodeSerializer(AnswerSerializer):
     key = serializers.CharField(help_text="How the edges call it.")
     kind = serializers.CharField(
         help_text="dataset, dataset_version, column, feature, experiment, run, "
-        "logged_model, model_version or deployment."
+        "logged_model, model_version, deployment, or model: a version that is not "
+        "registered, whose use of a feature was recorded."
     )
     id = serializers.CharField(help_text="What the routes of its kind take.")
     name = serializers.CharField()

@@ -68,6 +68,7 @@ NAVIGATION = [
         _link(_("Datasets"), "table", "datasets.dataset"),
         _link(_("Dataset versions"), "history", "datasets.datasetversion"),
         _link(_("Features"), "function", "datasets.feature"),
+        _link(_("Dataset events"), "notification_important", "datasets.datasetevent"),
     ),
     _group(
         _("People and access"),

@@ -40,6 +40,9 @@ class Api:
     def post(self, path: str, body: object | None = None) -> Any:
         return self._send("POST", path, body)
 
+    def put(self, path: str, body: object) -> Any:
+        return self._send("PUT", path, body)
+
     def patch(self, path: str, body: object) -> Any:
         return self._send("PATCH", path, body)
 

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from datasets.models import Dataset, DatasetVersion, Feature
+from datasets.models import Dataset, DatasetVersion, Feature, Wanted
 from tests.datasets.conftest import PRICES
 from tests.datasets.factories import FeatureFactory
 
@@ -41,7 +41,7 @@ def test_every_list_opens_and_can_be_searched(staff, dataset, model):
 
 
 def test_every_model_has_a_page():
-    assert len(OURS) == 13
+    assert len(OURS) == 14
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_every_row_has_a_page_of_its_own(staff, dataset, model):
 
 
 def test_a_versions_page_draws_what_is_in_it(staff, dataset):
-    FeatureFactory(feature_name="close")
+    FeatureFactory(feature_name="close", binding=Wanted("prices", "close"))
 
     html = staff.get(
         page("datasetversion_change", dataset.current_version_id)
@@ -191,4 +191,62 @@ def test_a_feature_that_the_verb_refuses_is_shown_in_the_form(staff, data_dir):
 
     assert answer.status_code == 200
     assert "reserved" in answer.content.decode()
+    assert not Feature.objects.exists()
+
+
+BINDING_FORM = {
+    "feature_name": "close_x",
+    "feature_type": "derived",
+    "data_type": "float",
+    "description": "The close of a day",
+    "tags": "[]",
+    "validation_rules": "[]",
+    "versions-TOTAL_FORMS": 0,
+    "versions-INITIAL_FORMS": 0,
+}
+
+
+def test_a_feature_is_bound_and_unbound_in_its_form(staff, dataset):
+    bound = {
+        "bound_dataset": str(dataset.pk),
+        "column": "close",
+        "entity_key": "symbol\n",
+        "event_time": "date",
+    }
+
+    made = staff.post(page("feature_add"), {**BINDING_FORM, **bound})
+
+    feature = Feature.objects.get()
+    assert made.status_code == 302
+    assert (feature.binding.column, feature.binding.entity_key) == ("close", ["symbol"])
+    change = page("feature_change", feature.pk)
+    html = staff.get(change).content.decode()
+    assert "prices: close" in html
+    assert page("datasetversion_change", dataset.current_version_id) in html
+    same = {**BINDING_FORM, **bound, "description": "Another text of it"}
+    staff.post(change, same)
+    feature = Feature.objects.get()
+    assert (feature.description, feature.binding.bound_by.username) == (
+        "Another text of it",
+        "admin",
+    )
+    staff.post(change, BINDING_FORM)
+    assert Feature.objects.get().binding_state == "unbound"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"column": "close"}, "Say in which dataset."),
+        ({"bound_dataset": True}, "Give one of column and formula."),
+        ({"bound_dataset": True, "column": "no"}, "prices has no column"),
+        ({"bound_dataset": True, "expression": "symbol+1"}, "it takes numbers only"),
+    ],
+)
+def test_a_binding_that_fits_nothing_is_told_on_the_page(staff, dataset, wrong, said):
+    given = {key: dataset.pk if one is True else one for key, one in wrong.items()}
+
+    answer = staff.post(page("feature_add"), {**BINDING_FORM, **given}, follow=True)
+
+    assert said in answer.content.decode()
     assert not Feature.objects.exists()

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from datasets.models import DriftReport
+from datasets.models import DriftReport, Wanted
 from tests.datasets.conftest import DATASETS
 from tests.datasets.factories import FeatureFactory
 
@@ -61,7 +61,7 @@ def test_categories_are_associated(make_dataset, api):
 
 
 def test_a_feature_has_the_figures_of_its_column(drifted, api):
-    FeatureFactory(feature_name="ret_1d")
+    FeatureFactory(feature_name="ret_1d", binding=Wanted("panel", "ret_1d"))
     viewer = api("viewer")
 
     shown = viewer.get("/api/v1/features/ret_1d").json()["statistics"]
@@ -76,18 +76,20 @@ def test_a_feature_has_the_figures_of_its_column(drifted, api):
     assert figures["statistics"]["count"] == 2000
 
 
-def test_a_dataset_that_declares_the_feature_is_preferred(make_dataset, api):
-    FeatureFactory(feature_name="beta")
-    make_dataset("declaring", "beta\n1\n2\n", features=["beta"])
-    make_dataset("newer", "beta\n100\n200\n")
+def test_a_feature_has_no_figures_of_a_column_that_is_only_called_so(make_dataset, api):
+    make_dataset("shop", "beta\n1\n2\n", features=["beta"])
+    FeatureFactory(feature_name="beta", binding=Wanted("shop", "beta"))
+    make_dataset("newer", "beta\n100\n200\n", features=["beta"])
 
     figures = api("viewer").get("/api/v1/features/beta/statistics").json()
 
-    assert figures["dataset_name"] == "declaring"
+    assert (figures["dataset_name"], figures["statistics"]["mean"]) == ("shop", 1.5)
+    graph = api("viewer").get(f"{DATASETS}/newer/lineage").json()
+    assert {node["kind"] for node in graph["nodes"]} == {"dataset", "dataset_version"}
 
 
 def test_the_graph_leads_from_a_dataset_to_the_models(drifted, api):
-    base = FeatureFactory(feature_name="ret_1d")
+    base = FeatureFactory(feature_name="ret_1d", binding=Wanted("panel", "ret_1d"))
     FeatureFactory(feature_name="vol_21d", upstream_features=["ret_1d"])
     base.record_use(
         by=None,
@@ -109,9 +111,8 @@ def test_the_graph_leads_from_a_dataset_to_the_models(drifted, api):
 
 def test_a_column_that_goes_shows_what_breaks(make_dataset, add_version, api):
     dataset = make_dataset("prices", "close,volume\n1,2\n3,4\n")
-    FeatureFactory(feature_name="volume")
+    FeatureFactory(feature_name="volume", binding=Wanted("prices", "volume"))
     FeatureFactory(feature_name="turnover", upstream_features=["volume"])
-    dataset.declare(["close", "volume"])
     add_version(dataset, "close\n1\n")
 
     compared = api("viewer").get(f"{DATASETS}/prices/compare", {"with": "1"}).json()
@@ -127,8 +128,7 @@ def test_numbers_that_become_text_break_what_reckons_with_them(
     make_dataset, add_version, api
 ):
     dataset = make_dataset("prices", "close,volume\n1,2\n3,4\n")
-    FeatureFactory(feature_name="volume")
-    dataset.declare(["close", "volume"])
+    FeatureFactory(feature_name="volume", binding=Wanted("prices", "volume"))
     add_version(dataset, "close,volume\n1,many\n")
 
     compared = api("viewer").get(f"{DATASETS}/prices/compare", {"with": "1"}).json()

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from datasets.models import Feature, Wanted
 from deployments.alerts import address, deliver_due
 from deployments.alerts.address import RefusedAddress, checked
 from deployments.models import AlertDelivery, AlertHook
@@ -360,3 +361,46 @@ def test_of_two_senders_one_sends(receiver, hook):
 
     assert first.take(now)
     assert not second.take(now)
+
+
+def test_hook_hears_what_a_new_version_did_to_columns_and_features(
+    receiver, hook, make_dataset, add_version
+):
+    dataset = make_dataset("shop", "price,size\n1,1\n2,2\n")
+    feature = Feature.create_from(
+        "price_x",
+        by=None,
+        feature_type="raw",
+        data_type="float",
+        description="The price of a thing",
+        binding=Wanted("shop", "price"),
+    )
+    add_version(dataset, "size\n1\n")
+
+    deliver_due()
+    deliver_due()
+
+    messages = [json.loads(body) for _path, _headers, body in receiver.requests]
+    assert [one["type"] for one in messages] == ["dataset_event"] * 2
+    events = {one["event"]["kind"]: one["event"] for one in messages}
+    assert set(events) == {"columns_removed", "feature_broken"}
+    assert events["columns_removed"]["columns"] == [
+        {"name": "price", "before": "BIGINT", "after": None}
+    ]
+    assert events["feature_broken"]["feature_name"] == feature.feature_name
+    assert events["feature_broken"]["version"] == 2
+
+
+def test_hook_of_grave_events_hears_nothing_of_a_type_that_changed(
+    receiver, hook, make_dataset, add_version
+):
+    AlertHook.objects.update(least_severity="high")
+    dataset = make_dataset("shop", "price\n1\n2\n")
+    add_version(dataset, "price\n1.5\n")
+
+    deliver_due()
+
+    assert receiver.requests == []
+    AlertHook.objects.update(least_severity="medium")
+    deliver_due()
+    assert len(receiver.requests) == 1

@@ -2,8 +2,14 @@
 
 import pytest
 
-from datasets.models import Column, Dataset, DatasetVersion, Feature, FeatureUsage
-from datasets.models.dataset import DatasetFeature
+from datasets.models import (
+    Column,
+    Dataset,
+    DatasetVersion,
+    Feature,
+    FeatureUsage,
+    Wanted,
+)
 from datasets.states import VersionState
 from tests.deployments.factories import VersionFactory, served
 
@@ -26,9 +32,10 @@ def story():
     )
     version = VersionFactory()
     version.run.read_dataset(data)
-    feature("close")
+    Column.objects.create(version=data, position=0, name="close", data_type="DOUBLE")
+    dataset.make_current(data)
+    feature("close").bind(Wanted("prices", "close"), by=None)
     momentum = feature("momentum")
-    DatasetFeature.objects.create(dataset=dataset, position=0, name="close")
     momentum.rely_on(["close"])
     FeatureUsage.objects.create(
         feature=momentum,
@@ -155,12 +162,6 @@ def test_a_larger_graph_costs_no_more_queries(
 
 def test_what_breaks_if_a_column_goes(api, story):
     version, _second = story
-    Column.objects.create(
-        version=DatasetVersion.objects.get(),
-        position=0,
-        name="close",
-        data_type="DOUBLE",
-    )
 
     answer = api("viewer").get(
         URL, {"of": "column:prices:close", "direction": "downstream"}
@@ -187,3 +188,37 @@ def test_what_breaks_if_a_column_goes(api, story):
 @pytest.mark.parametrize("of", ["column:prices:nothing", "column:x:y", "column:prices"])
 def test_a_column_that_never_was_is_not_found(api, story, of):
     assert api("viewer").get(URL, {"of": of}).status_code == 404
+
+
+def test_a_model_that_is_only_known_by_its_use_breaks_with_the_column(api, story):
+    Feature.objects.get(feature_name="momentum").usages.create(
+        feature_version="1.0.0",
+        used_by_model="notebook",
+        model_version="7",
+        environment="research",
+    )
+    client = api("viewer")
+
+    for of in ("column:prices:close", "feature:close", "dataset:prices"):
+        query = {"of": of, "direction": "downstream"}
+        answer = client.get(URL, query).json()
+        assert ("momentum", "used_by", "notebook:7") in relations(answer), of
+        near = client.get(URL, {**query, "depth": 1}).json()
+        assert "notebook:7" not in {node["name"] for node in near["nodes"]}, of
+
+    upstream = {"of": "feature:momentum", "direction": "upstream"}
+    names = {node["name"] for node in client.get(URL, upstream).json()["nodes"]}
+    assert names == {"momentum", "close", "prices"}
+
+
+def test_a_column_of_that_name_elsewhere_breaks_nothing(api, story):
+    other = Dataset.objects.create(name="other")
+    data = DatasetVersion.objects.create(
+        dataset=other, number=1, digest="e" * 64, state=VersionState.READY
+    )
+    Column.objects.create(version=data, position=0, name="close", data_type="DOUBLE")
+    other.make_current(data)
+
+    answer = api().get(URL, {"of": "column:other:close", "direction": "downstream"})
+
+    assert answer.json()["edges"] == []

@@ -20,6 +20,8 @@ def share_the_data(cast: Cast) -> None:
         if feature.name not in names:
             _declare(cast, feature)
     _upload_first(cast, cast.panel.between(FIRST, SPLIT))
+    for feature in COLUMNS:
+        _bind(cast, feature)
     _upload_second(cast, cast.panel.between(SPLIT, END))
 
 
@@ -40,6 +42,20 @@ def _declare(cast: Cast, feature: Feature) -> None:
     with cast.step(f"Declared the feature {feature.name}"):
         cast.scientist.post(FEATURES, body)
         cast.scientist.post(f"{FEATURES}/{feature.name}/activate")
+
+
+def _bind(cast: Cast, feature: Feature) -> None:
+    shown = cast.scientist.get(f"{FEATURES}/{feature.name}")
+    if "binding" in shown:
+        return
+    binding = {
+        "dataset": DATASET,
+        "column": feature.name,
+        "entity_key": ["symbol"],
+        "event_time": "date",
+    }
+    with cast.step(f"Bound the feature {feature.name} to its column"):
+        cast.scientist.put(f"{FEATURES}/{feature.name}", {"binding": binding})
 
 
 def _upload_first(cast: Cast, rows: Panel) -> None:

@@ -1,0 +1,56 @@
+"""Computes the statistics of features that are formulas over columns.
+
+They are kept with the binding, under the content that they are of.
+"""
+
+import logging
+from typing import Any
+
+import orjson
+
+from datasets import storage
+from datasets.analytics import expression, profile
+from datasets.models import DatasetVersion, Feature, FeatureBinding
+from datasets.models.event import columns_of
+from datasets.questions import dumps
+from datasets.refusals import Refused, asking
+
+logger = logging.getLogger(__name__)
+
+
+def compute(feature: Feature) -> None:
+    """Compute a formula's statistics over the current content, unless they are kept.
+
+    What is refused (a busy process, a content that is too large) leaves them out;
+    the feature says that they are not there.
+    """
+    bound, version = feature.bound_to, feature.data_version
+    if bound is None or version is None or not bound.expression:
+        return
+    if bound.computed_figures is None:
+        try:
+            bound.keep_figures(version, _figures(bound, version))
+        except Refused as refused:
+            logger.info("No figures of %s: %s", feature.pk, refused.message)
+
+
+def catch_up(version: DatasetVersion) -> None:
+    """Compute the formulas over a dataset whose version has become current."""
+    if version.dataset.current_version_id != version.pk:
+        return
+    found = FeatureBinding.objects.filter(dataset=version.dataset).exclude(
+        expression=""
+    )
+    for bound in found.select_related("feature", "dataset__current_version"):
+        compute(bound.feature)
+
+
+def _figures(bound: FeatureBinding, version: DatasetVersion) -> dict[str, Any]:
+    formula = expression.parse(bound.expression)
+    with asking():
+        table = expression.computed(
+            storage.data_path(version.digest), formula, columns_of(version)
+        )
+        (figures,) = profile.profile(table).columns
+    found: dict[str, Any] = orjson.loads(dumps(figures))
+    return found
