@@ -26,9 +26,7 @@ def taken(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
         upload.require_whole()
     files = [form.incoming for form in forms]
     if connection:
-        files.append(
-            connections.fetch(StorageConnection.objects.named(connection), path)
-        )
+        files += connections.fetch(StorageConnection.objects.named(connection), path)
     files += [upload.complete() for upload in found]
     for file in files:
         if not file.size_bytes:
@@ -52,7 +50,7 @@ def borrowed(
     own = [form.incoming for form in fields.get("file") or []]
     if name := fields.get("connection"):
         connection = StorageConnection.objects.named(name)
-        own.append(connections.fetch(connection, fields["path"]))
+        own += connections.fetch(connection, fields["path"])
     files = [ingest.SourceFile(upload.path, upload.name) for upload in uploads]
     try:
         yield files + [ingest.SourceFile(file.path, file.name) for file in own]

@@ -26,6 +26,7 @@ class SourceFormat(models.TextChoices):
     JSONL = "jsonl", "JSON lines"
     PARQUET = "parquet", "Parquet"
     ARROW = "arrow", "Arrow"
+    XLSX = "xlsx", "Excel"
 
 
 class QualityStatus(models.TextChoices):

@@ -74,12 +74,13 @@ def sample_path(digest: str) -> Path:
     return content_folder(digest) / SAMPLE_FILE
 
 
-def receive(name: str, chunks: Iterable[bytes]) -> IncomingFile:
+def receive(
+    name: str, chunks: Iterable[bytes], *, max_bytes: int | None = None
+) -> IncomingFile:
     """Take a stream to disk. Raises TooLarge; then nothing is left behind."""
     file_id = uuid.uuid4()
-    received = files.receive(
-        chunks, incoming_path(file_id), max_bytes=settings.MAX_UPLOAD_BYTES
-    )
+    most = settings.MAX_UPLOAD_BYTES if max_bytes is None else max_bytes
+    received = files.receive(chunks, incoming_path(file_id), max_bytes=most)
     return IncomingFile(label(name), received.size_bytes, received.sha256, file_id)
 
 
@@ -92,8 +93,12 @@ def linked(name: str, size_bytes: int, sha256: str, path: Path) -> IncomingFile:
 
 def label(name: str) -> str:
     """Return the last part of a client's file name, short and printable."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(char for char in last if char.isprintable())[:255] or "file"
+    return printable(name.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def printable(name: str) -> str:
+    """Return a name without what cannot be shown."""
+    return "".join(char for char in name if char.isprintable())[:255] or "file"
 
 
 @contextmanager

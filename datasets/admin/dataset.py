@@ -54,7 +54,7 @@ class ManyFilesField(forms.FileField):
 class VersionForm(forms.Form):
     file = ManyFilesField(
         label=_("files"),
-        help_text=_("CSV, TSV, JSON lines, Parquet or Arrow; gzip or zstd."),
+        help_text=_("CSV, TSV, JSON lines, Parquet, Arrow or XLSX; gzip, zstd or ZIP."),
     )
 
     options = forms.CharField(

@@ -67,7 +67,11 @@ class Column(models.Model):
 
 
 def combined_sha256(files: Sequence[IncomingFile]) -> str:
-    """Return one digest for several files: of their digests, in order."""
-    if len(files) == 1:
+    """Return one digest for several files: of their digests, in order.
+
+    Folders that a file was in may be columns, so they count too.
+    """
+    named = [file.sha256 + (file.name if "/" in file.name else "") for file in files]
+    if named == [files[0].sha256]:
         return files[0].sha256
-    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
+    return hashlib.sha256("".join(named).encode()).hexdigest()

@@ -34,8 +34,9 @@ class FilesMixin(serializers.Serializer[Any]):
         child=serializers.FileField(allow_empty_file=True),
         required=False,
         max_length=MAX_FILES,
-        help_text="CSV, TSV, JSON lines, Parquet or Arrow; gzip or zstd. Several "
-        "files become one table by the names of their columns, in the order given.",
+        help_text="CSV, TSV, JSON lines, Parquet, Arrow or XLSX; gzip, zstd or ZIP. "
+        "Several files become one table by the names of their columns, in the order "
+        "given.",
     )
     upload_id = serializers.ListField(
         child=serializers.CharField(max_length=64),
@@ -49,7 +50,9 @@ class FilesMixin(serializers.Serializer[Any]):
         help_text="The name of a storage connection, in place of `file`.",
     )
     path = serializers.CharField(
-        required=False, max_length=1000, help_text="The object in that connection."
+        required=False,
+        max_length=1000,
+        help_text="The object in that connection, or a folder of them.",
     )
 
     options = ReadingOptionsField(

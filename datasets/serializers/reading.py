@@ -66,6 +66,12 @@ class ReadingOptions(StrictSerializer):
         required=False,
         help_text="Types by column; cells that do not fit are missing and listed.",
     )
+    sheet = serializers.CharField(
+        required=False,
+        max_length=255,
+        trim_whitespace=False,
+        help_text="The sheet of a workbook; else the first visible one with data.",
+    )
     union_by_name = serializers.BooleanField(
         required=False, help_text="Fill columns that a file lacks with missing values."
     )

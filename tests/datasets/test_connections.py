@@ -71,7 +71,9 @@ def ask(api, path, connection="shared"):
     return api("data scientist").post(DATASETS, body)
 
 
-@pytest.mark.parametrize(("path", "rows"), [("prices.csv", 56), ("deep/more.csv", 1)])
+@pytest.mark.parametrize(
+    ("path", "rows"), [("prices.csv", 56), ("deep/more.csv", 1), ("deep", 1)]
+)
 def test_an_object_of_a_folder_becomes_a_dataset(api, data_dir, folder, path, rows):
     answer = ask(api, path)
 
@@ -81,7 +83,7 @@ def test_an_object_of_a_folder_becomes_a_dataset(api, data_dir, folder, path, ro
 
 @pytest.mark.parametrize(
     "path",
-    ["../secret.csv", "/etc/passwd", "link.csv", "pipe.csv", "deep", "nope.csv"],
+    ["../secret.csv", "/etc/passwd", "link.csv", "pipe.csv", "nope.csv"],
 )
 def test_nothing_outside_a_folder_and_no_pipe_is_read(api, data_dir, folder, path):
     answer = ask(api, path)

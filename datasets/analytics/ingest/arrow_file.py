@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ _MAX_BATCH_BYTES = 512 << 20
 def read(context: Context, plains: Sequence[Plain]) -> Read:
     """Write the table. Raises IngestRefused for a damaged or forged file."""
     converted = [
-        Plain(_as_parquet(context, plain, index), plain.name, Format.PARQUET)
+        replace(plain, path=_as_parquet(context, plain, index), format=Format.PARQUET)
         for index, plain in enumerate(plains)
     ]
     return parquet_file.read(context, converted)

@@ -10,6 +10,7 @@ from datasets.analytics.engine import Engine
 from datasets.analytics.engine import Limits as EngineLimits
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
+from datasets.analytics.ingest.arriving import arrived
 from datasets.analytics.ingest.context import Context, Read
 from datasets.analytics.ingest.model import (
     IngestedColumn,
@@ -18,7 +19,7 @@ from datasets.analytics.ingest.model import (
     Outcome,
     SourceFile,
 )
-from datasets.analytics.ingest.plain import Format, Plain, prepare
+from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.sidecars import write_sidecars
 from datasets.analytics.sql import source
 
@@ -31,6 +32,7 @@ READERS: dict[Format, Callable[[Context, Sequence[Plain]], Read]] = {
     Format.JSON_LINES: json_lines.read,
     Format.PARQUET: parquet_file.read,
     Format.ARROW: arrow_file.read,
+    Format.XLSX: csv_file.read,
 }
 
 
@@ -63,7 +65,7 @@ class Conversion:
 
     def _read(self, context: Context) -> tuple[Format, Read]:
         context.total_bytes = sum(file.path.stat().st_size for file in self.files)
-        plains = [prepare(context, file) for file in self.files]
+        plains = arrived(context, self.files)
         formats = {plain.format for plain in plains}
         if len(formats) > 1:
             listed = ", ".join(sorted(formats))
@@ -73,6 +75,7 @@ class Conversion:
         found = formats.pop()
         read = READERS[found](context, plains)
         read.files = [plain.report() for plain in plains[:_LISTED_FILES]]
+        read.notes += [note for plain in plains for note in plain.notes]
         return found, read
 
     def _finish(self, context: Context, found: Format, read: Read) -> Outcome:

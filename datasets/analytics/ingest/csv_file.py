@@ -13,7 +13,8 @@ from datasets.analytics.ingest.context import Context, Read, Rejected, path_list
 from datasets.analytics.ingest.dialect import Dialect, find_dialect
 from datasets.analytics.ingest.encodings import UTF8
 from datasets.analytics.ingest.names import clean_names
-from datasets.analytics.ingest.plain import Plain
+from datasets.analytics.ingest.partitions import literal, partitions_of
+from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.proof import Plan, Proof
 from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import quote_literal
@@ -35,6 +36,12 @@ class _File:
     plain: Plain
     dialect: Dialect
     places: tuple[int | None, ...]
+    # Of its folders, behind the columns of the file.
+    constants: tuple[str | None, ...] = ()
+
+    def place(self, column: int) -> int | None:
+        """Return where a column of the table is in the file."""
+        return self.places[column] if column < len(self.places) else None
 
 
 @dataclass(slots=True)
@@ -78,7 +85,9 @@ class _Table:
 
     def _runs(self) -> list[list[_File]]:
         """Return the files in their order, those of one dialect together."""
-        keyed = groupby(self.files, key=lambda file: (file.dialect, file.places))
+        keyed = groupby(
+            self.files, key=lambda file: (file.dialect, file.places, file.constants)
+        )
         return [list(parts) for _, parts in keyed]
 
     def _stored(self) -> str:
@@ -93,7 +102,7 @@ class _Table:
     def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
         kept = set(columns)
         for file in self.files:
-            places = {column: file.places[column] for column in kept}
+            places = {column: file.place(column) for column in kept}
             wanted = [place for place in places.values() if place is not None]
             found = quoting.wholly_quoted(file.plain.path, file.dialect, wanted)
             kept = {c for c, place in places.items() if place in {None, *found}}
@@ -106,16 +115,15 @@ class _Table:
             column
             for file in self.files
             for column in columns
-            if (place := file.places[column]) is not None
+            if (place := file.place(column)) is not None
             and quoting.has_quoted(file.plain.path, file.dialect, place, words)
         }
 
 
 def _cells(file: _File) -> str:
-    return ", ".join(
-        f"{'NULL::VARCHAR' if place is None else f'k{place}'} AS r{column}"
-        for column, place in enumerate(file.places)
-    )
+    cells = ["NULL::VARCHAR" if p is None else f"k{p}" for p in file.places]
+    cells += map(literal, file.constants)
+    return ", ".join(f"{cell} AS r{column}" for column, cell in enumerate(cells))
 
 
 def _scan(file: _File, plains: Sequence[Plain], rejects: str) -> str:
@@ -158,7 +166,9 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
             "header": dialect.has_header,
             "skip_lines": dialect.skip,
             "comment": dialect.comment,
-            "encoding": sorted({p.text.encoding for p in plains if p.text}),
+            "encoding": sorted(
+                {p.text.encoding for p in plains if p.text and p.format != Format.XLSX}
+            ),
             "null_values": list(context.options.null_values),
             "date_formats": written.formats,
             "types": dict(zip(table.names, written.types, strict=True)),
@@ -174,7 +184,9 @@ def _table(context: Context, plains: Sequence[Plain]) -> _Table:
         for plain, dialect in zip(plains, dialects, strict=True)
     ]
     originals, places = common_names(listed, union=context.options.union_by_name)
-    parts = list(map(_File, plains, dialects, places))
+    folders = partitions_of(context, plains)
+    originals += folders.keys
+    parts = list(map(_File, plains, dialects, places, folders.values))
     lines = sum(
         file.plain.text.lines - file.dialect.lines_above
         for file in parts

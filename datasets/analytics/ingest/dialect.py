@@ -15,7 +15,7 @@ from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.header import Look, look, names_the_columns
 from datasets.analytics.ingest.model import Options
-from datasets.analytics.ingest.plain import Plain
+from datasets.analytics.ingest.plain import Format, Plain
 
 DELIMITERS = (",", "\t", ";", "|")
 _HEAD_BYTES = 1 << 20
@@ -49,6 +49,9 @@ class Dialect:
 def find_dialect(context: Context, plain: Plain) -> Dialect:
     """Return the dialect. Raises IngestRefused when the file is no table."""
     options = context.options
+    if plain.format == Format.XLSX:
+        # Its sheet was written so, below the rows that were to be skipped.
+        options = replace(options, skip_lines=0, header_row=None, delimiter=",")
     text, dialect = _start(_head(plain.path), options)
     delimiter = dialect.delimiter or _delimiter(text, prefers_tab=plain.format == "tsv")
     dialect = replace(dialect, delimiter=delimiter)

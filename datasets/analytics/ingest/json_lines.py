@@ -7,7 +7,7 @@ parsed here first.
 import json
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +31,7 @@ from datasets.analytics.ingest.json_values import (
 )
 from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.names import clean_names
+from datasets.analytics.ingest.partitions import partitions_of
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.ingest.proof import Proof
 from datasets.analytics.sql import quote_literal
@@ -71,6 +72,8 @@ class _Key:
     first_repeated: int = 0
     # A nested number would change, so that the column is text of JSON.
     is_exact: bool = True
+    # The name of a folder: text that may be of any type, as the cells of a CSV.
+    is_folder: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -119,10 +122,12 @@ class _Table:
 def read(context: Context, plains: Sequence[Plain]) -> Read:
     """Write the table. Raises IngestRefused when too much of it would be lost."""
     found, paths = _Lines(), []
+    folders = partitions_of(context, plains)
     for index, plain in enumerate(plains):
         path = context.temporary / f"lines_{index:d}.jsonl"
+        added = dict(zip(folders.keys, folders.values[index], strict=True))
         with path.open("wb") as out:
-            _clean(context, plain, out, found)
+            _clean(context, plain, out, found, added)
         paths.append(path)
     _check_loss(context, found)
     context.expected_rows = found.kept
@@ -169,6 +174,8 @@ def _without_nested(
 
 def _grammar(options: Options, key: _Key) -> Grammar:
     """Numbers are numbers, and texts times at the most: "5" is no 5."""
+    if key.is_folder:
+        return grammar(options)
     return replace(
         grammar(options), signs=None, numeric=key.is_number, temporal=key.is_text
     )
@@ -246,8 +253,17 @@ def _notes(found: _Lines, names: Sequence[str], types: dict[int, str]) -> Iterat
             yield f"{name}: kept as text of JSON; it holds {kinds}."
 
 
-def _clean(context: Context, plain: Plain, out: BinaryIO, found: _Lines) -> None:
-    """Copy the lines that are objects, under keys that DuckDB keeps apart."""
+def _clean(
+    context: Context,
+    plain: Plain,
+    out: BinaryIO,
+    found: _Lines,
+    added: Mapping[str, str | None],
+) -> None:
+    """Copy the lines that are objects, under keys that DuckDB keeps apart.
+
+    Each gets the values of its folders.
+    """
     for number, raw in _lines(context, plain.path):
         if not raw.strip():
             continue
@@ -255,6 +271,7 @@ def _clean(context: Context, plain: Plain, out: BinaryIO, found: _Lines) -> None
         if record is None or not record.values:
             _reject(context, plain, found.rejected, number, raw)
             continue
+        _add_folders(found, record.values, added)
         if not record.values.keys() <= found.keys.keys():
             for key in record.values:
                 found.keys.setdefault(key, _Key())
@@ -268,6 +285,20 @@ def _clean(context: Context, plain: Plain, out: BinaryIO, found: _Lines) -> None
         }
         out.write(orjson.dumps(written))
         out.write(b"\n")
+
+
+def _add_folders(
+    found: _Lines, values: dict[str, Any], added: Mapping[str, str | None]
+) -> None:
+    for name, value in added.items():
+        if name in values:
+            raise IngestRefused(
+                "invalid_file",
+                f"{name!r} is a key of the lines and of the folders; rename one.",
+            )
+        found.keys.setdefault(name, _Key(is_folder=True))
+        if value:
+            values[name] = value
 
 
 def _note_repeated(found: _Lines, record: Record, number: int) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
 from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
 from datasets.analytics.ingest.context import Context, Read, path_list
 from datasets.analytics.ingest.names import clean_names
+from datasets.analytics.ingest.partitions import partitions_of, typed
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import Kind, TableColumn, quote_ident
@@ -41,6 +42,8 @@ class _File:
     plain: Plain
     types: list[str]
     places: tuple[int | None, ...]
+    # SQL of the columns that its folders add.
+    constants: tuple[str, ...] = ()
 
     def kind(self, column: int) -> str:
         place = self.places[column]
@@ -72,12 +75,15 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     ]
     originals, places = common_names(listed, union=context.options.union_by_name)
     _refuse_choices(context)
-    names = clean_names(originals)
+    folders = partitions_of(context, plains)
+    added = [typed(context, folders.column(i)) for i in range(len(folders.keys))]
     files = [
-        _File(plain, _types(context, plain), place)
-        for plain, place in zip(plains, places, strict=True)
+        _File(plain, _types(context, plain), place, tuple(c[i] for c in added))
+        for i, (plain, place) in enumerate(zip(plains, places, strict=True))
     ]
     types = [_common(files, column, name) for column, name in enumerate(originals)]
+    originals += folders.keys
+    names = clean_names(originals)
     _copy(context, files, types, names)
     _check_count(context, rows)
     notes = wide | dict.fromkeys(note for footer in described for note in footer.notes)
@@ -136,7 +142,7 @@ def _no_common_type(
 def _retyped(
     files: Sequence[_File], types: Sequence[str], names: Sequence[str]
 ) -> Iterator[str]:
-    for column, name in enumerate(names):
+    for column, name in enumerate(names[: len(types)]):
         kinds = {file.kind(column) for file in files} - {NOTHING}
         if len(kinds) > 1:
             yield f"{name}: {types[column]}, which holds {', '.join(sorted(kinds))}."
@@ -163,7 +169,7 @@ def _with_known_decimals(
                 writer.write_batch(batch.cast(schema))
     except (pa.ArrowException, OSError, ValueError):
         raise IngestRefused("invalid_file", _DAMAGED) from None
-    return Plain(target, plain.name, plain.format)
+    return replace(plain, path=target)
 
 
 def _described(context: Context, path: Path) -> _Footer:
@@ -256,7 +262,7 @@ def _selects(
     names: Sequence[str],
 ) -> list[str]:
     """Return a SELECT for each run of files that are alike."""
-    runs = groupby(files, key=lambda file: (file.types, file.places))
+    runs = groupby(files, key=lambda f: (f.types, f.places, f.constants))
     return [_select(context, list(run), types, names) for _, run in runs]
 
 
@@ -270,7 +276,7 @@ def _select(
     # By position: of columns "A" and "a", DuckDB reads A under both names.
     positions = ", ".join(f"c{index:d}" for index in range(len(file.types)))
     cells = []
-    for column, (place, name) in enumerate(zip(file.places, names, strict=True)):
+    for column, (place, name) in enumerate(zip(file.places, names, strict=False)):
         kind = file.kind(column)
         if place is None or kind == NOTHING:
             cell = f"NULL::{types[column]}"
@@ -278,6 +284,8 @@ def _select(
             cell = _guarded(context, TableColumn(f"c{place:d}", kind))
         else:
             cell = cast(kind, types[column]).of(f"c{place:d}", f"{_LOSSY}{column:d}")
+        cells.append(f"{cell} AS {quote_ident(name)}")
+    for cell, name in zip(file.constants, names[len(cells) :], strict=True):
         cells.append(f"{cell} AS {quote_ident(name)}")
     return (
         f"SELECT {', '.join(cells)} FROM"  # noqa: S608 - names are quoted

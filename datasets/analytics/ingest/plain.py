@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class Format(StrEnum):
     JSON_LINES = "jsonl"
     PARQUET = "parquet"
     ARROW = "arrow"
+    XLSX = "xlsx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +36,22 @@ class Plain:
     name: str
     format: Format
     text: TextFacts | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    # Keys and values of the folders that it was in.
+    partitions: tuple[tuple[str, str | None], ...] = ()
 
     def report(self) -> dict[str, Any]:
         """Return what was found out about the file before it was read."""
-        about = self.text.found.report() if self.text else {}
+        is_text = self.text is not None and self.format != Format.XLSX
+        found = self.text.found.report() if self.text and is_text else {}
+        about = {**found, **self.about}
         return {"file": self.name, "format": str(self.format), **about}
 
 
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BINARY = {b"PAR1": Format.PARQUET, b"ARROW1": Format.ARROW}
 _FOREIGN = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
     b"BZh": "packed with bzip2",
     b"\xfd7zXZ": "packed with xz",
     b"SQLite format 3": "an SQLite database",
@@ -127,8 +132,8 @@ def _refuse_foreign(head: bytes) -> None:
         if head.startswith(magic):
             raise IngestRefused(
                 "unsupported_format",
-                f"The file is {words}; CSV, TSV, JSON lines, Parquet and Arrow can"
-                " be read, also packed with gzip or zstd.",
+                f"The file is {words}; CSV, TSV, JSON lines, Parquet, Arrow and XLSX"
+                " can be read, also packed with gzip or zstd, or in a ZIP archive.",
             )
 
 

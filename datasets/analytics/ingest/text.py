@@ -37,7 +37,7 @@ _JUDGED_WORDS = 4_000
 _LEAST_WORDS = 20
 _LINE_FEED = 10
 _MOSTLY_UTF8 = 9
-_MANY_NUL = 10
+_MANY_NUL = 1
 _MANY_NUL_SHARE = 0.01
 # A byte that no UTF-8 has: its line is rejected by whoever reads it.
 _BAD = "\udcff"
@@ -85,7 +85,7 @@ def scan(context: Context, path: Path) -> TextFacts:
     declared = _declared(context.options.encoding, _start(path))
     if declared is not None and declared.name != UTF8:
         return TextFacts(declared.name, mixes_line_ends=True, found=declared)
-    facts = _scan_utf8(context, path)
+    facts = scan_utf8(context, path)
     if declared is not None:
         return replace(facts, found=declared)
     if not facts.bad_lines or facts.is_binary:
@@ -179,7 +179,7 @@ def _plain_characters(start: bytes, name: str) -> int:
     return sum(char.isascii() for char in text)
 
 
-def _scan_utf8(context: Context, path: Path) -> TextFacts:
+def scan_utf8(context: Context, path: Path) -> TextFacts:
     lines = bad = returns = bare = 0
     quote = quote_of(context).encode()
     nul_bytes = 0
@@ -255,7 +255,7 @@ def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, Tex
             out.write(text.encode(UTF8, "surrogateescape"))
         out.write(plain.of(held).encode(UTF8, "surrogateescape"))
     context.bytes_read = 0
-    rewritten = _scan_utf8(context, target)
+    rewritten = scan_utf8(context, target)
     return target, replace(
         rewritten, encoding=facts.encoding, mixes_line_ends=False, found=facts.found
     )

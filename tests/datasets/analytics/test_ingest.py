@@ -328,7 +328,7 @@ def test_a_duration_becomes_a_number_whose_unit_is_told(take, unit):
         ("a.csv", b"a,b\n", "no_rows"),
         ("a.csv", b"<!DOCTYPE html><html>error</html>", "unsupported_format"),
         ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, "unsupported_format"),
-        ("a.xlsx", b"PK\x03\x04rest", "unsupported_format"),
+        ("a.xlsx", b"PK\x03\x04rest", "invalid_file"),
         ("a.csv", b"a,b\n1,2,3\n4,5,6\n", "invalid_file"),
         ("a.csv", b'a,b\n1,"2\n3,4\n' * 50, "invalid_file"),
         ("a.csv.gz", gzip.compress(b"a\n1\n" * 9999)[:-40], "invalid_file"),
