@@ -1,6 +1,7 @@
 """Runs the quality rules of a dataset over a version, and keeps what they found."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,28 @@ def results(version: DatasetVersion) -> Results:
         found = [quality.RuleResult(rule, None, error.message) for rule in rules]
     else:
         found = list(report.results)
-    return [_shown(result) for result in found]
+    return [_shown(_explained(result, version)) for result in found]
+
+
+def _explained(
+    result: quality.RuleResult, version: DatasetVersion
+) -> quality.RuleResult:
+    """Say of a type that is not the rule's when the type rules alone made it so."""
+    if result.rule.kind != quality.RuleKind.TYPE or result.passed is not False:
+        return result
+    earlier = version.predecessor
+    if earlier is None or not version.differs_by_rules_only(earlier):
+        return result
+    (name,) = result.rule.columns
+    before = earlier.columns.filter(name=name).first()
+    if before is None or before.data_type == result.observed:
+        return result
+    message = (
+        f"The bytes are those of version {earlier.number}, where the type was"
+        f" {before.data_type}: it differs by the type rules alone (revision"
+        f" {earlier.type_rules} to {version.type_rules})."
+    )
+    return replace(result, message=message)
 
 
 def keep(

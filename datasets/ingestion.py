@@ -200,7 +200,7 @@ def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
     analyses = questions.Prepared.read(found.folder)
     with storage.held(outcome.digest):
         storage.keep(found.folder, outcome.digest)
-        version.digest = outcome.digest
+        version.digest, version.type_rules = outcome.digest, outcome.type_rules
         columns = _columns(version, outcome, analyses.profiles)
         analyses.keep(version, len(columns))
         # Each of the two may take as long as a lease lasts.

@@ -156,7 +156,8 @@ def _compile(clause: Clause, column: TableColumn, condition: Condition) -> str:
     if operator in COMPARISONS:
         value = bound(clause, column, condition.value)
         if column.kind is Kind.TEXT:
-            expression = composed(expression, condition.value)
+            is_whole = operator in {Operator.EQUAL, Operator.NOT_EQUAL}
+            expression = composed(expression, condition.value if is_whole else None)
         return f"{expression} {COMPARISONS[operator]} {value}"
     return _compile_set(clause, column, condition)
 
@@ -168,7 +169,7 @@ def _compile_text(clause: Clause, column: TableColumn, condition: Condition) -> 
         )
     value = bound(clause, column, condition.value)
     function = _TEXT_FUNCTIONS[condition.operator]
-    cell = composed(f"{quote_ident(column.name)}::VARCHAR", condition.value)
+    cell = composed(f"{quote_ident(column.name)}::VARCHAR")
     return f"{function}({cell}, {value})"
 
 
@@ -182,6 +183,8 @@ def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> s
         if len(values) != 2:  # noqa: PLR2004 - a range has two ends
             raise InvalidFilter("between needs two values.", field="conditions")
         low, high = (bound(clause, column, value) for value in values)
+        if column.kind is Kind.TEXT:
+            expression = composed(expression)
         return f"{expression} BETWEEN {low} AND {high}"
     if len(values) > MAX_SET_VALUES:
         raise InvalidFilter(
@@ -194,12 +197,15 @@ def _compile_set(clause: Clause, column: TableColumn, condition: Condition) -> s
     return f"{expression} {word} ({listed})"
 
 
-def composed(expression: str, text: str) -> str:
+def composed(expression: str, whole: str | None = None) -> str:
     """Return a text in the form of Unicode in which `bound` compares it (NFC).
 
-    A text of ASCII alone looks the same in every form, and costs nothing.
+    What is compared as a `whole` with ASCII alone is equal in no other form, and
+    costs nothing. Parts and orders do differ: a decomposed "é" begins with an "e".
     """
-    return expression if text.isascii() else f"nfc_normalize({expression}::VARCHAR)"
+    if whole is not None and whole.isascii():
+        return expression
+    return f"nfc_normalize({expression}::VARCHAR)"
 
 
 def bound(clause: Clause, column: TableColumn, value: Any) -> str:

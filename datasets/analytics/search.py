@@ -32,7 +32,7 @@ def matching(clause: Clause, columns: Sequence[TableColumn], text: str) -> str:
     for column in columns:
         name = quote_ident(column.name)
         if column.kind is Kind.TEXT:
-            cell = composed(f"{name}::VARCHAR", text)
+            cell = composed(f"{name}::VARCHAR")
             parts.append(f"contains(lower({cell}), {needle})")
         elif (value := _equal_value(clause, column, text)) is not None:
             parts.append(f"{name} = {value}")

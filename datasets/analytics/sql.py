@@ -14,6 +14,7 @@ from datasets.analytics.errors import SourceMissing, UnknownColumn
 
 GLOB_CHARACTERS = frozenset("*?[]{}")
 ROW_NUMBER = "file_row_number"
+KEY_WORDS = frozenset({"id", "key", "uuid"})
 
 
 class Kind(StrEnum):
@@ -142,6 +143,12 @@ def quote_literal(text: str) -> str:
     if "\x00" in text:
         raise ValueError("a literal cannot hold a NUL character")
     return "'" + text.replace("'", "''") + "'"
+
+
+def is_called_key(name: str) -> bool:
+    """Whether a column's name says that it identifies rows, such as `user_id`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return any(word in KEY_WORDS for word in re.split(r"[^a-z]+", words))
 
 
 def count_where(condition: str) -> str:

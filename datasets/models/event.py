@@ -97,13 +97,20 @@ def note_columns(
     """Write what the columns of one version are against those of the one before.
 
     One event for each sort of change, however many columns. Of the same bytes that
-    were read by other rules for types it is one event, and no alarm.
+    were read by other rules for types it is one event, and no alarm; the version's
+    report names the columns, too.
     """
     found = schema.diff(columns_of(before), columns_of(after))
     retyped = [_changed(one.name, one.before, one.after) for one in found.retyped]
     if after.differs_by_rules_only(before):
         if retyped:
             _note(DatasetEventKind.TYPES_BY_RULES, dataset, (before, after), retyped)
+            after.report["types_by_rules"] = {
+                "version": before.number,
+                "revisions": [before.type_rules, after.type_rules],
+                "columns": retyped,
+            }
+            after.save(update_fields=["report"])
         return
     removed = [_changed(one.name, one.type, None) for one in found.removed]
     sorts = {

@@ -282,6 +282,8 @@ def test_types_that_differ_by_the_rules_alone_break_nothing_and_are_said_once(
         type_rules=1, digest="0" * 64, content_digest=""
     )
     feature = FeatureFactory(binding=Wanted("shop", "code"))
+    rule = {"kind": "type", "columns": ["code"], "parameters": {"type": "integer"}}
+    scientist.post(f"{DATASETS}/shop/rules", rule, format="json")
 
     second = add_version(dataset, "price,code\n1,007\n2,008\n")
     add_version(dataset, "price,code\n1,009\n2,008\n")
@@ -297,6 +299,16 @@ def test_types_that_differ_by_the_rules_alone_break_nothing_and_are_said_once(
         2,
     )
     assert event.columns == [{"name": "code", "before": "BIGINT", "after": "VARCHAR"}]
+    reports = [one.report.get("types_by_rules") for one in dataset.versions.all()]
+    assert [one and one["revisions"] for one in reversed(reports)] == [
+        None,
+        [1, 2],
+        None,
+    ]
+    checks = scientist.get(f"{DATASETS}/shop/checks").json()
+    messages = [check["results"][0]["message"] for check in reversed(checks)]
+    assert "differs by the type rules alone (revision 1 to 2)" in messages[0]
+    assert messages[1] == ""
     compared = scientist.get(f"{DATASETS}/shop/compare?version=2&with=1").json()
     assert compared["retyped_by_rules"]
     assert compared["breaks"] == []

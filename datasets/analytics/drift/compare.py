@@ -54,12 +54,14 @@ def compare(
     columns: Sequence[str] | None = None,
     *,
     thresholds: Thresholds | None = None,
+    is_same_source: bool = False,
 ) -> DriftReport:
     """Return how the columns of `current` differ from those of `reference`.
 
     Numbers are compared by values, text and truth values by categories, times by
-    missing values only (they always move on). Raises UnknownColumn for a named
-    column that one table lacks.
+    missing values only (they always move on). Tables of the same source differ in
+    types by the rules of the reader alone. Raises UnknownColumn for a named column
+    that one table lacks.
     """
     old, new = source(reference), source(current)
     with Engine.for_process(Lane.HEAVY).cursor() as cursor:
@@ -69,6 +71,8 @@ def compare(
         excluded = left_out(cursor, (old, new), shared)
         found = judge.columns(_without(shared, excluded))
         changed = change(before, after)
+        if is_same_source:
+            changed = changed.by_rules()
         levels = [column.level for column in found]
         return DriftReport(
             level=worst(levels + (changed.levels if columns is None else [])),

@@ -9,7 +9,7 @@ from typing import Any
 from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.sql import Kind
 
-REVISION = 2
+REVISION = 3
 
 
 class Level(StrEnum):
@@ -148,8 +148,9 @@ class DriftReport:
     `level` is the worst of them. `removed` and `added` columns and those of another
     kind (`retyped`) cannot be compared; one that is gone or became text is drift by
     itself (`became_text`, which are among `retyped`), one of another kind a warning.
-    `excluded` are columns whose values are new in every version, with the reason:
-    identifiers and free text.
+    `retyped_by_rules` are of the same bytes, read by another revision of the type
+    rules: no drift. `excluded` are columns whose values are new in every version, with
+    the reason: identifiers and free text.
     """
 
     level: Level
@@ -160,6 +161,7 @@ class DriftReport:
     added: tuple[str, ...] = ()
     retyped: tuple[str, ...] = ()
     became_text: tuple[str, ...] = ()
+    retyped_by_rules: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     excluded: tuple[Excluded, ...] = ()
 

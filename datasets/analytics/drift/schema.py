@@ -1,7 +1,7 @@
 """Which columns came, went or hold another kind of values, and how bad that is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets.analytics.drift.report import Level
 from datasets.analytics.sql import NUMERIC, Kind, TableColumn
@@ -15,6 +15,11 @@ class Change:
     added: tuple[str, ...]
     retyped: tuple[str, ...]
     became_text: tuple[str, ...]
+    retyped_by_rules: tuple[str, ...] = ()
+
+    def by_rules(self) -> "Change":
+        """Return the change where types differ by the rules of the reader alone."""
+        return replace(self, retyped=(), became_text=(), retyped_by_rules=self.retyped)
 
     @property
     def levels(self) -> list[Level]:

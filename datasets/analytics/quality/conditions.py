@@ -1,5 +1,6 @@
 """Rules about rows, as SQL that is true for a row that breaks the rule."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,8 +89,8 @@ def _regex(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRul
         raise InvalidRule(
             f"pattern must hold 1 to {MAX_PATTERN} characters.", field="parameters"
         )
-    value = f"({present(column)})::VARCHAR"
-    placeholder = clause.bind(pattern)
+    value = composed(present(column))
+    placeholder = clause.bind(unicodedata.normalize("NFC", pattern))
     return RowRule(
         f"NOT regexp_full_match({value}, {placeholder})", f"{value} IS NOT NULL"
     )
@@ -110,9 +111,37 @@ def _compare(_clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> Row
         )
     left, right = (f"({present(column)})" for column in columns)
     return RowRule(
-        f"NOT ({left} {signs[given]} {right})",
+        f"NOT ({_related(columns, signs[given])})",
         f"({left} IS NOT NULL AND {right} IS NOT NULL)",
     )
+
+
+def _related(columns: Sequence[TableColumn], sign: str) -> str:
+    """Return the comparison of two columns, by their values and not by their types.
+
+    A FLOAT is compared as one; a whole number of 64 bits is no double: where both
+    are the same double, the digits decide. Text is compared in one form of Unicode.
+    """
+    left, right = (f"({present(column)})" for column in columns)
+    first, second = columns
+    if first.kind is Kind.TEXT:
+        return f"{composed(left)} {sign} {composed(right)}"
+    if {first.type, second.type} == {"FLOAT", "DOUBLE"}:
+        return f"{_as_float(first)} {sign} {_as_float(second)}"
+    if {first.kind, second.kind} == {Kind.INTEGER, Kind.FLOAT}:
+        return (
+            f"CASE WHEN {left}::DOUBLE <> {right}::DOUBLE"
+            f" THEN {left}::DOUBLE {sign} {right}::DOUBLE"
+            f" ELSE coalesce(TRY_CAST({left} AS HUGEINT) {sign}"
+            f" TRY_CAST({right} AS HUGEINT), {left} {sign} {right}) END"
+        )
+    return f"{left} {sign} {right}"
+
+
+def _as_float(column: TableColumn) -> str:
+    """Return a number as what a FLOAT holds of it; beyond its range, as it is."""
+    value = f"({present(column)})"
+    return f"coalesce(TRY_CAST({value} AS FLOAT)::DOUBLE, {value}::DOUBLE)"
 
 
 def _family(column: TableColumn) -> str:

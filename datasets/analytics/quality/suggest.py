@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datasets.analytics.figures import ColumnProfile, Profile
 from datasets.analytics.quality.check import MAX_RULES, evaluate
 from datasets.analytics.quality.rules import Rule, RuleKind
-from datasets.analytics.sql import NUMERIC, Kind, Table
+from datasets.analytics.sql import NUMERIC, Kind, Table, is_called_key
 
 MAX_SET = 10
 _SHOWN_CHARACTERS = 100
@@ -17,7 +17,6 @@ _ORDERED = (
     ("open", "high"),
     ("close", "high"),
 )
-_KEY_WORDS = ("id", "key", "uuid")
 
 
 def suggest(table: Table, profile: Profile) -> tuple[Rule, ...]:
@@ -70,10 +69,9 @@ def _has_few_values(column: ColumnProfile, rows: int) -> bool:
 def _seems_key(column: ColumnProfile, rows: int) -> bool:
     if column.kind not in {Kind.INTEGER, Kind.TEXT} or not column.distinct:
         return False
-    words = column.name.lower().replace("-", "_").split("_")
     # HyperLogLog may be 3 % low.
     is_distinct = column.distinct.value >= rows * 0.95
-    return is_distinct and column.nulls == 0 and any(w in _KEY_WORDS for w in words)
+    return is_distinct and column.nulls == 0 and is_called_key(column.name)
 
 
 def _between_columns(profile: Profile) -> Iterator[Rule]:

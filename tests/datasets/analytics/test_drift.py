@@ -219,3 +219,38 @@ def test_identifiers_and_free_text_are_left_out_with_the_reason(parquet):
     }
     assert [column.name for column in found.columns] == ["kept"]
     assert found.level == "none"
+
+
+def test_identifiers_with_gaps_are_known_by_their_name(parquet):
+    def version(first):
+        return parquet(
+            f"SELECT {first} + i * 37 AS user_id, {first} + i * 37 AS spent,"
+            f' ({first} + i * 37)::DECIMAL(20,0) AS "orderKey" FROM range(1000) t(i)'
+        )
+
+    found = drift.compare(version(0), version(10**6))
+
+    assert [item.column for item in found.excluded] == ["user_id", "orderKey"]
+    assert found.drifted == ("spent",)
+
+
+def test_a_text_that_grew_past_forty_letters_is_still_left_out(parquet):
+    short = parquet("SELECT repeat('a', 30) || i AS note FROM range(1000) t(i)")
+    long = parquet("SELECT repeat('b', 50) || i AS note FROM range(1000) t(i)")
+
+    found = drift.compare(short, long)
+
+    assert [(item.column, item.reason) for item in found.excluded] == [
+        ("note", "identifier")
+    ]
+    assert found.level == "none"
+
+
+def test_types_that_differ_by_the_rules_alone_are_no_drift(parquet):
+    before = parquet("SELECT i AS code, i % 3 AS z FROM range(1000) t(i)")
+    after = parquet("SELECT '0' || i AS code, i % 3 AS z FROM range(1000) t(i)")
+
+    found = drift.compare(before, after, is_same_source=True)
+
+    assert (found.level, found.retyped_by_rules) == ("none", ("code",))
+    assert (found.retyped, found.became_text) == ((), ())

@@ -1,6 +1,7 @@
 """Quality rules: what they count, what they show, and which are refused."""
 
 import datetime as dt
+import unicodedata
 import uuid
 
 import pyarrow as pa
@@ -231,6 +232,13 @@ def other(parquet, select):
         ("0.1::FLOAT", "0.1::DOUBLE", 0),
         ("TIMESTAMPTZ '2024-01-01 09:00:00+09'", "TIMESTAMP '2024-01-01'", 0),
         ("DATE '2024-01-01'", "TIMESTAMP '2024-01-01'", 0),
+        ("1e-7::DOUBLE", "0.0000001::DECIMAL(20,7)", 0),
+        ("-0.00000125::DECIMAL(20,10)", "-1.25e-6::DOUBLE", 0),
+        ("1e-7::DOUBLE", "0.0000002::DECIMAL(20,7)", 1),
+        ("9007199254740993::UBIGINT", "9007199254740992::DOUBLE", 1),
+        ("18446744073709551615::UBIGINT", "18446744073709551614::HUGEINT", 1),
+        ("nfc_normalize('café')", "'cafe' || chr(769)", 0),
+        ("'cafe'", "'cafe' || chr(769)", 1),
     ],
 )
 def test_foreign_keys_are_compared_by_value(parquet, child, parent, violations):
@@ -256,6 +264,67 @@ def test_a_share_of_the_rows_may_be_enough(parquet, mostly, passed):
 
     assert [result.violations for result in results] == [2, 2, 2]
     assert [result.passed for result in results] == [passed] * 3
+
+
+def test_a_share_is_enough_for_every_kind_that_counts_rows(parquet):
+    table = parquet(
+        "SELECT i AS id, 'w' || i AS word, i AS low, i + 1 AS high,"
+        " CASE WHEN i > 7 THEN NULL ELSE i END AS gap,"
+        " CASE WHEN i > 7 THEN 'nan'::DOUBLE ELSE i END AS x FROM range(10) t(i)"
+    )
+    broken = [
+        ("not_null", ["gap"], {}),
+        ("finite", ["x"], {}),
+        ("range", ["id"], {"max": 7}),
+        ("regex", ["word"], {"pattern": "w[0-7]"}),
+        ("set", ["word"], {"values": [f"w{i}" for i in range(8)]}),
+        ("foreign_key", ["id"], {"dataset": "other", "column": "gap"}),
+        ("compare", ["id", "gap"], {"operator": "lt"}),
+    ]
+
+    for kind, columns, parameters in broken:
+        least = 0 if kind == "compare" else 0.8
+        above = least + 0.01
+        assert check(table, kind, *columns, **parameters, mostly=least).passed, kind
+        assert not check(table, kind, *columns, **parameters, mostly=above).passed, kind
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "holding"),
+    [
+        ("9007199254740993::BIGINT", "9007199254740992::DOUBLE", {"ne", "gt", "ge"}),
+        ("9007199254740992::BIGINT", "9007199254740992::DOUBLE", {"eq", "le", "ge"}),
+        ("1::BIGINT", "1.5::DOUBLE", {"ne", "lt", "le"}),
+        ("1::BIGINT", "'inf'::DOUBLE", {"ne", "lt", "le"}),
+        ("0.1::FLOAT", "0.1::DOUBLE", {"eq", "le", "ge"}),
+        ("0.1::FLOAT", "0.2::DOUBLE", {"ne", "lt", "le"}),
+        ("1e30::FLOAT", "1e300::DOUBLE", {"ne", "lt", "le"}),
+        ("'é'", "'e' || chr(769)", {"eq", "le", "ge"}),
+        (
+            "TIMESTAMPTZ '2024-01-01 09:00:00+09'",
+            "TIMESTAMP '2024-01-01'",
+            {"eq", "le", "ge"},
+        ),
+    ],
+)
+def test_columns_are_compared_by_their_values(parquet, left, right, holding):
+    table = parquet(f"SELECT {left} AS a, {right} AS b")
+    operators = ("eq", "ne", "lt", "le", "gt", "ge")
+
+    found = {
+        op for op in operators if check(table, "compare", "a", "b", operator=op).passed
+    }
+
+    assert found == holding
+
+
+def test_a_pattern_finds_either_form_of_unicode(parquet):
+    decomposed = unicodedata.normalize("NFD", "서울")
+    table = parquet(f"SELECT '서울' AS t UNION ALL SELECT '{decomposed}'")
+
+    assert check(table, "regex", "t", pattern="서.").passed
+    assert check(table, "regex", "t", pattern=decomposed).passed
+    assert check(table, "set", "t", values=[decomposed]).passed
 
 
 def test_missing_nan_and_infinite_are_told_apart(parquet):

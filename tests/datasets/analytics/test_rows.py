@@ -316,3 +316,16 @@ def test_composed_and_decomposed_text_is_found_alike(parquet):
         assert matching(place, "t", "contains", decomposed) == 2
         assert matching(place, "t", "in", [decomposed]) == 2
         assert rows.search(place, decomposed, Window()).total == 2
+
+
+def test_a_part_of_a_text_is_found_in_either_form_or_in_neither(parquet):
+    decomposed = unicodedata.normalize("NFD", "café")
+    for text in ("café", decomposed):
+        table = parquet(f"SELECT '{text}' AS t")
+        assert matching(table, "t", "contains", "cafe") == 0
+        assert matching(table, "t", "starts_with", "caf") == 1
+        assert matching(table, "t", "gt", "cafz") == 1
+        assert matching(table, "t", "between", ["cafz", "d"]) == 1
+        assert matching(table, "t", "between", ["cafa", "cafz"]) == 0
+        assert rows.search(table, "CAFE", Window()).total == 0
+        assert rows.search(table, "CAFÉ", Window()).total == 1
