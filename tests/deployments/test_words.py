@@ -1,13 +1,16 @@
 """A word follows its effect: the first request after it is answered as it says.
 
     WORDS_ROUNDS=200 pytest -m slow tests/deployments/test_words.py
+    (-o junit_family=xunit1 --junitxml=seconds.xml keeps the seconds that it took)
 
 The moment a row says something new, a client acts on it, over and over, alone and
 beside ten thousand deployments that serve.
 """
 
 import os
+import time
 from pathlib import Path
+from statistics import median
 from urllib.parse import quote
 
 import pytest
@@ -20,6 +23,7 @@ from deployments.states import Rollout, Status
 from mlops.core.models import ApiToken
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.door import Door, FakeServer
+from tests.deployments.reconciler.acting import traffic
 from tests.deployments.targets.waiting import until
 from tests.deployments.words import PublishingTarget, Worker, crowd
 
@@ -32,6 +36,7 @@ ROUNDS = int(os.environ.get("WORDS_ROUNDS", "10"))
 CANARY = Plan(strategy=Strategy(Rollout.CANARY, (1, 99), 1))
 HALF = Plan(strategy=Strategy(Rollout.CANARY, (50,), 3600))
 KEY = "mlopsk_test"
+JUDGED_S = 2.0
 
 
 @pytest.fixture(params=CROWDS)
@@ -195,3 +200,36 @@ def test_the_token_of_somebody_who_is_active_no_more_opens_nothing(
     until(kick_and_wait)
 
     assert (before, answer(door, slot, plain)[0]) == (200, 401)
+
+
+def stopped_after_s(canary):
+    """Let a canary fail all it gets; return how long its rollout goes on then."""
+    traffic(canary, 200, 200)
+    began = time.monotonic()
+    says(canary, status=Status.FAILED)
+    return time.monotonic() - began
+
+
+@pytest.mark.slow
+def test_what_rolls_out_is_judged_every_two_seconds(door, slot, record_property):
+    active(slot)
+    took_s = []
+    for _ in range(max(ROUNDS // 10, 3)):
+        canary = asked(slot, plan=HALF)
+        says(canary, traffic_percent=50)
+        took_s.append(stopped_after_s(canary))
+
+    record_property("seconds", took_s)
+    assert median(took_s) < JUDGED_S
+
+
+@pytest.mark.slow
+def test_from_the_wish_to_active_is_no_longer_in_a_crowd(door, slot, record_property):
+    took_s = []
+    for _ in range(max(ROUNDS // 4, 5)):
+        began = time.monotonic()
+        active(slot)
+        took_s.append(time.monotonic() - began)
+
+    record_property("seconds", took_s)
+    assert median(took_s) < JUDGED_S
