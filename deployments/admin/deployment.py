@@ -273,7 +273,8 @@ class DeploymentAdmin(Buttons):
 
     @admin.display(description=_("its end"))
     def wish(self, deployment: Deployment) -> str:
-        return Watch.read().wish_of(deployment) or EMPTY
+        undoing = Deployment.objects.undoing([deployment.pk]).get(deployment.pk)
+        return Watch.read().wish_of(deployment, undoing) or EMPTY
 
     @admin.display(description=_("health"))
     def health_now(self, deployment: Deployment) -> str:

@@ -30,6 +30,14 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         """Those that are on their way: asked for, neither serving nor ended."""
         return self.filter(status__in=IN_PROGRESS)
 
+    def undoing(self, deployment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """Return revisions of rollbacks on their way, by what they undo."""
+        rows = self.in_progress().filter(
+            rollback_from__in=list(deployment_ids), ends_as=""
+        )
+        found = rows.order_by("revision").values_list("rollback_from", "revision")
+        return {undone: revision for undone, revision in found if undone}
+
     def started(self) -> Self:
         """Those that a target is working on: validating or deploying."""
         return self.filter(status__in=STARTED)

@@ -70,14 +70,21 @@ class Watch:
         last = said or f"it was {deployment.health} then"
         return f"{self._unwatched}; {last}"
 
-    def wish_of(self, deployment: "Deployment") -> str:
-        """Return how it is to end, if that has not come yet, for people; "" if not."""
+    def wish_of(self, deployment: "Deployment", undoing: int | None = None) -> str:
+        """Return how it is to end, if that has not come yet, for people; "" if not.
+
+        `undoing` is the revision of a rollback of it that is on its way.
+        """
         if not deployment.ends_as:
-            return ""
+            return self._undone_by(undoing) if undoing else ""
         wish = f"It is to be {deployment.ends_as}, and still gets its requests"
         if self.is_kept:
             return f"{wish} until the gateways have taken them away."
         return f"{wish}. {self._unwatched}: nothing ends before one does."
+
+    def _undone_by(self, revision: int) -> str:
+        wish = f"Revision {revision} is on its way to undo it, and it serves until then"
+        return f"{wish}." if self.is_kept else f"{wish}. {self._unwatched}."
 
     @property
     def _unwatched(self) -> str:

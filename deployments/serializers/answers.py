@@ -21,9 +21,16 @@ from mlops.core.serializers import AnswerSerializer, TimeField
 
 
 def context_of(deployments: Iterable[Deployment]) -> dict[str, Any]:
-    """Return what the gateways counted of these, and who watches, in two queries."""
-    figures = TrafficWindow.objects.totals(one.pk for one in deployments)
-    return {"figures": figures, "watch": Watch.read()}
+    """Return what the gateways counted of these, what undoes them, and who watches.
+
+    In three queries.
+    """
+    ids = [one.pk for one in deployments]
+    return {
+        "figures": TrafficWindow.objects.totals(ids),
+        "undoing": Deployment.objects.undoing(ids),
+        "watch": Watch.read(),
+    }
 
 
 @extend_schema_serializer(component_name="DeploymentResponse")
@@ -45,7 +52,10 @@ class DeploymentSerializer(AnswerSerializer):
         )
     )
     ends_note = serializers.SerializerMethodField(
-        help_text="What its end waits for, for people; empty without `ends_as`."
+        help_text=(
+            "What its end waits for, for people; also that a rollback of it is on its "
+            "way, which may fail. Empty where it is not to end."
+        )
     )
     environment = serializers.ChoiceField(choices=Environment.choices)
     endpoint = serializers.CharField(help_text="Base URL of the inference protocol.")
@@ -116,7 +126,8 @@ class DeploymentSerializer(AnswerSerializer):
         return deployment.ends_as or None
 
     def get_ends_note(self, deployment: Deployment) -> str:
-        return self._watch.wish_of(deployment)
+        undoing = self.context["undoing"].get(deployment.pk)
+        return self._watch.wish_of(deployment, undoing)
 
     @extend_schema_field(
         serializers.ChoiceField(

@@ -7,10 +7,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from deployments.gauges import families
-from deployments.models import Lease
+from deployments.models import Deployment, Lease
 from deployments.models.watch import Watch
 from mlops.dashboard import figures
-from tests.deployments.factories import DeploymentFactory
+from tests.deployments.factories import (
+    DeploymentFactory,
+    VersionFactory,
+    served,
+)
 
 pytestmark = pytest.mark.django_db
 HOME = "/api/v1/ml/lifecycle/deployments"
@@ -118,6 +122,31 @@ def test_who_ends_one_in_the_admin_is_told_that_it_has_not_ended(admin_client, h
 
     assert "It is to be terminated, and still gets its requests. No" in said
     assert "1 done" not in said
+
+
+def test_what_is_being_undone_says_by_what(api, admin_client):
+    seen(-3600)
+    first = served(VersionFactory())
+    second = served(VersionFactory(model=first.slot.model))
+    place = reverse("admin:deployments_deployment_change", args=[second.pk])
+
+    told = (
+        api("deployer")
+        .patch(f"{HOME}/{second.pk}/status", {"status": "rollback"})
+        .json()
+    )
+    page = admin_client.get(place).content.decode()
+    note = "Revision 3 is on its way to undo it, and it serves until then."
+    Deployment.objects.get(rollback_from=second).cancel(by=None)
+    given_up = api().get(f"{HOME}/{second.pk}").json()
+
+    assert (told["status"], told["ends_as"], told["ends_note"]) == (
+        "active",
+        None,
+        note,
+    )
+    assert note in page
+    assert given_up["ends_note"] == ""
 
 
 def test_nothing_is_said_of_an_end_that_nobody_asked_for_or_that_came(api, healthy):
