@@ -31,6 +31,7 @@ from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from datasets.sweeping import sweep
 from mlops.core.errors import DomainError
+from mlops.core.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +130,27 @@ def previewed(
     finally:
         storage.remove(folder)
         _converting.release()
+
+
+def add_version(
+    dataset: Dataset,
+    files: Sequence[IncomingFile],
+    *,
+    by: User | None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[DatasetVersion, bool]:
+    """Return the version of these files, read at once if small, and if it is new.
+
+    Raises BadFile, UnsupportedFormat or FileTooLarge, and then nothing was stored.
+    """
+    with prepared(files, options) as found:
+        outcome = found.outcome if found else None
+        version, is_new = dataset.add_version(
+            files, by=by, outcome=outcome, options=options
+        )
+        if is_new:
+            settle_now(version, found)
+    return version, is_new
 
 
 def settle_now(version: DatasetVersion | None, found: Prepared | None) -> None:

@@ -2,30 +2,21 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
-from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action
-from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
 
 from datasets import ingestion, storage
 from datasets.admin import svg
+from datasets.admin.forms import UploadForm, VersionForm, form_page
 from datasets.models import Dataset, DatasetVersion, QualityRun
-from datasets.serializers.reading import options_of
 from mlops.core.admin.base import (
     EMPTY,
-    FORM_TEMPLATE,
     VerbAdmin,
     act,
     link_to,
@@ -35,54 +26,6 @@ from mlops.core.admin.base import (
 from mlops.core.errors import DomainError
 
 TREND_RUNS = 40
-
-
-class ManyFilesWidget(UnfoldAdminFileFieldWidget):
-    allow_multiple_selected = True
-
-
-class ManyFilesField(forms.FileField):
-    """Several files of equal columns, at least one."""
-
-    widget = ManyFilesWidget
-
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
-        given = data if isinstance(data, list | tuple) else [data]
-        return [super(ManyFilesField, self).clean(file, initial) for file in given]
-
-
-class VersionForm(forms.Form):
-    file = ManyFilesField(
-        label=_("files"),
-        help_text=_("CSV, TSV, JSON lines, Parquet, Arrow or XLSX; gzip, zstd or ZIP."),
-    )
-
-    options = forms.CharField(
-        label=_("reading options"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text=_(
-            'JSON, such as {"delimiter": ";", "decimal": ",", "types":'
-            ' {"code": "VARCHAR"}}. What is not given is found out.'
-        ),
-    )
-
-    def clean_options(self) -> dict[str, Any]:
-        """Return the options as an upload by REST would take them."""
-        try:
-            return options_of(self.cleaned_data["options"])
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
-
-
-class UploadForm(VersionForm):
-    name = forms.CharField(
-        label=_("name"), max_length=200, widget=UnfoldAdminTextInputWidget()
-    )
-    description = forms.CharField(
-        label=_("description"), required=False, widget=UnfoldAdminTextareaWidget()
-    )
-    field_order = ("name", "description", "file", "options")
 
 
 class VersionInline(TabularInline):
@@ -274,13 +217,7 @@ class DatasetAdmin(VerbAdmin):
 
         def save(form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
             options = form.cleaned_data["options"]
-            with ingestion.prepared(files, options) as found:
-                outcome = found.outcome if found else None
-                version, is_new = dataset.add_version(
-                    files, by=staff(request), outcome=outcome, options=options
-                )
-                if is_new:
-                    ingestion.settle_now(version, found)
+            ingestion.add_version(dataset, files, by=staff(request), options=options)
             return dataset
 
         title = _("Add a version of %(name)s") % {"name": dataset}
@@ -307,14 +244,7 @@ class DatasetAdmin(VerbAdmin):
             else:
                 url = reverse("admin:datasets_dataset_change", args=[saved.pk])
                 return HttpResponseRedirect(url)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "form": form,
-            "title": title,
-            "button": _("Upload"),
-        }
-        return TemplateResponse(request, FORM_TEMPLATE, context)
+        return form_page(self, request, form, title=title, button=_("Upload"))
 
     def _refused(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:datasets_dataset_changelist"))

@@ -5,14 +5,17 @@ from typing import Any, ClassVar
 import orjson
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
 
-from datasets import questions
+from datasets import ingestion, questions, sources
 from datasets.admin import svg
 from datasets.admin.drift import drift_table, table
+from datasets.admin.forms import OptionsForm, form_page
 from datasets.models import (
     Column,
     DatasetVersion,
@@ -23,8 +26,9 @@ from datasets.models import (
 )
 from datasets.states import VersionState
 from mlops.core.admin import ReadOnly
-from mlops.core.admin.base import EMPTY, act, link_to, link_to_list
+from mlops.core.admin.base import EMPTY, act, link_to, link_to_list, staff
 from mlops.core.errors import DomainError
+from mlops.core.models import User
 
 SHOWN_ROWS = 10
 SHOWN_COLUMNS = 50
@@ -47,6 +51,7 @@ class DatasetVersionAdmin(ReadOnly):
     list_select_related = ("dataset", "job")
     date_hierarchy = "created_at"
     actions: ClassVar = ("cancel", "retry", "purge")
+    actions_detail = ("read_again",)
     fieldsets = (
         (
             None,
@@ -198,8 +203,66 @@ class DatasetVersionAdmin(ReadOnly):
     def purge(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:
         act(self, request, queryset, lambda row, by: row.purge(by=by))
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
+    def get_urls(self) -> list[URLPattern]:
+        own = path(
+            "<uuid:pk>/read-again/",
+            self.admin_site.admin_view(self.read_again_view),
+            name="datasets_datasetversion_reading",
+        )
+        return [own, *super().get_urls()]
+
+    @action(
+        description=_("Read again with options"),
+        permissions=["act"],
+    )
+    def read_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        url = reverse("admin:datasets_datasetversion_reading", args=[object_id])
+        return HttpResponseRedirect(url)
+
+    def read_again_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Read the kept files by other options.
+
+        A version that failed in its place, one that is ready as the next version.
+        """
+        version = DatasetVersion.objects.filter(pk=pk).select_related("dataset").first()
+        if version is None or not self.has_act_permission(request):
+            url = reverse("admin:datasets_datasetversion_changelist")
+            return HttpResponseRedirect(url)
+        given = orjson.dumps(version.options, option=orjson.OPT_INDENT_2).decode()
+        form = OptionsForm(request.POST or None, initial={"options": given})
+        if form.is_valid():
+            try:
+                made = _read_again(
+                    version, form.cleaned_data["options"], staff(request)
+                )
+            except DomainError as error:
+                form.add_error(None, error.message)
+            else:
+                url = reverse("admin:datasets_datasetversion_change", args=[made.pk])
+                return HttpResponseRedirect(url)
+        title = _("Read %(name)s again") % {"name": version}
+        return form_page(self, request, form, title=title, button=_("Read again"))
+
+    def has_act_permission(self, request: HttpRequest, object_id: str = "") -> bool:
         return bool(request.user.has_perm("datasets.change_dataset"))
+
+
+def _read_again(
+    version: DatasetVersion, options: dict[str, Any], by: User
+) -> DatasetVersion:
+    if not version.is_readable:
+        version.retry(by=by, options=options)
+        return version
+    files = sources.again(version)
+    try:
+        made, _is_new = ingestion.add_version(
+            version.dataset, files, by=by, options=options
+        )
+    except DomainError:
+        for file in files:
+            file.discard()
+        raise
+    return made
 
 
 def _answer(question: questions.Question) -> Any:

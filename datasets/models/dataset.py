@@ -196,10 +196,13 @@ class Dataset(models.Model):
             else:
                 locked.make_current(same)
                 audit.record("reuse_version", self, by=by, changes={"to": same.number})
+        self.refresh_from_db()
         if same is not None:
+            if settings.KEEP_UPLOADS != "none":
+                same.take_back(files)
             for file in files:
                 file.discard()
-        self.refresh_from_db()
+            self.drop_uploads()
         return same or version, same is None
 
     def update(self, *, by: User | None, **details: Unpack[Details]) -> "Dataset":

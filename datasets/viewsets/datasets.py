@@ -211,15 +211,9 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         files: Sequence[IncomingFile],
         options: dict[str, Any] | None = None,
     ) -> Response:
-        with ingestion.prepared(files, options) as found:
-            version, is_new = dataset.add_version(
-                files,
-                by=actor(request),
-                outcome=found.outcome if found else None,
-                options=options,
-            )
-            if is_new:
-                ingestion.settle_now(version, found)
+        version, is_new = ingestion.add_version(
+            dataset, files, by=actor(request), options=options
+        )
         shown = DatasetVersionAnswer(DatasetVersion.objects.get(pk=version.pk)).data
         if not is_new:
             return Response(shown)

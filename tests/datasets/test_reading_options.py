@@ -4,7 +4,9 @@ import json
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 
+from datasets import ingestion
 from datasets.models import Dataset
 
 D = "/api/v1/features/datasets"
@@ -178,3 +180,122 @@ def test_a_name_of_which_nothing_could_be_read_is_free_for_its_owner(
         (1, "failed"),
     ]
     assert versions[1]["state_reason"] == "The file is cut off."
+
+
+def kept(dataset):
+    return {
+        version.number: [file.path.exists() for file in version.sources.all()]
+        for version in dataset.versions.all()
+    }
+
+
+def test_options_are_followed_in_the_background_and_at_a_retry(
+    as_scientist, monkeypatch
+):
+    monkeypatch.setattr(ingestion, "SMALL_BYTES", 0)
+    body = 'a,b\n"1,234",x\n'
+    bad = json.dumps({"types": {"zz": "BIGINT"}})
+    made = send(as_scientist, D, body, name="table", options=bad)
+    assert made.json()["state"] == "processing"
+
+    ingestion.ingest_once()
+    failed = as_scientist.get(f"{D}/table/versions/1").json()
+    again = as_scientist.post(
+        f"{D}/table/versions/1/retry", {"options": {"thousands": ","}}, format="json"
+    )
+    ingestion.ingest_once()
+
+    assert (failed["state"], again.json()["state"]) == ("failed", "processing")
+    assert "zz" in failed["state_reason"]
+    version = as_scientist.get(f"{D}/table/versions/1").json()
+    assert (version["state"], version["options"]) == ("ready", {"thousands": ","})
+    assert Dataset.objects.get().schema == {"a": "BIGINT", "b": "VARCHAR"}
+
+
+def test_all_uploads_are_kept_until_their_version_is_purged(
+    as_scientist, settings, django_capture_on_commit_callbacks
+):
+    settings.KEEP_UPLOADS = "all"
+    send(as_scientist, D, "a,b\n1,x\n", name="table")
+    send(as_scientist, f"{D}/table/versions", "a,b\n2,y\n")
+    dataset = Dataset.objects.get()
+    assert kept(dataset) == {1: [True], 2: [True]}
+
+    retried = as_scientist.post(
+        f"{D}/table/versions/1/retry", {"options": {"skip_lines": 1}}, format="json"
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        purged = as_scientist.delete(f"{D}/table/versions/1")
+
+    assert (retried.status_code, purged.status_code) == (201, 204)
+    assert kept(dataset) == {1: [False], 2: [True], 3: [True]}
+
+
+@pytest.mark.parametrize("keeps", ["current", "none"])
+def test_an_older_version_made_current_has_its_upload_again(
+    as_scientist, settings, keeps
+):
+    settings.KEEP_UPLOADS = keeps
+    send(as_scientist, D, "a,b\n1,x\n", name="table")
+    send(as_scientist, f"{D}/table/versions", "a,b\n2,y\n")
+
+    back = send(as_scientist, f"{D}/table/versions", "a,b\n1,x\n")
+
+    assert (back.status_code, back.json()["version"]) == (200, 1)
+    is_kept = keeps == "current"
+    assert kept(Dataset.objects.get()) == {1: [is_kept], 2: [False]}
+    retried = as_scientist.post(
+        f"{D}/table/versions/1/retry", {"options": {"skip_lines": 1}}, format="json"
+    )
+    assert retried.status_code == (201 if is_kept else 409)
+
+
+def test_the_admins_forms_read_with_options_and_read_again(
+    client, person, data_dir, settings
+):
+    settings.KEEP_UPLOADS = "current"
+    user = person("admin")
+    user.is_staff = user.is_superuser = True
+    user.save()
+    client.force_login(user)
+    form = {"name": "table", "options": '{"has_header": false}'}
+    file = SimpleUploadedFile("a.csv", b'a,b\n"1,234",x\n')
+
+    client.post(reverse("admin:datasets_dataset_add"), {**form, "file": file})
+
+    dataset = Dataset.objects.get()
+    assert dataset.current_version.options == {"has_header": False}
+    assert dataset.current_version.row_count == 2
+    again = reverse(
+        "admin:datasets_datasetversion_reading", args=[dataset.current_version_id]
+    )
+    assert "has_header" in client.get(again).content.decode()
+    refused = client.post(again, {"options": '{"color": 1}'})
+    assert "color" in refused.content.decode()
+    assert client.post(again, {"options": '{"thousands": ","}'}).status_code == 302
+    dataset.refresh_from_db()
+    assert dataset.current_version.number == 2
+    assert dataset.schema == {"a": "BIGINT", "b": "VARCHAR"}
+
+
+def test_the_admins_page_reads_a_failed_version_in_its_place(
+    client, person, as_scientist, monkeypatch
+):
+    monkeypatch.setattr(ingestion, "SMALL_BYTES", 0)
+    bad = json.dumps({"types": {"zz": "BIGINT"}})
+    send(as_scientist, D, "a,b\n1,x\n", name="table", options=bad)
+    ingestion.ingest_once()
+    version = Dataset.objects.get().newest_version
+    user = person("admin")
+    user.is_staff = user.is_superuser = True
+    user.save()
+    client.force_login(user)
+    page = reverse("admin:datasets_datasetversion_reading", args=[version.pk])
+
+    assert client.post(page, {"options": '{"skip_lines": 0}'}).status_code == 302
+    ingestion.ingest_once()
+
+    version.refresh_from_db()
+    assert (version.number, version.state) == (1, "ready")
+    page = reverse("admin:datasets_datasetversion_change", args=[version.pk])
+    assert client.get(page).status_code == 200
