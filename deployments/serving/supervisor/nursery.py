@@ -26,6 +26,8 @@ _SET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
+    # pyarrow's own allocator reserves a GiB of addresses, all that a process may have.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "ORT_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
