@@ -174,6 +174,12 @@ def _remove_row(home: Home, path: str, *, by: User | None) -> None:
             "A model version or deployment stands on this file; use another path.",
             field="path",
         )
+    if above := servable.keeping_weights_in(home.artifacts.all(), path):
+        raise ArtifactInUse(
+            f"A model version or deployment stands on {above[0].path!r}, which keeps "
+            "weights in this file; use another path.",
+            field="path",
+        )
     audit.record("remove_artifact", old, by=by, changes={"home": str(home)})
     stale = file_path(old) if old.is_stored else None
     old.delete()

@@ -58,9 +58,11 @@ def is_intact(deployment: "Deployment") -> bool:
         return False
     if servable.digest_of(artifact) != deployment.artifact_sha256:
         return False
-    files = servable.files_of(artifact) if servable.is_folder(artifact) else [artifact]
     try:
-        return all(file_path(one).stat().st_size == one.size_bytes for one in files)
+        return all(
+            file_path(one).stat().st_size == one.size_bytes
+            for one in servable.files_of(artifact)
+        )
     except OSError:
         return False
 

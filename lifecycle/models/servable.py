@@ -3,11 +3,13 @@
 import hashlib
 import logging
 import os
+import uuid
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from django.db.models import Q, QuerySet
 
-from lifecycle import mlmodel
+from lifecycle import mlmodel, onnxfile
 from lifecycle.models.artifact import Artifact
 from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.run import Run
@@ -67,14 +69,53 @@ def is_folder(artifact: Artifact) -> bool:
     return artifact.path.rpartition("/")[2] == mlmodel.NAME
 
 
-def files_of(manifest: Artifact) -> list[Artifact]:
-    """Return the files of an MLmodel's folder, itself included, by path."""
-    home = Q(run=manifest.run_id, logged_model=manifest.logged_model_id)
-    folder = manifest.path.removesuffix(mlmodel.NAME)
-    inside = _stored(home & Q(path__startswith=folder))
+def files_of(artifact: Artifact) -> list[Artifact]:
+    """Return the files that are served together, the artifact itself included.
+
+    Of an MLmodel all that are in its folder, by path. Of an ONNX file those that it
+    keeps weights in, after itself; one that is not here is left out.
+    """
+    if not is_folder(artifact):
+        return [artifact, *data_files_of(artifact)]
+    folder = artifact.path.removesuffix(mlmodel.NAME)
+    inside = _stored(_home(artifact) & Q(path__startswith=folder))
     return [
         one for one in inside if one.path.startswith(folder)
     ]  # SQLite minds no case
+
+
+def data_files_of(artifact: Artifact) -> list[Artifact]:
+    """Return the files in an ONNX file's folder that it keeps weights in, by path."""
+    wanted = _data_paths(artifact)
+    if not wanted:
+        return []
+    inside = _stored(_home(artifact) & Q(path__startswith=folder_of(artifact)))
+    return [one for one in inside if one.path in wanted and one.pk != artifact.pk]
+
+
+def names_files(artifact: Artifact) -> bool:
+    """Whether it is an ONNX file that keeps weights in others, here or not."""
+    return bool(_data_paths(artifact))
+
+
+def folder_of(artifact: Artifact) -> str:
+    """Return the folder that an artifact lies in, with a slash; "" for the top."""
+    folder, slash, _ = artifact.path.rpartition("/")
+    return folder + slash
+
+
+def keeping_weights_in(artifacts: QuerySet[Artifact], path: str) -> list[Artifact]:
+    """Return the ONNX files that something stands on and that need the file at a path.
+
+    A file that lies in no folder of theirs is looked for in none of them.
+    """
+    stood_on = Q(model_versions__isnull=False) | Q(deployments__isnull=False)
+    above = artifacts.filter(stood_on, is_stored=True).exclude(path=path).distinct()
+    return [
+        one
+        for one in above
+        if path.startswith(folder_of(one)) and path in _data_paths(one)
+    ]
 
 
 def folders_in_use(artifacts: QuerySet[Artifact], path: str) -> QuerySet[Artifact]:
@@ -86,19 +127,25 @@ def folders_in_use(artifacts: QuerySet[Artifact], path: str) -> QuerySet[Artifac
 
 
 def digest_of(artifact: Artifact) -> str:
-    """Return the SHA-256 of what is served: of a folder, that of its list of files."""
-    if not is_folder(artifact):
+    """Return the SHA-256 of what is served: of several files, that of their list."""
+    files = files_of(artifact)
+    if is_folder(artifact):
+        lines = [f"{one.sha256}  {one.path}\n" for one in files]
+    elif len(files) == 1:
         return artifact.sha256
-    lines = [f"{one.sha256}  {one.path}\n" for one in files_of(artifact)]
+    else:
+        folder = folder_of(artifact)
+        lines = [
+            f"{one.sha256}  {one.size_bytes}  {one.path.removeprefix(folder)}\n"
+            for one in files
+        ]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
     """Return what the MLmodel in the artifact's folder says, if there is one."""
-    folder, _, _ = artifact.path.rpartition("/")
-    home = Q(run=artifact.run_id, logged_model=artifact.logged_model_id)
-    path = f"{folder}/{mlmodel.NAME}" if folder else mlmodel.NAME
-    found = _stored(home).filter(path=path).first()
+    path = folder_of(artifact) + mlmodel.NAME
+    found = _stored(_home(artifact)).filter(path=path).first()
     return manifest_in(found) if found else mlmodel.MLmodel()
 
 
@@ -111,6 +158,29 @@ def manifest_in(manifest: Artifact) -> mlmodel.MLmodel:
     except OSError as error:
         logger.warning("The MLmodel %s cannot be read: %s", manifest.pk, error)
         return mlmodel.MLmodel()
+
+
+def _home(artifact: Artifact) -> Q:
+    return Q(run=artifact.run_id, logged_model=artifact.logged_model_id)
+
+
+def _data_paths(artifact: Artifact) -> frozenset[str]:
+    """Return the paths, as the store has them, that an ONNX file keeps weights in."""
+    folder = folder_of(artifact)
+    try:
+        return frozenset(folder + name for name in _names_in(artifact.pk))
+    except OSError as error:
+        logger.warning("The artifact %s cannot be read: %s", artifact.pk, error)
+        return frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _names_in(stored_id: uuid.UUID) -> tuple[str, ...]:
+    """Return what a stored file says; its bytes are another's when they change.
+
+    Raises OSError, which is not remembered.
+    """
+    return onnxfile.locations(stored_path(stored_id))
 
 
 def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from lifecycle import labels
-from lifecycle.models import ModelVersion, VersionMetric
+from lifecycle.models import Artifact, ModelVersion, VersionMetric, servable
 from lifecycle.serializers.parts import (
     ChecklistItemSerializer,
     FreeMap,
@@ -134,7 +134,12 @@ class ModelVersionAnswer(AnswerSerializer):
     accuracy = Number(help_text="The metric of that name, if there is one.")
     number = Whole(help_text="Counts the versions of the model from 1.")
     framework = Text()
-    size_mb = Number(help_text="Millions of bytes of the file that is served.")
+    size_mb = Number(
+        help_text=(
+            "Millions of bytes of what is served: in the detail of all its files, in "
+            "lists of the file that stands for them."
+        )
+    )
     deployment_count = Whole()
 
     def to_representation(self, instance: ModelVersion) -> Row:
@@ -170,7 +175,7 @@ class ModelVersionDetail(ModelVersionAnswer):
         active = instance.deployments.filter(status="active").order_by("-deployed_at")
         active_id = active.values_list("pk", flat=True).first()
         row = summary(instance) | {
-            "size_mb": artifact.size_bytes / MEGABYTE if artifact else None,
+            "size_mb": _megabytes(artifact) if artifact else None,
             "deployment_count": instance.deployments.count(),
             "hyperparameters": _hyperparameters(instance),
             "artifact_path": instance.artifact_path or (artifact and artifact.path),
@@ -225,6 +230,11 @@ def summary(version: ModelVersion) -> Row:
         "framework": version.framework or (artifact and artifact.framework) or None,
         "size_mb": artifact.size_bytes / MEGABYTE if artifact else None,
     }
+
+
+def _megabytes(artifact: Artifact) -> float:
+    sizes = [one.size_bytes for one in servable.files_of(artifact)]
+    return sum(sizes) / MEGABYTE
 
 
 def _hyperparameters(version: ModelVersion) -> Row | None:
