@@ -11,6 +11,7 @@ from deployments.plan import TIMEOUT_S
 from deployments.reconciler.signature import manifest_of
 from deployments.serving import readings
 from deployments.serving.terms import (
+    DataFile,
     FolderFile,
     Manifest,
     ModelFile,
@@ -24,6 +25,10 @@ from lifecycle.models import Artifact, servable
 
 HANGS_AFTER_S = 20.0
 GOLDEN_SUFFIX = ".golden.json"
+CHANGED = (
+    "Files of the model were added, removed or changed after the deployment was asked "
+    "for."
+)
 
 
 def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
@@ -64,16 +69,35 @@ def _file(artifact: Artifact, deployment: Deployment) -> ModelFile:
     digest = deployment.artifact_sha256
     is_folder = servable.is_folder(artifact)
     beside = servable.manifest_beside(artifact)
+    data = () if is_folder else _data(artifact, deployment)
     return ModelFile(
         path=file_path(artifact),
         name=artifact.path,
-        sha256=digest,
+        sha256=artifact.sha256 if data else digest,
         size_bytes=artifact.size_bytes,
         golden=_golden(artifact),
         example=_example(artifact, beside, deployment.reading),
         manifest=manifest_of(deployment.signature) or _manifest(artifact, beside),
         feature_names=beside.columns,
         folder=_folder(artifact, digest) if is_folder else None,
+        data=data,
+    )
+
+
+def _data(artifact: Artifact, deployment: Deployment) -> tuple[DataFile, ...]:
+    """Return the files that an ONNX file keeps weights in. Raises Refused.
+
+    Those that were there when the deployment was asked for; the first rules of reading
+    know of none.
+    """
+    if deployment.reading == readings.FIRST or not servable.names_files(artifact):
+        return ()
+    if servable.digest_of(artifact) != deployment.artifact_sha256:
+        raise Refused(CHANGED)
+    found, top = servable.data_files_of(artifact), servable.folder_of(artifact)
+    return tuple(
+        DataFile(one.path.removeprefix(top), file_path(one), one.size_bytes, one.sha256)
+        for one in found
     )
 
 
@@ -86,10 +110,7 @@ def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
             "python_function."
         )
     if servable.digest_of(manifest) != digest:
-        raise Refused(
-            "Files of the model's folder were added, removed or changed after the "
-            "deployment was asked for."
-        )
+        raise Refused(CHANGED)
     top = manifest.path.removesuffix(mlmodel.NAME)
     files = tuple(
         FolderFile(one.path.removeprefix(top), file_path(one), one.sha256)

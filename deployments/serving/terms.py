@@ -44,6 +44,16 @@ class FolderFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file that an ONNX file keeps weights in: its path relative to that file."""
+
+    path: str
+    stored: Path
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PyfuncFolder:
     """An MLflow `python_function` folder: its files, and what its MLmodel says.
 
@@ -83,7 +93,8 @@ class ModelFile:
     `golden` holds requests with their stored answers (`formats.golden` says how),
     `example` a request that must be taken, `manifest` what the MLmodel beside it says;
     `feature_names` order the columns of an input whose file does not name them. Of a
-    `folder` the digest stands for all its files, and `path` is its MLmodel.
+    `folder` the digest stands for all its files, and `path` is its MLmodel. `data` are
+    the files that are registered with an ONNX file, the only ones that it may read.
     """
 
     path: Path
@@ -95,6 +106,12 @@ class ModelFile:
     manifest: Manifest | None = None
     feature_names: tuple[str, ...] = ()
     folder: PyfuncFolder | None = None
+    data: tuple[DataFile, ...] = ()
+
+    @property
+    def data_bytes(self) -> int:
+        """What its other files hold, all together."""
+        return sum(each.size_bytes for each in self.data)
 
 
 @dataclass(frozen=True, slots=True)

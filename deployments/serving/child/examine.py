@@ -14,7 +14,7 @@ from typing import Any
 
 from deployments.serving.child import modelfile, report
 from deployments.serving.formats import Format, Loaded, Options, example, golden, reader
-from deployments.serving.formats.base import made_up
+from deployments.serving.formats.base import TOO_LITTLE_MEMORY, made_up
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
@@ -53,10 +53,7 @@ def run(
         finding = {"refused": str(error)}
     except MemoryError:
         logger.exception("out of memory at %s", _memory())
-        finding = {
-            "refused": "Its memory limit is too small to load the model.",
-            "out_of_memory": True,
-        }
+        finding = {"refused": TOO_LITTLE_MEMORY, "out_of_memory": True}
     if "refused" in finding:
         logger.error("refused: %s", finding["refused"])
     report.send(descriptors["report"], finding)
@@ -141,6 +138,8 @@ def _conversion(
         )
     except Refused as error:
         return {"conversion": f"not converted to ONNX ({error})"}
+    except MemoryError:
+        return {"conversion": "not converted to ONNX (too little memory)"}
     try:
         with os.fdopen(os.dup(descriptors["converted"]), "wb") as file:
             file.write(content)

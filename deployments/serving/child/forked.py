@@ -27,7 +27,7 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     from deployments.serving.formats.audit import audit  # noqa: PLC0415
 
     source = StoredFile(job, descriptors, audit)
-    limits = Limits(job["memory_bytes"], cpu_s=job["cpu_s"], passing=True)
+    limits = Limits(_to_load(job), cpu_s=job["cpu_s"], passing=True)
     return examine.run(source, partial(_shut_in, job, limits), job, descriptors)
 
 
@@ -45,8 +45,17 @@ def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("serve", job, descriptors)
     source = StoredFile(job, descriptors)
-    shut_in = partial(_shut_in, job, Limits(job["memory_bytes"]))
+    shut_in = partial(_shut_in, job, Limits(_to_load(job)))
     return serve.run(source, shut_in, quick.host, job, descriptors)
+
+
+def _to_load(job: dict[str, Any]) -> int:
+    """Return the memory for loading: weights in other files may be copied meanwhile.
+
+    Where they lie is mapped by then, and counts for nothing.
+    """
+    memory_bytes: int = job["memory_bytes"] + job["data_bytes"]
+    return memory_bytes
 
 
 def _shut_in(job: dict[str, Any], limits: Limits) -> None:

@@ -2,13 +2,25 @@
 
 import contextlib
 import hashlib
+import importlib
 import json
+import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
+from deployments.serving.child import sandbox
+from deployments.serving.child.datafiles import DataFiles
 from deployments.serving.formats import Format, Loaded, Options, load, prepare, sniff
+from deployments.serving.formats.sniff import is_onnx
 from deployments.serving.terms import Manifest, Refused
+
+EXTERNAL = "deployments.serving.formats.external"
+"""Imported for models in several files alone: it takes onnx, which is not small."""
+LARGEST_ONNX = (1 << 31) - 1
+"""Bytes of a protocol buffer."""
+Audit = Callable[[bytes, Mapping[str, int]], None]
 
 
 class Source(Protocol):
@@ -22,37 +34,72 @@ class Source(Protocol):
 
 
 class StoredFile:
-    """One file, as a descriptor; `audit` looks through an ONNX file first."""
+    """One file, as a descriptor, and those that it keeps weights in, if any.
+
+    `audit` looks through an ONNX file first.
+    """
 
     def __init__(
         self,
         job: dict[str, Any],
         descriptors: dict[str, int],
-        audit: Callable[[bytes], None] | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._job, self._descriptors, self._audit = job, descriptors, audit
         self._descriptor = descriptors["model"]
+        self._data: DataFiles | None = None
+        self._refusal: Refused | None = None
 
     def warm_up(self) -> None:
-        """An unknown format is left for `load` to refuse."""
+        """What is wrong with the file is left for `load` to say."""
+        try:
+            _require_readable(self._descriptor)
+        except Refused as refused:
+            self._refusal = refused
+            return
+        if "data" in self._descriptors:
+            self._data = DataFiles(json.loads(whole(self._descriptors["data"])))
+            importlib.import_module(EXTERNAL)
         with contextlib.suppress(Refused):
             prepare(whole(self._descriptor), self._job["reading"])
 
     def load(self) -> Loaded:
+        if self._refusal is not None:
+            raise self._refusal
         try:
             content = read(self._descriptor, self._job["sha256"])
         finally:
             os.close(self._descriptor)
+        files = self._data.verified() if self._data is not None else {}
         if self._audit is not None and sniff(content) is Format.ONNX:
-            self._audit(content)
-        return load(content, options_of(self._job, self._descriptors))
+            self._audit(content, {name: len(each) for name, each in files.items()})
+        options = options_of(self._job, self._descriptors)
+        if files:
+            weights = importlib.import_module(EXTERNAL).ExternalWeights(files)
+            options = replace(options, weights=weights)
+        model = load(content, options)
+        if self._data is not None:
+            self._data.let_go()
+            sandbox.give_back(self._job["data_bytes"])
+        return model
+
+
+def _require_readable(descriptor: int) -> None:
+    """Raise Refused for an ONNX file that no protocol buffer can be."""
+    if os.fstat(descriptor).st_size <= LARGEST_ONNX:
+        return
+    with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as content:
+        if is_onnx(content):
+            raise Refused(
+                "The ONNX file itself is larger than 2 GiB, which no reader of ONNX "
+                "takes. Save its weights beside it, as onnx.save_model does with "
+                "save_as_external_data=True, and upload both."
+            )
 
 
 def read(descriptor: int, sha256: str) -> bytes:
     """Return the file's bytes. Raises Refused if they are not what was registered."""
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(0)
-        content = file.read()
+    content = whole(descriptor)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise Refused(
             "The artifact's checksum (SHA-256) is not the registered one: the file "
@@ -63,7 +110,9 @@ def read(descriptor: int, sha256: str) -> bytes:
 
 def whole(descriptor: int) -> bytes:
     """Return what an open file holds, which stays open."""
-    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def format_of(descriptor: int) -> Format | None:

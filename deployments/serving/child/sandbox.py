@@ -48,6 +48,19 @@ def confine(limits: Limits) -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def give_back(memory_bytes: int) -> None:
+    """Lower the limit of memory by what loading alone may take.
+
+    Raises MemoryError if the process has mapped more than is left to it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if resource.RLIM_INFINITY in (soft, hard):
+        return
+    if _mapped_bytes() > soft - memory_bytes:
+        raise MemoryError
+    resource.setrlimit(resource.RLIMIT_AS, (soft - memory_bytes, hard - memory_bytes))
+
+
 @cache
 def nobody() -> tuple[int, int]:
     """Return the numbers of the user and group without rights; read once."""

@@ -6,10 +6,11 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from deployments.serving.child import report
+from deployments.serving.child import memory, report
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.modelfile import Source
 from deployments.serving.child.runner import Runner
+from deployments.serving.formats.base import TOO_LITTLE_MEMORY
 from deployments.serving.terms import Refused
 
 logger = logging.getLogger(__name__)
@@ -36,10 +37,11 @@ def run(
     try:
         model = source.load()
     except (Refused, MemoryError) as error:
-        reason = str(error) or "There is too little memory to load it."
+        reason = str(error) if isinstance(error, Refused) else TOO_LITTLE_MEMORY
         logger.error("not loaded: %s", reason)  # noqa: TRY400 - a sentence, no traceback
         report.send(descriptors["report"], {"refused": reason})
         return 1
+    memory.trim()
     runner = Runner(job["predict_limit_s"])
     app = ModelServer(
         model,

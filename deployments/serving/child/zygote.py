@@ -29,7 +29,7 @@ from deployments.serving.formats import onnx  # noqa: F401
 from deployments.serving.oip import convenience  # noqa: F401
 from deployments.serving.processes import NEVER_BEGAN, start_time, write_atomically
 
-MAX_MESSAGE, MAX_FILES = 1 << 16, 8
+MAX_MESSAGE, MAX_FILES = 1 << 16, 16
 CRASHED = 1
 
 

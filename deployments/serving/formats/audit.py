@@ -4,13 +4,15 @@ Every message of the file is looked at, wherever it stands: a new place for a te
 or a field that this program does not know, opens no way past it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from deployments.serving.formats import external
 from deployments.serving.terms import Refused
 
 DOMAINS = frozenset(
@@ -18,28 +20,30 @@ DOMAINS = frozenset(
 )
 
 
-def audit(content: bytes) -> None:
-    """Raise Refused if the file reads other files or needs operators of its own."""
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a file may use: domains of its own functions, files beside it by size."""
+
+    domains: frozenset[str]
+    sizes: Mapping[str, int]
+
+
+def audit(content: bytes, sizes: Mapping[str, int] | None = None) -> None:
+    """Raise Refused if the file reads other files or needs operators of its own.
+
+    It may keep weights in files that were registered with it: `sizes`, in bytes, by
+    their names.
+    """
     try:
         model = onnx.load_from_string(content)
     except DecodeError:
         raise Refused("The ONNX file is damaged.") from None
     local = frozenset(function.domain for function in model.functions)
-    for message in _messages(model):
+    allowed = Allowed(DOMAINS | local, sizes or {})
+    for message in external.messages(model):
         _require_known(message)
         if check := _CHECKS.get(message.DESCRIPTOR.full_name):
-            check(message, local)
-
-
-def _messages(model: Message) -> Iterator[Message]:
-    """Yield the message and all that it holds, at whatever depth."""
-    waiting = [model]
-    while waiting:
-        message = waiting.pop()
-        yield message
-        for field, value in message.ListFields():
-            if field.type == field.TYPE_MESSAGE:
-                waiting.extend(value if field.is_repeated else [value])
+            check(message, allowed)
 
 
 def _require_known(message: Message) -> None:
@@ -52,24 +56,20 @@ def _require_known(message: Message) -> None:
         )
 
 
-def _require_inside(tensor: Any, _local: frozenset[str]) -> None:
-    if tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data:
-        where = {entry.key: entry.value for entry in tensor.external_data}
-        raise Refused(
-            f"The model keeps the weights {tensor.name!r} in another file "
-            f"({where.get('location', '')!r}); export it as one file."
-        )
+def _require_inside(tensor: Any, allowed: Allowed) -> None:
+    if external.is_external(tensor):
+        external.span_of(tensor, allowed.sizes)
 
 
-def _require_operators(opset: Any, local: frozenset[str]) -> None:
-    if opset.domain not in DOMAINS | local:
+def _require_operators(opset: Any, allowed: Allowed) -> None:
+    if opset.domain not in allowed.domains:
         raise Refused(
             f"The model needs custom operators ({opset.domain!r}), which are not "
             "loaded here."
         )
 
 
-_CHECKS: dict[str, Callable[[Any, frozenset[str]], None]] = {
+_CHECKS: dict[str, Callable[[Any, Allowed], None]] = {
     "onnx.TensorProto": _require_inside,
     "onnx.OperatorSetIdProto": _require_operators,
 }

@@ -12,6 +12,21 @@ from deployments.serving.oip.datatypes import NUMPY
 from deployments.serving.terms import Manifest, Tensor
 
 Array = NDArray[Any]
+TOO_LITTLE_MEMORY = (
+    "There is too little memory to load the model: deploy it with an instance type "
+    "that has more."
+)
+
+
+class Weights(Protocol):
+    """Weights that an ONNX file keeps in other files (`formats.external`)."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether instances share their pages."""
+
+    def session(self, content: bytes, options: Any) -> Any:
+        """Return onnxruntime's session of the file. Raises Refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +34,8 @@ class Options:
     """How to load: threads of one prediction, and what the environment allows.
 
     `reading` is the number of the rules by which it is read (`serving.readings`);
-    `manifest` what an MLmodel says of it, nothing where there is none.
+    `manifest` what an MLmodel says of it, nothing where there is none; `weights` are in
+    the files beside it.
     """
 
     threads: int = 1
@@ -28,6 +44,7 @@ class Options:
     environment: str = ""
     reading: int = readings.NEWEST
     manifest: Manifest = field(default_factory=Manifest)
+    weights: Weights | None = None
 
 
 class Loaded(Protocol):

@@ -33,14 +33,20 @@ _TYPES = {
     "string": "BYTES",
 }
 _TYPE = re.compile(r"(?P<optional>optional\()?(?P<seq>seq\()?tensor\((?P<kind>\w+)\)+")
-_RAISED = tuple(
+RAISED = tuple(
     each
     for each in vars(status).values()
     if isinstance(each, type) and issubclass(each, Exception)
 )
 """Every status of onnxruntime is a class of its own."""
+PROVIDERS = ["CPUExecutionProvider"]
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 FEATURE_NAMES = "feature_names"
+SHARED = (
+    "The weights beside the ONNX file are shared by all instances, and so not packed "
+    "by onnxruntime: answers may differ in their last digits from those of a session "
+    "that packs them."
+)
 _LOCALE = re.compile(r"construct locale with name:(\S+?):")
 
 
@@ -48,14 +54,17 @@ class OnnxModel:
     platform = "onnx_onnxv1"
 
     def __init__(self, content: bytes, options: Options) -> None:
+        self._weights = options.weights  # which the session uses where they lie
         try:
-            self._session = ort.InferenceSession(
-                content, _session_options(options.threads), ["CPUExecutionProvider"]
-            )
-        except _RAISED as error:
+            self._session = _session(content, options)
+        except RAISED as error:
+            if _is_memory(error):
+                raise MemoryError(str(error)) from None
             raise Refused(_why_not_loaded(error)) from None
         given = self._session.get_inputs()
         shapes = declared.shapes(content)
+        # The bytes are kept for other providers, as large as all weights.
+        self._session._model_bytes = None  # noqa: SLF001
         self.inputs = (
             *(_input(node, shapes) for node in given),
             *(
@@ -68,6 +77,8 @@ class OnnxModel:
             _output(node, shapes) for node in self._session.get_outputs()
         )
         self.feature_names = options.feature_names or self._named_features()
+        is_shared = options.weights is not None and options.weights.is_shared
+        self.notes = (SHARED,) if is_shared else ()
         self._known = {each.name: each for each in self.outputs}
         self._run = half.runner_of(self._session, (*self.inputs, *self.outputs))
 
@@ -111,6 +122,14 @@ class OnnxModel:
 
 def read(content: bytes, options: Options) -> OnnxModel:
     return OnnxModel(content, options)
+
+
+def _session(content: bytes, options: Options) -> ort.InferenceSession:
+    asked = _session_options(options.threads)
+    if options.weights is not None:
+        made: ort.InferenceSession = options.weights.session(content, asked)
+        return made
+    return ort.InferenceSession(content, asked, PROVIDERS)
 
 
 def _session_options(threads: int) -> ort.SessionOptions:

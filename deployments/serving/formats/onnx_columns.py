@@ -27,7 +27,7 @@ class ColumnsOfOnnx:
 
     def __init__(self, model: OnnxModel, schema: Schema) -> None:
         self._model, self._schema = model, schema
-        self.platform = model.platform
+        self.platform, self.notes = model.platform, model.notes
         self.inputs = schema.tensors
         self.outputs = tuple(_flat_tensor(each) for each in model.outputs)
         self._flat = {each.name for each in model.outputs if _is_column(each)}

@@ -1,6 +1,7 @@
 """Tells a model file's format from its bytes; names and extensions mean nothing."""
 
 import io
+import mmap
 import zipfile
 from enum import StrEnum
 
@@ -61,7 +62,7 @@ def _is_lightgbm(content: bytes) -> bool:
     return content.startswith((b"tree\n", b"tree\r\n"))
 
 
-def _is_onnx(content: bytes) -> bool:
+def is_onnx(content: bytes | mmap.mmap) -> bool:
     """Walk the top level of a protobuf message: ModelProto has a graph, field 7."""
     position, end, has_graph = 0, len(content), False
     while position < end:
@@ -78,7 +79,7 @@ def _is_onnx(content: bytes) -> bool:
     return has_graph and position == end
 
 
-def _varint(content: bytes, position: int) -> tuple[int, int]:
+def _varint(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
     """Return a number and where it ends, -1 if it does not."""
     value = 0
     for shift, byte in enumerate(content[position : position + 10]):
@@ -93,6 +94,6 @@ _CHECKS = (
     (Format.LIGHTGBM, _is_lightgbm),
     (Format.XGBOOST, _is_xgboost),
     (Format.PICKLE, _is_pickle),
-    (Format.ONNX, _is_onnx),
+    (Format.ONNX, is_onnx),
     (Format.PICKLE, _is_compressed_pickle),
 )

@@ -42,6 +42,8 @@ LIMIT_S = 30.0
 WALL_S = 900.0
 """And one that is not kept waiting has ended by then."""
 CPU_S = 60
+DATA_BYTES_A_S = 50 << 20
+"""What is hashed, copied and used in a second at the least, of files of weights."""
 _KILLED_BY_LIMIT = "killed by SIGXCPU"
 
 
@@ -135,7 +137,7 @@ class Examination:
         if self.end == describe_end(NEVER_BEGAN):
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
-            raise Refused(_why(self.end))
+            raise Refused(_why(self.end, cpu_s(self.spec)))
         if self.progress.age_s(now) > limit_s(self.spec) and (
             self.progress.is_starved(now)
         ):
@@ -216,13 +218,18 @@ def limit_s(spec: Spec) -> float:
     return LIMIT_S * FRESH_TIMES if spec.allows_code else LIMIT_S
 
 
+def cpu_s(spec: Spec) -> int:
+    """Return the seconds of processor time that validation may take."""
+    return CPU_S + spec.file.data_bytes // DATA_BYTES_A_S
+
+
 def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any]:
     return {
         "id": examination_id,
         "run": "examine",
         "record_path": os.fspath(folders.record(examination_id)),
         "record": {"id": examination_id, "deployment_id": spec.deployment_id},
-        "job": {**job(spec, folders, examination_id), "cpu_s": CPU_S},
+        "job": {**job(spec, folders, examination_id), "cpu_s": cpu_s(spec)},
     }
 
 
@@ -258,9 +265,9 @@ def _validation(found: dict[str, Any]) -> Validation:
         raise Refused(NONSENSE) from None
 
 
-def _why(end: str) -> str:
+def _why(end: str, limit_s: int) -> str:
     if end == _KILLED_BY_LIMIT:
-        return f"Loading the model took more than {CPU_S} s of processor time."
+        return f"Loading the model took more than {limit_s} s of processor time."
     if end == "killed by SIGKILL":
         return "The process that loaded the model was killed, likely out of memory."
     if end.startswith("killed by"):

@@ -255,6 +255,7 @@ def job(spec: Spec, folders: Folders, process_id: str) -> dict[str, Any]:
         "interpreter": spec.interpreter,
         "room": os.fspath(folders.room(process_id)),
         "sha256": spec.file.sha256,
+        "data_bytes": spec.file.data_bytes,
         "cpus": spec.cpus,
         "memory_bytes": spec.memory_bytes,
         "allows_code": spec.allows_code,

@@ -52,6 +52,12 @@ def open_files(spec: Spec) -> dict[str, int]:
         opened = {"model": open_model(file)}
         if file.manifest is not None:
             opened["manifest"] = _memory("manifest", dataclasses.asdict(file.manifest))
+        if file.data:
+            told_data = [
+                {**dataclasses.asdict(one), "stored": os.fspath(one.stored)}
+                for one in file.data
+            ]
+            opened["data"] = _memory("data", told_data)
         return opened
     require_permission(FOLDER, spec.allows_code, spec.environment)
     told = {
@@ -70,7 +76,7 @@ def open_files(spec: Spec) -> dict[str, int]:
     return {"folder": _memory("folder", told)}
 
 
-def _memory(name: str, told: dict[str, Any]) -> int:
+def _memory(name: str, told: object) -> int:
     """Return a file in memory: a message to the zygote has a largest size."""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as memory:

@@ -114,7 +114,7 @@ def test_a_model_that_uses_up_its_processor_time_is_refused(local, made, monkeyp
 def test_memory_is_too_little_only_when_it_was_twice(local, made):
     spec = made(models.pickled("bytearray(1 << 40)"), allows_code=True)
 
-    with pytest.raises(Refused, match="memory limit is too small to load"):
+    with pytest.raises(Refused, match="too little memory to load"):
         ask_all(local, [spec])
 
     log = "".join(local.logs(spec.deployment_id, 1000))

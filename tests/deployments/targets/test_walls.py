@@ -195,6 +195,45 @@ class TestHostileModels:
         assert len(found["answers"]) == len(files)
         assert SECRET.decode() not in json.dumps(found)
 
+    @pytest.fixture
+    def beside(self, open_folder):
+        """Return names in the folder of a model that lead to the secret."""
+        secret, folder = open_folder / "theirs" / "secret", open_folder / "empty"
+        (folder / "symbolic").symlink_to(secret)
+        (folder / "relative").symlink_to("../theirs/secret")
+        (folder / "deep").symlink_to(open_folder / "theirs")
+        (folder / "hard").hardlink_to(secret)
+        return ["symbolic", "relative", "deep/secret", "hard", "../theirs/secret"]
+
+    def test_without_walls_a_hard_link_is_read(self, open_folder, beside):
+        files = carriers(["hard"])
+
+        found = run(
+            open_folder,
+            files=list(files.values()),
+            is_walled=False,
+            begins_in=str(open_folder / "empty"),
+        )
+
+        assert SECRET.decode() in found["answers"]
+
+    @pytest.mark.parametrize("user", USERS)
+    def test_within_walls_no_link_in_the_models_folder_is(
+        self, open_folder, beside, user
+    ):
+        odd = ["hard\0", "HARD", "./hard", "*/_ORT_MEM_ADDR_/*", "/proc/self/fd/0"]
+        files = carriers(beside + odd)
+
+        found = run(
+            open_folder,
+            files=list(files.values()),
+            user=user,
+            begins_in=str(open_folder / "empty"),
+        )
+
+        assert len(found["answers"]) == len(files)
+        assert SECRET.decode() not in json.dumps(found)
+
 
 def carriers(locations):
     return {

@@ -1,7 +1,8 @@
 """Becomes what a model process is, tries what it must not, and prints what came of it.
 
 Run with a JSON object: `user` (0 to stay), `room` for a model that is code, `folder`,
-`is_walled`, and either `tries`, the name of a set, or `files` of ONNX.
+`is_walled`, and either `tries`, the name of a set, or `files` of ONNX, which are
+asked in the folder `begins_in`.
 """
 
 import ctypes
@@ -210,7 +211,7 @@ def main():
         room = told.get("room")
         walls.raise_walls(walls.Walls(Path(told["folder"]), room and Path(room)))
         sandbox.confine(sandbox.Limits(1 << 30))
-    os.chdir("/")
+    os.chdir(told.get("begins_in", "/"))
     contents = [bytes.fromhex(each) for each in told.get("files", ())]
     tries = TRIES[told["tries"]](**told) if "tries" in told else {}
     found = {name: outcome(attempt) for name, attempt in tries.items()}
