@@ -220,15 +220,18 @@ class Dataset(models.Model):
         return self
 
     def declare(self, features: Iterable[str]) -> None:
-        """Replace the list of columns that count as this dataset's features."""
+        """Replace the list of columns that count as this dataset's features.
+
+        Names stay as they are given: of two forms of Unicode each is another column.
+        """
         wanted = list(dict.fromkeys(features))
         if len(wanted) > MAX_FEATURES:
             raise Invalid(f"More than {MAX_FEATURES} features.", field="features")
+        for name in wanted:
+            names.clean(name, field="features")
         self.declared.all().delete()
         DatasetFeature.objects.bulk_create(
-            DatasetFeature(
-                dataset=self, position=place, name=names.clean(name, field="features")
-            )
+            DatasetFeature(dataset=self, position=place, name=name)
             for place, name in enumerate(wanted)
         )
 

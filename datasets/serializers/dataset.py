@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.utils.html import is_html_input
 
 from datasets.models import Dataset, DatasetVersion
 from datasets.serializers.reading import ReadingOptionsField
@@ -14,17 +15,28 @@ MAX_FILES = 100
 
 
 class WordList(serializers.ListField):
-    """Repeated form fields, a JSON list, or one text with commas."""
+    """Repeated form fields, a JSON list, or one text with commas.
 
-    child = serializers.CharField(max_length=255, allow_blank=True)
+    The one word of a JSON list is one word, whatever it holds.
+    """
+
+    child = serializers.CharField(
+        max_length=255, allow_blank=True, trim_whitespace=False
+    )
+    is_list = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": 2000, **options})
 
+    def get_value(self, dictionary: Any) -> Any:
+        value = super().get_value(dictionary)
+        self.is_list = not is_html_input(dictionary) and isinstance(value, list)
+        return value
+
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, str):
             data = [data]
-        if len(data) == 1 and isinstance(data[0], str):
+        if len(data) == 1 and isinstance(data[0], str) and not self.is_list:
             data = [word.strip() for word in data[0].split(",") if word.strip()]
         return super().to_internal_value(data)
 
