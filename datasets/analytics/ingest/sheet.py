@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -22,12 +23,14 @@ from datasets.analytics.ingest.number_formats import NumberFormat, moment
 from datasets.analytics.ingest.workbook import Sheet, Workbook, text_of, unescaped
 
 _NS = f"{{{SHEET_MAIN_NS}}}"
+_CELL, _VALUE, _FORMULA = f"{_NS}c", f"{_NS}v", f"{_NS}f"
 _MAX_ROW, _MAX_COLUMN = 1_048_576, 16_384
 _LISTED = 5
 _PREVIEWED_ROWS = 10_000
 _WHOLE = re.compile(r"-?[0-9]+")
 _DOUBLE_DIGITS = 17
-_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_LETTERS = re.compile("[A-Z]{1,3}")
+_DIGITS = "0123456789"
 _FORGED = "The workbook is damaged or forged: its cells are in no order."
 
 
@@ -166,7 +169,7 @@ class SheetText:
         found: list[Any] = []
         column = 0
         for cell in element:
-            if cell.tag != f"{_NS}c":
+            if cell.tag != _CELL:
                 continue
             here = _column(cell.get("r"), column + 1)
             if not column < here <= _MAX_COLUMN:
@@ -184,12 +187,12 @@ class SheetText:
         if kind == "inlineStr":
             inline = cell.find(f"{_NS}is")
             return None if inline is None else text_of(inline)
-        text = cell.findtext(f"{_NS}v")
+        text = cell.findtext(_VALUE)
         if kind == "str" and text is not None:
             return unescaped(text)
         if text:
             return self._value(kind, text, cell, (row, column))
-        if cell.find(f"{_NS}f") is not None:
+        if cell.find(_FORMULA) is not None:
             self.account.note("formula without a value", row, column)
         return None
 
@@ -255,13 +258,16 @@ def _decimals(text: str) -> int:
 
 
 def _column(reference: str | None, following: int) -> int:
-    if reference is None:
-        return following
-    found = _REFERENCE.fullmatch(reference)
-    if found is None:
+    return following if reference is None else _position(reference.rstrip(_DIGITS))
+
+
+@cache
+def _position(letters: str) -> int:
+    """Return the number of a column, from 1."""
+    if not _LETTERS.fullmatch(letters):
         raise IngestRefused("invalid_file", _FORGED)
     column = 0
-    for letter in found[1]:
+    for letter in letters:
         column = column * 26 + ord(letter) - 64
     return column
 

@@ -3,6 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.datasets.analytics.workbooks import (
+    cells,
+    error,
+    formula,
+    number,
+    sheet,
+    simple,
+    workbook,
+    zipped,
+)
+
 Row = tuple[str | None, ...]
 
 
@@ -547,5 +558,152 @@ SHAPES = [
         ("a,A\n1,2\n",),
         {"a": INT, "A_2": INT},
         [("1", "2")],
+    ),
+    *[
+        Shape(
+            f"text in {encoding}",
+            (f"{first},x\n{second},1\n{third},2\n".encode(encoding),),
+            {first: TEXT, "x": INT},
+            [(second, "1"), (third, "2")],
+        )
+        for encoding, first, second, third in [
+            ("cp949", "도시", "서울특별시", "부산광역시"),
+            ("cp932", "都市", "東京都千代田区", "大阪府大阪市"),
+            ("gb18030", "城市", "北京市朝阳区", "上海市浦东新区"),
+            ("cp950", "城市", "臺北市信義區", "高雄市左營區"),
+            ("cp1252", "Straße", "Königsallee 5 €", "Münchner Straße"),
+            ("cp1250", "Województwo", "Łódzkie i śląskie", "Świętokrzyskie"),
+            ("utf-8-sig", "도시", "서울", "부산"),
+            ("utf-16-le", "도시", "서울", "부산"),
+            ("utf-16-be", "都市", "東京", "大阪"),
+            ("utf-32", "도시", "서울", "부산"),
+        ]
+    ],
+    Shape(
+        "the Unicode text of Excel",
+        ("도시\t값\r\n서울\t1.5\r\n".encode("utf-16"),),
+        {"도시": TEXT, "값": FLOAT},
+        [("서울", "1.5")],
+    ),
+    Shape(
+        "the separator, decimals and days of German Excel",
+        ("sep=;\r\nOrt;Preis;Tag\r\nKöln;1.234,50;31.01.2024\r\n".encode("cp1252"),),
+        {"Ort": TEXT, "Preis": FLOAT, "Tag": "DATE"},
+        [("Köln", "1234.5", "2024-01-31")],
+    ),
+    Shape(
+        "a broken byte",
+        (
+            ("도시,x\n" + "서울특별시,1\n부산광역시,2\n" * 9).encode("cp949")
+            + b"\xb0,3\n",
+        ),
+        {"도시": TEXT, "x": INT},
+        [("서울특별시", "1")],
+        rejected=1,
+    ),
+    Shape(
+        "a line of another encoding",
+        (
+            ("도시,x\n" + "서울특별시,1\n부산광역시,2\n" * 9).encode("cp949")
+            + "대구광역시,3\n".encode(),
+        ),
+        {"도시": TEXT, "x": INT},
+        [("서울특별시", "1")],
+        [("부산광역시", "2")],
+        rejected=1,
+    ),
+    Shape(
+        "an encoding by choice",
+        ("město;x\nPříbram;1\n".encode("cp1250"),),
+        {"město": TEXT, "x": INT},
+        [("Příbram", "1")],
+        options={"encoding": "cp1250"},
+    ),
+    Shape(
+        "a workbook of codes, prices and days",
+        (
+            simple(
+                cells("code", "price", "day"),
+                cells("007", 0.1, number(45296, 1)),
+                cells("010", 1.1000000000000001, number(45297, 1)),
+                formats=["yyyy-mm-dd"],
+            ),
+        ),
+        {"code": TEXT, "price": FLOAT, "day": "DATE"},
+        [("007", "0.1", "2024-01-05"), ("010", "1.1", "2024-01-06")],
+        name="a.xlsx",
+    ),
+    Shape(
+        "a workbook of an old Mac",
+        (
+            simple(
+                cells("day", "n"),
+                cells(number(43834, 1), 1),
+                formats=["d.m.yyyy"],
+                since_1904=True,
+            ),
+        ),
+        {"day": "DATE", "n": INT},
+        [("2024-01-05", "1")],
+        name="a.xlsx",
+    ),
+    Shape(
+        "numbers and words in a column of a workbook",
+        (simple(cells("v", "n"), cells(5, 1), cells("five", 2), cells(5.5, 3)),),
+        {"v": TEXT, "n": INT},
+        [("5", "1"), ("five", "2"), ("5.5", "3")],
+        name="a.xlsx",
+    ),
+    Shape(
+        "null words in a column of a workbook",
+        (simple(cells("v", "n"), cells(5, 1), cells("NA", 2)),),
+        {"v": INT, "n": INT},
+        [("5", "1"), (None, "2")],
+        name="a.xlsx",
+    ),
+    Shape(
+        "formulas and errors",
+        (
+            simple(
+                cells("v", "n"),
+                cells(formula("1+1", 2), 1),
+                cells(formula("1+2"), 2),
+                cells(error("#N/A"), 3),
+            ),
+        ),
+        {"v": INT, "n": INT},
+        [("2", "1"), (None, "2"), (None, "3")],
+        name="a.xlsx",
+    ),
+    Shape(
+        "a sheet by choice, below a title",
+        (
+            workbook(
+                {
+                    "First": sheet(cells("x"), cells(1)),
+                    "Second": sheet(
+                        cells("Sales of 2024"), cells("a", "b"), cells(1, 2)
+                    ),
+                }
+            ),
+        ),
+        {"a": INT, "b": INT},
+        [("1", "2")],
+        options={"sheet": "Second", "header_row": 2},
+        name="a.xlsx",
+    ),
+    Shape(
+        "folders of an archive",
+        (
+            zipped(
+                {
+                    "day=2024-01-31/city=Seoul/a.csv": "v\n1\n",
+                    "day=2024-02-01/city=01/b.csv": "v\n2.5\n",
+                }
+            ),
+        ),
+        {"v": FLOAT, "day": "DATE", "city": TEXT},
+        [("1.0", "2024-01-31", "Seoul"), ("2.5", "2024-02-01", "01")],
+        name="a.zip",
     ),
 ]
