@@ -12,7 +12,8 @@ import pyarrow as pa
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.model import SourceFile
-from datasets.analytics.ingest.text import TextFacts, scan, transcode
+from datasets.analytics.ingest.text import TextFacts, scan
+from datasets.analytics.ingest.transcoding import transcode
 
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 64 << 10
@@ -132,8 +133,8 @@ def _refuse_foreign(head: bytes) -> None:
         if head.startswith(magic):
             raise IngestRefused(
                 "unsupported_format",
-                f"The file is {words}; CSV, TSV, JSON lines, Parquet, Arrow and XLSX"
-                " can be read, also packed with gzip or zstd, or in a ZIP archive.",
+                f"The file is {words}; CSV, TSV, JSON lines, Parquet and Arrow can"
+                " be read, also packed with gzip or zstd; XLSX and ZIP as they are.",
             )
 
 

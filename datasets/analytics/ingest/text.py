@@ -1,30 +1,26 @@
-"""What a text file is made of: encoding, lines, quotes; and how to make it UTF-8."""
+"""What a text file is made of: encoding, lines, quotes."""
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.encodings import (
-    JUDGED,
     OPTION,
     UTF8,
     Encoding,
     Words,
-    is_rather_utf8,
     judged,
     known_encoding,
 )
 
 # Small enough that all looks at a chunk but the first find it in the CPU's cache.
 CHUNK_BYTES = 256 << 10
-_LONGEST_LINE = 16 << 20
+LONGEST_LINE = 16 << 20
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig", UTF8),
     (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
@@ -39,16 +35,6 @@ _LINE_FEED = 10
 _MOSTLY_UTF8 = 9
 _MANY_NUL = 1
 _MANY_NUL_SHARE = 0.01
-# A byte that no UTF-8 has: its line is rejected by whoever reads it.
-_BAD = "\udcff"
-_NOT_ASCII = re.compile("[^\\x00-\\x7f]")
-_BAD_HANDLER = "datasets.bad-byte"
-codecs.register_error(_BAD_HANDLER, lambda error: (_BAD, _end_of(error)))
-
-
-def _end_of(error: UnicodeError) -> int:
-    assert isinstance(error, UnicodeDecodeError)  # noqa: S101 - only decoders ask
-    return error.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +50,7 @@ class TextFacts:
     has_quotes: bool = False
     nul_bytes: int = 0
     mixes_line_ends: bool = False
+    has_escapes: bool = False
     found: Encoding = field(default_factory=lambda: Encoding(UTF8, "all bytes"))
 
     @property
@@ -88,6 +75,9 @@ def scan(context: Context, path: Path) -> TextFacts:
     facts = scan_utf8(context, path)
     if declared is not None:
         return replace(facts, found=declared)
+    if facts.has_escapes and (name := _with_escapes(_start(path))):
+        found = Encoding(name, "escape sequences")
+        return TextFacts(name, mixes_line_ends=True, found=found)
     if not facts.bad_lines or facts.is_binary:
         return facts
     if _is_mostly_utf8(path, facts.bad_lines):
@@ -102,7 +92,7 @@ def _is_mostly_utf8(path: Path, bad_lines: int) -> bool:
     for chunk in _line_chunks(path):
         if not chunk.isascii():
             lines = chunk.split(b"\n")
-            good += sum(not line.isascii() and _is_utf8(line) for line in lines)
+            good += sum(not line.isascii() and is_utf8(line) for line in lines)
         if good > bad_lines * _MOSTLY_UTF8:
             return True
     return False
@@ -156,6 +146,18 @@ def _asked(name: str) -> str:
         ) from None
 
 
+def _with_escapes(start: bytes) -> str | None:
+    """Return which encoding of seven bits a text is in, None for none."""
+    for name in ("iso2022_jp_2", "iso2022_kr"):
+        try:
+            text = codecs.getincrementaldecoder(name)().decode(start)
+        except UnicodeDecodeError:
+            continue
+        if start.isascii() and not text.isascii():
+            return name
+    return None
+
+
 def _without_mark(start: bytes) -> str | None:
     """Return which UTF-16 or UTF-32 a text is that has no mark, None for neither.
 
@@ -183,6 +185,7 @@ def scan_utf8(context: Context, path: Path) -> TextFacts:
     lines = bad = returns = bare = 0
     quote = quote_of(context).encode()
     nul_bytes = 0
+    has_escapes = False
     in_quotes = has_quotes = False
     last = b"\n"
     for chunk in _line_chunks(path):
@@ -199,12 +202,13 @@ def scan_utf8(context: Context, path: Path) -> TextFacts:
             ended = outside.count(b"\r\n")
             returns += ended
             bare += outside.count(b"\r") - ended
+        has_escapes = has_escapes or b"\x1b" in chunk
         nul_bytes += chunk.count(0) if b"\0" in chunk else 0
         bad += 0 if chunk.isascii() else _bad_lines(chunk)
         last = chunk[-1:]
     mixes = bare > 0 or 0 < returns < lines
     lines += last != b"\n"
-    return TextFacts(UTF8, lines, bad, has_quotes, nul_bytes, mixes)
+    return TextFacts(UTF8, lines, bad, has_quotes, nul_bytes, mixes, has_escapes)
 
 
 def _line_ends(chunk: bytes) -> int:
@@ -217,7 +221,7 @@ def _line_chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             if not chunk.endswith(b"\n"):
-                chunk += file.readline(_LONGEST_LINE)
+                chunk += file.readline(LONGEST_LINE)
             yield chunk
 
 
@@ -225,98 +229,16 @@ def _bad_lines(chunk: bytes) -> int:
     try:
         chunk.decode()
     except UnicodeDecodeError:
-        return sum(not _is_utf8(line) for line in chunk.split(b"\n"))
+        return sum(not is_utf8(line) for line in chunk.split(b"\n"))
     return 0
 
 
-def _is_utf8(line: bytes) -> bool:
+def is_utf8(line: bytes) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:
         return False
     return True
-
-
-def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, TextFacts]:
-    """Write the file again as UTF-8 with one kind of line end.
-
-    Bytes that are not in the encoding become one that no UTF-8 has, so that their
-    lines are rejected; so do zero bytes, and lines of UTF-8 in a file of another
-    encoding.
-    """
-    target = context.temporary / f"{path.name}.utf8"
-    plain = _LineEnds(quote_of(context))
-    held = ""
-    with path.open("rb") as file, target.open("wb") as out:
-        for piece in _decoded(file, facts):
-            text = (held + piece).replace("\0", _BAD)
-            held = "\r" if text.endswith("\r") else ""
-            text = plain.of(text.removesuffix("\r") if held else text)
-            out.write(text.encode(UTF8, "surrogateescape"))
-        out.write(plain.of(held).encode(UTF8, "surrogateescape"))
-    context.bytes_read = 0
-    rewritten = scan_utf8(context, target)
-    return target, replace(
-        rewritten, encoding=facts.encoding, mixes_line_ends=False, found=facts.found
-    )
-
-
-def _decoded(file: BinaryIO, facts: TextFacts) -> Iterator[str]:
-    if facts.found.reason in {JUDGED, OPTION} and not _is_unicode(facts.encoding):
-        while chunk := file.read(CHUNK_BYTES):
-            chunk += b"" if chunk.endswith(b"\n") else file.readline(_LONGEST_LINE)
-            yield _without_utf8(chunk, facts.encoding)
-        return
-    decoder = codecs.getincrementaldecoder(facts.encoding)(_BAD_HANDLER)
-    while chunk := file.read(CHUNK_BYTES):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
-
-
-def _is_unicode(encoding: str) -> bool:
-    return encoding.replace("-", "").replace("_", "").startswith("utf")
-
-
-def _without_utf8(chunk: bytes, encoding: str) -> str:
-    """Decode whole lines; those of UTF-8 among them become unreadable."""
-    if chunk.isascii():
-        return chunk.decode("ascii")
-    lines = chunk.split(b"\n")
-    foreign = {
-        index
-        for index, line in enumerate(lines)
-        if not line.isascii() and _is_utf8(line) and is_rather_utf8(line, encoding)
-    }
-    if not foreign:
-        return chunk.decode(encoding, _BAD_HANDLER)
-    return "\n".join(
-        _NOT_ASCII.sub(_BAD, line.decode())
-        if index in foreign
-        else line.decode(encoding, _BAD_HANDLER)
-        for index, line in enumerate(lines)
-    )
-
-
-class _LineEnds:
-    """Makes every end of a line a line feed, and leaves those inside cells."""
-
-    def __init__(self, quote: str) -> None:
-        self._quote = quote
-        self._in_quotes = False
-
-    def of(self, text: str) -> str:
-        r"""Return the next piece of the text, of which no \\r\\n is cut."""
-        if not self._quote:
-            return _line_feeds(text)
-        parts = text.split(self._quote)
-        for index in range(self._in_quotes, len(parts), 2):
-            parts[index] = _line_feeds(parts[index])
-        self._in_quotes ^= len(parts) % 2 == 0
-        return self._quote.join(parts)
-
-
-def _line_feeds(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def quote_of(context: Context) -> str:

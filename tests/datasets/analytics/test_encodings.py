@@ -22,6 +22,8 @@ TEXTS = {
     "cp1250": "miasto,x\nŁódź,1\nPoznań,2\nGdańsk,3\n",
     "cp1253": "πόλη,x\nΑθήνα,1\nΘεσσαλονίκη,2\n",
     "cp1254": "şehir,x\nİstanbul,1\nDiyarbakır,2\nEskişehir,3\nMuğla,4\nGümüşhane,5\n",
+    "iso2022_jp_2": "名前,都市\n田中太郎,東京都\n",
+    "iso2022_kr": KOREAN,
     "utf-16-le": KOREAN,
     "utf-16-be": KOREAN,
     "utf-32-le": KOREAN,
@@ -127,6 +129,27 @@ def test_a_narrow_name_means_what_files_of_that_name_hold(
 
     assert table.rows == [(cell, "1")]
     assert table.report["dialect"]["encoding"] == [encoding]
+
+
+def test_seven_bits_are_decoded_as_they_were_asked_for(tmp_path):
+    body = TEXTS["cp932"].encode("iso2022_jp")
+
+    table = read(tmp_path, body, encoding="iso-2022-jp")
+
+    assert table.rows[0] == ("田中太郎", "東京都")
+
+
+def test_colours_of_a_terminal_are_no_encoding(tmp_path):
+    table = read(tmp_path, "a,b\n\x1b[31mx,1\n")
+
+    assert table.rows == [("\x1b[31mx", "1")]
+
+
+def test_lines_of_utf8_are_found_where_all_are_such_and_another_was_asked(tmp_path):
+    body = "a,b\n" + "Zoë,1\n" * 2_000
+
+    with pytest.raises(IngestRefused, match="bytes that are not cp1252"):
+        read(tmp_path, body, encoding="latin-1")
 
 
 def test_a_mark_that_contradicts_the_option_is_refused(tmp_path):
