@@ -35,7 +35,7 @@ _CANDIDATES: dict[str, tuple[tuple[str, ...], float]] = {
     "euc_jp": (("ja",), -1),
     "gb18030": (("zh_Hans", "zh_Hant"), 1),
     "cp950": (("zh_Hant",), 0),
-    "cp1252": (_WEST, 4),
+    "cp1252": (_WEST, 2),
     "cp1250": (_MIDDLE, 1),
     "cp1251": (_CYRILLIC, 1),
     "cp1253": (("el",), 0),
@@ -44,12 +44,12 @@ _CANDIDATES: dict[str, tuple[tuple[str, ...], float]] = {
     "cp1256": (("ar", "fa"), 0),
     "cp1257": (("lt", "lv", "et"), 0),
     "cp874": (("th",), 0),
-    "koi8_u": (("ru", "uk", "bg"), -2),
-    "cp866": (("ru", "bg"), -4),
-    "iso8859-2": (_MIDDLE, -2),
-    "mac_roman": (_WEST, -4),
-    "cp850": (_WEST, -4),
-    "cp852": (_MIDDLE, -4),
+    "koi8_u": (("ru", "uk", "bg"), -1),
+    "cp866": (("ru", "bg"), -2),
+    "iso8859-2": (_MIDDLE, -1),
+    "mac_roman": (_WEST, -3),
+    "cp850": (_WEST, -3),
+    "cp852": (_MIDDLE, -3),
 }
 # Names that people use for a part of what their files hold, as browsers read them.
 _WHOLE = {

@@ -81,7 +81,7 @@ def _letter(char: str, language: str) -> float:
     if language in _EAST:
         return _eastern(ord(char), char, category, language)
     if char in _signs("marks"):
-        return _MARK + 3 * (char in _signs("quotes"))
+        return _MARK + 5.5 * (char in _signs("quotes"))
     return _RARE - 1 if category[0] == "L" else _SYMBOL
 
 
@@ -113,11 +113,30 @@ def spelling(text: str) -> float:
         total += _pattern(word)
         if len({_script(char) for char in word}) > 1:
             total -= 8
+    total -= 9 * len(_inside_words().findall(text))
     for before, char in zip(" " + text, text, strict=False):
         # A vowel sign of Thai or Hebrew on a letter of another script.
         if unicodedata.combining(char) or ord(char) in _THAI_SIGNS:
             total -= 8 * (_script(before) != _script(char))
     return total
+
+
+@cache
+def _inside_words() -> re.Pattern[str]:
+    """Return what finds signs where letters should be.
+
+    An apostrophe has its place before the endings of English and after the articles
+    of French and Italian.
+    """
+    letter = r"[^\W\d_]"
+    inside = re.escape("".join(_signs("marks") - {"\u2019", "·"}))
+    opening, closing = _read()["signs"]["opening"], _read()["signs"]["closing"]
+    return re.compile(
+        rf"(?<={letter})[{inside}](?={letter})|(?<={letter})[{opening}]"
+        rf"|[{closing}](?={letter})"
+        rf"|(?<={letter})(?<!\b[ldnscjmt])(?<!\bqu)\u2019(?!(s|t|re|ll|ve|d|m)\b)(?={letter})",
+        re.IGNORECASE,
+    )
 
 
 def _pattern(word: str) -> float:
