@@ -62,7 +62,8 @@ class Limits:
     """What one lane may take. Sizes as DuckDB writes them (`512MB`).
 
     Beside `concurrent` questions that run, `waiting` may wait for `wait_s`: each one
-    holds a thread of the web server, which then answers nobody else.
+    holds a thread of the web server, which then answers nobody else. `without` names
+    optimizers of DuckDB that do not run.
     """
 
     threads: int
@@ -72,6 +73,7 @@ class Limits:
     concurrent: int
     wait_s: float
     waiting: int = 8
+    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +319,7 @@ def _open_locked(
         f"SET GLOBAL max_execution_time={int(limits.timeout_s * 1000)}",
         "SET GLOBAL TimeZone='UTC'",
         "SET GLOBAL parquet_metadata_cache=true",
+        f"SET disabled_optimizers={quote_literal(limits.without)}",
         f"SET allowed_paths=[{allowed}]",
         f"SET allowed_directories=[{quote_literal(f'{folder}/')}]",
         "SET enable_external_access=false",

@@ -10,14 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from datasets.analytics.cells import (
-    INFINITIES,
-    MAX_SAFE_INTEGER,
-    timestamp_text,
-)
+from datasets.analytics.cells import MAX_SAFE_INTEGER, timestamp_text
 from datasets.analytics.distributions import shapes
 from datasets.analytics.engine import Cursor, Engine, Lane
-from datasets.analytics.figures import ColumnProfile, Distinct, Profile, TopValue
+from datasets.analytics.figures import ColumnProfile, Profile
+from datasets.analytics.folded import batches, cells
+from datasets.analytics.frequencies import frequencies
 from datasets.analytics.quantiles import quantiles
 from datasets.analytics.sql import (
     NUMERIC,
@@ -33,10 +31,6 @@ from datasets.analytics.sql import (
 )
 
 REVISION = 5
-TOP_VALUES = 10
-# What is rarer in a sample says nothing about the table.
-LEAST_SEEN = 3
-GROUPED_BELOW = 1_000
 EXACT_QUANTILES_ROWS = 100_000
 # A query over more columns would hold more of a row group at once.
 _COLUMNS_PER_QUERY = 64
@@ -72,6 +66,7 @@ def profile_with(
     found_shapes = shapes(cursor, place, chosen, sums, blocks)
     exact = sampled is None or row_count <= EXACT_QUANTILES_ROWS
     few_rows = place if exact or sampled is None else sampled
+    found_frequencies = frequencies(cursor, place, few_rows, chosen, sums)
     found_quantiles = quantiles(cursor, few_rows, chosen, exact=exact)
     profiles = []
     for column in chosen:
@@ -85,16 +80,15 @@ def profile_with(
                 null_share=1 - found["count"] / row_count if row_count else 0.0,
                 quantiles=found_quantiles.get(column.name),
                 **_shown(column, found),
-                **_values(cursor, place, few_rows, column, found),
+                **found_frequencies.get(column.name, {}),
                 **found_shapes.get(column.name, {}),
             )
         )
     return Profile(row_count, tuple(profiles))
 
 
-def _aggregates(column: TableColumn) -> dict[str, str]:
+def _aggregates(name: str, kind: Kind) -> dict[str, str]:
     """Return SQL aggregates by field; never FILTER, which is slow and unbounded."""
-    name, kind = quote_ident(column.name), column.kind
     found = {"count": f"count({name})"}
     if kind in _UNCOUNTED:
         return found
@@ -141,23 +135,57 @@ def _temporal(name: str) -> dict[str, str]:
 def _sums(
     cursor: Cursor, place: Source, chosen: Sequence[TableColumn]
 ) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Return the row count and the aggregates by column, in a few wide queries."""
+    """Return the row count and the aggregates by column, in a few queries."""
+    (row_count,) = cursor.row(
+        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
+        place.parameters,
+    )
     sums: dict[str, dict[str, Any]] = {}
-    row_count = 0
-    for start in range(0, max(len(chosen), 1), _COLUMNS_PER_QUERY):
-        wanted = [
-            (column.name, field, expression)
-            for column in chosen[start : start + _COLUMNS_PER_QUERY]
-            for field, expression in _aggregates(column).items()
-        ]
-        select = ", ".join(["count(*)", *(expression for *_, expression in wanted)])
-        row_count, *values = cursor.row(
-            f"SELECT {select} FROM {place.sql}",  # noqa: S608 - names are quoted
-            place.parameters,
-        )
-        for (name, field, _), value in zip(wanted, values, strict=True):
-            sums.setdefault(name, {})[field] = value
+    single: list[TableColumn] = []
+    for same in batches(chosen, row_count):
+        if len(same) == 1:
+            single += same
+        else:
+            sums |= _folded_sums(cursor, place, same)
+    for start in range(0, len(single), _COLUMNS_PER_QUERY):
+        part = single[start : start + _COLUMNS_PER_QUERY]
+        sums |= _wide_sums(cursor, place, part)
     return row_count, sums
+
+
+def _wide_sums(
+    cursor: Cursor, place: Source, columns: Sequence[TableColumn]
+) -> dict[str, dict[str, Any]]:
+    wanted = [
+        (column.name, field, expression)
+        for column in columns
+        for field, expression in _aggregates(
+            quote_ident(column.name), column.kind
+        ).items()
+    ]
+    values = cursor.row(
+        f"SELECT {', '.join(expression for *_, expression in wanted)}"  # noqa: S608
+        f" FROM {place.sql}",
+        place.parameters,
+    )
+    sums: dict[str, dict[str, Any]] = {}
+    for (name, field, _), value in zip(wanted, values, strict=True):
+        sums.setdefault(name, {})[field] = value
+    return sums
+
+
+def _folded_sums(
+    cursor: Cursor, place: Source, columns: Sequence[TableColumn]
+) -> dict[str, dict[str, Any]]:
+    wanted = _aggregates("x", columns[0].kind)
+    rows = cursor.rows(
+        f"SELECT c, {', '.join(wanted.values())}"  # noqa: S608 - names are quoted
+        f" FROM ({cells(place, columns)}) GROUP BY c",
+        place.parameters,
+    )
+    return {
+        columns[c].name: dict(zip(wanted, values, strict=True)) for c, *values in rows
+    }
 
 
 def _shown(column: TableColumn, found: dict[str, Any]) -> dict[str, Any]:
@@ -175,81 +203,3 @@ def _shown(column: TableColumn, found: dict[str, Any]) -> dict[str, Any]:
         elif column.kind is Kind.TIMESTAMP and value is not None:
             shown[field] = timestamp_text(value)
     return shown
-
-
-def _values(
-    cursor: Cursor,
-    place: Source,
-    few_rows: Source,
-    column: TableColumn,
-    found: dict[str, Any],
-) -> dict[str, Any]:
-    distinct, top = _distinct(cursor, place, column, found)
-    if distinct is None or distinct.exact:
-        return {"distinct": distinct, "top": top}
-    top = _frequent(cursor, few_rows, column, found["count"])
-    return {"distinct": distinct, "top": top, "top_exact": few_rows is place}
-
-
-def _distinct(
-    cursor: Cursor, place: Source, column: TableColumn, found: dict[str, Any]
-) -> tuple[Distinct | None, tuple[TopValue, ...]]:
-    """Group the values of a column that seems to hold few: exact, with the top ones."""
-    estimate = found.get("distinct")
-    if estimate is None:
-        return None, ()
-    if estimate >= GROUPED_BELOW:
-        return Distinct(min(estimate, found["count"]), exact=False), ()
-    name = quote_ident(column.name)
-    grouped = cursor.rows(
-        f"SELECT {_listed(column)}, count({name}) AS n FROM {place.sql}"  # noqa: S608
-        f" WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY n DESC, {name}",
-        place.parameters,
-    )
-    values = [row for row in grouped if row[0] == row[0]]
-    top = tuple(
-        TopValue(_json_value(column, value), count, count / found["count"])
-        for value, count in values[:TOP_VALUES]
-    )
-    return Distinct(len(values), exact=True), top
-
-
-def _frequent(
-    cursor: Cursor, few_rows: Source, column: TableColumn, count: int
-) -> tuple[TopValue, ...]:
-    """Return the values of a column of many that are frequent all the same.
-
-    Their shares are those in `few_rows`, their counts what that makes of `count`.
-    """
-    if column.kind is Kind.FLOAT:
-        return ()
-    name = quote_ident(column.name)
-    grouped = cursor.rows(
-        f"SELECT {_listed(column)}, count({name}) AS n, sum(count({name})) OVER ()"  # noqa: S608
-        f" FROM {few_rows.sql} WHERE {name} IS NOT NULL GROUP BY {name}"
-        f" ORDER BY n DESC, {name} LIMIT {TOP_VALUES}",
-        few_rows.parameters,
-    )
-    return tuple(
-        TopValue(_json_value(column, value), round(count * seen / of), seen / int(of))
-        for value, seen, of in grouped
-        if seen >= LEAST_SEEN
-    )
-
-
-def _listed(column: TableColumn) -> str:
-    """Return how a value is shown in a list, as SQL."""
-    name = quote_ident(column.name)
-    if column.kind is Kind.TEXT:
-        return f"left({name}::VARCHAR, 100)"
-    is_text = column.kind in TEMPORAL or column.kind in {Kind.TIME, Kind.DECIMAL}
-    return f"{name}::VARCHAR" if is_text else name
-
-
-def _json_value(column: TableColumn, value: Any) -> Any:
-    if column.kind is Kind.TIMESTAMP:
-        return timestamp_text(value)
-    if isinstance(value, float) and value in INFINITIES:
-        return INFINITIES[value]
-    is_long = isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER
-    return str(value) if is_long else value

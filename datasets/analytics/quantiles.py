@@ -1,11 +1,12 @@
 """Quantiles: exact over all rows, or read from a sample and marked so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from datasets.analytics.cells import timestamp_text
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Quantiles
+from datasets.analytics.folded import batches, cells
 from datasets.analytics.sql import (
     NUMERIC,
     TEMPORAL,
@@ -24,30 +25,52 @@ def quantiles(
 ) -> dict[str, Quantiles]:
     """Return quantiles by column for numbers (interpolated) and times (existing)."""
     wanted = [column for column in columns if column.kind in NUMERIC | TEMPORAL]
+    if not wanted:
+        return {}
+    (rows,) = cursor.row(
+        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
+        place.parameters,
+    )
     found: dict[str, Quantiles] = {}
-    for start in range(0, len(wanted), _COLUMNS_PER_QUERY):
-        part = wanted[start : start + _COLUMNS_PER_QUERY]
-        select = ", ".join(_expression(column) for column in part)
-        rows, *values = cursor.row(
-            f"SELECT count(*), {select} FROM {place.sql}",  # noqa: S608
-            place.parameters,
-        )
-        for column, listed in zip(part, values, strict=True):
-            if listed is not None:
-                shown = [_shown(column, value) for value in listed]
-                by_fraction = dict(zip(map(str, FRACTIONS), shown, strict=True))
-                found[column.name] = Quantiles(by_fraction, exact, rows)
+    for column, listed in _listed(cursor, place, wanted, rows):
+        if listed is not None:
+            shown = [_shown(column, value) for value in listed]
+            by_fraction = dict(zip(map(str, FRACTIONS), shown, strict=True))
+            found[column.name] = Quantiles(by_fraction, exact, rows)
     return found
 
 
-def _expression(column: TableColumn) -> str:
-    name = quote_ident(column.name)
+def _listed(
+    cursor: Cursor, place: Source, columns: Sequence[TableColumn], rows: int
+) -> Iterator[tuple[TableColumn, Any]]:
+    single: list[TableColumn] = []
+    for same in batches(columns, rows):
+        if len(same) == 1:
+            single += same
+            continue
+        found = cursor.rows(
+            f"SELECT c, {_expression('x', same[0].kind)}"  # noqa: S608
+            f" FROM ({cells(place, same)}) GROUP BY c",
+            place.parameters,
+        )
+        yield from ((same[c], listed) for c, listed in found)
+    for start in range(0, len(single), _COLUMNS_PER_QUERY):
+        part = single[start : start + _COLUMNS_PER_QUERY]
+        select = ", ".join(_expression(quote_ident(c.name), c.kind) for c in part)
+        values = cursor.row(
+            f"SELECT {select} FROM {place.sql}",  # noqa: S608
+            place.parameters,
+        )
+        yield from zip(part, values, strict=True)
+
+
+def _expression(name: str, kind: Kind) -> str:
     listed = f"[{', '.join(map(str, FRACTIONS))}]"
-    if column.kind in TEMPORAL:
+    if kind in TEMPORAL:
         finite = f"CASE WHEN isfinite({name}) THEN {name} END"
         return f"quantile_disc({finite}, {listed})::VARCHAR[]"
     number = f"{name}::DOUBLE"
-    if column.kind is Kind.FLOAT:
+    if kind is Kind.FLOAT:
         number = f"CASE WHEN isfinite({name}) THEN {number} END"
     return f"quantile_cont({number}, {listed})"
 

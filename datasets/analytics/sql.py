@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from datasets.analytics.errors import SourceMissing, UnknownColumn
@@ -59,10 +60,15 @@ class TableColumn:
 
     @property
     def kind(self) -> Kind:
-        for pattern, kind in _KINDS:
-            if re.fullmatch(pattern, self.type, re.DOTALL):
-                return kind
-        return Kind.NESTED
+        return _kind(self.type)
+
+
+@lru_cache(maxsize=1_024)
+def _kind(type_: str) -> Kind:
+    for pattern, kind in _KINDS:
+        if re.fullmatch(pattern, type_, re.DOTALL):
+            return kind
+    return Kind.NESTED
 
 
 @dataclass(frozen=True, slots=True)

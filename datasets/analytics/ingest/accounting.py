@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from datasets.analytics.ingest.guard import Lost
 from datasets.analytics.ingest.proof import Proof
 from datasets.analytics.ingest.rules import TEXT
 from datasets.analytics.sql import ROW_NUMBER, quote_ident
@@ -48,7 +49,7 @@ def described(proof: Proof) -> Written:
         )
     found.missing_words = [
         {"column": names[column], "count": count}
-        for column, count in sorted(proof.counts("word").items())
+        for column, count in sorted(proof.counts(Lost.WORD).items())
     ]
     found.kept_as_text = list(_near_misses(proof))
     found.made_missing = list(_made_missing(proof))
@@ -84,9 +85,9 @@ def _near_misses(proof: Proof) -> Iterable[dict[str, Any]]:
 
 def _made_missing(proof: Proof) -> Iterable[dict[str, Any]]:
     """Yield what a type that a person chose could not hold."""
-    for column, count in sorted(proof.counts("bad").items()):
+    for column, count in sorted(proof.counts(Lost.BAD).items()):
         rule = proof.plan.forced[column]
-        bad = f"NOT {proof.is_word(column)} AND NOT {rule.fits(f'r{column}')}"
+        bad = proof.guard(column).is_lost(f"r{column}", Lost.BAD)
         rows = _first_rows(proof, column, bad)
         yield {
             "column": proof.table.names[column],
@@ -104,7 +105,7 @@ def _first_rows(proof: Proof, column: int, condition: str) -> list[tuple[int, st
         rows = proof.context.cursor.rows(
             f"SELECT place, left(r{column}, 200) FROM (SELECT *, row_number()"  # noqa: S608
             f" OVER () - 1 AS place FROM ({part}))"
-            f" WHERE r{column} IS NOT NULL AND {condition}"
+            f" WHERE {condition}"
             f" ORDER BY place LIMIT {_LISTED - len(found):d}",
             {},
         )

@@ -68,6 +68,13 @@ class _Table:
             for file in self.files
         )
 
+    @property
+    def is_clean(self) -> bool:
+        return all(
+            file.plain.text and file.plain.text.is_clean and not file.constants
+            for file in self.files
+        )
+
     def parts(self, *, limit: int | None = None, counted: bool = False) -> list[str]:
         if counted:
             self.attempts.clear()

@@ -106,6 +106,7 @@ class _Table:
     names: list[str]
     select: str
     has_quotes: bool = False
+    is_clean: bool = False
 
     def parts(self, *, limit: int | None = None, counted: bool = False) -> list[str]:
         return [f"{self.select} LIMIT {limit:d}" if limit else self.select]

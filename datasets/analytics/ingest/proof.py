@@ -14,12 +14,20 @@ from typing import Protocol
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
 from datasets.analytics.ingest.context import Context, path_list
 from datasets.analytics.ingest.grammar import Grammar
-from datasets.analytics.ingest.model import NULL_WORDS
+from datasets.analytics.ingest.guard import (
+    MISFIT,
+    Empty,
+    Guard,
+    Lost,
+    long_form,
+    shared,
+)
 from datasets.analytics.ingest.proposing import Cells, Proposal
 from datasets.analytics.ingest.rules import TEXT, Rule, list_of, trimmed
 from datasets.analytics.sql import quote_ident
 
-MISFIT = "cell-does-not-fit"
+# Tables of more columns are handled by what columns have in common.
+WIDE = 64
 _ROUNDS = 60
 _EXAMPLES = 20
 _SAMPLE_ROWS = 2_000
@@ -43,6 +51,11 @@ class RawTable(Protocol):
 
     @property
     def has_quotes(self) -> bool: ...
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no cell holds a character that casts to numbers overlook."""
+        ...
 
     def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
         """Return those columns of which every cell stands in quotes."""
@@ -81,6 +94,8 @@ class Proof:
         self.unquoted: set[int] = set()
         self.uncertain: dict[int, Rule] = {}
         self._round = 0
+        self._groups: list[tuple[Guard, list[int]]] = []
+        self._counts: dict[Lost, dict[int, int]] = {}
 
     def write(self) -> None:
         """Write data.parquet. Raises IngestRefused or the engine's errors."""
@@ -133,130 +148,117 @@ class Proof:
 
     def _learn(self) -> None:
         """Take cells that do not fit into account."""
-        columns = [c for c, found in self.proposals.items() if found.rule is not TEXT]
-        columns = [c for c in columns if c not in self.plan.forced]
-        wanted = []
-        for column in columns:
-            bad = f"CASE WHEN {self._is_kept(column)} THEN NULL ELSE r{column} END"
-            wanted += [
-                f"min({bad}, {_EXAMPLES})",
-                f"max({bad}, {_EXAMPLES})",
-                f"max_by({bad}, strlen({bad}), {_EXAMPLES})",
-            ]
-        found = self.context.cursor.row(
-            f"SELECT {', '.join(wanted)} FROM ({self._valued(self._rows())})",  # noqa: S608
-            {},
-        )
-        examples = {
-            column: [x for part in found[3 * i : 3 * i + 3] for x in part or [] if x]
-            for i, column in enumerate(columns)
-        }
+        columns = [
+            column
+            for column, found in self.proposals.items()
+            if found.rule is not TEXT and column not in self.plan.forced
+        ]
+        wide = len(self.table.names) > WIDE
+        examples = self._examples_of_many(columns) if wide else self._examples(columns)
         refuted = [column for column, cells in examples.items() if cells]
         if not refuted:
             raise IngestRefused("invalid_file", "The columns have no types that hold.")
         self.cells.add(examples)
         self._propose(refuted)
 
-    def _rows(self) -> str:
+    def _examples(self, columns: Sequence[int]) -> dict[int, list[str]]:
+        """Return cells that do not fit by column, in one look at the table."""
+        if not columns:
+            return {}
+        wanted = [
+            _examples_of(
+                f"CASE WHEN {self.guard(column).is_kept(f'r{column}')}"
+                f" THEN NULL ELSE r{column} END"
+            )
+            for column in columns
+        ]
+        found = self.context.cursor.row(
+            f"SELECT {', '.join(wanted)} FROM ({self.rows()})",  # noqa: S608
+            {},
+        )
+        return {
+            column: _flat(found[3 * i : 3 * i + 3]) for i, column in enumerate(columns)
+        }
+
+    def _examples_of_many(self, columns: Sequence[int]) -> dict[int, list[str]]:
+        """Return the same, in one look for each guard."""
+        examples: dict[int, list[str]] = {}
+        for guard, same in self._by_guard(columns):
+            cells = long_form(same, [f"r{column}" for column in same], self.rows())
+            found = self.context.cursor.rows(
+                f"SELECT c, {_examples_of('x')} FROM ({cells})"  # noqa: S608
+                f" WHERE ({guard.is_kept('x')}) IS NOT TRUE GROUP BY c",
+                {},
+            )
+            examples |= {row[0]: _flat(row[1:]) for row in found}
+        return examples
+
+    def rows(self) -> str:
         """Return a SELECT of all cells, in no order."""
         return " UNION ALL ".join(f"({part})" for part in self.table.parts())
 
-    def _valued(self, select: str) -> str:
-        """Add the value of each cell to the cells, so that it is computed once."""
-        values = "".join(
-            f", {found.rule.value(f'r{column}')} AS v{column}"
-            for column, found in self._typed()
-            if found.rule
-        )
-        return f"SELECT *{values} FROM ({select})"  # noqa: S608
+    def guard(self, column: int) -> Guard:
+        """Return how a column is guarded as things stand."""
+        rule = self.proposals[column].rule
+        words = () if column in self.cells.wordy else self.plan.null_words
+        if rule is not TEXT:
+            forced = column in self.plan.forced
+            return Guard(rule, words, forced, self.table.is_clean)
+        if column in self.unquoted:
+            return Guard(TEXT, (), empty=Empty.MISSING)
+        empty = Empty.COUNTED if self.table.has_quotes else Empty.ABSENT
+        return Guard(TEXT, (), empty=empty)
 
-    def _typed(self) -> list[tuple[int, Proposal]]:
+    def _by_guard(self, columns: Iterable[int]) -> list[tuple[Guard, list[int]]]:
+        found: dict[Guard, list[int]] = {}
+        for column in columns:
+            found.setdefault(self.guard(column), []).append(column)
+        return list(found.items())
+
+    def _grouped(self) -> list[tuple[Guard, list[int]]]:
+        """Return the columns by expression: in wide tables those of one guard share it.
+
+        The lists of a row would make a narrow table slower.
+        """
+        found = self._by_guard(range(len(self.table.names)))
+        is_wide = len(self.table.names) > WIDE
         return [
-            (column, found)
-            for column, found in sorted(self.proposals.items())
-            if found.rule not in {None, TEXT}
+            (guard, part)
+            for guard, same in found
+            for part in (
+                [same] if is_wide and not guard.is_plain else [[c] for c in same]
+            )
         ]
 
     def _guarded(self, select: str) -> str:
-        names = self.table.names
+        """Return a SELECT of the values of the cells of another one."""
+        inner, outer = ["*"], dict[int, str]()
+        for guard, same in self._groups:
+            cells = [f"r{column}" for column in same]
+            first = f"{self._round:d}_{same[0]:d}"
+            if len(same) > 1:
+                inner.append(f"{shared(guard, cells, first)} AS g{same[0]}")
+                outer |= {c: f"g{same[0]}[{i + 1}]" for i, c in enumerate(same)}
+                continue
+            quick = f"q{same[0]}"
+            if guard.rule and guard.rule.quick:
+                inner.append(f"{guard.rule.read_quickly(cells[0])} AS {quick}")
+            outer[same[0]] = guard.of(cells[0], quick, first)
         listed = ", ".join(
-            f"{self._expression(column)} AS {quote_ident(name)}"
-            for column, name in enumerate(names)
+            f"{outer[column]} AS {quote_ident(name)}"
+            for column, name in enumerate(self.table.names)
         )
-        return f"SELECT {listed} FROM ({self._valued(select)})"  # noqa: S608
-
-    def _expression(self, column: int) -> str:
-        cell, value = f"r{column}", f"v{column}"
-        rule = self.proposals[column].rule
-        if rule is TEXT:
-            return self._text(column)
-        if rule is None:
-            # Nothing is known but null words, which are words where nothing else is.
-            return (
-                f"CASE WHEN {cell} IS NULL THEN NULL WHEN {self.is_word(column)}"
-                f" THEN {cell} ELSE error('{MISFIT}') END"
-            )
-        left = f"error('{MISFIT}')"
-        if column in self.plan.forced:
-            bad = self._counter("bad", column)
-            left = f"CASE WHEN nextval('{bad}') < 0 THEN {value} END"
-        words = self._counter("word", column)
-        proven = f"WHEN {rule.is_proven(cell, value)} THEN {value}"
-        missing = (
-            f"WHEN {cell} IS NULL THEN NULL WHEN {self.is_word(column)} THEN"
-            f" CASE WHEN nextval('{words}') < 0 THEN {value} END"
-        )
-        # Most cells are no null words; where a word is a value as well, it goes first.
-        first, second = (
-            (missing, proven) if self._has_values_as_words else (proven, missing)
-        )
-        return (
-            f"CASE {first} {second} WHEN {rule.fits(cell)} THEN {value} ELSE {left} END"
-        )
-
-    @property
-    def _has_values_as_words(self) -> bool:
-        return not set(self.plan.null_words) <= set(NULL_WORDS)
-
-    def _text(self, column: int) -> str:
-        cell = f"r{column}"
-        if column in self.unquoted:
-            return f"nullif({cell}, '')"
-        if not self.table.has_quotes:
-            return cell
-        counter = self._counter("empty", column)
-        empty = f"{cell} = '' AND nextval('{counter}') > 0"
-        return f"CASE WHEN {empty} THEN '' ELSE {cell} END"
-
-    def is_word(self, column: int) -> str:
-        words = () if column in self.cells.wordy else self.plan.null_words
-        return f"{trimmed(f'r{column}')} IN {_tuple(('', *words))}"
-
-    def _is_kept(self, column: int) -> str:
-        rule, cell = self.proposals[column].rule, f"r{column}"
-        missing = f"{cell} IS NULL OR {self.is_word(column)}"
-        if rule is None:
-            return f"({missing})"
-        return (
-            f"({rule.is_proven(cell, f'v{column}')} OR {missing} OR {rule.fits(cell)})"
-        )
-
-    def _counter(self, kind: str, column: int) -> str:
-        return f"{kind}_{self._round:d}_{column:d}"
+        return f"SELECT {listed} FROM (SELECT {', '.join(inner)} FROM ({select}))"  # noqa: S608
 
     def _make_counters(self) -> None:
         """Make sequences that count, in the statement, what it makes missing."""
+        self._groups = self._grouped()
+        self._counts = {}
         names = [
-            self._counter("bad" if column in self.plan.forced else "word", column)
-            for column, _ in self._typed()
+            f"{how}_{self._round:d}_{same[0]:d}"
+            for guard, same in self._groups
+            for how in guard.counted
         ]
-        names += [self._counter("word", column) for column in self.plan.forced]
-        if self.table.has_quotes:
-            names += [
-                self._counter("empty", column)
-                for column, found in self.proposals.items()
-                if found.rule is TEXT and column not in self.unquoted
-            ]
         for start in range(0, len(names), 500):
             self.context.cursor.rows(
                 ";".join(
@@ -266,22 +268,43 @@ class Proof:
                 {},
             )
 
-    def counts(self, kind: str) -> dict[int, int]:
+    def counts(self, how: Lost) -> dict[int, int]:
         """Return by column how often the last statement counted something."""
-        prefix = f"{kind}_{self._round:d}_"
-        found = self.context.cursor.rows(
+        if how not in self._counts:
+            self._counts[how] = self._counted(how)
+        return self._counts[how]
+
+    def _counted(self, how: Lost) -> dict[int, int]:
+        prefix = f"{how}_{self._round:d}_"
+        rows = self.context.cursor.rows(
             "SELECT sequence_name, last_value FROM duckdb_sequences()"
             " WHERE starts_with(sequence_name, $prefix) AND last_value IS NOT NULL",
             {"prefix": prefix},
         )
-        return {int(name.removeprefix(prefix)): count for name, count in found}
+        found = {int(name.removeprefix(prefix)): count for name, count in rows}
+        for guard, same in self._groups:
+            if len(same) > 1 and found.pop(same[0], 0):
+                found |= self._counted_apart(guard, same, how)
+        return found
+
+    def _counted_apart(
+        self, guard: Guard, columns: Sequence[int], how: Lost
+    ) -> dict[int, int]:
+        """Return the counts of columns that share an expression, and so a counter."""
+        cells = [f"r{column}" for column in columns]
+        rows = self.context.cursor.rows(
+            f"SELECT c, count(*) FROM ({long_form(columns, cells, self.rows())})"  # noqa: S608
+            f" WHERE {guard.is_lost('x', how)} GROUP BY c",
+            {},
+        )
+        return dict(rows)
 
     def _reconsidered(self) -> set[int]:
         """Return columns whose rule has to change, now that all cells are known."""
         changed = self._resolved()
         if self.table.has_quotes:
-            words = set(self.counts("word")) - self.plan.forced.keys()
-            empty = set(self.counts("empty"))
+            words = set(self.counts(Lost.WORD)) - self.plan.forced.keys()
+            empty = set(self.counts(Lost.EMPTY))
             if words or empty:
                 quoted = self.table.wholly_quoted(sorted(words | empty))
                 doubtful = words - quoted - self.cells.wordy
@@ -338,6 +361,18 @@ class Proof:
     def written(self, options: str = "") -> str:
         path = path_list([self.context.folder / "data.parquet"])
         return f"read_parquet({path}{options})"
+
+
+def _examples_of(cell: str) -> str:
+    """Return aggregates of some cells, of those that widen a type most among them."""
+    return (
+        f"min({cell}, {_EXAMPLES}), max({cell}, {_EXAMPLES}),"
+        f" max_by({cell}, strlen({cell}), {_EXAMPLES})"
+    )
+
+
+def _flat(lists: Iterable[Sequence[str | None] | None]) -> list[str]:
+    return [cell for cells in lists for cell in cells or () if cell]
 
 
 def _tuple(texts: Sequence[str]) -> str:

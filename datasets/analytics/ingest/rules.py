@@ -17,6 +17,9 @@ REVISION = 2
 
 MAX_DIGITS = 38
 _SPACES = quote_literal(" \t")
+# Casts read over line ends behind a number, and over signs between its digits.
+OVERLOOKED = b"\n\r\v\f_"
+_OVERLOOKED = "'[\\n\\r\\v\\f_]'"
 EXPONENT = "([eE][-+]?[0-9]+)?"
 NON_FINITE = "-?(?i:inf|infinity)|(?i:nan)"
 WHOLE = "-?[1-9][0-9]*|0"
@@ -27,10 +30,12 @@ class Rule:
     """One way of reading a cell. `{t}` in the SQL texts is the trimmed cell.
 
     `convert` gives the value, NULL where there is none; `holds` is what a matching
-    cell must fulfil besides, where `{v}` is that value. `fast` proves the usual
-    spelling of a cell `{x}` at a small price. `evidence` must match one cell at
-    least: of `1,234` nobody knows what the comma means. `is_number` tells what a
-    person would call numbers from dates and times.
+    cell must fulfil besides, where `{v}` is that value. `quick` reads the cell `{x}`
+    untrimmed, and `fast` proves `{v}`, which that gave, for the usual spellings: at
+    a small price, and where `is_careless` only if nothing stands in the cell that
+    casts overlook. `evidence` must match one cell at least: of `1,234` nobody knows
+    what the comma means. `is_number` tells what a person would call numbers from
+    dates and times.
     """
 
     label: str
@@ -38,7 +43,9 @@ class Rule:
     pattern: str
     convert: str
     holds: str = "{v} IS NOT NULL"
+    quick: str = ""
     fast: str = ""
+    is_careless: bool = False
     evidence: str = ""
     note: str = ""
     format: str | None = None
@@ -58,9 +65,17 @@ class Rule:
             return "true"
         return f"regexp_full_match({trimmed(cell)}, {quote_literal(self.evidence)})"
 
-    def is_proven(self, cell: str, value: str) -> str:
-        """Return a cheap condition that implies `fits`, "false" where there is none."""
-        return f"({self.fast.format(x=cell, v=value)})" if self.fast else "false"
+    def read_quickly(self, cell: str) -> str:
+        return self.quick.format(x=cell)
+
+    def is_proven(self, cell: str, quick: str, *, is_clean: bool) -> str:
+        """Return a cheap condition that implies `fits`; nothing where there is none."""
+        if not self.fast:
+            return ""
+        proven = self.fast.format(x=cell, v=quick)
+        if is_clean or not self.is_careless:
+            return f"({proven})"
+        return f"({proven} AND NOT regexp_matches({cell}, {_OVERLOOKED}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +122,23 @@ BOOLEAN = Rule(
     "BOOLEAN",
     "(?i:true|false)",
     "lower({t}) = 'true'",
-    fast="{x} IN ('true', 'false', 'True', 'False', 'TRUE', 'FALSE')",
+    quick="{x} IN ('true', 'True', 'TRUE')",
+    fast="{v} OR {x} IN ('false', 'False', 'FALSE')",
 )
 TEXT = Rule("text", "VARCHAR", "(?s).*", "{t}")
+
+
+# Up to 15 digits always come back, longer ones where they are the shortest that do;
+# the range leaves out what was cut to 0 or infinity. The first characters leave out
+# signs and leading zeros: as comparisons, because these look at four bytes only.
+# A CASE keeps the order, where DuckDB would try which part of an OR is the cheapest.
+_FAST_DOUBLE = (
+    "CASE WHEN strlen({x}) <= 15 AND abs({v}) BETWEEN 1e-290 AND 1e290"
+    " AND (({x} >= '1' AND {x} < ':') OR ({x} >= '0.' AND {x} < '0/')"
+    " OR ({x} >= '-1' AND {x} < '-:') OR ({x} >= '-0.' AND {x} < '-0/')) THEN true"
+    " WHEN {v} = 0 THEN {x} IN ('0', '0.0', '0.00')"
+    " ELSE abs({v}) BETWEEN 1e-290 AND 1e290 AND {v}::VARCHAR = {x} END"
+)
 
 
 def whole_number(signs: Signs = PLAIN, evidence: str = "") -> Rule:
@@ -119,6 +148,7 @@ def whole_number(signs: Signs = PLAIN, evidence: str = "") -> Rule:
         "BIGINT",
         f"-?{signs.whole}" if signs.thousands else "-?[1-9][0-9]{0,18}|0",
         f"try_cast({signs.plain('{t}')} AS BIGINT)",
+        quick="try_cast({x} AS BIGINT)" if signs == PLAIN else "",
         fast="{v}::VARCHAR = {x}" if signs == PLAIN else "",
         evidence=evidence,
         note=_signs_note(signs) if signs.thousands else "",
@@ -139,14 +169,9 @@ def floating(signs: Signs = PLAIN, evidence: str = "") -> Rule:
         f"try_cast({plain} AS DOUBLE)",
         holds=f"CASE WHEN isfinite({{v}}) THEN {same}"
         f" ELSE regexp_full_match({{t}}, {quote_literal(NON_FINITE)}) END",
-        # Up to 15 digits always come back; the range leaves out what was cut to 0
-        # or infinity. The first characters leave out signs and leading zeros.
-        fast="strlen({x}) <= 15 AND abs({v}) BETWEEN 1e-290 AND 1e290"
-        " AND (ord({x}) BETWEEN 49 AND 57 OR ({x} >= '0.' AND {x} < '0/')"
-        " OR ({x} >= '-0.' AND {x} < '-0/') OR ({x} >= '-1' AND {x} < '-:'))"
-        " AND NOT contains({x}, '_')"
-        if signs == PLAIN
-        else "",
+        quick="try_cast({x} AS DOUBLE)" if signs == PLAIN else "",
+        fast=_FAST_DOUBLE if signs == PLAIN else "",
+        is_careless=True,
         evidence=evidence,
         note=_signs_note(signs) if signs != PLAIN else "",
         is_number=True,

@@ -17,6 +17,7 @@ from datasets.analytics.ingest.encodings import (
     judged,
     known_encoding,
 )
+from datasets.analytics.ingest.rules import OVERLOOKED
 
 # Small enough that all looks at a chunk but the first find it in the CPU's cache.
 CHUNK_BYTES = 256 << 10
@@ -32,6 +33,7 @@ _UNMARKED = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _JUDGED_WORDS = 4_000
 _LEAST_WORDS = 20
 _LINE_FEED = 10
+_ODD = set(OVERLOOKED) - set(b"\r\n")
 _MOSTLY_UTF8 = 9
 _MANY_NUL = 1
 _MANY_NUL_SHARE = 0.01
@@ -41,7 +43,8 @@ _MANY_NUL_SHARE = 0.01
 class TextFacts:
     """Facts of a whole text file. `bad_lines` are not in its encoding.
 
-    `lines` counts line ends outside quotes, and an unfinished last line.
+    `lines` counts line ends outside quotes, and an unfinished last line. `is_clean`
+    says that no cell can hold a character that casts to numbers overlook.
     """
 
     encoding: str
@@ -52,6 +55,7 @@ class TextFacts:
     mixes_line_ends: bool = False
     has_escapes: bool = False
     found: Encoding = field(default_factory=lambda: Encoding(UTF8, "all bytes"))
+    is_clean: bool = False
 
     @property
     def needs_rewriting(self) -> bool:
@@ -186,7 +190,7 @@ def scan_utf8(context: Context, path: Path) -> TextFacts:
     quote = quote_of(context).encode()
     nul_bytes = 0
     has_escapes = False
-    in_quotes = has_quotes = False
+    in_quotes = has_quotes = has_odd = False
     last = b"\n"
     for chunk in _line_chunks(path):
         context.bytes_read += len(chunk)
@@ -204,11 +208,23 @@ def scan_utf8(context: Context, path: Path) -> TextFacts:
             bare += outside.count(b"\r") - ended
         has_escapes = has_escapes or b"\x1b" in chunk
         nul_bytes += chunk.count(0) if b"\0" in chunk else 0
+        has_odd = has_odd or any(byte in chunk for byte in _ODD)
         bad += 0 if chunk.isascii() else _bad_lines(chunk)
         last = chunk[-1:]
     mixes = bare > 0 or 0 < returns < lines
     lines += last != b"\n"
-    return TextFacts(UTF8, lines, bad, has_quotes, nul_bytes, mixes, has_escapes)
+    # Without quotes a line end is no part of a cell.
+    is_clean = not (has_quotes or has_odd)
+    return TextFacts(
+        UTF8,
+        lines,
+        bad,
+        has_quotes,
+        nul_bytes,
+        mixes,
+        has_escapes,
+        is_clean=is_clean,
+    )
 
 
 def _line_ends(chunk: bytes) -> int:

@@ -20,6 +20,7 @@ DATE = Rule(
     "DATE",
     _DATE,
     "try_cast({t} AS DATE)",
+    quick="try_cast({x} AS DATE)",
     # Ten characters leave out the word infinity.
     fast="strlen({x}) = 10 AND {v}::VARCHAR = {x}",
 )
@@ -28,7 +29,9 @@ TIMESTAMP = Rule(
     "TIMESTAMP",
     _stamp(6),
     "try_cast({t} AS TIMESTAMP)",
-    fast="strlen({x}) >= 19 AND {v}::VARCHAR = {x}",
+    quick="try_cast({x} AS TIMESTAMP)",
+    fast="CASE WHEN strlen({x}) < 19 THEN false WHEN {v}::VARCHAR = {x} THEN true"
+    " ELSE {v}::VARCHAR = replace({x}, 'T', ' ') END",
 )
 NANOSECONDS = Rule("times", "TIMESTAMP_NS", _stamp(9), "try_cast({t} AS TIMESTAMP_NS)")
 TIME = Rule(
@@ -36,6 +39,7 @@ TIME = Rule(
     "TIME",
     f"{_CLOCK}(:[0-5][0-9](\\.[0-9]{{1,6}})?)?",
     "try_cast({t} AS TIME)",
+    quick="try_cast({x} AS TIME)",
     fast="{v}::VARCHAR = {x}",
 )
 TIME_NANOSECONDS = Rule(

@@ -23,10 +23,10 @@ def common_names(
     for label, keys in keyed[1:] if not union else []:
         if set(keys) != set(wanted):
             raise _other_columns(label, first_label, keys, wanted)
-    places = [
-        tuple({key: i for i, key in enumerate(keys)}.get(key) for key in wanted)
-        for _, keys in keyed
-    ]
+    places = []
+    for _, keys in keyed:
+        place_of = {key: place for place, key in enumerate(keys)}
+        places.append(tuple(map(place_of.get, wanted)))
     return [name for name, _ in wanted], places
 
 

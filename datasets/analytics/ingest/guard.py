@@ -1,0 +1,140 @@
+"""The expression through which cells of text become values, column by column.
+
+A cell fits the rule of its column, or it is missing and counted, or the statement
+fails. Columns of one guard may share one expression: in a table of 2,000 columns,
+binding an expression for each takes longer than reading the file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from datasets.analytics.ingest.model import NULL_WORDS
+from datasets.analytics.ingest.rules import TEXT, Rule, list_of, trimmed
+
+MISFIT = "cell-does-not-fit"
+
+
+class Lost(StrEnum):
+    """What a guard counts: null words, cells of no value, empty cells in quotes."""
+
+    WORD = "word"
+    BAD = "bad"
+    EMPTY = "empty"
+
+
+class Empty(StrEnum):
+    """What an empty text in quotes is in a column of text."""
+
+    ABSENT = "absent"
+    MISSING = "missing"
+    COUNTED = "counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How a column is guarded; equal guards may share an expression.
+
+    Without a `rule` nothing is known but null words. What does not fit a rule that
+    is `forced` is missing. `is_clean` says that no cell holds a character that casts
+    overlook.
+    """
+
+    rule: Rule | None
+    null_words: tuple[str, ...]
+    forced: bool = False
+    is_clean: bool = False
+    empty: Empty = Empty.ABSENT
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether cells are taken as they are."""
+        return self.rule is TEXT and self.empty is Empty.ABSENT
+
+    @property
+    def counted(self) -> tuple[Lost, ...]:
+        if self.rule is TEXT:
+            return (Lost.EMPTY,) if self.empty is Empty.COUNTED else ()
+        if self.rule is None:
+            return ()
+        return (Lost.WORD, Lost.BAD) if self.forced else (Lost.WORD,)
+
+    def of(self, cell: str, quick: str, counter: str) -> str:
+        """Return SQL of the value.
+
+        `quick` is `rule.quick` of the cell, computed once; `counter` the end of the
+        sequences' names, which begin with what they count.
+        """
+        if self.rule is TEXT:
+            return self._text(cell, counter)
+        if self.rule is None:
+            return (
+                f"CASE WHEN {cell} IS NULL THEN NULL WHEN {self.is_word(cell)}"
+                f" THEN {cell} ELSE error('{MISFIT}') END"
+            )
+        nothing = f"CAST(NULL AS {self.rule.type})"
+        left = f"error('{MISFIT}')"
+        if self.forced:
+            left = f"CASE WHEN nextval('bad_{counter}') > 0 THEN {nothing} END"
+        missing = (
+            f"WHEN {cell} IS NULL THEN NULL WHEN {self.is_word(cell)} THEN"
+            f" CASE WHEN nextval('word_{counter}') > 0 THEN {nothing} END"
+        )
+        fast = self.rule.is_proven(cell, quick, is_clean=self.is_clean)
+        proven = f"WHEN {fast} THEN {quick}" if fast else ""
+        # Most cells are no null words; where a word is a value as well, it goes first.
+        first, second = (
+            (proven, missing)
+            if set(self.null_words) <= set(NULL_WORDS)
+            else (missing, proven)
+        )
+        return (
+            f"CASE {first} {second} WHEN {self.rule.fits(cell)}"
+            f" THEN {self.rule.value(cell)} ELSE {left} END"
+        )
+
+    def _text(self, cell: str, counter: str) -> str:
+        match self.empty:
+            case Empty.ABSENT:
+                return cell
+            case Empty.MISSING:
+                return f"nullif({cell}, '')"
+        empty = f"{cell} = '' AND nextval('empty_{counter}') > 0"
+        return f"CASE WHEN {empty} THEN '' ELSE {cell} END"
+
+    def is_word(self, cell: str) -> str:
+        return f"{trimmed(cell)} IN ({list_of(('', *self.null_words))[1:-1]})"
+
+    def is_kept(self, cell: str) -> str:
+        missing = f"{cell} IS NULL OR {self.is_word(cell)}"
+        return f"({missing} OR {self.rule.fits(cell)})" if self.rule else f"({missing})"
+
+    def is_lost(self, cell: str, how: Lost) -> str:
+        """Return the condition under which a cell is counted."""
+        match how:
+            case Lost.EMPTY:
+                return f"{cell} = ''"
+            case Lost.WORD:
+                return f"{cell} IS NOT NULL AND {self.is_word(cell)}"
+        return f"({self.is_kept(cell)}) IS NOT TRUE"
+
+
+def shared(guard: Guard, cells: Sequence[str], counter: str) -> str:
+    """Return SQL of the list of the values of several cells of one row."""
+    listed = f"[{', '.join(cells)}]"
+    if guard.rule is None or not guard.rule.quick:
+        return f"list_transform({listed}, lambda cell: {guard.of('cell', '', counter)})"
+    quick = f"list_transform({listed}, lambda cell: {guard.rule.read_quickly('cell')})"
+    return (
+        f"list_transform(list_zip({listed}, {quick}),"
+        f" lambda pair: {guard.of('pair[1]', 'pair[2]', counter)})"
+    )
+
+
+def long_form(columns: Sequence[int], cells: Sequence[str], rows: str) -> str:
+    """Return a SELECT of each cell `x` with the number `c` of its column."""
+    numbers = ", ".join(map(str, columns))
+    return (
+        f"SELECT unnest([{numbers}]) AS c, unnest([{', '.join(cells)}]) AS x"  # noqa: S608
+        f" FROM ({rows})"
+    )
