@@ -35,6 +35,7 @@ con.execute(f"COPY (SELECT * FROM read_csv('{sys.argv[1]}')) TO '{sys.argv[2]}'"
             " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3,"
             " ROW_GROUP_SIZE 122880)")
 """
+WIDE_ROWS, WIDE_COLUMNS = (50, 2_000), 2_000
 KILLED_AT = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -44,6 +45,8 @@ def main() -> None:
         path = csv_file(folder)
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
             say(speed(path, Path(place)))
+            say(guarantee(path, Path(place)))
+            say(wide(Path(place)))
             say(kills(path, Path(place)))
 
 
@@ -120,6 +123,42 @@ def speed(path: Path, place: Path) -> str:
         f"\nOurs has {ratio:.0%} of COPY's speed (best of {ROUNDS} rounds; median of"
         f" the rounds {statistics.median(each):.0%}), by CPU time {cpu:.0%}.\n"
     )
+
+
+def guarantee(path: Path, place: Path) -> str:
+    """Return what the proof of every cell costs, in CPU seconds of one COPY."""
+    program = [sys.executable, "-m", "bench.analytics.guarding", str(path)]
+    found: dict[str, list[float]] = {"casts": [], "guards": []}
+    for _ in range(ROUNDS):
+        for how, costs in found.items():
+            target = str(place / "guarded.parquet")
+            costs.append(_measured([*program, target, how]).cpu_s)
+    casts, guards = (min(costs) for costs in found.values())
+    return (
+        f"Of text to Parquet by casts that may change cells {casts:.1f} s of CPU, with"
+        f" every cell proven {guards:.1f} s: {1 - casts / guards:.0%} of it.\n"
+    )
+
+
+def wide(place: Path) -> str:
+    """Return what tables of 2,000 columns cost from the file to their statistics."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for height in WIDE_ROWS:
+        path = place / f"wide_{height}.csv"
+        values = rng.standard_normal((height, WIDE_COLUMNS))
+        names = ",".join(f"x{index}" for index in range(WIDE_COLUMNS))
+        np.savetxt(path, values, "%.15f", ",", header=names, comments="")
+        size = path.stat().st_size / MIB
+        costs = [_ours(path, place / "wide") for _ in range(ROUNDS)]
+        figures = (
+            f"{size:.1f}",
+            f"{min(cost.wall_s for cost in costs):.1f}",
+            f"{min(cost.cpu_s for cost in costs):.1f}",
+            f"{max(cost.peak_mib for cost in costs):.0f}",
+        )
+        rows.append((f"{height} x {WIDE_COLUMNS}", *figures))
+    return table(("wide table", "MiB", "wall s", "CPU s", "peak RSS MiB"), rows)
 
 
 def kills(path: Path, place: Path) -> str:
