@@ -72,6 +72,6 @@ def combined_sha256(files: Sequence[IncomingFile]) -> str:
     Folders that a file was in may be columns, so they count too.
     """
     named = [file.sha256 + (file.name if "/" in file.name else "") for file in files]
-    if named == [files[0].sha256]:
+    if len(files) == 1 and named == [files[0].sha256]:
         return files[0].sha256
     return hashlib.sha256("".join(named).encode()).hexdigest()
