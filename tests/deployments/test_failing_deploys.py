@@ -99,7 +99,7 @@ KINDS = {
     hanging_when_loaded: "hangs",
     hanging_when_asked: "hangs",
     answering_wrongly: "but 2 is stored",
-    too_large: "MemoryError",
+    too_large: "too little memory",
     dead_behind_its_socket: "The model server was killed by SIGKILL",
     new_version: "no instance type 'gone'",
 }
