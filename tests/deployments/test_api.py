@@ -225,7 +225,7 @@ def test_a_list_costs_the_same_queries_for_one_and_for_many(
 ):
     client = api()
     DeploymentFactory()
-    with django_assert_max_num_queries(6) as few:
+    with django_assert_max_num_queries(7) as few:
         client.get(HOME)
     DeploymentFactory.create_batch(10, active=True)
 
