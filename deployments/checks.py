@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's name
 
-from deployments.serving.child import walls
+from mlops.walls import walls
 
 
 @register(Tags.security)

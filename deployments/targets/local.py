@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self
 
 from deployments.serving import logs
-from deployments.serving.child import walls
 from deployments.serving.publishing import FilePublisher, Publishing
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
 from deployments.serving.supervisor.conversions import preferred
@@ -34,6 +33,7 @@ from deployments.serving.terms import (
 )
 from deployments.serving.waking import Bell, Waking
 from deployments.targets.base import Capabilities
+from mlops.walls import walls
 
 logger = logging.getLogger(__name__)
 

@@ -8,16 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import (
-    comparison,
-    examine,
-    interpreter,
-    quick,
-    serve,
-    walls,
-)
+from deployments.serving.child import comparison, examine, interpreter, quick, serve
 from deployments.serving.child.modelfile import StoredFile
-from deployments.serving.child.sandbox import Limits, confine
+from mlops.walls import walls
+from mlops.walls.sandbox import Limits, confine
 
 
 def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:

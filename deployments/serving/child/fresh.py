@@ -22,17 +22,24 @@ def main() -> int:
             json.dump({"refused": reason}, pipe)
         return 1
     # Of all that lies beside this package the model shall see nothing.
-    ours = types.ModuleType("deployments")
-    child = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - as above
-    ours.__path__ = [os.path.dirname(os.path.dirname(child))]  # noqa: PTH120
-    sys.modules["deployments"] = ours
-    from deployments.serving.child import records, room, walls  # noqa: PLC0415
+    package = os.path.abspath(__file__)  # noqa: PTH100 - as above
+    for _ in range(3):
+        package = os.path.dirname(package)  # noqa: PTH120
+    for name in ("deployments", "mlops"):
+        ours = types.ModuleType(name)
+        ours.__path__ = [os.path.join(os.path.dirname(package), name)]  # noqa: PTH118, PTH120
+        sys.modules[name] = ours
+    from deployments.serving.child import records, room  # noqa: PLC0415
+    from mlops.walls import walls  # noqa: PLC0415
 
     records.log_to_stderr()
     # Before anything is imported that may begin threads: walls do not hold for those.
     walls.raise_walls(room.walls_of(told["job"]["room"]))
     from deployments.serving.child import outside  # noqa: PLC0415
 
+    # A model may bring a package of its own of this name.
+    for name in [each for each in sys.modules if each.split(".")[0] == "mlops"]:
+        del sys.modules[name]
     return outside.run(told["run"], told["job"], told["descriptors"])
 
 

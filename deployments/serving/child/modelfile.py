@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from deployments.serving.child import sandbox
 from deployments.serving.child.datafiles import DataFiles
 from deployments.serving.formats import Format, Loaded, Options, load, prepare, sniff
 from deployments.serving.formats.sniff import is_onnx
 from deployments.serving.terms import Manifest, Refused
+from mlops.walls import sandbox
 
 EXTERNAL = "deployments.serving.formats.external"
 """Imported for models in several files alone: it takes onnx, which is not small."""

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import comparison, examine, plain, readable, room, serve
+from deployments.serving.child import comparison, examine, plain, room, serve
 from deployments.serving.child.modelfile import Source, StoredFile
-from deployments.serving.child.sandbox import Limits, confine
 from deployments.serving.formats.pyfunc import PyfuncFolder
+from mlops.walls import readable
+from mlops.walls.sandbox import Limits, confine
 
 logger = logging.getLogger(__name__)
 

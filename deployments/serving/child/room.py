@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deployments.serving.child.walls import Walls
 from deployments.serving.terms import Refused
+from mlops.walls.walls import Walls
 
 CHUNK = 1 << 20
 FIRST_USER, USERS = 61184, 4336

@@ -24,10 +24,11 @@ import onnxruntime  # noqa: F401
 import orjson
 import uvloop  # noqa: F401
 
-from deployments.serving.child import forked, locales, records, walls
+from deployments.serving.child import forked, locales, records
 from deployments.serving.formats import onnx  # noqa: F401
 from deployments.serving.oip import convenience  # noqa: F401
 from deployments.serving.processes import NEVER_BEGAN, start_time, write_atomically
+from mlops.walls import walls
 
 MAX_MESSAGE, MAX_FILES = 1 << 16, 16
 CRASHED = 1

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.serving.child import room, walls
+from deployments.serving.child import room
 from deployments.serving.processes import is_alive, start_time
 from deployments.serving.terms import NoRoom, Refused
 from deployments.targets.local import LocalTarget
+from mlops.walls import walls
 from tests.deployments.targets import folders, models
 from tests.deployments.targets.asking import ask
 from tests.deployments.targets.suite import is_gone, is_ready, serve

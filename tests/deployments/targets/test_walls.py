@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.checks import run_checks
 
-from deployments.serving.child import landlock, sandbox, seccomp, syscalls, walls
+from mlops.walls import landlock, sandbox, seccomp, syscalls, walls
 from tests.deployments.targets import bare_script, hostile, walled_script
 
 SECRET = b"a secret of the machine\n"

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deployments.serving.child import sandbox, walls
 from deployments.serving.formats import base, onnx
+from mlops.walls import sandbox, walls
 
 X86_64 = os.uname().machine == "x86_64"
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from deployments.serving.child.landlock import EXECUTE, READ, READ_FILE, USE, Rule
+from mlops.walls.landlock import EXECUTE, READ, READ_FILE, USE, Rule
 
-PACKAGE = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
+PACKAGES = (ROOT / "deployments", Path(__file__).parent)
 """Of this program, what a model process is made of."""
 LIBRARIES = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64"),
@@ -54,7 +55,7 @@ def libraries() -> tuple[Rule, ...]:
 
 
 def _libraries() -> Iterator[Rule]:
-    for path in (*map(Path, LIBRARIES), *imported_from(), PACKAGE):
+    for path in (*map(Path, LIBRARIES), *imported_from(), *PACKAGES):
         yield path, READ
     for name in LOOKED_UP:
         yield Path(name), READ
@@ -73,11 +74,10 @@ def programs() -> Iterator[Rule]:
 
 def imported_from() -> Iterator[Path]:
     """Yield the folders that modules are imported from, but not this program's own."""
-    ours = PACKAGE.parent
     linked = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
     for place in filter(None, (*sys.path, *linked)):
         path = Path(os.path.abspath(place))  # noqa: PTH100 - links stay
-        if path != ours:
+        if path != ROOT:
             yield path
 
 
@@ -85,7 +85,7 @@ def installed() -> list[Path]:
     """Return all folders of libraries and of Python, under all their names."""
     folders = {
         *imported_from(),
-        PACKAGE,
+        *PACKAGES,
         *(Path(os.path.abspath(each)) for each in (sys.prefix, sys.base_prefix)),  # noqa: PTH100
     }
     return sorted(

@@ -1,4 +1,4 @@
-"""Shuts a model's process in, by what needs no privilege: Landlock and seccomp.
+"""Shuts a process in, by what needs no privilege: Landlock and seccomp.
 
 It reads its libraries and what is handed to it, writes to its own folder, and reaches
 no network, no other process, and no file's owner or mode.
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deployments.serving.child import landlock, readable, sandbox, seccomp, syscalls
-from deployments.serving.child.landlock import ALL, Rule
-from deployments.serving.child.reveal import CLONE_NEWNS, reveal
+from mlops.walls import landlock, readable, sandbox, seccomp, syscalls
+from mlops.walls.landlock import ALL, READ, Rule
+from mlops.walls.reveal import CLONE_NEWNS, reveal
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +37,17 @@ class Walls:
 
     It begins in a `folder` with nothing in it. `room` is the folder of a model that is
     code: it may read and write there, and begin processes. One of data has none.
+    Of `shown`, files and folders, it may read everything, and write nothing.
     """
 
     folder: Path
     room: Path | None = None
+    shown: tuple[Path, ...] = ()
 
     def rules(self) -> Iterable[Rule]:
         yield from readable.libraries()
+        for path in self.shown:
+            yield path, READ
         if self.room is not None:
             yield from readable.programs()
             yield self.room, ALL
