@@ -17,6 +17,7 @@ from datasets.viewsets.grouping import GroupingViewSet
 from datasets.viewsets.lineage import LineageViewSet
 from datasets.viewsets.previews import PreviewViewSet
 from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
+from datasets.viewsets.sql import SqlViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from mlops.core.routes import documented, undocumented
 from mlops.core.viewsets import ApiViewSet
@@ -59,6 +60,9 @@ ROUTES: list[Route] = [
         DatasetVersionViewSet,
         {"post": "create_filtered"},
     ),
+    (f"{DATASET}/sql", SqlViewSet, {"post": "ask"}),
+    (f"{DATASET}/sql/export", SqlViewSet, {"post": "download"}),
+    (f"{DATASET}/sql/versions", DatasetVersionViewSet, {"post": "create_answered"}),
     (f"{DATASET}/groups", GroupingViewSet, {"get": "groups_link", "post": "groups"}),
     (f"{DATASET}/facets", GroupingViewSet, {"get": "facets_link", "post": "facets"}),
     (f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),

@@ -2,8 +2,8 @@
 
 `engine` holds the locked-down database of this process; `ingest` turns a user's
 file into canonical Parquet in a child process; `rows`, `profile`, `correlation`,
-`association`, `drift`, `quality`, `schema` and `export` answer questions about
-such files; `storage` says where they live.
+`association`, `grouping`, `facets`, `drift`, `quality`, `schema` and `export` answer
+questions about such files, `console` those in SQL; `storage` says where they live.
 """
 
 from datasets.analytics.arrow import look_for_pandas_in_vain

@@ -3,7 +3,7 @@
 One in-memory database per process and lane, made after the fork by whoever asks
 first; one cursor per question. It reads Parquet below the data folder and nothing
 else. The sandbox is not read-only (DuckDB may write where it may read), so no SQL
-ever comes from a caller.
+of a caller is run here; `console` runs it, in a process of its own.
 """
 
 import logging

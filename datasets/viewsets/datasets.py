@@ -23,8 +23,10 @@ from datasets.serializers.dataset import (
 )
 from datasets.serializers.queries import DetailQuery, SelectionBody, asked, export_of
 from datasets.serializers.reading import RetryBody
+from datasets.serializers.sql import SqlBody
 from datasets.storage import IncomingFile
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
+from datasets.viewsets.sql import question_of
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import created
 
@@ -149,6 +151,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     action_permissions: ClassVar = {
         "create": "change",
         "create_filtered": "change",
+        "create_answered": "change",
         "cancel": "change",
         "retry": "change",
         "make_current": "change",
@@ -203,6 +206,22 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         version = self.version(dataset, body["version"])
         wanted = export_of({**body, "format": Format.PARQUET})
         return self._added(request, dataset, [exports.taken(version, wanted)])
+
+    @extend_schema(
+        operation_id="createDatasetVersionOfAnswer",
+        summary="Create Dataset Version Of Answer",
+        tags=TAGS,
+        request=SqlBody,
+        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+    )
+    def create_answered(self, request: Request, dataset_id: str) -> Response:
+        """Add a version that holds what one SELECT gives, in its order.
+
+        Its ORDER BY has to leave no two different rows equal; otherwise it is 422
+        `sql_no_total_order`. Rows that are a version already answer 200 with that one.
+        """
+        question = question_of(self, validated(SqlBody, request))
+        return self._added(request, question.dataset, [question.taken()])
 
     def _added(
         self,

@@ -270,6 +270,18 @@ DATASETS = [
     Row("POST", ONE + "/export", READERS, 200, {"conditions": []}, silent=ASKS),
     Row("POST", ONE + "/filter", READERS, 200, {"conditions": []}, silent=ASKS),
     Row("GET", ONE + "/filter?conditions=[]", READERS, 200),
+    Row("POST", ONE + "/sql", READERS, 200, {"sql": "SELECT 1"}),
+    Row(
+        "POST",
+        ONE + "/sql/export",
+        READERS,
+        200,
+        {"sql": "SELECT 1 AS a"},
+        kind="file",
+    ),
+    Row(
+        "POST", ONE + "/sql/versions", MAKERS, 201, {"sql": "SELECT 7 AS a ORDER BY 1"}
+    ),
     Row("POST", ONE + "/groups", READERS, 200, {"by": []}, silent=ASKS),
     Row("GET", ONE + "/groups", READERS, 200),
     Row("POST", ONE + "/facets", READERS, 200, {}, silent=ASKS),

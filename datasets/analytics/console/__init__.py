@@ -1,0 +1,28 @@
+"""SQL of people over named tables, answered by a process that is thrown away.
+
+`parent` starts and bounds it, `child` shuts itself in, looks at the statement's parse
+tree (`statement`) and only then runs it. The exception to "no text of a caller ever
+becomes SQL", and only in this form.
+"""
+
+from datasets.analytics.console.model import (
+    MAX_SQL,
+    TABLE_NAME,
+    Asked,
+    Form,
+    Limits,
+    Order,
+    Outcome,
+)
+from datasets.analytics.console.parent import ask
+
+__all__ = [
+    "MAX_SQL",
+    "TABLE_NAME",
+    "Asked",
+    "Form",
+    "Limits",
+    "Order",
+    "Outcome",
+    "ask",
+]

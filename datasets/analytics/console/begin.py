@@ -1,0 +1,67 @@
+"""Shuts a process in, and only then loads what answers SQL; run by path.
+
+    python …/begin.py    (an order as one JSON line on stdin)
+
+Walls hold for threads that begin after them, and libraries begin threads: nothing but
+the standard library is imported here before they stand.
+"""
+
+import importlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+from mlops.walls import sandbox, walls
+
+PROGRAM = "datasets.analytics.console.child"
+UNSAFE = "This machine cannot shut in what would run the SQL."
+
+
+def main() -> None:
+    order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    tables = {name: f"/proc/self/fd/{n:d}" for name, n in order["tables"].items()}
+    program = next(iter(datasets.__path__))
+    shown = (Path(program), *map(Path, tables.values()), *memory_limits())
+    is_alone = len(list(Path("/proc/self/task").iterdir())) == 1
+    lacking = walls.raise_walls(walls.Walls(Path("/"), shown=shown))
+    if lacking or not is_alone:
+        said = {"class": "SqlUnavailable", "code": "sql_unavailable", "message": UNSAFE}
+        _report(order["report"], {"refused": said})
+        return
+    # As long as its own user still may: what others may not read is imported now.
+    child = importlib.import_module(PROGRAM)
+    limits = order["limits"]
+    sandbox.confine(
+        sandbox.Limits(limits["memory_bytes"], cpu_s=limits["cpu_s"], passing=True)
+    )
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are no files to it
+    _report(order["report"], child.answer(order, tables))
+
+
+def memory_limits() -> Iterator[Path]:
+    """Yield where the kernel says how much this process's group may take.
+
+    DuckDB does not start where such a file is there and cannot be read.
+    """
+    groups = Path("/sys/fs/cgroup")
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        inside = line.split(":", 2)[2].lstrip("/")
+        yield groups / "memory" / inside / "memory.limit_in_bytes"
+        yield groups / inside / "memory.max"
+
+
+def _report(number: int, said: dict[str, Any]) -> None:
+    sys.stdout.buffer.flush()
+    with os.fdopen(number, "wb") as pipe:
+        pipe.write(json.dumps(said).encode())
+
+
+if __name__ == "__main__":
+    main()
+    # No thread of DuckDB and no destructor holds the end up.
+    os._exit(0)

@@ -1,0 +1,230 @@
+"""The caller's side: starts the process, reads what it says, bounds it from outside."""
+
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+import datasets
+from datasets.analytics import engine
+from datasets.analytics.console import model
+from datasets.analytics.console.model import (
+    Asked,
+    Form,
+    Limits,
+    Outcome,
+    SqlLimit,
+    SqlRefused,
+    SqlUnavailable,
+)
+from datasets.analytics.console.slots import slot
+from datasets.analytics.errors import AnalyticsError, SourceMissing
+
+logger = logging.getLogger(__name__)
+
+PROGRAM = Path(__file__).with_name("begin.py")
+CHUNK_BYTES = 256 << 10
+_REPORT_BYTES = 1 << 20
+_LOG_BYTES = 2_000
+_CLASSES = {each.__name__: each for each in (SqlRefused, SqlLimit)}
+
+
+def ask(asked: Asked, target: BinaryIO, limits: Limits | None = None) -> Outcome:
+    """Run a statement; write the result to `target`, return what it is.
+
+    A page is a JSON list of rows. On an error part of the result may be written.
+    Raises SqlRefused, SqlLimit, SqlUnavailable, SourceMissing or Busy.
+    """
+    limits = limits or Limits()
+    _require_names(asked)
+    known = engine.settings()
+    if known is None:
+        raise RuntimeError("datasets.analytics.engine.configure was not called")
+    with slot(known.data_dir, limits), _opened(asked.tables) as numbers:
+        return _Process(asked, numbers, limits).run(target)
+
+
+def _require_names(asked: Asked) -> None:
+    if not asked.sql.strip() or len(asked.sql) > model.MAX_SQL or "\x00" in asked.sql:
+        raise SqlRefused(
+            "sql_not_one_statement",
+            f"A statement has between 1 and {model.MAX_SQL} characters.",
+        )
+    names = [name.lower() for name in asked.tables]
+    for name in names:
+        if not model.TABLE_NAME.fullmatch(name) or name.startswith("__"):
+            raise SqlRefused(
+                "sql_table_name", f"A table cannot be called {name!r}.", field="tables"
+            )
+        if names.count(name) > 1:
+            raise SqlRefused(
+                "sql_table_name", f"Two tables are called {name!r}.", field="tables"
+            )
+
+
+@contextmanager
+def _opened(tables: Mapping[str, Path]) -> Iterator[dict[str, int]]:
+    """Give the tables as open files: no path of ours reaches the process."""
+    with ExitStack() as stack:
+        numbers = {}
+        for name, path in tables.items():
+            try:
+                number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                raise SourceMissing("The content of this version is missing.") from None
+            stack.callback(os.close, number)
+            numbers[name] = number
+        yield numbers
+
+
+class _Process:
+    """One run of the child, from its start to its end."""
+
+    def __init__(self, asked: Asked, numbers: dict[str, int], limits: Limits) -> None:
+        self._limits = limits
+        self._log = b""
+        is_page = asked.form is Form.PAGE
+        self._most = limits.page_bytes if is_page else limits.file_bytes
+        self._deadline = time.monotonic() + limits.wall_s
+        self._report, report_end = os.pipe()
+        order = {
+            "sql": asked.sql,
+            "tables": numbers,
+            "form": asked.form,
+            "offset": asked.offset,
+            "limit": asked.limit,
+            "limits": asdict(limits),
+            "report": report_end,
+        }
+        try:
+            self._process = _spawn([*numbers.values(), report_end])
+        except BaseException:
+            os.close(self._report)
+            raise
+        finally:
+            os.close(report_end)
+        self._order = orjson.dumps(order) + b"\n"
+
+    def run(self, target: BinaryIO) -> Outcome:
+        try:
+            said = self._read(target)
+        finally:
+            self._process.kill()
+            code = self._process.wait()
+            os.close(self._report)
+            for pipe in (p := self._process).stdin, p.stdout, p.stderr:
+                if pipe is not None:
+                    pipe.close()
+        return self._outcome(said, code)
+
+    def _read(self, target: BinaryIO) -> bytes:
+        """Copy the result as it comes; return the report, once both pipes are shut."""
+        assert self._process.stdin is not None  # noqa: S101 - pipes were asked for
+        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stderr is not None  # noqa: S101
+        try:
+            self._process.stdin.write(self._order)
+            self._process.stdin.close()
+        except BrokenPipeError:
+            logger.info("The process for SQL ended before it was asked.")
+        result, written = self._process.stdout.fileno(), 0
+        log, report = self._process.stderr.fileno(), bytearray()
+        with selectors.DefaultSelector() as ready:
+            for number in (result, log, self._report):
+                ready.register(number, selectors.EVENT_READ)
+            while ready.get_map():
+                for key, _ in self._waited(ready):
+                    chunk = os.read(key.fd, CHUNK_BYTES)
+                    if not chunk:
+                        ready.unregister(key.fd)
+                    elif key.fd == result:
+                        written += len(chunk)
+                        self._require(written, self._most)
+                        target.write(chunk)
+                    elif key.fd == log:
+                        self._log = (self._log + chunk)[-_LOG_BYTES:]
+                    else:
+                        report += chunk
+                        self._require(len(report), _REPORT_BYTES)
+        return bytes(report)
+
+    def _waited(
+        self, ready: selectors.DefaultSelector
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        left_s = self._deadline - time.monotonic()
+        found = ready.select(left_s) if left_s > 0 else []
+        if not found:
+            raise self._too_long()
+        return found
+
+    def _require(self, size: int, most: int) -> None:
+        if size > most:
+            raise SqlLimit(
+                "sql_output_limit",
+                f"The result has more than {self._most >> 20} MiB.",
+            )
+
+    def _too_long(self) -> SqlLimit:
+        return SqlLimit(
+            "sql_time_limit",
+            f"The statement takes more than {self._limits.cpu_s} s of a processor, or "
+            f"{self._limits.wall_s:g} s in all.",
+        )
+
+    def _outcome(self, said: bytes, code: int) -> Outcome:
+        if code == -signal.SIGXCPU:
+            raise self._too_long()
+        if not said:
+            logger.info("SQL ended with code %s: %r", code, self._log)
+            raise SqlLimit(
+                "sql_memory_limit",
+                "The statement cannot be answered within the limits of memory.",
+            )
+        body = orjson.loads(said)
+        if "refused" in body:
+            raise _refusal(body["refused"])
+        return Outcome.from_json(body["outcome"])
+
+
+def _refusal(body: Mapping[str, str]) -> AnalyticsError:
+    found = _CLASSES.get(body["class"])
+    if found is None:
+        return SqlUnavailable(body["message"])
+    return found(body["code"], body["message"])
+
+
+def _spawn(numbers: list[int]) -> "subprocess.Popen[bytes]":
+    root = Path(next(iter(datasets.__path__))).parent
+    # No variable of ours reaches the child: it holds no secret to lose.
+    environment = {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONPATH": str(root),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "MALLOC_ARENA_MAX": "2",
+    }
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [sys.executable, os.fspath(PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=environment,
+        pass_fds=numbers,
+        start_new_session=True,
+    )

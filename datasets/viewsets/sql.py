@@ -1,0 +1,93 @@
+"""SQL of people over versions: a page of the result, a file, or a new version."""
+
+from typing import Any, ClassVar
+
+from django.http import FileResponse, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets.analytics.console import Form
+from datasets.analytics.export import Format
+from datasets.exports import CONTENT_TYPES
+from datasets.models import Dataset
+from datasets.serializers.sql import SqlAnswer, SqlExportBody, SqlPageBody
+from datasets.sql_console import OWN_TABLE, Question
+from datasets.viewsets.base import TAGS, DatasetBase, about
+from mlops.core.serializers import actor, validated
+from mlops.core.throttling import AnalyticsThrottle
+
+
+class SqlViewSet(DatasetBase):
+    """One SELECT, run by a process that reads the named versions and nothing else."""
+
+    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    takes_keys: ClassVar[bool] = False
+    action_permissions: ClassVar = {
+        "ask": "view",
+        "download": "view",
+    }
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
+        """Let a download pass whatever `Accept` says: `format` is what decides."""
+        is_download = getattr(self, "action", None) == "download"
+        return super().perform_content_negotiation(request, force or is_download)
+
+    @extend_schema(
+        operation_id="askDataset",
+        summary="Ask Dataset",
+        tags=TAGS,
+        request=SqlPageBody,
+        responses=SqlAnswer,
+    )
+    def ask(self, request: Request, dataset_id: str) -> Response:
+        """Return a page of what one SELECT gives.
+
+        The version is the table `data`. `row_order` says whether the order is one.
+        """
+        body = validated(SqlPageBody, request)
+        question = question_of(self, body)
+        found = question.page(offset=body["offset"], limit=body["limit"])
+        return Response({**about(question.tables[OWN_TABLE]), **found})
+
+    @extend_schema(
+        operation_id="exportDatasetAnswer",
+        summary="Export Dataset Answer",
+        tags=TAGS,
+        request=SqlExportBody,
+        responses={
+            (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+            (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
+        },
+    )
+    def download(self, request: Request, dataset_id: str) -> HttpResponseBase:
+        """Return all that one SELECT gives as a file.
+
+        `X-Row-Order` says whether its order is one, as `row_order` of a page does.
+        """
+        body = validated(SqlExportBody, request)
+        question = question_of(self, body)
+        file, found = question.file(Form(body["format"]))
+        answer = FileResponse(
+            file,
+            as_attachment=True,
+            filename=f"{question.dataset.name}-sql.{body['format']}",
+            content_type=CONTENT_TYPES[Format(body["format"])],
+        )
+        answer["X-Row-Order"] = found.order.value
+        answer["X-Row-Count"] = str(found.row_count)
+        answer["X-Content-Type-Options"] = "nosniff"
+        answer["Cache-Control"] = "private, no-store"
+        return answer
+
+
+def question_of(view: DatasetBase, body: dict[str, Any]) -> Question:
+    """Return the question of a body; each of its tables is one the caller may see."""
+    dataset = view.dataset()
+    tables = {OWN_TABLE: view.version(dataset, body["version"])}
+    for name, named in (body.get("tables") or {}).items():
+        other = Dataset.objects.find(named["dataset"])
+        view.check_object_permissions(view.request, other)
+        tables[name] = view.version(other, named["version"], field="tables")
+    return Question(dataset, body["sql"], tables, actor(view.request))
