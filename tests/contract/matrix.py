@@ -277,7 +277,6 @@ DATASETS = [
         READERS,
         200,
         {"sql": "SELECT 1 AS a"},
-        kind="file",
     ),
     Row(
         "POST", ONE + "/sql/versions", MAKERS, 201, {"sql": "SELECT 7 AS a ORDER BY 1"}
