@@ -65,6 +65,12 @@ class Purged(NotFound):
     code = "version_purged"
 
 
+class NotCurrent(DomainError):
+    """The version that was built on is not the dataset's current one (any more)."""
+
+    code = "not_current"
+
+
 class InUse(DomainError):
     code = "in_use"
 

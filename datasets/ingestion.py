@@ -26,6 +26,7 @@ from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
 from datasets.errors import BadFile, FileTooLarge, ReaderBusy, UnsupportedFormat
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
+from datasets.models.dataset import Base
 from datasets.models.version import drop_content
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
@@ -72,7 +73,9 @@ def ingest_once(*, watch: Watcher | None = None) -> int:
 
 @contextmanager
 def prepared(
-    files: Sequence[IncomingFile], options: Mapping[str, Any] | None = None
+    files: Sequence[IncomingFile],
+    options: Mapping[str, Any] | None = None,
+    base: ingest.Base | None = None,
 ) -> Iterator[Prepared | None]:
     """Convert small files before any row is written; None leaves them to the loop.
 
@@ -87,24 +90,60 @@ def prepared(
         return
     folder = storage.work_folder(uuid.uuid4(), 0)
     try:
-        yield _prepared(files, folder, options or {})
+        yield _prepared(files, folder, options or {}, base)
     finally:
         storage.remove(folder)
         _converting.release()
 
 
 def _prepared(
-    files: Sequence[IncomingFile], folder: Path, options: Mapping[str, Any]
+    files: Sequence[IncomingFile],
+    folder: Path,
+    options: Mapping[str, Any],
+    base: ingest.Base | None,
 ) -> Prepared | None:
     sources = [ingest.SourceFile(file.path, file.name) for file in files]
     chosen = ingest.Options.from_json(options)
     try:
-        outcome = ingest.convert(sources, folder, options=chosen, limits=SMALL_LIMITS)
+        outcome = ingest.convert(
+            sources, folder, options=chosen, limits=SMALL_LIMITS, base=base
+        )
     except IngestRefused as refused:
         if refused.code == "timeout":
             return None
         raise _explained(refused) from None
     return Prepared(outcome, folder)
+
+
+@contextmanager
+def appended(files: Sequence[IncomingFile], base: Base) -> Iterator[Prepared | None]:
+    """As `prepared`, of rows that come after those of a version."""
+    try:
+        first = base_of(base.version, widens=base.widens)
+    except IngestRefused as refused:
+        raise _explained(refused) from None
+    with prepared(files, base.options, first) as found:
+        yield found
+
+
+def base_of(version: DatasetVersion, *, widens: bool = False) -> ingest.Base:
+    """Return the rows that an append comes after. Raises IngestRefused if gone."""
+    path = storage.data_path(version.digest)
+    if not path.exists():
+        raise IngestRefused(
+            "base_gone", f"The bytes of {version}, to append to, are gone."
+        )
+    columns = list(version.columns.order_by("position"))
+    return ingest.Base(
+        path=path,
+        version=version.number,
+        rows=version.row_count,
+        names=tuple(column.name for column in columns),
+        originals=tuple(column.original_name for column in columns),
+        types=tuple(column.data_type for column in columns),
+        nulls=tuple(column.null_count for column in columns),
+        widens=widens,
+    )
 
 
 def previewed(
@@ -191,7 +230,9 @@ def _convert(
     """Run the child to its end; None when the job was taken from us."""
     files = [ingest.SourceFile(file.path, file.name) for file in version.sources.all()]
     options = ingest.Options.from_json(version.options)
-    child = ingest.start(files, folder, options=options)
+    first = version.appended_to
+    base = base_of(first, widens=version.widens) if first else None
+    child = ingest.start(files, folder, options=options, base=base)
     reported = time.monotonic()
     try:
         while (outcome := child.poll()) is None:
@@ -251,7 +292,14 @@ def _publish(
         dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
         if not job.finish():
             return None
-        if twin := dataset.versions.twins(outcome).first():
+        version.dataset = dataset
+        first = version.appended_to
+        if first is not None and version.is_stale:
+            version.fail(
+                f"Version {first.number} is not the current one any more; append to"
+                " the one that is."
+            )
+        elif twin := dataset.versions.twins(outcome).first():
             dataset.make_current(twin)
             version.fail(f"Its content is that of version {twin.number}.")
         else:

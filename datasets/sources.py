@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets import connections, storage
 from datasets.analytics import ingest
-from datasets.errors import EmptyFile
+from datasets.errors import EmptyFile, IllegalMove
 from datasets.models import DatasetVersion, StorageConnection, UploadSession
 from datasets.storage import IncomingFile
 from mlops.core.models import User
@@ -61,8 +61,13 @@ def borrowed(
 def again(version: DatasetVersion) -> list[IncomingFile]:
     """Take the kept files of a version once more, as files of their own.
 
-    Raises IllegalMove when they are gone.
+    Raises IllegalMove when they are gone, or are not the whole of it.
     """
+    if version.appended_to_id is not None:
+        raise IllegalMove(
+            f"The rows of {version} were appended to another version: its files are"
+            " not the whole of it. Make that version current and append them anew."
+        )
     return [
         storage.linked(file.name, file.size_bytes, file.sha256, file.path)
         for file in version.require_files()

@@ -17,6 +17,7 @@ from datasets.viewsets.grouping import GroupingViewSet
 from datasets.viewsets.lineage import LineageViewSet
 from datasets.viewsets.previews import PreviewViewSet
 from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
+from datasets.viewsets.row_diff import RowDiffViewSet
 from datasets.viewsets.sql import SqlViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from mlops.core.routes import documented, undocumented
@@ -49,6 +50,7 @@ ROUTES: list[Route] = [
         DatasetVersionViewSet,
         {"get": "list", "post": "create"},
     ),
+    (f"{DATASET}/append", DatasetVersionViewSet, {"post": "append"}),
     (VERSION, DatasetVersionViewSet, {"get": "retrieve", "delete": "destroy"}),
     (f"{VERSION}/cancel", DatasetVersionViewSet, {"post": "cancel"}),
     (f"{VERSION}/retry", DatasetVersionViewSet, {"post": "retry"}),
@@ -74,6 +76,7 @@ ROUTES: list[Route] = [
     (f"{DATASET}/correlation", ExplorationViewSet, {"get": "correlation"}),
     (f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
     (f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
+    (f"{DATASET}/diff", RowDiffViewSet, {"get": "row_diff"}),
     (
         f"{DATASET}/export",
         ExplorationViewSet,

@@ -83,6 +83,7 @@ class DatasetVersionAdmin(ReadOnly):
                     "size_bytes",
                     "digest",
                     "content_digest",
+                    "appended_to",
                     "reading",
                     "created_by",
                     "created_at",

@@ -85,8 +85,8 @@ class IngestRefused(AnalyticsError):
     """A user's file that cannot become a table.
 
     `code` says why: `unsupported_format`, `mixed_formats`, `invalid_file`,
-    `invalid_encoding`, `too_many_columns`, `too_many_rows`, `cell_too_large`,
-    `file_bomb`, `no_rows`, `too_heavy` or `timeout`.
+    `invalid_encoding`, `does_not_fit`, `too_many_columns`, `too_many_rows`,
+    `cell_too_large`, `file_bomb`, `no_rows`, `too_heavy` or `timeout`.
     """
 
     def __init__(self, code: str, message: str, **extra: object) -> None:

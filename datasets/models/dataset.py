@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from datasets.errors import DatasetNotFound, NameTaken
+from datasets.errors import DatasetNotFound, NameTaken, NotCurrent
 from datasets.models import event
 from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion, Outcome
@@ -24,6 +25,22 @@ from mlops.core.models import User
 MAX_FEATURES = 2000
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A version that rows are appended to, and how the new files are to be read."""
+
+    version: DatasetVersion
+    options: Mapping[str, Any]
+    widens: bool = False
+
+    @classmethod
+    def of(
+        cls, version: DatasetVersion, options: Mapping[str, Any], *, widens: bool
+    ) -> "Base":
+        """Return it with the version's own options where no other are given."""
+        return cls(version, {**version.options, **options}, widens)
 
 
 class Details(TypedDict, total=False):
@@ -204,6 +221,45 @@ class Dataset(models.Model):
                 file.discard()
             self.drop_uploads()
         return same or version, same is None
+
+    def append_rows(
+        self,
+        files: Sequence[IncomingFile],
+        base: Base,
+        *,
+        by: User | None,
+        outcome: Outcome | None = None,
+    ) -> tuple[DatasetVersion, bool]:
+        """Return the version of a version's rows and then those of these files.
+
+        And whether it is new, as `add_version`. Raises NotCurrent, with nothing
+        changed, unless the version appended to is the current one.
+        """
+        with transaction.atomic():
+            locked = Dataset.objects.select_for_update().get(pk=self.pk)
+            locked.require_current(base.version)
+            twins = locked.versions.twins(outcome) if outcome else None
+            same = twins.first() if twins is not None else None
+            if same is None:
+                version = locked.append(files, by=by, options=base.options)
+                version.append_to(base.version, widens=base.widens)
+                audit.record("append_rows", self, by=by, changes={"to": version.number})
+            else:
+                locked.make_current(same)
+                audit.record("reuse_version", self, by=by, changes={"to": same.number})
+        if same is not None:
+            for file in files:
+                file.discard()
+        self.refresh_from_db()
+        return same or version, same is None
+
+    def require_current(self, version: DatasetVersion) -> None:
+        """Raise NotCurrent unless this is the version that the dataset stands for."""
+        if self.current_version_id != version.pk:
+            raise NotCurrent(
+                f"{version} is not the current version; append to that.",
+                field="base_version",
+            )
 
     def update(self, *, by: User | None, **details: Unpack[Details]) -> "Dataset":
         """Change what people say of the dataset. Raises Invalid."""

@@ -87,6 +87,16 @@ class DatasetVersion(models.Model):
         blank=True,
         help_text=_("What a person chose; everything else was found out."),
     )
+    appended_to = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("appended to"),
+        help_text=_("The version whose rows come first."),
+    )
+    widens = models.BooleanField(_("types may widen"), default=False, editable=False)
     type_rules = models.PositiveSmallIntegerField(
         _("revision of the type rules"), default=1, editable=False
     )
@@ -136,6 +146,11 @@ class DatasetVersion(models.Model):
             audit.record("fail_version", self, by=None, changes={"reason": reason})
         self.refresh_from_db()
 
+    def append_to(self, base: "DatasetVersion", *, widens: bool) -> None:
+        """Say whose rows come first; the caller's transaction holds."""
+        self.appended_to, self.widens = base, widens
+        self.save(update_fields=["appended_to", "widens"])
+
     def become_ready(self, outcome: Outcome, columns: Sequence["Column"]) -> None:
         """Write what the reader found; the caller's transaction and lock hold."""
         self.state, self.state_reason = VersionState.READY, ""
@@ -179,6 +194,12 @@ class DatasetVersion(models.Model):
             self.job.reset()
             audit.record("retry_version", self, by=by, changes={"options": chosen})
         self.refresh_from_db()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether rows were to be appended to a version that is not current now."""
+        base = self.appended_to_id
+        return base is not None and base != self.dataset.current_version_id
 
     def require_files(self) -> "list[SourceFile]":
         """Return the uploaded files. Raises IllegalMove when they are gone."""

@@ -48,6 +48,8 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             source_sha256=combined_sha256(files),
             options=dict(options or {}),
             type_rules=REVISION,
+            # Its files are not the whole of it.
+            appended_to=None,
         )
         if outcome is not None:
             same |= _is_content(outcome)

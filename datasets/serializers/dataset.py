@@ -110,6 +110,27 @@ class DatasetVersionCreate(FilesMixin, StrictSerializer):
     pass
 
 
+@extend_schema_serializer(component_name="DatasetAppend")
+class DatasetAppend(FilesMixin, StrictSerializer):
+    base_version = serializers.CharField(
+        max_length=80,
+        help_text="The version whose rows come first, as everywhere: a number or a "
+        "digest. 409 unless it is the current one.",
+    )
+    widen = serializers.BooleanField(
+        default=False,
+        help_text="Where a cell does not fit the column's type: take the narrowest "
+        "that holds all, else refuse and name the cell.",
+    )
+
+    def validate_base_version(self, label: str) -> str:
+        if label.strip().lower() == "latest":
+            raise serializers.ValidationError(
+                "Name it by its number or digest: the latest may be another by now."
+            )
+        return label
+
+
 @extend_schema_serializer(component_name="DatasetPreview")
 class DatasetPreview(FilesMixin, StrictSerializer):
     pass
@@ -147,6 +168,7 @@ class DatasetVersionAnswer(AnswerSerializer):
             "state_reason",
             "digest",
             "content_digest",
+            "appended_to",
             "source_format",
             "created_by",
             "ready_at",
@@ -178,6 +200,9 @@ class DatasetVersionAnswer(AnswerSerializer):
         "cells that are missing or text though they could be more."
     )
     options = serializers.DictField(help_text="What was asked of the reader.")
+    appended_to = serializers.SerializerMethodField(
+        help_text="The version whose rows come first; `report.appended` says more."
+    )
     type_rules = serializers.IntegerField(
         help_text="The revision of the rules that gave the columns their types."
     )
@@ -195,6 +220,9 @@ class DatasetVersionAnswer(AnswerSerializer):
 
     def get_content_digest(self, version: DatasetVersion) -> str | None:
         return version.content_digest or None
+
+    def get_appended_to(self, version: DatasetVersion) -> int | None:
+        return version.appended_to.number if version.appended_to else None
 
     def get_is_current(self, version: DatasetVersion) -> bool:
         return bool(version.dataset.current_version_id == version.pk)

@@ -12,9 +12,11 @@ from datasets import exports, ingestion, questions, sources
 from datasets.analytics.export import Format
 from datasets.filters import DatasetFilter
 from datasets.models import Dataset, DatasetVersion
+from datasets.models.dataset import Base
 from datasets.pagination import DatasetPagination, EnvelopeSchema
 from datasets.serializers.dataset import (
     DatasetAnswer,
+    DatasetAppend,
     DatasetCreate,
     DatasetDetailAnswer,
     DatasetUpdate,
@@ -152,6 +154,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         "create": "change",
         "create_filtered": "change",
         "create_answered": "change",
+        "append": "change",
         "cancel": "change",
         "retry": "change",
         "make_current": "change",
@@ -166,7 +169,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     def list(self, request: Request, dataset_id: str) -> Response:
         """Return the versions, newest first."""
         versions = self.dataset().versions.select_related(
-            "dataset", "created_by", "job"
+            "dataset", "created_by", "job", "appended_to"
         )
         page = self.paginate_queryset(versions.order_by("-number")) or []
         return self.get_paginated_response(DatasetVersionAnswer(page, many=True).data)
@@ -187,6 +190,41 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         fields = validated(DatasetVersionCreate, request)
         files = sources.taken(fields, by=actor(request))
         return self._added(request, dataset, files, fields.get("options"))
+
+    @extend_schema(
+        operation_id="appendToDatasetVersion",
+        summary="Append To Dataset Version",
+        tags=TAGS,
+        request={
+            "multipart/form-data": DatasetAppend,
+            "application/json": DatasetAppend,
+        },
+        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+    )
+    def append(self, request: Request, dataset_id: str) -> Response:
+        """Add a version of a version's rows and then those of files.
+
+        The upload of before is not read again; its types hold, unless `widen` lets
+        them widen. Sent twice, the second is 409: the version is not current any more.
+        """
+        dataset = self.dataset()
+        fields = validated(DatasetAppend, request)
+        label = fields.pop("base_version")
+        first = self.version(dataset, label, field="base_version")
+        dataset.require_current(first)
+        options = fields.get("options") or {}
+        base = Base.of(first, options, widens=fields.pop("widen"))
+        files = sources.taken(fields, by=actor(request))
+        with ingestion.appended(files, base) as found:
+            version, is_new = dataset.append_rows(
+                files,
+                base,
+                by=actor(request),
+                outcome=found.outcome if found else None,
+            )
+            if is_new:
+                ingestion.settle_now(version, found)
+        return self._shown(dataset, version, is_new=is_new)
 
     @extend_schema(
         operation_id="createFilteredDatasetVersion",
@@ -233,6 +271,11 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         version, is_new = ingestion.add_version(
             dataset, files, by=actor(request), options=options
         )
+        return self._shown(dataset, version, is_new=is_new)
+
+    def _shown(
+        self, dataset: Dataset, version: DatasetVersion, *, is_new: bool
+    ) -> Response:
         shown = DatasetVersionAnswer(DatasetVersion.objects.get(pk=version.pk)).data
         if not is_new:
             return Response(shown)

@@ -262,6 +262,7 @@ DATASETS = [
     Row("GET", ONE + "/checks", READERS, 200),
     Row("POST", ONE + "/checks", MAKERS, 201, {}),
     Row("GET", ONE + "/compare?version=2&with=1", READERS, 200),
+    Row("GET", ONE + "/diff?version=2&with=1&key=x", READERS, 200),
     Row("GET", ONE + "/correlation", READERS, 200),
     Row("GET", ONE + "/drift?from=1&to=2", READERS, 200),
     Row("GET", ONE + "/drift-reports", READERS, 200),
@@ -302,6 +303,14 @@ DATASETS = [
     Row("GET", ONE + "/statistics", READERS, 200),
     Row("POST", ONE + "/statistics", READERS, 200, {"conditions": []}, silent=ASKS),
     Row("GET", ONE + "/versions", READERS, 200),
+    Row(
+        "POST",
+        ONE + "/append",
+        MAKERS,
+        201,
+        {"base_version": "2", "file": b"x,y\n7,8\n"},
+        kind="multipart",
+    ),
     Row(
         "POST",
         ONE + "/versions",

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets.analytics.export.stream import Format
-from datasets.analytics.sql import TableColumn
+from datasets.analytics.ingest import is_chosen_type
+from datasets.analytics.sql import Kind, TableColumn
 
 
 def reading_options(
@@ -13,9 +14,14 @@ def reading_options(
     """Return the options of an upload; none for formats that say it themselves.
 
     A cell without quotes and characters is missing, `""` an empty text: no word
-    stands for a missing value.
+    stands for a missing value. Nested values are text of JSON in CSV, and found out
+    in JSON lines; types that text has no form for are text.
     """
-    types = {column.name: column.type for column in columns}
+    types = {
+        column.name: column.type if is_chosen_type(column.type) else "VARCHAR"
+        for column in columns
+        if kind != Format.JSON_LINES or column.kind is not Kind.NESTED
+    }
     match Format(kind):
         case Format.CSV:
             return {

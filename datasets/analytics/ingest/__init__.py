@@ -8,6 +8,7 @@ child's small JSON files.
 from datasets.analytics.ingest.chosen import is_chosen_type
 from datasets.analytics.ingest.encodings import known_encoding
 from datasets.analytics.ingest.model import (
+    Base,
     IngestedColumn,
     Limits,
     Options,
@@ -21,6 +22,7 @@ from datasets.analytics.ingest.times import is_known_form
 
 __all__ = [
     "REVISION",
+    "Base",
     "IngestedColumn",
     "Ingestion",
     "Limits",

@@ -21,7 +21,7 @@ import orjson
 
 from datasets.analytics.engine import TEMP_FOLDER
 from datasets.analytics.errors import AnalyticsError, IngestRefused
-from datasets.analytics.ingest.model import Limits, Options, Outcome, SourceFile
+from datasets.analytics.ingest.model import Base, Limits, Options, Outcome, SourceFile
 from datasets.analytics.ingest.parent import OUTCOME_FILE
 
 ORPHANED = 75
@@ -70,7 +70,8 @@ def _convert(order: dict[str, Any], folder: Path, limits: Limits) -> Outcome:
 
     files = [SourceFile(Path(file["path"]), file["name"]) for file in order["files"]]
     options = Options.from_json(order["options"])
-    return Conversion(files, folder, options, limits).run()
+    base = Base.from_json(order["base"]) if order["base"] else None
+    return Conversion(files, folder, options, limits, base).run()
 
 
 def _limit(limits: Limits) -> None:

@@ -1,6 +1,7 @@
 """The types that a person may choose for a column: their reading may lose spelling."""
 
 import re
+from dataclasses import replace
 
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.rules import (
@@ -43,12 +44,14 @@ def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
     rules = {
         "VARCHAR": TEXT,
         "BOOLEAN": grammar.truth(),
-        "DATE": _either(DATE, grammar, "DATE"),
-        "TIMESTAMP": _either(TIMESTAMP, grammar, "TIMESTAMP"),
+        "DATE": _either(_endless(DATE), grammar, "DATE"),
+        "TIMESTAMP": _either(_endless(TIMESTAMP), grammar, "TIMESTAMP"),
         "TIMESTAMP_NS": NANOSECONDS,
         "TIMESTAMP WITH TIME ZONE": instants(None),
         "TIME": TIME,
         "TIME_NS": TIME_NANOSECONDS,
+        "UUID": _UUID,
+        "BLOB": _BINARY,
     }
     return rules[kind]
 
@@ -75,6 +78,15 @@ CHOSEN_TYPES = (
     "TIMESTAMP WITH TIME ZONE",
     "TIME",
     "TIME_NS",
+    "UUID",
+    "BLOB",
+)
+_UUID = Rule("identifiers", "UUID", "[-0-9a-fA-F]{36}", "try_cast({t} AS UUID)")
+_BINARY = Rule(
+    "Base64",
+    "BLOB",
+    "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+    "TRY(from_base64({t}))",
 )
 
 
@@ -97,6 +109,11 @@ def _chosen_decimal(digits: int, scale: int, signs: Signs) -> Rule:
         f"try_cast({signs.plain('{t}')} AS {kind})",
         is_number=True,
     )
+
+
+def _endless(rule: Rule) -> Rule:
+    """Let a day be one of those that never come, as exports write them."""
+    return replace(rule, pattern=f"{rule.pattern}|-?infinity")
 
 
 def _either(rule: Rule, grammar: Grammar, kind: str) -> Rule:

@@ -50,6 +50,7 @@ class Read:
     dialect: dict[str, Any] = field(default_factory=dict)
     cells: dict[str, Any] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
+    appended: dict[str, Any] | None = None
 
     def report(self) -> dict[str, Any]:
         renamed = [
@@ -64,6 +65,7 @@ class Read:
             "dialect": self.dialect,
             "cells": self.cells,
             "files": self.files,
+            **({"appended": self.appended} if self.appended else {}),
         }
 
 

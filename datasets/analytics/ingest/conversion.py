@@ -10,9 +10,11 @@ from datasets.analytics.engine import Engine
 from datasets.analytics.engine import Limits as EngineLimits
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
+from datasets.analytics.ingest.append import Append
 from datasets.analytics.ingest.arriving import arrived
 from datasets.analytics.ingest.context import Context, Read
 from datasets.analytics.ingest.model import (
+    Base,
     IngestedColumn,
     Limits,
     Options,
@@ -45,7 +47,9 @@ class Conversion:
         folder: Path,
         options: Options,
         limits: Limits,
+        base: Base | None = None,
     ) -> None:
+        self.base = base
         self.files = files
         self.folder = folder
         self.options = options
@@ -53,9 +57,10 @@ class Conversion:
 
     def run(self) -> Outcome:
         """Return the outcome. Raises IngestRefused or the engine's errors."""
-        engine = Engine(
-            self.folder, _engine_limits(self.limits), files=[f.path for f in self.files]
-        )
+        paths = [file.path for file in self.files]
+        if self.base:
+            paths.append(self.base.path)
+        engine = Engine(self.folder, _engine_limits(self.limits), files=paths)
         with engine.cursor() as cursor:
             cursor.watch()
             context = Context(self.folder, self.options, self.limits, cursor)
@@ -73,7 +78,10 @@ class Conversion:
                 "mixed_formats", f"The files have different formats: {listed}."
             )
         found = formats.pop()
-        read = READERS[found](context, plains)
+        reader = READERS[found]
+        read = reader(context, plains)
+        if self.base:
+            read = Append(context, self.base, plains, reader).joined(read)
         read.files = [plain.report() for plain in plains[:_LISTED_FILES]]
         read.notes += [note for plain in plains for note in plain.notes]
         return found, read

@@ -136,6 +136,15 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     names = clean_names(originals)
     keys = list(found.keys.values())
     types = _nested_types(context, paths, keys)
+    chosen = [
+        {*context.options.types} & {name, key}
+        for name, key in zip(names, originals, strict=True)
+    ]
+    for key, is_chosen in zip(keys, chosen, strict=True):
+        if is_chosen and key.kinds <= {_Kind.NUMBER, _Kind.WORD, _Kind.TEXT}:
+            # Long numbers may travel as text: the type says what both are.
+            key.kinds -= {_Kind.NUMBER, _Kind.WORD}
+            key.kinds.add(_Kind.TEXT)
     table = _Table(names, _select(paths, keys, types, found.mark))
     grammars = [_grammar(context.options, key) for key in keys]
     options = _without_nested(context.options, names, originals, types)

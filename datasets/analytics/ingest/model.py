@@ -68,6 +68,32 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The version whose rows come first: its Parquet file, and its columns in order.
+
+    `originals` are the names in its files, `nulls` counts what is missing. Without
+    `widens` its types have to hold.
+    """
+
+    path: Path
+    version: int
+    rows: int
+    names: tuple[str, ...]
+    originals: tuple[str, ...]
+    types: tuple[str, ...]
+    nulls: tuple[int, ...]
+    widens: bool = False
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "Base":
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in body.items()
+        }
+        return cls(**{**given, "path": Path(given["path"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a file may hold and what its reader may take of the machine.
 

@@ -17,6 +17,7 @@ import orjson
 import datasets
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.model import (
+    Base,
     Limits,
     Options,
     Outcome,
@@ -124,8 +125,11 @@ def start(
     *,
     options: Options | None = None,
     limits: Limits | None = None,
+    base: Base | None = None,
 ) -> Ingestion:
     """Begin to convert the files into `folder`, which an earlier try may have left.
+
+    The rows come after those of `base`, where there is one.
 
     On success the folder holds data.parquet, sample.parquet (10,000 random rows),
     head.json (the first 100 rows) and profile.json, and nothing else.
@@ -140,6 +144,7 @@ def start(
         "folder": str(folder.resolve()),
         "options": asdict(options or Options()),
         "limits": asdict(limits),
+        "base": {**asdict(base), "path": str(base.path.resolve())} if base else None,
     }
     process = _spawn(folder)
     assert process.stdin is not None  # noqa: S101 - a pipe was asked for
@@ -155,9 +160,10 @@ def convert(
     *,
     options: Options | None = None,
     limits: Limits | None = None,
+    base: Base | None = None,
 ) -> Outcome:
     """Convert the files and wait for the outcome. Raises IngestRefused."""
-    ingestion = start(files, folder, options=options, limits=limits)
+    ingestion = start(files, folder, options=options, limits=limits, base=base)
     try:
         while (outcome := ingestion.poll()) is None:
             time.sleep(_POLL_S)

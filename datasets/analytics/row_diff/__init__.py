@@ -1,0 +1,28 @@
+"""Which rows of two tables differ, matched by a key: added, deleted, changed.
+
+Rows whose key is missing or not unique in its table match nothing for certain: they
+are set aside and counted. Cells are compared as values in the type that holds both
+columns' (NaN equals NaN, 0.0 equals -0.0); columns without such a type are named.
+"""
+
+from datasets.analytics.row_diff.compare import Comparison
+from datasets.analytics.row_diff.model import (
+    MAX_KEYS,
+    REVISION,
+    Change,
+    Retyped,
+    Row,
+    Summary,
+    Window,
+)
+
+__all__ = [
+    "MAX_KEYS",
+    "REVISION",
+    "Change",
+    "Comparison",
+    "Retyped",
+    "Row",
+    "Summary",
+    "Window",
+]

@@ -1,0 +1,107 @@
+"""What a difference of rows is made of."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from datasets.analytics.sql import TableColumn, quote_ident
+
+REVISION = 1
+MAX_KEYS = 8
+_WIDE_WHOLE = frozenset({"BIGINT", "UBIGINT"})
+
+
+class Change(StrEnum):
+    ADDED = "added"
+    DELETED = "deleted"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A column of both tables, and the type in which its cells are compared."""
+
+    before: TableColumn
+    after: TableColumn
+    common: str
+
+    @property
+    def differs(self) -> str:
+        """A condition on the joined rows b and a."""
+        old = f"b.{quote_ident(self.before.name)}"
+        new = f"a.{quote_ident(self.after.name)}"
+        kinds = {self.before.type, self.after.type}
+        found = f"{cast(old, self)} IS DISTINCT FROM {cast(new, self)}"
+        if self.common == "DOUBLE" and kinds & _WIDE_WHOLE:
+            # A double may be the neighbour of a whole number, and look the same.
+            whole = [f"try_cast({cell} AS DECIMAL(38,0))" for cell in (old, new)]
+            return f"({found} OR {whole[0]} IS DISTINCT FROM {whole[1]})"
+        return found
+
+
+def cast(cell: str, pair: Pair) -> str:
+    if pair.before.type == pair.after.type:
+        return cell
+    return f"{cell}::{pair.common}"
+
+
+@dataclass(frozen=True, slots=True)
+class Retyped:
+    """A column whose type is another one."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Rows of one table that could not be matched; some of the keys that repeat."""
+
+    missing_keys: int
+    repeated_keys: int
+    repeated_rows: int
+    examples: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How two tables differ. `not_compared` columns have no common type.
+
+    `changed_cells` counts by column; `before` and `after` are rows set aside, and
+    `beside` those whose key repeats in the other table only.
+    """
+
+    key: tuple[str, ...]
+    compared: tuple[str, ...]
+    added_columns: tuple[TableColumn, ...]
+    removed_columns: tuple[TableColumn, ...]
+    retyped_columns: tuple[Retyped, ...]
+    not_compared: tuple[str, ...]
+    added: int
+    deleted: int
+    changed: int
+    unchanged: int
+    changed_cells: dict[str, int]
+    before: Aside
+    after: Aside
+    beside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One difference. `columns` are those that changed; the sides are JSON values."""
+
+    change: Change
+    columns: tuple[str, ...]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the differences, in the order of the key."""
+
+    offset: int = 0
+    limit: int = 100
+    changes: frozenset[Change] = frozenset(Change)

@@ -1,0 +1,47 @@
+"""The row diff of two versions: its counts are kept, its pages are not."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from datasets import storage
+from datasets.analytics import row_diff
+from datasets.analytics.row_diff import Change, Window
+from datasets.models import DatasetVersion
+from datasets.questions import Question
+from datasets.refusals import asking
+
+
+def between(
+    earlier: DatasetVersion,
+    later: DatasetVersion,
+    key: Sequence[str],
+    columns: Sequence[str] | None,
+    window: Window,
+) -> dict[str, Any]:
+    """Return the counts of all differences and a page of them, in one order."""
+    with asking():
+        compared = row_diff.Comparison(
+            storage.data_path(earlier.digest),
+            storage.data_path(later.digest),
+            key,
+            columns,
+        )
+    asked = {"with": earlier.digest, "key": list(key), "columns": columns}
+    question = Question(later, "row_diff", row_diff.REVISION, compared.summary, asked)
+    found = orjson.loads(question.body())
+    with asking():
+        rows = compared.rows(window)
+    counts = {change: found[change] for change in Change}
+    return {
+        "dataset_id": str(later.dataset_id),
+        "version": later.number,
+        "compared_with": earlier.number,
+        **found,
+        "row_count": sum(counts[change] for change in window.changes),
+        "offset": window.offset,
+        "limit": window.limit,
+        "rows": [asdict(row) for row in rows],
+    }
