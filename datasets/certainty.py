@@ -45,7 +45,9 @@ class Verdict:
 def verdict(version: DatasetVersion) -> Verdict:
     """Return what the row, its columns and its files say of a ready version."""
     if version.type_rules >= GUARANTEED_FROM:
-        return Verdict(Certainty.GUARANTEED)
+        # The rows that an append came after are as sure as their own version.
+        first = version.appended_to
+        return verdict(first) if first else Verdict(Certainty.GUARANTEED)
     reasons = tuple(dict.fromkeys(_reasons(version)))
     return Verdict(Certainty.UNKNOWN if reasons else Certainty.UNCHANGED, reasons)
 

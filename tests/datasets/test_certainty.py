@@ -45,6 +45,15 @@ def test_a_version_of_now_is_guaranteed(upload):
     assert verdict(DatasetVersion.objects.get()).certainty is Certainty.GUARANTEED
 
 
+def test_rows_that_were_appended_make_those_before_them_no_surer(old, upload):
+    first = old("old", "a\n1\n", "a.csv")
+    upload("new", "a\n1\n")
+    appended = DatasetVersion.objects.get(dataset__name="new")
+    appended.appended_to = first
+
+    assert verdict(appended).certainty is Certainty.UNKNOWN
+
+
 def test_one_file_with_types_of_its_own_cannot_have_changed(old):
     version = old("typed", parquet(a=[1, 2], b=["x", None]))
 
