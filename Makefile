@@ -30,8 +30,8 @@ install: .venv/.stamp-tests  ## the environment with every tool in it
 test: .venv/.stamp-tests  ## the suite on SQLite
 	$(PYTEST) $(ARGS)
 
-test-pg: .venv/.stamp-tests  ## the suite on a real PostgreSQL (yours, the system's or a wheel's)
-	$(BIN)/python tests/pg.py run $(PYTEST) $(ARGS)
+test-pg: .venv/.stamp-tests  ## what asks the database, on a real PostgreSQL (yours, the system's or a wheel's)
+	$(BIN)/python tests/pg.py run $(PYTEST) --database-only $(ARGS)
 
 test-slow: .venv/.stamp-tests  ## what needs minutes: live stacks, kills, other clients
 	$(PYTEST) -m slow $(ARGS)

@@ -16,7 +16,34 @@ GUARD = importlib.import_module("mlops.core.migrations.0002_keep_the_audit_trail
 ROLES = ("viewer", "data scientist", "deployer", "approver", "admin")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+DATABASE = {"db", "transactional_db", "live_server"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="Leave out tests that ask for no database: another one changes nothing.",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    _isolate_what_commits(items)
+    if config.getoption("--database-only"):
+        others = [item for item in items if not _asks_database(item)]
+        items[:] = [item for item in items if _asks_database(item)]
+        config.hook.pytest_deselected(items=others)
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    fixtures = DATABASE.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
+
+
+def _isolate_what_commits(items: list[pytest.Item]) -> None:
     """Give every test that commits the rows that migrations made, as it found them.
 
     Such a test empties all tables at its end. If some of them kept the rows of
