@@ -72,7 +72,8 @@ def test_what_one_dataset_alone_has_had_is_bound_and_says_so(before):
         environment="production",
     )
 
-    MigrationExecutor(connection).migrate([("datasets", "0008_bind_known_columns")])
+    everything = MigrationExecutor(connection)
+    everything.migrate(everything.loader.graph.leaf_nodes())
 
     found = {one.feature_name: one for one in Feature.objects.all()}
     states = {name: one.binding_state for name, one in found.items()}
