@@ -136,10 +136,12 @@ class Stack:
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no locks
         )
-        program.reader = threading.Thread(
+        reader = threading.Thread(
             target=self._pump, args=(program.name, process.stdout), daemon=True
         )
-        program.reader.start()
+        # Only one that runs can be joined by who stops everything meanwhile.
+        reader.start()
+        program.reader = reader
         return process
 
     def _pump(self, name: str, output: IO[str]) -> None:

@@ -31,7 +31,7 @@ EXPRESSIONS = frozenset(
 )
 _PLAIN_NAME = re.compile(r"[\w ]+")
 _WORDS = {
-    "SHOW_REF": "DESCRIBE, SHOW and SUMMARIZE",
+    "SHOW_REF": "DESCRIBE and SHOW",
     "PARAMETER": "Parameters",
     "PIVOT": "PIVOT",
     "DEFAULT": "DEFAULT",
