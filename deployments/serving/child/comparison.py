@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deployments.serving.child import modelfile, report
-from deployments.serving.formats import Format, Loaded, example, load, prepare, sniff
+from deployments.serving.formats import Loaded, example
 from deployments.serving.formats.base import Array, made_up
 from deployments.serving.formats.golden import cases, differing
 from deployments.serving.oip import convenience
@@ -24,7 +24,6 @@ MADE_UP, SEED, SCALES = 32, 1, (1.0, 10.0, 1000.0)
 MOST, LONGEST, MOST_STORED = 10, 300, 100
 ABSOLUTE, RELATIVE = 1e-9, 1e-6
 Feeds = dict[str, Any]
-Audit = Callable[[bytes], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +38,22 @@ def run(
     job: dict[str, Any],
     descriptors: dict[str, int],
     shut_in: Callable[[], object],
-    audit: Audit = None,
+    audit: modelfile.Audit | None = None,
 ) -> int:
     """Report where the job's rules answer otherwise than those in `before`.
 
     `refused` is why that cannot be known.
     """
-    parts = [_Part("", job), _Part("_before", {**job, **job["before"]})]
-    for part in parts:
-        part.warm_up(descriptors)
+    newer = _source("", job, descriptors, audit)
+    before = _source("_before", {**job, **job["before"]}, descriptors, audit)
+    for source in (newer, before):
+        try:
+            source.warm_up()
+        except ImportError as error:
+            logger.info("not prepared: %s", error)
     shut_in()
     try:
-        newer, before = parts
-        now = before.load(descriptors, audit)
-        found = _compared(now, lambda: newer.load(descriptors, audit), descriptors)
+        found = _compared(before.load(), newer.load, descriptors)
     except Refused as error:
         found = {"refused": str(error)}
     except MemoryError:
@@ -61,27 +62,19 @@ def run(
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    suffix: str
-    job: dict[str, Any]
-
-    def warm_up(self, descriptors: dict[str, int]) -> None:
-        content = modelfile.whole(descriptors["model" + self.suffix])
-        try:
-            prepare(content, self.job["reading"])
-        except (Refused, ImportError) as error:
-            logger.info("not prepared: %s", error)
-
-    def load(self, descriptors: dict[str, int], audit: Audit) -> Loaded:
-        descriptor = descriptors["model" + self.suffix]
-        content = modelfile.read(descriptor, self.job["sha256"])
-        if audit is not None and sniff(content) is Format.ONNX:
-            audit(content)
-        given = {}
-        if (manifest := "manifest" + self.suffix) in descriptors:
-            given = {"manifest": descriptors[manifest]}
-        return load(content, modelfile.options_of(self.job, given))
+def _source(
+    suffix: str,
+    job: dict[str, Any],
+    descriptors: dict[str, int],
+    audit: modelfile.Audit | None,
+) -> modelfile.StoredFile:
+    """Return one of the two files, whose descriptors' names end in `suffix`."""
+    own = {
+        name: descriptors[name + suffix]
+        for name in ("model", "manifest", "data")
+        if name + suffix in descriptors
+    }
+    return modelfile.StoredFile(job, own, audit)
 
 
 def _compared(

@@ -31,7 +31,7 @@ def compare_readings(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     # As above.
     from deployments.serving.formats.audit import audit  # noqa: PLC0415
 
-    limits = Limits(job["memory_bytes"], cpu_s=job["cpu_s"], passing=True)
+    limits = Limits(_to_load(job) + job["data_bytes"], cpu_s=job["cpu_s"], passing=True)
     return comparison.run(job, descriptors, partial(_shut_in, job, limits), audit)
 
 

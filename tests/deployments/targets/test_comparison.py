@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from deployments.serving import readings
 from deployments.serving.terms import Busy, Manifest, Refused
-from tests.deployments.targets import models
+from tests.deployments.targets import models, weights
 from tests.deployments.targets.waiting import until
 
 
@@ -70,6 +70,15 @@ def test_what_both_answer_alike_is_told_as_no_difference(compared):
 
     assert found.differences == ()
     assert found.requests >= 32
+
+
+def test_a_model_in_several_files_is_loaded_as_it_serves(local, tmp_path):
+    spec = models.spec_of(weights.registered(weights.streamed(tmp_path, 1)))
+
+    found = until(lambda: local.compare(spec, spec))
+
+    assert found.differences == ()
+    assert found.requests > 0
 
 
 def test_labels_instead_of_probabilities_are_a_difference(compared, classifier):
