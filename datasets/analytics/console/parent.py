@@ -15,8 +15,7 @@ from typing import BinaryIO
 
 import orjson
 
-import datasets
-from datasets.analytics import engine
+from datasets.analytics import bare, engine
 from datasets.analytics.console import model
 from datasets.analytics.console.model import (
     Asked,
@@ -204,27 +203,14 @@ def _refusal(body: Mapping[str, str]) -> AnalyticsError:
 
 
 def _spawn(numbers: list[int]) -> "subprocess.Popen[bytes]":
-    root = Path(next(iter(datasets.__path__))).parent
-    # No variable of ours reaches the child: it holds no secret to lose.
-    environment = {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PYTHONPATH": str(root),
-        "PYTHONSAFEPATH": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "MALLOC_ARENA_MAX": "2",
-    }
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
         [sys.executable, os.fspath(PROGRAM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd="/",
-        env=environment,
+        env=bare.environment()
+        | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
         pass_fds=numbers,
         start_new_session=True,
     )

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shutil
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-import datasets
+from datasets.analytics import bare
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.model import (
     Base,
@@ -174,18 +173,6 @@ def convert(
 
 
 def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
-    root = Path(next(iter(datasets.__path__))).parent
-    # No variable of ours reaches the child: it holds no secret to lose.
-    environment = {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        "PYTHONPATH": str(root),
-        "PYTHONSAFEPATH": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "MALLOC_ARENA_MAX": "2",
-    }
     with (folder / LOG_FILE).open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", CHILD],
@@ -193,6 +180,6 @@ def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
             stdout=subprocess.DEVNULL,
             stderr=log,
             cwd=folder,
-            env=environment,
+            env=bare.environment(),
             start_new_session=True,
         )
