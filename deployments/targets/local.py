@@ -73,6 +73,7 @@ class LocalTarget:
         self._lock = threading.RLock()
         self._fleets: dict[str, Fleet] = {}
         self._examinations: dict[str, Examination] = {}
+        self._forgotten: list[Examination] = []
         self._waiting: dict[str, float] = {}
         self._scaler = scaling.Scaler(self._folders.gateways)
         self._owns = self._is_relieved = False
@@ -260,8 +261,10 @@ class LocalTarget:
             os.eventfd_write(self._nudge, 1)
 
     def _forget(self, deployment_id: str) -> None:
+        """End an examination; one of which the process is yet to come, once it has."""
         if done := self._examinations.pop(deployment_id, None):
             done.kill()
+            self._forgotten.append(done)
 
     def _own(self) -> None:
         """Take the run folder over unless it is ours; inherit what runs.
@@ -293,11 +296,14 @@ class LocalTarget:
         for fleet in self._fleets.values():
             for each in fleet.instances:
                 each.close()
-        for running in self._examinations.values():
-            running.kill()
+        running = [*self._examinations.values(), *self._forgotten]
+        for each in running:
+            each.kill()
         self._fleets.clear()
         self._examinations.clear()
+        self._forgotten.clear()
         self._nursery.close()
+        inheritance.end(self._folders, {each.id for each in running})
         self._publisher.close()
         self._owns = False
 
@@ -307,6 +313,7 @@ class LocalTarget:
         for running in self._examinations.values():
             if running.poll(self._nursery, now):
                 self._bell.wake()
+        self._see_off(now)
         for fleet in [*self._fleets.values()]:
             if fleet.spec is not None:
                 fleet.wanted = self._scaler.wanted(fleet.spec, fleet.wanted, now)
@@ -319,6 +326,14 @@ class LocalTarget:
             self._take_in_strays(now)
             for path in self._folders.logs.glob("*.log"):
                 logs.cap(path)
+
+    def _see_off(self, now: float) -> None:
+        """Kill what was forgotten before its process was known, until it has ended."""
+        for each in self._forgotten:
+            each.poll(self._nursery, now)
+            if not each.end:
+                each.kill()
+        self._forgotten = [each for each in self._forgotten if not each.end]
 
     def _take_in_strays(self, now: float) -> None:
         known = {each.id for each in self._examinations.values()}
@@ -351,7 +366,8 @@ class LocalTarget:
     def _pause_s(self) -> float:
         """Return after what time to look again though nobody spoke."""
         fleets = self._fleets.values()
-        if self._examinations or any(each.is_changing() for each in fleets):
+        is_examining = self._examinations or self._forgotten
+        if is_examining or any(each.is_changing() for each in fleets):
             return BEAT_S
         return GROWING_S if any(each.is_growing for each in fleets) else REST_S
 

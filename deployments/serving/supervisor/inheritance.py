@@ -55,13 +55,23 @@ def strays(folders: Folders, known: Collection[str], now: float) -> list[Instanc
         if alive and "socket" in record:
             found.append(_instance(record, now))
             continue
-        if alive:
-            send_signal(record["pid"], record["start_time"], SIGKILL)
-        discard(folders.record(record["id"]))
-        folders.clear_room(record["id"])
+        _end(folders, record)
         if "socket" in record:
             discard(Path(record["socket"]))
     return found
+
+
+def end(folders: Folders, ids: Collection[str]) -> None:
+    """Kill throw-away processes that were begun though nobody waits any more."""
+    for record in _records(folders):
+        if record["id"] in ids:
+            _end(folders, record)
+
+
+def _end(folders: Folders, record: dict[str, Any]) -> None:
+    send_signal(record["pid"], record["start_time"], SIGKILL)
+    discard(folders.record(record["id"]))
+    folders.clear_room(record["id"])
 
 
 def deployments(folders: Folders) -> list[str]:

@@ -18,7 +18,7 @@ LENGTH = "Inference-Header-Content-Length"
 
 @pytest.fixture(scope="module")
 def door():
-    with serving(iris=onnx_bytes(), table=looked_up()) as made:
+    with serving(iris=onnx_bytes(), table=looked_up(), counted=looked_up()) as made:
         yield made
 
 
@@ -78,19 +78,19 @@ def test_an_empty_batch_has_an_empty_answer(door):
 
 
 def test_statistics_count_what_the_instances_did(door):
-    path = "/serving/staging/table/v2/models/table"
+    path = "/serving/staging/counted/v2/models/counted"
     good = {"name": "x", "shape": [3, 2], "datatype": "FP32", "data": [0] * 6}
     bad = {**good, "data": [9] * 6}
 
     for entry, status in ((good, 200), (good, 200), (bad, 500)):
-        found = ask(door, json.dumps({"inputs": [entry]}), model="table")
+        found = ask(door, json.dumps({"inputs": [entry]}), model="counted")
         assert found[0] == status
 
     for address in (f"{path}/stats", f"{path}/versions/1/stats"):
         status, body, _ = door.get(address)
         assert status == 200
         (stats,) = body["model_stats"]
-        assert (stats["name"], stats["version"]) == ("table", "1")
+        assert (stats["name"], stats["version"]) == ("counted", "1")
         assert (stats["execution_count"], stats["inference_count"]) == (2, 6)
         counts = stats["inference_stats"]
         assert (counts["success"]["count"], counts["fail"]["count"]) == (2, 1)

@@ -13,6 +13,7 @@ from deployments.serving.supervisor import examination, progress
 from deployments.serving.supervisor.progress import Progress
 from deployments.serving.terms import Busy, Refused
 from deployments.targets import local as local_target
+from deployments.targets.local import LocalTarget
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
 
@@ -119,6 +120,34 @@ def test_memory_is_too_little_only_when_it_was_twice(local, made):
 
     log = "".join(local.logs(spec.deployment_id, 1000))
     assert log.count("out of memory at") == 2
+
+
+def records(target):
+    return list(target._folders.instances.iterdir())
+
+
+def test_one_that_is_forgotten_before_it_began_is_ended(local, made):
+    spec = made(models.evil_bytes(SLEEPS), allows_code=True)
+
+    assert local.validate(spec) is None
+    local.stop(spec.deployment_id)
+
+    (forgotten,) = local._forgotten
+    until(lambda: not local._forgotten)
+    assert forgotten.end == "killed by SIGKILL"
+    assert not records(local)
+
+
+def test_closing_leaves_none_that_has_just_begun(tmp_path, made):
+    target = LocalTarget(tmp_path)
+    spec = made(models.evil_bytes(SLEEPS), allows_code=True)
+    for _ in range(3):
+        assert target.validate(spec) is None
+        target.stop(spec.deployment_id)
+
+    target.close(stop_all=True)
+
+    assert not records(target)
 
 
 class TestProgress:
