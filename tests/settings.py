@@ -18,7 +18,17 @@ def _made(owner: int) -> str:
     return folder
 
 
-_folder = os.environ.get("MLOPS_TEST_DIR") or _made(os.getpid())
+def _of_worker(folder: str) -> str:
+    """Return the part of it that is this worker's, when several share the tests."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker or os.path.basename(folder) == worker:
+        return folder
+    own = os.path.join(folder, worker)
+    os.makedirs(own, mode=0o700, exist_ok=True)
+    return own
+
+
+_folder = _of_worker(os.environ.get("MLOPS_TEST_DIR") or _made(os.getpid()))
 os.environ["MLOPS_TEST_DIR"] = _folder
 os.environ["MLOPS_DATA_DIR"] = _folder
 # Most tests look at what is left behind; those about kept files say so.

@@ -143,7 +143,7 @@ def test_a_taken_name_is_a_conflict_that_leaves_no_file(upload, data_dir):
         ("torn.parquet", b"PAR1" + b"\x00" * 200, 422),
         ("page.csv", b"<!DOCTYPE html><html><body>Not found</body></html>", 415),
         ("photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, 415),
-        ("broken.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-8], 422),
+        ("broken.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0)[:-8], 422),
         ("nothing.jsonl", b"{\n", 422),
     ],
 )

@@ -56,9 +56,15 @@ def raw(door, method, path, body=b"", headers=None, *, key=KEY):
 
 # Content codings ----------------------------------------------------------------------
 
+
+def packed(body: bytes) -> bytes:
+    """Pack it without the time, which would be in the names of tests."""
+    return gzip.compress(body, mtime=0)
+
+
 CODED = {
-    "gzip": gzip.compress,
-    "x-gzip": gzip.compress,
+    "gzip": packed,
+    "x-gzip": packed,
     "deflate": zlib.compress,
     "Deflate": lambda body: zlib.compress(body, wbits=-15),
     "identity": bytes,
@@ -104,8 +110,8 @@ def test_a_bomb_is_refused_at_the_limit(small_door, slot, coding):
 def test_exactly_the_limit_is_taken_and_a_byte_more_is_not(small_door, slot):
     here, head = slot(), {"Content-Encoding": "gzip"}
 
-    most = gzip.compress(b" " * 100_000)
-    more = gzip.compress(b" " * 100_001)
+    most = packed(b" " * 100_000)
+    more = packed(b" " * 100_001)
     assert raw(small_door, "POST", here.infer, most, head)[0] == 200
     assert raw(small_door, "POST", here.infer, more, head)[0] == 413
 
@@ -114,12 +120,12 @@ def test_exactly_the_limit_is_taken_and_a_byte_more_is_not(small_door, slot):
     ("coding", "body", "status"),
     [
         ("gzip", b"no", 400),
-        ("gzip", gzip.compress(b"[1]")[:-1], 400),
-        ("gzip", gzip.compress(b"[1]") + b"x", 400),
-        ("gzip", gzip.compress(b"") * 100, 400),
+        ("gzip", packed(b"[1]")[:-1], 400),
+        ("gzip", packed(b"[1]") + b"x", 400),
+        ("gzip", packed(b"") * 100, 400),
         ("deflate", zlib.compress(b"[1]") + b"x", 400),
         ("br", b"no", 415),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"[1]")), 415),
+        ("gzip, gzip", packed(packed(b"[1]")), 415),
     ],
 )
 def test_a_body_that_is_not_what_it_says_is_refused(door, slot, coding, body, status):
