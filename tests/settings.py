@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 
 def _made(owner: int) -> str:
@@ -21,11 +22,11 @@ def _made(owner: int) -> str:
 def _of_worker(folder: str) -> str:
     """Return the part of it that is this worker's, when several share the tests."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if not worker or os.path.basename(folder) == worker:
+    if not worker or Path(folder).name == worker:
         return folder
-    own = os.path.join(folder, worker)
-    os.makedirs(own, mode=0o700, exist_ok=True)
-    return own
+    own = Path(folder, worker)
+    own.mkdir(mode=0o700, exist_ok=True)
+    return str(own)
 
 
 _folder = _of_worker(os.environ.get("MLOPS_TEST_DIR") or _made(os.getpid()))
