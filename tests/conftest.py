@@ -1,7 +1,7 @@
 """What every test may ask for: people of each role, and their API clients."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from django.contrib.auth.models import Group
@@ -16,6 +16,7 @@ GUARD = importlib.import_module("mlops.core.migrations.0002_keep_the_audit_trail
 ROLES = ("viewer", "data scientist", "deployer", "approver", "admin")
 
 
+BLOCKER = pytest.StashKey[DjangoDbBlocker]()
 DATABASE = {"db", "transactional_db", "live_server"}
 
 
@@ -51,18 +52,43 @@ def _isolate_what_commits(items: list[pytest.Item]) -> None:
     """
     committing = pytest.mark.django_db(transaction=True, serialized_rollback=True)
     for item in items:
-        mark = item.get_closest_marker("django_db")
-        if mark is not None and mark.kwargs.get("transaction"):
+        if _commits(item):
             item.add_marker(committing, append=False)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None]:
+    """Bring the rows of migrations back once a test that commits has emptied all.
+
+    pytest-django runs such tests last; processes that share the suite cannot.
+    """
+    yield
+    if _commits(item) and nextitem is not None and not _commits(nextitem):
+        with item.config.stash[BLOCKER].unblock():
+            connection.creation.deserialize_db_from_string(
+                connection._test_serialized_contents  # type: ignore[attr-defined]
+            )
+
+
+def _commits(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("django_db")
+    return mark is not None and bool(mark.kwargs.get("transaction"))
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(
+    request: pytest.FixtureRequest,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> None:
     """Let tests empty the audit trail, which SQLite does row by row.
 
     It fails if the triggers that guard the trail were lost on the way, as they are
     when a migration makes that table anew.
     """
+    request.config.stash[BLOCKER] = django_db_blocker
     with django_db_blocker.unblock():
         if connection.vendor == "sqlite":
             for statement in GUARD.SQLITE_BACK:
