@@ -21,6 +21,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 
 from deployments.serving.logs import open_for_append
+from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.instance import job
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.terms import ModelFile, Phase, Route, RouteEntry, Spec
@@ -94,7 +95,7 @@ def child(folder: Path) -> Iterator[int]:
         "run": "serve",
         "record_path": str(folder / "bench.json"),
         "record": {},
-        "job": {**job(spec, folder / "room"), **more},
+        "job": {**job(spec, Folders(folder), "bench"), **more},
     }
     nursery.fork(message, files)
     os.close(writing)

@@ -297,13 +297,13 @@ class LocalTarget:
             for each in fleet.instances:
                 each.close()
         running = [*self._examinations.values(), *self._forgotten]
-        for each in running:
-            each.kill()
+        for begun in running:
+            begun.kill()
         self._fleets.clear()
         self._examinations.clear()
         self._forgotten.clear()
         self._nursery.close()
-        inheritance.end(self._folders, {each.id for each in running})
+        inheritance.end(self._folders, {begun.id for begun in running})
         self._publisher.close()
         self._owns = False
 
