@@ -10,6 +10,14 @@ class VersionState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+VERSION_MOVES: dict[VersionState, frozenset[VersionState]] = {
+    VersionState.PROCESSING: frozenset({VersionState.READY, VersionState.FAILED}),
+    VersionState.READY: frozenset(),
+    VersionState.FAILED: frozenset({VersionState.PROCESSING}),
+}
+"""A content that is there stays what it is; a failed reading may be retried."""
+
+
 class SourceType(models.TextChoices):
     """The contract's closed list; see `SourceFormat` for what a file really is."""
 

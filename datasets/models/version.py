@@ -15,7 +15,13 @@ from datasets.errors import IllegalMove, InUse, NotReady, Purged
 from datasets.models.analysis import StoredAnalysis
 from datasets.models.parts import Column, SourceFile
 from datasets.models.version_queries import DatasetVersionQuerySet
-from datasets.states import QualityStatus, SourceFormat, SourceType, VersionState
+from datasets.states import (
+    VERSION_MOVES,
+    QualityStatus,
+    SourceFormat,
+    SourceType,
+    VersionState,
+)
 from datasets.storage import IncomingFile
 from mlops.core import audit
 from mlops.core.models import User
@@ -138,11 +144,11 @@ class DatasetVersion(models.Model):
         return f"{self.dataset} v{self.number}"
 
     def fail(self, reason: str) -> None:
-        """Say why there will be no content; the caller's transaction holds."""
-        moved = DatasetVersion.objects.filter(
-            pk=self.pk, state=VersionState.PROCESSING
-        ).update(state=VersionState.FAILED, state_reason=reason[:2000])
-        if moved:
+        """Say why there will be no content; the caller's transaction holds.
+
+        One that is not being read stays as it is.
+        """
+        if self._move(VersionState.FAILED, state_reason=reason[:2000]):
             audit.record("fail_version", self, by=None, changes={"reason": reason})
         self.refresh_from_db()
 
@@ -152,18 +158,25 @@ class DatasetVersion(models.Model):
         self.save(update_fields=["appended_to", "widens"])
 
     def become_ready(self, outcome: Outcome, columns: Sequence["Column"]) -> None:
-        """Write what the reader found; the caller's transaction and lock hold."""
-        self.state, self.state_reason = VersionState.READY, ""
-        self.digest = outcome.digest
-        self.content_digest = outcome.content_digest
-        self.size_bytes = outcome.size_bytes
-        self.row_count = outcome.row_count
-        self.column_count = len(columns)
-        self.source_format = outcome.format
-        self.report = dict(outcome.report)
-        self.type_rules = outcome.type_rules
-        self.ready_at = timezone.now()
-        self.save()
+        """Write what the reader found; the caller's transaction and lock hold.
+
+        Raises IllegalMove unless the version is being read.
+        """
+        found = {
+            "state_reason": "",
+            "digest": outcome.digest,
+            "content_digest": outcome.content_digest,
+            "size_bytes": outcome.size_bytes,
+            "row_count": outcome.row_count,
+            "column_count": len(columns),
+            "source_format": outcome.format,
+            "report": dict(outcome.report),
+            "type_rules": outcome.type_rules,
+            "ready_at": timezone.now(),
+        }
+        if not self._move(VersionState.READY, **found):
+            self.refresh_from_db(fields=["state"])
+            raise IllegalMove(f"{self} is {self.state}; it cannot become ready.")
         Column.objects.bulk_create(columns)
         audit.record("ready_version", self, by=None, changes={"digest": self.digest})
 
@@ -186,10 +199,9 @@ class DatasetVersion(models.Model):
         self.require_files()
         chosen = self.options if options is None else dict(options)
         with transaction.atomic():
-            moved = DatasetVersion.objects.filter(
-                pk=self.pk, state=VersionState.FAILED
-            ).update(state=VersionState.PROCESSING, state_reason="", options=chosen)
-            if not moved:
+            if not self._move(
+                VersionState.PROCESSING, state_reason="", options=chosen
+            ):
                 raise IllegalMove("Someone else tried this again already.")
             self.job.reset()
             audit.record("retry_version", self, by=by, changes={"options": chosen})
@@ -310,6 +322,16 @@ class DatasetVersion(models.Model):
                 return SourceType.PARQUET
             case _:
                 return None
+
+    def _move(self, state: VersionState, **columns: Any) -> bool:
+        """Compare and swap: move by the table and write the columns, or neither."""
+        before = [old for old, ways in VERSION_MOVES.items() if state in ways]
+        rows = DatasetVersion.objects.filter(pk=self.pk, state__in=before)
+        if not rows.update(state=state, **columns):
+            return False
+        for name, value in {"state": state, **columns}.items():
+            setattr(self, name, value)
+        return True
 
     def _require(self, state: VersionState, word: str) -> None:
         if self.state != state:
