@@ -1,22 +1,49 @@
 """The document and its browser. Public: they hold no data, and clients read them."""
 
-from typing import Any
+import threading
+from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
+from mlops.core.memory import give_back
 from mlops.core.schema.profiles import SeedGenerator
+
+Made = tuple[bytes, dict[str, str]]
 
 
 @extend_schema(exclude=True)
 class SchemaView(SpectacularAPIView):
-    """The document, always in English: generated clients must not vary."""
+    """The document, always in English: generated clients must not vary.
 
-    def _get_schema_response(self, request: Request) -> Any:
+    It is the same as long as the process lives, and made once in each form: that
+    takes a second of a processor, and more memory than all else that is answered.
+    """
+
+    _made: ClassVar[dict[tuple[type, str], Made]] = {}
+    _making: ClassVar[threading.Lock] = threading.Lock()
+
+    def _get_schema_response(self, request: Request) -> HttpResponse:
+        key = (type(self), request.accepted_renderer.format)
+        with self._making:
+            if key not in self._made:
+                self._made[key] = self._make(request)
+                give_back()
+        body, headers = self._made[key]
+        return HttpResponse(body, headers=headers)
+
+    def _make(self, request: Request) -> Made:
         with translation.override("en"):
-            return super()._get_schema_response(request)  # type: ignore[no-untyped-call]  # theirs
+            response: Any = super()._get_schema_response(request)  # type: ignore[no-untyped-call]  # theirs
+            response = self.finalize_response(request, response)
+            response.render()
+        return bytes(response.content), dict(response.items())
+
+    def _get_version_parameter(self, request: Request) -> None:
+        """Answer with the one document that there is, whatever is asked for."""
 
 
 class SeedSchemaView(SchemaView):
