@@ -8,6 +8,7 @@ effect, and not guessed. Knows no Django.
 """
 
 import contextlib
+import hashlib
 import logging
 import os
 import select
@@ -34,6 +35,12 @@ FORGET_S = 60.0
 ENDING = ".sock"
 KEYS = "keys"
 """The name of who may ask every model: `open`, or SHA-256 `digests` of tokens."""
+
+
+def route_name(environment: str, model_name: str) -> str:
+    """Return the slot's name; a model's may be longer than a file's can be."""
+    digest = hashlib.sha256(model_name.encode()).hexdigest()[:32]
+    return f"routes/{environment}--{digest}"
 
 
 class Publishing(Protocol):

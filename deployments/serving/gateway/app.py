@@ -145,7 +145,7 @@ class Gateway:
         good in a task.
         """
         start = time.perf_counter()
-        self._routes.refresh()
+        self._routes.refresh(asked.place)
         slot = self._routes.slots.get(asked.place)
         share = self._quick_share(slot, asked, body)
         if slot is None or share is None:
@@ -307,15 +307,14 @@ class Gateway:
 
     def _place(self, path: bytes) -> tuple[Target, Slot | None]:
         """Return what a path names, and the slot if there is one. Raises BadRequest."""
-        routes = self._routes
-        routes.refresh()
-        target = target_of(path)
+        routes, target = self._routes, target_of(path)
         if target is None:
             raise BadRequest(404, "Use /serving/{environment}/{model}/v2/….")
+        routes.refresh(target.place)
         slot = slot_of(routes, target)
         if slot is None:
             # It may have come since; only what is known can be a moment old.
-            routes.refresh(at_once=True)
+            routes.refresh(target.place, at_once=True)
             slot = slot_of(routes, target)
         return target, slot
 

@@ -203,7 +203,8 @@ class Dispatcher:
             if time.monotonic() > hold_until:
                 raise _nothing_ready()
             await asyncio.sleep(POLL_S)
-            self._routes.refresh(at_once=True)
+            place = choice.target.place if choice.target is not None else None
+            self._routes.refresh(place, at_once=True)
 
     async def _died(self, instance: Instance) -> bool:
         """Tell a death from the end of a connection that only was idle.

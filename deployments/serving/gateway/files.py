@@ -57,13 +57,18 @@ class Facts:
             return None
         return parsed if isinstance(parsed, dict) else None
 
-    def changed(self) -> list[str]:
-        """Return the names of files that are new, replaced or gone since `read`."""
-        found = dict(self._listed())
-        names = {
-            name for name, stamp in found.items() if self._stamps.get(name) != stamp
-        }
-        return [*names, *(self._stamps.keys() - found.keys())]
+    def changed(self, into: list[str]) -> Iterator[None]:
+        """Find names of files that are new, replaced or gone since `read`, bit by bit.
+
+        What is read meanwhile may be among them.
+        """
+        gone = set(self._stamps)
+        for name, stamp in self._listed():
+            gone.discard(name)
+            if self._stamps.get(name) != stamp:
+                into.append(name)
+            yield
+        into.extend(gone)
 
     def _listed(self) -> Iterator[tuple[str, Stamp]]:
         for folder in FOLDERS:

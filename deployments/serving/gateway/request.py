@@ -59,6 +59,11 @@ class Target:
     version: str | None
     is_infer: bool
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The slot's environment and model; empty and the deployment's id without."""
+        return self.environment, self.model or self.deployment_id
+
 
 def target_of(raw_path: bytes) -> Target | None:
     """Return what `/serving/{environment}/{model}/…` or `/serving/_d/{id}/…` names."""

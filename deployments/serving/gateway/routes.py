@@ -1,9 +1,11 @@
 """Where requests go, as the gateway was last told."""
 
 import hashlib
+import math
 import random
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +15,7 @@ from deployments.serving.gateway.client import Instance
 from deployments.serving.gateway.files import Facts
 from deployments.serving.gateway.subscription import Subscription
 from deployments.serving.gateway.usage import KeyLimit
-from deployments.serving.publishing import KEYS
+from deployments.serving.publishing import KEYS, route_name
 
 FULL = 100
 FRESH_S = 0.1
@@ -145,7 +147,10 @@ class Routes:
 
     def __init__(self, run: Path, gateway_id: str) -> None:
         self._facts = Facts(run)
-        self._subscription = Subscription(run / "gateways", gateway_id, self._take)
+        self._subscription = Subscription(
+            run / "gateways", gateway_id, self._take, self._act
+        )
+        self._backlog: deque[Iterator[None]] = deque()
         self._instances: dict[str, Instance] = {}
         self._of_file: dict[str, Slot | Backend] = {}
         self._looked_at = 0.0
@@ -160,15 +165,29 @@ class Routes:
     def open(self) -> None:
         """Listen for changes, then read what there is: nothing falls in between."""
         self._subscription.open()
-        self._read_all()
+        for _ in self._reading_all():
+            pass
 
-    def refresh(self, *, at_once: bool = False) -> None:
-        """Act by what was told. The loop does so as well, unless it was held up."""
+    def refresh(
+        self, place: tuple[str, str] | None = None, *, at_once: bool = False
+    ) -> None:
+        """Act by what was told. The loop does so as well, unless it was held up.
+
+        Where that takes long, what is told of the slot at `place`, environment and
+        model, and of keys counts at once all the same.
+        """
         now = time.monotonic()
-        if now - self._looked_at < FRESH_S and not at_once:
-            return
-        self._looked_at = now
-        self._subscription.drain()
+        if now - self._looked_at >= FRESH_S or at_once:
+            self._looked_at = now
+            self._subscription.drain()
+        if self._backlog:
+            self._read(KEYS)
+            if place is not None:
+                self._read_place(*place)
+
+    def finish(self) -> None:
+        """Act by all that was told, however long it takes."""
+        self._subscription.go_on(math.inf)
 
     def close(self) -> None:
         self._subscription.close()
@@ -176,17 +195,45 @@ class Routes:
             each.close()
 
     def _take(self, message: dict[str, Any]) -> None:
+        self._backlog.append(self._acting_by(message))
+
+    def _act(self, limit_s: float) -> bool:
+        """Do what was told for so long; say whether that is all."""
+        until = time.monotonic() + limit_s
+        while self._backlog:
+            for _ in self._backlog[0]:
+                if time.monotonic() >= until:
+                    return False
+            self._backlog.popleft()
+        return True
+
+    def _acting_by(self, message: dict[str, Any]) -> Iterator[None]:
+        """Do what a message says, a piece for each step."""
         if message.get("all"):
-            self._read_all()
+            yield from self._reading_all()
         for name in message.get("names", ()):
             self._read(name)
+            yield
         if message["complete"]:
             self.is_complete = True
 
-    def _read_all(self) -> None:
+    def _reading_all(self) -> Iterator[None]:
         """Read what changed in all files. Backends come before what names them."""
-        for name in sorted(self._facts.changed()):
+        changed: list[str] = []
+        yield from self._facts.changed(changed)
+        for name in sorted(changed):
             self._read(name)
+            yield
+
+    def _read_place(self, environment: str, model: str) -> None:
+        """Read what is told of one slot; for a deployment alone that is everything."""
+        if not environment:
+            self.finish()
+            return
+        self._read(route_name(environment, model))
+        if (slot := self.slots.get((environment, model))) is not None:
+            for share in (*slot.shares, *slot.shadows):
+                self._read(f"backends/{share.deployment_id}")
 
     def _read(self, name: str) -> None:
         content = self._facts.read(name)

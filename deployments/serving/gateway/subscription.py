@@ -2,7 +2,8 @@
 
 A message counts from the moment it lies in the socket: `drain` is called before a
 request is answered, at most `routes.FRESH_S` after the last time, and by the event
-loop at once.
+loop at once. Acting by what was told may take longer than a request may be held up: it
+is done piece by piece, and told when it is done.
 """
 
 import asyncio
@@ -26,15 +27,24 @@ logger = logging.getLogger(__name__)
 BACKLOG = 64
 CHUNK = 1 << 16
 Take = Callable[[dict[str, Any]], None]
+Act = Callable[[float], bool]
+PIECE_S = 0.005
 
 
 @dataclass(slots=True)
 class Subscription:
-    """Listens in `folder` under the gateway's id; `take` acts by a message."""
+    """Listens in `folder` under the gateway's id.
+
+    `take` notes a message; `act` does what was told, for so many seconds, and returns
+    whether that is all.
+    """
 
     folder: Path
     gateway_id: str
     take: Take
+    act: Act
+    _owed: dict[socket.socket, int] = field(default_factory=dict)
+    _goes_on: bool = False
     _listener: socket.socket | None = None
     _talking: dict[socket.socket, bytes] = field(default_factory=dict)
 
@@ -71,7 +81,7 @@ class Subscription:
         discard(self.path)
 
     def drain(self) -> None:
-        """Act by everything that has been told so far."""
+        """Take everything that has been told so far, and begin to act by it."""
         if self._listener is None:
             return
         with contextlib.suppress(OSError):  # nobody more, or no descriptor is left
@@ -83,6 +93,24 @@ class Subscription:
                 loop.add_reader(connection.fileno(), self.drain)
         for connection in [*self._talking]:
             self._hear(connection)
+        self.go_on()
+
+    def go_on(self, limit_s: float = PIECE_S) -> None:
+        """Act for a moment, and later again until all that was told is done."""
+        if not self.act(limit_s):
+            if not self._goes_on:
+                self._goes_on = True
+                asyncio.get_running_loop().call_soon(self._go_on_later)
+            return
+        for connection, number in self._owed.items():
+            with contextlib.suppress(OSError):
+                connection.send(b"%d\n" % number)
+        self._owed.clear()
+
+    def _go_on_later(self) -> None:
+        self._goes_on = False
+        if self._listener is not None:
+            self.go_on()
 
     def _hear(self, connection: socket.socket) -> None:
         heard, is_over = self._talking[connection], False
@@ -95,14 +123,12 @@ class Subscription:
         except OSError:
             is_over = True
         *lines, self._talking[connection] = heard.split(b"\n")
-        try:
-            for line in lines:
-                message = orjson.loads(line)
-                self.take(message)
-                connection.send(b"%d\n" % message["number"])
-        except OSError:
-            is_over = True  # whoever told it is gone; what was told counts
-        if is_over:
+        for line in lines:
+            message = orjson.loads(line)
+            self.take(message)
+            self._owed[connection] = message["number"]
+        if is_over:  # whoever told it is gone; what was told counts
+            self._owed.pop(connection, None)
             asyncio.get_running_loop().remove_reader(connection.fileno())
             del self._talking[connection]
             connection.close()

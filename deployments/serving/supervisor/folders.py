@@ -75,12 +75,6 @@ class Folders:
         return self.backends / f"{deployment_id}.json"
 
 
-def route_name(environment: str, model_name: str) -> str:
-    """Return the slot's name; a model's may be longer than a file's can be."""
-    digest = hashlib.sha256(model_name.encode()).hexdigest()[:32]
-    return f"routes/{environment}--{digest}"
-
-
 def _socket_folder(run: Path) -> Path:
     """Return a folder whose sockets' paths fit; it belongs to this user alone."""
     longest = len(os.fsencode(run)) + len("/i-.sock") + 32

@@ -2,9 +2,8 @@
 
 import dataclasses
 
-from deployments.serving.publishing import KEYS, Publishing
+from deployments.serving.publishing import KEYS, Publishing, route_name
 from deployments.serving.supervisor.fleet import Fleet
-from deployments.serving.supervisor.folders import route_name
 from deployments.serving.terms import Doors, LimitedKey, Route
 
 

@@ -13,8 +13,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from deployments.serving.publishing import FilePublisher
-from deployments.serving.supervisor.folders import route_name
+from deployments.serving.publishing import FilePublisher, route_name
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 

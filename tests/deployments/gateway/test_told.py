@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.serving.publishing import FilePublisher
-from deployments.serving.supervisor.folders import route_name
+from deployments.serving.publishing import FilePublisher, route_name
 from tests.deployments.conftest import children_of
 from tests.deployments.gateway.door import (
     DIGEST,
