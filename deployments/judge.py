@@ -17,8 +17,12 @@ shares. A bound for all looks together is `ALPHA` times their number: one false 
 in 4,000 bakes of a minute. Looks are far from independent: the real figure is smaller.
 
 Where there is no record of the version before, the limits alone say what is too much of
-failures, answers that are not finite, and slow ones. Refusals are never judged alone:
-without another version to compare with they are the callers'.
+failures, answers that are not finite, and slow ones.
+
+A refusal is the version's where the one before would have taken the same request. Model
+servers tell, where signatures say all of what is taken; nothing else needs to be
+compared then. Elsewhere the shares that are refused are, where the two differ in what
+they take; without another version to compare with refusals are the callers'.
 """
 
 import math
@@ -40,7 +44,10 @@ class Window:
     """What became of the calls of one version; those that overload stopped are none.
 
     `failed_count` has the `unavailable_count` in it, which found no instance ready.
-    The histogram is of log buckets (`serving.histogram`), of all that have a latency.
+    The histogram is of log buckets (`serving.histogram`), of all that have a latency:
+    how long the model had them. What it and gateways waited for a processor is the
+    machine's. `refused_anew_count` of the refused the version before would have taken;
+    None where nobody can tell.
     """
 
     request_count: int = 0
@@ -49,6 +56,7 @@ class Window:
     refused_count: int = 0
     non_finite_count: int = 0
     histogram: Mapping[str, int] = field(default_factory=dict)
+    refused_anew_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,8 @@ def verdict(
         return ""
     if before is not None and before.request_count < limits.min_requests:
         before = None
-    shares = list(_pairs(new, before, limits))
-    if before is not None and not refuses_alike:
-        shares.append((_refused(new), _refused(before), limits.failed))
+    shares = [*_pairs(new, before, limits)]
+    shares += _refusals(new, None if refuses_alike else before, limits)
     for judged, old, limit in shares:
         if old is None:
             if judged.rate > limit:
@@ -144,6 +151,15 @@ def _pairs(
         yield _slow(new, slow_ms), beside, SLOW_SHARE
 
 
+def _refusals(
+    new: Window, before: Window | None, limits: Limits
+) -> Iterator[tuple[Share, Share | None, float]]:
+    if new.refused_anew_count is not None:
+        yield _refused_anew(new), None, limits.failed
+    elif before is not None:
+        yield _refused(new), _refused(before), limits.failed
+
+
 def _failed(window: Window) -> Share:
     text = "failed"
     if window.unavailable_count:
@@ -155,6 +171,11 @@ def _refused(window: Window) -> Share:
     return Share(window.refused_count, window.request_count, "were refused")
 
 
+def _refused_anew(window: Window) -> Share:
+    text = "were refused that the version before takes"
+    return Share(window.refused_anew_count or 0, window.request_count, text)
+
+
 def _non_finite(window: Window) -> Share:
     text = "were answered with a NaN or an infinity"
     return Share(window.non_finite_count, window.request_count, text)
@@ -164,7 +185,7 @@ def _slow(window: Window, slow_ms: float) -> Share:
     limit = bucket(slow_ms)
     slow = sum(n for number, n in window.histogram.items() if int(number) > limit)
     timed = sum(window.histogram.values())
-    return Share(slow, timed, f"took longer than {upper_ms(limit):.0f} ms")
+    return Share(slow, timed, f"took the model longer than {upper_ms(limit):.0f} ms")
 
 
 def _slow_ms(before: Window | None, p95_ms: float | None) -> float | None:

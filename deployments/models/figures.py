@@ -14,6 +14,7 @@ ADDED = (
     "rejected_count",
     "unavailable_count",
     "non_finite_count",
+    "refused_anew_count",
     "sum_ms",
 )
 
@@ -24,10 +25,12 @@ class Figures:
 
     `request_count` is every call that was answered. Among them: `error_count`, the
     model's failures and time-outs; `client_error_count`, what it refused;
+    `refused_anew_count`, what of it the version before would have taken;
     `non_finite_count`, answers with a NaN or an infinity; and what never reached it
     and has no latency: `rejected_count`, turned away by overload, and
-    `unavailable_count`, which found no instance ready. `last_updated` is the
-    beginning of the last window that counted anything.
+    `unavailable_count`, which found no instance ready. `correction`, added to the
+    histogram, makes it that of the models' own times (`own_histogram`).
+    `last_updated` is the beginning of the last window that counted anything.
     """
 
     request_count: int = 0
@@ -36,9 +39,11 @@ class Figures:
     rejected_count: int = 0
     unavailable_count: int = 0
     non_finite_count: int = 0
+    refused_anew_count: int = 0
     sum_ms: float = 0.0
     max_ms: float = 0.0
     histogram: Histogram = field(default_factory=dict)
+    correction: Histogram = field(default_factory=dict)
     last_updated: datetime | None = None
 
     @classmethod
@@ -49,6 +54,7 @@ class Figures:
             **{name: sum(getattr(one, name) for one in listed) for name in ADDED},
             max_ms=max((one.max_ms for one in listed), default=0.0),
             histogram=merge(one.histogram for one in listed),
+            correction=merge(one.correction for one in listed),
             last_updated=max(
                 (one.last_updated for one in listed if one.last_updated), default=None
             ),
@@ -63,6 +69,7 @@ class Figures:
             **{name: getattr(self, name) - getattr(earlier, name) for name in ADDED},
             max_ms=self.max_ms,
             histogram=subtract(self.histogram, earlier.histogram),
+            correction=subtract(self.correction, earlier.correction),
             last_updated=self.last_updated,
         )
 
@@ -92,6 +99,17 @@ class Figures:
         """The mean over all that reached the model, exact; None without any."""
         timed = self.reached_count
         return self.sum_ms / timed if timed > 0 else None
+
+    @property
+    def own_histogram(self) -> Histogram:
+        """How long models had the calls, without what the machine added.
+
+        Not in it: waits for a processor, of gateways and of model processes.
+        """
+        if not self.correction:
+            return self.histogram
+        merged = merge((self.histogram, self.correction))
+        return {number: count for number, count in merged.items() if count}
 
     @property
     def p95_latency_ms(self) -> float | None:

@@ -29,9 +29,11 @@ COUNTS = (
     "rejected_count",
     "unavailable_count",
     "non_finite_count",
+    "refused_anew_count",
 )
 """The first fields of `Figures`, in its order."""
 LATENCIES = ("sum_ms", "max_ms")
+HISTOGRAMS = ("histogram", "correction")
 
 
 class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
@@ -106,7 +108,7 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
             batch_size=200,
             update_conflicts=True,
             unique_fields=KEY_FIELDS,
-            update_fields=[*COUNTS, *LATENCIES, "histogram"],
+            update_fields=[*COUNTS, *LATENCIES, *HISTOGRAMS],
         )
 
     def _stored(self, keys: set[Key]) -> dict[Key, Figures]:
@@ -118,11 +120,11 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
 
     def counted(self) -> Iterator[tuple[datetime, Figures]]:
         """Yield beginnings and figures; there may be thousands, so no objects."""
-        text = Cast("histogram", models.TextField())
-        rows = self.order_by().values_list(*COUNTS, *LATENCIES, text, "starts_at")
+        texts = [Cast(name, models.TextField()) for name in HISTOGRAMS]
+        rows = self.order_by().values_list(*COUNTS, *LATENCIES, *texts, "starts_at")
         for row in rows.iterator(chunk_size=2000):
             values = list(row)
-            values[-2] = orjson.loads(values[-2])
+            values[-3:-1] = map(orjson.loads, values[-3:-1])
             yield row[-1], Figures(*values)
 
 
@@ -133,7 +135,7 @@ class TrafficWindow(models.Model):
     of `seconds` 0 of a deployment, hold the same counts again, of all gateways and
     without a gap; windows of different lengths are therefore never added. For the
     counts see `Figures`. `histogram` maps a log bucket's number to its count
-    (`deployments.serving.histogram`).
+    (`deployments.serving.histogram`), `correction` what to add there (see `Figures`).
     """
 
     deployment = models.ForeignKey(
@@ -148,9 +150,11 @@ class TrafficWindow(models.Model):
     rejected_count = models.BigIntegerField(_("turned away"), default=0)
     unavailable_count = models.BigIntegerField(_("nothing ready"), default=0)
     non_finite_count = models.BigIntegerField(_("not finite"), default=0)
+    refused_anew_count = models.BigIntegerField(_("refused anew"), default=0)
     sum_ms = models.FloatField(default=0.0)
     max_ms = models.FloatField(default=0.0)
     histogram = models.JSONField(default=dict)
+    correction = models.JSONField(default=dict)
 
     objects = TrafficWindowQuerySet.as_manager()
 
@@ -181,7 +185,7 @@ class TrafficWindow(models.Model):
             seconds=seconds,
             gateway=gateway,
             **{name: getattr(figures, name) for name in (*COUNTS, *LATENCIES)},
-            histogram=dict(figures.histogram),
+            **{name: dict(getattr(figures, name)) for name in HISTOGRAMS},
         )
 
     @property
@@ -201,6 +205,6 @@ class TrafficWindow(models.Model):
     def figures(self) -> Figures:
         return Figures(
             **{name: getattr(self, name) for name in (*COUNTS, *LATENCIES)},
-            histogram=self.histogram,
+            **{name: getattr(self, name) for name in HISTOGRAMS},
             last_updated=self.starts_at,
         )

@@ -42,13 +42,13 @@ def health_of(
     Unhealthy: given up by its target, nothing ready for a while, or every second
     call came to nothing. Degraded: an instance missing or restarted lately, more than
     the environment allows, a `verdict` against it (`deployments.judge`), or so few
-    calls that no rate says anything, all of which came to nothing.
+    calls that no rate says anything, more than half of which came to nothing.
     """
     if runs.is_down:
         return Health.UNHEALTHY, runs.seen.message or "nothing is ready"
     reason = complaint(figures, rule) or verdict
     said = figures.request_count >= rule.min_requests
-    if said and _lost(figures) >= HOPELESS_RATE * figures.request_count:
+    if said and _lost(figures, rule) >= HOPELESS_RATE * figures.request_count:
         return Health.UNHEALTHY, reason or "every second call came to nothing"
     if runs.has_restarted:
         reason = reason or "an instance was restarted in the last five minutes"
@@ -60,8 +60,7 @@ def complaint(figures: Figures, rule: EnvironmentRule) -> str:
     """Return which limit of the rule the traffic is over, for people; "" if none."""
     count = figures.request_count
     if count < rule.min_requests:
-        lost, taken = _lost(figures), count - figures.rejected_count
-        return f"all of {lost} requests came to nothing" if 0 < taken == lost else ""
+        return _of_few(_lost(figures, rule), count - figures.rejected_count)
     for rate, limit, text in (
         (figures.error_rate, rule.max_error_rate, "failed"),
         (figures.unavailable_rate, rule.max_error_rate, "found no instance ready"),
@@ -79,6 +78,17 @@ def complaint(figures: Figures, rule: EnvironmentRule) -> str:
     return ""
 
 
-def _lost(figures: Figures) -> int:
-    """Return how many calls brought nobody an answer that is of use."""
-    return figures.error_count + figures.unavailable_count + figures.non_finite_count
+def _of_few(lost: int, taken: int) -> str:
+    """Return what there is to say of too few calls for a rate."""
+    if lost <= HOPELESS_RATE * taken:
+        return ""
+    return f"{'all' if lost == taken else lost} of {taken} requests came to nothing"
+
+
+def _lost(figures: Figures, rule: EnvironmentRule) -> int:
+    """Return how many calls brought nobody an answer that is of use.
+
+    A NaN is, where the rule sets it no limit.
+    """
+    odd = figures.non_finite_count if rule.max_non_finite_rate is not None else 0
+    return figures.error_count + figures.unavailable_count + odd

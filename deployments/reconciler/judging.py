@@ -17,6 +17,7 @@ from deployments.reconciler.probation import (
     needs_the_judge,
     record_of,
     refuses_alike,
+    signature_before,
     version_before,
     window_of,
 )
@@ -39,8 +40,9 @@ class Judging(Setbacks):
         figures = self._figures(deployment)
         if not is_on_probation(deployment, rule) and not needs_the_judge(figures, rule):
             return ""
-        before, alike = self._record_before(deployment)
-        return verdict(window_of(figures), before, limits_of(rule), refuses_alike=alike)
+        before, alike, knows = self._record_before(deployment)
+        new = window_of(figures, knows_before=knows)
+        return verdict(new, before, limits_of(rule), refuses_alike=alike)
 
     def _record_before(self, deployment: Deployment) -> Record:
         """Return what the version before did; once it is past, it is remembered."""
@@ -48,10 +50,11 @@ class Judging(Setbacks):
             return known
         before = version_before(deployment)
         if before is None:
-            found: Record = (None, False)
+            found: Record = (None, False, False)
         else:
             window = window_of(record_of(before, deployment))
-            found = (window, refuses_alike(deployment, before))
+            alike = refuses_alike(deployment, before)
+            found = (window, alike, signature_before(deployment) is not None)
         flip = deployment.deployed_at
         if flip is not None and timezone.now() - flip > SETTLED:
             self.memory.records[deployment.pk] = found

@@ -12,8 +12,9 @@ from deployments.models import Deployment
 from deployments.serving.terms import Observation, Route, Spec
 
 Key = tuple[uuid.UUID, str]
-Record = tuple[Window | None, bool]
-"""What the version before did, and whether it refuses the same requests."""
+Record = tuple[Window | None, bool, bool]
+"""What the version before did, whether it refuses the same requests, and whether model
+servers tell which of them it would have taken."""
 State = tuple[int, tuple[bool, bool, str]]
 
 JUDGED_S = 5.0

@@ -1,5 +1,6 @@
 """Who is on probation, and what the judge is shown of it and of the version before."""
 
+import json
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ from django.utils import timezone
 from deployments.judge import Limits, Window
 from deployments.models import Deployment, EnvironmentRule, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.serving.oip import metadata
+from deployments.serving.terms import Signature
 from deployments.states import Status
 
 LOOK_BACK = timedelta(minutes=5)
@@ -23,6 +26,8 @@ the second within the hour a new version's share of 10 % would never stand out."
 SETTLED = timedelta(seconds=90)
 """So long after a flip all that the version before answered has been counted."""
 CODE = "mlflow_pyfunc"
+MOST_TEXT = 1 << 14
+"""The longest signature in JSON that fits into what a model process is told."""
 
 
 def is_baking(deployment: Deployment, rule: EnvironmentRule) -> bool:
@@ -54,14 +59,16 @@ def on_probation(rules: Mapping[str, EnvironmentRule]) -> Q:
     return wanted
 
 
-def window_of(figures: Figures) -> Window:
+def window_of(figures: Figures, *, knows_before: bool = False) -> Window:
+    """Return what the judge looks at; `knows_before` says that refusals are marked."""
     return Window(
         figures.request_count - figures.rejected_count,
         figures.error_count + figures.unavailable_count,
         figures.unavailable_count,
         figures.client_error_count,
         figures.non_finite_count,
-        figures.histogram,
+        figures.own_histogram,
+        figures.refused_anew_count if knows_before else None,
     )
 
 
@@ -140,10 +147,23 @@ def refuses_alike(one: Deployment, other: Deployment) -> bool:
     MLflow's own check of a model that is code knows more than the signature says.
     """
     ours, theirs = one.signature, other.signature
-    platforms = {ours.get("platform"), theirs.get("platform")}
-    if platforms & {CODE, None}:
+    if not (_tells_all(one) and _tells_all(other)):
         return False
     return _asked_for(ours) == _asked_for(theirs)
+
+
+def signature_before(deployment: Deployment) -> Signature | None:
+    """Return what the version before takes, where signatures tell all of that."""
+    before = version_before(deployment)
+    if before is None or not (_tells_all(before) and _tells_all(deployment)):
+        return None
+    if len(json.dumps(before.signature)) > MOST_TEXT:
+        return None
+    return metadata.signature_in(before.signature)
+
+
+def _tells_all(deployment: Deployment) -> bool:
+    return deployment.signature.get("platform") not in {CODE, None}
 
 
 def _asked_for(signature: Mapping[str, object]) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from deployments.catalogue import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
 from deployments.plan import TIMEOUT_S
+from deployments.reconciler.probation import signature_before
 from deployments.reconciler.signature import manifest_of
 from deployments.serving import readings
 from deployments.serving.terms import (
@@ -62,6 +63,7 @@ def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
         # The gateway gives up first; what then still runs is ended a while later.
         predict_limit_s=(deployment.timeout_s or TIMEOUT_S) + HANGS_AFTER_S,
         max_body_bytes=deployment.max_body_bytes or settings.MAX_BODY_BYTES,
+        before=signature_before(deployment),
     )
 
 

@@ -110,6 +110,7 @@ def _row(
         sum_ms=float(counted["sum_ms"]),
         max_ms=float(counted["max_ms"]),
         histogram=dict(counted["histogram"]),
+        correction=dict(counted.get("correction", {})),
     )
 
 

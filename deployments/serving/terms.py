@@ -115,35 +115,6 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """What is asked of the target; everything is named by the deployment's id.
-
-    With `max_instances` above `instances` the target scales between the two on
-    outstanding requests. `converts` asks for a scikit-learn model to be served as
-    ONNX, where that gives the same answers. Models that are code run in the Python
-    `interpreter`, a path; empty for the target's own. `reading` is the number of the
-    rules by which the file is read (`serving.readings`). A process ends itself when a
-    prediction takes over `predict_limit_s`.
-    """
-
-    deployment_id: str
-    environment: str
-    model_name: str
-    model_version: str
-    file: ModelFile
-    instances: int = 1
-    max_instances: int = 0
-    cpus: float = 1.0
-    memory_bytes: int = 1 << 30
-    allows_code: bool = False
-    converts: bool = False
-    interpreter: str = ""
-    reading: int = readings.NEWEST
-    predict_limit_s: float = 30.0
-    max_body_bytes: int = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
 class Tensor:
     """A named input or output; -1 in `shape` is any length.
 
@@ -161,6 +132,46 @@ class Tensor:
     has_any_rank: bool = False
     has_default: bool = False
     takes_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives; `feature_names` are those of `Validation`."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    feature_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is asked of the target; everything is named by the deployment's id.
+
+    With `max_instances` above `instances` the target scales between the two on
+    outstanding requests. `converts` asks for a scikit-learn model to be served as
+    ONNX, where that gives the same answers. Models that are code run in the Python
+    `interpreter`, a path; empty for the target's own. `reading` is the number of the
+    rules by which the file is read (`serving.readings`). A process ends itself when a
+    prediction takes over `predict_limit_s`. `before` is what the version before takes:
+    what is refused that it would have taken is marked; None where that is unknown.
+    """
+
+    deployment_id: str
+    environment: str
+    model_name: str
+    model_version: str
+    file: ModelFile
+    instances: int = 1
+    max_instances: int = 0
+    cpus: float = 1.0
+    memory_bytes: int = 1 << 30
+    allows_code: bool = False
+    converts: bool = False
+    interpreter: str = ""
+    reading: int = readings.NEWEST
+    predict_limit_s: float = 30.0
+    max_body_bytes: int = 16 << 20
+    before: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,16 @@ def test_without_a_version_before_refusals_are_the_callers():
     assert not verdict(Window(19, failed_count=19), None, Limits())
 
 
+def test_a_refusal_that_is_known_to_be_new_needs_nothing_beside_it():
+    known, callers = (
+        Window(200, refused_count=200, refused_anew_count=anew) for anew in (11, 10)
+    )
+    for before in (None, Window(2000), Window(2000, refused_count=2000)):
+        for alike in (True, False):
+            assert verdict(known, before, Limits(), refuses_alike=alike)
+            assert not verdict(callers, before, Limits(), refuses_alike=alike)
+
+
 def test_a_verdict_says_what_it_stands_on():
     new = Window(200, failed_count=60, unavailable_count=10)
 

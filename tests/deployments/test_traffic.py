@@ -164,7 +164,7 @@ def test_counts_of_a_deployment_that_nobody_knows_are_dropped(lease, spool, tmp_
     assert TrafficWindow.objects.minutes().count() == 1
 
 
-def minutes(deployment, start, number, gateway="g1"):
+def minutes(deployment, start, number, gateway="g1", correction=None):
     TrafficWindow.objects.set_minutes(
         [
             TrafficWindow(
@@ -176,6 +176,7 @@ def minutes(deployment, start, number, gateway="g1"):
                 sum_ms=4.0,
                 max_ms=minute,
                 histogram={"40": 1, str(minute): 1},
+                correction=correction or {},
             )
             for minute in range(number)
         ]
@@ -189,7 +190,7 @@ def pruned(lease, now):
 
 def test_hours_hold_all_that_their_minutes_counted(deployment):
     for gateway in ("g1", "g2"):
-        minutes(deployment, START, 150, gateway)
+        minutes(deployment, START, 150, gateway, {"40": -1, "3": 1})
 
     hours = deployment.windows.hours().order_by("starts_at")
 
@@ -198,6 +199,7 @@ def test_hours_hold_all_that_their_minutes_counted(deployment):
     of_minutes = deployment.windows.minutes().figures()
     assert deployment.windows.hours().figures().histogram == of_minutes.histogram
     assert total(deployment).histogram == of_minutes.histogram
+    assert total(deployment).correction == of_minutes.correction
 
 
 def test_a_minute_that_grows_adds_to_its_hour_what_is_new(lease, spool, tmp_path):

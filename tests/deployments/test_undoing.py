@@ -240,6 +240,23 @@ def test_what_neither_version_takes_undoes_nothing(
     assert not Deployment.objects.filter(rollback_from__isnull=False).exists()
 
 
+@pytest.mark.parametrize("clients_of_nonsense", [1, 9])
+def test_nonsense_that_begins_at_a_flip_undoes_nothing(
+    workers, door, rule, clients_of_nonsense
+):
+    rule.update(bake_s=FLIP_BAKE_S)
+    workers()
+    newest = deployed(good())
+
+    with Clients(door, PATH, 4, sent(1)) as clients:
+        more(clients)
+        with Clients(door, PATH, clients_of_nonsense, b'{"inputs": []}') as wrong:
+            flipped(newest, 1)
+
+    assert wrong.statuses.keys() == {400}
+    assert not Deployment.objects.filter(rollback_from__isnull=False).exists()
+
+
 CANARY = Plan(strategy=Strategy(Rollout.CANARY, (10, 50), FLIP_BAKE_S))
 
 

@@ -3,25 +3,27 @@
 Every answer to a mistake is `{"error": sentence}`. Bodies are never logged.
 """
 
+import contextlib
 import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from deployments.serving.child.runner import Runner
+from deployments.serving.child.runner import Runner, Took
 from deployments.serving.child.statistics import Statistics
 from deployments.serving.formats import Loaded
 from deployments.serving.http1.answers import content_headers
 from deployments.serving.http1.binary import UnclearLength, gathered, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID, FailureLog
-from deployments.serving.http1.heads import NOT_FINITE
+from deployments.serving.http1.heads import NOT_FINITE, TOOK, WAS_TAKEN
 from deployments.serving.oip import convenience, encode, metadata, raw, wire
 from deployments.serving.oip.binary import Tail
 from deployments.serving.oip.decode import InferRequest, infer_request
 from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import BadRequest, ModelFailed, NotHere, OutOfMemory
+from deployments.serving.terms import Signature
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Body = bytes | memoryview
+Made = TypeVar("Made")
 
 EXTENSIONS = ["binary_tensor_data", "statistics", "model_repository(index)"]
 SERVER = {"name": "mlops-model-server", "version": "2", "extensions": EXTENSIONS}
@@ -36,12 +39,15 @@ MODEL, VERSION = ("v2", "models"), "versions"
 
 
 class ModelServer:
-    """Serves one version of one model."""
+    """Serves one version of one model; `before` is what the version before takes."""
+
+    before: Signature | None = None
 
     def __init__(
         self, model: Loaded, *, name: str, version: str, runner: Runner, max_bytes: int
     ) -> None:
         self.model, self.name, self.version = model, name, version
+        self._signature = Signature(model.inputs, model.outputs, model.feature_names)
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
         self._failures = FailureLog(logger)
@@ -49,35 +55,41 @@ class ModelServer:
 
     def answer_now(
         self, body: bytes, json_bytes: int | None = None, request_id: bytes = b""
-    ) -> tuple[int, Answer] | None:
-        """Answer an infer call in the loop itself; None if it may take longer."""
+    ) -> tuple[int, Answer, int] | None:
+        """Answer an infer call in the loop itself; None if it may take longer.
+
+        The last is the milliseconds that it took.
+        """
         if not self._runner.is_quick(body):
             return None
+        took, work = Took(), partial(self._infer, json_bytes)
         try:
-            return 200, self._runner.run_now(partial(self._infer, json_bytes), body)
+            status, answer = 200, self._runner.run_now(work, body, took)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            return self._refusal(error, request_id)
+            status, answer = self._refusal(error, request_id)
+        return status, answer, took.ms or 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        took = Took()
         try:
-            status, answer = 200, await self._answer(scope, receive)
+            status, answer = 200, await self._answer(scope, receive, took)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
             status, answer = self._refusal(error, _request_id(scope["headers"]))
-        await _respond(send, status, answer)
+        await _respond(send, status, answer, took)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, took: Took) -> Answer:
         method = scope["method"]
         path = tuple(scope["path"].strip("/").split("/"))
         if method == "POST":
-            return await self._post(path, scope, receive)
+            return await self._post(path, scope, receive, took)
         if method in ("GET", "HEAD"):
             return Answer(wire.dumps(self._read(path)))
         raise BadRequest(f"{method} is not used here; use GET or POST.")
 
     async def _post(
-        self, path: tuple[str, ...], scope: Scope, receive: Receive
+        self, path: tuple[str, ...], scope: Scope, receive: Receive, took: Took
     ) -> Answer:
         try:
             json_bytes = json_bytes_of(scope["headers"])
@@ -92,7 +104,7 @@ class ModelServer:
         elif json_bytes is not None:
             raise BadRequest("Binary tensors go to an infer path of the protocol.")
         body = await self._body(receive, json_bytes)
-        return await self._runner.run(work, body)
+        return await self._runner.run(work, body, took)
 
     def _read(self, path: tuple[str, ...]) -> dict[str, Any]:
         if path == ("v2", "health", "live"):
@@ -140,7 +152,7 @@ class ModelServer:
     def _infer(self, json_bytes: int | None, body: Body) -> Answer:
         start = time.perf_counter_ns()
         try:
-            request = self._request(json_bytes, body)
+            request = self._read_as_told(partial(_request, json_bytes, body))
             given = time.perf_counter_ns()
             arrays = self.model.predict(request.feeds, request.wanted)
             found = time.perf_counter_ns()
@@ -154,22 +166,24 @@ class ModelServer:
         self._statistics.succeeded(start, given, found, _rows(request.feeds))
         return answer
 
-    def _request(self, json_bytes: int | None, body: Body) -> InferRequest:
-        inputs, outputs = self.model.inputs, self.model.outputs
-        if json_bytes is None:
-            return infer_request(_parsed(body), inputs, outputs)
-        if json_bytes > len(body):
-            raise BadRequest(raw.UNCLEAR)
-        content = memoryview(body)[json_bytes:]
-        if json_bytes == 0:
-            return raw.infer_request(content, inputs)
-        parsed = _parsed(memoryview(body)[:json_bytes])
-        return infer_request(parsed, inputs, outputs, Tail(content))
+    def _read_as_told(self, read: Callable[[Signature], Made]) -> Made:
+        """Return a request as the model takes it. Raises BadRequest.
+
+        It is marked where the version before would have taken it.
+        """
+        try:
+            return read(self._signature)
+        except BadRequest as error:
+            if self.before is not None:
+                with contextlib.suppress(BadRequest):
+                    read(self.before)
+                    error.was_taken = True
+            raise
 
     def _predict(self, body: Body) -> Answer:
         model, start = self.model, time.perf_counter_ns()
         try:
-            feeds = convenience.feeds(_parsed(body), model.inputs, model.feature_names)
+            feeds = self._read_as_told(partial(_feeds, body))
             given = time.perf_counter_ns()
             arrays = model.predict(feeds, ())
             found = time.perf_counter_ns()
@@ -192,7 +206,9 @@ class ModelServer:
             logger.error("prediction failed", exc_info=error)
             error = ModelFailed(f"{type(error).__name__}: {str(error)[:500]}")
         self._failures.note(request_id, error.status, str(error))
-        return error.status, Answer(wire.dumps({"error": str(error)}))
+        was_taken = isinstance(error, BadRequest) and error.was_taken
+        text = wire.dumps({"error": str(error)})
+        return error.status, Answer(text, was_taken=was_taken)
 
 
 class TooLarge(BadRequest):
@@ -211,6 +227,22 @@ def _rows(feeds: Mapping[str, Any]) -> int:
     return 1
 
 
+def _request(json_bytes: int | None, body: Body, takes: Signature) -> InferRequest:
+    if json_bytes is None:
+        return infer_request(_parsed(body), takes.inputs, takes.outputs)
+    if json_bytes > len(body):
+        raise BadRequest(raw.UNCLEAR)
+    content = memoryview(body)[json_bytes:]
+    if json_bytes == 0:
+        return raw.infer_request(content, takes.inputs)
+    parsed = _parsed(memoryview(body)[:json_bytes])
+    return infer_request(parsed, takes.inputs, takes.outputs, Tail(content))
+
+
+def _feeds(body: Body, takes: Signature) -> dict[str, Any]:
+    return convenience.feeds(_parsed(body), takes.inputs, takes.feature_names)
+
+
 def _parsed(body: Body) -> Any:
     try:
         return wire.loads(body)
@@ -218,10 +250,17 @@ def _parsed(body: Body) -> Any:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
-async def _respond(send: Send, status: int, answer: Answer) -> None:
+def marks_of(answer: Answer) -> list[bytes]:
+    """Return what is said of an answer to gateways alone."""
+    marks = [] if answer.is_finite else [NOT_FINITE]
+    return [*marks, WAS_TAKEN] if answer.was_taken else marks
+
+
+async def _respond(send: Send, status: int, answer: Answer, took: Took) -> None:
     headers = content_headers(answer.json_bytes)
+    if took.ms is not None:
+        headers.append((TOOK, b"%d" % took.ms))
     headers.append((b"content-length", b"%d" % len(answer.body)))
-    if not answer.is_finite:
-        headers.append((NOT_FINITE, b"1"))
+    headers += [(mark, b"1") for mark in marks_of(answer)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -3,15 +3,22 @@
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from deployments.serving.child.app import ModelServer
+from deployments.serving.child.app import ModelServer, marks_of
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID
-from deployments.serving.http1.heads import END, NOT_FINITE, Head, Heads, Known
+from deployments.serving.http1.heads import (
+    END,
+    TOOK,
+    Head,
+    Heads,
+    Known,
+)
 from deployments.serving.http1.quick import QuickProtocol
+from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import NotHere
 
-LINE = b"%b: 1\r\n" % NOT_FINITE
+AT_ONCE = b"%b: 0\r\n" % TOOK
 ID_LINE = b"\r\n%b: " % REQUEST_ID
 
 
@@ -30,6 +37,14 @@ def without_id(raw: bytes) -> tuple[bytes, bytes]:
     if at < 0 or raw.find(b"\r\n", at + 2) != end:
         return raw, b""
     return raw[:at] + END, raw[at + len(ID_LINE) : end]
+
+
+def marks(answer: Answer, took_ms: int) -> bytes:
+    """Return the lines of a head that are for gateways alone."""
+    took = b"%b: %d\r\n" % (TOOK, took_ms) if took_ms else AT_ONCE
+    if answer.is_finite and not answer.was_taken:
+        return took
+    return took + b"".join(b"%b: 1\r\n" % mark for mark in marks_of(answer))
 
 
 def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
@@ -61,8 +76,8 @@ def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
             found = server.answer_now(body, meaning.json_bytes, self._request_id)
             if found is None:
                 return False
-            status, answer = found
-            more = b"" if answer.is_finite else LINE
+            status, answer, took_ms = found
+            more = marks(answer, took_ms)
             self.answer(whole(status, answer.body, more, answer.json_bytes))
             return True
 

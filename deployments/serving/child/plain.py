@@ -16,7 +16,7 @@ from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import json_bytes_of
-from deployments.serving.http1.heads import NOT_FINITE
+from deployments.serving.http1.heads import FOR_GATEWAYS
 
 DRAIN_S = 10.0
 MAX_HEAD_BYTES = 1 << 16
@@ -132,7 +132,7 @@ class Host:
         more = b"".join(
             b"%b: %b\r\n" % (name, value)
             for name, value in sent[0]["headers"]
-            if name == NOT_FINITE
+            if name in FOR_GATEWAYS
         )
         wire = whole(status, body, more, json_bytes_of(sent[0]["headers"]))
         return wire[: len(wire) - len(body)] if head.method == "HEAD" else wire

@@ -11,6 +11,7 @@ from deployments.serving.child.app import ModelServer
 from deployments.serving.child.modelfile import Source
 from deployments.serving.child.runner import Runner
 from deployments.serving.formats.base import TOO_LITTLE_MEMORY
+from deployments.serving.oip import metadata
 from deployments.serving.terms import Refused
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ def run(
         runner=runner,
         max_bytes=job["max_body_bytes"],
     )
+    if job["before"]:
+        app.before = metadata.signature_in(job["before"])
 
     def ready() -> None:
         logger.info("ready")

@@ -160,8 +160,8 @@ class Gateway:
                 made_good = calls.make_good(choice, request, found, start)
                 calls.later(give(made_good, choice, asked.manner, reply))
                 return
-            outcome = Outcome.of(found.status, is_finite=found.is_finite)
-            calls.count(key, outcome, start)
+            outcome = Outcome.of(found)
+            calls.count(key, outcome, start, found.took_ms)
             if slot.sample_rate and found.status == OK:
                 self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
             elif found.status >= REFUSED:
@@ -345,7 +345,8 @@ class Gateway:
         """Send on and answer, return the status; with `start`, the call is counted."""
         found = await self._calls.exchange(choice, request)
         if start is not None:
-            self._calls.count(choice.deployment_id, found.outcome, start)
+            key = choice.deployment_id
+            self._calls.count(key, found.outcome, start, found.took_ms)
         headers = [*choice.share.headers]
         if found.retry_after_s:
             headers.append((b"retry-after", b"%d" % found.retry_after_s))

@@ -27,12 +27,15 @@ REPORT_S = 3.0
 """How often what is under way is told although it is the same: below `STALE_S`."""
 MOST_MIRRORED = 32
 REFUSED = 400
+LONG_MS = 10.0
+"""Twice what a model server calls no time at all."""
 
 
 class Found(NamedTuple):
     """An answer for the client; `retry_after_s` is 0 where that would not help.
 
     `json_bytes` of the body are JSON where binary tensors follow, else None.
+    `took_ms` is what the model server says that it took.
     """
 
     status: int
@@ -40,6 +43,7 @@ class Found(NamedTuple):
     outcome: Outcome
     retry_after_s: int = 0
     json_bytes: int | None = None
+    took_ms: int | None = None
 
 
 class Calls:
@@ -79,7 +83,7 @@ class Calls:
     ) -> tuple[Found, bytes]:
         """Return what came of it at last, and the request's id."""
         found = await self.exchange(choice, request, failure)
-        self.count(choice.deployment_id, found.outcome, start)
+        self.count(choice.deployment_id, found.outcome, start, found.took_ms)
         return found, request.request_id
 
     async def exchange(
@@ -94,8 +98,10 @@ class Calls:
             body, wait_s = error(str(rejection)), rejection.retry_after_s
             made = Found(rejection.status, body, rejection.outcome, wait_s)
         else:
-            outcome = Outcome.of(found.status, is_finite=found.is_finite)
-            made = Found(found.status, found.body, outcome, 0, found.json_bytes)
+            outcome = Outcome.of(found)
+            made = Found(
+                found.status, found.body, outcome, 0, found.json_bytes, found.took_ms
+            )
         finally:
             self._outstanding[key] -= 1
         if made.status >= REFUSED:
@@ -105,10 +111,15 @@ class Calls:
     def note(self, request: Wire, status: int, deployment_id: str) -> None:
         self.failures.note(request.request_id, status, f"deployment {deployment_id}")
 
-    def count(self, key: str, outcome: Outcome, start: float) -> None:
+    def count(
+        self, key: str, outcome: Outcome, start: float, took_ms: int | None = None
+    ) -> None:
+        """Count a call; where it took its time, also what of that was the model's."""
         ms = (time.perf_counter() - start) * 1000
-        number = bucket(ms)
-        self._counters.add(key, outcome, ms, number)
+        number = own = bucket(ms)
+        if ms > LONG_MS and took_ms is not None:
+            own = min(bucket(took_ms), number)
+        self._counters.add(key, outcome, ms, number, own)
         self._totals.add(key, outcome, ms, number)
 
     def mirror(self, slot: Slot, request: Wire) -> None:
@@ -120,7 +131,7 @@ class Calls:
     async def _mirror_one(self, shadow: Share, request: Wire) -> None:
         start, choice = time.perf_counter(), Choice(shadow)
         found = await self.exchange(choice, request)
-        self.count(choice.deployment_id, found.outcome, start)
+        self.count(choice.deployment_id, found.outcome, start, found.took_ms)
 
     def later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -9,7 +9,14 @@ import httptools
 
 from deployments.serving.gateway.loads import Load, LocalLoad
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
-from deployments.serving.http1.heads import END, MAX_BYTES, NOT_FINITE, answer_head
+from deployments.serving.http1.heads import (
+    END,
+    MAX_BYTES,
+    NOT_FINITE,
+    WAS_TAKEN,
+    answer_head,
+    took_ms_of,
+)
 
 LAST_MOMENT_S = 0.01
 FINAL = 200  # statuses below it announce another answer
@@ -34,13 +41,17 @@ class BadAnswer(Exception):
 class Answer(NamedTuple):
     """What a model server says; `is_finite` is false of a NaN or an infinity.
 
-    `json_bytes` of the body are JSON where binary tensors follow, else None.
+    `json_bytes` of the body are JSON where binary tensors follow, else None. `took_ms`
+    is how long the model had it, None where its server does not say; `was_taken` tells
+    of a refusal that the version before would have taken the request.
     """
 
     status: int
     body: bytes
     is_finite: bool = True
     json_bytes: int | None = None
+    took_ms: int | None = None
+    was_taken: bool = False
 
 
 Done = Callable[[Answer | Exception], None]
@@ -153,8 +164,15 @@ class Connection(asyncio.Protocol):
             self._end(BadAnswer("The model server did not answer in HTTP."))
             return
         status, body = self._parser.get_status_code(), b"".join(self._chunks)
-        is_finite = all(name != NOT_FINITE for name, _ in self._headers)
-        answer = Answer(status, body, is_finite, json_bytes)
+        names = {name for name, _ in self._headers}
+        answer = Answer(
+            status,
+            body,
+            NOT_FINITE not in names,
+            json_bytes,
+            took_ms_of(self._headers),
+            WAS_TAKEN in names,
+        )
         if not self._parser.should_keep_alive() and self._transport is not None:
             self._transport.close()
         self._end(answer)
@@ -187,7 +205,14 @@ def _whole(data: bytes, max_bytes: int) -> Answer | None:
         return None
     if head.body_bytes > max_bytes or head.status < FINAL:
         return None
-    return Answer(head.status, data[end:], head.is_finite, head.json_bytes)
+    return Answer(
+        head.status,
+        data[end:],
+        head.is_finite,
+        head.json_bytes,
+        head.took_ms,
+        head.was_taken,
+    )
 
 
 class Instance:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from deployments.serving.gateway.client import Answer
 from deployments.serving.gateway.files import replace
 
 MINUTE_S = 60
@@ -22,6 +23,9 @@ CLIENT_ERROR, SERVER_ERROR = 400, 500
 class Outcome(StrEnum):
     """What became of an infer call; but for `GOOD`, the name of its count.
 
+    What is refused anew, which the version before would have taken, is among the
+    refused.
+
     Overload and unavailability (no instance was ready) never reached the model:
     they have no latency and are no errors of it.
     """
@@ -29,16 +33,19 @@ class Outcome(StrEnum):
     GOOD = "good_count"
     NOT_FINITE = "non_finite_count"
     REFUSED = "client_error_count"
+    REFUSED_ANEW = "refused_anew_count"
     FAILED = "error_count"
     OVERLOAD = "rejected_count"
     UNAVAILABLE = "unavailable_count"
 
     @classmethod
-    def of(cls, status: int, *, is_finite: bool) -> "Outcome":
+    def of(cls, answer: Answer) -> "Outcome":
         """Return what a model server's own answer amounts to."""
-        if status < CLIENT_ERROR:
-            return cls.GOOD if is_finite else cls.NOT_FINITE
-        return cls.FAILED if status >= SERVER_ERROR else cls.REFUSED
+        if answer.status < CLIENT_ERROR:
+            return cls.GOOD if answer.is_finite else cls.NOT_FINITE
+        if answer.status >= SERVER_ERROR:
+            return cls.FAILED
+        return cls.REFUSED_ANEW if answer.was_taken else cls.REFUSED
 
 
 UNTIMED = frozenset({Outcome.OVERLOAD, Outcome.UNAVAILABLE})
@@ -46,7 +53,10 @@ UNTIMED = frozenset({Outcome.OVERLOAD, Outcome.UNAVAILABLE})
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of infer calls by their outcome; each is among the requests."""
+    """Counts of infer calls by their outcome; each is among the requests.
+
+    `correction`, added to the histogram, makes it that of the models' own times.
+    """
 
     request_count: int = 0
     error_count: int = 0
@@ -54,20 +64,27 @@ class Tally:
     rejected_count: int = 0
     unavailable_count: int = 0
     non_finite_count: int = 0
+    refused_anew_count: int = 0
     sum_ms: float = 0.0
     max_ms: float = 0.0
     histogram: dict[int, int] = field(default_factory=dict)
+    correction: dict[int, int] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome, ms: float, number: int) -> None:
-        """Count a call; `number` is the bucket of its latency."""
+    def add(self, outcome: Outcome, ms: float, number: int, own: int) -> None:
+        """Count a call; `number` is the bucket of its latency, `own` of the model's."""
         self.request_count += 1
         if outcome is not Outcome.GOOD:
             setattr(self, outcome, getattr(self, outcome) + 1)
             if outcome in UNTIMED:
                 return
+            if outcome is Outcome.REFUSED_ANEW:
+                self.client_error_count += 1
         self.sum_ms += ms
         self.max_ms = max(self.max_ms, ms)
         self.histogram[number] = self.histogram.get(number, 0) + 1
+        if own != number:
+            self.correction[number] = self.correction.get(number, 0) - 1
+            self.correction[own] = self.correction.get(own, 0) + 1
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -77,9 +94,11 @@ class Tally:
             "rejected_count": self.rejected_count,
             "unavailable_count": self.unavailable_count,
             "non_finite_count": self.non_finite_count,
+            "refused_anew_count": self.refused_anew_count,
             "sum_ms": self.sum_ms,
             "max_ms": self.max_ms,
             "histogram": {str(key): count for key, count in self.histogram.items()},
+            "correction": {str(key): count for key, count in self.correction.items()},
         }
 
 
@@ -90,13 +109,16 @@ class Counters:
         self._minutes: dict[int, dict[str, Tally]] = {}
         self._dirty: set[int] = set()
 
-    def add(self, deployment_id: str, outcome: Outcome, ms: float, number: int) -> None:
+    def add(
+        self, deployment_id: str, outcome: Outcome, ms: float, number: int, own: int
+    ) -> None:
+        """Count a call, as `Tally.add`."""
         minute = int(time.time()) // MINUTE_S * MINUTE_S
         tallies = self._minutes.setdefault(minute, {})
         tally = tallies.get(deployment_id)
         if tally is None:
             tally = tallies[deployment_id] = Tally()
-        tally.add(outcome, ms, number)
+        tally.add(outcome, ms, number, own)
         self._dirty.add(minute)
 
     def flush(self) -> bool:

@@ -27,6 +27,7 @@ SUM_US = len(COUNTS)
 HISTOGRAM = SUM_US + 1
 CELLS = HISTOGRAM + LAST + 1
 _CELL_OF = {each: COUNTS.index(each) for each in Outcome if each in COUNTS}
+_CELL_OF[Outcome.REFUSED_ANEW] = _CELL_OF[Outcome.REFUSED]
 Labels = dict[str, str]
 
 

@@ -1,6 +1,6 @@
 """Reads heads of messages once: over a kept connection the same ones come again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
@@ -12,6 +12,7 @@ from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 END = b"\r\n\r\n"
 MAX_BYTES = 4096
 MOST = 4096
+MOST_DIGITS = 12
 
 Meaning = TypeVar("Meaning")
 
@@ -102,15 +103,32 @@ _UNUSUAL = {b"transfer-encoding", b"expect", b"upgrade"}
 
 NOT_FINITE = b"x-not-finite"
 """A model server's mark on an answer that has a NaN or an infinity."""
+TOOK = b"x-took-ms"
+"""How long the model had the request, without its waits for a processor."""
+WAS_TAKEN = b"x-was-taken"
+"""A mark on the refusal of a request that the version before would have taken."""
+FOR_GATEWAYS = frozenset({NOT_FINITE, TOOK, WAS_TAKEN})
 
 
 class AnswerHead(NamedTuple):
-    """`json_bytes` of the body are JSON where binary tensors follow, else None."""
+    """`json_bytes` of the body are JSON where binary tensors follow, else None.
+
+    `took_ms` is what the server says of itself, None where it says nothing;
+    `was_taken` its mark on a refusal.
+    """
 
     status: int
     body_bytes: int
     is_finite: bool = True
     json_bytes: int | None = None
+    took_ms: int | None = None
+    was_taken: bool = False
+
+
+def took_ms_of(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Return what `TOOK` says; names are in lower case."""
+    said = next((value for name, value in headers if name == TOOK), b"")
+    return int(said) if said.isdigit() and len(said) < MOST_DIGITS else None
 
 
 @lru_cache(MOST)
@@ -138,7 +156,11 @@ def answer_head(raw: bytes) -> AnswerHead | None:
     except UnclearLength:
         return None
     status, is_finite = parser.get_status_code(), NOT_FINITE not in names
-    return AnswerHead(status, int(lengths[0]), is_finite, json_bytes)
+    took_ms = took_ms_of(reading.headers)
+    was_taken = WAS_TAKEN in names
+    return AnswerHead(
+        status, int(lengths[0]), is_finite, json_bytes, took_ms, was_taken
+    )
 
 
 class _Reading:

@@ -20,12 +20,14 @@ _WORDS = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 class Answer(NamedTuple):
     """A body; one that is not finite has a NaN or an infinity in some output.
 
-    `json_bytes` of it are JSON where binary tensors follow, else None.
+    `json_bytes` of it are JSON where binary tensors follow, else None. `was_taken` is
+    true of a refusal of what the version before would have taken.
     """
 
     body: bytes
     is_finite: bool = True
     json_bytes: int | None = None
+    was_taken: bool = False
 
 
 def infer_response(

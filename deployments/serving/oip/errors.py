@@ -2,9 +2,13 @@
 
 
 class BadRequest(Exception):
-    """The request is at fault: 400, with a sentence for whoever sent it."""
+    """The request is at fault: 400, with a sentence for whoever sent it.
+
+    `was_taken` is set where the version before would have taken it.
+    """
 
     status = 400
+    was_taken = False
 
 
 class NotHere(BadRequest):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from deployments.serving.terms import Tensor
+from deployments.serving.terms import Signature, Tensor
 
 _FLAGS = {
     "optional": "is_optional",
@@ -33,6 +33,23 @@ def tensors_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Tensor, ...]:
             },
         )
         for each in entries
+    )
+
+
+def as_json(whole: Signature) -> dict[str, Any]:
+    return {
+        "inputs": signature(whole.inputs),
+        "outputs": signature(whole.outputs),
+        "feature_names": list(whole.feature_names),
+    }
+
+
+def signature_in(entries: Mapping[str, Any]) -> Signature:
+    """Return what `as_json` made."""
+    return Signature(
+        tensors_of(entries.get("inputs", ())),
+        tensors_of(entries.get("outputs", ())),
+        tuple(entries.get("feature_names", ())),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.serving import logs
+from deployments.serving.oip import metadata
 from deployments.serving.processes import (
     describe_end,
     discard,
@@ -243,6 +244,7 @@ def _message(
             "model_version": spec.model_version,
             "max_body_bytes": spec.max_body_bytes,
             "predict_limit_s": spec.predict_limit_s,
+            "before": metadata.as_json(spec.before) if spec.before else None,
         },
     }
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections import Counter
 from pathlib import Path
 
 from deployments.serving.publishing import FilePublisher, route_name
@@ -102,7 +103,10 @@ class Door:
             for key, tally in json.loads(path.read_bytes())["deployments"].items():
                 into = sums.setdefault(key, {})
                 for name, value in tally.items():
-                    if name != "histogram":
+                    if isinstance(value, dict):
+                        counts = into.setdefault(name, Counter())
+                        counts.update(value)
+                    else:
                         into[name] = into.get(name, 0) + value
         return sums
 
@@ -162,9 +166,13 @@ def read_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def reply(connection: socket.socket, body: bytes = b"{}", status: int = 200) -> bool:
+def reply(
+    connection: socket.socket, body: bytes = b"{}", status: int = 200, more: bytes = b""
+) -> bool:
+    """Answer; `more` is whole lines of the head."""
     head = b"HTTP/1.1 %d OK\r\ncontent-length: %d\r\n" % (status, len(body))
-    connection.sendall(head + b"content-type: application/json\r\n\r\n" + body)
+    head += more + b"content-type: application/json\r\n\r\n"
+    connection.sendall(head + body)
     return True
 
 

@@ -3,6 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 
+from deployments.serving.terms import Signature, Tensor
 from tests.deployments.gateway.real import infer_path, serving
 from tests.deployments.targets.waiting import until
 
@@ -26,9 +27,11 @@ def door():
         yield made
 
 
-def sent(value):
+def sent(value, shape=(1,)):
     return {
-        "inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [value]}]
+        "inputs": [
+            {"name": "x", "shape": list(shape), "datatype": "FP32", "data": [value]}
+        ]
     }
 
 
@@ -50,3 +53,20 @@ def test_answers_are_counted_as_good_not_finite_or_refused(door):
     assert found["non_finite_count"] == 2 * MANY + 1
     assert (found["client_error_count"], found["error_count"]) == (1, 0)
     assert "mlops_gateway_non_finite_total{" in door.get("/metrics")[1]
+
+
+def test_what_the_version_before_would_have_taken_is_refused_anew():
+    table = Tensor("x", "FP32", (-1, 1)), Tensor("y", "FP32", (-1, 1))
+    before = Signature((table[0],), (table[1],), ("x",))
+    with serving(before, log=logarithm()) as door:
+        for _ in range(MANY):
+            assert door.post(infer_path("log"), sent(1.0))[0] == 200
+        for refused in (sent(1.0, (1, 1)), sent(1.0, (1, 2)), {"inputs": []}, b"no"):
+            assert door.post(infer_path("log"), refused)[0] == 400
+        rows = {"instances": [{"x": 1.0}, {"x": 2.0}]}
+        assert door.post("/serving/staging/log", rows)[0] == 200
+        until(lambda: door.counted() and counted(door)["request_count"] == MANY + 5)
+
+        found = counted(door)
+
+    assert (found["client_error_count"], found["refused_anew_count"]) == (4, 1)

@@ -104,10 +104,13 @@ def is_undone(reconciler, deployment):
     return status_of(deployment) == Status.ROLLBACK
 
 
-def with_other_inputs(deployment):
-    """Let a deployment's signature be another than its predecessor's."""
+def with_other_inputs(deployment, platform="mlflow_pyfunc"):
+    """Let a deployment's signature be another than its predecessor's.
+
+    That of a model that is code does not tell all that it takes.
+    """
     inputs = [{"name": "other", "datatype": "FP32", "shape": [-1, 1]}]
-    signature = {**deployment.signature, "inputs": inputs}
+    signature = {**deployment.signature, "inputs": inputs, "platform": platform}
     Deployment.objects.filter(pk=deployment.pk).update(signature=signature)
 
 
@@ -173,6 +176,31 @@ def test_refusals_of_one_signature_are_the_callers(reconciler, baking):
     assert not is_undone(reconciler, second)
 
 
+@pytest.mark.parametrize("requests", [0, 500])
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.1])
+def test_what_the_version_before_takes_must_be_taken(
+    reconciler, baking, requests, share
+):
+    _first, second = two(reconciler, requests=requests)
+    second.refresh_from_db()
+    with_other_inputs(second, "onnx_onnxv1")
+    refused = int(200 * share)
+    traffic(second, 200, client_error_count=refused, refused_anew_count=refused)
+
+    assert is_undone(reconciler, second)
+    restored = Deployment.objects.get(rollback_from=second)
+    assert "were refused that the version before takes" in restored.reason
+
+
+def test_what_neither_version_takes_may_begin_at_a_flip(reconciler, baking):
+    _first, second = two(reconciler, requests=500)
+    second.refresh_from_db()
+    with_other_inputs(second, "onnx_onnxv1")
+    traffic(second, 200, client_error_count=200)
+
+    assert not is_undone(reconciler, second)
+
+
 def test_slower_than_the_rule_and_than_before_is_undone(reconciler, baking):
     EnvironmentRule.objects.update(max_p95_ms=50.0)
     _first, second = two(reconciler, requests=500)
@@ -186,6 +214,14 @@ def test_much_slower_than_before_is_undone_without_a_rule(reconciler, baking):
     traffic(second, 200, histogram={"40": 170, "100": 30})
 
     assert is_undone(reconciler, second)
+
+
+def test_what_the_machine_made_wait_undoes_nothing(reconciler, baking):
+    _first, second = two(reconciler, requests=500)
+    slow, shift = {"40": 170, "100": 30}, {"100": -30, "40": 30}
+    traffic(second, 200, histogram=slow, correction=shift)
+
+    assert not is_undone(reconciler, second)
 
 
 def test_what_was_as_slow_before_is_not_undone(reconciler, baking):

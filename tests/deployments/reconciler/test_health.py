@@ -46,7 +46,9 @@ def test_health_follows_what_runs(reconciler, target, clock):
 @pytest.mark.parametrize(
     ("requests", "errors", "health"),
     [
-        (19, 18, Health.HEALTHY),
+        (19, 18, Health.DEGRADED),
+        (19, 10, Health.DEGRADED),
+        (18, 9, Health.HEALTHY),
         (3, 3, Health.DEGRADED),
         (100, 5, Health.HEALTHY),
         (100, 6, Health.DEGRADED),
@@ -113,11 +115,12 @@ def test_health_looks_at_all_that_a_version_can_do(reconciler, counts, health, r
     assert bool(reason) == bool(deployment.health_reason)
 
 
-def test_where_nan_is_an_ordinary_answer_it_degrades_nothing(reconciler):
+@pytest.mark.parametrize("count", [30, 100])
+def test_where_nan_is_an_ordinary_answer_it_degrades_nothing(reconciler, count):
     EnvironmentRule.objects.filter(pk="staging").update(max_non_finite_rate=None)
     deployment = asked(environment="staging")
     settle(reconciler)
-    traffic(deployment, non_finite_count=30)
+    traffic(deployment, non_finite_count=count)
 
     reconciler.once()
 

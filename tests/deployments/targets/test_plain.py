@@ -54,6 +54,7 @@ def test_one_connection_takes_one_request_after_another(talk):
     answer = talk(post(ROW) + post(ROW) + b"GET /v2 HTTP/1.1\r\nHost: m\r\n\r\n")
 
     assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert answer.count(b"x-took-ms: ") == 2
     assert b"mlops-model-server" in answer
 
 
