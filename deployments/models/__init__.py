@@ -5,6 +5,7 @@ from deployments.models.deployment import Deployment
 from deployments.models.drift import DriftCheck, DriftRule, Finding
 from deployments.models.event import DeploymentEvent
 from deployments.models.key import DeploymentKey
+from deployments.models.key_day import KeyDay
 from deployments.models.lease import Lease
 from deployments.models.rule import EnvironmentRule
 from deployments.models.slot import Slot
@@ -20,6 +21,7 @@ __all__ = [
     "DriftRule",
     "EnvironmentRule",
     "Finding",
+    "KeyDay",
     "Lease",
     "Slot",
     "TrafficWindow",

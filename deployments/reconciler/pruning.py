@@ -1,10 +1,13 @@
-"""Forgets old minutes and hours of traffic; lifetimes stay, so no total shrinks."""
+"""Keeps house, now and then: what is old goes, what gateways soon forget is stored.
+
+Lifetimes of traffic stay, so that no total shrinks.
+"""
 
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments.models import Lease, TrafficWindow
+from deployments.models import KeyDay, Lease, TrafficWindow
 from deployments.models.traffic import TrafficWindowQuerySet
 
 MINUTES_KEPT = timedelta(hours=48)
@@ -20,6 +23,12 @@ def prune_traffic(lease: Lease, now: datetime | None = None) -> int:
     hours = windows.hours().filter(starts_at__lt=now - HOURS_KEPT)
     with lease.held():
         return sum(_delete(old[:BATCH]) for old in (minutes, hours))
+
+
+def take_in_usage(lease: Lease) -> None:
+    """Store what was used of keys; gateways know two days."""
+    with lease.held():
+        KeyDay.take_in()
 
 
 def _delete(old: TrafficWindowQuerySet) -> int:

@@ -27,7 +27,7 @@ from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
 from deployments.reconciler.patience import patience
 from deployments.reconciler.probation import on_probation
-from deployments.reconciler.pruning import prune_traffic
+from deployments.reconciler.pruning import prune_traffic, take_in_usage
 from deployments.reconciler.routes import Routing
 from deployments.reconciler.spool import Spool
 from deployments.reconciler.steps import Steps
@@ -44,7 +44,10 @@ MAX_JUDGED = 500
 SOON_S, REST_S = 0.5, 10.0
 """The pause while something is wrong or there are more rows than one pass takes up,
 and the longest of all: what serves is looked at so often."""
-JUDGE_S, KEYS_S, PRUNE_S, FORGET_S, COMPARE_S = 1.0, 2.0, 60.0, 60.0, 60.0
+JUDGE_S, KEYS_S, PRUNE_S, FORGET_S, COMPARE_S, USAGE_S = (
+    *(1.0, 2.0, 60.0, 60.0, 60.0),
+    300.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,9 @@ class Reconciler:
             self.spool.take_in(lease)
         if self.memory.is_due("prune", PRUNE_S):
             prune_traffic(lease)
+        if self.memory.is_due("usage", USAGE_S):
+            with patience("take in the use of keys"):
+                take_in_usage(lease)
         if self.memory.is_due("forget", FORGET_S):
             open_ids = Deployment.objects.open().values_list("pk", flat=True)
             self.memory.keep_only(set(open_ids))

@@ -36,6 +36,13 @@ class DeploymentKeyCreateSerializer(StrictSerializer):
     )
 
 
+@extend_schema_serializer(component_name="DeploymentKeyDay")
+class KeyDaySerializer(AnswerSerializer):
+    day = serializers.DateField()
+    requests = serializers.IntegerField(source="request_count")
+    refused = serializers.IntegerField(source="refused_count")
+
+
 @extend_schema_serializer(component_name="DeploymentKeyUsage")
 class KeyUsageSerializer(AnswerSerializer):
     """What the gateways count at this moment; a day is one of UTC."""
@@ -43,6 +50,11 @@ class KeyUsageSerializer(AnswerSerializer):
     requests_today = serializers.IntegerField(help_text="Infer calls let in.")
     refused_today = serializers.IntegerField(help_text="Infer calls answered 429.")
     last_used_at = TimeField(allow_null=True)
+    days = KeyDaySerializer(
+        many=True,
+        help_text="Days of the last 30 that have any, the newest first, today among "
+        "them.",
+    )
 
 
 @extend_schema_serializer(component_name="DeploymentKeyResponse")
@@ -65,7 +77,8 @@ class DeploymentKeySerializer(AnswerSerializer):
         found: Used = self.context["usage"][key.digest]
         at = found.last_used_at
         last = datetime.fromtimestamp(at, UTC) if at is not None else None
-        shown = {**dataclasses.asdict(found), "last_used_at": last}
+        days = self.context["days"][key.digest]
+        shown = {**dataclasses.asdict(found), "last_used_at": last, "days": days}
         answer: dict[str, Any] = KeyUsageSerializer(shown).data
         return answer
 

@@ -1,10 +1,13 @@
 """Keys that open an endpoint for predictions only."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deployments.models import DeploymentKey
+from deployments.models import DeploymentKey, KeyDay
 from deployments.serializers import (
     DeploymentKeyCreateSerializer,
     DeploymentKeySerializer,
@@ -34,10 +37,9 @@ class DeploymentKeyViewSet(DeploymentBase):
     )
     def list(self, request: Request, deployment_id: str) -> Response:
         keys = self.get_object().slot.keys.select_related("created_by")
-        page = self.paginate_queryset(keys)
-        context = {"usage": DeploymentKey.usage_of(page or [])}
+        page = self.paginate_queryset(keys) or []
         return self.get_paginated_response(
-            DeploymentKeySerializer(page, many=True, context=context).data
+            DeploymentKeySerializer(page, many=True, context=_used(page)).data
         )
 
     @extend_schema(
@@ -51,7 +53,7 @@ class DeploymentKeyViewSet(DeploymentBase):
         body = validated(DeploymentKeyCreateSerializer, request)
         slot = self.get_object().slot
         key, plain = DeploymentKey.issue(slot, by=actor(request), **body)
-        context = {"plain": plain, "usage": DeploymentKey.usage_of([key])}
+        context = {"plain": plain, **_used([key])}
         return created(NewDeploymentKeySerializer(key, context=context).data)
 
     @extend_schema(
@@ -67,3 +69,9 @@ class DeploymentKeyViewSet(DeploymentBase):
             raise NotFound("There is no such key of this endpoint.")
         key.revoke(by=actor(request))
         return Response(status=204)
+
+
+def _used(keys: Iterable[DeploymentKey]) -> dict[str, Any]:
+    """Return what a serializer of keys needs to know of their use."""
+    listed = list(keys)
+    return {"usage": DeploymentKey.usage_of(listed), "days": KeyDay.shown(listed)}

@@ -147,6 +147,8 @@ def test_a_key_has_limits_and_shows_its_usage(api, settings, tmp_path):
     assert shown["usage"]["requests_today"] == 3
     assert shown["usage"]["refused_today"] == 1
     assert shown["usage"]["last_used_at"] is not None
+    (day,) = shown["usage"]["days"]
+    assert (day["requests"], day["refused"]) == (3, 1)
 
 
 @pytest.mark.parametrize(

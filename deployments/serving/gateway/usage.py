@@ -2,7 +2,8 @@
 
 Counted for all gateway processes of the machine together, and kept over restarts. A
 minute is estimated from the present and the one before it, so that no two minutes'
-worth passes around a boundary; a day is one of UTC.
+worth passes around a boundary; a day is one of UTC. The day before is kept too, so that
+whoever keeps days may come late.
 """
 
 import math
@@ -15,7 +16,8 @@ from typing import Any
 from deployments.serving.gateway.shared import Seats, Table, key_of, stored_rows
 
 NAME, ROWS = "keys", 8192
-MINUTE, COUNT, BEFORE, DAY, TODAY, REFUSED, LAST_MS, CELLS = range(8)
+MINUTE, COUNT, BEFORE, DAY, TODAY, REFUSED, LAST_MS = range(7)
+DAY_BEFORE, REFUSED_BEFORE, CELLS = range(7, 10)
 MINUTE_S, DAY_S = 60, 86_400
 
 
@@ -90,6 +92,9 @@ class Usage:
     def _begin_day(self, at: int, day: int) -> None:
         numbers = self._table.numbers
         if numbers[at + DAY] != day:
+            follows = numbers[at + DAY] == day - 1
+            numbers[at + DAY_BEFORE] = numbers[at + TODAY] if follows else 0
+            numbers[at + REFUSED_BEFORE] = numbers[at + REFUSED] if follows else 0
             numbers[at + DAY] = day
             numbers[at + TODAY] = numbers[at + REFUSED] = 0
 
@@ -107,11 +112,40 @@ class Usage:
         return oldest if last[oldest] < today else None
 
 
+@dataclass(frozen=True, slots=True)
+class UsedDay:
+    """Calls let in and refused on a day, in days since 1970."""
+
+    day: int
+    requests: int
+    refused: int
+
+
 def used(folder: Path, digests: Iterable[str]) -> dict[str, Used]:
     """Return what was used of keys, as their gateways count it at this moment."""
     of_key = {key_of(digest): digest for digest in digests}
     found = stored_rows(folder, NAME, (ROWS, CELLS), of_key)
     return {digest: _used(found.get(key, [])) for key, digest in of_key.items()}
+
+
+def used_days(folder: Path, digests: Iterable[str]) -> dict[str, list[UsedDay]]:
+    """Return what was used on the last days that are still known here, by digest."""
+    of_key = {key_of(digest): digest for digest in digests}
+    found = stored_rows(folder, NAME, (ROWS, CELLS), of_key)
+    return {of_key[key]: _days(columns) for key, columns in found.items()}
+
+
+def _days(columns: list[list[int]]) -> list[UsedDay]:
+    counts: dict[int, list[int]] = {}
+    for each in columns:
+        for day, requests, refused in (
+            (each[DAY], each[TODAY], each[REFUSED]),
+            (each[DAY] - 1, each[DAY_BEFORE], each[REFUSED_BEFORE]),
+        ):
+            sums = counts.setdefault(day, [0, 0])
+            sums[0] += requests
+            sums[1] += refused
+    return [UsedDay(day, *sums) for day, sums in sorted(counts.items()) if any(sums)]
 
 
 def _used(columns: list[list[int]]) -> Used:

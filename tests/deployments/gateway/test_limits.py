@@ -9,7 +9,14 @@ import pytest
 
 from deployments.serving.gateway.routes import Share, Slot
 from deployments.serving.gateway.shared import Seats
-from deployments.serving.gateway.usage import DAY_S, KeyLimit, Usage, used
+from deployments.serving.gateway.usage import (
+    DAY_S,
+    KeyLimit,
+    Usage,
+    UsedDay,
+    used,
+    used_days,
+)
 from tests.deployments.gateway.door import DIGEST, publish, reply, route
 from tests.deployments.gateway.test_shared import Held, ask_together
 from tests.deployments.targets.waiting import until
@@ -196,6 +203,21 @@ def test_a_quota_begins_anew_with_the_day_of_utc(usage, clock):
     clock.now = NOON + DAY_S // 2
 
     assert call(usage, limit, 3) == [0, 0, DAY_S]
+
+
+def test_the_day_before_is_known_until_another_one_is_over(usage, tmp_path, clock):
+    today = NOON // DAY_S
+    call(usage, KeyLimit(), 3)
+    usage.refuse("key")
+    clock.now += DAY_S
+    call(usage, KeyLimit(), 2)
+
+    assert used_days(tmp_path, ["key", "other"]) == {
+        "key": [UsedDay(today, 3, 1), UsedDay(today + 1, 2, 0)]
+    }
+    clock.now += 2 * DAY_S
+    call(usage, KeyLimit())
+    assert used_days(tmp_path, ["key"]) == {"key": [UsedDay(today + 3, 1, 0)]}
 
 
 def test_usage_is_kept_when_the_gateway_is_started_anew(usage, tmp_path, clock):
