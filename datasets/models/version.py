@@ -199,9 +199,7 @@ class DatasetVersion(models.Model):
         self.require_files()
         chosen = self.options if options is None else dict(options)
         with transaction.atomic():
-            if not self._move(
-                VersionState.PROCESSING, state_reason="", options=chosen
-            ):
+            if not self._move(VersionState.PROCESSING, state_reason="", options=chosen):
                 raise IllegalMove("Someone else tried this again already.")
             self.job.reset()
             audit.record("retry_version", self, by=by, changes={"options": chosen})
