@@ -30,6 +30,20 @@ class Access:
             for each in digests
         )
 
+    def key_for(self, digests: Digests, slot: Slot) -> str | None:
+        """Return the slot's key that opens it now, "" where another does or none need.
+
+        None is for a closer look: the caller may not enter, or has to wait.
+        """
+        if len(digests) == 1 and digests[0] in slot.keys:
+            digest = digests[0]
+            limit = slot.key_limits.get(digest)
+            if limit is None:
+                return digest
+            is_shut = limit.is_over() or self._usage.wait_s(digest, limit)
+            return None if is_shut else digest
+        return "" if self.may_enter(digests, slot) else None
+
     def wait_s(self, digests: Digests, slot: Slot) -> int:
         """Return after how many seconds the next call may come, 0 for now."""
         if not slot.key_limits:
@@ -37,9 +51,9 @@ class Access:
         limit = slot.key_limits.get(_own_key(digests, slot))
         return self._usage.wait_s(_own_key(digests, slot), limit) if limit else 0
 
-    def count(self, digests: Digests, slot: Slot) -> None:
+    def count(self, digest: str) -> None:
         """Count an infer call by the slot's key, if it was one that opened it."""
-        if digest := _own_key(digests, slot):
+        if digest:
             self._usage.count(digest)
 
     def let_call(self, digests: Digests, slot: Slot) -> None:
@@ -47,7 +61,7 @@ class Access:
         if wait_s := self.wait_s(digests, slot):
             self._usage.refuse(_own_key(digests, slot))
             raise BadRequest(429, OVER_LIMIT, [(b"retry-after", b"%d" % wait_s)])
-        self.count(digests, slot)
+        self.count(_own_key(digests, slot))
 
     def require_reading(self, scope: dict[str, Any]) -> None:
         """Let through who may read: a token's holder, or the machine itself.

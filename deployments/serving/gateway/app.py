@@ -29,14 +29,15 @@ from deployments.serving.gateway.choice import (
     not_told,
     slot_of,
 )
-from deployments.serving.gateway.client import Answer, Instance
+from deployments.serving.gateway.client import Answer, Failure, Instance
 from deployments.serving.gateway.coding import (
     coding_of,
     inflated,
 )
 from deployments.serving.gateway.counters import Outcome
-from deployments.serving.gateway.dispatch import Dispatcher, Failure
+from deployments.serving.gateway.dispatch import Dispatcher
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
+from deployments.serving.gateway.lanes import Lanes
 from deployments.serving.gateway.loads import Loads
 from deployments.serving.gateway.manner import Manner, answer_lines, manner_of
 from deployments.serving.gateway.options import Options
@@ -94,6 +95,7 @@ class Gateway:
         self._totals = Totals(totals, seats, self._labels)
         self._routes = Routes(options.run, self.id)
         self._access = Access(self._routes, options, Usage(shared, seats))
+        self._lanes = Lanes(self._routes, self._access, options)
         self._bell: Waking = Bell(options.run / "kick.sock")
         dispatcher = Dispatcher(self._routes, options, quarantine, seats)
         self._calls = Calls(self.id, options, dispatcher, self._totals)
@@ -146,11 +148,11 @@ class Gateway:
         """
         start = time.perf_counter()
         self._routes.refresh(asked.place)
-        slot = self._routes.slots.get(asked.place)
-        share = self._quick_share(slot, asked, body)
-        if slot is None or share is None:
+        lane = self._lanes.find(asked)
+        if lane is None or len(body) > lane.most_bytes:
             return False
-        calls, key = self._calls, share.deployment_id
+        slot, share, calls = lane.slot, lane.share, self._calls
+        key = share.deployment_id
         request = Wire(asked.wire_head, self._id_of(asked.manner), body)
 
         def done(found: Answer | Failure) -> None:
@@ -172,22 +174,10 @@ class Gateway:
             else:
                 reply(whole(found.status, found.body, head, found.json_bytes))
 
-        if not calls.begin(share, request, done):
+        if not calls.begin(lane, request, done):
             return False
-        self._access.count(asked.digests, slot)
+        self._access.count(lane.digest)
         return True
-
-    def _quick_share(
-        self, slot: Slot | None, asked: Asked, body: bytes
-    ) -> Share | None:
-        """Return what answers, None if that takes the long way."""
-        may_enter = self._access.may_enter
-        if slot is None or slot.shadows or not may_enter(asked.digests, slot):
-            return None
-        share = slot.choose(asked.target.version, asked)
-        if share is None or len(body) > self._most_bytes(share):
-            return None
-        return None if self._access.wait_s(asked.digests, slot) else share
 
     def may_enter(self, asked: Asked) -> bool:
         """Say whether the caller shows a key of the slot, known a moment ago."""

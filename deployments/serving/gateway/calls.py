@@ -10,10 +10,11 @@ import orjson
 
 from deployments.serving.gateway.answers import error
 from deployments.serving.gateway.choice import Choice
-from deployments.serving.gateway.client import Answer
+from deployments.serving.gateway.client import Answer, Failure
 from deployments.serving.gateway.counters import Counters, Outcome
-from deployments.serving.gateway.dispatch import Dispatcher, Failure, Rejected
+from deployments.serving.gateway.dispatch import Dispatcher, Rejected
 from deployments.serving.gateway.files import replace
+from deployments.serving.gateway.lanes import Lane
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.request import Wire
 from deployments.serving.gateway.routes import Share, Slot
@@ -65,12 +66,18 @@ class Calls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(
-        self, share: Share, request: Wire, done: Callable[[Answer | Failure], None]
+        self, lane: Lane, request: Wire, done: Callable[[Answer | Failure], None]
     ) -> bool:
-        """Send without a task, if that can be; `done` calls `end` and `count`."""
-        if not self._dispatcher.begin(share, request, done):
+        """Send without a task, if that can be; `done` calls `end` and `count`.
+
+        False when nothing was sent; a Failure may still be made good.
+        """
+        instance = self._dispatcher.ready(lane.backend, lane.most_outstanding)
+        if instance is None:
             return False
-        key = share.deployment_id
+        if not instance.begin(request.whole(), lane.limit_s, done):
+            return False
+        key = lane.share.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         return True
 

@@ -57,6 +57,13 @@ class Answer(NamedTuple):
 Done = Callable[[Answer | Exception], None]
 
 
+class Failure(NamedTuple):
+    """An exchange that came to nothing: with whom, and why."""
+
+    instance: "Instance"
+    reason: Exception
+
+
 class Connection(asyncio.Protocol):
     """One connection, one exchange at a time."""
 
@@ -235,7 +242,9 @@ class Instance:
         """The requests that it has, from all gateway processes of the machine."""
         return self._load.total()
 
-    def begin(self, wire: bytes, read_s: float, done: Done) -> bool:
+    def begin(
+        self, wire: bytes, read_s: float, done: Callable[[Answer | Failure], None]
+    ) -> bool:
         """Send a request over a kept connection, as `Connection.begin`.
 
         False if there is none.
@@ -248,7 +257,7 @@ class Instance:
         def finish(found: Answer | Exception) -> None:
             self._load.leave()
             self._keep(connection)
-            done(found)
+            done(Failure(self, found) if isinstance(found, Exception) else found)
 
         connection.begin(wire, read_s, finish)
         return True

@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 from deployments.serving.gateway.choice import Choice
 from deployments.serving.gateway.client import (
@@ -14,13 +13,14 @@ from deployments.serving.gateway.client import (
     BrokeOff,
     CannotConnect,
     ClosedEarly,
+    Failure,
     Instance,
 )
 from deployments.serving.gateway.counters import UNTIMED, Outcome
 from deployments.serving.gateway.options import Options
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.request import Wire
-from deployments.serving.gateway.routes import Routes, Share
+from deployments.serving.gateway.routes import Backend, Routes, Share
 from deployments.serving.gateway.shared import Seats
 
 logger = logging.getLogger(__name__)
@@ -55,13 +55,6 @@ def _nothing_ready() -> Rejected:
     return Rejected(503, text, Outcome.UNAVAILABLE)
 
 
-class Failure(NamedTuple):
-    """An exchange that came to nothing: with whom, and why."""
-
-    instance: Instance
-    reason: Exception
-
-
 class Dispatcher:
     def __init__(
         self, routes: Routes, options: Options, quarantine: Quarantine, seats: Seats
@@ -70,25 +63,17 @@ class Dispatcher:
         self._quarantine, self._seats = quarantine, seats
         self._retries: dict[str, asyncio.Lock] = {}
 
-    def begin(
-        self, share: Share, wire: Wire, done: Callable[[Answer | Failure], None]
-    ) -> bool:
-        """Send to an instance with a kept connection; `done` gets what came of it.
+    def ready(self, backend: Backend, most: int) -> Instance | None:
+        """Return an instance that has less than `most` to do.
 
-        False when that takes waiting, or a closer look: then nothing was sent, and
-        it is for `send`. So is a Failure, which may still be made good.
+        None when a request takes waiting, or a closer look: then it is for `send`.
         """
-        backend = self._routes.backends.get(share.deployment_id)
-        if backend is None or self._quarantine.is_watching:
-            return False
+        if self._quarantine.is_watching:
+            return None
         instance = backend.least_busy()
-        if instance is None or instance.outstanding >= self._most(share):
-            return False
-
-        def finish(found: Answer | Exception) -> None:
-            done(Failure(instance, found) if isinstance(found, Exception) else found)
-
-        return instance.begin(wire.whole(), self._limit_s(share), finish)
+        if instance is None or instance.outstanding >= most:
+            return None
+        return instance
 
     def _most(self, share: Share) -> int:
         return share.max_concurrency or self._options.max_outstanding

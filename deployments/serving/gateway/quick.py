@@ -18,9 +18,11 @@ from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.heads import Head
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """An infer call on a slot; `wire_head` is what the model server gets.
+
+    One is read for each head, and is a key as itself: comparing would take longer.
 
     `json_bytes` of the body are JSON where binary tensors follow, else None.
     """

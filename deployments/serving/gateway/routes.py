@@ -161,6 +161,7 @@ class Routes:
         self.is_open = False
         self.readers: frozenset[str] = frozenset()
         self.is_complete = False
+        self.revision = 0
 
     def open(self) -> None:
         """Listen for changes, then read what there is: nothing falls in between."""
@@ -236,6 +237,7 @@ class Routes:
                 self._read(f"backends/{share.deployment_id}")
 
     def _read(self, name: str) -> None:
+        self.revision += 1
         content = self._facts.read(name)
         kind = name.partition("/")[0]
         if kind == "routes":

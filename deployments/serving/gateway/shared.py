@@ -12,6 +12,7 @@ import mmap
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 SEATS = 64
@@ -215,6 +216,7 @@ def _position(keys: bytes, key: bytes) -> int | None:
     return at // KEY_BYTES if at >= 0 else None
 
 
+@lru_cache(4096)
 def key_of(name: str) -> bytes:
     return hashlib.blake2b(name.encode(), digest_size=KEY_BYTES).digest()
 

@@ -1,0 +1,63 @@
+"""Where calls with the same head go, remembered as long as no route changes."""
+
+from typing import NamedTuple
+
+from deployments.serving.gateway.access import Access
+from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.quick import Asked
+from deployments.serving.gateway.routes import Backend, Routes, Share, Slot
+
+MOST = 4096
+
+
+class Lane(NamedTuple):
+    """What answers a call, and its limits; `digest` is "" of who has no own key."""
+
+    slot: Slot
+    share: Share
+    backend: Backend
+    digest: str
+    most_bytes: int
+    most_outstanding: int
+    limit_s: float
+
+
+class Lanes:
+    """Finds the lane of a call by its head, which comes again and again."""
+
+    def __init__(self, routes: Routes, access: Access, options: Options) -> None:
+        self._routes, self._access, self._options = routes, access, options
+        self._revision = -1
+        self._known: dict[Asked, Lane] = {}
+
+    def find(self, asked: Asked) -> Lane | None:
+        """Return where the call goes, None for the long way."""
+        if self._revision != self._routes.revision or len(self._known) > MOST:
+            self._known.clear()
+            self._revision = self._routes.revision
+        return self._known.get(asked) or self._lane(asked)
+
+    def _lane(self, asked: Asked) -> Lane | None:
+        slot = self._routes.slots.get(asked.place)
+        if slot is None or slot.shadows:
+            return None
+        digest = self._access.key_for(asked.digests, slot)
+        if digest is None:
+            return None
+        share = slot.choose(asked.target.version, asked)
+        backend = self._routes.backends.get(share.deployment_id) if share else None
+        if share is None or backend is None:
+            return None
+        options = self._options
+        lane = Lane(
+            slot,
+            share,
+            backend,
+            digest,
+            share.max_body_bytes or options.max_body_bytes,
+            share.max_concurrency or options.max_outstanding,
+            share.timeout_s or options.read_s,
+        )
+        if len(slot.shares) == 1 and digest not in slot.key_limits:
+            self._known[asked] = lane
+        return lane
