@@ -195,8 +195,10 @@ class Connection(asyncio.Protocol):
 
     def _end(self, found: Answer | Exception) -> None:
         """Report once; what comes later is not of this exchange."""
-        done, self._done, self._parser = self._done, None, None
-        self._chunks, self._headers, self._size = [], [], 0
+        done, self._done = self._done, None
+        if self._parser is not None:
+            self._parser = None
+            self._chunks, self._headers, self._size = [], [], 0
         if done is None:
             return
         if isinstance(found, Exception):

@@ -48,7 +48,7 @@ class Outcome(StrEnum):
         return cls.REFUSED_ANEW if answer.was_taken else cls.REFUSED
 
 
-_GOOD = Outcome.GOOD  # looking a member up takes longer than all else here
+GOOD = Outcome.GOOD  # looking a member up takes longer than all else here
 UNTIMED = frozenset({Outcome.OVERLOAD, Outcome.UNAVAILABLE})
 
 
@@ -74,7 +74,7 @@ class Tally:
     def add(self, outcome: Outcome, ms: float, number: int, own: int) -> None:
         """Count a call; `number` is the bucket of its latency, `own` of the model's."""
         self.request_count += 1
-        if outcome is not _GOOD:
+        if outcome is not GOOD:
             setattr(self, outcome, getattr(self, outcome) + 1)
             if outcome in UNTIMED:
                 return
@@ -109,18 +109,21 @@ class Counters:
         self._folder, self._gateway_id = folder, gateway_id
         self._minutes: dict[int, dict[str, Tally]] = {}
         self._dirty: set[int] = set()
+        self._minute = 0
+        self._tallies: dict[str, Tally] = {}
 
     def add(
         self, deployment_id: str, outcome: Outcome, ms: float, number: int, own: int
     ) -> None:
         """Count a call, as `Tally.add`."""
-        minute = int(time.time()) // MINUTE_S * MINUTE_S
-        tallies = self._minutes.setdefault(minute, {})
-        tally = tallies.get(deployment_id)
+        if not 0 <= time.time() - self._minute < MINUTE_S:
+            self._minute = int(time.time()) // MINUTE_S * MINUTE_S
+            self._tallies = self._minutes.setdefault(self._minute, {})
+        tally = self._tallies.get(deployment_id)
         if tally is None:
-            tally = tallies[deployment_id] = Tally()
+            tally = self._tallies[deployment_id] = Tally()
         tally.add(outcome, ms, number, own)
-        self._dirty.add(minute)
+        self._dirty.add(self._minute)
 
     def flush(self) -> bool:
         """Replace the files of minutes that grew, then forget the past ones.
@@ -135,6 +138,7 @@ class Counters:
         for minute in [past for past in self._minutes if past < now]:
             if minute not in self._dirty:
                 del self._minutes[minute]
+                self._minute = 0 if minute == self._minute else self._minute
         return has_grown
 
     def _changed(self) -> Iterator[tuple[int, bytes]]:

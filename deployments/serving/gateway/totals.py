@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from deployments.serving.gateway.counters import UNTIMED, Outcome, Tally
+from deployments.serving.gateway.counters import GOOD, UNTIMED, Outcome, Tally
 from deployments.serving.gateway.shared import Seats, Table, key_of
 from deployments.serving.histogram import LAST
 
@@ -51,7 +51,7 @@ class Totals:
             return
         numbers = self._table.numbers
         numbers[first] += 1
-        if outcome is not Outcome.GOOD:
+        if outcome is not GOOD:
             numbers[first + _CELL_OF[outcome]] += 1
             if outcome in UNTIMED:
                 return

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.gateway.shared import Seats, Table, key_of, stored_rows
+from deployments.serving.gateway.shared import (
+    EPOCH,
+    Seats,
+    Table,
+    key_of,
+    stored_rows,
+)
 
 NAME, ROWS = "keys", 8192
 MINUTE, COUNT, BEFORE, DAY, TODAY, REFUSED, LAST_MS = range(7)
@@ -49,6 +55,8 @@ class Used:
 class Usage:
     def __init__(self, folder: Path, seats: Seats) -> None:
         self._table = Table.in_folder(folder, NAME, seats, rows=ROWS, cells=CELLS)
+        self._epoch = -1
+        self._firsts: dict[str, int] = {}
 
     def wait_s(self, digest: str, limit: KeyLimit) -> int:
         """Return after how many seconds the next call may come, 0 for now."""
@@ -67,9 +75,9 @@ class Usage:
 
     def count(self, digest: str) -> None:
         """Count a call that is let in."""
-        if (row := self._row(digest)) is None:
+        if (at := self._own(digest)) is None:
             return
-        numbers, at, now = self._table.numbers, self._table.own(row), time.time()
+        numbers, now = self._table.numbers, time.time()
         second = int(now)
         minute = second // MINUTE_S
         if numbers[at + MINUTE] != minute:
@@ -77,15 +85,14 @@ class Usage:
             numbers[at + BEFORE] = numbers[at + COUNT] if follows else 0
             numbers[at + COUNT] = 0
             numbers[at + MINUTE] = minute
-        self._begin_day(at, second // DAY_S)
+            self._begin_day(at, second // DAY_S)
         numbers[at + COUNT] += 1
         numbers[at + TODAY] += 1
         numbers[at + LAST_MS] = int(now * 1000)
 
     def refuse(self, digest: str) -> None:
         """Count a call that is over a limit."""
-        if (row := self._row(digest)) is not None:
-            at = self._table.own(row)
+        if (at := self._own(digest)) is not None:
             self._begin_day(at, int(time.time()) // DAY_S)
             self._table.numbers[at + REFUSED] += 1
 
@@ -97,6 +104,16 @@ class Usage:
             numbers[at + REFUSED_BEFORE] = numbers[at + REFUSED] if follows else 0
             numbers[at + DAY] = day
             numbers[at + TODAY] = numbers[at + REFUSED] = 0
+
+    def _own(self, digest: str) -> int | None:
+        """Return where this process counts a key's calls, None for lack of room."""
+        if self._epoch != self._table.header[EPOCH]:
+            self._epoch = self._table.header[EPOCH]
+            self._firsts.clear()
+        first = self._firsts.get(digest)
+        if first is None and (row := self._row(digest)) is not None:
+            first = self._firsts[digest] = self._table.own(row)
+        return first
 
     def _row(self, digest: str) -> int | None:
         return self._table.row(key_of(digest), spare=self._spare)
