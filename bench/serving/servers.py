@@ -22,7 +22,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from deployments.serving.logs import open_for_append
 from deployments.serving.supervisor.folders import Folders
-from deployments.serving.supervisor.instance import job
+from deployments.serving.supervisor.instance import serving_job
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.terms import ModelFile, Phase, Route, RouteEntry, Spec
 from deployments.targets.local import LocalTarget
@@ -77,6 +77,7 @@ def child(folder: Path) -> Iterator[int]:
     """Run one model process on a TCP port, which any load generator can reach."""
     spec, nursery = new_spec(folder), Nursery(folder / "zygote.log")
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    port = listener.getsockname()[1]
     reading, writing = os.pipe()
     files = {
         "report": writing,
@@ -84,25 +85,22 @@ def child(folder: Path) -> Iterator[int]:
         "log": open_for_append(folder / "child.log"),
         "listener": listener.fileno(),
     }
-    more = {
-        "model_name": NAME,
-        "model_version": "1",
-        "max_body_bytes": 1 << 24,
-        "predict_limit_s": 30.0,
-    }
     message = {
         "id": "bench",
         "run": "serve",
         "record_path": str(folder / "bench.json"),
         "record": {},
-        "job": {**job(spec, Folders(folder), "bench"), **more},
+        "job": serving_job(spec, Folders(folder), "bench"),
     }
     nursery.fork(message, files)
-    os.close(writing)
+    for name in ("report", "model", "log"):
+        os.close(files[name])
+    listener.close()
     os.read(reading, 100)  # it says when it is ready
+    os.close(reading)
     nursery.listen()
     try:
-        yield listener.getsockname()[1]
+        yield port
     finally:
         os.kill(nursery.started["bench"][0], 15)
         nursery.close()

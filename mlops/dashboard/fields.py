@@ -19,6 +19,7 @@ TEXTS = (
     _("caller"),
     _("cancel requested at"),
     _("changed by"),
+    _("correction"),
     _("count"),
     _("comparison"),
     _("computed of"),

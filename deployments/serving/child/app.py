@@ -46,12 +46,17 @@ class ModelServer:
     def __init__(
         self, model: Loaded, *, name: str, version: str, runner: Runner, max_bytes: int
     ) -> None:
-        self.model, self.name, self.version = model, name, version
-        self._signature = Signature(model.inputs, model.outputs, model.feature_names)
+        self.name, self.version = name, version
+        self.take(model)
         self._runner, self._max_bytes = runner, max_bytes
         self._head = {"model_name": name, "model_version": version}
         self._failures = FailureLog(logger)
         self._statistics = Statistics()
+
+    def take(self, model: Loaded) -> None:
+        """Serve this model from now on."""
+        self.model = model
+        self._signature = Signature(model.inputs, model.outputs, model.feature_names)
 
     def answer_now(
         self, body: bytes, json_bytes: int | None = None, request_id: bytes = b""

@@ -238,14 +238,19 @@ def _message(
             "socket": os.fspath(path),
             "version": spec.model_version,
         },
-        "job": {
-            **job(spec, folders, instance_id),
-            "model_name": spec.model_name,
-            "model_version": spec.model_version,
-            "max_body_bytes": spec.max_body_bytes,
-            "predict_limit_s": spec.predict_limit_s,
-            "before": metadata.as_json(spec.before) if spec.before else None,
-        },
+        "job": serving_job(spec, folders, instance_id),
+    }
+
+
+def serving_job(spec: Spec, folders: Folders, process_id: str) -> dict[str, Any]:
+    """Return what serving the spec's model takes."""
+    return {
+        **job(spec, folders, process_id),
+        "model_name": spec.model_name,
+        "model_version": spec.model_version,
+        "max_body_bytes": spec.max_body_bytes,
+        "predict_limit_s": spec.predict_limit_s,
+        "before": metadata.as_json(spec.before) if spec.before else None,
     }
 
 

@@ -22,6 +22,7 @@ from deployments.serving.child.runner import Runner
 from deployments.serving.formats import Options, load
 from deployments.serving.oip.datatypes import NUMPY, name_of
 from deployments.serving.terms import Refused
+from tests.deployments.targets.models import onnx_bytes
 
 INFER = "/v2/models/node/infer"
 JSON, BINARY = "JSON", "binary"
@@ -64,7 +65,7 @@ def judged(case: Any, server: ModelServer, post: Post) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever onnxruntime raises
         return Outcome(case.name, "not run", _first_line(error))
     try:
-        server.model = load(content, Options())
+        server.take(load(content, Options()))
     except Refused as refused:
         kind = "no word" if kinds - SPOKEN else "different"
         return Outcome(
@@ -311,10 +312,10 @@ def _first_line(error: Exception) -> str:
 
 
 def new_server() -> ModelServer:
-    """Return a model server of a model that comes later."""
-    runner = Runner(60)
+    """Return a model server of some model, in whose place others come."""
+    first = load(onnx_bytes(), Options())
     return ModelServer(
-        None, name="node", version="1", runner=runner, max_bytes=MAX_BYTES
+        first, name="node", version="1", runner=Runner(60), max_bytes=MAX_BYTES
     )
 
 
