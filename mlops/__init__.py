@@ -2,6 +2,9 @@
 
 import os
 
+__version__ = "0.9.0"
+"""The product's; `info.version` of the OpenAPI document and server-info read it."""
+
 SILENT = {
     "ORT_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -11,7 +11,7 @@ from typing import Any
 import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
-from mlops import env, shared_settings
+from mlops import __version__, env, shared_settings
 from mlops.dashboard import site
 
 django_stubs_ext.monkeypatch()
@@ -211,7 +211,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "MLOps",
     "DESCRIPTION": "Experiments, models, deployments and datasets.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.0.3",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 
 from lifecycle.mlflow.door import Answer, Call
 from lifecycle.mlflow.errors import MlflowError, UnknownEndpoint
+from mlops import __version__
 
 SPOKEN_VERSION: Final = "3.17.2"
 
@@ -21,8 +22,9 @@ def version(_call: Call) -> Answer:
 
 
 def server_info(_call: Call) -> Answer:
-    """Say that artifacts go up in one piece, to this server."""
+    """Say that artifacts go up in one piece, and to which version of this server."""
     return {
+        "mlops_version": __version__,
         "store_type": "SqlStore",
         "workspaces_enabled": False,
         "trace_archival_enabled": False,
