@@ -76,6 +76,7 @@ class StoredAnalysis(models.Model):
         verbose_name = _("stored analysis")
         verbose_name_plural = _("stored analyses")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # An answer is found by all of it; two who compute it at once keep one.
             models.UniqueConstraint(
                 fields=["digest", "kind", "parameters", "revision"],
                 name="stored_analysis_key",

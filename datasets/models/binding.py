@@ -89,6 +89,7 @@ class FeatureBinding(models.Model):
         verbose_name = _("feature binding")
         verbose_name_plural = _("feature bindings")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Statistics read one of the two; both or neither would be a guess.
             models.CheckConstraint(
                 condition=(Q(column="") & ~Q(expression=""))
                 | (~Q(column="") & Q(expression="")),

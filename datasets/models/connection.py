@@ -56,6 +56,7 @@ class StorageConnection(models.Model):
         verbose_name = _("storage connection")
         verbose_name_plural = _("storage connections")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=models.Q(kind__in=ConnectionKind.values),
                 name="storage_connection_kind",

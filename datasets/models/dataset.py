@@ -91,7 +91,11 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
 
 class Dataset(models.Model):
-    """A named table of the catalogue. What it holds is in its versions."""
+    """A named table of the catalogue. What it holds is in its versions.
+
+    Writers lock in this order: dataset, job, version. Whoever holds a version and
+    then asks for its dataset waits for one that waits for it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)
@@ -136,6 +140,7 @@ class Dataset(models.Model):
         verbose_name = _("dataset")
         verbose_name_plural = _("datasets")
         indexes: ClassVar[list[models.Index]] = [
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-created_at", "-id"], name="newest_datasets")
         ]
 
@@ -396,6 +401,7 @@ class DatasetFeature(models.Model):
         verbose_name = _("declared feature")
         verbose_name_plural = _("declared features")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two requests that declare one name at once.
             models.UniqueConstraint(
                 fields=["dataset", "name"], name="dataset_feature_name"
             )

@@ -32,6 +32,7 @@ class DriftReport(models.Model):
         verbose_name = _("drift report")
         verbose_name_plural = _("drift reports")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two workers that compare the same versions at once: one report.
             models.UniqueConstraint(
                 fields=["reference", "current", "revision"], name="drift_report_key"
             )

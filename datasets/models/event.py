@@ -66,6 +66,7 @@ class DatasetEvent(models.Model):
         verbose_name = _("dataset event")
         verbose_name_plural = _("dataset events")
         indexes: ClassVar[list[models.Index]] = [
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-created_at", "-id"], name="newest_dataset_events")
         ]
 

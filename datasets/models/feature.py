@@ -83,9 +83,11 @@ class Feature(models.Model):
         verbose_name = _("feature")
         verbose_name_plural = _("features")
         indexes: ClassVar[list[models.Index]] = [
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-created_at", "-id"], name="newest_features")
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=Q(status__in=FeatureStatus.values), name="feature_status"
             )

@@ -63,9 +63,11 @@ class FeatureVersion(models.Model):
         verbose_name = _("feature version")
         verbose_name_plural = _("feature versions")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two versions that are named alike at the same moment.
             models.UniqueConstraint(
                 fields=["feature", "version"], name="feature_version"
             ),
+            # Two versions that take the next number at the same moment.
             models.UniqueConstraint(
                 fields=["feature", "number"], name="feature_version_number"
             ),

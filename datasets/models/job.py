@@ -69,6 +69,7 @@ class IngestJob(models.Model):
         verbose_name = _("reading job")
         verbose_name_plural = _("reading jobs")
         indexes: ClassVar[list[models.Index]] = [
+            # The worker asks what is read and not compared yet; few of many rows are.
             models.Index(
                 fields=["id"],
                 condition=Q(compared_at=None, finished_at__isnull=False),

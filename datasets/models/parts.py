@@ -56,9 +56,11 @@ class Column(models.Model):
         verbose_name = _("column")
         verbose_name_plural = _("columns")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Positions are the order of columns; the file's reader writes each once.
             models.UniqueConstraint(
                 fields=["version", "position"], name="column_position"
             ),
+            # Questions and rules name columns; a name stands for one.
             models.UniqueConstraint(fields=["version", "name"], name="column_name"),
         ]
 

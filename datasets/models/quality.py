@@ -56,6 +56,7 @@ class QualityRule(models.Model):
         verbose_name = _("quality rule")
         verbose_name_plural = _("quality rules")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=models.Q(severity__in=Severity.values),
                 name="quality_rule_severity",

@@ -126,14 +126,17 @@ class DatasetVersion(models.Model):
         verbose_name = _("dataset version")
         verbose_name_plural = _("dataset versions")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two uploads that take the next number at the same moment.
             models.UniqueConstraint(
                 fields=["dataset", "number"], name="dataset_version_number"
             ),
+            # Two uploads of the same rows that become ready at once: one version.
             models.UniqueConstraint(
                 fields=["dataset", "digest"],
                 condition=Q(state=VersionState.READY, purged_at=None),
                 name="dataset_version_digest",
             ),
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=Q(state__in=VersionState.values),
                 name="dataset_version_state",

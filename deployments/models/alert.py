@@ -173,10 +173,13 @@ class AlertDelivery(models.Model):
         verbose_name = _("alert delivery")
         verbose_name_plural = _("alert deliveries")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # An event is told to a hook once, however many workers look.
             models.UniqueConstraint(fields=["hook", "event"], name="alert_delivery"),
+            # As above, of a dataset's events.
             models.UniqueConstraint(
                 fields=["hook", "dataset_event"], name="alert_delivery_of_dataset"
             ),
+            # A message is about one event, of either kind.
             models.CheckConstraint(
                 condition=Q(event=None) ^ Q(dataset_event=None),
                 name="alert_delivery_of_one_event",

@@ -183,6 +183,7 @@ class DriftCheck(models.Model):
         verbose_name = _("drift check")
         verbose_name_plural = _("drift checks")
         indexes: ClassVar[list[models.Index]] = [
+            # The newest checks of a deployment and subject: its page, and the schedule.
             models.Index(
                 fields=["deployment", "subject", "-created_at"], name="drift_checks"
             )

@@ -32,6 +32,7 @@ class DeploymentEvent(models.Model):
         verbose_name = _("deployment event")
         verbose_name_plural = _("deployment events")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Readers go on behind the last number they saw; none may come twice.
             models.UniqueConstraint(
                 fields=["deployment", "sequence"], name="deployment_event_sequence"
             )

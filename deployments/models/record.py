@@ -144,29 +144,36 @@ class DeploymentRecord(models.Model):
             ("deploy_to_production", "Can deploy to production"),
         )
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two requests for a slot that take the next revision at once.
             models.UniqueConstraint(
                 fields=["slot", "revision"], name="deployment_revision"
             ),
+            # The last word when two reconcilers activate at once: a slot serves one.
             models.UniqueConstraint(
                 fields=["slot"],
                 condition=Q(status=Status.ACTIVE),
                 name="one_active_deployment_of_a_slot",
             ),
+            # Two reconcilers that begin two of a slot at once.
             models.UniqueConstraint(
                 fields=["slot"],
                 condition=Q(status__in=sorted(STARTED)),
                 name="one_deployment_of_a_slot_in_progress",
             ),
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=Q(status__in=Status.values), name="deployment_status"
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # Not partial: SQLite does not match a condition with bound parameters.
+            # Each pass asks what is open or on its way, the oldest first. Not partial:
+            # SQLite does not match a condition with bound parameters.
             models.Index(
                 fields=["status", "created_at", "id"], name="deployments_by_status"
             ),
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-created_at", "-id"], name="newest_deployments"),
+            # Each pass asks what was asked to end; nearly always nothing.
             models.Index(fields=["ends_as"], name="deployments_by_end"),
         ]
 

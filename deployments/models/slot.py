@@ -30,6 +30,7 @@ class Slot(models.Model):
         verbose_name = _("slot")
         verbose_name_plural = _("slots")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two first requests for a model and environment at once share the slot.
             models.UniqueConstraint(fields=["model", "environment"], name="slot")
         ]
 
@@ -38,7 +39,12 @@ class Slot(models.Model):
 
     @classmethod
     def lock(cls, pk: int) -> None:
-        """Hold the slot until the transaction ends; others wait here."""
+        """Hold the slot until the transaction ends; others wait here.
+
+        Locks are taken in this order: lease, slot, deployment, model version.
+        """
+        # SQLite has no FOR UPDATE, and Django leaves it out: there the transaction has
+        # had the one write lock since its BEGIN IMMEDIATE (mlops.settings).
         row = cls.objects.select_for_update().filter(pk=pk).order_by()
         list(row.values_list("pk"))
 

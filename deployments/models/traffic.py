@@ -163,12 +163,14 @@ class TrafficWindow(models.Model):
         verbose_name = _("traffic window")
         verbose_name_plural = _("traffic windows")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # A minute that is taken in again replaces what it said before.
             models.UniqueConstraint(
                 fields=["deployment", "starts_at", "seconds", "gateway"],
                 name="traffic_window",
             )
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # What is old is deleted, minutes and hours after times of their own.
             models.Index(F("seconds"), F("starts_at"), name="traffic_by_age")
         ]
 

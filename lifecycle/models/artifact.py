@@ -50,16 +50,19 @@ class Artifact(models.Model):
         verbose_name = _("artifact")
         verbose_name_plural = _("artifacts")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two uploads to one path at once: one row, whose file is the last one's.
             models.UniqueConstraint(
                 fields=["run", "path"],
                 condition=Q(run__isnull=False),
                 name="artifact_of_run",
             ),
+            # As above, of a logged model's files.
             models.UniqueConstraint(
                 fields=["logged_model", "path"],
                 condition=Q(logged_model__isnull=False),
                 name="artifact_of_logged_model",
             ),
+            # Who may read and what is deleted with it follow from the home.
             models.CheckConstraint(
                 condition=Q(run__isnull=False, logged_model__isnull=True)
                 | Q(run__isnull=True, logged_model__isnull=False),

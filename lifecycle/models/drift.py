@@ -47,6 +47,7 @@ class DriftEvent(models.Model):
         verbose_name = _("drift event")
         verbose_name_plural = _("drift events")
         indexes: ClassVar[list[models.Index]] = [
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-detected_at", "-id"], name="newest_drift_events")
         ]
 

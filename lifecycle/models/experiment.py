@@ -117,9 +117,11 @@ class Experiment(models.Model):
         verbose_name = _("experiment")
         verbose_name_plural = _("experiments")
         indexes: ClassVar[list[models.Index]] = [
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-created_at", "-id"], name="newest_experiments")
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=Q(status__in=ExperimentStatus.values),
                 name="experiment_status",
@@ -235,6 +237,7 @@ class ExperimentTag(models.Model):
         verbose_name = _("experiment tag")
         verbose_name_plural = _("experiment tags")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one key at once; the second one replaces.
             models.UniqueConstraint(
                 fields=["experiment", "key"], name="experiment_tag_key"
             )

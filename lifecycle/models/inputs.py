@@ -71,6 +71,7 @@ class InputDataset(models.Model):
         verbose_name = _("input dataset")
         verbose_name_plural = _("input datasets")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two runs of an experiment that read the same data at once share the row.
             models.UniqueConstraint(
                 fields=["experiment", "name", "digest"], name="input_dataset"
             )
@@ -102,6 +103,7 @@ class RunInput(models.Model):
         verbose_name = _("run input")
         verbose_name_plural = _("run inputs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Said twice is said once.
             models.UniqueConstraint(fields=["run", "dataset"], name="run_input")
         ]
 
@@ -123,6 +125,7 @@ class RunModelInput(models.Model):
         verbose_name = _("run model input")
         verbose_name_plural = _("run model inputs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Said twice is said once.
             models.UniqueConstraint(fields=["run", "model"], name="run_model_input")
         ]
 

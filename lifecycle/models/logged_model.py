@@ -57,6 +57,7 @@ class LoggedModelTag(models.Model):
         verbose_name = _("logged model tag")
         verbose_name_plural = _("logged model tags")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one key at once; the second one replaces.
             models.UniqueConstraint(fields=["model", "key"], name="logged_model_tag")
         ]
 
@@ -73,6 +74,7 @@ class LoggedModelParam(models.Model):
         verbose_name = _("logged model parameter")
         verbose_name_plural = _("logged model parameters")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one key at once.
             models.UniqueConstraint(fields=["model", "key"], name="logged_model_param")
         ]
 
@@ -97,6 +99,7 @@ class LoggedModelMetric(models.Model):
         verbose_name = _("logged model metric")
         verbose_name_plural = _("logged model metrics")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # A point that is sent again is the same row.
             models.UniqueConstraint(
                 fields=["model", "key", "timestamp_ms", "step", "run"],
                 name="logged_model_metric",
@@ -120,6 +123,7 @@ class RunOutput(models.Model):
         verbose_name = _("run output")
         verbose_name_plural = _("run outputs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Said twice is said once.
             models.UniqueConstraint(fields=["run", "model"], name="run_output")
         ]
 

@@ -56,6 +56,8 @@ class MetricPoint(models.Model):
         verbose_name = _("metric point")
         verbose_name_plural = _("metric points")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # A point that is sent again, as clients do after a time-out, is the same
+            # row.
             models.UniqueConstraint(
                 fields=[
                     "run",
@@ -108,11 +110,13 @@ class LatestMetric(models.Model):
         verbose_name = _("latest metric")
         verbose_name_plural = _("latest metrics")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one metric at once: the newer point wins in one row.
             models.UniqueConstraint(
                 fields=["run", "key", "dataset"], name="latest_metric"
             )
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # Filters and orders by a metric; NaN stands behind all values.
             models.Index(
                 fields=["key", "is_nan", "value", "run"], name="latest_metric_walk"
             )

@@ -29,9 +29,12 @@ class Param(models.Model):
         verbose_name = _("parameter")
         verbose_name_plural = _("parameters")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # A parameter has one value: of two writers at once the second is refused.
             models.UniqueConstraint(fields=["run", "key"], name="param_key")
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # Filters and orders by a parameter; the value's beginning, as it may be
+            # long.
             models.Index(
                 F("key"), Left("value", INDEXED_CHARACTERS), F("run"), name="param_walk"
             )
@@ -59,9 +62,11 @@ class RunTag(models.Model):
         verbose_name = _("run tag")
         verbose_name_plural = _("run tags")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one key at once; the second one replaces.
             models.UniqueConstraint(fields=["run", "key"], name="run_tag_key")
         ]
         indexes: ClassVar[list[models.Index]] = [
+            # Filters and orders by a tag; the value's beginning, as it may be long.
             models.Index(
                 F("key"), Left("value", INDEXED_CHARACTERS), F("run"), name="tag_walk"
             )

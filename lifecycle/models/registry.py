@@ -130,6 +130,7 @@ class RegisteredModelTag(models.Model):
         verbose_name = _("registered model tag")
         verbose_name_plural = _("registered model tags")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one key at once; the second one replaces.
             models.UniqueConstraint(
                 fields=["model", "key"], name="registered_model_tag"
             )
@@ -153,6 +154,7 @@ class ModelAlias(models.Model):
         verbose_name = _("alias")
         verbose_name_plural = _("aliases")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # An alias names one version; moving it is an update of this row.
             models.UniqueConstraint(fields=["model", "alias"], name="model_alias")
         ]
 

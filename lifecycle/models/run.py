@@ -94,11 +94,13 @@ class Run(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         indexes: ClassVar[list[models.Index]] = [
+            # Runs of an experiment in the order that MLflow's search has by default.
             models.Index(
                 F("experiment"), F("started_ms").desc(), F("uid"), name="run_newest"
             )
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=Q(status__in=RunStatus.values), name="run_status"
             )

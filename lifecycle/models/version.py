@@ -94,6 +94,7 @@ class ModelVersion(models.Model):
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")
         indexes: ClassVar[list[models.Index]] = [
+            # The list, newest first, a page at a time and without sorting.
             models.Index(fields=["-created_at", "-id"], name="newest_model_versions")
         ]
         permissions = (
@@ -101,12 +102,15 @@ class ModelVersion(models.Model):
             ("promote_modelversion", "Can move a model version to another stage"),
         )
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two registrations under one label at the same moment.
             models.UniqueConstraint(
                 fields=["model", "version"], name="model_version_label"
             ),
+            # Two registrations that take the next number at the same moment.
             models.UniqueConstraint(
                 fields=["model", "number"], name="model_version_number"
             ),
+            # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
                 condition=Q(stage__in=ModelStage.values), name="model_version_stage"
             ),

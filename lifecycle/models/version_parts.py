@@ -67,6 +67,7 @@ class ModelVersionTag(models.Model):
         verbose_name = _("model version tag")
         verbose_name_plural = _("model version tags")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two writers of one key at once; the second one replaces.
             models.UniqueConstraint(fields=["version", "key"], name="model_version_tag")
         ]
 
@@ -104,6 +105,7 @@ class ChecklistItem(models.Model):
         verbose_name = _("checklist item")
         verbose_name_plural = _("checklist items")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # An item is passed or not; two of a name could be both.
             models.UniqueConstraint(fields=["version", "name"], name="checklist_name")
         ]
 

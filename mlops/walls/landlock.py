@@ -12,6 +12,8 @@ from stat import S_ISDIR
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # on every architecture
 VERSION_FLAG, PATH_BENEATH = 1, 1
+# LANDLOCK_ACCESS_FS_*: bits 0 to 12 came with version 1 (EXECUTE … MAKE_SYM), 13
+# (REFER) with 2, 14 (TRUNCATE) with 3. A kernel refuses bits it does not know (EINVAL).
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE = 1, 2, 4, 8, 1 << 14
 READ = READ_FILE | READ_DIR
 USE = READ_FILE | WRITE_FILE | TRUNCATE
@@ -37,7 +39,7 @@ class _Ruleset(ctypes.Structure):
 
 
 class _PathBeneath(ctypes.Structure):
-    _pack_ = 1
+    _pack_ = 1  # 12 bytes, as the header has it; ctypes would make it 16
     _fields_ = [("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32)]
 
 
@@ -62,6 +64,7 @@ def shut_in(libc: ctypes.CDLL, rules: Iterable[Rule]) -> int:
         TCP if known >= TCP_FROM else 0,
         SCOPES if known >= SCOPES_FROM else 0,
     )
+    # The struct has grown; a kernel refuses more than it knows unless that is zero.
     size = 24 if known >= SCOPES_FROM else 16 if known >= TCP_FROM else 8
     ruleset = _checked(libc.syscall(CREATE_RULESET, ctypes.byref(asked), size, 0))
     try:

@@ -25,6 +25,9 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
     `begin` takes. Everything else, and everything that is not clear, goes to
     uvicorn as if this class were not there. One request at a time is answered;
     what comes meanwhile waits.
+
+    `cycle`, `flow`, `pipeline`, `parser` and `timeout_keep_alive_task` are uvicorn's
+    insides, as read in the version that tests/deployments/test_uvicorn.py names.
     """
 
     heads: Heads[Meaning]
@@ -53,6 +56,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
     @property
     def is_responding(self) -> bool:
         """Whether uvicorn has a request that is not answered."""
+        # `cycle` is None before the first request, and stays as the last one's after.
         return not getattr(self.cycle, "response_complete", True)
 
     def may_wait(self, meaning: Meaning) -> bool:
@@ -163,7 +167,8 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         return not missing and self._begin(known, data, end)
 
     def _begin(self, known: Known[Meaning], data: bytes, end: int) -> bool:
-        self._is_answering = True  # until `answer`, which may come at once
+        # Before `begin`, which may call `answer` at once; that sets it back.
+        self._is_answering = True
         if self.begin(known.meaning, data[end:]):
             if not known.is_kept:
                 self.heads.keep(data[:end], known)
@@ -173,6 +178,8 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
 
     def _is_idle(self) -> bool:
         """Whether uvicorn is between two requests, and the client takes answers."""
+        # Between `on_message_begin` and `on_message_complete` the parser has half a
+        # request: what comes then is its rest, not a head.
         if self._is_within or self.pipeline or self.flow.write_paused:
             return False
         return bool(getattr(self.cycle, "response_complete", True))

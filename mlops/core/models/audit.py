@@ -48,6 +48,7 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
         indexes: ClassVar[list[models.Index]] = [
+            # Entries of one object: `/audit?object_type=&object_id=`.
             models.Index(fields=["object_type", "object_id"], name="audit_object")
         ]
 

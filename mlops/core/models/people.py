@@ -79,6 +79,8 @@ class ApiToken(models.Model):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two requests for a token of one name at once; a revoked one frees its
+            # name.
             models.UniqueConstraint(
                 fields=["user", "name"],
                 condition=models.Q(revoked_at=None),

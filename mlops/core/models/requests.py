@@ -25,6 +25,7 @@ class IdempotencyRecord(models.Model):
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Of two requests with one key at the same moment one inserts, and acts.
             models.UniqueConstraint(
                 fields=["caller", "key"], name="one_answer_of_a_caller_and_key"
             )
@@ -47,6 +48,8 @@ class RateCount(models.Model):
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two processes that open a window at once: the second adds to the first's
+            # row.
             models.UniqueConstraint(
                 fields=["kind", "caller", "window"], name="one_count_of_a_window"
             )
