@@ -24,7 +24,7 @@ from datasets.analytics.sql import (
 
 # A sum of so many digits in 2^31 rows fits the 38 digits that DuckDB adds up in.
 _ADDED_DIGITS = 18
-_WIDEST = frozenset({"HUGEINT", "UHUGEINT", "BIGNUM"})
+WIDEST = frozenset({"HUGEINT", "UHUGEINT", "BIGNUM"})
 
 
 class Function(StrEnum):
@@ -97,12 +97,13 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Of a column: its smallest whole number, or how its floats have to be scaled.
+    """Of a column, as SQL: what exact numbers are taken off from, or floats divided by.
 
-    `scale` is an expression that is the largest magnitude of each group.
+    `lowest` is a number of the column's that is near those of a group, `scale` the
+    largest magnitude of each group.
     """
 
-    lowest: int = 0
+    lowest: str = ""
     scale: str = ""
 
 
@@ -132,6 +133,12 @@ def finite(column: TableColumn) -> str:
     if column.kind is Kind.FLOAT or column.kind in TEMPORAL:
         return f"CASE WHEN isfinite({name}) THEN {name} END"
     return name
+
+
+def exact(column: TableColumn) -> str:
+    """Return whole numbers or decimals as SQL of a type that holds differences too."""
+    name = quote_ident(column.name)
+    return f"{name}::HUGEINT" if column.kind is Kind.INTEGER else name
 
 
 def compiled(
@@ -196,7 +203,7 @@ def _sum(column: TableColumn, ranges: Ranges) -> Compiled:
     if column.kind is Kind.FLOAT:
         return _inexact(_float("fsum", column, ranges))
     decimal = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
-    if decimal is None and column.type not in _WIDEST:
+    if decimal is None and column.type not in WIDEST:
         number = f"{name}::INTEGER" if column.kind is Kind.BOOLEAN else name
         return Compiled(f"sum({number})", "HUGEINT", "HUGEINT")
     width, scale = (int(decimal[1]), int(decimal[2])) if decimal else (0, 0)
@@ -222,7 +229,7 @@ def _mean(column: TableColumn, ranges: Ranges) -> str:
     name = quote_ident(column.name)
     if column.kind is Kind.BOOLEAN:
         return f"avg({name}::INTEGER)"
-    if column.kind is Kind.INTEGER and column.type not in _WIDEST:
+    if column.kind is Kind.INTEGER and column.type not in WIDEST:
         return f"avg({name})"
     return _float("favg", column, ranges)
 
@@ -230,11 +237,11 @@ def _mean(column: TableColumn, ranges: Ranges) -> str:
 def _std(column: TableColumn, ranges: Ranges) -> str:
     """Return the spread of a sample (n - 1).
 
-    Whole numbers are shifted first: a double has no room for long ones.
+    Exact numbers are shifted first: a double has no room for long ones.
     """
-    if column.kind is Kind.INTEGER and column.type not in _WIDEST:
-        name = quote_ident(column.name)
-        return f"stddev_samp(({name}::HUGEINT - ({ranges.lowest:d})::HUGEINT)::DOUBLE)"
+    if ranges.lowest:
+        number = exact(column)
+        return f"stddev_samp(({number} - {ranges.lowest})::DOUBLE)"
     return _float("stddev_samp", column, ranges)
 
 

@@ -161,7 +161,9 @@ def _add_fixed(found: "_Hash", array: Any) -> None:
 def _add_floats(found: "_Hash", array: Any) -> None:
     values = array.to_numpy(zero_copy_only=True)
     # Not a number, where one of them is none: the cheapest look at all of them.
-    if np.isnan(values @ values):
+    with np.errstate(all="ignore"):
+        is_odd = np.isnan(values @ values)
+    if is_odd:
         values = np.where(np.isnan(values), values.dtype.type(np.nan), values)
     found.update(memoryview(values).cast("B"))
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from datasets.analytics import distances
 from datasets.analytics.blas import one_thread_per_product
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Histogram
@@ -39,11 +40,15 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(slots=True)
 class Shape:
-    """Running sums of one column over its finite values."""
+    """Running sums of one column over its finite values.
+
+    Of long numbers `low` and `high`, and all values, are how far they are from `base`.
+    """
 
     column: TableColumn
     low: float
     high: float
+    base: distances.Number = 0
     count: int = 0
     total: float = 0.0
     squares: float = 0.0
@@ -69,6 +74,8 @@ class Shape:
     @property
     def expression(self) -> str:
         name = quote_ident(self.column.name)
+        if self.base:
+            return distances.distance(self.column, self.base)
         if self.column.kind in TEMPORAL:
             return f"epoch(CASE WHEN isfinite({name}) THEN {name} END)"
         return f"{name}::DOUBLE"
@@ -120,7 +127,7 @@ class Shape:
         found: dict[str, Any] = {"histogram": self._histogram(width)}
         if self.column.kind in NUMERIC:
             mean = self.total / self.count
-            found["mean"] = self.low + mean * self.width * 2
+            found["mean"] = self._moved_back(self.low + mean * self.width * 2)
             found["std"] = self._std(mean)
         return found
 
@@ -136,14 +143,18 @@ class Shape:
             return None
         if width == 0:
             return Histogram((self._edge(self.low),) * 2, (self.count,))
-        return Histogram(
-            tuple(self._edge(float(edge)) for edge in self.edges),
-            tuple(int(count) for count in self.bins),
-        )
+        edges = tuple(self._edge(float(edge)) for edge in self.edges)
+        if self.base and len(set(edges)) < len(edges):
+            # As numbers, bins that are so close would begin where they end.
+            edges = tuple(distances.text(float(e), self.base) for e in self.edges)
+        return Histogram(edges, tuple(int(count) for count in self.bins))
+
+    def _moved_back(self, value: float) -> float:
+        return distances.moved_back(value, self.base) if self.base else value
 
     def _edge(self, value: float) -> float | str:
         if self.column.kind not in TEMPORAL:
-            return value
+            return self._moved_back(value)
         try:
             moment = dt.datetime.fromtimestamp(value, dt.UTC)
         except (ValueError, OverflowError, OSError):
@@ -198,6 +209,8 @@ def _doubles(array: Any, shape: Shape) -> Floats:
     """Return what the shape's expression makes of a column as Parquet holds it."""
     if array.null_count:
         array = array.drop_null()
+    if shape.base:
+        return distances.distances(array, shape.base).clip(shape.low, shape.high)
     if shape.column.kind is Kind.DECIMAL:
         values: Floats = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
         # Arrow and DuckDB may round to different neighbours.
@@ -226,7 +239,12 @@ def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:
         low, high = found["low"], found["high"]
     else:
         return None
-    return None if low is None else Shape(column, float(low), float(high))
+    if low is None:
+        return None
+    base = distances.base_of(column, low, high)
+    if base:
+        return Shape(column, 0.0, float(high - low), base)
+    return Shape(column, float(low), float(high))
 
 
 def present(array: pa.Array) -> Floats:

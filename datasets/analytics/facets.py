@@ -28,7 +28,7 @@ from datasets.analytics.sql import (
     single,
 )
 
-REVISION = 1
+REVISION = 2
 MAX_FACETS = 50
 MAX_VALUES = 100
 FACET_S = 3.0

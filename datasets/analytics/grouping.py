@@ -17,13 +17,13 @@ from datasets.analytics.aggregates import (
     Function,
     Ranges,
     compiled,
-    finite,
     left_out,
 )
 from datasets.analytics.cells import Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.filters import Condition, Order, present
+from datasets.analytics.ranges import ranges_of
 from datasets.analytics.search import selected
 from datasets.analytics.sql import (
     TEMPORAL,
@@ -36,13 +36,11 @@ from datasets.analytics.sql import (
     single,
 )
 
-REVISION = 1
+REVISION = 2
 MAX_KEYS = 8
 MAX_AGGREGATES = 50
 MAX_GROUPS = 1_000
 _ADDED_UP = frozenset({Function.SUM, Function.MEAN, Function.STD})
-# Squares and sums of larger or smaller floats leave the range of a double.
-_LARGEST, _SMALLEST = 2.0**400, 2.0**-400
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +214,12 @@ def _plan(
         column = pick(columns, named, field="aggregates")[0] if named else None
         aggregates.check(figure, column)
         of.append(column)
-    ranges, source = _ranges(cursor, place, keys, asked, of)
+    added = {
+        column.name: column
+        for figure, column in zip(asked.figures, of, strict=True)
+        if column is not None and figure.function in _ADDED_UP
+    }
+    ranges, source = ranges_of(cursor, place, keys, added.values())
     figures = [
         compiled(
             figure, column, ranges.get(column.name, Ranges()) if column else Ranges()
@@ -236,62 +239,6 @@ def _watched(asked: Grouping, of: Sequence[TableColumn | None]) -> list[TableCol
         and (column.kind is Kind.FLOAT or column.kind in TEMPORAL)
     }
     return list(found.values())
-
-
-def _ranges(
-    cursor: Cursor,
-    place: Source,
-    keys: Sequence[TableColumn],
-    asked: Grouping,
-    of: Sequence[TableColumn | None],
-) -> tuple[dict[str, Ranges], str]:
-    """Look at what is added up before it is; return also the table to read.
-
-    Floats that are too large or too small to be squared are divided by the largest
-    of their group.
-    """
-    added = {
-        column.name: column
-        for figure, column in zip(asked.figures, of, strict=True)
-        if column is not None and figure.function in _ADDED_UP
-    }
-    looked_at = [c for c in added.values() if c.kind in {Kind.FLOAT, Kind.INTEGER}]
-    if not looked_at:
-        return {}, place.sql
-    found = cursor.row(
-        f"SELECT {', '.join(_extremes(column) for column in looked_at)}"  # noqa: S608
-        f" FROM {place.sql}",
-        place.parameters,
-    )
-    ranges, scales = {}, []
-    longest = 1 + max(len(column.name) for column in cursor.columns(place))
-    for index, column in enumerate(looked_at):
-        low, high = found[2 * index : 2 * index + 2]
-        if column.kind is Kind.INTEGER:
-            ranges[column.name] = Ranges(lowest=int(low or 0))
-        elif low is not None and not _SMALLEST <= low <= high <= _LARGEST:
-            name = quote_ident(f"{'_' * longest} {index:d}")
-            ranges[column.name] = Ranges(scale=name)
-            scales.append(f"{_largest(column, keys)} AS {name}")
-    if not scales:
-        return ranges, place.sql
-    return ranges, f"(SELECT *, {', '.join(scales)} FROM {place.sql})"  # noqa: S608
-
-
-def _extremes(column: TableColumn) -> str:
-    name = quote_ident(column.name)
-    if column.kind is Kind.INTEGER:
-        return f"min({name}), NULL"
-    size = f"abs(({finite(column)})::DOUBLE)"
-    return f"min(nullif({size}, 0)), max({size})"
-
-
-def _largest(column: TableColumn, keys: Sequence[TableColumn]) -> str:
-    """Return the largest magnitude in a row's group, 1 where all are zero."""
-    names = ", ".join(quote_ident(key.name) for key in keys)
-    part = f"PARTITION BY {names}" if names else ""
-    size = f"max(abs(({finite(column)})::DOUBLE)) OVER ({part})"
-    return f"coalesce(nullif({size}, 0), 1)"
 
 
 def _answer(plan: _Plan, rows: list[tuple[Any, ...]], sizes: tuple[Any, ...]) -> Groups:

@@ -5,7 +5,7 @@ become the mean. Distinct counts are exact where the values were grouped and
 HyperLogLog estimates (2-3 % off) elsewhere; each says which.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +30,7 @@ from datasets.analytics.sql import (
     source,
 )
 
-REVISION = 5
+REVISION = 6
 EXACT_QUANTILES_ROWS = 100_000
 # A query over more columns would hold more of a row group at once.
 _COLUMNS_PER_QUERY = 64
@@ -48,24 +48,27 @@ def profile(
     place = source(table)
     with Engine.for_process(Lane.HEAVY).cursor() as cursor:
         chosen = pick(cursor.columns(place), columns, field="columns")
-        return profile_with(cursor, place, chosen, source(sample) if sample else None)
+        drawn = source(sample) if sample else None
+        return profile_with(cursor, place, chosen, (lambda: drawn) if drawn else None)
 
 
 def profile_with(
     cursor: Cursor,
     place: Source,
     chosen: Sequence[TableColumn],
-    sampled: Source | None,
+    sampled: Callable[[], Source] | None,
     blocks: Iterable[pa.RecordBatch] | None = None,
 ) -> Profile:
     """Return the statistics by a cursor that the caller holds.
 
-    `blocks` are all rows of the table, of a caller who reads them anyway.
+    `blocks` are all rows of the table, of a caller who reads them anyway: `sampled` is
+    called when all of them are read.
     """
     row_count, sums = _sums(cursor, place, chosen)
     found_shapes = shapes(cursor, place, chosen, sums, blocks)
-    exact = sampled is None or row_count <= EXACT_QUANTILES_ROWS
-    few_rows = place if exact or sampled is None else sampled
+    sample = sampled() if sampled else None
+    exact = sample is None or row_count <= EXACT_QUANTILES_ROWS
+    few_rows = place if exact or sample is None else sample
     found_frequencies = frequencies(cursor, place, few_rows, chosen, sums)
     found_quantiles = quantiles(cursor, few_rows, chosen, exact=exact)
     profiles = []
@@ -87,16 +90,20 @@ def profile_with(
     return Profile(row_count, tuple(profiles))
 
 
-def _aggregates(name: str, kind: Kind) -> dict[str, str]:
-    """Return SQL aggregates by field; never FILTER, which is slow and unbounded."""
+def _aggregates(name: str, kind: Kind, *, careful: bool = False) -> dict[str, str]:
+    """Return SQL aggregates by field; never FILTER, which is slow and unbounded.
+
+    Unless `careful`, `finite` says whether the others hold: whether there is nothing
+    that is not finite, which their extremes show.
+    """
     found = {"count": f"count({name})"}
     if kind in _UNCOUNTED:
         return found
     found["distinct"] = f"approx_count_distinct({name})"
     if kind in NUMERIC:
-        return found | _numeric(name, kind)
-    if kind in TEMPORAL:
-        return found | _temporal(name)
+        found["zeros"] = count_where(f"{name} = 0")
+    if kind is Kind.FLOAT or kind in TEMPORAL:
+        return found | (_careful if careful else _quick)(name, kind)
     if kind is Kind.TEXT:
         text = f"{name}::VARCHAR"
         return found | {
@@ -108,27 +115,35 @@ def _aggregates(name: str, kind: Kind) -> dict[str, str]:
         }
     if kind is Kind.BOOLEAN:
         return found | {"mean": f"avg({name}::INTEGER)"}
-    return found | {"min": f"min({name})::VARCHAR", "max": f"max({name})::VARCHAR"}
+    shown = "" if kind in NUMERIC else "::VARCHAR"
+    return found | {"min": f"min({name}){shown}", "max": f"max({name}){shown}"}
 
 
-def _numeric(name: str, kind: Kind) -> dict[str, str]:
-    found = {"zeros": count_where(f"{name} = 0")}
-    value = name
+def _quick(name: str, kind: Kind) -> dict[str, str]:
+    ends = f"(isfinite(min({name})) AND isfinite(max({name})))"
+    found = {"infinite": "0", "finite": f"coalesce({ends}, true)"}
     if kind is Kind.FLOAT:
-        value = f"CASE WHEN isfinite({name}) THEN {name} END"
+        found["nan"] = "0"
+    return found | _extremes(name, kind, ends)
+
+
+def _careful(name: str, kind: Kind) -> dict[str, str]:
+    found = {"infinite": count_where(f"NOT isfinite({name})")}
+    if kind is Kind.FLOAT:
         found["nan"] = count_where(f"isnan({name})")
         found["infinite"] = count_where(f"isinf({name})")
-    return found | {"min": f"min({value})", "max": f"max({value})"}
-
-
-def _temporal(name: str) -> dict[str, str]:
     value = f"CASE WHEN isfinite({name}) THEN {name} END"
+    return found | _extremes(value, kind, "true")
+
+
+def _extremes(value: str, kind: Kind, are_finite: str) -> dict[str, str]:
+    if kind is Kind.FLOAT:
+        return {"min": f"min({value})", "max": f"max({value})"}
     return {
-        "infinite": count_where(f"NOT isfinite({name})"),
         "min": f"min({value})::VARCHAR",
         "max": f"max({value})::VARCHAR",
-        "low": f"epoch(min({value}))",
-        "high": f"epoch(max({value}))",
+        "low": f"CASE WHEN {are_finite} THEN epoch(min({value})) END",
+        "high": f"CASE WHEN {are_finite} THEN epoch(max({value})) END",
     }
 
 
@@ -140,27 +155,40 @@ def _sums(
         f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
         place.parameters,
     )
+    sums = _summed(cursor, place, chosen, row_count, careful=False)
+    odd = [column for column in chosen if not sums[column.name].pop("finite", True)]
+    return row_count, sums | _summed(cursor, place, odd, row_count, careful=True)
+
+
+def _summed(
+    cursor: Cursor,
+    place: Source,
+    columns: Sequence[TableColumn],
+    row_count: int,
+    *,
+    careful: bool,
+) -> dict[str, dict[str, Any]]:
     sums: dict[str, dict[str, Any]] = {}
     single: list[TableColumn] = []
-    for same in batches(chosen, row_count):
+    for same in batches(columns, row_count):
         if len(same) == 1:
             single += same
         else:
-            sums |= _folded_sums(cursor, place, same)
+            sums |= _folded_sums(cursor, place, same, careful=careful)
     for start in range(0, len(single), _COLUMNS_PER_QUERY):
         part = single[start : start + _COLUMNS_PER_QUERY]
-        sums |= _wide_sums(cursor, place, part)
-    return row_count, sums
+        sums |= _wide_sums(cursor, place, part, careful=careful)
+    return sums
 
 
 def _wide_sums(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn]
+    cursor: Cursor, place: Source, columns: Sequence[TableColumn], *, careful: bool
 ) -> dict[str, dict[str, Any]]:
     wanted = [
         (column.name, field, expression)
         for column in columns
         for field, expression in _aggregates(
-            quote_ident(column.name), column.kind
+            quote_ident(column.name), column.kind, careful=careful
         ).items()
     ]
     values = cursor.row(
@@ -175,9 +203,9 @@ def _wide_sums(
 
 
 def _folded_sums(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn]
+    cursor: Cursor, place: Source, columns: Sequence[TableColumn], *, careful: bool
 ) -> dict[str, dict[str, Any]]:
-    wanted = _aggregates("x", columns[0].kind)
+    wanted = _aggregates("x", columns[0].kind, careful=careful)
     rows = cursor.rows(
         f"SELECT c, {', '.join(wanted.values())}"  # noqa: S608 - names are quoted
         f" FROM ({cells(place, columns)}) GROUP BY c",

@@ -139,6 +139,37 @@ def test_the_spread_of_long_numbers_is_that_of_their_differences(parquet):
     assert found.values == {"std(id)": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("kind", "far"),
+    [
+        ("BIGINT", 9_100_000_000_000_000_001),
+        ("UBIGINT", 18_000_000_000_000_000_001),
+        ("DECIMAL(38,2)", 90_000_000_000_000_000_000_000_000_000_000_000),
+    ],
+)
+def test_the_spread_of_each_group_is_exact_however_far_groups_are_apart(
+    parquet, kind, far
+):
+    cell = f"CAST(CASE WHEN i < 3 THEN i ELSE {far} + i END AS {kind})"
+    table = parquet(f"SELECT i // 3 AS g, {cell} AS x FROM range(6) t(i)")
+
+    found = grouping.group(table, Grouping(["g"], [of("std", "x")]))
+
+    assert values(found, "std(x)") == {(0,): 1.0, (1,): 1.0}
+
+
+def test_decimals_of_both_signs_and_all_digits_have_a_spread(parquet):
+    most = "9" * 38
+    table = parquet(
+        f"SELECT CAST(x AS DECIMAL(38,0)) AS x FROM (VALUES ('-{most}'), ('{most}'))"
+        " t(x)"
+    )
+
+    (found,) = grouping.group(table, Grouping([], [of("std", "x")])).groups
+
+    assert found.values["std(x)"] == pytest.approx(2e38 / math.sqrt(2))
+
+
 def test_pages_part_the_groups_in_one_order(parquet):
     table = parquet(
         "SELECT i % 500 AS a, i % 3 AS b, random() AS x FROM range(20000) t(i)"

@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
+from datasets.analytics import ingest
 from datasets.analytics.profile import profile
 
 
@@ -170,6 +171,46 @@ def test_long_integers_and_decimals_keep_their_digits(parquet):
 
     assert whole.max == "9007199254740993"
     assert exact.max == "1.10"
+
+
+LONG = [
+    ("BIGINT", 9_223_372_036_854_770_001),
+    ("BIGINT", -9_223_372_036_854_770_001),
+    ("UBIGINT", 18_446_744_073_709_550_001),
+    ("DECIMAL(38,2)", -900_000_000_000_000_000_000_000_000_000_000_000),
+    ("DECIMAL(18,4)", 90_000_000_000_000),
+]
+
+
+@pytest.mark.parametrize(("kind", "first"), LONG)
+def test_the_spread_of_long_numbers_is_that_of_their_differences(parquet, kind, first):
+    found = column(parquet, f"CAST({first} AS {kind}) + (i % 3)::{kind}", rows=3_000)
+
+    assert found.std == pytest.approx(math.sqrt(2 / 3 * 3_000 / 2_999), rel=1e-14)
+    assert found.mean == float(first + 1)
+    assert [count for count in found.histogram.counts if count] == [1_000] * 3
+
+
+@pytest.mark.parametrize(("kind", "first"), LONG)
+def test_long_numbers_have_the_same_figures_at_ingestion(parquet, data, kind, first):
+    upload = parquet(
+        f"SELECT CAST({first} AS {kind}) + (i % 3)::{kind} AS x FROM range(3000) t(i)"
+    )
+
+    ingest.convert([ingest.SourceFile(upload, "a.parquet")], data / "out")
+
+    kept = orjson.loads((data / "out/profile.json").read_bytes())["columns"][0]
+    asked = profile(data / "out/data.parquet").columns[0]
+    assert (kept["std"], kept["mean"]) == (asked.std, asked.mean)
+    assert tuple(kept["histogram"]["counts"]) == asked.histogram.counts
+    assert tuple(kept["histogram"]["edges"]) == asked.histogram.edges
+
+
+def test_bins_that_no_double_tells_apart_have_their_edges_as_text(parquet):
+    found = column(parquet, "9007199254740993000 + (i % 21)", rows=21)
+
+    assert found.histogram.edges[:2] == ("9007199254740993000", "9007199254740993001")
+    assert found.histogram.counts == (1,) * 19 + (2,)
 
 
 def test_nested_and_binary_columns_are_only_counted(parquet):
