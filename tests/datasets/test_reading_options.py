@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from datasets import ingestion
+from datasets.analytics.ingest import REVISION
 from datasets.models import Dataset
 
 D = "/api/v1/features/datasets"
@@ -70,7 +71,7 @@ def test_each_option_changes_what_is_read_and_is_kept(
     assert answer.json()["schema"] == schema
     version = as_scientist.get(f"{D}/table/versions/1").json()
     assert version["options"] == options
-    assert version["type_rules"] == 2
+    assert version["type_rules"] == REVISION
     assert set(version["report"]["dialect"]["types"].values()) == set(schema.values())
 
 

@@ -40,7 +40,8 @@ TIME = Rule(
     f"{_CLOCK}(:[0-5][0-9](\\.[0-9]{{1,6}})?)?",
     "try_cast({t} AS TIME)",
     quick="try_cast({x} AS TIME)",
-    fast="{v}::VARCHAR = {x}",
+    # The cast takes the end of a day as well.
+    fast="{v}::VARCHAR = {x} AND {x} < '24'",
 )
 TIME_NANOSECONDS = Rule(
     "times of day",

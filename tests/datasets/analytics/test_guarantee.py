@@ -1,8 +1,13 @@
 """Every cell of a file is kept with its value, or named in the report."""
 
+from itertools import product
+
+import duckdb
 import pytest
 
 from datasets.analytics.errors import IngestRefused
+from datasets.analytics.ingest.rules import BOOLEAN, floating, whole_number
+from datasets.analytics.ingest.times import DATE, TIME, TIMESTAMP
 from tests.datasets.analytics.awkward import SHAPES
 from tests.datasets.analytics.reading import read
 
@@ -113,3 +118,36 @@ def test_files_of_other_columns_are_refused_by_name_or_brought_together(tmp_path
     table = read(tmp_path, *bodies, union_by_name=True)
 
     assert table.rows == [("1", "x", None), (None, "y", "2.5")]
+
+
+BEFORE = ("", "-", "+", " ", "--", "-+", "0", "00", "-0", ".", "0x", "\t")
+BODIES = (
+    *("0", "1", "5", "05", "1.5", "0.5", ".5", "5.", "00.5", "1e5", "1E-5", "0e5"),
+    *("1e400", "1e-400", "0.0", "0.000", "0.0e-400", "9.5", "123456789012345"),
+    *("1234567890123456", "0.1234567890123456", "0.12345678901234567", "inf", "nan"),
+    *("9223372036854775807", "9223372036854775808", "true", "FALSE", "True", "fAlse"),
+    *("t", "yes", "no", "on", "off", "2024-01-05", "2024-1-5", "2024/01/05"),
+    *("10:20:30", "24:00:00", "2024-01-05 10:20:30", "2024-01-05T10:20:30.5"),
+    *("2024-01-05 10:20", "2024-01-05 10:20+09", "infinity", "epoch"),
+)
+BEHIND = ("", " ", ".", "0", "e2", "e-9", "e-300", "Z", "\t", "f", " (BC)", "+1")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [BOOLEAN, whole_number(), floating(), DATE, TIME, TIMESTAMP],
+    ids=lambda rule: rule.type,
+)
+def test_what_is_proven_cheaply_fits(rule):
+    cells = ["".join(parts) for parts in product(BEFORE, BODIES, BEHIND)]
+    proven = rule.is_proven("x", rule.read_quickly("x"), is_clean=True)
+
+    with duckdb.connect() as database:
+        found = database.execute(
+            f"SELECT x, {rule.fits('x')}, {rule.read_quickly('x')} IS NOT DISTINCT FROM"
+            f" {rule.value('x')} FROM (SELECT unnest($cells) AS x) WHERE {proven}",
+            {"cells": cells},
+        ).fetchall()
+
+    assert found
+    assert [row for row in found if row[1:] != (True, True)] == []
