@@ -7,7 +7,6 @@ from typing import Any
 from datasets.analytics.ingest.guard import Lost
 from datasets.analytics.ingest.proof import Proof
 from datasets.analytics.ingest.rules import TEXT
-from datasets.analytics.sql import ROW_NUMBER, quote_ident
 
 _LISTED = 5
 
@@ -58,28 +57,21 @@ def described(proof: Proof) -> Written:
 
 def _near_misses(proof: Proof) -> Iterable[dict[str, Any]]:
     """Yield, of text that is mostly something else, which cells are not."""
-    for column, proposal in proof.proposals.items():
-        if proposal.near is None or column in proof.uncertain:
-            continue
-        cell = quote_ident(proof.table.names[column])
-        numbered = proof.written(f", {ROW_NUMBER}=true")
-        bad = (
-            f"FROM {numbered} WHERE NOT {proof.is_missing(cell, column)}"
-            f" AND NOT {proposal.near.fits(cell)}"
-        )
-        (count,) = proof.context.cursor.row(f"SELECT count(*) {bad}", {})
-        rows = proof.context.cursor.rows(
-            f"SELECT {ROW_NUMBER}, left({cell}, 200) {bad}"
-            f" ORDER BY {ROW_NUMBER} LIMIT {_LISTED}",
-            {},
-        )
-        if count:
+    near = {
+        column: proposal.near
+        for column, proposal in proof.proposals.items()
+        if proposal.near is not None and column not in proof.uncertain
+    }
+    misses = proof.evidence().misses(near)
+    for column, rule in near.items():
+        if column in misses:
+            name, found = proof.table.names[column], misses[column]
             yield {
-                "column": proof.table.names[column],
-                "looks_like": proposal.near.label,
-                "count": count,
-                "rows": [{"row": row, "text": text} for row, text in rows],
-                "read_with": {"types": {proof.table.names[column]: proposal.near.type}},
+                "column": name,
+                "looks_like": rule.label,
+                "count": found.count,
+                "rows": [{"row": row, "text": text} for row, text in found.rows],
+                "read_with": {"types": {name: rule.type}},
             }
 
 

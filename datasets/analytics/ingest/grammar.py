@@ -44,13 +44,18 @@ class Grammar:
 
     def rules(self) -> list[Rule]:
         """Return the rules of usual spellings."""
-        found: list[Rule] = []
+        return [rule for stage in self.stages() for rule in stage]
+
+    def stages(self) -> list[list[Rule]]:
+        """Return the same by what they are of: numbers, then times."""
+        found: list[list[Rule]] = []
         if self.numeric:
-            found += [self.truth(), *self.number()]
+            found.append([self.truth(), *self.number()])
         if self.temporal:
-            found += [DATE, TIMESTAMP, NANOSECONDS, TIME, TIME_NANOSECONDS]
-            found += [instants(None)]
-            found += map(formatted, self.date_formats)
+            found.append(
+                [DATE, TIMESTAMP, NANOSECONDS, TIME, TIME_NANOSECONDS, instants(None)]
+            )
+            found[-1] += map(formatted, self.date_formats)
         return found
 
     def local_rules(self) -> list[Rule]:

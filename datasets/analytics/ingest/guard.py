@@ -13,6 +13,8 @@ from datasets.analytics.ingest.model import NULL_WORDS
 from datasets.analytics.ingest.rules import TEXT, Rule, list_of, trimmed
 
 MISFIT = "cell-does-not-fit"
+# Tables of more columns are handled by what columns have in common.
+WIDE = 64
 
 
 class Lost(StrEnum):
@@ -131,10 +133,18 @@ def shared(guard: Guard, cells: Sequence[str], counter: str) -> str:
     )
 
 
-def long_form(columns: Sequence[int], cells: Sequence[str], rows: str) -> str:
-    """Return a SELECT of each cell `x` with the number `c` of its column."""
+def long_form(
+    columns: Sequence[int], cells: Sequence[str], rows: str, *, place: str = ""
+) -> str:
+    """Return a SELECT of each cell `x` with the number `c` of its column.
+
+    `place` is a column of the rows that goes along as `n`.
+    """
+    along = f", {place} AS n" if place else ""
+    if len(cells) == 1:
+        return f"SELECT {columns[0]:d} AS c, {cells[0]} AS x{along} FROM ({rows})"  # noqa: S608
     numbers = ", ".join(map(str, columns))
     return (
-        f"SELECT unnest([{numbers}]) AS c, unnest([{', '.join(cells)}]) AS x"  # noqa: S608
+        f"SELECT unnest([{numbers}]) AS c, unnest([{', '.join(cells)}]) AS x{along}"  # noqa: S608
         f" FROM ({rows})"
     )

@@ -12,10 +12,12 @@ from itertools import groupby
 from typing import Protocol
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
-from datasets.analytics.ingest.context import Context, path_list
+from datasets.analytics.ingest.context import Context
+from datasets.analytics.ingest.evidence import Evidence
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.guard import (
     MISFIT,
+    WIDE,
     Empty,
     Guard,
     Lost,
@@ -23,11 +25,9 @@ from datasets.analytics.ingest.guard import (
     shared,
 )
 from datasets.analytics.ingest.proposing import Cells, Proposal
-from datasets.analytics.ingest.rules import TEXT, Rule, list_of, trimmed
+from datasets.analytics.ingest.rules import TEXT, Rule
 from datasets.analytics.sql import quote_ident
 
-# Tables of more columns are handled by what columns have in common.
-WIDE = 64
 _ROUNDS = 60
 _EXAMPLES = 20
 _SAMPLE_ROWS = 2_000
@@ -318,49 +318,34 @@ class Proof:
 
     def _resolved(self) -> set[int]:
         """Decide what the first cells left open, by all of them."""
-        changed = set()
-        for column, found in self.proposals.items():
-            near, in_doubt = found.near, False
+        open_ = {c: p for c, p in self.proposals.items() if p.pending}
+        by_rule: dict[Rule, list[int]] = {}
+        for column, found in open_.items():
             for rule in found.pending:
-                fits, evident = self._holds(column, rule)
-                if fits and evident:
-                    self.cells.add({column: self._evidence(column, rule)})
-                    changed.add(column)
-                    break
-                in_doubt = in_doubt or fits
-                near = near or rule
-            else:
-                self.proposals[column] = Proposal(found.rule, (), near)
-                if in_doubt:
-                    self.uncertain[column] = found.pending[0]
-        return changed
+                by_rule.setdefault(rule, []).append(column)
+        evidence = self.evidence()
+        verdicts = {r: evidence.verdicts(r, same) for r, same in by_rule.items()}
+        decided: dict[int, list[str]] = {}
+        for column, found in open_.items():
+            said = [verdicts[rule][column] for rule in found.pending]
+            decisive = [v.decisive for v in said if v.fits and v.decisive]
+            if decisive:
+                decided[column] = decisive[:1]
+                continue
+            near = found.near or found.pending[0]
+            self.proposals[column] = Proposal(found.rule, (), near)
+            if any(verdict.fits for verdict in said):
+                self.uncertain[column] = found.pending[0]
+        self.cells.add(decided)
+        return set(decided)
 
-    def _holds(self, column: int, rule: Rule) -> tuple[bool, bool]:
-        """Return whether all cells of a column of text fit, and whether one decides."""
-        cell = quote_ident(self.table.names[column])
-        fits, evident = self.context.cursor.row(
-            f"SELECT bool_and({rule.fits(cell)}), bool_or({rule.is_evident(cell)})"  # noqa: S608
-            f" FROM {self.written()} WHERE NOT {self.is_missing(cell, column)}",
-            {},
+    def evidence(self) -> Evidence:
+        return Evidence(
+            self.context,
+            tuple(self.table.names),
+            tuple(self.plan.null_words),
+            frozenset(self.cells.wordy),
         )
-        return bool(fits), bool(evident)
-
-    def _evidence(self, column: int, rule: Rule) -> list[str]:
-        cell = quote_ident(self.table.names[column])
-        rows = self.context.cursor.rows(
-            f"SELECT {cell} FROM {self.written()}"  # noqa: S608 - names are quoted
-            f" WHERE {rule.is_evident(cell)} LIMIT 1",
-            {},
-        )
-        return [row[0] for row in rows]
-
-    def is_missing(self, cell: str, column: int) -> str:
-        words = () if column in self.cells.wordy else self.plan.null_words
-        return f"({cell} IS NULL OR {trimmed(cell)} IN {_tuple(('', *words))})"
-
-    def written(self, options: str = "") -> str:
-        path = path_list([self.context.folder / "data.parquet"])
-        return f"read_parquet({path}{options})"
 
 
 def _examples_of(cell: str) -> str:
@@ -373,7 +358,3 @@ def _examples_of(cell: str) -> str:
 
 def _flat(lists: Iterable[Sequence[str | None] | None]) -> list[str]:
     return [cell for cells in lists for cell in cells or () if cell]
-
-
-def _tuple(texts: Sequence[str]) -> str:
-    return f"({list_of(texts)[1:-1]})"

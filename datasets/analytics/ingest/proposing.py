@@ -6,7 +6,7 @@ cell refuted does not come back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from datasets.analytics.engine import Cursor
@@ -55,6 +55,17 @@ class _Facts:
     evident: list[bool]
     shares: list[float]
 
+    def behind(self, earlier: "_Facts | None") -> "_Facts":
+        """Return the same with what was found of earlier rules before it."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            fits=earlier.fits + self.fits,
+            evident=earlier.evident + self.evident,
+            shares=earlier.shares + self.shares,
+        )
+
 
 @dataclass(slots=True)
 class Cells:
@@ -98,34 +109,51 @@ class Cells:
         """Return what the known cells of some columns of one grammar allow."""
         if not grammar.rules():
             return dict.fromkeys(columns, Proposal(TEXT))
-        found, facts = self._tested(columns, grammar, grammar.rules())
+        found, facts = self._staged(columns, grammar)
         texts = [column for column in columns if found[column].rule is TEXT]
         for column in texts if grammar.numeric else []:
             exact = decimal(facts[column].scale, grammar.signs or PLAIN)
             if facts[column].number_share == 1 and self._all_fit(column, exact):
                 found[column] = Proposal(exact)
-        texts = [column for column in texts if found[column].rule is TEXT]
+        texts = [c for c in texts if found[c].rule is TEXT and facts[c].has_digit]
         local = grammar.local_rules()
         if texts and local:
-            again, _ = self._tested(texts, grammar, local)
-            for column, proposal in again.items():
+            again = self._facts(texts, grammar, local)
+            for column in texts:
+                proposal = _proposal(again.get(column), local)
                 near = found[column].near or proposal.near
                 found[column] = Proposal(proposal.rule, proposal.pending, near)
         return found
 
-    def _tested(
-        self, columns: Sequence[int], grammar: Grammar, rules: Sequence[Rule]
+    def _staged(
+        self, columns: Sequence[int], grammar: Grammar
     ) -> tuple[dict[int, Proposal], dict[int, _Facts]]:
-        facts = self._facts(columns, grammar, rules)
-        return {c: _proposal(facts.get(c), rules) for c in columns}, facts
+        """Try rules of later stages on columns that those before leave to text only.
+
+        Without a digit no cell fits them.
+        """
+        found: dict[int, Proposal] = {}
+        facts: dict[int, _Facts] = {}
+        rules: list[Rule] = []
+        open_ = list(columns)
+        for stage in grammar.stages():
+            rules += stage
+            for column, fact in self._facts(open_, grammar, stage).items():
+                facts[column] = fact.behind(facts.get(column))
+            found |= {column: _proposal(facts.get(column), rules) for column in open_}
+            texts = [column for column in open_ if found[column].rule is TEXT]
+            open_ = [column for column in texts if facts[column].has_digit]
+        return found, facts
 
     def _facts(
         self, columns: Sequence[int], grammar: Grammar, rules: Sequence[Rule]
     ) -> dict[int, _Facts]:
+        if not columns:
+            return {}
         signs = grammar.signs or PLAIN
         plain, text = signs.plain("x"), trimmed("x")
         behind = f"split_part({plain}, '.', 2)"
-        zone = quote_literal(f"{ZONE}$")
+        offset = f"nullif(regexp_extract({text}, {quote_literal(f'{ZONE}$')}), '')"
         tested = "".join(
             f", bool_and({rule.fits('x')}), bool_or({rule.is_evident('x')}),"
             f" avg(({rule.fits('x')})::INTEGER)"
@@ -138,26 +166,26 @@ class Cells:
             f" try_cast({plain} AS HUGEINT) IS NOT NULL)::INTEGER),"
             f" max(CASE WHEN regexp_full_match({behind}, '[0-9]+')"
             f" THEN strlen({behind}) ELSE 0 END),"
-            f" list(DISTINCT regexp_extract({text}, {zone})){tested}"
-            f" FROM (SELECT DISTINCT c, x FROM cells WHERE c IN ({_numbers(columns)})"
-            f" AND {self._is_value('c', 'x')}) GROUP BY c",
+            f" [min({offset}), max({offset})]{tested}"
+            f" FROM (SELECT DISTINCT c, x FROM cells WHERE {_is_one_of(columns)}"
+            f" AND {self._is_value('x')}) GROUP BY c",
             {},
         )
         return {row[0]: _as_facts(row[1:]) for row in rows}
 
-    def _is_value(self, column: str, cell: str) -> str:
+    def _is_value(self, cell: str) -> str:
         """Return the condition that a cell is no null word."""
         words = list_of(("", *self.null_words))
-        wordy = _numbers(sorted(self.wordy)) or "-1"
-        return (
-            f"({trimmed(cell)} NOT IN (SELECT unnest({words}))"
-            f" OR ({column} IN ({wordy}) AND {trimmed(cell)} <> ''))"
-        )
+        missing = f"{trimmed(cell)} IN (SELECT unnest({words}))"
+        if not self.wordy:
+            return f"NOT {missing}"
+        wordy = _is_one_of(sorted(self.wordy))
+        return f"(NOT {missing} OR ({wordy} AND {trimmed(cell)} <> ''))"
 
     def _all_fit(self, column: int, rule: Rule) -> bool:
         (fit,) = self.cursor.row(
             f"SELECT bool_and({rule.fits('x')}) FROM cells WHERE c = {column:d}"  # noqa: S608
-            f" AND {self._is_value('c', 'x')}",
+            f" AND {self._is_value('x')}",
             {},
         )
         return bool(fit)
@@ -165,6 +193,11 @@ class Cells:
 
 def _numbers(columns: Sequence[int]) -> str:
     return ", ".join(map(str, columns))
+
+
+def _is_one_of(columns: Sequence[int]) -> str:
+    """Return a condition on `c`: as a join, because a list is compared one by one."""
+    return f"c IN (SELECT unnest([{_numbers(columns)}]))"
 
 
 def _as_facts(row: Sequence[Any]) -> _Facts:
@@ -175,7 +208,7 @@ def _as_facts(row: Sequence[Any]) -> _Facts:
         is_whole,
         number_share,
         min(scale or 0, 38),
-        sorted(filter(None, offsets)),
+        sorted({*filter(None, offsets)}),
         tested[0::3],
         tested[1::3],
         tested[2::3],

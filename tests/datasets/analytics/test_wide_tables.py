@@ -42,6 +42,36 @@ def test_null_words_of_a_wide_table_are_counted_by_column(tmp_path):
     assert counts == {f"{kind}_{i}": 1 for kind in ("whole", "day") for i in range(20)}
 
 
+def test_cells_that_make_columns_of_a_wide_table_text_are_named_by_column(tmp_path):
+    narrow, many = read(tmp_path, wide(1)), read(tmp_path, wide(20))
+
+    once, often = narrow.cells["kept_as_text"], many.cells["kept_as_text"]
+    assert {row["column"] for row in often} == {
+        f"{kind}_{i}" for kind in ("code", "late") for i in range(20)
+    }
+    for row in often:
+        name = f"{row['column'].partition('_')[0]}_0"
+        (same,) = [one for one in once if one["column"] == name]
+        for part in ("looks_like", "count", "rows"):
+            assert row[part] == same[part]
+
+
+def test_the_order_of_day_and_month_is_settled_by_column_in_a_wide_table(tmp_path):
+    names = ",".join(f"c{i}" for i in range(100))
+    open_, last = ["01/02/2024"] * 100, ["03/04/2024"] * 100
+    last[10], last[20] = "13/02/2024", "02/13/2024"
+    lines = [",".join(open_)] * 1_000 + [",".join(last)]
+
+    table = read(tmp_path, "\n".join([names, *lines, ""]))
+
+    dates = [name for name, kind in table.types.items() if kind == "DATE"]
+    assert dates == ["c10", "c20"]
+    assert table.rows[0][9:12] == ("01/02/2024", "2024-02-01", "01/02/2024")
+    assert (table.rows[0][20], table.rows[-1][20]) == ("2024-01-02", "2024-02-13")
+    doubtful = [note for note in table.report["notes"] if "it could be" in note]
+    assert len(doubtful) == 98
+
+
 def test_chosen_types_of_a_wide_table_list_what_they_could_not_hold(tmp_path):
     types = {f"late_{i}": "BIGINT" for i in range(20)}
 
