@@ -1,13 +1,20 @@
 """What the proof of every cell costs: the same COPY with and without it.
 
-python -m bench.analytics.guarding FILE TARGET casts|guards
+    python -m bench.analytics.guarding casts|guards FILE TARGET
+
+And what the digest of the cells costs: the same pass with and without it.
+
+    python -m bench.analytics.guarding blocks|digest TARGET
 """
 
 import sys
 from itertools import repeat
+from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
+from datasets.analytics import content
 from datasets.analytics.ingest.guard import Guard
 from datasets.analytics.ingest.model import NULL_WORDS
 from datasets.analytics.ingest.rules import BOOLEAN, TEXT, floating, whole_number
@@ -26,7 +33,18 @@ RULES = {
 }
 
 
-def main(path: str, target: str, how: str) -> None:
+def main(how: str, *paths: str) -> None:
+    if how in {"casts", "guards"}:
+        copy(how, *paths)
+    elif how == "digest":
+        content.content(Path(paths[0]), [])
+    else:
+        with pq.ParquetFile(paths[0], memory_map=False) as file:
+            for _ in file.iter_batches(batch_size=content.BLOCK_ROWS):
+                pass
+
+
+def copy(how: str, path: str, target: str) -> None:
     quick, values = ["*"], []
     for index, (name, rule) in enumerate(RULES.items()):
         cell = quote_ident(name)
