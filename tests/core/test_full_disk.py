@@ -12,8 +12,8 @@ from lifecycle.mlflow import identity
 from lifecycle.models import Artifact
 from mlops.core.models import ApiToken
 from tests.datasets.conftest import DATASETS, PRICES, files_below
-from tests.deployments.factories import RunFactory
 from tests.disk import SmallDisk
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 

@@ -4,14 +4,6 @@ import factory
 
 from datasets.models import Feature
 from datasets.states import DataType, FeatureType
-from mlops.core.models import User
-
-
-class UserFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = User
-
-    username = factory.Sequence(lambda n: f"person-{n}")
 
 
 class FeatureFactory(factory.Factory):

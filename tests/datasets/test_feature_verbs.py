@@ -20,7 +20,8 @@ from datasets.models import Feature, lineage
 from datasets.states import FEATURE_MOVES, FeatureStatus
 from mlops.core.errors import Invalid
 from mlops.core.models import AuditEntry
-from tests.datasets.factories import FeatureFactory, UserFactory
+from tests.core.factories import UserFactory
+from tests.datasets.factories import FeatureFactory
 
 pytestmark = pytest.mark.django_db
 DEFINITION = {"transformation_type": "sql", "code": "close / lag(close) - 1"}

@@ -1,8 +1,6 @@
 """Makes what the tests of deployments need, through the models' own verbs."""
 
 import hashlib
-import itertools
-import uuid
 from datetime import UTC
 
 import factory
@@ -10,55 +8,18 @@ from django.utils import timezone
 
 from deployments.models import Deployment, Slot, TrafficWindow
 from deployments.states import Status
-from lifecycle import artifacts
-from lifecycle.models import Experiment, ModelVersion, RegisteredModel, Run
-
-_numbers = itertools.count(1)
+from tests.lifecycle import factories
+from tests.lifecycle.factories import RegisteredModelFactory
 
 
-class ExperimentFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = Experiment
-
-    name = factory.Sequence(lambda n: f"experiment-{n}")
-
-
-class RunFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = Run
-
-    uid = factory.LazyFunction(lambda: uuid.uuid4().hex)
-    experiment = factory.SubFactory(ExperimentFactory)
-    started_ms = 1_700_000_000_000
-
-
-class RegisteredModelFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = RegisteredModel
-
-    name = factory.Sequence(lambda n: f"model-{n}")
-
-
-class VersionFactory(factory.django.DjangoModelFactory):
-    """A version whose run keeps one stored file, `model.onnx`."""
-
-    class Meta:
-        model = ModelVersion
-
-    class Params:
-        content = b"not really a model"
-        has_file = True
+class VersionFactory(factories.VersionFactory):
+    """A version that nobody in particular made, and that can be served."""
 
     model = factory.SubFactory(RegisteredModelFactory)
-    number = factory.Sequence(lambda n: n + 1)
-    version = factory.LazyAttribute(lambda version: str(version.number))
-    run = factory.SubFactory(RunFactory)
-
-    @factory.lazy_attribute
-    def artifact(self):
-        if not self.has_file:
-            return None
-        return artifacts.save(self.run, "model.onnx", [self.content], by=None)
+    by = None
+    content = b"not really a model"
+    version = factory.Sequence(lambda n: f"v{n}")
+    checklist = ()
 
 
 class SlotFactory(factory.django.DjangoModelFactory):

@@ -156,7 +156,7 @@ def test_the_same_request_twice_is_a_conflict_that_names_the_first(api):
 
 
 def test_a_version_without_a_file_can_be_asked_for(api):
-    answer = api("deployer").post(HOME, body(VersionFactory(has_file=False)))
+    answer = api("deployer").post(HOME, body(VersionFactory(content=None)))
 
     assert answer.status_code == 201
 

@@ -38,7 +38,7 @@ DIES_WHERE_IT_SERVES = (
 
 def new_version(model, content=None):
     content = content or models.onnx_bytes(1)
-    return VersionFactory(model=model, number=2, content=content)
+    return VersionFactory(model=model, version="2", content=content)
 
 
 def missing(model):
@@ -137,7 +137,7 @@ def reconciler(target, data_dir, settings):
 @pytest.fixture
 def old(reconciler, target):
     """Return what serves; it is taken away at the end."""
-    version = VersionFactory(number=1, content=models.onnx_bytes())
+    version = VersionFactory(version="1", content=models.onnx_bytes())
     served = Deployment.request(version, "staging", by=None)
     assert ended(reconciler, served).status == Status.ACTIVE
     yield served

@@ -19,10 +19,11 @@ from deployments.states import Environment, Status
 from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from lifecycle.models import ModelVersion
-from tests.deployments.factories import RunFactory, served
+from tests.deployments.factories import served
 from tests.deployments.stack import ended
 from tests.deployments.targets import folders
 from tests.deployments.targets.asking import ask
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
 

@@ -99,7 +99,9 @@ def door(target, disk):
 
 @pytest.fixture
 def old(reconciler):
-    version = VersionFactory(model__name="iris", number=1, content=models.onnx_bytes())
+    version = VersionFactory(
+        model__name="iris", version="1", content=models.onnx_bytes()
+    )
     served = asked(version)
     until(lambda: passed(reconciler, served).status == Status.ACTIVE, LONG_S)
     until(lambda: passed(reconciler, served).health == Health.HEALTHY, LONG_S)
@@ -115,7 +117,7 @@ def asked(version):
 
 def successor(old):
     content = models.onnx_bytes(1)
-    return VersionFactory(model=old.slot.model, number=2, content=content)
+    return VersionFactory(model=old.slot.model, version="2", content=content)
 
 
 def passed(reconciler, deployment):
@@ -322,7 +324,7 @@ def test_a_write_protected_folder_stops_changes_and_no_answers(
 ):
     disk.protect()
     with Clients(door, PATH, CLIENTS) as clients:
-        new = asked(VersionFactory(model=old.slot.model, has_file=False))
+        new = asked(VersionFactory(model=old.slot.model, content=None))
         Deployment.objects.filter(pk=new.pk).update(
             artifact=old.artifact, artifact_sha256=old.artifact_sha256
         )

@@ -17,9 +17,9 @@ from mlops.core.errors import DomainError
 from mlops.core.models import User
 from tests.deployments.factories import (
     DeploymentFactory,
-    RegisteredModelFactory,
     VersionFactory,
 )
+from tests.lifecycle.factories import RegisteredModelFactory
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 HOME = "/api/v1/ml/lifecycle/deployments"

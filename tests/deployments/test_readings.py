@@ -7,10 +7,10 @@ from deployments.reconciler.spec import spec_of
 from deployments.serving import readings
 from tests.deployments.factories import (
     DeploymentFactory,
-    RegisteredModelFactory,
     VersionFactory,
     served,
 )
+from tests.lifecycle.factories import RegisteredModelFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -29,9 +29,9 @@ def test_what_served_before_an_upgrade_is_still_read_as_then():
 
 def test_a_rollback_returns_to_the_rules_of_what_served():
     model = RegisteredModelFactory()
-    first = served(VersionFactory(model=model, number=1))
+    first = served(VersionFactory(model=model))
     Deployment.objects.filter(pk=first.pk).update(reading=0)
-    second = served(VersionFactory(model=model, number=2))
+    second = served(VersionFactory(model=model))
 
     restored = second.roll_back()
 

@@ -50,14 +50,14 @@ def test_production_refuses_what_nobody_approved():
 
 
 def test_production_takes_what_somebody_else_approved(person):
-    version = VersionFactory(created_by=person("data scientist"))
+    version = VersionFactory(by=person("data scientist"))
     version.approve(by=person("approver"))
 
     assert served(version, "production").status == Status.ACTIVE
 
 
 def test_production_refuses_what_its_author_approved(person):
-    version = VersionFactory(created_by=person("approver"))
+    version = VersionFactory(by=person("approver"))
     type(version).objects.filter(pk=version.pk).update(
         approved_by=person("approver"), approved_at="2026-01-01T00:00:00Z"
     )

@@ -14,11 +14,11 @@ from deployments.states import Mover, Status
 from lifecycle.artifacts import file_path
 from tests.deployments.factories import (
     DeploymentFactory,
-    RegisteredModelFactory,
     VersionFactory,
     served,
     walked,
 )
+from tests.lifecycle.factories import RegisteredModelFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def versions():
     model = RegisteredModelFactory()
-    return [VersionFactory(model=model, number=number) for number in (1, 2, 3)]
+    return [VersionFactory(model=model) for _ in range(3)]
 
 
 def test_a_rollback_is_a_new_deployment_of_the_version_before(versions, person):

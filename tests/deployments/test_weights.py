@@ -18,10 +18,10 @@ from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from lifecycle.errors import ArtifactInUse
 from lifecycle.models import ModelVersion, servable
-from tests.deployments.factories import RunFactory
 from tests.deployments.stack import ended
 from tests.deployments.targets import models, weights
 from tests.deployments.targets.asking import ask
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
 FLAVORS = {

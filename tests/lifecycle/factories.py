@@ -13,14 +13,7 @@ from lifecycle.models import (
 )
 from lifecycle.states import ChecklistStatus, ModelStage
 from lifecycle.times import now_ms
-from mlops.core.models import User
-
-
-class UserFactory(DjangoModelFactory):
-    class Meta:
-        model = User
-
-    username = factory.Sequence(lambda n: f"person-{n}")
+from tests.core.factories import UserFactory
 
 
 class ExperimentFactory(DjangoModelFactory):
@@ -50,7 +43,10 @@ class RegisteredModelFactory(DjangoModelFactory):
 
 
 class VersionFactory(factory.Factory):
-    """Registers through the verb; `stage`, `passed` and `approved` put it there."""
+    """Registers through the verb; `stage`, `passed` and `approved` put it there.
+
+    With `content` its run keeps one stored file, `model.onnx`, which is what it serves.
+    """
 
     class Meta:
         model = ModelVersion
@@ -58,16 +54,19 @@ class VersionFactory(factory.Factory):
     model = factory.Sequence(lambda n: f"model-{n}")
     by = factory.SubFactory(UserFactory)
     run = factory.SubFactory(RunFactory)
+    content = None
     passed = False
     approved = False
 
     @classmethod
     def _create(cls, model_class, *args, **given):
-        model, by = given.pop("model"), given.pop("by")
+        model, by, content = (given.pop(name) for name in ("model", "by", "content"))
         approved, passed = given.pop("approved"), given.pop("passed")
         stage = given.pop("stage", ModelStage.EXPERIMENTAL)
         status = ChecklistStatus.PASSED if passed else ChecklistStatus.PENDING
         given.setdefault("checklist", [Check("bias reviewed", status)])
+        if content is not None:
+            stored(given["run"], content=content)
         version = ModelVersion.register(model, by=by, **given)
         if approved:
             version.approve(by=UserFactory())

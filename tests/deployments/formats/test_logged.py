@@ -13,10 +13,10 @@ from deployments.states import Environment, Status
 from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from lifecycle.models import ModelVersion
-from tests.deployments.factories import RunFactory
 from tests.deployments.formats.comparing import answered, other_labels, served
 from tests.deployments.stack import ended
 from tests.deployments.targets.asking import ask
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LOGGED = Path(__file__).with_name("logged")

@@ -51,7 +51,7 @@ def test_a_pass_without_memory_does_the_same(target):
 
 
 def test_a_version_without_a_file_fails_readably(reconciler):
-    deployment = asked(VersionFactory(has_file=False))
+    deployment = asked(VersionFactory(content=None))
 
     settle(reconciler)
 
