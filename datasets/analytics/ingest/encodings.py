@@ -105,7 +105,7 @@ def known_encoding(name: str) -> str:
     if found in _NO_TEXT:
         raise LookupError(name)
     try:
-        b"a".decode(found)
+        "a".encode(found)
     except UnicodeError:
         raise LookupError(name) from None
     return _WHOLE.get(found, found)

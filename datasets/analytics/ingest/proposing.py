@@ -121,7 +121,9 @@ class Cells:
             again = self._facts(texts, grammar, local)
             for column in texts:
                 proposal = _proposal(again.get(column), local)
-                near = found[column].near or proposal.near
+                near = None
+                if proposal.rule is TEXT:
+                    near = found[column].near or proposal.near
                 found[column] = Proposal(proposal.rule, proposal.pending, near)
         return found
 

@@ -151,3 +151,10 @@ def test_what_is_proven_cheaply_fits(rule):
 
     assert found
     assert [row for row in found if row[1:] != (True, True)] == []
+
+
+def test_a_misfit_of_one_rule_that_another_one_reads_is_named_no_misfit(tmp_path):
+    table = read(tmp_path, b'a,b\n1,x\n"1,234,567",y\n')
+
+    assert table.types == {"a": "BIGINT", "b": "VARCHAR"}
+    assert table.report["cells"]["kept_as_text"] == []
