@@ -78,8 +78,8 @@ messages: .venv/.stamp-tests  ## collect and compile the Korean texts
 		--ignore 'var/*' --ignore 'tests/*' --ignore 'client/*'
 	$(MANAGE) compilemessages -l ko --ignore .venv
 
-bench: .venv/.stamp-tests  ## measurements; ONLY=name runs one of them
-	$(BIN)/python -m bench $(ONLY)
+bench: .venv/.stamp-tests  ## measurements; ONLY=name runs one, AGAINST=commit compares its CPU
+	$(BIN)/python -m bench $(ONLY) $(if $(AGAINST),--against $(AGAINST))
 
 clean:  ## drop the environment and caches; var/ (your data) stays
 	rm -rf .venv client .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
