@@ -299,10 +299,13 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 # Whether an upload is answered only when its file is on the disk.
 ARTIFACT_SYNC = env.flag("MLOPS_ARTIFACT_SYNC", default=True)
 
-# A minute, 0 for no limit: wrong passwords of a name and address; writes and
-# calculations of a caller.
+# A minute, 0 for no limit: wrong passwords of a name and address; writes over REST,
+# writes over the MLflow protocol (in each web process), calculations of a caller.
 SIGN_IN_RATE = env.integer("MLOPS_SIGN_IN_RATE", 10, low=1, high=10_000)
 WRITE_RATE = env.integer("MLOPS_WRITE_RATE", 1200, low=0, high=1_000_000)
+MLFLOW_WRITE_RATE = env.integer(
+    "MLOPS_MLFLOW_WRITE_RATE", 120_000, low=0, high=100_000_000
+)
 ANALYTICS_RATE = env.integer("MLOPS_ANALYTICS_RATE", 240, low=0, high=1_000_000)
 
 # Days after a deployment's end for which its log is kept.

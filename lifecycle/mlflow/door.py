@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from lifecycle.mlflow import rate
 from lifecycle.mlflow.errors import Denied, answer_to, error_response
 from lifecycle.mlflow.fields import Fields, read_fields
 from lifecycle.mlflow.identity import Caller, caller_of
@@ -60,6 +61,11 @@ class Endpoint:
     is_open: bool = False
     max_bytes: int = MAX_BODY_BYTES
 
+    @property
+    def changes_something(self) -> bool:
+        """Whether a request counts as a write of its caller."""
+        return self.writes or (self.streams and bool(self.permission))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Door:
@@ -90,6 +96,8 @@ class Door:
             return self._not_allowed()
         if not caller.may(endpoint.permission):
             raise Denied(f"This needs the permission {endpoint.permission}.")
+        if endpoint.changes_something:
+            rate.count(caller.user_id)
         return _run(endpoint, request, caller, path)
 
     def _not_allowed(self) -> HttpResponse:

@@ -109,7 +109,10 @@ def answer_to(exc: Exception) -> HttpResponse | None:
     shape = _shape(exc)
     if shape is None:
         return None
-    return error_response(*shape)
+    response = error_response(*shape)
+    if wait_s := getattr(exc, "wait", None):  # of Throttled, in whole seconds
+        response["Retry-After"] = str(wait_s)
+    return response
 
 
 def error_response(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from lifecycle.mlflow import identity
+from lifecycle.mlflow import identity, rate
 from mlops.core.models import ApiToken
 
 API = "/api/2.0/mlflow/"
@@ -93,6 +93,7 @@ class DoorClient:
 @pytest.fixture(autouse=True)
 def _nobody_is_remembered():
     identity.forget()
+    rate.forget()
 
 
 @pytest.fixture
