@@ -19,12 +19,12 @@ from datasets.serializers.quality import (
 from datasets.serializers.queries import VersionQuery, asked
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.serializers import actor, validated
-from mlops.core.throttling import AnalyticsThrottle
+from mlops.core.throttling import AnalyticsThrottle, CheckThrottle
 from mlops.core.viewsets import created
 
 
 class QualityViewSet(DatasetBase):
-    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    throttle_classes = [*DatasetBase.throttle_classes, CheckThrottle]
     permission_model = "datasets.qualityrule"
     action_permissions: ClassVar = {
         "history": "datasets.view_qualityrun",

@@ -37,7 +37,9 @@ from mlops.worker.thread import WorkerThread
 LEASE = "drift"
 LOOK_S = 30.0
 """How often live requests and training data are asked about. A comparison of new data
-is no more than a new version away."""
+is no more than a new version, or a new deployment, away."""
+SLACK = timedelta(seconds=10)
+"""What began so long before the last look may have been committed after it."""
 
 
 class Watcher(WorkerThread):
@@ -51,23 +53,26 @@ class Watcher(WorkerThread):
         super().__init__(stopping)
         self._holder = uuid.uuid4().hex
         self._look_at = 0.0
+        self._looked_at: datetime | None = None
 
     def round(self) -> None:
         """Look through the rules now and then; at once when something came up."""
-        if time.monotonic() < self._look_at and not _is_news():
+        now = timezone.now()
+        if time.monotonic() < self._look_at and not _is_news(now, self._looked_at):
             return
-        self._look_at = time.monotonic() + LOOK_S
+        self._look_at, self._looked_at = time.monotonic() + LOOK_S, now
         if lease := Lease.take(LEASE, self._holder):
             watch_once()
             deliver_due()
             lease.give_back()
 
 
-def _is_news() -> bool:
-    """Whether a version waits to be compared, or a message to be sent."""
-    if IngestJob.objects.to_compare().exists():
+def _is_news(now: datetime, looked_at: datetime | None) -> bool:
+    """Whether a version or a deployment waits to be compared, a message to be sent."""
+    if looked_at is None or IngestJob.objects.to_compare().exists():
         return True
-    now = timezone.now()
+    if Deployment.objects.serving().filter(deployed_at__gt=looked_at - SLACK).exists():
+        return True
     if AlertDelivery.objects.due(now).exists():
         return True
     hooks = AlertHook.objects.filter(is_enabled=True)

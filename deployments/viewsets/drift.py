@@ -23,12 +23,12 @@ from deployments.viewsets.base import TAGS, DeploymentBase
 from lifecycle.models.inputs import catalogue_version
 from mlops.core.errors import NotFound
 from mlops.core.serializers import actor, validated
-from mlops.core.throttling import AnalyticsThrottle
+from mlops.core.throttling import CheckThrottle
 from mlops.core.viewsets import created
 
 
 class DriftViewSet(DeploymentBase):
-    throttle_classes = [*DeploymentBase.throttle_classes, AnalyticsThrottle]
+    throttle_classes = [*DeploymentBase.throttle_classes, CheckThrottle]
     action_permissions = {"list": "view", "retrieve": "view", "check": "change"}
 
     @extend_schema(

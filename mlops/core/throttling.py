@@ -42,3 +42,10 @@ class AnalyticsThrottle(PerMinute):
     """For routes that make the server calculate: samples, correlation, exports."""
 
     kind, setting = "analytics", "ANALYTICS_RATE"
+
+
+class CheckThrottle(AnalyticsThrottle):
+    """For routes that calculate at a write, and only list what is stored else."""
+
+    def allow_request(self, request: Request, view: object) -> bool:
+        return request.method in SAFE_METHODS or super().allow_request(request, view)

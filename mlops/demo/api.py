@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT_S = 30.0
 WAIT_S = 120.0
-POLL_S = 0.1
+POLL_S, LONGEST_POLL_S, SLOWER = 0.1, 1.0, 1.2
 
 
 class ApiTrouble(Exception):
@@ -66,12 +66,16 @@ class Api:
     def wait(
         self, path: str, done: Callable[[Any], bool], *, timeout_s: float = WAIT_S
     ) -> Any:
-        """Ask again until `done` says so; return that answer, or raise ApiTrouble."""
-        deadline = time.monotonic() + timeout_s
+        """Ask again until `done` says so; return that answer, or raise ApiTrouble.
+
+        More and more seldom, so that a long wait does not use up a caller's rate.
+        """
+        deadline, pause_s = time.monotonic() + timeout_s, POLL_S
         while not done(answer := self.get(path)):
             if time.monotonic() > deadline:
                 raise ApiTrouble(f"{path} was not done after {timeout_s:g} s.")
-            time.sleep(POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * SLOWER, LONGEST_POLL_S)
         return answer
 
     def _send(self, method: str, path: str, body: object | None) -> Any:

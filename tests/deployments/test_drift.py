@@ -1,6 +1,7 @@
 """Drift of a deployment: live requests, and newer data, beside the training data."""
 
 from datetime import timedelta
+from threading import Event
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from datasets import drifting
 from datasets.models import DriftReport
 from deployments import samples
 from deployments.drift import Asked, check_dataset, check_requests
-from deployments.drift.watcher import watch_once
+from deployments.drift.watcher import Watcher, watch_once
 from deployments.errors import InputsUnknown, NothingSampled, NoTrainingData
 from deployments.models import DriftCheck, DriftRule
 from deployments.states import DriftSubject
@@ -248,6 +249,32 @@ def test_the_schedule_compares_each_new_version_once(deployment, dataset, add_ve
 
     assert DriftReport.objects.count() == 1
     assert DriftCheck.objects.get().subject == DriftSubject.DATASET
+
+
+def test_a_deployment_that_begins_between_two_looks_is_compared(dataset, add_version):
+    watcher = Watcher(Event())
+    add_version(dataset, csv(table(7, CRISIS)))
+    watcher.round()
+    version = VersionFactory()
+    version.run.read_dataset(dataset.versions.get(number=1), context="training")
+    late = served(version)
+
+    watcher.round()
+
+    assert DriftCheck.objects.get().deployment == late
+
+
+def test_reading_checks_is_no_calculation(api, settings, deployment):
+    settings.ANALYTICS_RATE = 1
+    client = api()
+
+    statuses = [
+        client.get(f"{URL}/{deployment.pk}/drift").status_code for _ in range(3)
+    ]
+
+    assert statuses == [200, 200, 200]
+    checks = [client.post(f"{URL}/{deployment.pk}/drift").status_code for _ in range(2)]
+    assert checks[1] == 429
 
 
 def test_a_new_version_is_compared_with_the_one_before_it(dataset, add_version):
