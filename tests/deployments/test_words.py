@@ -9,17 +9,19 @@ beside ten thousand deployments that serve.
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 
 from deployments.kick import kick_and_wait
 from deployments.models import Deployment, DeploymentKey, Slot
 from deployments.plan import Plan, Strategy
-from deployments.states import Rollout, Status
+from deployments.states import Rollout, Status, StickyBy
 from mlops.core.models import ApiToken
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.door import Door, FakeServer
@@ -37,6 +39,7 @@ CANARY = Plan(strategy=Strategy(Rollout.CANARY, (1, 99), 1))
 HALF = Plan(strategy=Strategy(Rollout.CANARY, (50,), 3600))
 KEY = "mlopsk_test"
 JUDGED_S = 2.0
+FULL = 100
 
 
 @pytest.fixture(params=CROWDS)
@@ -85,13 +88,13 @@ def active(slot, **options):
     return deployment
 
 
-def answer(door, slot, key, version=None):
+def answer(door, slot, key, version=None, **headers):
     """Return the status of a prediction, and who made it."""
     name = quote(slot.model.name)
     at = f"/versions/{quote(version.version)}" if version else ""
     path = f"/serving/{slot.environment}/{name}/v2/models/{name}{at}/infer"
-    status, _, headers = door.post(path, {"inputs": []}, key=key)
-    return status, headers.get("x-deployment-id")
+    status, _, said = door.post(path, {"inputs": []}, key=key, headers=headers)
+    return status, said.get("x-deployment-id")
 
 
 def test_what_is_active_answers_and_the_one_before_does_not(door, slot, key):
@@ -158,6 +161,49 @@ def test_a_canary_goes_on_with_its_next_share_and_is_promoted(door, slot, key):
     assert promoted == (200, str(canary.pk))
 
 
+STEPS = (30, 70)
+CALLERS = 40
+
+
+def who_have_it(door, slot, callers, canary):
+    """Return round by round which of the callers a canary answers, as it rolls out.
+
+    Through a round the share that its row says has held. A word follows its effect: in
+    the last one at a share some have what the next share brings.
+    """
+    rounds, share = [], STEPS[0]
+    while share < FULL:
+        given = [answer(door, slot, key, **said) for key, said in callers]
+        assert {status for status, _ in given} == {200}
+        canary.refresh_from_db()
+        if canary.traffic_percent == share:
+            rounds.append(
+                {n for n, (_, by) in enumerate(given) if by == str(canary.pk)}
+            )
+        share = canary.traffic_percent
+    return rounds
+
+
+@pytest.mark.parametrize("sticky_by", [StickyBy.KEY, StickyBy.HEADER])
+def test_a_sticky_caller_keeps_the_new_version_as_its_share_grows(
+    door, slot, key, sticky_by
+):
+    with transaction.atomic():
+        keys = [DeploymentKey.issue(slot, "k", by=None)[1] for _ in range(CALLERS)]
+    by_header = [(key, {"X-Customer": f"customer {n}"}) for n in range(CALLERS)]
+    callers = [(each, {}) for each in keys] if sticky_by == "key" else by_header
+    active(slot)
+    strategy = Strategy(Rollout.CANARY, STEPS, 4, sticky_by, "X-Customer")
+    canary = asked(slot, plan=Plan(strategy=strategy))
+    says(canary, traffic_percent=STEPS[0])
+
+    rounds = who_have_it(door, slot, callers, canary)
+
+    assert 0 < len(rounds[0]) < CALLERS
+    assert rounds[0] < rounds[-1]
+    assert all(fewer <= more for fewer, more in pairwise(rounds))
+
+
 def test_a_new_key_opens_and_a_revoked_one_does_not(door, slot, key):
     active(slot)
     seen = []
@@ -208,6 +254,25 @@ def stopped_after_s(canary):
     began = time.monotonic()
     says(canary, status=Status.FAILED)
     return time.monotonic() - began
+
+
+def test_a_key_over_its_quota_is_refused_and_its_usage_is_shown(door, slot, key, api):
+    deployment = active(slot)
+    before = DeploymentKey.objects.get()
+    limited, plain = DeploymentKey.issue(slot, "shop", by=None, daily_quota=3)
+    until(kick_and_wait)
+
+    statuses = [answer(door, slot, plain)[0] for _ in range(5)]
+
+    assert statuses == [200] * 3 + [429] * 2
+    assert answer(door, slot, key)[0] == 200
+    url = f"/api/v1/ml/lifecycle/deployments/{deployment.pk}/keys"
+    shown = {each["id"]: each["usage"] for each in api("viewer").get(url).json()}
+    counts = {
+        name: (usage["requests_today"], usage["refused_today"])
+        for name, usage in shown.items()
+    }
+    assert counts == {str(limited.pk): (3, 2), str(before.pk): (1, 0)}
 
 
 @pytest.mark.slow
