@@ -221,14 +221,18 @@ class FilePublisher:
         return True
 
     def _sockets(self) -> list[Path]:
-        """Return where gateways listen; records older than a minute are removed."""
+        """Return where gateways listen; records older than a minute are removed.
+
+        What they count together lies in files beside, which they map: a write there
+        makes no file younger.
+        """
         folder, found = self.run / "gateways", []
         with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
                 path = Path(entry.path)
                 if path.suffix == ENDING and entry.name[0] != ".":
                     found.append(path)
-                elif _is_old(path):
+                elif _is_record(entry.name) and _is_old(path):
                     discard(path)
         return found
 
@@ -245,6 +249,11 @@ def _wait(listeners: list[_Listener], seconds: float) -> None:
         with contextlib.suppress(ValueError):  # closed meanwhile, by another thread
             poller.register(each.connection, wanted)
     poller.poll(seconds * 1000)
+
+
+def _is_record(name: str) -> bool:
+    """Say whether it is what a gateway says of itself, or half of a file or socket."""
+    return name.endswith(".json") or name.startswith(".")
 
 
 def _is_old(path: Path) -> bool:

@@ -142,3 +142,21 @@ def cost_of_changes(door):
         put(door, "m", number)
         publisher_of(door.data_dir).settle()
     return used() - before
+
+
+def test_what_gateways_count_together_is_kept_however_old_it_is(own_door):
+    own_door.tell()
+    folder = own_door.data_dir / "run" / "gateways"
+    counted = [each for each in folder.iterdir() if not each.suffix]
+    left = folder / "killed.json"
+    left.write_text("{}")
+    for each in (*counted, left):
+        os.utime(each, (0, 0))
+
+    publisher_of(own_door.data_dir).put("keys", {"open": True, "digests": []})
+    publisher_of(own_door.data_dir).settle()
+
+    names = {each.name.partition("-")[0] for each in counted}
+    assert names == {"keys", "loads", "seats"}
+    assert all(each.exists() for each in counted)
+    assert not left.exists()
