@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from lifecycle.errors import ArtifactInUse
 from lifecycle.models import Artifact, LoggedModel, Run, servable
 from lifecycle.paths import artifact_root, kind_of, normal_path, stored_path
-from mlops.core import audit
+from lifecycle.store import artifacts as store
+from lifecycle.store.artifacts import NewFile, Owner
 from mlops.core.errors import DomainError, NotFound
 from mlops.core.files import Received, receive
 from mlops.core.models import User
@@ -141,23 +142,22 @@ def _lock(home: Home) -> Home:
 def _store_row(
     home: Home, path: str, received: Received, *, by: User | None
 ) -> Artifact:
-    artifact = Artifact.objects.create(
-        id=uuid.UUID(received.path.name),
-        run=home if isinstance(home, Run) else None,
-        logged_model=home if isinstance(home, LoggedModel) else None,
+    file = NewFile(
+        pk=uuid.UUID(received.path.name),
         path=path,
         artifact_type=kind_of(path),
         size_bytes=received.size_bytes,
         sha256=received.sha256,
-        created_by=by,
     )
-    audit.record(
-        "store_artifact",
-        artifact,
-        by=by,
-        changes={"home": str(home), "sha256": received.sha256},
-    )
-    return artifact
+    with connection.cursor() as cursor:
+        store.add(cursor, _owner(home), file, by=by.pk if by else None)
+    return Artifact.objects.select_related("created_by", "run").get(pk=file.pk)
+
+
+def _owner(home: Home) -> Owner:
+    if isinstance(home, Run):
+        return Owner(run=home.pk, logged_model=None, name=str(home))
+    return Owner(run=None, logged_model=home.pk, name=str(home))
 
 
 def _remove_row(home: Home, path: str, *, by: User | None) -> None:
@@ -180,8 +180,8 @@ def _remove_row(home: Home, path: str, *, by: User | None) -> None:
             "weights in this file; use another path.",
             field="path",
         )
-    audit.record("remove_artifact", old, by=by, changes={"home": str(home)})
     stale = file_path(old) if old.is_stored else None
-    old.delete()
+    with connection.cursor() as cursor:
+        store.remove(cursor, old, _owner(home), by=by.pk if by else None)
     if stale is not None:
         transaction.on_commit(lambda: stale.unlink(missing_ok=True))

@@ -1,10 +1,16 @@
 """What can go wrong with experiments, runs, artifacts and model versions."""
 
-from mlops.core.errors import DomainError, Invalid
+from collections.abc import Sequence
+
+from mlops.core.errors import DomainError, Invalid, NotFound
 
 
 class ExperimentArchived(DomainError):
     code = "experiment_archived"
+
+
+class ExperimentDeleted(NotFound):
+    """It is hidden until it is restored, and its runs with it."""
 
 
 class RunClosed(DomainError):
@@ -18,9 +24,19 @@ class IllegalRunMove(DomainError):
 
 
 class ParamConflict(DomainError):
-    """A parameter is written once; this one already has another value."""
+    """A parameter is written once; `changed` has (name, old, new) of the others."""
 
     code = "param_conflict"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str = "",
+        changed: Sequence[tuple[str, str, str]] = (),
+    ) -> None:
+        super().__init__(message, field=field)
+        self.changed = changed
 
 
 class UnsafePath(Invalid):
@@ -43,6 +59,12 @@ class ArtifactInUse(DomainError):
 
 class IllegalStageMove(DomainError):
     code = "illegal_stage"
+
+
+class IllegalModelMove(DomainError):
+    """A logged model cannot become that from what it is."""
+
+    code = "illegal_logged_model_status"
 
 
 class ChecklistNotPassed(DomainError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from lifecycle.models import Artifact, Experiment, ModelVersion, Run
-from lifecycle.models.run import OPEN
+from lifecycle.store.runs import OPEN
 from lifecycle.times import stamp_ms, to_ms
 
 RUNS_TOLD = 20

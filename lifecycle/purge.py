@@ -15,7 +15,6 @@ from django.db.models import Q
 from lifecycle import artifacts
 from lifecycle.models import Artifact, Experiment, LoggedModel, Run
 from lifecycle.times import to_ms
-from mlops.core import audit
 from mlops.core.models import User
 
 logger = logging.getLogger(__name__)
@@ -85,10 +84,7 @@ def _remove(  # noqa: PLR0913 - the same for runs and logged models
 def _delete(home: Run | LoggedModel, files: list[Artifact], *, by: User | None) -> None:
     for file in files:
         artifacts.delete(file, by=by)
-    audit.record("purge", home, by=by, changes={"files": len(files)})
-    if isinstance(home, Run):
-        home.logged_models.update(source_run_label=home.uid)
-    home.delete()
+    home.erase(files=len(files), by=by)
 
 
 def _is_stood_on(home: Run | LoggedModel) -> bool:
@@ -119,5 +115,4 @@ def _remove_experiment(
             return
         done.experiments.append(experiment.name)
         if not dry_run:
-            audit.record("purge", experiment, by=by)
-            experiment.delete()
+            experiment.erase(by=by)

@@ -1,5 +1,7 @@
 """The words and moves of experiments, runs and model versions, as data."""
 
+from enum import Enum
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -64,17 +66,48 @@ RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.CANCELLED: frozenset(),
 }
 
-STAGE_MOVES: dict[ModelStage, frozenset[ModelStage]] = {
-    ModelStage.EXPERIMENTAL: frozenset(
-        {ModelStage.STAGING, ModelStage.PRODUCTION, ModelStage.ARCHIVED}
+LOGGED_MODEL_MOVES: dict[LoggedModelStatus, frozenset[LoggedModelStatus]] = {
+    LoggedModelStatus.PENDING: frozenset(
+        {LoggedModelStatus.READY, LoggedModelStatus.FAILED}
     ),
-    ModelStage.STAGING: frozenset(
-        {ModelStage.EXPERIMENTAL, ModelStage.PRODUCTION, ModelStage.ARCHIVED}
+    LoggedModelStatus.READY: frozenset(
+        {LoggedModelStatus.PENDING, LoggedModelStatus.FAILED}
     ),
-    ModelStage.PRODUCTION: frozenset({ModelStage.STAGING, ModelStage.ARCHIVED}),
-    ModelStage.ARCHIVED: frozenset({ModelStage.EXPERIMENTAL, ModelStage.STAGING}),
+    LoggedModelStatus.FAILED: frozenset(
+        {LoggedModelStatus.PENDING, LoggedModelStatus.READY}
+    ),
 }
-"""A stage above experimental needs the checklist passed; production, an approval."""
+"""Every way, since the protocol closes none: MLflow's own server writes whatever status
+FinalizeLoggedModel names (mlflow/store/tracking/sqlalchemy_store.py), and its clients
+log into a model that is ready, and finish it again. A deleted one moves no more.
+"""
+
+
+class Gate(Enum):
+    """What a version must have passed before a move, in the order of the asking."""
+
+    CHECKLIST = "every item of the checklist is passed"
+    APPROVAL = "somebody other than the author approved it"
+    SOUND_DATA = "no dataset that it was trained on failed its quality rules"
+
+
+_FREE: tuple[Gate, ...] = ()
+_CHECKED = (Gate.CHECKLIST,)
+_APPROVED = (Gate.CHECKLIST, Gate.APPROVAL, Gate.SOUND_DATA)
+
+STAGE_MOVES: dict[tuple[ModelStage, ModelStage], tuple[Gate, ...]] = {
+    (ModelStage.EXPERIMENTAL, ModelStage.STAGING): _CHECKED,
+    (ModelStage.EXPERIMENTAL, ModelStage.PRODUCTION): _APPROVED,
+    (ModelStage.EXPERIMENTAL, ModelStage.ARCHIVED): _FREE,
+    (ModelStage.STAGING, ModelStage.EXPERIMENTAL): _FREE,
+    (ModelStage.STAGING, ModelStage.PRODUCTION): _APPROVED,
+    (ModelStage.STAGING, ModelStage.ARCHIVED): _FREE,
+    (ModelStage.PRODUCTION, ModelStage.STAGING): _CHECKED,
+    (ModelStage.PRODUCTION, ModelStage.ARCHIVED): _FREE,
+    (ModelStage.ARCHIVED, ModelStage.EXPERIMENTAL): _FREE,
+    (ModelStage.ARCHIVED, ModelStage.STAGING): _CHECKED,
+}
+"""The moves between stages, and the gates that each goes through."""
 
 SERVABLE_SUFFIXES = (".onnx",)
 """Files that a deployment can load; anything else must be named by its path."""

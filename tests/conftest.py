@@ -1,7 +1,7 @@
 """What every test may ask for: people of each role, and their API clients."""
 
 import importlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from django.contrib.auth.models import Group
@@ -9,7 +9,9 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
+from lifecycle.store import TABLES
 from mlops.core.models import User
+from tests.writes import Writes
 
 GUARD = importlib.import_module("mlops.core.migrations.0002_keep_the_audit_trail")
 
@@ -93,6 +95,15 @@ def django_db_setup(
         if connection.vendor == "sqlite":
             for statement in GUARD.SQLITE_BACK:
                 connection.cursor().execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def writes() -> Iterator[Writes]:
+    """Record who writes the store's tables; every test fails where another does."""
+    seen = Writes(TABLES)
+    with connection.execute_wrapper(seen):
+        yield seen
+    assert seen.strays() == {}, "the store alone writes these tables"
 
 
 @pytest.fixture

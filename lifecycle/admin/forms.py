@@ -9,9 +9,9 @@ from unfold.widgets import (
 )
 
 from lifecycle.models import Check, Experiment, ModelVersion, Run
-from lifecycle.models.version_parts import MAX_CHECK_NAME
 from lifecycle.paths import label_uri
 from lifecycle.states import ExperimentStatus
+from lifecycle.store.checklists import MAX_NAME
 from mlops.core.models import User
 
 
@@ -82,7 +82,7 @@ class RegisterForm(forms.Form):
             run=run,
             artifact_path=label_uri(path, field="artifact_path") if path else "",
             description=given["description"],
-            checklist=[Check(line[:MAX_CHECK_NAME]) for line in lines if line],
+            checklist=[Check(line[:MAX_NAME]) for line in lines if line],
         )
 
 

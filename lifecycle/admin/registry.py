@@ -8,16 +8,16 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle.admin.base import EMPTY, link_to, link_to_list, table
+from lifecycle.admin.base import EMPTY, link_to, link_to_list, staff, table
 from lifecycle.models import ModelVersion, RegisteredModel
 from lifecycle.states import ModelStage
-from mlops.core.admin import Recorded
+from mlops.core.admin.base import VerbAdmin
 
 SHOWN_VERSIONS = 50
 
 
 @admin.register(RegisteredModel)
-class RegisteredModelAdmin(Recorded):
+class RegisteredModelAdmin(VerbAdmin):
     list_display = (
         "name",
         "version_count",
@@ -92,6 +92,16 @@ class RegisteredModelAdmin(Recorded):
         ]
         head = (_("changed"), _("alias"), _("from"), _("to"), _("by"))
         return table(head, rows)
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: RegisteredModel,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        if "description" in form.changed_data:
+            obj.describe(form.cleaned_data["description"], by=staff(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A model comes with its first version."""

@@ -8,7 +8,6 @@ from typing import Final
 from lifecycle.mlflow.errors import InvalidValue
 from lifecycle.mlflow.fields import shown
 from lifecycle.mlflow.limits import (
-    MAX_ALIAS,
     MAX_EXPERIMENT_NAME,
     MAX_EXPERIMENT_TAG_VALUE,
     MAX_KEY,
@@ -20,9 +19,7 @@ from lifecycle.mlflow.limits import (
 RUN_ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 EXPERIMENT_ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}")
 _KEY: Final = re.compile(r"[/\w.\- :]*")
-_ALIAS: Final = re.compile(r"[\w\-]+")
 _MAX_ID_DIGITS: Final = 18
-_VERSION_LIKE: Final = re.compile(r"[vV]\d+")
 _CHARACTERS: Final = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
     "spaces ( ), colon(:) and slashes (/)."
@@ -103,27 +100,6 @@ def experiment_id(value: str) -> int:
 def run_id(value: str) -> str:
     if not RUN_ID.fullmatch(value):
         raise invalid("run_id", value, "")
-    return value
-
-
-def alias(value: str) -> str:
-    """Return a usable alias: no `latest`, nothing that looks like v1."""
-    if not value:
-        raise InvalidValue("Registered model alias name cannot be empty.")
-    short(value, "registered model alias name", MAX_ALIAS)
-    if not _ALIAS.fullmatch(value):
-        raise InvalidValue(
-            f"Invalid alias name: '{value}'. Names may only contain alphanumerics, "
-            "underscores (_), and dashes (-)."
-        )
-    if value.lower() == "latest":
-        raise InvalidValue(
-            "'latest' alias name (case insensitive) is reserved and cannot be set."
-        )
-    if _VERSION_LIKE.fullmatch(value):
-        raise InvalidValue(
-            f"Version alias name '{value}' is reserved and cannot be set."
-        )
     return value
 
 

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.db.models import Min
 from django.utils import timezone
 
 from lifecycle.models import Experiment
+from lifecycle.store import experiments
+from lifecycle.store.experiments import NewExperiment
 
 DEFAULT_ID: Final = 0
 DEFAULT_NAME: Final = "Default"
@@ -23,17 +25,9 @@ def ensure_default() -> None:
         return
     taken = Experiment.objects.filter(name=DEFAULT_NAME).exists()
     oldest = Experiment.objects.aggregate(at=Min("created_at"))["at"]
-    born = oldest - timedelta(milliseconds=1) if oldest else timezone.now()
-    try:
-        with transaction.atomic():
-            made = Experiment(
-                pk=DEFAULT_ID,
-                name=f"{DEFAULT_NAME} (MLflow)" if taken else DEFAULT_NAME,
-            )
-            made.save(force_insert=True)
-            Experiment.objects.filter(pk=DEFAULT_ID).update(
-                created_at=born, updated_at=born
-            )
-    except IntegrityError:
-        if not Experiment.objects.filter(pk=DEFAULT_ID).exists():
-            raise
+    new = NewExperiment(
+        name=f"{DEFAULT_NAME} (MLflow)" if taken else DEFAULT_NAME,
+        created_at=oldest - timedelta(milliseconds=1) if oldest else timezone.now(),
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        experiments.create_as(cursor, DEFAULT_ID, new)

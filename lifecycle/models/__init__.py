@@ -23,13 +23,13 @@ from lifecycle.models.registry import (
 from lifecycle.models.run import Run
 from lifecycle.models.version import ModelVersion
 from lifecycle.models.version_parts import (
-    Check,
     ChecklistItem,
-    Figure,
     ModelVersionTag,
     StageChange,
     VersionMetric,
 )
+from lifecycle.store.checklists import Check
+from lifecycle.store.figures import Figure
 
 __all__ = [
     "AliasChange",

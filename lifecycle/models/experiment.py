@@ -5,17 +5,16 @@ from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import FloatField, OuterRef, Q, Subquery
 from django.db.models.functions import Cast, Coalesce
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle.errors import ExperimentArchived
 from lifecycle.models.key import Key
 from lifecycle.states import ExperimentStatus
-from mlops.core import audit
-from mlops.core.errors import AlreadyExists, NotFound
+from lifecycle.store import experiments as store
+from lifecycle.store.experiments import NewExperiment
+from mlops.core.errors import NotFound
 from mlops.core.models import User
 
 MAX_ID_DIGITS = 18
@@ -139,91 +138,60 @@ class Experiment(models.Model):
 
         The name is the caller's to check: REST and MLflow have their own rules.
         """
-        tags = details.pop("tags", {})
-        with transaction.atomic():
-            experiment, is_new = cls.objects.get_or_create(
-                name=name, defaults={"owner": by, "created_by": by, **details}
-            )
-            if not is_new:
-                raise AlreadyExists(
-                    f"There is an experiment {name!r} already.", field="name"
-                )
-            experiment.set_tags(tags)
-            audit.record("create", experiment, by=by)
-        return experiment
+        new = NewExperiment(
+            name,
+            owner=by.pk if by else None,
+            created_by=by.pk if by else None,
+            description=details.get("description", ""),
+            metadata=details.get("metadata", {}),
+            artifact_label=details.get("artifact_label", ""),
+        )
+        with transaction.atomic(), connection.cursor() as cursor:
+            pk = store.create(cursor, new, details.get("tags", {}))
+        return cls.objects.select_related("owner", "created_by").get(pk=pk)
 
     def change(self, *, by: User | None, **changes: Unpack[ExperimentChanges]) -> None:
         """Replace what is given; tags and metadata as wholes. Archiving ends no run."""
-        tags = changes.pop("tags", None)
-        with transaction.atomic():
-            old = type(self).objects.select_for_update().get(pk=self.pk)
-            seen = {
-                name: [getattr(old, name), value] for name, value in changes.items()
-            }
-            for name, value in changes.items():
-                setattr(self, name, value)
-            self.save(update_fields=[*changes, "updated_at"])
-            if tags is not None:
-                self.tags.exclude(key__name__in=tags).delete()
-                self.set_tags(tags)
-                seen["tags"] = [None, dict(tags)]
-            audit.record("change", self, by=by, changes=seen)
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.change(cursor, self.pk, changes, by=by.pk if by else None)
+        self._read_back(*(name for name in changes if name != "tags"))
 
     def rename(self, name: str, *, by: User | None) -> None:
         """Give another name, checked by the caller. Raises AlreadyExists."""
-        with transaction.atomic():
-            taken = type(self).objects.exclude(pk=self.pk).filter(name=name)
-            if taken.exists():
-                raise AlreadyExists(
-                    f"There is an experiment {name!r} already.", field="name"
-                )
-            before, self.name = self.name, name
-            self.save(update_fields=["name", "updated_at"])
-            audit.record("rename", self, by=by, changes={"name": [before, name]})
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.rename(cursor, self.pk, name, by=by.pk if by else None)
+        self._read_back("name")
 
     def delete_softly(self, *, by: User | None) -> None:
         """Hide the experiment with its runs until it is restored; twice is once."""
-        with transaction.atomic():
-            if (
-                type(self)
-                .objects.alive()
-                .filter(pk=self.pk)
-                .update(deleted_at=timezone.now(), updated_at=timezone.now())
-            ):
-                audit.record("delete", self, by=by)
-        self.refresh_from_db(fields=["deleted_at", "updated_at"])
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.set_aside(cursor, self.pk, by=by.pk if by else None)
+        self._read_back("deleted_at")
 
     def restore(self, *, by: User | None) -> None:
         """Undo `delete_softly`; a living experiment stays as it is."""
-        with transaction.atomic():
-            deleted = type(self).objects.exclude(deleted_at=None).filter(pk=self.pk)
-            if deleted.update(deleted_at=None, updated_at=timezone.now()):
-                audit.record("restore", self, by=by)
-        self.refresh_from_db(fields=["deleted_at", "updated_at"])
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.bring_back(cursor, self.pk, by=by.pk if by else None)
+        self._read_back("deleted_at")
 
-    def set_tags(self, tags: Mapping[str, str]) -> None:
+    def set_tags(self, tags: Mapping[str, str], *, by: User | None) -> None:
         """Store tags beside those that are there; a known key gets the new value."""
-        keys = Key.intern(tags)
-        ExperimentTag.objects.bulk_create(
-            [
-                ExperimentTag(experiment=self, key_id=keys[name], value=value)
-                for name, value in sorted(tags.items())
-            ],
-            update_conflicts=True,
-            unique_fields=["experiment", "key"],
-            update_fields=["value"],
-        )
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.tag(cursor, self.pk, tags, by=by.pk if by else None)
+        self._read_back()
 
-    def refuse_if_archived(self) -> None:
-        """Raise ExperimentArchived (or NotFound) unless runs may start here now."""
-        now = type(self).objects.alive().filter(pk=self.pk).first()
-        if now is None:
-            raise NotFound("The experiment was deleted.", field="experiment_name")
-        if now.status == ExperimentStatus.ARCHIVED:
-            raise ExperimentArchived(
-                f"The experiment {now.name!r} is archived and takes no runs.",
-                field="experiment_name",
-            )
+    def delete_tag(self, name: str, *, by: User | None) -> bool:
+        """Delete a tag; return whether there was one."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            return store.untag(cursor, self.pk, name, by=by.pk if by else None)
+
+    def erase(self, *, by: User | None) -> None:
+        """Remove it for good; its runs and their files are gone before."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.erase(cursor, self, by=by.pk if by else None)
+
+    def _read_back(self, *fields: str) -> None:
+        self.refresh_from_db(fields=[*fields, "updated_at"])
 
 
 class ExperimentTag(models.Model):

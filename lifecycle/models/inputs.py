@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db import models
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import Dataset, DatasetVersion
+from lifecycle.store import inputs
+from lifecycle.store.inputs import NamedDataset
 from mlops.core.errors import NotFound
 
 
@@ -47,6 +50,26 @@ def training_data(run_ids: Iterable[int]) -> DatasetVersion | None:
     return found[0].dataset.version if found else None
 
 
+def note_read(
+    cursor: CursorWrapper,
+    run: int,
+    experiment: int,
+    named: NamedDataset,
+    version: DatasetVersion | None = None,
+) -> None:
+    """Note that a run of an experiment read a dataset as it names it; twice is once.
+
+    `version` is what it is in the catalogue; None looks there for its content. A link
+    that is there stays.
+    """
+    dataset = inputs.name_dataset(cursor, experiment, named)
+    if not dataset.is_linked:
+        known = version or content_of(named.digest, name=named.name)
+        if known is not None:
+            inputs.link(cursor, dataset.pk, known.pk)
+    inputs.read(cursor, run, dataset.pk, named.tags)
+
+
 class InputDataset(models.Model):
     """A dataset as a run named it; linked to the catalogue when it is known there."""
 
@@ -79,15 +102,6 @@ class InputDataset(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.digest})"
-
-    def link_to(self, version: DatasetVersion | None) -> None:
-        """Say which catalogue version it is, if nobody could when it was first named.
-
-        A link that is there stays: the same content may be several versions.
-        """
-        if self.version_id is None and version is not None:
-            self.version = version
-            self.save(update_fields=["version"])
 
 
 class RunInput(models.Model):

@@ -1,12 +1,17 @@
 """A model as a run logged it (MLflow 3), before anybody registers it."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.states import LoggedModelStatus
+from lifecycle.store import logged_models as store
+from mlops.core.models import User
 
 
 class LoggedModel(models.Model):
@@ -46,6 +51,57 @@ class LoggedModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def begin(cls, new: store.NewModel, *, by: User | None) -> "LoggedModel":
+        """Begin a model, pending; a run that is not here stays a label.
+
+        Raises Invalid for a name that could be a path.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            pk = store.begin(cursor, new, by=by.pk if by else None)
+        return cls.objects.get(pk=pk)
+
+    def finish(self, status: LoggedModelStatus, *, by: User | None) -> None:
+        """Say how the logging ended; the status it has is no move.
+
+        Raises IllegalModelMove, or NotFound once it was deleted.
+        """
+        with self._held() as (cursor, model):
+            store.finish(cursor, model, status, by=by.pk if by else None)
+        self.refresh_from_db(fields=["status", "updated_ms"])
+
+    def delete_softly(self, *, by: User | None) -> None:
+        """Hide the model until it is purged. Raises NotFound if it is hidden."""
+        with self._held() as (cursor, model):
+            store.set_aside(cursor, model, by=by.pk if by else None)
+        self.refresh_from_db(fields=["deleted_ms", "updated_ms"])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Store tags; one that is there gets the new value."""
+        with self._held() as (cursor, model):
+            store.set_tags(cursor, model, tags)
+
+    def drop_tag(self, key: str) -> None:
+        """Remove a tag. Raises NotFound for one that is not there."""
+        with self._held() as (cursor, model):
+            store.drop_tag(cursor, model, key)
+
+    def add_params(self, params: Mapping[str, str]) -> None:
+        """Store parameters, written once. Raises ParamConflict for another value."""
+        with self._held() as (cursor, model):
+            store.add_params(cursor, model, params)
+
+    def erase(self, *, files: int, by: User | None) -> None:
+        """Remove the model for good; its files are gone before."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.erase(cursor, self, files=files, by=by.pk if by else None)
+
+    @contextmanager
+    def _held(self) -> Iterator[tuple[CursorWrapper, store.Held]]:
+        """Lock the row for one verb. Raises NotFound once the model was deleted."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            yield cursor, store.hold(cursor, self.pk)
 
 
 class LoggedModelTag(models.Model):

@@ -1,38 +1,15 @@
 """Metrics: every point that was logged, and the newest of each."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from django.db import connection, models
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.models.key import Key
-from lifecycle.times import now_ms
+from lifecycle.store.points import Point, Snapshot
 
-LAST_STEP = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A value to be logged; NaN and infinities are kept as they are."""
-
-    name: str
-    value: float
-    step: int = 0
-    timestamp_ms: int = field(default_factory=now_ms)
-    dataset: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A value to be logged; without a step it is the next of its metric."""
-
-    name: str
-    value: float
-    dataset: str = ""
-    step: int | None = None
+__all__ = ["LatestMetric", "MetricPoint", "Point", "Snapshot"]
 
 
 class MetricPoint(models.Model):
@@ -129,76 +106,3 @@ class LatestMetric(models.Model):
     def is_finite(self) -> bool:
         """Whether the value is a number that JSON can carry."""
         return not self.is_nan and math.isfinite(self.value)
-
-
-def write_points(
-    run_pk: int, points: Iterable[Point], key_ids: Mapping[str, int]
-) -> None:
-    """Store points and the newest of each metric, inside the caller's transaction.
-
-    `key_ids` has the id of every name (`Key.intern`). A point that is there already
-    is no error, so that a client may send a batch again. Whether the run takes
-    points is the caller's question.
-    """
-    rows = sorted({_row(run_pk, point, key_ids) for point in points})
-    if not rows:
-        return
-    newest = {(row[1], row[2]): row for row in rows}
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT_POINT, rows)
-        cursor.executemany(_UPSERT_LATEST, list(newest.values()))
-
-
-def number_steps(run_pk: int, snapshots: Sequence[Snapshot]) -> list[Point]:
-    """Return points; what has no step gets the one after the newest of its metric.
-
-    So a client that only ever sends the present value leaves a curve. The caller
-    holds the run.
-    """
-    newest = LatestMetric.objects.filter(
-        run_id=run_pk, key__name__in={snapshot.name for snapshot in snapshots}
-    ).values_list("key__name", "dataset", "step")
-    steps = {(name, dataset): step for name, dataset, step in newest}
-    points = []
-    for snapshot in snapshots:
-        metric = snapshot.name, snapshot.dataset
-        step = snapshot.step
-        if step is None:
-            step = min(steps.get(metric, -1) + 1, LAST_STEP)
-        steps[metric] = max(step, steps.get(metric, step))
-        points.append(
-            Point(snapshot.name, snapshot.value, step, dataset=snapshot.dataset)
-        )
-    return points
-
-
-Row = tuple[int, int, str, int, int, float, bool]
-
-
-def _row(run_pk: int, point: Point, key_ids: Mapping[str, int]) -> Row:
-    is_nan = math.isnan(point.value)
-    return (
-        run_pk,
-        key_ids[point.name],
-        point.dataset,
-        point.step,
-        point.timestamp_ms,
-        0.0 if is_nan else float(point.value),
-        is_nan,
-    )
-
-
-_COLUMNS = "run_id, key_id, dataset, step, timestamp_ms, value, is_nan"
-_VALUES = "VALUES (%s, %s, %s, %s, %s, %s, %s)"
-_INSERT_POINT = (
-    f"INSERT INTO lifecycle_metricpoint ({_COLUMNS}) {_VALUES} ON CONFLICT DO NOTHING"
-)
-# An older point that arrives late must not become the newest.
-_UPSERT_LATEST = f"""
-    INSERT INTO lifecycle_latestmetric AS latest ({_COLUMNS}) {_VALUES}
-    ON CONFLICT (run_id, key_id, dataset) DO UPDATE SET
-        step = excluded.step, timestamp_ms = excluded.timestamp_ms,
-        value = excluded.value, is_nan = excluded.is_nan
-    WHERE (excluded.step, excluded.timestamp_ms, excluded.value)
-        > (latest.step, latest.timestamp_ms, latest.value)
-"""

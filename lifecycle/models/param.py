@@ -1,7 +1,6 @@
 """Parameters, written once, and the tags of a run, written over."""
 
 import json
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db import models
@@ -9,7 +8,6 @@ from django.db.models import F
 from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle.errors import ParamConflict
 from lifecycle.models.key import Key
 
 INDEXED_CHARACTERS = 200
@@ -74,56 +72,3 @@ class RunTag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
-
-
-def write_params(
-    run_pk: int, params: Mapping[str, Any], key_ids: Mapping[str, int]
-) -> None:
-    """Store parameters; what is no text is kept as JSON.
-
-    The same value again is no error. Raises ParamConflict for another value; the
-    caller's transaction then undoes the whole batch. The caller holds the run.
-    """
-    rows = [
-        Param(run_id=run_pk, key_id=key_ids[name], value=text, is_json=is_json)
-        for name, (text, is_json) in (
-            (name, _as_text(value)) for name, value in params.items()
-        )
-    ]
-    stored = dict(
-        Param.objects.filter(
-            run_id=run_pk, key_id__in=[row.key_id for row in rows]
-        ).values_list("key_id", "value")
-    )
-    names = {key_ids[name]: name for name in params}
-    for row in rows:
-        if stored.get(row.key_id, row.value) != row.value:
-            raise ParamConflict(
-                f"The parameter {names[row.key_id]!r} is {stored[row.key_id]!r} "
-                "already and is written only once.",
-                field="parameters",
-            )
-    Param.objects.bulk_create([row for row in rows if row.key_id not in stored])
-
-
-def write_tags(
-    run_pk: int, tags: Mapping[str, str], key_ids: Mapping[str, int]
-) -> None:
-    """Store tags; a tag that is there gets the new value."""
-    rows = [
-        RunTag(run_id=run_pk, key_id=key_ids[name], value=value)
-        for name, value in sorted(tags.items(), key=lambda tag: key_ids[tag[0]])
-    ]
-    RunTag.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["run", "key"],
-        update_fields=["value"],
-    )
-
-
-def _as_text(value: Any) -> tuple[str, bool]:
-    """Return the text that is stored, and whether it is JSON."""
-    if isinstance(value, str):
-        return value, False
-    return json.dumps(value, ensure_ascii=False, sort_keys=True), True

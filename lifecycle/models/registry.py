@@ -1,13 +1,18 @@
 """The registry's names: models, their tags and their aliases."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext_lazy as _
 
-from mlops.core import audit, names
-from mlops.core.errors import AlreadyExists, NotFound
+from lifecycle.store import aliases, versions
+from lifecycle.store import registered_models as store
+from lifecycle.store.registered_models import HeldModel
+from mlops.core.errors import Invalid, NotFound
 from mlops.core.models import User
 
 if TYPE_CHECKING:
@@ -46,12 +51,24 @@ class RegisteredModel(models.Model):
         return self.name
 
     @classmethod
-    def create(cls, name: str, *, by: User | None) -> "RegisteredModel":
+    def create(
+        cls,
+        name: str,
+        *,
+        by: User | None,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> "RegisteredModel":
         """Make a model. Raises Invalid, or AlreadyExists also for a lost race."""
-        model, is_new = cls._get_or_make(name, by=by)
-        if not is_new:
-            raise AlreadyExists(f"There is a model {model} already.", field="name")
-        return model
+        with transaction.atomic(), connection.cursor() as cursor:
+            made = store.create(
+                cursor,
+                name,
+                by=by.pk if by else None,
+                description=description,
+                tags=tags,
+            )
+        return cls.objects.get(pk=made.pk)
 
     @classmethod
     def get_or_make(cls, name: str, *, by: User | None) -> "RegisteredModel":
@@ -59,66 +76,71 @@ class RegisteredModel(models.Model):
 
         Raises Invalid for a name with `/`, `:` or what else no name may hold.
         """
-        model, _is_new = cls._get_or_make(name, by=by)
-        return model
+        with transaction.atomic(), connection.cursor() as cursor:
+            found = store.ensure(cursor, name, by=by.pk if by else None)
+        return cls.objects.get(pk=found.pk)
+
+    def describe(self, description: str, *, by: User | None) -> None:
+        """Replace the description."""
+        with self._held(by) as (cursor, model, actor):
+            store.describe(cursor, model, description, by=actor)
+        self.refresh_from_db(fields=["description", "updated_at"])
+
+    def rename(self, name: str, *, by: User | None) -> None:
+        """Give another name.
+
+        Raises AlreadyExists for a name in use, Invalid for one that cannot be, or
+        once a version was deployed: that name is in the address where it is served.
+        """
+        with self._held(by) as (cursor, model, actor):
+            if self.versions.filter(deployments__isnull=False).exists():
+                raise Invalid("A model that was deployed keeps its name.", field="name")
+            store.rename(cursor, model, name, by=actor)
+        self.refresh_from_db(fields=["name", "updated_at"])
+
+    def remove(self, *, by: User | None) -> None:
+        """Delete the model with its versions. Raises ProtectedError once deployed."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.remove(cursor, self, by=by.pk if by else None)
+
+    def set_tag(self, key: str, value: str, *, by: User | None) -> None:
+        """Store a tag; one that is there gets the new value."""
+        with self._held(by) as (cursor, model, actor):
+            store.set_tag(cursor, model, key, value, by=actor)
+
+    def drop_tag(self, key: str, *, by: User | None) -> None:
+        """Remove a tag; one that is not there is no error."""
+        with self._held(by) as (cursor, model, actor):
+            store.drop_tag(cursor, model, key, by=actor)
 
     def set_alias(
         self, alias: str, version: "ModelVersion", *, by: User | None
     ) -> None:
-        """Point the alias to a version of this model, wherever it pointed before."""
-        with transaction.atomic():
-            self._lock()
-            old = self.aliases.select_related("version").filter(alias=alias).first()
-            before = old.version.number if old else None
-            if before == version.number:
-                return
-            self.aliases.update_or_create(alias=alias, defaults={"version": version})
-            self._note_alias(alias, before, version.number, by=by)
+        """Point the alias to a version of this model, wherever it pointed before.
+
+        Raises Invalid for an alias that could be taken for a version, NotFound for a
+        version that was deleted or is another model's.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            held = versions.hold(cursor, version.pk)
+            if held.model.pk != self.pk:
+                raise NotFound(f"{held} is no version of {self}.", field="version")
+            target = (held.key, held.number)
+            actor = by.pk if by else None
+            aliases.point(cursor, held.model, alias, target, by=actor)
 
     def drop_alias(self, alias: str, *, by: User | None) -> None:
         """Remove the alias; one that is not there is no error."""
-        with transaction.atomic():
-            self._lock()
-            old = self.aliases.select_related("version").filter(alias=alias).first()
-            if old is None:
-                return
-            old.delete()
-            self._note_alias(alias, old.version.number, None, by=by)
+        with self._held(by) as (cursor, model, actor):
+            aliases.drop(cursor, model, alias, by=actor)
 
-    def take_number(self) -> int:
-        """Return the next version number; the model stays locked until the commit."""
-        self._lock()
-        number = self.next_number
-        self.next_number = number + 1
-        self.save(update_fields=["next_number", "updated_at"])
-        return number
-
-    @classmethod
-    def _get_or_make(
-        cls, name: str, *, by: User | None
-    ) -> tuple["RegisteredModel", bool]:
-        name = names.clean(name, field="model_name")
-        with transaction.atomic():
-            model, is_new = cls.objects.get_or_create(
-                name=name, defaults={"created_by": by}
-            )
-            if is_new:
-                audit.record("create", model, by=by)
-        return model, is_new
-
-    def _lock(self) -> None:
-        locked = type(self).objects.select_for_update().filter(pk=self.pk).first()
-        if locked is None:
-            raise NotFound("The model was deleted.", field="model_name")
-        self.next_number = locked.next_number
-
-    def _note_alias(
-        self, alias: str, before: int | None, after: int | None, *, by: User | None
-    ) -> None:
-        self.alias_changes.create(
-            alias=alias, from_number=before, to_number=after, changed_by=by
-        )
-        audit.record("alias", self, by=by, changes={alias: [before, after]})
+    @contextmanager
+    def _held(
+        self, by: User | None
+    ) -> Iterator[tuple[CursorWrapper, HeldModel, int | None]]:
+        """Lock the row for one verb of a person's. Raises NotFound if it is gone."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            yield cursor, store.hold(cursor, self.pk), by.pk if by else None
 
 
 class RegisteredModelTag(models.Model):

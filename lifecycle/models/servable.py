@@ -7,6 +7,7 @@ import uuid
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from lifecycle import mlmodel, onnxfile
@@ -20,6 +21,16 @@ logger = logging.getLogger(__name__)
 
 PREFERRED = "model.onnx"
 """What MLflow's onnx flavour calls the file in a model's directory."""
+
+_MARKS = [*(f"%{suffix}" for suffix in SERVABLE_SUFFIXES), f"%{mlmodel.NAME.lower()}"]
+_SERVABLE = " OR ".join(["path = %s", *(["LOWER(path) LIKE %s"] * len(_MARKS))])
+_FILES = f"""
+    SELECT 1 FROM lifecycle_artifact WHERE run_id = %s AND ({_SERVABLE})
+    UNION ALL
+    SELECT 1 FROM lifecycle_artifact WHERE ({_SERVABLE}) AND logged_model_id IN (
+        SELECT id FROM lifecycle_loggedmodel WHERE source_run_id = %s OR id = %s)
+    LIMIT 1
+"""  # noqa: S608 - marks only
 
 
 def find(
@@ -50,14 +61,31 @@ def find(
 
 
 def pin(
-    run: Run | None, logged_model: LoggedModel | None, artifact_path: str
+    run: int | None, logged_model: str | None, artifact_path: str
 ) -> Artifact | None:
-    """As `find`, holding the homes until the commit, so that the file stays."""
+    """As `find`, by keys, holding the homes until the commit, so that the file stays.
+
+    Homes without any file that could be the one are not held.
+    """
+    if not _may_hold_any(run, logged_model, artifact_path):
+        return None
+    home, logged = None, None
     if run is not None:
-        Run.objects.select_for_update().filter(pk=run.pk).first()
+        home = Run.objects.select_for_update().filter(pk=run).first()
     if logged_model is not None:
-        LoggedModel.objects.select_for_update().filter(pk=logged_model.pk).first()
-    return find(run, logged_model, artifact_path)
+        models = LoggedModel.objects.select_for_update()
+        logged = models.filter(pk=logged_model).first()
+    return find(home, logged, artifact_path)
+
+
+def _may_hold_any(run: int | None, logged_model: str | None, path: str) -> bool:
+    """Whether any upload of the homes, or of a model of the run, could be served."""
+    if run is None and logged_model is None:
+        return False
+    wanted = [path.removesuffix("/"), *_MARKS]
+    with connection.cursor() as cursor:
+        cursor.execute(_FILES, [run, *wanted, *wanted, run, logged_model])
+        return cursor.fetchone() is not None
 
 
 def _stored(home: Q) -> QuerySet[Artifact]:

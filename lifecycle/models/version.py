@@ -1,27 +1,72 @@
 """A version of a model: what was trained, who vouches for it, where it stands."""
 
 import uuid
-from collections.abc import Iterable
-from typing import Any, ClassVar, Unpack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models import DatasetVersion
-from lifecycle.errors import StaleVersion
-from lifecycle.models import gates, registration, servable
+from lifecycle.models import servable
 from lifecycle.models.artifact import Artifact
 from lifecycle.models.inputs import training_data
+from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.registry import RegisteredModel
-from lifecycle.models.version_parts import Check, ChecklistItem
+from lifecycle.models.run import Run
 from lifecycle.models.version_queries import ModelVersionQuerySet
 from lifecycle.states import ModelStage
-from mlops.core import audit
-from mlops.core.errors import NotFound
+from lifecycle.store import registered_models, registration, stages
+from lifecycle.store import versions as store
+from lifecycle.store.checklists import Check
+from lifecycle.store.figures import Figure
+from lifecycle.store.registration import NewVersion
+from lifecycle.store.versions import HeldVersion, Standing
 from mlops.core.models import User
+
+_CHANGING = (
+    "stage",
+    "description",
+    "artifact",
+    "approved_by",
+    "approved_at",
+    "approval_notes",
+    "rollback_notes",
+    "updated_at",
+)
+"""The columns that verbs write."""
+
+
+class VersionDetails(TypedDict, total=False):
+    """What may be said of a version when it is registered."""
+
+    run: Run | None
+    logged_model: LoggedModel | None
+    stage: ModelStage
+    artifact_path: str
+    source: str
+    run_link: str
+    run_label: str
+    description: str
+    framework: str
+    hyperparameters: dict[str, Any] | None
+    metrics: Iterable[Figure]
+    checklist: Iterable[Check]
+    tags: Mapping[str, str]
+
+
+class VersionChanges(TypedDict, total=False):
+    """What `revise` does; an approval is the caller's, with notes."""
+
+    checklist: Iterable[Check] | None
+    approve: bool
+    notes: str
+    stage: ModelStage | None
+    reason: str
 
 
 class ModelVersion(models.Model):
@@ -126,7 +171,7 @@ class ModelVersion(models.Model):
         *,
         by: User | None,
         version: str | None = None,
-        **details: Unpack[registration.VersionDetails],
+        **details: Unpack[VersionDetails],
     ) -> "ModelVersion":
         """Register a version; without a label it is called by its number.
 
@@ -136,27 +181,17 @@ class ModelVersion(models.Model):
         start in; on any of them nothing is stored.
         """
         stage = details.pop("stage", ModelStage.EXPERIMENTAL)
-        parts = registration.Parts(
-            metrics=details.pop("metrics", None),
-            checklist=details.pop("checklist", ()),
-            tags=details.pop("tags", {}),
-        )
-        with transaction.atomic():
+        actor = by.pk if by else None
+        with transaction.atomic(), connection.cursor() as cursor:
             if isinstance(model, str):
-                model = RegisteredModel.get_or_make(model, by=by)
-            number, label = registration.next_label(model, version)
-            made = cls(
-                model=model, number=number, version=label, created_by=by, **details
-            )
-            made.artifact = servable.pin(
-                made.run, made.logged_model, made.artifact_path
-            )
-            made.save(force_insert=True)
-            parts.store(made)
-            audit.record("register", made, by=by, changes={"number": number})
+                held = registered_models.ensure(cursor, model, by=actor)
+            else:
+                held = registered_models.hold(cursor, model.pk)
+            made = registration.register(cursor, held, _new(version, details), by=actor)
             if stage != ModelStage.EXPERIMENTAL:
-                made.move_to_stage(stage, by=by, reason="registered so")
-        return made
+                row = store.hold(cursor, made.id)
+                stages.move(cursor, row, stage, by=actor, reason="registered so")
+        return cls.objects.select_related("model").get(pk=made.id)
 
     def approve(self, *, by: User | None, notes: str = "") -> None:
         """Vouch for the version as it is; its artifact is fixed from now on.
@@ -166,21 +201,12 @@ class ModelVersion(models.Model):
         an archived one, Forbidden without a signed-in person, StaleVersion for a
         lost race.
         """
-        with transaction.atomic():
-            self._lock()
-            if self.is_approved and self.approved_by == by:
-                return
-            gates.require_approver(self, by)
-            gates.require_checklist(self)
-            gates.require_sound_data(self)
-            if self.artifact is None:
-                self.artifact = servable.pin(
-                    self.run, self.logged_model, self.artifact_path
-                )
-            self.approved_by, self.approved_at = by, timezone.now()
-            self.approval_notes = notes
-            self._store("approved_by", "approved_at", "approval_notes", "artifact")
-            audit.record("approve", self, by=by, changes={"notes": notes})
+        with self._held(by, as_read=True) as (cursor, version, actor):
+            file = self.artifact or servable.pin(
+                self.run_id, self.logged_model_id, self.artifact_path
+            )
+            pinned = file.pk if file else None
+            stages.approve(cursor, version, artifact=pinned, by=actor, notes=notes)
 
     def move_to_stage(
         self, stage: ModelStage | str, *, by: User | None, reason: str = ""
@@ -191,21 +217,9 @@ class ModelVersion(models.Model):
         IllegalStageMove, ChecklistNotPassed, NotApproved, DataQualityFailed, or
         StaleVersion if the version was changed since it was read.
         """
-        with transaction.atomic():
-            self._lock()
-            before, after = ModelStage(self.stage), ModelStage(stage)
-            if before == after:
-                return
-            gates.require_move(self, after)
-            self.stage = after
-            if before == ModelStage.PRODUCTION:
-                self.rollback_notes = reason or None
-            self._store("stage", "rollback_notes")
-            self.stage_changes.create(
-                from_stage=before, to_stage=after, reason=reason, changed_by=by
-            )
-            changes = {"stage": [before, after], "reason": reason}
-            audit.record("move_to_stage", self, by=by, changes=changes)
+        with self._held(by, as_read=True) as (cursor, version, actor):
+            after = ModelStage(stage)
+            stages.move(cursor, version, after, by=actor, reason=reason)
 
     def set_checklist(self, checks: Iterable[Check], *, by: User | None) -> None:
         """Replace the checklist. An item keeps the time when it was passed.
@@ -213,23 +227,10 @@ class ModelVersion(models.Model):
         An approval vouches for the checklist that the approver saw; another item
         or another status voids it, a note does not.
         """
-        with transaction.atomic():
-            self._lock()
-            before = ChecklistItem.statuses_of(self)
-            ChecklistItem.replace(self, list(checks))
-            after = ChecklistItem.statuses_of(self)
-            if before == after:
-                return
-            changes: dict[str, Any] = {"checklist": [before, after]}
-            if self.is_approved:
-                changes["approved_by"] = [str(self.approved_by), None]
-                self.approved_by = self.approved_at = None
-                self._store("approved_by", "approved_at")
-            audit.record("set_checklist", self, by=by, changes=changes)
+        with self._held(by, as_read=True) as (cursor, version, actor):
+            stages.set_checklist(cursor, version, list(checks), by=actor)
 
-    def revise(
-        self, *, by: User | None, **changes: Unpack[registration.VersionChanges]
-    ) -> None:
+    def revise(self, *, by: User | None, **changes: Unpack[VersionChanges]) -> None:
         """Do several of these at once, or none: checklist, approval, then stage."""
         with transaction.atomic():
             if (checks := changes.get("checklist")) is not None:
@@ -241,18 +242,28 @@ class ModelVersion(models.Model):
 
     def describe(self, description: str, *, by: User | None) -> None:
         """Replace the description."""
-        with transaction.atomic():
-            self.description = description
-            self._store("description")
-            changes = {"description": description}
-            audit.record("describe", self, by=by, changes=changes)
+        with self._held(by) as (cursor, version, actor):
+            store.describe(cursor, version, description, by=actor)
 
     def note_rollback(self, text: str, *, by: User | None) -> None:
         """Keep why this version was taken out of service."""
-        with transaction.atomic():
-            self.rollback_notes = text
-            self._store("rollback_notes")
-            audit.record("note_rollback", self, by=by, changes={"notes": text})
+        with self._held(by) as (cursor, version, actor):
+            stages.note_rollback(cursor, version, text, by=actor)
+
+    def set_tag(self, key: str, value: str, *, by: User | None) -> None:
+        """Store a tag; one that is there gets the new value."""
+        with self._held(by) as (cursor, version, actor):
+            store.set_tag(cursor, version, key, value, by=actor)
+
+    def drop_tag(self, key: str, *, by: User | None) -> None:
+        """Remove a tag; one that is not there is no error."""
+        with self._held(by) as (cursor, version, actor):
+            store.drop_tag(cursor, version, key, by=actor)
+
+    def remove(self, *, by: User | None) -> None:
+        """Delete the version and its aliases. Raises ProtectedError once deployed."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            store.remove(cursor, self, by=by.pk if by else None)
 
     def servable_artifact(self) -> Artifact | None:
         """Return the file that a deployment loads; None if there is none.
@@ -278,7 +289,7 @@ class ModelVersion(models.Model):
 
     def require_sound_data(self) -> None:
         """Raise DataQualityFailed if what it was trained on broke a rule meanwhile."""
-        gates.require_sound_data(self)
+        stages.require_sound_data(self.training_run_ids, str(self))
 
     @property
     def is_approved(self) -> bool:
@@ -290,13 +301,43 @@ class ModelVersion(models.Model):
         """Whether every item is passed; an empty list asks for nothing."""
         return not self.checklist.unpassed().exists()
 
-    def _lock(self) -> None:
-        """Hold the row until the commit. Raises StaleVersion if it is not as read."""
-        now = type(self).objects.select_for_update().filter(pk=self.pk).first()
-        if now is None:
-            raise NotFound("The model version was deleted.", field="version")
-        if (now.stage, now.approved_at) != (self.stage, self.approved_at):
-            raise StaleVersion(f"{self} was changed meanwhile; read it again.")
+    @contextmanager
+    def _held(
+        self, by: User | None, *, as_read: bool = False
+    ) -> Iterator[tuple[CursorWrapper, HeldVersion, int | None]]:
+        """Lock the row for one verb of a person's, and read it again after it.
 
-    def _store(self, *fields: str) -> None:
-        self.save(update_fields=[*fields, "updated_at"])
+        Raises NotFound if it was deleted, StaleVersion where it must stand as it was
+        read and does not.
+        """
+        read = Standing(self.stage, self.approved_at) if as_read else None
+        with transaction.atomic(), connection.cursor() as cursor:
+            version = store.hold(cursor, self.pk, read)
+            yield cursor, version, by.pk if by else None
+        self.refresh_from_db(fields=_CHANGING)
+
+
+def _new(label: str | None, details: VersionDetails) -> NewVersion:
+    """Return what is said of a version as its writer takes it, the file pinned."""
+    run, logged = details.get("run"), details.get("logged_model")
+    run_id = run.pk if run else None
+    logged_id = logged.pk if logged else None
+    path = details.get("artifact_path", "")
+    file = servable.pin(run_id, logged_id, path)
+    metrics = details.get("metrics")
+    return NewVersion(
+        label=label,
+        artifact=file.pk if file else None,
+        run=run_id,
+        run_label=details.get("run_label", ""),
+        logged_model=logged_id,
+        artifact_path=path,
+        source=details.get("source", ""),
+        run_link=details.get("run_link", ""),
+        description=details.get("description", ""),
+        framework=details.get("framework", ""),
+        hyperparameters=details.get("hyperparameters"),
+        figures=None if metrics is None else list(metrics),
+        checklist=list(details.get("checklist", ())),
+        tags=details.get("tags", {}),
+    )

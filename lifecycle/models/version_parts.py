@@ -1,40 +1,12 @@
 """What belongs to a model version: figures, tags, checklist, history of stages."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.states import ChecklistStatus, ModelStage
-from mlops.core.errors import Invalid
-
-if TYPE_CHECKING:
-    from lifecycle.models.version import ModelVersion
-
-MAX_CHECK_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A metric to be recorded with a version, on a dataset where one is named."""
-
-    name: str
-    value: float
-    dataset: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """An item that a checklist shall have."""
-
-    name: str
-    status: ChecklistStatus = ChecklistStatus.PENDING
-    note: str | None = None
 
 
 class VersionMetric(models.Model):
@@ -112,33 +84,6 @@ class ChecklistItem(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @classmethod
-    def statuses_of(cls, version: "ModelVersion") -> dict[str, str]:
-        """Return name → status, in the order of the list."""
-        return dict(version.checklist.values_list("name", "status"))
-
-    @classmethod
-    def replace(cls, version: "ModelVersion", checks: Sequence[Check]) -> None:
-        """Make these the version's checklist; the caller holds the version.
-
-        `completed_at` is the server's: when an item became passed. Raises Invalid
-        for a name that is empty, too long or given twice.
-        """
-        _require_distinct(checks)
-        old = {item.name: item for item in version.checklist.all()}
-        version.checklist.all().delete()
-        ChecklistItem.objects.bulk_create(
-            ChecklistItem(
-                version=version,
-                position=position,
-                name=check.name,
-                status=check.status,
-                note=check.note,
-                completed_at=_completed_at(check, old.get(check.name)),
-            )
-            for position, check in enumerate(checks)
-        )
-
 
 class StageChange(models.Model):
     """A version moved from one stage to another: who, when and why."""
@@ -161,26 +106,3 @@ class StageChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version}: {self.from_stage} → {self.to_stage}"
-
-
-def _require_distinct(checks: Sequence[Check]) -> None:
-    seen: set[str] = set()
-    for check in checks:
-        if not check.name.strip() or len(check.name) > MAX_CHECK_NAME:
-            raise Invalid(
-                f"A check's name has 1 to {MAX_CHECK_NAME} characters.",
-                field="checklist",
-            )
-        if check.name in seen:
-            raise Invalid(
-                f"The check {check.name!r} is given twice.", field="checklist"
-            )
-        seen.add(check.name)
-
-
-def _completed_at(check: Check, before: ChecklistItem | None) -> datetime | None:
-    if check.status != ChecklistStatus.PASSED:
-        return None
-    if before is not None and before.completed_at is not None:
-        return before.completed_at
-    return timezone.now()

@@ -5,9 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from lifecycle.models import Check, Figure
 from lifecycle.models.artifact import Reference
 from lifecycle.models.key import MAX_KEY_LENGTH
-from lifecycle.models.version_parts import Check, Figure
 from lifecycle.states import ChecklistStatus
 from mlops.core.fields import Number, Text, Whole
 from mlops.core.serializers import StrictSerializer

@@ -12,7 +12,7 @@ from lifecycle.addresses import address
 from lifecycle.filters import ModelVersionFilter
 from lifecycle.models import ModelVersion, RegisteredModel, Run
 from lifecycle.models.comparison import compare
-from lifecycle.models.registration import VersionChanges
+from lifecycle.models.version import VersionChanges
 from lifecycle.paths import label_uri
 from lifecycle.serializers.comparison import ComparisonAnswer, ComparisonRequest
 from lifecycle.serializers.parts import checks, figures

@@ -1,6 +1,5 @@
 import pytest
-from django.db import OperationalError
-from django.db.models.signals import pre_save
+from django.db import OperationalError, connection
 from django.urls import reverse
 from rest_framework_simplejwt.token_blacklist.models import (
     BlacklistedToken,
@@ -116,12 +115,13 @@ def test_staff_revoke_tokens_by_action(staff, person):
 def full_disk():
     """Let no audit entry be written, as when the disk is full."""
 
-    def refuse(**_):
-        raise OperationalError("database or disk is full")
+    def refuse(execute, sql, params, many, context):
+        if "INSERT INTO core_auditentry" in sql:
+            raise OperationalError("database or disk is full")
+        return execute(sql, params, many, context)
 
-    pre_save.connect(refuse, sender=AuditEntry)
-    yield
-    pre_save.disconnect(refuse, sender=AuditEntry)
+    with connection.execute_wrapper(refuse):
+        yield
 
 
 def test_token_whose_revocation_is_not_recorded_stays(staff, person, full_disk):

@@ -42,7 +42,7 @@ def whole():
         params={"depth": 3},
         tags={"hot": ""},
     )
-    run.experiment.set_tags({"team": "core"})
+    run.experiment.set_tags({"team": "core"}, by=None)
     stored(run)
     version = VersionFactory(run=run, passed=True, approved=True)
     version.model.set_alias("champion", version, by=None)

@@ -153,7 +153,7 @@ def test_detail_is_derived_from_what_was_recorded(api):
 
 def test_update_replaces_what_is_given(api):
     experiment = ExperimentFactory(description="old", metadata={"a": 1})
-    experiment.set_tags({"x": "", "y": "1"})
+    experiment.set_tags({"x": "", "y": "1"}, by=None)
 
     answer = api().patch(
         f"{URL}/{experiment.name}", {"tags": ["y=2", "z"], "description": None}
@@ -197,7 +197,7 @@ def test_archived_experiment_refuses_runs_until_it_is_active_again(api):
 )
 def test_list_is_filtered(api, query, expected):
     first = ExperimentFactory(name="a", owner__username="owner-a")
-    first.set_tags({"hot": "", "team": "x"})
+    first.set_tags({"hot": "", "team": "x"}, by=None)
     RunFactory(experiment=first, status=RunStatus.SCHEDULED)
     second = ExperimentFactory(name="b", description="a quantum leap")
     RunFactory(experiment=second, status=RunStatus.COMPLETED, started_ms=1)

@@ -12,7 +12,7 @@ ROOT = "/api/v1/ml/lifecycle"
 def fill(count):
     for number in range(count):
         run = RunFactory()
-        run.experiment.set_tags({"a": "", f"b{number}": "c"})
+        run.experiment.set_tags({"a": "", f"b{number}": "c"}, by=None)
         run.log(
             metrics=[Point("f1", 0.5, step) for step in range(3)],
             params={"depth": number, "width": 1},

@@ -7,6 +7,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from lifecycle.mlflow.messages.registry import VersionRow, fetched, rows_of
+from lifecycle.mlflow.names import IS_PROMPT
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import (
     Paging,
@@ -18,7 +19,6 @@ from lifecycle.mlflow.search.entities import (
 from lifecycle.mlflow.search.order import parse_order
 from lifecycle.mlflow.search.sql import bad_comparator
 from lifecycle.mlflow.search.syntax import Clause, Node, clauses_of, parse
-from lifecycle.mlflow.verbs.registry import IS_PROMPT
 from lifecycle.models import (
     ModelVersion,
     ModelVersionTag,

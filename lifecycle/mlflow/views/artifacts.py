@@ -25,7 +25,7 @@ from lifecycle.mlflow.messages.artifacts import (
     listing,
     stored,
 )
-from lifecycle.mlflow.verbs.registry import find_version
+from lifecycle.mlflow.names import find_version
 from lifecycle.models import LoggedModel, Run
 from mlops.core.files import CHUNK_BYTES
 

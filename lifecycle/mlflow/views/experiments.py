@@ -107,8 +107,7 @@ def set_tag(call: Call) -> Answer:
     if name == NOTE_TAG:
         experiment.change(by=call.by, description=value)
     else:
-        experiment.set_tags({name: value})
-        experiment.save(update_fields=["updated_at"])
+        experiment.set_tags({name: value}, by=call.by)
     return NOTHING
 
 
@@ -118,8 +117,7 @@ def delete_tag(call: Call) -> Answer:
     if name == NOTE_TAG and experiment.description:
         experiment.change(by=call.by, description="")
         return NOTHING
-    gone, _ = experiment.tags.filter(key__name=name).delete()
-    if not gone:
+    if not experiment.delete_tag(name, by=call.by):
         raise Missing(f"No tag with name: {name} in experiment with id {experiment.pk}")
     return NOTHING
 

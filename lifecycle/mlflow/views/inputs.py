@@ -9,7 +9,6 @@ from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.fields import Fields, missing
-from lifecycle.mlflow.hot import keys, points
 from lifecycle.mlflow.hot.runs import writable_run
 from lifecycle.mlflow.limits import (
     MAX_DATASET_DIGEST,
@@ -21,15 +20,10 @@ from lifecycle.mlflow.limits import (
     MAX_INPUT_TAG_KEY,
     MAX_INPUT_TAG_VALUE,
 )
-from lifecycle.models import (
-    InputDataset,
-    LoggedModel,
-    RunInput,
-    RunModelInput,
-    RunOutput,
-    RunTag,
-)
-from lifecycle.models.inputs import content_of
+from lifecycle.models import LoggedModel, RunTag
+from lifecycle.models.inputs import note_read
+from lifecycle.store import inputs, logged
+from lifecycle.store.inputs import NamedDataset
 
 _HISTORY_TAG = "mlflow.log-model.history"
 _MODEL_FIELDS = {"artifact_path", "flavors", "utc_time_created", "run_id"}
@@ -39,24 +33,20 @@ _MAX_SOURCE_TYPE = 36
 def log_inputs(call: Call) -> Answer:
     """Note what a run read; a dataset that the catalogue knows is linked to it."""
     run_id = checks.run_id(call.fields.text("run_id", required=True))
-    inputs = [
-        (_dataset(item, f"datasets[{position}]"), _input_tags(item))
+    datasets = [
+        _dataset(item, f"datasets[{position}]")
         for position, item in enumerate(call.fields.objects("datasets"))
     ]
-    if len(inputs) > MAX_DATASETS_PER_BATCH:
+    if len(datasets) > MAX_DATASETS_PER_BATCH:
         raise InvalidValue(
             f"A request can contain at most {MAX_DATASETS_PER_BATCH} datasets."
         )
     models = [item.text("model_id", required=True) for item in _models(call.fields)]
     with connection.cursor() as cursor:
         run, experiment = writable_run(cursor, run_id)
-    for dataset, tags in inputs:
-        stored = _stored(experiment, dataset)
-        RunInput.objects.get_or_create(
-            run_id=run, dataset=stored, defaults={"tags": tags}
-        )
-    for model in _known_models(models):
-        RunModelInput.objects.get_or_create(run_id=run, model_id=model)
+        for dataset in datasets:
+            note_read(cursor, run, experiment, dataset)
+        inputs.read_models(cursor, run, _known_models(models))
     return NOTHING
 
 
@@ -70,10 +60,8 @@ def log_outputs(call: Call) -> Answer:
     }
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
-    for model in _known_models(list(steps)):
-        RunOutput.objects.get_or_create(
-            run_id=run, model_id=model, defaults={"step": steps[model]}
-        )
+        _known_models(list(steps))
+        inputs.made_models(cursor, run, steps)
     return NOTHING
 
 
@@ -87,8 +75,7 @@ def log_model(call: Call) -> Answer:
         old = RunTag.objects.filter(run_id=run, key__name=_HISTORY_TAG).first()
         history = orjson.loads(old.value) if old else []
         value = orjson.dumps([*history, model]).decode()
-        ids = keys.intern(cursor, [_HISTORY_TAG])
-        points.write_tags(cursor, run, {_HISTORY_TAG: value}, ids)
+        logged.write(cursor, run, labels={_HISTORY_TAG: value})
     return NOTHING
 
 
@@ -119,19 +106,20 @@ def _known_models(ids: list[str]) -> list[str]:
     return wanted
 
 
-def _dataset(item: Fields, path: str) -> dict[str, str]:
+def _dataset(item: Fields, path: str) -> NamedDataset:
     value = item.values.get("dataset")
     if not isinstance(value, dict):
         raise missing(f"{path}.dataset")
     fields = Fields(value)
-    return {
-        "name": _sized(fields, "name", MAX_DATASET_NAME, required=True),
-        "digest": _sized(fields, "digest", MAX_DATASET_DIGEST, required=True),
-        "source_type": fields.text("source_type")[:_MAX_SOURCE_TYPE],
-        "source": _sized(fields, "source", MAX_DATASET_SOURCE),
-        "schema": _sized(fields, "schema", MAX_DATASET_SCHEMA),
-        "profile": _sized(fields, "profile", MAX_DATASET_PROFILE),
-    }
+    return NamedDataset(
+        name=_sized(fields, "name", MAX_DATASET_NAME, required=True),
+        digest=_sized(fields, "digest", MAX_DATASET_DIGEST, required=True),
+        source_type=fields.text("source_type")[:_MAX_SOURCE_TYPE],
+        source=_sized(fields, "source", MAX_DATASET_SOURCE),
+        schema=_sized(fields, "schema", MAX_DATASET_SCHEMA),
+        profile=_sized(fields, "profile", MAX_DATASET_PROFILE),
+        tags=_input_tags(item),
+    )
 
 
 def _sized(fields: Fields, name: str, limit: int, *, required: bool = False) -> str:
@@ -146,13 +134,3 @@ def _input_tags(item: Fields) -> dict[str, str]:
         checks.short(value, "value", MAX_INPUT_TAG_VALUE)
         tags[key] = value
     return tags
-
-
-def _stored(experiment: int, dataset: dict[str, str]) -> InputDataset:
-    name, digest = dataset.pop("name"), dataset.pop("digest")
-    known, _ = InputDataset.objects.get_or_create(
-        experiment_id=experiment, name=name, digest=digest, defaults=dataset
-    )
-    if known.version_id is None:
-        known.link_to(content_of(digest, name=name))
-    return known

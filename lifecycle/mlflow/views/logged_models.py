@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import connection
 
+from lifecycle.errors import ParamConflict
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue, Missing
@@ -15,13 +16,15 @@ from lifecycle.mlflow.messages.logged_models import (
     logged_model_message,
     with_parts,
 )
+from lifecycle.mlflow.names import find_logged_model
+from lifecycle.mlflow.run_names import random_name
 from lifecycle.mlflow.search.logged_models import (
     ModelSearch,
     OnDataset,
     search_logged_models,
 )
-from lifecycle.mlflow.verbs import logged_models as verbs
 from lifecycle.models import LoggedModel
+from lifecycle.store.logged_models import NewModel
 
 
 def create(call: Call) -> Answer:
@@ -32,15 +35,15 @@ def create(call: Call) -> Answer:
         raise InvalidValue("Invalid model name ('') provided. It must not be empty.")
     with connection.cursor() as cursor:
         open_experiment(cursor, experiment_id)
-    model = verbs.begin(
+    new = NewModel(
         experiment_id,
-        fields.text("name"),
+        fields.text("name") or random_name(),
         model_type=fields.text("model_type"),
-        run_id=fields.text("source_run_id"),
-        by=call.by,
+        run_uid=fields.text("source_run_id"),
     )
-    verbs.add_params(model, params)
-    verbs.set_tags(model, tags)
+    model = LoggedModel.begin(new, by=call.by)
+    model.add_params(params)
+    model.set_tags(tags)
     return _shown(model.pk)
 
 
@@ -53,30 +56,33 @@ def finish(call: Call) -> Answer:
     status = str(call.fields.values.get("status") or "")
     if status not in STATUS_OF_WIRE:
         raise checks.invalid("status", status, "It must be a logged model status.")
-    model = verbs.find(call.path["model_id"])
-    verbs.finish(model, STATUS_OF_WIRE[status], by=call.by)
+    model = find_logged_model(call.path["model_id"])
+    model.finish(STATUS_OF_WIRE[status], by=call.by)
     return _shown(model.pk)
 
 
 def delete(call: Call) -> Answer:
-    verbs.delete(verbs.find(call.path["model_id"]), by=call.by)
+    find_logged_model(call.path["model_id"]).delete_softly(by=call.by)
     return NOTHING
 
 
 def set_tags(call: Call) -> Answer:
-    model = verbs.find(call.path["model_id"])
-    verbs.set_tags(model, _tags(call.fields))
+    model = find_logged_model(call.path["model_id"])
+    model.set_tags(_tags(call.fields))
     return _shown(model.pk)
 
 
 def delete_tag(call: Call) -> Answer:
-    verbs.delete_tag(verbs.find(call.path["model_id"]), call.path["key"])
+    find_logged_model(call.path["model_id"]).drop_tag(call.path["key"])
     return NOTHING
 
 
 def log_params(call: Call) -> Answer:
-    model = verbs.find(call.path["model_id"])
-    verbs.add_params(model, _params(call.fields))
+    model = find_logged_model(call.path["model_id"])
+    try:
+        model.add_params(_params(call.fields))
+    except ParamConflict as conflict:
+        raise InvalidValue(conflict.message) from None
     return NOTHING
 
 

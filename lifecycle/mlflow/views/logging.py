@@ -1,17 +1,13 @@
 """What a run logs: metrics, parameters, tags, one at a time or in a batch."""
 
-from collections.abc import Sequence
-
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from lifecycle.errors import ParamConflict
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.fields import Fields, as_integer, as_number, missing, shown
-from lifecycle.mlflow.hot import keys, points
-from lifecycle.mlflow.hot.model_points import write_model_metrics
-from lifecycle.mlflow.hot.points import Metric
 from lifecycle.mlflow.hot.runs import writable_run
 from lifecycle.mlflow.limits import (
     MAX_ENTITIES_PER_BATCH,
@@ -22,11 +18,9 @@ from lifecycle.mlflow.limits import (
     MAX_TAGS_PER_BATCH,
 )
 from lifecycle.mlflow.messages.runs import NAME_TAG, NOTE_TAG
-
-_MIRROR = {
-    NAME_TAG: "UPDATE lifecycle_run SET name = %s WHERE id = %s",
-    NOTE_TAG: "UPDATE lifecycle_run SET notes = %s WHERE id = %s",
-}
+from lifecycle.store import logged, logged_metrics, runs, tags
+from lifecycle.store.logged_metrics import ModelPoint
+from lifecycle.store.points import Point
 
 
 def log_metric(call: Call) -> Answer:
@@ -35,7 +29,8 @@ def log_metric(call: Call) -> Answer:
     metric = _metric(call.fields, "")
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
-        _write_metrics(cursor, run, [metric])
+        logged.write(cursor, run, metrics=[metric])
+        logged_metrics.write(cursor, run, [metric])
     return NOTHING
 
 
@@ -45,9 +40,10 @@ def log_parameter(call: Call) -> Answer:
     value = checks.param_value(call.fields.text("value"))
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
-        ids = keys.intern(cursor, [name])
-        changed = points.write_params(cursor, run, {name: value}, ids)
-    points.refuse_changed(run_id, changed)
+        try:
+            logged.write(cursor, run, parameters={name: value})
+        except ParamConflict as conflict:
+            raise _changed(run_id, conflict) from None
     return NOTHING
 
 
@@ -57,7 +53,9 @@ def set_tag(call: Call) -> Answer:
     value = checks.tag_value(call.fields.text("value"))
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
-        _write_tags(cursor, run, {name: value})
+        labels = {name: value}
+        _mirror(cursor, run, labels, by=call.caller.user_id)
+        logged.write(cursor, run, labels=labels)
     return NOTHING
 
 
@@ -67,14 +65,8 @@ def delete_tag(call: Call) -> Answer:
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
         if name == NOTE_TAG:
-            cursor.execute(_MIRROR[NOTE_TAG], (None, run))
-            return NOTHING
-        cursor.execute(
-            "DELETE FROM lifecycle_runtag WHERE run_id = %s AND key_id ="
-            " (SELECT id FROM lifecycle_key WHERE name = %s)",
-            (run, name),
-        )
-        if not cursor.rowcount:
+            runs.describe(cursor, run, None, by=call.caller.user_id)
+        elif not tags.delete_of_run(cursor, run, name):
             raise Missing(f"No tag with name: {name} in run with id {run_id}")
     return NOTHING
 
@@ -87,43 +79,52 @@ def log_batch(call: Call) -> Answer:
         for position, fields in enumerate(call.fields.objects("metrics"))
     ]
     params = _pairs(call.fields, "params")
-    tags = _pairs(call.fields, "tags")
-    _refuse_oversize(len(metrics), len(params), len(tags))
-    unique = _unique(params)
-    named = dict(tags)
+    pairs = _pairs(call.fields, "tags")
+    _refuse_oversize(len(metrics), len(params), len(pairs))
+    parameters, labels = _unique(params), dict(pairs)
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
-        names = [*(metric.key for metric in metrics), *unique, *named]
-        ids = keys.intern(cursor, names)
-        points.refuse_changed(run_id, points.write_params(cursor, run, unique, ids))
-        points.write_metrics(cursor, run, metrics, ids)
-        write_model_metrics(cursor, run, metrics)
-        _mirror(cursor, run, named)
-        points.write_tags(cursor, run, named, ids)
+        _mirror(cursor, run, labels, by=call.caller.user_id)
+        try:
+            logged.write(
+                cursor, run, metrics=metrics, parameters=parameters, labels=labels
+            )
+        except ParamConflict as conflict:
+            raise _changed(run_id, conflict) from None
+        logged_metrics.write(cursor, run, metrics)
     return NOTHING
 
 
-def _write_metrics(cursor: CursorWrapper, run: int, metrics: Sequence[Metric]) -> None:
-    ids = keys.intern(cursor, [metric.key for metric in metrics])
-    points.write_metrics(cursor, run, metrics, ids)
-    write_model_metrics(cursor, run, metrics)
-
-
-def _write_tags(cursor: CursorWrapper, run: int, tags: dict[str, str]) -> None:
-    _mirror(cursor, run, tags)
-    points.write_tags(cursor, run, tags, keys.intern(cursor, tags))
-
-
-def _mirror(cursor: CursorWrapper, run: int, tags: dict[str, str]) -> None:
+def _mirror(
+    cursor: CursorWrapper, run: int, labels: dict[str, str], *, by: int | None
+) -> None:
     """Carry the tags that are columns of ours to the run; the note is only there."""
-    for name, statement in _MIRROR.items():
-        if name in tags:
-            limit = MAX_RUN_NAME if name == NAME_TAG else None
-            cursor.execute(statement, (tags[name][:limit], run))
-    tags.pop(NOTE_TAG, None)
+    if NAME_TAG in labels:
+        runs.rename(cursor, run, labels[NAME_TAG][:MAX_RUN_NAME], by=by)
+    if NOTE_TAG in labels:
+        runs.describe(cursor, run, labels.pop(NOTE_TAG), by=by)
 
 
-def _metric(fields: Fields, path: str) -> Metric:
+def _changed(run_id: str, conflict: ParamConflict) -> InvalidValue:
+    """Return the refusal of parameters that would change; the client knows its text."""
+    if len(conflict.changed) == 1:
+        key, old, new = conflict.changed[0]
+        return InvalidValue(
+            f"Changing param values is not allowed. Param with key='{key}' was already"
+            f" logged with value='{old}' for run ID='{run_id}'. Attempted logging new"
+            f" value '{new}'."
+        )
+    changed = [
+        {"key": key, "old_value": old, "new_value": new}
+        for key, old, new in conflict.changed
+    ]
+    return InvalidValue(
+        "Changing param values is not allowed. Params were already logged='"
+        f"{changed}' for run ID='{run_id}'."
+    )
+
+
+def _metric(fields: Fields, path: str) -> Point:
     """Return the point a message holds. Raises InvalidValue, naming `path`."""
     values = fields.values
     for name in ("key", "value", "timestamp"):
@@ -143,15 +144,13 @@ def _metric(fields: Fields, path: str) -> Metric:
             f"metric '{name}' (value={value}). Timestamp must be a nonnegative long "
             "(64-bit integer) ",
         )
-    return Metric(
-        key=name,
-        value=value if type(value) is float else as_number(f"{path}value", value),
-        timestamp_ms=timestamp,
-        step=as_integer(f"{path}step", values.get("step") or 0),
-        model_id=fields.text("model_id"),
-        dataset_name=fields.text("dataset_name"),
-        dataset_digest=fields.text("dataset_digest"),
-    )
+    if type(value) is not float:
+        value = as_number(f"{path}value", value)
+    step = as_integer(f"{path}step", values.get("step") or 0)
+    on = fields.text("dataset_name"), fields.text("dataset_digest")
+    if model := fields.text("model_id"):
+        return ModelPoint(name, value, step, timestamp, "", model, *on)
+    return Point(name, value, step, timestamp)
 
 
 def _pairs(fields: Fields, name: str) -> list[tuple[str, str]]:
@@ -172,7 +171,10 @@ def _pairs(fields: Fields, name: str) -> list[tuple[str, str]]:
 
 
 def _unique(params: list[tuple[str, str]]) -> dict[str, str]:
-    """Return parameters by key. Raises InvalidValue for a key that comes twice."""
+    """Return parameters by key, sorted: the run is not held (`store.params.write`).
+
+    Raises InvalidValue for a key that comes twice.
+    """
     found: dict[str, str] = {}
     twice = []
     for name, value in params:
@@ -184,7 +186,7 @@ def _unique(params: list[tuple[str, str]]) -> dict[str, str]:
             f"Duplicate parameter keys have been submitted: {twice}. Please ensure "
             "the request contains only one param value per param key."
         )
-    return found
+    return dict(sorted(found.items()))
 
 
 def _refuse_oversize(metrics: int, params: int, tags: int) -> None:

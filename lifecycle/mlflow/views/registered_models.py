@@ -9,7 +9,7 @@ from django.db.models.functions import RowNumber
 
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
-from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.errors import Exists, InvalidValue, Missing
 from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import REGISTERED_MODELS_DEFAULT, REGISTERED_MODELS_MAX
 from lifecycle.mlflow.messages.registry import (
@@ -19,19 +19,27 @@ from lifecycle.mlflow.messages.registry import (
     rows_of,
     version_messages,
 )
+from lifecycle.mlflow.names import (
+    IS_PROMPT,
+    find_model,
+    find_version,
+    model_name,
+    taken,
+)
 from lifecycle.mlflow.search.registry import search_models
-from lifecycle.mlflow.verbs import registry as verbs
 from lifecycle.models import ModelVersion, RegisteredModel
 from lifecycle.states import ModelStage
+from mlops.core.errors import AlreadyExists
 
 
 def create(call: Call) -> Answer:
     fields = call.fields
-    model = verbs.create(
-        fields.text("name", required=True),
-        description=fields.text("description"),
-        tags=read_tags(fields),
-        by=call.by,
+    name, tags = fields.text("name", required=True), read_tags(fields)
+    clean = model_name(name)
+    if known := RegisteredModel.objects.filter(name=clean).first():
+        raise taken(known, name, wants_prompt=tags.get(IS_PROMPT) == "true")
+    model = RegisteredModel.create(
+        clean, by=call.by, description=fields.text("description"), tags=tags
     )
     return _shown(model)
 
@@ -41,20 +49,24 @@ def show(call: Call) -> Answer:
 
 
 def update(call: Call) -> Answer:
-    model = _held(call)
+    model = _named(call)
     if call.fields.has("description"):
-        verbs.describe(model, call.fields.text("description"), by=call.by)
+        model.describe(call.fields.text("description"), by=call.by)
     return _shown(model)
 
 
 def rename(call: Call) -> Answer:
-    model = _held(call)
-    verbs.rename(model, call.fields.text("new_name", required=True), by=call.by)
+    model = _named(call)
+    name = call.fields.text("new_name", required=True)
+    try:
+        model.rename(model_name(name, field="new_name"), by=call.by)
+    except AlreadyExists:
+        raise Exists(f"Registered Model (name={name}) already exists.") from None
     return _shown(model)
 
 
 def delete(call: Call) -> Answer:
-    verbs.delete(_held(call), by=call.by)
+    _named(call).remove(by=call.by)
     return NOTHING
 
 
@@ -95,27 +107,26 @@ def latest_versions(call: Call) -> Answer:
 
 
 def set_tag(call: Call) -> Answer:
-    model = _held(call)
+    model = _named(call)
     key = checks.tag_key(call.fields.text("key", required=True))
     value = checks.registry_tag_value(call.fields.text("value"))
-    verbs.set_tag(model, key, value, by=call.by)
+    model.set_tag(key, value, by=call.by)
     return NOTHING
 
 
 def delete_tag(call: Call) -> Answer:
     key = checks.tag_key(call.fields.text("key", required=True))
-    verbs.delete_tag(_held(call), key, by=call.by)
+    _named(call).drop_tag(key, by=call.by)
     return NOTHING
 
 
 def set_alias(call: Call) -> Answer:
     fields = call.fields
-    alias = checks.alias(fields.text("alias", required=True))
-    version = verbs.find_version(
+    alias = fields.text("alias", required=True)
+    version = find_version(
         fields.text("name", required=True), fields.text("version", required=True)
     )
     version.model.set_alias(alias, version, by=call.by)
-    verbs.touch(version.model)
     return NOTHING
 
 
@@ -137,9 +148,7 @@ def show_alias(call: Call) -> Answer:
 
 def drop_alias(call: Call) -> Answer:
     alias = call.fields.text("alias", required=True)
-    model = _held(call)
-    model.drop_alias(alias, by=call.by)
-    verbs.touch(model)
+    _named(call).drop_alias(alias, by=call.by)
     return NOTHING
 
 
@@ -165,11 +174,7 @@ def stage_of(text: str) -> ModelStage:
 
 
 def _named(call: Call) -> RegisteredModel:
-    return verbs.find(call.fields.text("name", required=True))
-
-
-def _held(call: Call) -> RegisteredModel:
-    return verbs.find(call.fields.text("name", required=True), to_change=True)
+    return find_model(call.fields.text("name", required=True))
 
 
 def _shown(model: RegisteredModel) -> Answer:

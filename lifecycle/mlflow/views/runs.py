@@ -9,11 +9,8 @@ from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.fields import Fields
-from lifecycle.mlflow.hot import keys, points, trail
 from lifecycle.mlflow.hot.children import Children
 from lifecycle.mlflow.hot.runs import (
-    NewRun,
-    insert_run,
     open_experiment,
     run_row,
     show_run,
@@ -31,8 +28,9 @@ from lifecycle.mlflow.messages.runs import (
 )
 from lifecycle.mlflow.run_names import random_name
 from lifecycle.models import Run
-from lifecycle.models.run import RunReport
 from lifecycle.states import RunStatus
+from lifecycle.store import logged, runs
+from lifecycle.store.runs import NewRun
 from lifecycle.times import now_ms
 
 
@@ -53,18 +51,11 @@ def create(call: Call) -> Answer:
         started_ms=_start_time(fields),
     )
     with connection.cursor() as cursor:
-        label = open_experiment(cursor, experiment_id)
-        pk = insert_run(cursor, new)
-        points.write_tags(cursor, pk, tags, keys.intern(cursor, tags))
-        trail.note(
-            cursor,
-            "start",
-            ("lifecycle.run", str(pk), name),
-            by=call.caller.user_id,
-            changes={"experiment": experiment_id},
-        )
+        home = open_experiment(cursor, experiment_id)
+        pk = runs.start(cursor, new, home)
+        logged.write(cursor, pk, labels=tags)
     username = call.by.username if call.by else None
-    row = _row_of(new, pk, label=label, username=username)
+    row = _row_of(new, pk, label=home.label, username=username)
     return {"run": run_message(row, Children(tags=_messages(tags)))}
 
 
@@ -78,14 +69,15 @@ def change(call: Call) -> Answer:
     fields = call.fields
     uid = fields.run_id()
     name = fields.text("run_name")
-    changes = _reported(fields, name)
+    status, ended_ms = _status(fields.values.get("status")), fields.integer("end_time")
+    checks.short(name, "run_name", MAX_RUN_NAME)
+    by = call.caller.user_id
     with connection.cursor() as cursor:
         pk, _ = writable_run(cursor, uid)
-        Run.objects.get(pk=pk).report(by=call.by, **changes)
+        runs.report(cursor, pk, status=status, ended_ms=ended_ms, by=by)
         if name:
-            points.write_tags(
-                cursor, pk, {NAME_TAG: name}, keys.intern(cursor, [NAME_TAG])
-            )
+            runs.rename(cursor, pk, name, by=by)
+            logged.write(cursor, pk, labels={NAME_TAG: name})
         return {"run_info": run_info(run_row(cursor, uid))}
 
 
@@ -116,18 +108,6 @@ def _existing(uid: str) -> Run:
     if run is None:
         raise Missing(f"Run with id={uid} not found")
     return run
-
-
-def _reported(fields: Fields, name: str) -> RunReport:
-    """Return what the request says of a run; what it leaves out stays."""
-    changes: RunReport = {}
-    if (status := _status(fields.values.get("status"))) is not None:
-        changes["status"] = status
-    if (ended_ms := fields.integer("end_time")) is not None:
-        changes["ended_ms"] = ended_ms
-    if name:
-        changes["name"] = checks.short(name, "run_name", MAX_RUN_NAME)
-    return changes
 
 
 def _run_name(given: str, tags: dict[str, str]) -> str:

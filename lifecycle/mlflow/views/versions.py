@@ -3,24 +3,30 @@
 from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.door import NOTHING, Answer, Call
 from lifecycle.mlflow.errors import InvalidValue
-from lifecycle.mlflow.hot.versions import Described, locked_model, register
+from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import VERSIONS_DEFAULT, VERSIONS_MAX
 from lifecycle.mlflow.messages.registry import (
+    VersionRow,
     download_uri,
     shown,
     version_message,
     version_messages,
 )
+from lifecycle.mlflow.names import find_version, no_model, stored_name
 from lifecycle.mlflow.search.registry import search_versions
-from lifecycle.mlflow.sources import resolve
-from lifecycle.mlflow.verbs import registry as verbs
+from lifecycle.mlflow.sources import Source, resolve
 from lifecycle.mlflow.views.registered_models import read_tags, stage_of
-from lifecycle.models import ModelVersion
+from lifecycle.models import ModelVersion, servable
 from lifecycle.states import ModelStage
+from lifecycle.store import registered_models, registration
+from lifecycle.store.registered_models import HeldModel
+from lifecycle.store.registration import NewVersion, Registered
+from mlops.core.errors import NotFound
 
 _ACTIVE = {ModelStage.STAGING, ModelStage.PRODUCTION}
 _MAX_LINK = 500
@@ -33,25 +39,15 @@ def create(call: Call) -> Answer:
     text = fields.text("source", required=True)
     tags = read_tags(fields)
     with connection.cursor() as cursor:
-        model = locked_model(cursor, name)
+        model = _held_model(cursor, name)
         source = resolve(
             cursor, text, run_id=fields.text("run_id"), model_id=fields.text("model_id")
         )
-        version = register(
-            cursor,
-            model,
-            source,
-            Described(
-                run_link=fields.text("run_link")[:_MAX_LINK],
-                description=fields.text("description"),
-                tags=tags,
-            ),
-            by=call.by,
-        )
-    if version.logged_model_id:
-        verbs.note_version_on(version.logged_model_id, name, version.number)
+        new = _new(source, fields, tags)
+        made = registration.register(cursor, model, new, by=call.caller.user_id)
     pairs = [{"key": key, "value": value} for key, value in tags.items()]
-    return {"model_version": version_message(version, pairs, [])}
+    row = _row(call, model, made, new, source)
+    return {"model_version": version_message(row, pairs, [])}
 
 
 def show(call: Call) -> Answer:
@@ -61,13 +57,12 @@ def show(call: Call) -> Answer:
 def update(call: Call) -> Answer:
     version = _named(call)
     if call.fields.has("description"):
-        verbs.describe(version, call.fields.text("description"), by=call.by)
-        verbs.touch(version.model)
+        version.describe(call.fields.text("description"), by=call.by)
     return {"model_version": shown(version)}
 
 
 def delete(call: Call) -> Answer:
-    verbs.delete(_named(call), by=call.by)
+    _named(call).remove(by=call.by)
     return NOTHING
 
 
@@ -110,7 +105,6 @@ def move(call: Call) -> Answer:
             other.move_to_stage(
                 ModelStage.ARCHIVED, by=call.by, reason=f"replaced by {version.number}"
             )
-    verbs.touch(version.model)
     return {"model_version": shown(version)}
 
 
@@ -118,18 +112,64 @@ def set_tag(call: Call) -> Answer:
     version = _named(call)
     key = checks.tag_key(call.fields.text("key", required=True))
     value = checks.registry_tag_value(call.fields.text("value"))
-    verbs.set_tag(version, key, value, by=call.by)
+    version.set_tag(key, value, by=call.by)
     return NOTHING
 
 
 def delete_tag(call: Call) -> Answer:
     key = checks.tag_key(call.fields.text("key", required=True))
-    verbs.delete_tag(_named(call), key, by=call.by)
+    _named(call).drop_tag(key, by=call.by)
     return NOTHING
 
 
 def _named(call: Call) -> ModelVersion:
-    return verbs.find_version(
+    return find_version(
         call.fields.text("name", required=True),
         call.fields.text("version", required=True),
+    )
+
+
+def _held_model(cursor: CursorWrapper, name: str) -> HeldModel:
+    try:
+        return registered_models.find(cursor, stored_name(name))
+    except NotFound:
+        raise no_model(name) from None
+
+
+def _new(source: Source, fields: Fields, tags: dict[str, str]) -> NewVersion:
+    """Return what is said of a version, with the file that its source leads to."""
+    file = servable.pin(source.run, source.model_id or None, source.path)
+    return NewVersion(
+        artifact=file.pk if file else None,
+        run=source.run,
+        run_label=source.run_label,
+        logged_model=source.model_id or None,
+        artifact_path=source.path,
+        source=source.text,
+        run_link=fields.text("run_link")[:_MAX_LINK],
+        description=fields.text("description"),
+        tags=tags,
+    )
+
+
+def _row(
+    call: Call, model: HeldModel, made: Registered, new: NewVersion, source: Source
+) -> VersionRow:
+    """Return the version as a search would find it, without asking for it again."""
+    return VersionRow(
+        pk=made.id,
+        model_id=model.pk,
+        model__name=model.name,
+        number=made.number,
+        created_at=made.at,
+        updated_at=made.at,
+        stage=ModelStage.EXPERIMENTAL,
+        description=new.description,
+        source=new.source,
+        artifact_path=new.artifact_path,
+        run__uid=source.run_uid or None,
+        run_label=new.run_label,
+        run_link=new.run_link,
+        logged_model_id=new.logged_model,
+        created_by__username=call.by.username if call.by else None,
     )

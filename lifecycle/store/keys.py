@@ -1,4 +1,4 @@
-"""Key names to ids, in one statement where all names are known."""
+"""The names of metrics, parameters and tags: stored once and referred to by id."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,12 @@ _ADD = "INSERT INTO lifecycle_key (name) VALUES (%s) ON CONFLICT DO NOTHING"
 
 
 def intern(cursor: CursorWrapper, names: Iterable[str]) -> dict[str, int]:
-    """Return the id of each name, storing the new ones in sorted order.
+    """Return the id of each name, in one statement where all names are known.
 
-    Nothing is remembered between requests: a name that another process stored, or
-    one that a failed transaction took back, is never known wrongly.
+    New names are stored in sorted order, and writers that meet the same new name at
+    once agree on one row. Call it once in a transaction: so two writers never wait for
+    each other in a circle. Nothing is remembered between calls: a name that another
+    process stored, or one that a failed transaction took back, is never known wrongly.
     """
     wanted = sorted(set(names))
     if not wanted:

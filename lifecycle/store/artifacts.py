@@ -1,0 +1,169 @@
+"""The rows of artifacts: stored files, and references that a client named.
+
+The bytes are not written here (`lifecycle.artifacts`), nor is it asked here whether
+something stands on them.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from django.db.backends.utils import CursorWrapper
+
+from lifecycle.store import sql
+from lifecycle.store.runs import Held
+from mlops.core import audit
+from mlops.core.errors import AlreadyExists
+
+_KIND: Final = "lifecycle.artifact"
+_COLUMNS = """id, run_id, logged_model_id, path, artifact_type, uri, size_bytes, sha256,
+    is_stored, created_by_id, created_at"""
+_INSERT = f"""
+    INSERT INTO lifecycle_artifact ({_COLUMNS})
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""  # noqa: S608 - constants
+_UPSERT_REFERENCE = f"""
+    INSERT INTO lifecycle_artifact ({_COLUMNS})
+    VALUES (%s, %s, NULL, %s, %s, %s, %s, '', %s, %s, %s)
+    ON CONFLICT (run_id, path) WHERE run_id IS NOT NULL DO UPDATE SET
+        artifact_type = excluded.artifact_type, uri = excluded.uri,
+        size_bytes = excluded.size_bytes, created_by_id = excluded.created_by_id
+"""  # noqa: S608 - constants
+_SET_TYPE = """
+    UPDATE lifecycle_artifact SET artifact_type = %s
+    WHERE run_id = %s AND path = %s AND is_stored
+"""
+_IS_STORED = """
+    SELECT 1 FROM lifecycle_artifact WHERE run_id = %s AND path = %s AND is_stored
+"""
+
+
+class Row(Protocol):
+    """A stored row that is removed with all that hangs on it."""
+
+    @property
+    def pk(self) -> uuid.UUID: ...
+
+    @property
+    def path(self) -> str: ...
+
+    def delete(self) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What a file belongs to: a run by primary key or a logged model; and its name."""
+
+    run: int | None
+    logged_model: str | None
+    name: str
+
+    @property
+    def reference(self) -> dict[str, int | str]:
+        """How the trail names it."""
+        return audit.reference(self.run or self.logged_model or "", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file whose bytes are on the disk under `pk`."""
+
+    pk: uuid.UUID
+    path: str
+    artifact_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewReference:
+    """A remote address under a path of a run; nothing here opens it."""
+
+    path: str
+    uri: str
+    artifact_type: str
+    size_bytes: int
+
+
+def add(cursor: CursorWrapper, owner: Owner, file: NewFile, *, by: int | None) -> None:
+    """Let the file be the owner's; nothing is under its path."""
+    cursor.execute(
+        _INSERT,
+        (
+            file.pk.hex,
+            owner.run,
+            owner.logged_model,
+            file.path,
+            file.artifact_type,
+            "",
+            file.size_bytes,
+            file.sha256,
+            True,
+            by,
+            sql.now(),
+        ),
+    )
+    audit.note(
+        cursor,
+        "store_artifact",
+        (_KIND, str(file.pk), file.path),
+        by=by,
+        changes={"home": owner.reference, "sha256": file.sha256},
+    )
+
+
+def remove(
+    cursor: CursorWrapper, artifact: Row, owner: Owner, *, by: int | None
+) -> None:
+    """Remove the row of a file or reference; nothing stands on it."""
+    target = (_KIND, str(artifact.pk), artifact.path)
+    changes = {"home": owner.reference}
+    audit.note(cursor, "remove_artifact", target, by=by, changes=changes)
+    artifact.delete()
+
+
+def refer(
+    cursor: CursorWrapper,
+    run: Held,
+    references: Sequence[NewReference],
+    *,
+    by: int | None,
+) -> None:
+    """Keep references of a run that is held; one to an uploaded file says its type.
+
+    Raises AlreadyExists when the name is that of an uploaded file and the URI another.
+    """
+    kept = [_refer(cursor, run.pk, reference, by=by) for reference in references]
+    if kept:
+        changes = {"artifacts": kept}
+        audit.note(cursor, "refer_to", run.target, by=by, changes=changes)
+
+
+def _refer(
+    cursor: CursorWrapper, run: int, reference: NewReference, *, by: int | None
+) -> str:
+    """Return the path of the file or reference that is kept."""
+    cursor.execute(_SET_TYPE, (reference.artifact_type, run, reference.uri))
+    if cursor.rowcount:
+        return reference.uri
+    cursor.execute(_IS_STORED, (run, reference.path))
+    if cursor.fetchone() is not None:
+        raise AlreadyExists(
+            f"{reference.path!r} is an uploaded file of this run.", field="artifacts"
+        )
+    cursor.execute(
+        _UPSERT_REFERENCE,
+        (
+            uuid.uuid4().hex,
+            run,
+            reference.path,
+            reference.artifact_type,
+            reference.uri,
+            reference.size_bytes,
+            False,
+            by,
+            sql.now(),
+        ),
+    )
+    return reference.path

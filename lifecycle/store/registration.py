@@ -1,0 +1,199 @@
+"""Versions of registered models that are new: registered now, or told as they were."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+
+from lifecycle.states import RESERVED_VERSIONS, ModelStage
+from lifecycle.store import (
+    checklists,
+    figures,
+    listed_versions,
+    registered_models,
+    sql,
+    versions,
+)
+from lifecycle.store.checklists import Check
+from lifecycle.store.figures import Figure
+from lifecycle.store.recording import Recording
+from lifecycle.store.registered_models import HeldModel
+from mlops.core import audit, names
+from mlops.core.errors import AlreadyExists
+
+_INSERT = """
+    INSERT INTO lifecycle_modelversion (id, model_id, number, version, run_id,
+        run_label, logged_model_id, artifact_id, artifact_path, source, run_link, stage,
+        description, framework, hyperparameters, created_by_id, approved_by_id,
+        approved_at, approval_notes, created_at, updated_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+        %s, %s)
+"""
+_LABELLED = "SELECT 1 FROM lifecycle_modelversion WHERE model_id = %s AND version = %s"
+_NUMBERED = "SELECT 1 FROM lifecycle_modelversion WHERE model_id = %s AND number = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """What is said of a version; `run`, `logged_model` and `artifact` are keys.
+
+    `artifact` is the file that is served, as `servable.pin` found it. Without a
+    `label` the version is called by its number; without `figures` it gets the newest
+    metrics of its run.
+    """
+
+    artifact: uuid.UUID | None
+    label: str | None = None
+    run: int | None = None
+    run_label: str = ""
+    logged_model: str | None = None
+    artifact_path: str = ""
+    source: str = ""
+    run_link: str = ""
+    description: str = ""
+    framework: str = ""
+    hyperparameters: Mapping[str, Any] | None = None
+    figures: Sequence[Figure] | None = None
+    checklist: Sequence[Check] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Where a version stands, and who made and approved it when."""
+
+    number: int
+    created_at: datetime
+    updated_at: datetime | None = None
+    created_by: int | None = None
+    stage: ModelStage = ModelStage.EXPERIMENTAL
+    approved_by: int | None = None
+    approved_at: datetime | None = None
+    approval_notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version that is stored now."""
+
+    id: uuid.UUID
+    number: int
+    label: str
+    at: datetime
+
+
+def register(
+    cursor: CursorWrapper, model: HeldModel, new: NewVersion, *, by: int | None
+) -> Registered:
+    """Store a version of a model that is held, under the model's next number.
+
+    Raises AlreadyExists for a label that is taken, Invalid for a label or a check
+    that cannot be. The logged model that it was made from lists it afterwards.
+    """
+    number, label = _free(cursor, model, new.label)
+    registered_models.take_number(cursor, model, number)
+    past = Past(number=number, created_at=timezone.now(), created_by=by)
+    made = _store(cursor, model, label, new, past)
+    if new.logged_model is not None:
+        listed_versions.add(cursor, new.logged_model, model.name, number)
+    target = (versions.KIND, str(made.id), f"{model.name} {label}")
+    audit.note(cursor, "register", target, by=by, changes={"number": number})
+    return made
+
+
+def record(
+    told: Recording, model: HeldModel, new: NewVersion, past: Past
+) -> Registered | None:
+    """Store a version as it was; None if its number or label is taken.
+
+    The next one that is registered gets a number after it.
+    """
+    label = str(past.number) if new.label is None else new.label
+    if _is_there(told.cursor, _LABELLED, model, label):
+        return None
+    if _is_there(told.cursor, _NUMBERED, model, past.number):
+        return None
+    registered_models.pass_number(told.cursor, model, past.number)
+    made = _store(told.cursor, model, label, new, past)
+    told.count("versions")
+    return made
+
+
+def _free(
+    cursor: CursorWrapper, model: HeldModel, label: str | None
+) -> tuple[int, str]:
+    """Return number and label; a number is no other version's label either."""
+    number = model.next_number
+    if label is None:
+        while _is_there(cursor, _LABELLED, model, str(number)):
+            number += 1
+        return number, str(number)
+    clean = names.clean(label, field="version", reserved=RESERVED_VERSIONS)
+    if _is_there(cursor, _LABELLED, model, clean):
+        raise AlreadyExists(
+            f"The model {model.name} has a version {clean!r} already.", field="version"
+        )
+    return number, clean
+
+
+def _is_there(
+    cursor: CursorWrapper, statement: str, model: HeldModel, value: int | str
+) -> bool:
+    cursor.execute(statement, (model.pk, value))
+    return cursor.fetchone() is not None
+
+
+def _store(
+    cursor: CursorWrapper, model: HeldModel, label: str, new: NewVersion, past: Past
+) -> Registered:
+    """Store the row with its figures, tags and checklist."""
+    made = Registered(uuid.uuid4(), past.number, label, past.created_at)
+    _insert(cursor, model, made, new, past)
+    key = made.id.hex
+    figures.write(cursor, key, new.figures, run=new.run)
+    for name, value in new.tags.items():
+        versions.write_tag(cursor, key, name, value)
+    if new.checklist:
+        checklists.write(cursor, key, new.checklist)
+    return made
+
+
+def _insert(
+    cursor: CursorWrapper,
+    model: HeldModel,
+    made: Registered,
+    new: NewVersion,
+    past: Past,
+) -> None:
+    said, approved_at = new.hyperparameters, past.approved_at
+    cursor.execute(
+        _INSERT,
+        (
+            made.id.hex,
+            model.pk,
+            made.number,
+            made.label,
+            new.run,
+            new.run_label,
+            new.logged_model,
+            new.artifact.hex if new.artifact else None,
+            new.artifact_path,
+            new.source,
+            new.run_link,
+            str(past.stage),
+            new.description,
+            new.framework,
+            None if said is None else json.dumps(said),
+            past.created_by,
+            past.approved_by,
+            None if approved_at is None else sql.moment(approved_at),
+            past.approval_notes,
+            sql.moment(past.created_at),
+            sql.moment(past.updated_at or past.created_at),
+        ),
+    )
