@@ -30,6 +30,6 @@ def _listed(text: str) -> list[Any]:
     """Return the list that a tag holds; a client may have written anything else."""
     try:
         listed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return listed if isinstance(listed, list) else []

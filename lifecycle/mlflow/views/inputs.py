@@ -22,7 +22,7 @@ from lifecycle.mlflow.limits import (
 )
 from lifecycle.models import LoggedModel, RunTag
 from lifecycle.models.inputs import note_read
-from lifecycle.store import inputs, logged
+from lifecycle.store import inputs, logged, runs
 from lifecycle.store.inputs import NamedDataset
 
 _HISTORY_TAG = "mlflow.log-model.history"
@@ -72,11 +72,23 @@ def log_model(call: Call) -> Answer:
     model = _model_of(text)
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
+        runs.hold(cursor, run)  # of two models at once both are in the history
         old = RunTag.objects.filter(run_id=run, key__name=_HISTORY_TAG).first()
-        history = orjson.loads(old.value) if old else []
+        history = _history_of(old.value) if old else []
         value = orjson.dumps([*history, model]).decode()
         logged.write(cursor, run, labels={_HISTORY_TAG: value})
     return NOTHING
+
+
+def _history_of(text: str) -> list[Any]:
+    """Return what the tag lists. Raises InvalidValue where a client wrote no list."""
+    try:
+        listed = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        listed = None
+    if not isinstance(listed, list):
+        raise InvalidValue(f"The tag {_HISTORY_TAG} of the run is no JSON list.")
+    return listed
 
 
 def _model_of(text: str) -> dict[str, Any]:

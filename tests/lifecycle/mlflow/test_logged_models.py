@@ -135,7 +135,9 @@ def test_registering_a_logged_model_notes_the_version_on_it(mlflow, model):
     )
 
 
-@pytest.mark.parametrize("written", ["no json", "5", "{}"])
+@pytest.mark.parametrize(
+    "written", ["no json", "5", "{}", pytest.param("[" * 8000, id="deep")]
+)
 def test_a_version_is_registered_whatever_a_client_wrote_into_that_tag(
     mlflow, model, written
 ):

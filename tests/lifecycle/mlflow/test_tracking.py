@@ -1,5 +1,7 @@
 """Experiments, runs and what they log, as MLflow's client asks for them."""
 
+import json
+
 import pytest
 
 from datasets.models import Dataset, DatasetVersion
@@ -294,3 +296,28 @@ def test_inputs_come_back_with_their_tags(mlflow, run_id):
     shown = mlflow.get("runs/get", run_id=run_id).body["run"]["inputs"]
 
     assert shown == {"dataset_inputs": [{"dataset": dataset, "tags": tags}]}
+
+
+HISTORY = "mlflow.log-model.history"
+MODEL_JSON = (
+    '{"artifact_path": "m", "flavors": {}, "utc_time_created": "now", "run_id": "r"}'
+)
+
+
+def test_each_model_of_an_old_client_joins_the_history_in_a_tag_of_the_run(
+    mlflow, run_id
+):
+    for _ in range(2):
+        mlflow.ok("runs/log-model", run_id=run_id, model_json=MODEL_JSON)
+
+    assert len(json.loads(data_of(mlflow, run_id)["tags"][HISTORY])) == 2
+
+
+@pytest.mark.parametrize("written", ["no json", "5", "{}"])
+def test_a_history_that_a_client_overwrote_is_no_error_of_ours(mlflow, run_id, written):
+    mlflow.ok("runs/set-tag", run_id=run_id, key=HISTORY, value=written)
+
+    answer = mlflow.post("runs/log-model", run_id=run_id, model_json=MODEL_JSON)
+
+    assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
+    assert HISTORY in answer.message
