@@ -1,5 +1,7 @@
 """What can go wrong with a deployment; each has a code that never changes."""
 
+from typing import Self
+
 from mlops.core.errors import DomainError, Forbidden, NotFound
 
 
@@ -39,6 +41,11 @@ class DeploymentInProgress(DomainError):
     """The same thing was asked for already; `deployment_id` names it."""
 
     code = "deployment_in_progress"
+
+    @classmethod
+    def of(cls, deployment_id: object) -> Self:
+        same = f"The same deployment is on its way already: {deployment_id}."
+        return cls(same, deployment_id=str(deployment_id))
 
 
 class SlotBusy(DomainError):

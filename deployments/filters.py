@@ -24,7 +24,7 @@ class DeploymentFilter(filters.FilterSet):
     def of_health(
         self, rows: DeploymentQuerySet, _name: str, health: str
     ) -> DeploymentQuerySet:
-        return rows.with_health(health, Watch.read())
+        return rows.with_health(health, is_watched=Watch.read().is_kept)
 
     class Meta:
         model = Deployment

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.serving.terms import CallLimits
@@ -108,6 +108,19 @@ class Strategy:
             )
 
 
+SIZES = (
+    "instances",
+    "instance_type",
+    "auto_scaling",
+    "min_instances",
+    "max_instances",
+    "timeout_s",
+    "max_concurrency",
+    "max_body_bytes",
+)
+"""The columns of a plan but its strategy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The size that is asked for and the strategy."""
@@ -121,6 +134,16 @@ class Plan:
     timeout_s: int | None = None
     max_concurrency: int | None = None
     max_body_bytes: int | None = None
+
+    @classmethod
+    def of(cls, row: object, strategy: Strategy) -> Self:
+        """Return the plan that a row's columns hold."""
+        return cls(**{name: getattr(row, name) for name in SIZES}, strategy=strategy)
+
+    def columns(self) -> dict[str, Any]:
+        """Return what a row stores."""
+        sizes = {name: getattr(self, name) for name in SIZES}
+        return {**sizes, "strategy": self.strategy.stored()}
 
     @property
     def limits(self) -> CallLimits:

@@ -93,3 +93,13 @@ TRANSITIONS: dict[tuple[Status, Status], frozenset[Mover]] = {
     (Status.ACTIVE, Status.TERMINATED): _R | _U,
     (Status.ACTIVE, Status.ROLLBACK): _R,
 }
+
+
+def wishes_from(status: str) -> list[str]:
+    """Return what a person may ask a status to become, in the order of the table."""
+    allowed = [
+        str(to)
+        for (at, to), movers in TRANSITIONS.items()
+        if at == status and Mover.USER in movers
+    ]
+    return [*allowed, str(Status.ROLLBACK)] if status == Status.ACTIVE else allowed

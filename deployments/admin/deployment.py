@@ -59,7 +59,11 @@ class HealthFilter(admin.SimpleListFilter):
     ) -> QuerySet[Deployment]:
         rows = cast("DeploymentQuerySet", queryset)
         health = self.value()
-        return rows.with_health(health, Watch.read()) if health else rows
+        return (
+            rows.with_health(health, is_watched=Watch.read().is_kept)
+            if health
+            else rows
+        )
 
 
 class EventInline(TabularInline):
@@ -207,7 +211,7 @@ class DeploymentAdmin(Buttons):
 
     @admin.action(description=_("Promote"), permissions=["change"])
     def promote(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        act(self, request, queryset, lambda row, by: row.promote(by=by))
+        act(self, request, queryset, lambda row, by: row.rollout.promote(by=by))
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions = super().get_actions(request)

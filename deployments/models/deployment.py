@@ -1,33 +1,191 @@
 """A deployment: one version of a model, asked to serve in one slot."""
 
-from typing import Any, Self
+import uuid
+from typing import Any, ClassVar, Self
 
-from django.db import transaction
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from deployments.errors import (
-    DeploymentInProgress,
-    MayNotDeploy,
-    NotActive,
-    NotRollingOut,
-)
+from deployments.errors import NotActive, SlotBusy
 from deployments.kick import wait_on_commit
-from deployments.models.moves import Step
-from deployments.models.reconciled import ReconciledDeployment
-from deployments.models.rollback import predecessor
+from deployments.models.moves import Moves, Step, require_permission
+from deployments.models.queries import DeploymentQuerySet
+from deployments.models.rollback import Rollback
+from deployments.models.rollout import RolloutControl
 from deployments.models.rule import EnvironmentRule
 from deployments.models.slot import Slot
 from deployments.plan import Plan, Strategy
-from deployments.states import Environment, Mover, Status
+from deployments.serving.readings import FileReading, newest
+from deployments.states import STARTED, Environment, Health, Mover, Status, wishes_from
 from lifecycle.models import ModelVersion, servable
 from mlops.core.models import User
 
 
-class Deployment(ReconciledDeployment):
-    """See `DeploymentRecord` for what its columns mean."""
+class Deployment(models.Model):
+    """An intent to serve a model version, and how far it has come.
 
-    class Meta(ReconciledDeployment.Meta):
-        abstract = False
+    `generation` counts every change of the row's state; a writer that read an
+    older one loses. `attempts` counts how often the present step was begun. The
+    artifact's digest is copied here (of a folder, that of its list of files), so that
+    nothing done in the registry can change what is served; for `reading`,
+    `compared_with` and `comparison` see `FileReading`. `signature` is what validation
+    found out: `inputs`, `outputs` and `feature_names`, empty until then.
+    `restores` names the deployment that a rollback brings back, `rollback_from` the one
+    that it undoes. A rollout is under way from `rollout_at` on: that is when the
+    present step got its traffic. `ends_as` is the status that somebody asked it to
+    end with, while it may still get requests; `ending` says who (`by`, an id) and why
+    (`message`). The status follows when the requests have been taken away. `judged_at`
+    is when a reconciler last looked at it, to within `JUDGED_S` seconds; who reads
+    `health` asks `Lease.seen` as well.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slot = models.ForeignKey(
+        "deployments.Slot", models.PROTECT, related_name="deployments"
+    )
+    revision = models.PositiveIntegerField(_("revision"))
+    model_version = models.ForeignKey(
+        "lifecycle.ModelVersion",
+        models.PROTECT,
+        related_name="deployments",
+        verbose_name=_("model version"),
+    )
+    artifact = models.ForeignKey(
+        "lifecycle.Artifact", models.PROTECT, null=True, related_name="deployments"
+    )
+    artifact_sha256 = models.CharField(max_length=64, blank=True)
+    reading = models.PositiveSmallIntegerField(default=newest, editable=False)
+    compared_with = models.PositiveSmallIntegerField(default=0, editable=False)
+    comparison = models.JSONField(default=dict, editable=False)
+
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
+    )
+    generation = models.PositiveIntegerField(default=1)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    signature = models.JSONField(_("signature"), default=dict, editable=False)
+    ends_as = models.CharField(
+        max_length=16, choices=Status.choices, default="", blank=True, editable=False
+    )
+    ending = models.JSONField(default=dict, editable=False)
+    step_started_at = models.DateTimeField(auto_now_add=True)
+    error_message = models.TextField(_("error"), null=True, editable=False)  # noqa: DJ001 - the contract tells null from ""
+
+    instances = models.PositiveSmallIntegerField(
+        _("instances"), default=1, validators=[MinValueValidator(1)]
+    )
+    instance_type = models.CharField(
+        _("instance type"), max_length=50, default="standard"
+    )
+    auto_scaling = models.BooleanField(_("auto scaling"), default=False)
+    min_instances = models.PositiveSmallIntegerField(null=True, blank=True)
+    max_instances = models.PositiveSmallIntegerField(null=True, blank=True)
+    strategy = models.JSONField(_("strategy"), default=dict, blank=True)
+    timeout_s = models.PositiveSmallIntegerField(
+        _("time limit (s)"), null=True, blank=True
+    )
+    max_concurrency = models.PositiveSmallIntegerField(
+        _("requests at once"), null=True, blank=True
+    )
+    max_body_bytes = models.PositiveIntegerField(
+        _("largest body (bytes)"), null=True, blank=True
+    )
+
+    rollout_step = models.PositiveSmallIntegerField(default=0, editable=False)
+    rollout_at = models.DateTimeField(null=True, editable=False)
+    is_paused = models.BooleanField(_("paused"), default=False, editable=False)
+    is_promoted = models.BooleanField(_("promoted"), default=False, editable=False)
+    ready_instances = models.PositiveSmallIntegerField(default=0, editable=False)
+    health = models.CharField(
+        _("health"),
+        max_length=16,
+        choices=Health.choices,
+        default=Health.DEGRADED,
+        editable=False,
+    )
+    health_reason = models.TextField(
+        _("why it is not healthy"), blank=True, default="", editable=False
+    )
+    judged_at = models.DateTimeField(_("judged"), null=True, editable=False)
+    traffic_percent = models.PositiveSmallIntegerField(
+        _("traffic (%)"), default=0, editable=False
+    )
+
+    notes = models.TextField(_("notes"), null=True, blank=True)  # noqa: DJ001 - the contract tells null from ""
+    reason = models.TextField(_("reason"), blank=True)
+    rollback_from = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="rollbacks"
+    )
+    restores = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="restorations"
+    )
+    superseded_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, editable=False, related_name="superseded"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="deployments",
+        verbose_name=_("created by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    deployed_at = models.DateTimeField(_("deployed"), null=True, editable=False)
+    terminated_at = models.DateTimeField(_("ended"), null=True, editable=False)
+
+    objects = DeploymentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        verbose_name = _("deployment")
+        verbose_name_plural = _("deployments")
+        permissions = (
+            ("roll_back_deployment", "Can roll back a deployment"),
+            ("deploy_to_development", "Can deploy to development"),
+            ("deploy_to_staging", "Can deploy to staging"),
+            ("deploy_to_production", "Can deploy to production"),
+        )
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two requests for a slot that take the next revision at once.
+            models.UniqueConstraint(
+                fields=["slot", "revision"], name="deployment_revision"
+            ),
+            # The last word when two reconcilers activate at once: a slot serves one.
+            models.UniqueConstraint(
+                fields=["slot"],
+                condition=Q(status=Status.ACTIVE),
+                name="one_active_deployment_of_a_slot",
+            ),
+            # Two reconcilers that begin two of a slot at once.
+            models.UniqueConstraint(
+                fields=["slot"],
+                condition=Q(status__in=sorted(STARTED)),
+                name="one_deployment_of_a_slot_in_progress",
+            ),
+            # Choices are a form's word; this holds for every writer.
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="deployment_status"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Each pass asks what is open or on its way, the oldest first. Not partial:
+            # SQLite does not match a condition with bound parameters.
+            models.Index(
+                fields=["status", "created_at", "id"], name="deployments_by_status"
+            ),
+            # The list, newest first, a page at a time and without sorting.
+            models.Index(fields=["-created_at", "-id"], name="newest_deployments"),
+            # Each pass asks what was asked to end; nearly always nothing.
+            models.Index(fields=["ends_as"], name="deployments_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slot} r{self.revision}"
 
     # What people ask for ----------------------------------------------------------
 
@@ -49,12 +207,12 @@ class Deployment(ReconciledDeployment):
         place = Environment(environment)
         plan = plan or Plan()
         plan.check()
-        _require(by, f"deploy_to_{place}")
+        require_permission(by, f"deploy_to_{place}")
         EnvironmentRule.of(place).require(version)
         slot, _ = Slot.objects.get_or_create(model=version.model, environment=place)
         with transaction.atomic():
             Slot.lock(slot.pk)
-            cls._refuse_twin(slot, version, plan)
+            slot.deployments.require_no_twin(version, plan)
             artifact = version.servable_artifact()
             asked = cls(
                 slot=slot,
@@ -63,9 +221,9 @@ class Deployment(ReconciledDeployment):
                 artifact_sha256=servable.digest_of(artifact) if artifact else "",
                 created_by=by,
                 notes=notes,
-                **_columns(plan),
+                **plan.columns(),
             )
-            asked.enter(Step("deploy", by=by, message=notes or ""))
+            asked.moves.enter(Step("deploy", by=by, message=notes or ""))
         return asked
 
     def roll_back(
@@ -78,22 +236,14 @@ class Deployment(ReconciledDeployment):
     ) -> "Deployment":
         """Return the slot to the newest earlier version that served there.
 
-        Returns the new deployment of that version (`predecessor` says which one it
-        is), still pending; this one serves on until that one is active. What else
-        was on its way to the slot is cancelled, and no approval is asked: a rollback
-        is an emergency. Raises NotActive, NothingToRollBackTo or
-        DeploymentInProgress; on any of them no row has changed.
+        Returns the new deployment of that version (`Rollback` says which one it is),
+        still pending; this one serves on until that one is active. What else was on
+        its way to the slot is cancelled, and no approval is asked: a rollback is an
+        emergency. Raises NotActive, NothingToRollBackTo or DeploymentInProgress; on
+        any of them no row has changed.
         """
-        _require(by, "roll_back_deployment")
-        step = Step("roll_back", mover, by, reason)
-        with transaction.atomic():
-            Slot.lock(self.slot_id)
-            self._require_serving()
-            earlier = predecessor(self, target)
-            self._clear_the_way(step)
-            restored = self._return_to(earlier, by=by, reason=reason)
-            restored.enter(step)
-        return restored
+        require_permission(by, "roll_back_deployment")
+        return Rollback(self).begin(Step("roll_back", mover, by, reason), target)
 
     def find_target(self, text: str) -> "Deployment":
         """Return what a client means by the target of a rollback of this one.
@@ -110,9 +260,9 @@ class Deployment(ReconciledDeployment):
 
         What is deploying may get requests at any moment: the reconciler ends it.
         """
-        _require(by, f"deploy_to_{self.environment}")
-        said = f"cancelled by {by or 'a person'}" + (f": {reason}" if reason else "")
-        self.end(Status.FAILED, Step("cancel", by=by, message=said))
+        self.require_deployer(by)
+        message = f"cancelled by {by or 'a person'}" + (f": {reason}" if reason else "")
+        self.moves.end(Status.FAILED, Step("cancel", by=by, message=message))
         wait_on_commit()
 
     def terminate(self, *, by: User | None, reason: str = "") -> None:
@@ -121,13 +271,13 @@ class Deployment(ReconciledDeployment):
         The row says `terminated` when no gateway sends it requests any more, which
         the caller's commit waits for, a second at most.
         """
-        _require(by, f"deploy_to_{self.environment}")
+        self.require_deployer(by)
         if not self.is_current:
             raise NotActive(
                 f"Only an active deployment can be terminated; this is {self.status}.",
                 field="status",
             )
-        self.end(Status.TERMINATED, Step("terminate", by=by, message=reason))
+        self.moves.end(Status.TERMINATED, Step("terminate", by=by, message=reason))
         wait_on_commit()
 
     def ask_for(self, status: str, *, by: User | None, reason: str = "") -> None:
@@ -137,7 +287,7 @@ class Deployment(ReconciledDeployment):
         IllegalTransition, naming what could be asked for, for anything else.
         """
         if status not in self.allowed_statuses:
-            raise self._illegal(status)
+            raise self.moves.refusal(status)
         if status == Status.FAILED:
             self.cancel(by=by, reason=reason)
         elif status == Status.TERMINATED:
@@ -145,102 +295,154 @@ class Deployment(ReconciledDeployment):
         else:
             self.roll_back(by=by, reason=reason)
 
-    def promote(self, *, by: User | None) -> None:
-        """Give the canary or shadow all the traffic; the reconciler does it next."""
-        self._steer(Step("promote", by=by), is_promoted=True, is_paused=False)
+    # What the reconciler does -----------------------------------------------------
 
-    def pause(self, *, by: User | None) -> None:
-        """Hold the rollout at its present share."""
-        self._steer(Step("pause", by=by), is_paused=True)
+    def begin_validating(self, message: str = "") -> None:
+        """Start with a pending one; the message says what is not walled off from it.
 
-    def resume(self, *, by: User | None) -> None:
-        """Go on with the rollout; the present step lasts its full time again."""
-        self._steer(Step("resume", by=by), is_paused=False, rollout_at=timezone.now())
+        Raises SlotBusy, or what `EnvironmentRule.require` raises.
+        """
+        self.require_gate()
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            if self.slot.deployments.started().exclude(pk=self.pk).exists():
+                raise SlotBusy(f"Another deployment of {self.slot} is under way.")
+            self.moves.go(Status.VALIDATING, Step.of_reconciler("validate", message))
 
-    def abort(self, *, by: User | None, reason: str = "") -> None:
-        """Have the rollout ended; all traffic goes back to the active one, first."""
-        _require(by, f"deploy_to_{self.environment}")
-        self._require_rollout()
-        said = "the rollout was aborted" + (f": {reason}" if reason else "")
-        self.end(Status.FAILED, Step("abort", by=by, message=said))
-        wait_on_commit()
+    def begin_deploying(
+        self, message: str = "", signature: dict[str, Any] | None = None
+    ) -> None:
+        """Go on with a validated one; the gate is asked again."""
+        self.require_gate()
+        columns = {"signature": signature or {}}
+        self.moves.go(Status.DEPLOYING, Step.of_reconciler("start", message), **columns)
 
-    # Inside -----------------------------------------------------------------------
+    def activate(self) -> None:
+        """Make this one the slot's active one, and end the one before it.
 
-    @classmethod
-    def _refuse_twin(cls, slot: Slot, version: ModelVersion, plan: Plan) -> None:
-        """Raise DeploymentInProgress if the same was asked for and is on its way."""
-        others = slot.deployments.in_progress().filter(ends_as="")
-        for other in others.filter(model_version=version):
-            if other.plan == plan and other.rollback_from_id is None:
-                raise _in_progress(other)
+        Both move in one transaction, so that the slot never has two.
+        """
+        self.require_gate()
+        with transaction.atomic():
+            Slot.lock(self.slot_id)
+            self.moves.require_legal(Status.ACTIVE, Mover.RECONCILER)
+            if (previous := self.slot.active) is not None:
+                previous.make_way_for(self)
+            columns = {"deployed_at": timezone.now(), "is_paused": False}
+            self.moves.go(Status.ACTIVE, Step.of_reconciler("activate"), **columns)
 
-    def _clear_the_way(self, step: Step) -> None:
-        """Cancel what is on its way to the slot, for a rollback of this one."""
-        for other in self.slot.deployments.in_progress().filter(ends_as=""):
-            if other.rollback_from_id == self.pk:
-                raise _in_progress(other)
-            said = f"a rollback of revision {self.revision} overtook it"
-            other.end(Status.FAILED, Step("fail", step.mover, step.by, said))
+    def make_way_for(self, successor: "Deployment") -> None:
+        """End what served, in the transaction that activates its successor."""
+        by, number = successor.created_by, successor.revision
+        if successor.rollback_from_id != self.pk:
+            to, message = Status.TERMINATED, f"superseded by revision {number}"
+        else:
+            because = f": {successor.reason}" if successor.reason else ""
+            to, message = Status.ROLLBACK, f"undone by revision {number}{because}"
+        step = Step("make_way", Mover.RECONCILER, by, message)
+        self.moves.go(to, step, superseded_by=successor)
+        if to == Status.ROLLBACK:
+            self.model_version.note_rollback(message, by=by)
 
-    def _return_to(
-        self, earlier: "Deployment", *, by: User | None, reason: str
-    ) -> "Deployment":
-        """Return the row, not yet stored, that brings an earlier one back at once."""
-        return type(self)(
-            slot=self.slot,
-            model_version=earlier.model_version,
-            artifact=earlier.artifact,
-            artifact_sha256=earlier.artifact_sha256,
-            reading=earlier.reading,
-            signature={"manifest": earlier.signature.get("manifest")},
-            created_by=by,
-            reason=reason,
-            rollback_from=self,
-            restores_id=earlier.restores_id or earlier.pk,
-            **_columns(earlier.plan) | {"strategy": Strategy().stored()},
+    def fail(
+        self, message: str, *, mover: Mover = Mover.RECONCILER, by: User | None = None
+    ) -> None:
+        """End what never came to serve; `message` says why, for people."""
+        step = Step("fail", mover, by, message)
+        self.moves.go(Status.FAILED, step, error_message=message)
+
+    def end_as_asked(self) -> None:
+        """End what was asked to, in the name of who asked; it gets no requests now."""
+        by = User.objects.filter(pk=self.ending.get("by")).first()
+        step = Step("end", Mover.RECONCILER, by, str(self.ending.get("message", "")))
+        is_failure = self.ends_as == Status.FAILED
+        columns = {"error_message": step.message} if is_failure else {}
+        self.moves.go(Status(self.ends_as), step, **columns)
+
+    def record_attempt(self) -> int:
+        """Count one more try of the present step; return how many that makes."""
+        self.moves.swap(attempts=self.attempts + 1)
+        return self.attempts
+
+    def record_health(
+        self, health: str, ready_instances: int, reason: str = ""
+    ) -> None:
+        """Write what was observed; a change of an active one's health is an event."""
+        is_news = self.is_current and self.health != health
+        message = f"{health} now: {reason}" if reason else f"{health} now"
+        self.moves.observe(
+            Step.of_reconciler("health", message if is_news else ""),
+            health=health,
+            health_reason=reason,
+            ready_instances=ready_instances,
+            judged_at=timezone.now(),
         )
 
-    def _steer(self, step: Step, **changes: Any) -> None:
-        _require(step.by, f"deploy_to_{self.environment}")
-        self._require_rollout()
-        self._update(step, **changes)
+    def note_comparison(self, reading: int, found: dict[str, Any]) -> None:
+        """Write what newer rules of reading answered; `compared_with`, `comparison`."""
+        rows = type(self).objects.filter(pk=self.pk)
+        rows.update(compared_with=reading, comparison=found)
+        self.compared_with, self.comparison = reading, found
 
-    def _require_rollout(self) -> None:
-        if not self.is_rolling_out or self.ends_as:
-            raise NotRollingOut("No canary or shadow of this deployment is under way.")
+    def notice(self, message: str, *, mover: Mover = Mover.RECONCILER) -> None:
+        """Append an event that moves nothing, unless it was the last message."""
+        self.moves.notice(Step("notice", mover, message=message))
 
-    def _require_serving(self) -> None:
-        """Raise NotActive unless the row, not this object's memory, is active."""
-        if not type(self).objects.serving().filter(pk=self.pk, ends_as="").exists():
-            raise NotActive(
-                "Only the deployment that serves now can be rolled back.",
-                field="status",
-            )
+    def require_gate(self) -> None:
+        """Raise what `EnvironmentRule.require` raises of the version as it is now."""
+        if self.restores is None:
+            version = ModelVersion.objects.get(pk=self.model_version_id)
+            EnvironmentRule.of(self.environment).require(version)
 
+    # Reads ------------------------------------------------------------------------
 
-def _columns(plan: Plan) -> dict[str, Any]:
-    return {
-        "instances": plan.instances,
-        "instance_type": plan.instance_type,
-        "auto_scaling": plan.auto_scaling,
-        "min_instances": plan.min_instances,
-        "max_instances": plan.max_instances,
-        "strategy": plan.strategy.stored(),
-        "timeout_s": plan.timeout_s,
-        "max_concurrency": plan.max_concurrency,
-        "max_body_bytes": plan.max_body_bytes,
-    }
+    @property
+    def environment(self) -> str:
+        return str(self.slot.environment)
 
+    @property
+    def endpoint(self) -> str:
+        """Where the slot answers predictions."""
+        return str(self.slot.endpoint)
 
-def _in_progress(other: Deployment) -> DeploymentInProgress:
-    return DeploymentInProgress(
-        f"The same deployment is on its way already: {other.pk}.",
-        deployment_id=str(other.pk),
-    )
+    @property
+    def file_reading(self) -> FileReading:
+        """By which rules the file is read, and what is known of newer ones."""
+        return FileReading(self.reading, self.compared_with, self.comparison)
 
+    @property
+    def reading_notes(self) -> list[str]:
+        """What a person should know of how the file is read, in sentences."""
+        return [*self.signature.get("notes", ()), *self.file_reading.notes]
 
-def _require(by: User | None, permission: str) -> None:
-    """Raise MayNotDeploy unless the caller has a permission; None is the system."""
-    if by is not None and not by.has_perm(f"deployments.{permission}"):
-        raise MayNotDeploy(f"This needs the permission deployments.{permission}.")
+    @property
+    def is_current(self) -> bool:
+        return self.status == Status.ACTIVE
+
+    @property
+    def is_rolling_out(self) -> bool:
+        """Whether a canary or shadow of this one is under way."""
+        return self.status == Status.DEPLOYING and self.rollout_at is not None
+
+    @property
+    def plan(self) -> Plan:
+        return Plan.of(self, Strategy.of(self.strategy))
+
+    @property
+    def allowed_statuses(self) -> list[str]:
+        """What a person may ask this one's status to become: nothing if it ends."""
+        return [] if self.ends_as else wishes_from(self.status)
+
+    @property
+    def moves(self) -> Moves:
+        """What writes this row."""
+        return Moves(self)
+
+    @property
+    def rollout(self) -> RolloutControl:
+        """What steers its canary or shadow."""
+        return RolloutControl(self)
+
+    def require_deployer(self, by: User | None) -> None:
+        """Raise MayNotDeploy unless a person may deploy here; None is the system."""
+        require_permission(by, f"deploy_to_{self.environment}")

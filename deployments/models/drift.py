@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,14 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from datasets.analytics.drift import Thresholds
 from datasets.analytics.errors import AnalyticsError
 from datasets.models import DatasetVersion
+from deployments.models.deployment import Deployment
 from deployments.states import DriftSubject, Environment
 from lifecycle.models import DriftEvent
 from lifecycle.states import DriftSeverity
 from mlops.core import audit
 from mlops.core.models import User
-
-if TYPE_CHECKING:
-    from deployments.models.deployment import Deployment
 
 DAY_S = 86_400
 LONGEST_S = 90 * DAY_S
@@ -113,13 +111,13 @@ class Finding:
 
 
 class DriftCheckQuerySet(models.QuerySet["DriftCheck"]):
-    def of_version(self, deployment: "Deployment", subject: str) -> Self:
+    def of_version(self, deployment: Deployment, subject: str) -> Self:
         """Checks of this subject of every deployment of the same model version."""
         return self.filter(
             deployment__model_version_id=deployment.model_version_id, subject=subject
         )
 
-    def forget_before(self, moment: datetime, deployment: "Deployment") -> None:
+    def forget_before(self, moment: datetime, deployment: Deployment) -> None:
         """Delete old checks of a deployment; the events that they noted stay."""
         self.filter(deployment=deployment, created_at__lt=moment).delete()
 
@@ -195,7 +193,7 @@ class DriftCheck(models.Model):
     @classmethod
     def write(
         cls,
-        deployment: "Deployment",
+        deployment: Deployment,
         subject: DriftSubject,
         findings: Sequence[Finding],
         *,
@@ -226,7 +224,7 @@ class DriftCheck(models.Model):
     @classmethod
     def give_up(
         cls,
-        deployment: "Deployment",
+        deployment: Deployment,
         subject: DriftSubject,
         error: str,
         **fields: Any,

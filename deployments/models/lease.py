@@ -71,6 +71,11 @@ class Lease(models.Model):
                 raise LeaseLost(self.name)
             yield
 
+    def require(self) -> None:
+        """Raise LeaseLost unless it is held, before a target is told anything."""
+        with self.held():
+            pass
+
     def _mine(self) -> models.QuerySet["Lease"]:
         return type(self).objects.filter(
             pk=self.pk, holder=self.holder, fence=self.fence

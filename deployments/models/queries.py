@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from deployments.errors import NoSuchDeployment
+from deployments.errors import DeploymentInProgress, NoSuchDeployment
+from deployments.plan import FULL, Plan
 from deployments.states import (
     FINAL,
     IN_PROGRESS,
@@ -18,11 +19,11 @@ from deployments.states import (
     Health,
     Status,
 )
+from lifecycle.models import ModelVersion
 from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
-    from deployments.models.watch import Watch
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -76,15 +77,33 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         waiting = self.filter(status=Status.PENDING)
         return waiting.filter(~Exists(busy)).order_by("created_at", "pk")
 
-    def with_health(self, health: str, watch: "Watch") -> Self:
+    def with_health(self, health: str, *, is_watched: bool) -> Self:
         """Those of which this word may be said now (`Watch.health_of`)."""
         stored = Q(health=health)
-        if watch.is_kept:
+        if is_watched:
             return self.filter(stored)
         aged = Q(health=Health.HEALTHY) & ~Q(status__in=FINAL)
         return self.filter(
             stored | aged if health == Health.DEGRADED else stored & ~aged
         )
+
+    def require_no_twin(self, version: ModelVersion, plan: Plan) -> None:
+        """Raise DeploymentInProgress if the same was asked for and is on its way."""
+        others = self.in_progress().filter(ends_as="", model_version=version)
+        for other in others:
+            if other.plan == plan and other.rollback_from_id is None:
+                raise DeploymentInProgress.of(other.pk)
+
+    def share_traffic(self) -> None:
+        """Write who of one slot gets which share of its requests now."""
+        canary = self.rolling_out().order_by().first()
+        share = canary.rollout.canary_percent if canary else 0
+        has_active = self.serving().update(traffic_percent=FULL - share)
+        ended = self.exclude(status=Status.ACTIVE).exclude(traffic_percent=0)
+        ended.update(traffic_percent=0)
+        if canary is not None and share:
+            alone = share if has_active else FULL
+            self.filter(pk=canary.pk).update(traffic_percent=alone)
 
     def note_judged(self, ids: Iterable[uuid.UUID], at: datetime) -> int:
         """Write when rows were last looked at; return how many that were."""

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
+from deployments.models.deployment import Deployment
 from deployments.models.figures import Figures
 from deployments.models.traffic import HOUR_S, MINUTE_S
 from mlops.core.errors import BadQuery
-
-if TYPE_CHECKING:
-    from deployments.models.deployment import Deployment
 
 DAY_S = 24 * HOUR_S
 WINDOWS: dict[str, int] = {
@@ -55,7 +52,7 @@ class Report:
 
 
 def report(
-    deployment: "Deployment", window: str, step: str | None, now: datetime
+    deployment: Deployment, window: str, step: str | None, now: datetime
 ) -> Report:
     """Return a deployment's traffic of the last `window`. Raises BadQuery."""
     if window not in WINDOWS:

@@ -1,5 +1,6 @@
 """What an environment asks of a deployment; staff edit these rows in the admin."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.validators import (
@@ -108,6 +109,13 @@ class EnvironmentRule(models.Model):
         """Save, and have the worker act by it soon."""
         super().save(**options)
         kick_on_commit()
+
+    @classmethod
+    def among(
+        cls, rules: Mapping[str, "EnvironmentRule"], environment: str
+    ) -> "EnvironmentRule":
+        """Return an environment's rule of those read; without a row, the defaults."""
+        return rules.get(environment) or cls(environment=environment)
 
     @classmethod
     def of(cls, environment: str) -> "EnvironmentRule":

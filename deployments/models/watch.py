@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.utils import timezone
 
+from deployments.models.deployment import Deployment
 from deployments.models.lease import TIME_TO_LIVE, Lease
 from deployments.states import FINAL, Health
-
-if TYPE_CHECKING:
-    from deployments.models.deployment import Deployment
 
 STEP_S = 5
 RECONCILER = "reconciler"
@@ -51,14 +49,14 @@ class Watch:
             return None
         return max((self.now - self.seen_at).total_seconds(), 0.0)
 
-    def health_of(self, deployment: "Deployment") -> Health:
+    def health_of(self, deployment: Deployment) -> Health:
         """Return the word that may be said now: unwatched, nothing is healthy."""
         health = Health(deployment.health)
         if self.is_kept or deployment.status in FINAL or health != Health.HEALTHY:
             return health
         return Health.DEGRADED
 
-    def reason_of(self, deployment: "Deployment") -> str:
+    def reason_of(self, deployment: Deployment) -> str:
         """Return why it is not healthy, for people; "" if it is."""
         if deployment.status in FINAL:
             return "It has ended."
@@ -70,7 +68,7 @@ class Watch:
         last = said or f"it was {deployment.health} then"
         return f"{self._unwatched}; {last}"
 
-    def wish_of(self, deployment: "Deployment", undoing: int | None = None) -> str:
+    def wish_of(self, deployment: Deployment, undoing: int | None = None) -> str:
         """Return how it is to end, if that has not come yet, for people; "" if not.
 
         `undoing` is the revision of a rollback of it that is on its way.

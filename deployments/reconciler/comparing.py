@@ -52,7 +52,7 @@ class Comparing:
     def _asked(self, deployment: Deployment) -> Comparison | None:
         """Return where it would answer otherwise if it were deployed again."""
         name = deployment.environment
-        rule = self.rules.get(name) or EnvironmentRule(environment=name)
+        rule = EnvironmentRule.among(self.rules, name)
         now = spec_of(deployment, rule)
         if now.file.folder is not None:
             return Comparison((), 0)

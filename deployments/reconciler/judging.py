@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from deployments.judge import verdict
-from deployments.models import Deployment, EnvironmentRule
+from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.figures import Figures
-from deployments.reconciler.memory import Record
+from deployments.reconciler.memory import Memory, Record
 from deployments.reconciler.probation import (
     SETTLED,
     is_on_probation,
@@ -21,23 +21,24 @@ from deployments.reconciler.probation import (
     version_before,
     window_of,
 )
-from deployments.reconciler.setbacks import Setbacks
 from deployments.serving.terms import Observation
 from deployments.states import Health
 
 
 @dataclass(slots=True)
-class Judging(Setbacks):
+class Judging:
     """`figures` are those of the last minutes, by id."""
 
-    figures: Mapping[uuid.UUID, Figures] = field(init=False, default_factory=dict)
+    lease: Lease
+    memory: Memory
+    figures: Mapping[uuid.UUID, Figures] = field(default_factory=dict)
 
-    def _figures(self, deployment: Deployment) -> Figures:
+    def figures_of(self, deployment: Deployment) -> Figures:
         return self.figures.get(deployment.pk, Figures())
 
-    def _verdict(self, deployment: Deployment, rule: EnvironmentRule) -> str:
+    def verdict(self, deployment: Deployment, rule: EnvironmentRule) -> str:
         """Return what the judge has against it, "" if nothing."""
-        figures = self._figures(deployment)
+        figures = self.figures_of(deployment)
         if not is_on_probation(deployment, rule) and not needs_the_judge(figures, rule):
             return ""
         before, alike, knows = self._record_before(deployment)
@@ -60,7 +61,7 @@ class Judging(Setbacks):
             self.memory.records[deployment.pk] = found
         return found
 
-    def _record(
+    def record(
         self,
         deployment: Deployment,
         health: Health,
@@ -76,7 +77,7 @@ class Judging(Setbacks):
                 deployment.record_health(health, ready, reason)
             self.memory.note_judged([deployment])
 
-    def _note_judged(self, deployments: Collection[Deployment]) -> None:
+    def note_judged(self, deployments: Collection[Deployment]) -> None:
         """Tell rows, all in one statement, that they were looked at."""
         due = [one for one in deployments if self.memory.is_judgement_due(one)]
         if due:

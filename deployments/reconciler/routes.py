@@ -38,7 +38,7 @@ class Sharer:
     @classmethod
     def at_step(cls, deployment: Deployment, step: int) -> "Sharer":
         """Return it as it is at a step of its canary, or as a shadow."""
-        plan = deployment.rollout
+        plan = deployment.plan.strategy
         percent = plan.steps[step] if plan.steps else 0
         return cls(
             str(deployment.pk),

@@ -85,7 +85,7 @@ def prune(now: float | None = None) -> int:
     known = Deployment.objects.filter(pk__in=folders)
     gone = 0
     for pk, environment in known.values_list("pk", "slot__environment"):
-        rule = rules.get(environment) or EnvironmentRule(environment=environment)
+        rule = EnvironmentRule.among(rules, environment)
         gone += _prune(folders.pop(pk), rule, now)
     for folder in folders.values():
         rmtree(folder, ignore_errors=True)

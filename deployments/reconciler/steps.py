@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -15,14 +15,16 @@ from deployments.errors import (
     SlotBusy,
     StaleDeployment,
 )
-from deployments.models import Deployment
+from deployments.models import Deployment, EnvironmentRule, Lease
+from deployments.reconciler.failures import FailurePolicy
 from deployments.reconciler.health import GRACE_S, Condition, health_of
 from deployments.reconciler.judging import Judging
+from deployments.reconciler.memory import Memory
 from deployments.reconciler.probation import (
     is_baking,
     recent_figures,
 )
-from deployments.reconciler.routes import Sharer
+from deployments.reconciler.routes import Routing, Sharer
 from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
 from deployments.serving.terms import (
@@ -43,7 +45,7 @@ RESTARTS_S = 300.0
 
 
 @dataclass(slots=True)
-class Steps(Judging):
+class Steps:
     """Takes steps for the holder of a lease; each returns whether anything moved.
 
     Rows are written in transactions that count only while the lease is held. What
@@ -51,7 +53,17 @@ class Steps(Judging):
     which was cut short is simply taken again.
     """
 
+    lease: Lease
+    memory: Memory
+    rules: Mapping[str, EnvironmentRule]
+    routing: Routing
     targets: Mapping[str, Target]
+    failures: FailurePolicy = field(init=False)
+    judging: Judging = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.failures = FailurePolicy(self.lease, self.memory, self.rules, self.routing)
+        self.judging = Judging(self.lease, self.memory)
 
     def take_all(
         self,
@@ -61,11 +73,11 @@ class Steps(Judging):
         """Take a step of each, and `meanwhile` between them; return how many moved."""
         if not deployments:
             return 0
-        self.figures = recent_figures(deployments, self.rules)
+        self.judging.figures = recent_figures(deployments, self.rules)
         moved = 0
         for deployment in deployments:
             moved += self.take(deployment) + meanwhile()
-        self._note_judged(deployments)
+        self.judging.note_judged(deployments)
         return moved
 
     def take(self, deployment: Deployment) -> bool:
@@ -85,7 +97,7 @@ class Steps(Judging):
             raise
         except Exception as error:
             logger.exception("deployment %s: the step broke off", deployment.pk)
-            return self._try_again(deployment, f"internal error: {error!r}"[:500])
+            return self.failures.retry(deployment, f"internal error: {error!r}"[:500])
 
     def _take(self, deployment: Deployment) -> bool:
         steps: dict[str, Callable[[Deployment], bool]] = {
@@ -97,16 +109,16 @@ class Steps(Judging):
         try:
             if deployment.ends_as:
                 return self._end(deployment)
-            self._note_begin(deployment)
+            self.failures.note_begin(deployment)
             return steps[deployment.status](deployment)
         except (StaleDeployment, SlotBusy):
             raise
         except Refused as refused:
-            return self._give_up(deployment, str(refused))
+            return self.failures.give_up(deployment, str(refused))
         except DomainError as broken_rule:
-            return self._give_up(deployment, broken_rule.message)
+            return self.failures.give_up(deployment, broken_rule.message)
         except (TargetTrouble, OSError) as trouble:
-            return self._bear(deployment, trouble)
+            return self.failures.bear(deployment, trouble)
 
     # The steps --------------------------------------------------------------------
 
@@ -128,7 +140,7 @@ class Steps(Judging):
         spec = self._spec(deployment)
         found = self._target(deployment).validate(spec)
         if found is None:
-            return self._fail_if_late(deployment, "The model was not validated")
+            return self.failures.fail_if_late(deployment, "The model was not validated")
         with self.lease.held():
             deployment.begin_deploying(_described(found), signature_of(found, spec))
         self.memory.begin(deployment)
@@ -145,18 +157,18 @@ class Steps(Judging):
         if not deployment.is_rolling_out:
             self._share(deployment, 0)
             with self.lease.held():
-                deployment.begin_rollout()
+                deployment.rollout.begin()
             return True
         return self._roll_out(deployment)
 
     def _wait_for(self, deployment: Deployment, seen: Observation) -> bool:
-        self._record(deployment, Health.DEGRADED, seen)
+        self.judging.record(deployment, Health.DEGRADED, seen)
         self._tell_news(deployment, seen)
         if seen.is_busy:
             self.memory.begin(deployment)
         if not deployment.is_rolling_out:
             late = "The model server did not become ready"
-            return self._fail_if_late(deployment, late, seen.message)
+            return self.failures.fail_if_late(deployment, late, seen.message)
         if self.memory.seconds_down(deployment, seen) > GRACE_S:
             raise Refused(f"The rollout was stopped: {seen.message or 'it is down'}.")
         return False
@@ -169,9 +181,11 @@ class Steps(Judging):
             self.memory.seconds_down(deployment, seen),
             self.memory.restarted_within(deployment, seen, RESTARTS_S),
         )
-        against = self._verdict(deployment, rule)
-        health, reason = health_of(runs, self._figures(deployment), rule, against)
-        self._record(deployment, health, seen, reason)
+        against = self.judging.verdict(deployment, rule)
+        health, reason = health_of(
+            runs, self.judging.figures_of(deployment), rule, against
+        )
+        self.judging.record(deployment, health, seen, reason)
         self._tell_news(deployment, seen)
         if not is_baking(deployment, rule):
             return False
@@ -183,7 +197,7 @@ class Steps(Judging):
 
     def _goes_all_at_once(self, deployment: Deployment) -> bool:
         """Whether nothing speaks for a slower way, or somebody has promoted it."""
-        kind = deployment.rollout.kind
+        kind = deployment.plan.strategy.kind
         if kind == Rollout.ALL_AT_ONCE or deployment.is_promoted:
             return True
         able = self._target(deployment).capabilities()
@@ -194,8 +208,8 @@ class Steps(Judging):
 
     def _roll_out(self, deployment: Deployment) -> bool:
         """Give up a bad canary, else give it its next share when it is time."""
-        plan, rule = deployment.rollout, self._rule(deployment)
-        if reason := self._verdict(deployment, rule):
+        plan, rule = deployment.plan.strategy, self._rule(deployment)
+        if reason := self.judging.verdict(deployment, rule):
             raise Refused(f"The rollout was stopped: {reason}.")
         if deployment.is_paused or plan.kind == Rollout.SHADOW:
             return False
@@ -206,13 +220,13 @@ class Steps(Judging):
             return self._activate(deployment)
         self._share(deployment, deployment.rollout_step + 1)
         with self.lease.held():
-            deployment.advance()
+            deployment.rollout.advance()
         return True
 
     def _activate(self, deployment: Deployment) -> bool:
         """Let it answer everything, and say so when it does."""
         deployment.require_gate()
-        self._require_lease()
+        self.lease.require()
         self.routing.lead(deployment.slot, Sharer.whole(deployment))
         with self.lease.held():
             deployment.activate()
@@ -220,7 +234,7 @@ class Steps(Judging):
 
     def _share(self, deployment: Deployment, step: int) -> None:
         """Let it have its part at a step of its rollout, beside what serves."""
-        self._require_lease()
+        self.lease.require()
         active = deployment.slot.active
         self.routing.lead(
             deployment.slot,
@@ -230,7 +244,7 @@ class Steps(Judging):
 
     def _end(self, deployment: Deployment) -> bool:
         """Take the requests away, then say that it has ended, as somebody asked."""
-        self._require_lease()
+        self.lease.require()
         try:
             self.routing.without(deployment)
         except (TargetTrouble, OSError) as trouble:
@@ -256,6 +270,9 @@ class Steps(Judging):
         return True
 
     # Inside -----------------------------------------------------------------------
+
+    def _rule(self, deployment: Deployment) -> EnvironmentRule:
+        return EnvironmentRule.among(self.rules, deployment.environment)
 
     def _target(self, deployment: Deployment) -> Target:
         return self.targets[deployment.environment]

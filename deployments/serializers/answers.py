@@ -151,7 +151,7 @@ class DeploymentSerializer(AnswerSerializer):
 
     @extend_schema_field(StrategySerializer())
     def get_strategy(self, deployment: Deployment) -> dict[str, Any]:
-        return deployment.rollout.stored()
+        return deployment.plan.strategy.stored()
 
     @extend_schema_field(DeploymentMetricsSerializer(allow_null=True))
     def get_metrics(self, deployment: Deployment) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class ReadingSerializer(AnswerSerializer):
         help_text="The newest rules, which deploying again takes."
     )
     differences = serializers.ListField(
-        source="newer_differences",
+        source="file_reading.differences",
         child=serializers.CharField(),
         allow_null=True,
         help_text=(

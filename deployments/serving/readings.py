@@ -13,6 +13,7 @@ is here:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 FIRST = 1
@@ -32,6 +33,35 @@ CHANGES = {
 def newest() -> int:
     """Return what a new deployment is read under."""
     return NEWEST
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """The rules that a file is read under, and what came of asking under newer ones.
+
+    `compared_with` are the newer rules that were asked the same, 0 for none, and
+    `comparison` has what came of it: `differences` to so many `requests`, or why it is
+    `unknown`.
+    """
+
+    number: int
+    compared_with: int = 0
+    comparison: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the newest rules answer otherwise, in sentences."""
+        found = self.comparison if self.compared_with == NEWEST else None
+        return changes_since(self.number, found)
+
+    @property
+    def differences(self) -> list[str] | None:
+        """Where the newest rules answer otherwise; None where that is not known."""
+        if self.number >= NEWEST:
+            return []
+        if self.compared_with != NEWEST or "unknown" in self.comparison:
+            return None
+        return list(self.comparison.get("differences", ()))
 
 
 def changes_since(reading: int, compared: Mapping[str, Any] | None) -> list[str]:

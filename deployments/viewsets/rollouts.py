@@ -24,7 +24,7 @@ class RolloutViewSet(DeploymentBase):
     )
     def promote(self, request: Request, deployment_id: str) -> Response:
         deployment = self.get_object()
-        deployment.promote(by=actor(request))
+        deployment.rollout.promote(by=actor(request))
         return Response(shown(deployment))
 
     @extend_schema(
@@ -37,7 +37,7 @@ class RolloutViewSet(DeploymentBase):
     )
     def pause(self, request: Request, deployment_id: str) -> Response:
         deployment = self.get_object()
-        deployment.pause(by=actor(request))
+        deployment.rollout.pause(by=actor(request))
         return Response(shown(deployment))
 
     @extend_schema(
@@ -49,7 +49,7 @@ class RolloutViewSet(DeploymentBase):
     )
     def resume(self, request: Request, deployment_id: str) -> Response:
         deployment = self.get_object()
-        deployment.resume(by=actor(request))
+        deployment.rollout.resume(by=actor(request))
         return Response(shown(deployment))
 
     @extend_schema(
@@ -62,7 +62,7 @@ class RolloutViewSet(DeploymentBase):
     )
     def abort(self, request: Request, deployment_id: str) -> Response:
         body, deployment = validated(ReasonSerializer, request), self.get_object()
-        deployment.abort(by=actor(request), reason=body.get("reason", ""))
+        deployment.rollout.abort(by=actor(request), reason=body.get("reason", ""))
         return Response(shown(deployment))
 
     @extend_schema(

@@ -119,7 +119,7 @@ def test_a_canary_is_asked_for_in_the_form(staff):
 
     staff.post(f"{LIST}add/", form)
 
-    assert Deployment.objects.get().rollout.steps == (5, 50)
+    assert Deployment.objects.get().plan.strategy.steps == (5, 50)
 
 
 def test_the_page_of_a_deployment_tells_its_story(staff):
@@ -153,6 +153,29 @@ def test_only_buttons_that_fit_are_shown(staff):
     assert buttons(staff, pending) == {"cancel"}
     assert buttons(staff, canary) == {"promote", "pause", "abort"}
     assert buttons(staff, failed) == set()
+
+
+@pytest.mark.parametrize(
+    ("verb", "column", "value"),
+    [
+        ("pause", "is_paused", True),
+        ("resume", "is_paused", False),
+        ("promote", "is_promoted", True),
+        ("abort", "ends_as", Status.FAILED),
+    ],
+)
+def test_a_button_steers_the_rollout(staff, verb, column, value):
+    canary = DeploymentFactory(
+        status="deploying",
+        strategy={"type": "canary", "steps": [10], "seconds_per_step": 60},
+        rollout_at=timezone.now(),
+        is_paused=verb == "resume",
+    )
+
+    staff.post(f"{LIST}{canary.pk}/{verb}/", {"reason": ""})
+
+    canary.refresh_from_db()
+    assert getattr(canary, column) == value
 
 
 def test_a_button_asks_first_and_then_rolls_back(staff):
@@ -257,7 +280,7 @@ def test_limits_and_stickiness_are_asked_for_in_the_form_and_shown(staff):
     deployment = Deployment.objects.get()
     assert {name: getattr(deployment, name) for name in limits} == limits
     assert (deployment.min_instances, deployment.max_instances) == (1, 3)
-    assert deployment.rollout.sticky_name == "x-user:"
+    assert deployment.plan.strategy.sticky_name == "x-user:"
     page = staff.get(f"{LIST}{deployment.pk}/change/").content.decode()
     assert "30 s, 7 at once in an instance, 4096 bytes" in page
     assert "X-User" in page

@@ -192,7 +192,7 @@ def test_a_canary_is_steered(api):
     strategy = {"type": "canary", "steps": [5, 50], "seconds_per_step": 30}
     made = api("deployer").post(HOME, body(version, strategy=strategy)).json()
     canary = walked(Deployment.objects.get(pk=made["id"]), Status.DEPLOYING)
-    canary.begin_rollout()
+    canary.rollout.begin()
 
     paused = api("deployer").post(f"{HOME}/{made['id']}/pause").json()
     aborted = api("deployer").post(f"{HOME}/{made['id']}/abort", {"reason": "slow"})

@@ -167,15 +167,15 @@ class TestTheFilesThatWereApproved:
 
         with pytest.raises(Refused, match=r"added, removed or changed"):
             spec_of(deployment, EnvironmentRule.of("staging"))
-        assert not is_intact(deployment)
+        assert not is_intact(deployment.artifact, deployment.artifact_sha256)
 
     def test_a_file_that_is_gone_cannot_be_returned_to(self, deployment):
-        assert is_intact(deployment)
+        assert is_intact(deployment.artifact, deployment.artifact_sha256)
 
         named = deployment.artifact.run.artifacts.get(path="model/data/bias.txt")
         artifacts.file_path(named).unlink()
 
-        assert not is_intact(deployment)
+        assert not is_intact(deployment.artifact, deployment.artifact_sha256)
 
     def test_an_mlmodel_without_a_python_function_is_refused(self):
         run = RunFactory()

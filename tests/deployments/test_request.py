@@ -176,13 +176,13 @@ def test_an_active_one_cannot_be_cancelled_but_terminated(person):
 
 def test_what_is_to_end_takes_no_other_step(person):
     active, canary = _canary()
-    canary.abort(by=None)
+    canary.rollout.abort(by=None)
     active.terminate(by=None)
 
     with pytest.raises(IllegalTransition):
         canary.activate()
     with pytest.raises(NotRollingOut):
-        canary.promote(by=person("deployer"))
+        canary.rollout.promote(by=person("deployer"))
     with pytest.raises(NotActive):
         active.roll_back(by=person("deployer"))
 
@@ -193,7 +193,7 @@ def test_a_rollback_lets_a_canary_end_before_it_takes_its_place():
     active = served(version)
     canary = Deployment.request(version, "development", by=None, plan=CANARY)
     walked(canary, Status.DEPLOYING)
-    canary.begin_rollout()
+    canary.rollout.begin()
 
     restored = active.roll_back()
     canary.refresh_from_db()
@@ -210,7 +210,7 @@ def _canary():
     active = served(version)
     canary = Deployment.request(version, "development", by=None, plan=CANARY)
     walked(canary, Status.DEPLOYING)
-    canary.begin_rollout()
+    canary.rollout.begin()
     return active, canary
 
 
@@ -224,7 +224,7 @@ def test_a_canary_takes_its_shares_from_the_active_one():
     active, canary = _canary()
     begun = _shares(active, canary)
 
-    canary.advance()
+    canary.rollout.advance()
     further = _shares(active, canary)
     canary.activate()
 
@@ -235,7 +235,7 @@ def test_a_canary_takes_its_shares_from_the_active_one():
 def test_an_aborted_canary_gives_all_back(person):
     active, canary = _canary()
 
-    canary.abort(by=person("deployer"), reason="slow")
+    canary.rollout.abort(by=person("deployer"), reason="slow")
     before = _shares(active, canary)
     canary.end_as_asked()
 
@@ -256,11 +256,11 @@ def test_a_canary_whose_active_one_is_retired_takes_everything():
 def test_a_rollout_is_paused_resumed_and_promoted(person):
     _active, canary = _canary()
 
-    canary.pause(by=person("deployer"))
+    canary.rollout.pause(by=person("deployer"))
     paused = canary.is_paused
-    canary.resume(by=person("deployer"))
+    canary.rollout.resume(by=person("deployer"))
     resumed = canary.is_paused
-    canary.promote(by=person("deployer"))
+    canary.rollout.promote(by=person("deployer"))
 
     assert (paused, resumed, canary.is_promoted) == (True, False, True)
 
@@ -270,4 +270,4 @@ def test_without_a_rollout_there_is_nothing_to_steer(verb):
     deployment = served(VersionFactory())
 
     with pytest.raises(NotRollingOut):
-        getattr(deployment, verb)(by=None)
+        getattr(deployment.rollout, verb)(by=None)

@@ -39,10 +39,10 @@ def test_a_move_is_taken_only_by_its_movers(at, to, mover):
     deployment = DeploymentFactory(status=at)
 
     if mover in LEGAL.get((at, to), set()):
-        deployment._move(to, Step("test", mover))
+        deployment.moves.go(to, Step("test", mover))
     else:
         with pytest.raises(IllegalTransition):
-            deployment._move(to, Step("test", mover))
+            deployment.moves.go(to, Step("test", mover))
 
     moved = mover in LEGAL.get((at, to), set())
     row = Deployment.objects.get(pk=deployment.pk)

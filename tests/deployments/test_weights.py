@@ -210,16 +210,16 @@ class TestTheListOfFiles:
 
         with pytest.raises(Refused, match="added, removed or changed"):
             spec_of(deployment, EnvironmentRule.of("staging"))
-        assert not is_intact(deployment)
+        assert not is_intact(deployment.artifact, deployment.artifact_sha256)
 
     def test_one_that_is_gone_cannot_be_returned_to(self, version):
         deployment = Deployment.request(version, "staging", by=None)
-        assert is_intact(deployment)
+        assert is_intact(deployment.artifact, deployment.artifact_sha256)
 
         (data,) = servable.data_files_of(version.artifact)
         artifacts.file_path(data).unlink()
 
-        assert not is_intact(deployment)
+        assert not is_intact(deployment.artifact, deployment.artifact_sha256)
 
     def test_another_case_is_another_file(self, files):
         files["Weights.BIN"] = files.pop("weights.bin")

@@ -140,7 +140,7 @@ def test_a_canary_has_its_share_when_the_row_says_so_and_none_when_it_failed(
         says(canary, traffic_percent=50)
         began = answer(door, slot, key, canary.model_version)
         canary.refresh_from_db()
-        canary.abort(by=None)
+        canary.rollout.abort(by=None)
         says(canary, status=Status.FAILED)
         ended = answer(door, slot, key, canary.model_version)[0]
         seen.append((began == (200, str(canary.pk)), ended))

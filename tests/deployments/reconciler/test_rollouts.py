@@ -82,13 +82,13 @@ def test_a_canary_that_crashes_is_stopped(reconciler, target, clock):
 def test_a_paused_canary_stays_and_a_promoted_one_is_active(reconciler, target):
     _active, canary = canary_of(reconciler)
     canary.refresh_from_db()
-    canary.pause(by=None)
+    canary.rollout.pause(by=None)
     step_is_over(canary)
     reconciler.once()
     held = weights(target, canary)[str(canary.pk)]
 
     canary.refresh_from_db()
-    canary.promote(by=None)
+    canary.rollout.promote(by=None)
     reconciler.once()
 
     assert held == 10
@@ -114,7 +114,7 @@ def test_a_shadow_is_mirrored_until_it_is_promoted(reconciler, target):
     entries = {entry.deployment_id: entry for entry in route.entries}
 
     shadow.refresh_from_db()
-    shadow.promote(by=None)
+    shadow.rollout.promote(by=None)
     reconciler.once()
 
     assert entries[str(active.pk)].weight == 100

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.reconciler.setbacks import MAX_ATTEMPTS
+from deployments.reconciler.failures import MAX_ATTEMPTS
 from deployments.states import Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.reconciler.acting import asked, made, settle, status_of, told

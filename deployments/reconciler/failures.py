@@ -1,4 +1,4 @@
-"""What becomes of a step that does not succeed: wait, try again, or give up."""
+"""The failure policy of a reconcile step: wait, retry or fail the deployment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_ATTEMPTS = 3
 
 
 @dataclass(slots=True)
-class Setbacks:
+class FailurePolicy:
     """Writes trouble into rows, in transactions that count while the lease is held."""
 
     lease: Lease
@@ -22,16 +22,7 @@ class Setbacks:
     rules: Mapping[str, EnvironmentRule]
     routing: Routing
 
-    def _rule(self, deployment: Deployment) -> EnvironmentRule:
-        name = deployment.environment
-        return self.rules.get(name) or EnvironmentRule(environment=name)
-
-    def _require_lease(self) -> None:
-        """Raise LeaseLost unless it is held: a late riser tells gateways nothing."""
-        with self.lease.held():
-            pass
-
-    def _note_begin(self, deployment: Deployment) -> None:
+    def note_begin(self, deployment: Deployment) -> None:
         """Count an attempt when the step was begun by another reconciler.
 
         A deployment that takes the reconciler down with it is so given up at last.
@@ -45,30 +36,34 @@ class Setbacks:
                 raise Refused(f"It was given up after {MAX_ATTEMPTS} attempts.")
         self.memory.begin(deployment)
 
-    def _fail_if_late(
+    def fail_if_late(
         self, deployment: Deployment, what: str, because: str = ""
     ) -> bool:
         if self._is_late(deployment):
-            limit = self._rule(deployment).progress_deadline_s
+            limit = EnvironmentRule.among(
+                self.rules, deployment.environment
+            ).progress_deadline_s
             raise Refused(f"{what} within {limit} s. {because}".rstrip())
         return False
 
     def _is_late(self, deployment: Deployment) -> bool:
-        limit = self._rule(deployment).progress_deadline_s
+        limit = EnvironmentRule.among(
+            self.rules, deployment.environment
+        ).progress_deadline_s
         return self.memory.seconds_in_step(deployment) > limit
 
-    def _bear(self, deployment: Deployment, trouble: TargetTrouble | OSError) -> bool:
+    def bear(self, deployment: Deployment, trouble: TargetTrouble | OSError) -> bool:
         """Wait where that helps; else count an attempt."""
         if isinstance(trouble, Busy):
             return self._wait_for_processors(deployment, str(trouble))
         if want := want_of_room(trouble):
             return self._wait_for_room(deployment, want)
-        return self._try_again(deployment, str(trouble))
+        return self.retry(deployment, str(trouble))
 
     def _wait_for_room(self, deployment: Deployment, want: str) -> bool:
         """Say what it waits for; only the deadline ends that, no number of tries."""
         if not deployment.is_current and self._is_late(deployment):
-            return self._give_up(deployment, f"It has waited too long. {want}")
+            return self.give_up(deployment, f"It has waited too long. {want}")
         with self.lease.held():
             deployment.notice(want)
         return False
@@ -80,7 +75,7 @@ class Setbacks:
             deployment.notice(want)
         return False
 
-    def _try_again(self, deployment: Deployment, trouble: str) -> bool:
+    def retry(self, deployment: Deployment, trouble: str) -> bool:
         if deployment.is_current:
             with self.lease.held():
                 deployment.notice(trouble)
@@ -88,19 +83,19 @@ class Setbacks:
         with self.lease.held():
             tries = deployment.record_attempt()
         if tries > MAX_ATTEMPTS:
-            return self._give_up(
+            return self.give_up(
                 deployment, f"Given up after {MAX_ATTEMPTS} attempts: {trouble}"
             )
         return False
 
-    def _give_up(self, deployment: Deployment, message: str) -> bool:
+    def give_up(self, deployment: Deployment, message: str) -> bool:
         """Fail what never served; what serves already is only unhealthy.
 
         What has a share of the requests fails when it has none any more; until that
         can be had it is tried again.
         """
         if deployment.is_rolling_out:
-            self._require_lease()
+            self.lease.require()
             try:
                 self.routing.without(deployment)
             except (TargetTrouble, OSError) as trouble:

@@ -1,0 +1,83 @@
+"""A canary or shadow under way: what steers it and which share it has."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from deployments.errors import NotRollingOut
+from deployments.kick import wait_on_commit
+from deployments.models.moves import Step
+from deployments.states import Mover, Status
+from mlops.core.models import User
+
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutControl:
+    """Steers one deployment's rollout; its columns are the deployment's."""
+
+    row: "Deployment"
+
+    # What people ask for ----------------------------------------------------------
+
+    def promote(self, *, by: User | None) -> None:
+        """Give the canary or shadow all the traffic; the reconciler does it next."""
+        self._steer(Step("promote", by=by), is_promoted=True, is_paused=False)
+
+    def pause(self, *, by: User | None) -> None:
+        """Hold the rollout at its present share."""
+        self._steer(Step("pause", by=by), is_paused=True)
+
+    def resume(self, *, by: User | None) -> None:
+        """Go on with the rollout; the present step lasts its full time again."""
+        self._steer(Step("resume", by=by), is_paused=False, rollout_at=timezone.now())
+
+    def abort(self, *, by: User | None, reason: str = "") -> None:
+        """Have the rollout ended; all traffic goes back to the active one, first."""
+        self.row.require_deployer(by)
+        self._require_under_way()
+        message = "the rollout was aborted" + (f": {reason}" if reason else "")
+        self.row.moves.end(Status.FAILED, Step("abort", by=by, message=message))
+        wait_on_commit()
+
+    # What the reconciler does -----------------------------------------------------
+
+    def begin(self) -> None:
+        """Give a canary its first share, or a shadow its copies."""
+        plan = self.row.plan.strategy
+        share = f" with {plan.steps[0]} %" if plan.steps else ""
+        self._go_to(0, f"{plan.kind} begins{share}")
+
+    def advance(self) -> None:
+        """Give a canary its next share."""
+        following = self.row.rollout_step + 1
+        share = self.row.plan.strategy.steps[following]
+        self._go_to(following, f"canary goes on with {share} %")
+
+    # Reads ------------------------------------------------------------------------
+
+    @property
+    def canary_percent(self) -> int:
+        """The share that the present step of a canary asks for; 0 of a shadow."""
+        row = self.row
+        steps = row.plan.strategy.steps
+        return steps[row.rollout_step] if row.is_rolling_out and steps else 0
+
+    # Inside -----------------------------------------------------------------------
+
+    def _go_to(self, number: int, message: str) -> None:
+        step = Step("roll_out", Mover.RECONCILER, message=message)
+        changes = {"rollout_at": timezone.now(), "rollout_step": number}
+        self.row.moves.update(step, **changes)
+
+    def _steer(self, step: Step, **changes: Any) -> None:
+        self.row.require_deployer(step.by)
+        self._require_under_way()
+        self.row.moves.update(step, **changes)
+
+    def _require_under_way(self) -> None:
+        if not self.row.is_rolling_out or self.row.ends_as:
+            raise NotRollingOut("No canary or shadow of this deployment is under way.")
