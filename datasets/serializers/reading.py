@@ -93,6 +93,12 @@ class ReadingOptions(StrictSerializer):
     def validate_delimiter(self, sign: str) -> str:
         return _required(sign)
 
+    def validate_quote(self, sign: str) -> str:
+        return _plain(sign)
+
+    def validate_comment(self, sign: str) -> str:
+        return _plain(sign)
+
     def validate_decimal(self, sign: str) -> str:
         return _punctuation(_required(sign))
 
@@ -103,6 +109,12 @@ class ReadingOptions(StrictSerializer):
         if attrs.get("decimal", ".") == attrs.get("thousands"):
             raise serializers.ValidationError(
                 {"thousands": "This is the sign before the decimals."}
+            )
+        signs = [attrs.get(name) for name in ("delimiter", "quote", "comment")]
+        given = [sign for sign in signs if sign]
+        if len(set(given)) < len(given):
+            raise serializers.ValidationError(
+                {"delimiter": "Delimiter, quote and comment are different signs."}
             )
         if bool(attrs.get("true_values")) != bool(attrs.get("false_values")):
             raise serializers.ValidationError(
@@ -115,6 +127,12 @@ class ReadingOptions(StrictSerializer):
 def _required(sign: str) -> str:
     if not sign or sign in '\r\n"':
         raise serializers.ValidationError("This has to be one character.")
+    return sign
+
+
+def _plain(sign: str) -> str:
+    if sign and (not sign.isascii() or not sign.isprintable() or sign == " "):
+        raise serializers.ValidationError("This has to be one visible ASCII character.")
     return sign
 
 

@@ -232,16 +232,15 @@ class Append:
         plain, dialect = self.plains[0], read.dialect
         if plain.format not in _LINED or len(self.plains) > 1 or read.rejected.count:
             return None
-        above = dialect.get("skip_lines", 0) + bool(dialect.get("header"))
-        if dialect.get("comment"):
-            return None
+        above = bool(dialect.get("header"))
+        above += dialect.get("skip_lines", 0) - plain.dropped.above
         quote = dialect.get("quote", "").encode()
         for number, (line, is_row) in enumerate(_lines(plain.path, quote), start=1):
             if above:
                 above -= is_row
             elif is_row and line.strip():
                 if not row:
-                    return number
+                    return plain.dropped.line(number)
                 row -= 1
         return None
 

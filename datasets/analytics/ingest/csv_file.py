@@ -39,6 +39,15 @@ class _File:
     # Of its folders, behind the columns of the file.
     constants: tuple[str | None, ...] = ()
 
+    @property
+    def form(self) -> tuple[object, ...]:
+        """What files have in common that are read as one."""
+        return (self.dialect, self.line_end, self.places, self.constants)
+
+    @property
+    def line_end(self) -> str:
+        return self.plain.text.line_end if self.plain.text else "\\n"
+
     def place(self, column: int) -> int | None:
         """Return where a column of the table is in the file."""
         return self.places[column] if column < len(self.places) else None
@@ -92,9 +101,7 @@ class _Table:
 
     def _runs(self) -> list[list[_File]]:
         """Return the files in their order, those of one dialect together."""
-        keyed = groupby(
-            self.files, key=lambda file: (file.dialect, file.places, file.constants)
-        )
+        keyed = groupby(self.files, key=lambda file: file.form)
         return [list(parts) for _, parts in keyed]
 
     def _stored(self) -> str:
@@ -142,12 +149,12 @@ def _scan(file: _File, plains: Sequence[Plain], rejects: str) -> str:
         # An empty cell is nothing, a quoted one an empty text.
         "nullstr='', allow_quoted_nulls=false",
         f"delim={quote_literal(dialect.delimiter)}, quote={quote}, escape={quote}",
+        # Left to DuckDB, a line end inside the first cells would be taken for it.
+        f"new_line={quote_literal(file.line_end)}",
         f"header={str(dialect.has_header).lower()}, max_line_size={MAX_LINE_BYTES:d}",
     ]
     if dialect.skip:
         options.append(f"skip={dialect.skip:d}")
-    if dialect.comment:
-        options.append(f"comment={quote_literal(dialect.comment)}")
     if rejects:
         options.append(rejects)
     paths = path_list([plain.path for plain in plains])
@@ -171,8 +178,8 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
             "delimiter": dialect.delimiter,
             "quote": dialect.quote,
             "header": dialect.has_header,
-            "skip_lines": dialect.skip,
-            "comment": dialect.comment,
+            "skip_lines": dialect.skip + plains[0].dropped.above,
+            "comment": context.options.comment,
             "encoding": sorted(
                 {p.text.encoding for p in plains if p.text and p.format != Format.XLSX}
             ),
@@ -244,7 +251,7 @@ def _rejected(context: Context, table: _Table) -> Rejected:
             {},
         )
     ]
-    files = {str(file.plain.path): file.plain.name for file in table.files}
+    plains = {str(file.plain.path): file.plain for file in table.files}
     encodings = {
         str(file.plain.path): file.plain.text.encoding
         for file in table.files
@@ -252,9 +259,10 @@ def _rejected(context: Context, table: _Table) -> Rejected:
     }
     lines: dict[tuple[str, int], dict[str, Any]] = {}
     for path, line, error, text in errors:
+        plain = plains[path]
         row = {
-            "file": files.get(path, ""),
-            "line": line,
+            "file": plain.name,
+            "line": plain.dropped.line(line),
             "column": None,
             "reason": _reason(error, encodings.get(path, UTF8)),
             "text": text,
@@ -291,13 +299,13 @@ def _check_loss(context: Context, table: _Table, rejected: Rejected) -> list[str
             rows=rejected.rows[:20],
         )
     missing = table.expected - kept - lost
-    has_comments = any(file.dialect.comment for file in table.files)
     most = max(limits.rejected_rows, limits.rejected_share * table.expected)
-    if missing > most and not has_comments:
+    if missing > most:
         raise IngestRefused(
             "invalid_file",
             f"The file has {table.expected} lines of data, of which only {kept} could"
             " be read as rows. Quotes that do not close are the usual cause.",
         )
-    what = "empty lines and comments" if has_comments else "empty lines"
-    return [f"{missing} {what} were skipped."] if missing > 0 else []
+    comments = sum(file.plain.dropped.comments for file in table.files)
+    counts = {"empty lines": missing, "comments": comments}
+    return [f"{n} {what} were skipped." for what, n in counts.items() if n > 0]

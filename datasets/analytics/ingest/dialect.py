@@ -29,8 +29,9 @@ _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 class Dialect:
     """How to cut a file into cells. `names` are the file's own, or made up.
 
-    `skip` lines come before the header, or before the first row without one;
-    `quote` is empty where quotes are characters as others are.
+    `skip` lines come before the header, or before the first row without one (that of
+    Excel, which names the delimiter); `quote` is empty where quotes are characters as
+    others are.
     """
 
     delimiter: str
@@ -38,7 +39,6 @@ class Dialect:
     names: tuple[str, ...] = ()
     quote: str = '"'
     skip: int = 0
-    comment: str = ""
 
     @property
     def lines_above(self) -> int:
@@ -49,9 +49,10 @@ class Dialect:
 def find_dialect(context: Context, plain: Plain) -> Dialect:
     """Return the dialect. Raises IngestRefused when the file is no table."""
     options = context.options
+    # Lines to skip and comments were left out before.
+    options = replace(options, skip_lines=0, header_row=None, comment="")
     if plain.format == Format.XLSX:
-        # Its sheet was written so, below the rows that were to be skipped.
-        options = replace(options, skip_lines=0, header_row=None, delimiter=",")
+        options = replace(options, delimiter=",")
     text, dialect = _start(_head(plain.path), options)
     delimiter = dialect.delimiter or _delimiter(text, prefers_tab=plain.format == "tsv")
     dialect = replace(dialect, delimiter=delimiter)
@@ -65,7 +66,7 @@ def find_dialect(context: Context, plain: Plain) -> Dialect:
         raise IngestRefused(
             "invalid_file",
             f"The first line has {len(first)} cells but most rows have {width}.",
-            line=dialect.skip + 1,
+            line=plain.dropped.line(dialect.skip + 1),
         )
     has_header = options.has_header
     if has_header is None:
@@ -76,15 +77,12 @@ def find_dialect(context: Context, plain: Plain) -> Dialect:
 
 def _start(text: str, options: Options) -> tuple[str, Dialect]:
     """Return the text below the lines to skip, and what is known of the dialect."""
-    skip = options.skip_lines + max((options.header_row or 1) - 1, 0)
-    delimiter = options.delimiter or ""
+    skip, delimiter = 0, options.delimiter or ""
     if excel := _EXCEL_SEPARATOR.match(text):
         delimiter = delimiter or excel[1]
-        skip += 1
-    for _ in range(skip):
-        text = text.partition("\n")[2]
+        skip, text = 1, text.partition("\n")[2]
     quote = '"' if options.quote is None else options.quote
-    return text, Dialect(delimiter, quote=quote, skip=skip, comment=options.comment)
+    return text, Dialect(delimiter, quote=quote, skip=skip)
 
 
 def _named(options: Options, names: list[str]) -> tuple[str, ...]:
@@ -99,7 +97,7 @@ def _named(options: Options, names: list[str]) -> tuple[str, ...]:
 
 
 def parse(text: str, dialect: Dialect) -> list[list[str]]:
-    """Return the complete records of a text, without empty lines and comments."""
+    """Return the complete records of a text, without empty lines."""
     csv.field_size_limit(_MAX_CELL)
     try:
         reader = csv.reader(
@@ -113,8 +111,6 @@ def parse(text: str, dialect: Dialect) -> list[list[str]]:
         raise IngestRefused(
             "cell_too_large", "A cell of the first lines is too large."
         ) from None
-    if dialect.comment:
-        records = [r for r in records if not r[0].startswith(dialect.comment)]
     return records
 
 

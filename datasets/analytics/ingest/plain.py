@@ -12,12 +12,15 @@ import pyarrow as pa
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.model import SourceFile
-from datasets.analytics.ingest.text import TextFacts, scan
-from datasets.analytics.ingest.transcoding import transcode
+from datasets.analytics.ingest.quotes import Quotes
+from datasets.analytics.ingest.remarks import Dropped
+from datasets.analytics.ingest.text import TextFacts, quote_of, scan
+from datasets.analytics.ingest.transcoding import has_remarks, transcode
 
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 64 << 10
 _SMALL_BYTES = 16 << 20
+_BLANK = codecs.BOM_UTF8 + b" \t\r\n"
 
 
 class Format(StrEnum):
@@ -39,6 +42,8 @@ class Plain:
     text: TextFacts | None = None
     about: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    # Lines of the file that are not in `path`.
+    dropped: Dropped = field(default_factory=Dropped)
     # Keys and values of the folders that it was in.
     partitions: tuple[tuple[str, str | None], ...] = ()
 
@@ -93,9 +98,7 @@ def _beginning(context: Context, path: Path) -> Path:
         start = file.read(most)
     if path.stat().st_size <= most or b"\0" in start or start.lstrip()[:1] == b"[":
         return path
-    cut = start.rfind(b"\n") + 1
-    while cut and start.count(b'"', 0, cut) % 2:
-        cut = start.rfind(b"\n", 0, cut - 1) + 1
+    cut = _end_of_rows(context, start)
     if not cut:
         return path
     target = context.temporary / f"{path.name}.beginning"
@@ -104,23 +107,48 @@ def _beginning(context: Context, path: Path) -> Path:
     return target
 
 
+def _end_of_rows(context: Context, start: bytes) -> int:
+    """Return where the last line end stands that is in no cell, and how long it is."""
+    quote = quote_of(context)
+    if not quote:
+        return start.rfind(b"\n") + 1
+    parts, is_inside = Quotes(quote, context.options.delimiter).parts(start)
+    end = len(start)
+    for index in reversed(range(len(parts))):
+        begin = end - len(parts[index])
+        found = parts[index].rfind(b"\n") + 1
+        if index % 2 == is_inside and found:
+            return begin + found
+        end = begin - 1
+    return 0
+
+
 def _text(context: Context, path: Path, label: str, name: str) -> Plain:
     facts = scan(context, path)
     if facts.is_binary:
         raise IngestRefused(
             "unsupported_format", "The file is binary, and not of a kind that is read."
         )
-    if facts.needs_rewriting:
-        path, facts = transcode(context, path, facts)
-    start = _head(path).lstrip(codecs.BOM_UTF8 + b" \t\r\n")
-    if start[:1] in {b"{", b"["} and not name.endswith((".csv", ".tsv", ".txt")):
+    is_table = not _is_json(_head(path), name)
+    dropped = Dropped()
+    if facts.needs_rewriting or (is_table and has_remarks(context.options)):
+        path, facts, dropped = transcode(context, path, facts, is_table=is_table)
+    start = _head(path)
+    if _is_json(start, name):
         return Plain(path, label, Format.JSON_LINES, facts)
+    start = start.lstrip(_BLANK)
     if start[:1] == b"<":
         raise IngestRefused(
             "unsupported_format", "The file is HTML or XML, not a table."
         )
     is_tabbed = name.endswith((".tsv", ".tab"))
-    return Plain(path, label, Format.TSV if is_tabbed else Format.CSV, facts)
+    form = Format.TSV if is_tabbed else Format.CSV
+    return Plain(path, label, form, facts, dropped=dropped)
+
+
+def _is_json(start: bytes, name: str) -> bool:
+    is_object = start.lstrip(_BLANK)[:1] in {b"{", b"["}
+    return is_object and not name.endswith((".csv", ".tsv", ".txt"))
 
 
 def _head(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Which cells of a CSV stand in quotes: DuckDB does not tell, and it may matter."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from datasets.analytics.ingest.dialect import Dialect
+from datasets.analytics.ingest.quotes import Quotes
 
 _CHUNK_BYTES = 4 << 20
 
@@ -68,13 +70,25 @@ def _cells(path: Path, dialect: Dialect) -> Iterator[_Cells]:
 def _cut(raw: bytes, dialect: Dialect) -> tuple[int, Any]:
     """Return the length of the complete rows, and where a cell ends in them."""
     bytes_ = np.frombuffer(raw, np.uint8)
-    outside = np.cumsum(bytes_ == ord(dialect.quote), dtype=np.int64) % 2 == 0
+    toggles = np.zeros(len(raw), np.int8)
+    toggles[Quotes(dialect.quote, dialect.delimiter).toggles(raw)] = 1
+    outside = np.cumsum(toggles, dtype=np.int64) % 2 == 0
     line_ends = np.flatnonzero((bytes_ == ord("\n")) & outside)
     if not line_ends.size:
         return 0, line_ends
     cut = int(line_ends[-1]) + 1
-    delimiter = (bytes_ == ord(dialect.delimiter)) | (bytes_ == ord("\n"))
-    return cut, np.flatnonzero((delimiter & outside)[:cut])
+    ends = (bytes_ == ord("\n")) | _delimiters(raw, bytes_, dialect.delimiter)
+    return cut, np.flatnonzero((ends & outside)[:cut])
+
+
+def _delimiters(raw: bytes, bytes_: Any, delimiter: str) -> Any:
+    """Return where each delimiter ends, which may have several bytes."""
+    signs = delimiter.encode()
+    if len(signs) == 1:
+        return bytes_ == signs[0]
+    found = np.zeros(len(raw), bool)
+    found[[match.end() - 1 for match in re.finditer(re.escape(signs), raw)]] = True
+    return found
 
 
 def _of_rows(raw: bytes, ends: Any, dialect: Dialect, above: int) -> tuple[_Cells, int]:

@@ -17,6 +17,7 @@ from datasets.analytics.ingest.encodings import (
     judged,
     known_encoding,
 )
+from datasets.analytics.ingest.quotes import Quotes
 from datasets.analytics.ingest.rules import OVERLOOKED
 
 # Small enough that all looks at a chunk but the first find it in the CPU's cache.
@@ -44,7 +45,8 @@ class TextFacts:
     """Facts of a whole text file. `bad_lines` are not in its encoding.
 
     `lines` counts line ends outside quotes, and an unfinished last line. `is_clean`
-    says that no cell can hold a character that casts to numbers overlook.
+    says that no cell can hold a character that casts to numbers overlook; `line_end`
+    is what ends rows, as DuckDB writes it.
     """
 
     encoding: str
@@ -54,6 +56,7 @@ class TextFacts:
     nul_bytes: int = 0
     mixes_line_ends: bool = False
     has_escapes: bool = False
+    line_end: str = "\\n"
     found: Encoding = field(default_factory=lambda: Encoding(UTF8, "all bytes"))
     is_clean: bool = False
 
@@ -187,20 +190,20 @@ def _plain_characters(start: bytes, name: str) -> int:
 
 def scan_utf8(context: Context, path: Path) -> TextFacts:
     lines = bad = returns = bare = 0
-    quote = quote_of(context).encode()
+    quote = quote_of(context)
+    quotes = Quotes(quote, context.options.delimiter) if quote else None
     nul_bytes = 0
     has_escapes = False
-    in_quotes = has_quotes = has_odd = False
+    has_quotes = has_odd = False
     last = b"\n"
     for chunk in _line_chunks(path):
         context.bytes_read += len(chunk)
         outside = chunk
-        if quote and quote in chunk:
+        if quotes is not None and (quotes.inside or quotes.quote in chunk):
             has_quotes = True
-            parts = chunk.split(quote)
             # A line end in a cell ends no line.
-            outside = b" ".join(parts[in_quotes::2])
-            in_quotes ^= len(parts) % 2 == 0
+            parts, is_inside = quotes.parts(chunk)
+            outside = b" ".join(parts[is_inside::2])
         lines += _line_ends(outside)
         if b"\r" in outside:
             ended = outside.count(b"\r\n")
@@ -223,6 +226,7 @@ def scan_utf8(context: Context, path: Path) -> TextFacts:
         nul_bytes,
         mixes,
         has_escapes,
+        line_end="\\r\\n" if returns and not mixes else "\\n",
         is_clean=is_clean,
     )
 

@@ -9,6 +9,9 @@ from typing import BinaryIO
 
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.encodings import JUDGED, OPTION, UTF8, is_rather_utf8
+from datasets.analytics.ingest.model import Options
+from datasets.analytics.ingest.quotes import Quotes
+from datasets.analytics.ingest.remarks import Dropped, Remarks, lines_above
 from datasets.analytics.ingest.text import (
     CHUNK_BYTES,
     LONGEST_LINE,
@@ -31,28 +34,44 @@ def _end_of(error: UnicodeError) -> int:
     return error.end
 
 
-def transcode(context: Context, path: Path, facts: TextFacts) -> tuple[Path, TextFacts]:
+def transcode(
+    context: Context, path: Path, facts: TextFacts, *, is_table: bool
+) -> tuple[Path, TextFacts, Dropped]:
     """Write the file again as UTF-8 with one kind of line end.
+
+    Of a table without the lines that a person said to be none of its own.
 
     Bytes that are not in the encoding become one that no UTF-8 has, so that their
     lines are rejected; so do zero bytes, and lines of UTF-8 in a file of another
     encoding.
     """
     target = context.temporary / f"{path.name}.utf8"
-    plain = _LineEnds(quote_of(context))
-    held = ""
+    plain, held = _cleaner(context, is_table=is_table), ""
     with path.open("rb") as file, target.open("wb") as out:
         for piece in _decoded(file, facts):
             text = (held + piece).replace("\0", _BAD)
             held = "\r" if text.endswith("\r") else ""
-            text = plain.of(text.removesuffix("\r") if held else text)
-            out.write(text.encode(UTF8, "surrogateescape"))
-        out.write(plain.of(held).encode(UTF8, "surrogateescape"))
+            text = text.removesuffix("\r") if held else text
+            out.write(plain.of(text.encode(UTF8, "surrogateescape")))
+        out.write(plain.of(held.encode()) + plain.last())
     context.bytes_read = 0
     rewritten = scan_utf8(context, target)
-    return target, replace(
+    known = replace(
         rewritten, encoding=facts.encoding, mixes_line_ends=False, found=facts.found
     )
+    return target, known, plain.dropped()
+
+
+def has_remarks(options: Options) -> bool:
+    """Whether a person said that some lines are no part of the table."""
+    return bool(options.comment) or lines_above(options) > 0
+
+
+def _cleaner(context: Context, *, is_table: bool) -> "Remarks | _LineEnds":
+    quote = quote_of(context)
+    if is_table and has_remarks(context.options):
+        return Remarks(context.options, quote)
+    return _LineEnds(quote, context.options.delimiter)
 
 
 def _decoded(file: BinaryIO, facts: TextFacts) -> Iterator[str]:
@@ -116,20 +135,24 @@ class _ForeignLines:
 class _LineEnds:
     """Makes every end of a line a line feed, and leaves those inside cells."""
 
-    def __init__(self, quote: str) -> None:
-        self._quote = quote
-        self._in_quotes = False
+    def __init__(self, quote: str, delimiter: str | None) -> None:
+        self._quotes = Quotes(quote, delimiter) if quote else None
 
-    def of(self, text: str) -> str:
+    def of(self, piece: bytes) -> bytes:
         r"""Return the next piece of the text, of which no \\r\\n is cut."""
-        if not self._quote:
-            return _line_feeds(text)
-        parts = text.split(self._quote)
-        for index in range(self._in_quotes, len(parts), 2):
+        if self._quotes is None:
+            return _line_feeds(piece)
+        parts, is_inside = self._quotes.parts(piece)
+        for index in range(is_inside, len(parts), 2):
             parts[index] = _line_feeds(parts[index])
-        self._in_quotes ^= len(parts) % 2 == 0
-        return self._quote.join(parts)
+        return self._quotes.quote.join(parts)
+
+    def last(self) -> bytes:
+        return b""
+
+    def dropped(self) -> Dropped:
+        return Dropped()
 
 
-def _line_feeds(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _line_feeds(piece: bytes) -> bytes:
+    return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
