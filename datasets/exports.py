@@ -30,7 +30,7 @@ CONTENT_TYPES = {
     Format.JSON_LINES: "application/x-ndjson",
 }
 # To be raised whenever the bytes of an export could be others than before.
-REVISION = 1
+REVISION = 2
 CACHING = "private, no-cache"
 OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"
 

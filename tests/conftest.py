@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Generator, Iterator
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -13,6 +14,9 @@ from lifecycle.store import TABLES
 from mlops.core.models import User
 from tests.writes import Writes
 
+# The same examples each time: a run that fails was no matter of chance.
+hypothesis.settings.register_profile("suite", derandomize=True, database=None)
+hypothesis.settings.load_profile("suite")
 GUARD = importlib.import_module("mlops.core.migrations.0002_keep_the_audit_trail")
 
 ROLES = ("viewer", "data scientist", "deployer", "approver", "admin")

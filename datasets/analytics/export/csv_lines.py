@@ -66,7 +66,8 @@ def _text(column: TableColumn) -> str:
 def _cell(column: TableColumn, is_guarded: bool) -> str:  # noqa: FBT001
     """Return an expression for a cell: NULL is nothing, an empty text is `""`."""
     if column.kind is Kind.BINARY:
-        return f"to_base64({quote_ident(column.name)}::BLOB)"
+        encoded = f"to_base64({quote_ident(column.name)}::BLOB)"
+        return f"CASE WHEN {encoded} = '' THEN '\"\"' ELSE {encoded} END"
     text = _text(column)
     if column.kind not in _WRITTEN:
         return text

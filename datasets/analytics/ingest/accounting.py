@@ -21,12 +21,14 @@ class Written:
     missing_words: list[dict[str, Any]] = field(default_factory=list)
     kept_as_text: list[dict[str, Any]] = field(default_factory=list)
     made_missing: list[dict[str, Any]] = field(default_factory=list)
+    rounded: list[dict[str, Any]] = field(default_factory=list)
 
     def cells(self) -> dict[str, Any]:
         return {
             "missing_words": self.missing_words,
             "kept_as_text": self.kept_as_text,
             "made_missing": self.made_missing,
+            "rounded": self.rounded,
         }
 
 
@@ -46,12 +48,19 @@ def described(proof: Proof) -> Written:
             f"{names[column]}: kept as text; it could be {rule.label}"
             f" ({rule.note}), but no cell makes that certain."
         )
+    for column in sorted(proof.cells.wordy):
+        if proof.proposals[column].rule not in {TEXT, None}:
+            found.notes.append(
+                f"{names[column]}: a null word stands in quotes in it, and is a value"
+                " wherever it stands there."
+            )
     found.missing_words = [
         {"column": names[column], "count": count}
         for column, count in sorted(proof.counts(Lost.WORD).items())
     ]
     found.kept_as_text = list(_near_misses(proof))
-    found.made_missing = list(_made_missing(proof))
+    found.made_missing = list(_lost_to_choice(proof, Lost.BAD))
+    found.rounded = list(_lost_to_choice(proof, Lost.ROUNDED))
     return found
 
 
@@ -75,11 +84,11 @@ def _near_misses(proof: Proof) -> Iterable[dict[str, Any]]:
             }
 
 
-def _made_missing(proof: Proof) -> Iterable[dict[str, Any]]:
-    """Yield what a type that a person chose could not hold."""
-    for column, count in sorted(proof.counts(Lost.BAD).items()):
+def _lost_to_choice(proof: Proof, how: Lost) -> Iterable[dict[str, Any]]:
+    """Yield what a type that a person chose could not hold, or not exactly."""
+    for column, count in sorted(proof.counts(how).items()):
         rule = proof.plan.forced[column]
-        bad = proof.guard(column).is_lost(f"r{column}", Lost.BAD)
+        bad = proof.guard(column).is_lost(f"r{column}", how)
         rows = _first_rows(proof, column, bad)
         yield {
             "column": proof.table.names[column],

@@ -1,11 +1,13 @@
 """What a person chose about the reading, as rules and plans."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.chosen import chosen_rule, is_chosen_type
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.model import Options
+from datasets.analytics.ingest.plain import Format
 from datasets.analytics.ingest.proof import Plan
 from datasets.analytics.ingest.rules import PLAIN, Rule, Signs
 
@@ -43,7 +45,41 @@ def plan(
             raise IngestRefused(
                 "invalid_options", f"There is no column {name!r} to give a type."
             )
-    return Plan(grammars, options.null_values, forced)
+    # Spaces around the cells of columns that are not text do not count.
+    words = dict.fromkeys(word.strip(" \t") for word in options.null_values)
+    return Plan(grammars, tuple(words), forced)
+
+
+# What says something about a file that is no text of cells. Folders beside such files
+# are typed as cells are, so that words, signs and forms may still count there.
+_OF_CELLS = frozenset(
+    {"true_values", "false_values", "decimal", "thousands", "null_values"}
+)
+_HEEDED = {
+    Format.JSON_LINES: frozenset(
+        {"encoding", "types", "null_values", "date_formats", "union_by_name"}
+    ),
+    Format.PARQUET: frozenset({"union_by_name", "types"}),
+    Format.ARROW: frozenset({"union_by_name", "types"}),
+    Format.XLSX: frozenset({field.name for field in fields(Options)})
+    - {"encoding", "delimiter", "quote", "comment"},
+}
+
+
+def unheeded(options: Options, form: Format, *, has_folders: bool) -> list[str]:
+    """Return the options that were given and say nothing about files of a format."""
+    heeded = _HEEDED.get(form)
+    if heeded is None:
+        return []
+    if has_folders:
+        heeded |= _OF_CELLS | {"date_formats"}
+    usual = Options()
+    return [
+        field.name
+        for field in fields(Options)
+        if field.name not in heeded
+        and getattr(options, field.name) not in (getattr(usual, field.name), ())
+    ]
 
 
 def _signs(options: Options) -> Signs | None:

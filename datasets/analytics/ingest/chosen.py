@@ -6,11 +6,13 @@ from dataclasses import replace
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.rules import (
     EXPONENT,
+    IS_NON_FINITE,
     MAX_DIGITS,
     NON_FINITE,
     TEXT,
     Rule,
     Signs,
+    same_number,
 )
 from datasets.analytics.ingest.times import (
     DATE,
@@ -38,9 +40,16 @@ def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
         convert = f"try_cast({plain} AS {kind})"
         return Rule("whole numbers", kind, f"{digits}+", convert, is_number=True)
     if kind in _FLOATING:
-        pattern = f"{digits}*({re.escape(signs.decimal)}[0-9]*)?{EXPONENT}|{NON_FINITE}"
-        convert = f"try_cast({plain} AS {kind})"
-        return Rule("numbers", kind, pattern, convert, is_number=True)
+        return Rule(
+            "numbers",
+            kind,
+            f"{digits}*({re.escape(signs.decimal)}[0-9]*)?{EXPONENT}|{NON_FINITE}",
+            f"try_cast({plain} AS {kind})",
+            holds=f"CASE WHEN isfinite({{v}}) THEN true ELSE {IS_NON_FINITE} END",
+            same=f"CASE WHEN isfinite({{v}}) THEN {same_number(_unsigned(plain))}"
+            " ELSE true END",
+            is_number=True,
+        )
     rules = {
         "VARCHAR": TEXT,
         "BOOLEAN": grammar.truth(),
@@ -87,6 +96,7 @@ _BINARY = Rule(
     "BLOB",
     "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
     "TRY(from_base64({t}))",
+    has_empty=True,
 )
 
 
@@ -96,6 +106,11 @@ def is_chosen_type(kind: str) -> bool:
     if exact:
         return 1 <= int(exact[1]) <= MAX_DIGITS and int(exact[2]) <= int(exact[1])
     return kind in CHOSEN_TYPES
+
+
+def _unsigned(plain: str) -> str:
+    """Return SQL of a number without a plus: a sign or zeros more change no value."""
+    return f"ltrim({plain}, '+')"
 
 
 def _chosen_decimal(digits: int, scale: int, signs: Signs) -> Rule:

@@ -12,6 +12,7 @@ from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
 from datasets.analytics.ingest.append import Append
 from datasets.analytics.ingest.arriving import arrived
+from datasets.analytics.ingest.choices import unheeded
 from datasets.analytics.ingest.context import Context, Read
 from datasets.analytics.ingest.model import (
     Base,
@@ -84,6 +85,9 @@ class Conversion:
             read = Append(context, self.base, plains, reader).joined(read)
         read.files = [plain.report() for plain in plains[:_LISTED_FILES]]
         read.notes += [note for plain in plains for note in plain.notes]
+        has_folders = any(plain.partitions for plain in plains)
+        if names := unheeded(self.options, found, has_folders=has_folders):
+            read.notes.append(f"Options that say nothing here: {', '.join(names)}.")
         return found, read
 
     def _finish(self, context: Context, found: Format, read: Read) -> Outcome:

@@ -18,10 +18,14 @@ WIDE = 64
 
 
 class Lost(StrEnum):
-    """What a guard counts: null words, cells of no value, empty cells in quotes."""
+    """What a guard counts: null words, cells of no value, empty cells in quotes.
+
+    Of a type that a person chose, also numbers that it rounds.
+    """
 
     WORD = "word"
     BAD = "bad"
+    ROUNDED = "rounded"
     EMPTY = "empty"
 
 
@@ -55,11 +59,12 @@ class Guard:
 
     @property
     def counted(self) -> tuple[Lost, ...]:
-        if self.rule is TEXT:
+        if self.rule is TEXT or self.rule is None:
             return (Lost.EMPTY,) if self.empty is Empty.COUNTED else ()
-        if self.rule is None:
-            return ()
-        return (Lost.WORD, Lost.BAD) if self.forced else (Lost.WORD,)
+        if not self.forced:
+            return (Lost.WORD,)
+        chosen = (Lost.WORD, Lost.BAD)
+        return (*chosen, Lost.ROUNDED) if self.rule.same else chosen
 
     def of(self, cell: str, quick: str, counter: str) -> str:
         """Return SQL of the value.
@@ -72,7 +77,7 @@ class Guard:
         if self.rule is None:
             return (
                 f"CASE WHEN {cell} IS NULL THEN NULL WHEN {self.is_word(cell)}"
-                f" THEN {cell} ELSE error('{MISFIT}') END"
+                f" THEN {self._text(cell, counter)} ELSE error('{MISFIT}') END"
             )
         nothing = f"CAST(NULL AS {self.rule.type})"
         left = f"error('{MISFIT}')"
@@ -90,9 +95,16 @@ class Guard:
             if set(self.null_words) <= set(NULL_WORDS)
             else (missing, proven)
         )
+        value = self.rule.value(cell)
+        if Lost.ROUNDED in self.counted:
+            # No OR: DuckDB tries which part of one is the cheapest.
+            value = (
+                f"CASE WHEN {self.rule.is_same(cell)} THEN {value}"
+                f" WHEN nextval('rounded_{counter}') > 0 THEN {value} END"
+            )
         return (
             f"CASE {first} {second} WHEN {self.rule.fits(cell)}"
-            f" THEN {self.rule.value(cell)} ELSE {left} END"
+            f" THEN {value} ELSE {left} END"
         )
 
     def _text(self, cell: str, counter: str) -> str:
@@ -105,7 +117,10 @@ class Guard:
         return f"CASE WHEN {empty} THEN '' ELSE {cell} END"
 
     def is_word(self, cell: str) -> str:
-        return f"{trimmed(cell)} IN ({list_of(('', *self.null_words))[1:-1]})"
+        words = list(self.null_words)
+        if self.rule is None or not self.rule.has_empty:
+            words.append("")
+        return f"{trimmed(cell)} IN ({list_of(words)[1:-1]})" if words else "false"
 
     def is_kept(self, cell: str) -> str:
         missing = f"{cell} IS NULL OR {self.is_word(cell)}"
@@ -118,6 +133,9 @@ class Guard:
                 return f"{cell} = ''"
             case Lost.WORD:
                 return f"{cell} IS NOT NULL AND {self.is_word(cell)}"
+            case Lost.ROUNDED if self.rule:
+                kept = f"{self.rule.fits(cell)} AND NOT {self.rule.is_same(cell)}"
+                return f"{cell} IS NOT NULL AND NOT {self.is_word(cell)} AND {kept}"
         return f"({self.is_kept(cell)}) IS NOT TRUE"
 
 

@@ -29,7 +29,7 @@ from datasets.analytics.ingest.json_values import (
     parsed,
     text_of,
 )
-from datasets.analytics.ingest.model import Options
+from datasets.analytics.ingest.model import NULL_WORDS, Options
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.partitions import partitions_of
 from datasets.analytics.ingest.plain import Plain
@@ -97,6 +97,8 @@ class _Lines:
     rejected: Rejected = field(default_factory=Rejected)
     # Put before what JSON has no form for, to be taken off again in SQL.
     mark: str = field(default_factory=lambda: secrets.token_hex(12))
+    # Texts that a person called missing.
+    words: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -122,7 +124,9 @@ class _Table:
 
 def read(context: Context, plains: Sequence[Plain]) -> Read:
     """Write the table. Raises IngestRefused when too much of it would be lost."""
-    found, paths = _Lines(), []
+    given = context.options.null_values
+    # The usual words are those of CSV, where nothing else says that a cell is missing.
+    found, paths = _Lines(words=() if given == NULL_WORDS else given), []
     folders = partitions_of(context, plains)
     for index, plain in enumerate(plains):
         path = context.temporary / f"lines_{index:d}.jsonl"
@@ -150,7 +154,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     options = _without_nested(context.options, names, originals, types)
     intent = replace(
         plan(options, names, originals, grammars),
-        null_words=(),
+        null_words=found.words,
         kept=types,
     )
     proof = Proof(context, table, intent)
@@ -326,6 +330,8 @@ def _written(found: _Lines, key: _Key, value: Any) -> Any:
         key.nulls += 1
         return None
     kind = _KINDS[type(value)]
+    if kind is _Kind.TEXT and value in found.words:
+        return value
     if kind is _Kind.TEXT and value in WORDS:
         kind = _Kind.WORD
     key.kinds.add(kind)

@@ -13,6 +13,8 @@ from datasets.analytics.ingest.rules import MAX_DIGITS
 WORDS = frozenset({"NaN", "Infinity", "-Infinity"})
 # Up to 15 digits a double holds; what is longer, or far from 1, is parsed as text.
 _LONG = re.compile(rb"\d{16}|\d[.\d]*[eE][-+]?\d{3}|\d\.\d{15}|NaN|Infinity")
+# As a whole number of a machine it would lose its sign.
+_MINUS_ZERO = re.compile(rb"-0(?![.\d])")
 _KEY = re.compile(rb'"\s*:')
 _SAFE = 2**53
 _DEEPEST = 100
@@ -49,7 +51,7 @@ class _Pairs:
 
 def parsed(raw: bytes) -> Record | None:
     """Return the object of a line, None where it is none or cannot be kept."""
-    if _LONG.search(raw) is None:
+    if _LONG.search(raw) is None and not _has_minus_zero(raw):
         try:
             found = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -59,6 +61,10 @@ def parsed(raw: bytes) -> Record | None:
         if len(_KEY.findall(raw)) == _keys(found):
             return Record(found)
     return _parsed_exactly(raw)
+
+
+def _has_minus_zero(raw: bytes) -> bool:
+    return b"-0" in raw and _MINUS_ZERO.search(raw) is not None
 
 
 def _parsed_exactly(raw: bytes) -> Record | None:
@@ -135,7 +141,7 @@ def _number(digits: Digits) -> int | float:
     if re.fullmatch(r"-?\d+", digits):
         number = int(digits) if len(digits) <= MAX_DIGITS else _SAFE
         if abs(number) < _SAFE:
-            return number
+            return -0.0 if digits == "-0" else number
     elif float(digits) == 0 or repr(float(digits)) == digits:
         return float(digits)
     raise ValueError("a number that would change")

@@ -201,13 +201,13 @@ class Proof:
         """Return how a column is guarded as things stand."""
         rule = self.proposals[column].rule
         words = () if column in self.cells.wordy else self.plan.null_words
-        if rule is not TEXT:
+        if rule is not TEXT and rule is not None:
             forced = column in self.plan.forced
             return Guard(rule, words, forced, self.table.is_clean)
-        if column in self.unquoted:
-            return Guard(TEXT, (), empty=Empty.MISSING)
         empty = Empty.COUNTED if self.table.has_quotes else Empty.ABSENT
-        return Guard(TEXT, (), empty=empty)
+        if column in self.unquoted:
+            empty = Empty.MISSING
+        return Guard(rule, words if rule is None else (), empty=empty)
 
     def _by_guard(self, columns: Iterable[int]) -> list[tuple[Guard, list[int]]]:
         found: dict[Guard, list[int]] = {}

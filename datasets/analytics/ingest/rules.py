@@ -22,6 +22,7 @@ OVERLOOKED = b"\n\r\v\f_"
 _OVERLOOKED = "'[\\n\\r\\v\\f_]'"
 EXPONENT = "([eE][-+]?[0-9]+)?"
 NON_FINITE = "-?(?i:inf|infinity)|(?i:nan)"
+IS_NON_FINITE = f"regexp_full_match({{t}}, {quote_literal(NON_FINITE)})"
 WHOLE = "-?[1-9][0-9]*|0"
 
 
@@ -30,12 +31,13 @@ class Rule:
     """One way of reading a cell. `{t}` in the SQL texts is the trimmed cell.
 
     `convert` gives the value, NULL where there is none; `holds` is what a matching
-    cell must fulfil besides, where `{v}` is that value. `quick` reads the cell `{x}`
+    cell must fulfil besides, where `{v}` is that value; where a chosen type keeps it
+    though it is not the `same` number, that is counted. `quick` reads the cell `{x}`
     untrimmed, and `fast` proves `{v}`, which that gave, for the usual spellings: at
     a small price, and where `is_careless` only if nothing stands in the cell that
     casts overlook. `evidence` must match one cell at least: of `1,234` nobody knows
     what the comma means. `is_number` tells what a person would call numbers from
-    dates and times.
+    dates and times; `has_empty`, that an empty text in quotes is a value.
     """
 
     label: str
@@ -43,6 +45,7 @@ class Rule:
     pattern: str
     convert: str
     holds: str = "{v} IS NOT NULL"
+    same: str = ""
     quick: str = ""
     fast: str = ""
     is_careless: bool = False
@@ -50,6 +53,7 @@ class Rule:
     note: str = ""
     format: str | None = None
     is_number: bool = False
+    has_empty: bool = False
 
     def value(self, cell: str) -> str:
         return self.convert.format(t=trimmed(cell))
@@ -59,6 +63,10 @@ class Rule:
         matches = f"regexp_full_match({trimmed(cell)}, {quote_literal(self.pattern)})"
         holds = self.holds.format(t=trimmed(cell), v=f"({self.value(cell)})")
         return f"({matches} AND {holds})"
+
+    def is_same(self, cell: str) -> str:
+        """Return the condition that a cell that fits is not rounded."""
+        return f"({self.same.format(t=trimmed(cell), v=f'({self.value(cell)})')})"
 
     def is_evident(self, cell: str) -> str:
         if not self.evidence:
@@ -149,12 +157,13 @@ _FAST_DOUBLE = (
 
 
 def whole_number(signs: Signs = PLAIN, evidence: str = "") -> Rule:
-    """Whole numbers of 64 bits."""
+    """Whole numbers of 64 bits; -0 is none, and keeps its sign as a floating one."""
     return Rule(
         "whole numbers",
         "BIGINT",
         f"-?{signs.whole}" if signs.thousands else "-?[1-9][0-9]{0,18}|0",
         f"try_cast({signs.plain('{t}')} AS BIGINT)",
+        holds="{v} IS NOT NULL AND {t} <> '-0'",
         quick="try_cast({x} AS BIGINT)" if signs == PLAIN else "",
         fast="{v}::VARCHAR = {x}" if signs == PLAIN else "",
         evidence=evidence,
@@ -167,15 +176,14 @@ def floating(signs: Signs = PLAIN, evidence: str = "") -> Rule:
     """Numbers that come back from a DOUBLE as the number that they were."""
     point = re.escape(signs.decimal)
     plain = signs.plain("{t}")
-    same = f"{_mantissa(plain)} = {_mantissa('{v}::VARCHAR')}"
     return Rule(
         "numbers",
         "DOUBLE",
         f"-?{signs.whole}({point}[0-9]*)?{EXPONENT}|-?{point}[0-9]+{EXPONENT}"
         f"|{NON_FINITE}",
         f"try_cast({plain} AS DOUBLE)",
-        holds=f"CASE WHEN isfinite({{v}}) THEN {same}"
-        f" ELSE regexp_full_match({{t}}, {quote_literal(NON_FINITE)}) END",
+        holds=f"CASE WHEN isfinite({{v}}) THEN {same_number(plain)}"
+        f" ELSE {IS_NON_FINITE} END",
         quick="try_cast({x} AS DOUBLE)" if signs == PLAIN else "",
         fast=_FAST_DOUBLE if signs == PLAIN else "",
         is_careless=True,
@@ -185,11 +193,21 @@ def floating(signs: Signs = PLAIN, evidence: str = "") -> Rule:
     )
 
 
+def same_number(plain: str) -> str:
+    """Return the condition that the text of `{v}` has the digits of a number's text."""
+    return f"{_mantissa(plain)} = {_mantissa('{v}::VARCHAR')}"
+
+
 def decimal(scale: int, signs: Signs = PLAIN) -> Rule:
-    """Numbers of up to 38 digits, `scale` of them behind the point, exactly."""
+    """Numbers of up to 38 digits, `scale` of them behind the point, exactly.
+
+    A zero with a minus would lose it.
+    """
     point, plain = re.escape(signs.decimal), signs.plain("{t}")
     before = MAX_DIGITS - scale
     whole = f"(0|[1-9][0-9]{{0,{before - 1}}})" if before else "0"
+    if signs.thousands and before:
+        whole = signs.whole
     behind = f"{point}[0-9]{{1,{scale}}}" if scale else f"{point}"
     pattern = f"-?{whole}({point}|{behind})?"
     if scale:
@@ -199,6 +217,7 @@ def decimal(scale: int, signs: Signs = PLAIN) -> Rule:
         f"DECIMAL({MAX_DIGITS},{scale})",
         pattern,
         f"try_cast({plain} AS DECIMAL({MAX_DIGITS},{scale}))",
+        holds="{v} IS NOT NULL AND NOT ({v} = 0 AND starts_with({t}, '-'))",
         is_number=True,
     )
 

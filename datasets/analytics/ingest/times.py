@@ -7,7 +7,9 @@ from datasets.analytics.ingest.rules import Rule
 from datasets.analytics.sql import quote_literal
 
 ZONE = "(Z|UTC|[-+](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
-_DATE = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+# The year 0 would be shown as the first before Christ, which no reader of text knows.
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_DATE = f"{_YEAR}-[0-9]{{1,2}}-[0-9]{{1,2}}"
 _CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 
 
@@ -62,6 +64,9 @@ def instants(offset: str | None) -> Rule:
         "TIMESTAMP WITH TIME ZONE",
         f"{clock} ?{zone}",
         f"try_cast({plain} AS TIMESTAMPTZ)",
+        # In UTC too they are of a year that text can say.
+        holds="{v} BETWEEN '0001-01-01 00:00:00+00'::TIMESTAMPTZ"
+        " AND '9999-12-31 23:59:59.999999+00'::TIMESTAMPTZ",
         note=f"times with {seen}, kept as instants in UTC",
     )
 
@@ -80,7 +85,7 @@ _FORMATS = (
     ("%m-%d-%Y", f"[0-9]+-{_LATE}-.*"),
 )
 _PARTS = {
-    "%Y": "[0-9]{4}",
+    "%Y": _YEAR,
     "%m": "[0-9]{1,2}",
     "%d": "[0-9]{1,2}",
     "%H": "[0-9]{1,2}",
