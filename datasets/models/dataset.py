@@ -211,7 +211,7 @@ class Dataset(models.Model):
         """
         with transaction.atomic():
             locked = Dataset.objects.select_for_update().get(pk=self.pk)
-            same = locked.versions.holding(files, outcome, options).first()
+            same = locked.versions.holding(files, outcome, options)
             if same is None:
                 version = locked.append(files, by=by, options=options)
                 audit.record("add_version", self, by=by, changes={"to": version.number})

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from django.db import models
@@ -66,6 +66,13 @@ class Column(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def ending_of(name: str) -> str:
+    """Return what the name of a file says of its format, below what packs it."""
+    path = PurePath(name.lower())
+    packed = path.suffix in {".gz", ".zst", ".zstd"}
+    return PurePath(path.stem).suffix if packed else path.suffix
 
 
 def combined_sha256(files: Sequence[IncomingFile]) -> str:

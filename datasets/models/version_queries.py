@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from datasets.analytics.ingest import REVISION
 from datasets.errors import VersionNotFound
 from datasets.models.job import IngestJob
-from datasets.models.parts import SourceFile, combined_sha256
+from datasets.models.parts import SourceFile, combined_sha256, ending_of
 from datasets.states import QualityStatus, VersionState
 from datasets.storage import IncomingFile
 from mlops.core.models import User
@@ -39,21 +39,27 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         files: Sequence[IncomingFile],
         outcome: "Outcome | None" = None,
         options: Mapping[str, Any] | None = None,
-    ) -> Self:
-        """Ready versions of exactly these bytes or of that content, newest first.
+    ) -> "DatasetVersion | None":
+        """Return the newest ready version of exactly these bytes or of that content.
 
-        Bytes are the same content only as the rules of now and these options read it.
+        Bytes are the same content only as the rules of now, these options and the
+        endings of their names read them.
         """
-        same = Q(
+        held = self.holding_bytes().order_by("-number")
+        if outcome is not None and (same := held.filter(_is_content(outcome)).first()):
+            return same
+        read_alike = held.filter(
             source_sha256=combined_sha256(files),
             options=dict(options or {}),
             type_rules=REVISION,
             # Its files are not the whole of it.
             appended_to=None,
         )
-        if outcome is not None:
-            same |= _is_content(outcome)
-        return self.holding_bytes().filter(same).order_by("-number")
+        endings = [ending_of(file.name) for file in files]
+        for version in read_alike.prefetch_related("sources"):
+            if [ending_of(file.name) for file in version.sources.all()] == endings:
+                return version
+        return None
 
     def twins(self, outcome: "Outcome") -> Self:
         """Ready versions that say the same, whatever their files were."""

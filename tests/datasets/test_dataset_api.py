@@ -285,3 +285,17 @@ def test_who_may_do_what(make_dataset, upload, api):
     assert api("viewer").post(DATASETS, file, format="multipart").status_code == 403
     assert api("viewer").delete(f"{DATASETS}/seen").status_code == 403
     assert api("viewer").patch(f"{DATASETS}/seen", {}).status_code == 403
+
+
+def test_the_same_bytes_under_another_ending_are_read_as_it_says(upload, api):
+    body = b'{"a": 1}\n{"a": 2}\n'
+    assert upload("lines", body, "a.csv").json()["schema"] == {'{"a": 1}': "VARCHAR"}
+
+    answer = api("data scientist").post(
+        f"{DATASETS}/lines/versions",
+        {"file": SimpleUploadedFile("a.jsonl", body)},
+        format="multipart",
+    )
+
+    assert (answer.status_code, answer.json()["version"]) == (201, 2)
+    assert api().get(f"{DATASETS}/lines").json()["schema"] == {"a": "BIGINT"}
