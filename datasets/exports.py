@@ -32,6 +32,7 @@ CONTENT_TYPES = {
 # To be raised whenever the bytes of an export could be others than before.
 REVISION = 2
 CACHING = "private, no-cache"
+NAMED = 20
 OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"
 
 
@@ -68,12 +69,15 @@ def taken(version: DatasetVersion, wanted: Request) -> IncomingFile:
 
 def reading_options(version: DatasetVersion, wanted: Request) -> dict[str, Any]:
     """Return how the file has to be read for the same rows to come back."""
+    return export.reading_options(_columns(version, wanted), wanted.format)
+
+
+def _columns(version: DatasetVersion, wanted: Request) -> list[TableColumn]:
     columns = {column.name: column for column in version.columns.all()}
     chosen = wanted.columns or list(columns)
-    found = [
+    return [
         TableColumn(name, columns[name].data_type) for name in chosen if name in columns
     ]
-    return export.reading_options(found, wanted.format)
 
 
 def _is_file(version: DatasetVersion, wanted: Request) -> bool:
@@ -137,6 +141,15 @@ def _describe(
         )
         address = OPTIONS.format(dataset=version.dataset_id, query=query)
         answer["Link"] = f'<{address}>; rel="describedby"; type="application/json"'
+        _say_unlike(answer, export.unlike(_columns(version, wanted), form))
+
+
+def _say_unlike(answer: HttpResponseBase, names: list[str]) -> None:
+    """Say how many columns come back with another type, and the first of them."""
+    answer["X-Export-Unlike-Columns"] = str(len(names))
+    if names:
+        listed = ",".join(quote(name, safe="") for name in names[:NAMED])
+        answer["X-Export-Unlike-Names"] = listed
 
 
 def _say_guarded(

@@ -274,6 +274,8 @@ CORS_EXPOSE_HEADERS = [
     "Retry-After",
     "X-Export-Changed-Cells",
     "X-Export-Guarded",
+    "X-Export-Unlike-Columns",
+    "X-Export-Unlike-Names",
     "X-Request-ID",
     "X-Total-Count",
 ]

@@ -367,6 +367,20 @@ def test_an_export_says_how_it_has_to_be_read(viewer):
     assert options["null_values"] == []
 
 
+def test_an_export_says_which_columns_come_back_with_another_type(upload, api):
+    upload("nested", '{"a": 1, "the tags": [1, 2]}\n', "a.jsonl")
+    address = f"{DATASETS}/nested/export"
+
+    csv, lines, parquet = (
+        api("viewer").head(address, {"format": kind})
+        for kind in ("csv", "jsonl", "parquet")
+    )
+
+    assert csv["X-Export-Unlike-Columns"] == lines["X-Export-Unlike-Columns"] == "1"
+    assert csv["X-Export-Unlike-Names"] == "the%20tags"
+    assert "X-Export-Unlike-Columns" not in parquet
+
+
 def test_a_filter_is_a_link_too(viewer):
     query = {"conditions": json.dumps(BIG), "columns": "score", "order_by": "-score"}
 

@@ -5,7 +5,7 @@ with the `reading_options` that belong to them.
 """
 
 from datasets.analytics.export.csv_lines import guarded
-from datasets.analytics.export.reading import reading_options
+from datasets.analytics.export.reading import reading_options, unlike
 from datasets.analytics.export.stream import Format, Request, guarded_cells, stream
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "guarded_cells",
     "reading_options",
     "stream",
+    "unlike",
 ]

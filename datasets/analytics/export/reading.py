@@ -8,6 +8,16 @@ from datasets.analytics.ingest import is_chosen_type
 from datasets.analytics.sql import Kind, TableColumn
 
 
+def unlike(columns: Sequence[TableColumn], kind: Format | str) -> list[str]:
+    """Return the columns whose type does not come back by the reading options.
+
+    Nested values and types that text has no form for; binary files say all types.
+    """
+    if kind not in {Format.CSV, Format.JSON_LINES}:
+        return []
+    return [column.name for column in columns if not is_chosen_type(column.type)]
+
+
 def reading_options(
     columns: Sequence[TableColumn], kind: Format | str
 ) -> dict[str, Any]:
