@@ -123,5 +123,11 @@ class ReaderBusy(Unavailable):
     code = "busy"
 
 
+class NoRoom(Unavailable):
+    """The disk of the server is full."""
+
+    code = "no_room"
+
+
 class FileTooLarge(TooLarge):
     code = "too_large"

@@ -24,7 +24,13 @@ from django.db import transaction
 from datasets import checks, questions, storage
 from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
-from datasets.errors import BadFile, FileTooLarge, ReaderBusy, UnsupportedFormat
+from datasets.errors import (
+    BadFile,
+    FileTooLarge,
+    NoRoom,
+    ReaderBusy,
+    UnsupportedFormat,
+)
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
 from datasets.models.dataset import Base
 from datasets.models.version import drop_content
@@ -37,7 +43,8 @@ from mlops.core.models import User
 logger = logging.getLogger(__name__)
 
 SMALL_BYTES = 8 * 2**20
-SMALL_LIMITS = ingest.Limits(wall_s=30, cpu_s=30, memory_limit="256MB")
+# As much memory as the loop has: what is too heavy here is so there.
+SMALL_LIMITS = ingest.Limits(wall_s=30, cpu_s=30)
 PREVIEW_LIMITS = replace(SMALL_LIMITS, first_bytes=2**20)
 PREVIEW_WAIT_S = 10.0
 POLL_S = 0.02
@@ -109,9 +116,9 @@ def _prepared(
             sources, folder, options=chosen, limits=SMALL_LIMITS, base=base
         )
     except IngestRefused as refused:
-        if refused.code == "timeout":
+        if refused.code in {"timeout", "reader_killed"}:
             return None
-        raise _explained(refused) from None
+        raise explained(refused) from None
     return Prepared(outcome, folder)
 
 
@@ -121,7 +128,7 @@ def appended(files: Sequence[IncomingFile], base: Base) -> Iterator[Prepared | N
     try:
         first = base_of(base.version, widens=base.widens)
     except IngestRefused as refused:
-        raise _explained(refused) from None
+        raise explained(refused) from None
     with prepared(files, base.options, first) as found:
         yield found
 
@@ -165,7 +172,7 @@ def previewed(
         )
         return outcome, (folder / storage.HEAD_FILE).read_bytes()
     except IngestRefused as refused:
-        raise _explained(refused) from None
+        raise explained(refused) from None
     finally:
         storage.remove(folder)
         _converting.release()
@@ -335,12 +342,15 @@ def _give_up(job: IngestJob, version: DatasetVersion, reason: str) -> None:
     logger.info("Version %s could not be read: %s", version.pk, reason)
 
 
-def _explained(refused: IngestRefused) -> DomainError:
+def explained(refused: IngestRefused) -> DomainError:
     """Return the refusal as the answer to the request that brought the file."""
     kinds: dict[str, type[DomainError]] = {
         "unsupported_format": UnsupportedFormat,
         "too_large": FileTooLarge,
         "too_heavy": FileTooLarge,
+        "no_room": NoRoom,
+        "timeout": ReaderBusy,
+        "reader_killed": ReaderBusy,
     }
     error = kinds.get(refused.code, BadFile)(
         refused.message, field="file", **refused.extra

@@ -86,7 +86,8 @@ class IngestRefused(AnalyticsError):
 
     `code` says why: `unsupported_format`, `mixed_formats`, `invalid_file`,
     `invalid_encoding`, `does_not_fit`, `too_many_columns`, `too_many_rows`,
-    `cell_too_large`, `file_bomb`, `no_rows`, `too_heavy` or `timeout`.
+    `cell_too_large`, `file_bomb`, `no_rows`, `too_heavy`, `reader_crashed`; or what
+    is no fault of the file: `timeout`, `reader_killed`, `no_room`, `base_gone`.
     """
 
     def __init__(self, code: str, message: str, **extra: object) -> None:

@@ -112,6 +112,10 @@ class SqlLimit(AnalyticsError):
 
 
 class SqlUnavailable(AnalyticsError):
-    """This machine cannot shut a process in; no SQL is answered on it."""
+    """This machine cannot shut a process in, or killed it: not for what it says."""
 
     kind, code = "unavailable", "sql_unavailable"
+
+    def __init__(self, message: str, *, code: str = "sql_unavailable") -> None:
+        super().__init__(message, field="sql")
+        self.code = code

@@ -3,7 +3,6 @@
 import logging
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from datasets.analytics.console.model import (
     SqlUnavailable,
 )
 from datasets.analytics.console.slots import slot
+from datasets.analytics.endings import Ending, ending, named
 from datasets.analytics.errors import AnalyticsError, SourceMissing
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ PROGRAM = Path(__file__).with_name("begin.py")
 CHUNK_BYTES = 256 << 10
 _REPORT_BYTES = 1 << 20
 _LOG_BYTES = 2_000
+KILLED = (
+    "The process that answered was killed from outside, as a machine does that has no"
+    " memory left; ask again."
+)
 _CLASSES = {each.__name__: each for each in (SqlRefused, SqlLimit)}
 
 
@@ -181,18 +185,30 @@ class _Process:
         )
 
     def _outcome(self, said: bytes, code: int) -> Outcome:
-        if code == -signal.SIGXCPU:
-            raise self._too_long()
         if not said:
-            logger.info("SQL ended with code %s: %r", code, self._log)
-            raise SqlLimit(
-                "sql_memory_limit",
-                "The statement cannot be answered within the limits of memory.",
-            )
+            raise self._ended(code)
         body = orjson.loads(said)
         if "refused" in body:
             raise _refusal(body["refused"])
         return Outcome.from_json(body["outcome"])
+
+    def _ended(self, code: int) -> AnalyticsError:
+        """Return why there is no report, which a process that lives always writes."""
+        logger.info("SQL ended with code %s: %r", code, self._log)
+        match ending(code, self._log):
+            case Ending.TIME:
+                return self._too_long()
+            case Ending.MEMORY:
+                return SqlLimit(
+                    "sql_memory_limit",
+                    "The statement cannot be answered within the limits of memory.",
+                )
+            case Ending.KILLED:
+                return SqlUnavailable(KILLED, code="sql_killed")
+        return SqlRefused(
+            "sql_crashed",
+            f"The statement made the process that answered it crash ({named(code)}).",
+        )
 
 
 def _refusal(body: Mapping[str, str]) -> AnalyticsError:

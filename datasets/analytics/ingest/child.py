@@ -22,9 +22,16 @@ import orjson
 from datasets.analytics.engine import TEMP_FOLDER
 from datasets.analytics.errors import AnalyticsError, IngestRefused
 from datasets.analytics.ingest.model import Base, Limits, Options, Outcome, SourceFile
-from datasets.analytics.ingest.parent import OUTCOME_FILE
+from datasets.analytics.ingest.parent import (
+    NO_ROOM,
+    OUTCOME_FILE,
+    TOO_HEAVY,
+    TOO_LONG,
+)
 
 ORPHANED = 75
+CPU_SPARE_S = 5
+_LEAST_ROOM_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -38,8 +45,10 @@ def main() -> None:
         answer = {"outcome": asdict(_convert(order, folder, limits))}
     except IngestRefused as refusal:
         answer = _refused(refusal.code, refusal.message, refusal.extra)
+        answer = _without_room(folder) or answer
     except AnalyticsError as error:
         answer = _refused(*_WORDS.get(error.code, _UNREADABLE), {})
+        answer = _without_room(folder) or answer
     except MemoryError:
         answer = _refused(*_WORDS["too_large_for_interactive"], {})
     finally:
@@ -52,12 +61,15 @@ def main() -> None:
 
 _UNREADABLE = ("invalid_file", "The file cannot be read as what it seems to be.")
 _WORDS = {
-    "query_timeout": ("timeout", "Reading the file took too long."),
-    "too_large_for_interactive": (
-        "too_heavy",
-        "The file could not be read within the limits of memory.",
-    ),
+    "query_timeout": ("timeout", TOO_LONG),
+    "too_large_for_interactive": ("too_heavy", TOO_HEAVY),
 }
+
+
+def _without_room(folder: Path) -> dict[str, Any] | None:
+    """Return the refusal of a full disk: there no other one says what it was."""
+    is_full = shutil.disk_usage(folder).free < _LEAST_ROOM_BYTES
+    return _refused("no_room", NO_ROOM, {}) if is_full else None
 
 
 def _refused(code: str, message: str, extra: dict[str, object]) -> dict[str, Any]:
@@ -75,13 +87,14 @@ def _convert(order: dict[str, Any], folder: Path, limits: Limits) -> Outcome:
 
 
 def _limit(limits: Limits) -> None:
-    for what, most in (
-        (resource.RLIMIT_AS, limits.address_space_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_s),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_CORE, 0),
+    for what, most, spare in (
+        (resource.RLIMIT_AS, limits.address_space_bytes, 0),
+        # At the hard limit comes SIGKILL, which says nothing of the reason.
+        (resource.RLIMIT_CPU, limits.cpu_s, CPU_SPARE_S),
+        (resource.RLIMIT_FSIZE, limits.file_bytes, 0),
+        (resource.RLIMIT_CORE, 0, 0),
     ):
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(what, (most, most + spare))
     signal.alarm(limits.wall_s)
     with contextlib.suppress(OSError):
         os.nice(10)

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import orjson
 
 from datasets.analytics import bare
+from datasets.analytics.endings import Ending, ending, named
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.model import (
     Base,
@@ -30,7 +30,15 @@ CHILD = "datasets.analytics.ingest.child"
 OUTCOME_FILE = "outcome.json"
 PROGRESS_FILE = "progress.json"
 LOG_FILE = "child.log"
+TOO_LONG = "Reading the file took too long."
+TOO_HEAVY = "The file could not be read within the limits of memory."
+KILLED = (
+    "The process that read the file was killed from outside, as a machine does that has"
+    " no memory left."
+)
+NO_ROOM = "The disk of the server is full; the file could not be read."
 _MAX_ANSWER_BYTES = 64 << 20
+_LOG_BYTES = 2_000
 _POLL_S = 0.05
 
 
@@ -95,14 +103,11 @@ class Ingestion:
 
     def _outcome(self) -> Outcome:
         code = self._process.returncode
-        if self._is_late or code in {-signal.SIGXCPU, -signal.SIGALRM}:
-            raise IngestRefused("timeout", "Reading the file took too long.")
+        if self._is_late:
+            raise IngestRefused("timeout", TOO_LONG)
         answer = self.folder / OUTCOME_FILE
         if code != 0 or not answer.is_file():
-            logger.warning("An ingestion ended with code %s: %s", code, self._log())
-            raise IngestRefused(
-                "too_heavy", "The file could not be read within the limits of memory."
-            )
+            raise self._ended(code)
         if answer.stat().st_size > _MAX_ANSWER_BYTES:
             raise IngestRefused("invalid_file", "The file cannot be described.")
         body = orjson.loads(answer.read_bytes())
@@ -111,11 +116,29 @@ class Ingestion:
             raise IngestRefused(refused["code"], refused["message"], **refused["extra"])
         return Outcome.from_json(body["outcome"])
 
-    def _log(self) -> str:
+    def _ended(self, code: int) -> IngestRefused:
+        """Return why there is no outcome, by how the child ended."""
+        log = self._log()
+        logger.warning("An ingestion ended with code %s: %r", code, log)
+        match ending(code, log):
+            case Ending.TIME:
+                return IngestRefused("timeout", TOO_LONG)
+            case Ending.MEMORY:
+                return IngestRefused("too_heavy", TOO_HEAVY)
+            case Ending.KILLED:
+                return IngestRefused("reader_killed", KILLED)
+            case Ending.DISK:
+                return IngestRefused("no_room", NO_ROOM)
+        return IngestRefused(
+            "reader_crashed",
+            f"The file made the process that read it crash ({named(code)}).",
+        )
+
+    def _log(self) -> bytes:
         try:
-            return (self.folder / LOG_FILE).read_text(errors="replace")[-500:]
+            return (self.folder / LOG_FILE).read_bytes()[-_LOG_BYTES:]
         except OSError:
-            return ""
+            return b""
 
 
 def start(

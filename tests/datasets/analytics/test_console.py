@@ -285,6 +285,31 @@ def test_it_does_not_run_where_no_wall_can_be_raised(table, monkeypatch, tmp_pat
         ask("SELECT 1", table)
 
 
+ENDINGS = {
+    "raise MemoryError": (SqlLimit, "sql_memory_limit"),
+    "import os; os.kill(os.getpid(), 24)": (SqlLimit, "sql_time_limit"),
+    "import os; os.kill(os.getpid(), 9)": (SqlUnavailable, "sql_killed"),
+    "import os; os.kill(os.getpid(), 11)": (SqlRefused, "sql_crashed"),
+    "raise SystemExit(3)": (SqlRefused, "sql_crashed"),
+    "": (SqlRefused, "sql_crashed"),
+}
+
+
+@pytest.mark.parametrize("program", ENDINGS)
+def test_a_process_without_a_report_is_refused_for_its_own_cause(
+    table, monkeypatch, tmp_path, program
+):
+    path = tmp_path / "begin.py"
+    path.write_text(f"import sys\nsys.stdin.buffer.readline()\n{program}\n")
+    monkeypatch.setattr(parent, "PROGRAM", path)
+    kind, code = ENDINGS[program]
+
+    with pytest.raises(kind) as refused:
+        ask("SELECT 1", table)
+
+    assert refused.value.code == code
+
+
 def test_results_that_are_too_large_are_cut_off_from_outside(table):
     small = Limits(wall_s=120, wait_s=120, file_bytes=10_000)
 

@@ -1,0 +1,47 @@
+"""Why a process of ours ended before it had said anything: by status and log."""
+
+import re
+import signal
+from enum import StrEnum
+
+# What Python, C++ and libraries write when they are given no more memory: a thread
+# that cannot begin had no room for its stack.
+_NO_MEMORY = re.compile(
+    rb"MemoryError|bad_alloc|[Oo]ut of [Mm]emory|[Cc]annot allocate"
+    rb"|[Ff]ailed to allocate|can't start new thread|Resource temporarily unavailable"
+)
+_NO_DISK = re.compile(rb"No space left on device|Disk quota exceeded")
+
+
+class Ending(StrEnum):
+    """MEMORY: it was given no more. TIME: of a processor, or in all. DISK: it is full.
+
+    KILLED: by another process or by a machine without memory. CRASHED: all else.
+    """
+
+    MEMORY = "memory"
+    TIME = "time"
+    DISK = "disk"
+    KILLED = "killed"
+    CRASHED = "crashed"
+
+
+def ending(code: int, log: bytes) -> Ending:
+    """Return why a process ended, from its return code (negative: a signal)."""
+    if code in {-signal.SIGXCPU, -signal.SIGALRM}:
+        return Ending.TIME
+    if code == -signal.SIGKILL:
+        return Ending.KILLED
+    if _NO_DISK.search(log):
+        return Ending.DISK
+    return Ending.MEMORY if _NO_MEMORY.search(log) else Ending.CRASHED
+
+
+def named(code: int) -> str:
+    """Return a code as a person reads it: a signal's name, or `status 1`."""
+    if code >= 0:
+        return f"status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
