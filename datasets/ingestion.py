@@ -32,7 +32,6 @@ from datasets.errors import (
     UnsupportedFormat,
 )
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
-from datasets.models.dataset import Base
 from datasets.models.version import drop_content
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
@@ -120,17 +119,6 @@ def _prepared(
             return None
         raise explained(refused) from None
     return Prepared(outcome, folder)
-
-
-@contextmanager
-def appended(files: Sequence[IncomingFile], base: Base) -> Iterator[Prepared | None]:
-    """As `prepared`, of rows that come after those of a version."""
-    try:
-        first = base_of(base.version, widens=base.widens)
-    except IngestRefused as refused:
-        raise explained(refused) from None
-    with prepared(files, base.options, first) as found:
-        yield found
 
 
 def base_of(version: DatasetVersion, *, widens: bool = False) -> ingest.Base:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.messages import ERROR
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -11,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action
 
-from datasets import ingestion, storage
+from datasets import appending, ingestion, storage
 from datasets.admin import svg
-from datasets.admin.forms import UploadForm, VersionForm, form_page
+from datasets.admin.forms import AppendForm, UploadForm, VersionForm, form_page
 from datasets.models import Dataset, DatasetVersion, QualityRun
+from datasets.models.dataset import Base
 from mlops.core.admin.base import (
     EMPTY,
     VerbAdmin,
@@ -90,7 +92,7 @@ class DatasetAdmin(VerbAdmin):
         "updated_at",
     )
     inlines = (VersionInline,)
-    actions_detail = ("add_version",)
+    actions_detail = ("add_version", "append_rows")
     actions: ClassVar = ("remove",)
 
     @admin.display(description=_("current version"))
@@ -172,16 +174,28 @@ class DatasetAdmin(VerbAdmin):
         return actions
 
     def get_urls(self) -> list[URLPattern]:
-        own = path(
-            "<uuid:pk>/add-version/",
-            self.admin_site.admin_view(self.version_view),
-            name="datasets_dataset_upload_version",
-        )
-        return [own, *super().get_urls()]
+        own = [
+            path(
+                "<uuid:pk>/add-version/",
+                self.admin_site.admin_view(self.version_view),
+                name="datasets_dataset_upload_version",
+            ),
+            path(
+                "<uuid:pk>/append-rows/",
+                self.admin_site.admin_view(self.append_view),
+                name="datasets_dataset_upload_rows",
+            ),
+        ]
+        return [*own, *super().get_urls()]
 
     @action(description=_("Add a version"), permissions=["change"])
     def add_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
         url = reverse("admin:datasets_dataset_upload_version", args=[object_id])
+        return HttpResponseRedirect(url)
+
+    @action(description=_("Append rows"), permissions=["change"])
+    def append_rows(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        url = reverse("admin:datasets_dataset_upload_rows", args=[object_id])
         return HttpResponseRedirect(url)
 
     def add_view(
@@ -223,11 +237,41 @@ class DatasetAdmin(VerbAdmin):
         title = _("Add a version of %(name)s") % {"name": dataset}
         return self._form_page(request, VersionForm, save, title)
 
+    def append_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """Append rows to the version that was current when the form was shown."""
+        found = Dataset.objects.filter(pk=pk).select_related("current_version")
+        dataset = found.first()
+        if dataset is None or not self.has_change_permission(request, dataset):
+            return self._refused(request)
+        current = dataset.current_version
+        if current is None:
+            self.message_user(request, _("There is no version to append to."), ERROR)
+            url = reverse("admin:datasets_dataset_change", args=[dataset.pk])
+            return HttpResponseRedirect(url)
+
+        def save(form: AppendForm, files: list[storage.IncomingFile]) -> Dataset:
+            said = form.cleaned_data
+            first = dataset.versions.of_label(str(said["base_version"]))
+            dataset.require_current(first)
+            base = Base.of(first, said["options"], widens=said["widen"])
+            appending.append_version(dataset, files, base, by=staff(request))
+            return dataset
+
+        title = _("Append rows to %(name)s") % {"name": current}
+        first = {"base_version": current.number}
+        return self._form_page(request, AppendForm, save, title, initial=first)
+
     def _form_page(
-        self, request: HttpRequest, kind: type[VersionForm], save: Any, title: Any
+        self,
+        request: HttpRequest,
+        kind: type[VersionForm],
+        save: Any,
+        title: Any,
+        *,
+        initial: dict[str, Any] | None = None,
     ) -> HttpResponse:
         is_sent = request.method == "POST"
-        form = kind(request.POST, request.FILES) if is_sent else kind()
+        form = kind(request.POST, request.FILES) if is_sent else kind(initial=initial)
         if is_sent and form.is_valid():
             files = [
                 storage.receive(file.name or "", file.chunks())

@@ -12,6 +12,7 @@ from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from datasets.serializers.reading import options_of
@@ -57,6 +58,20 @@ class VersionForm(OptionsForm):
         help_text=_("CSV, TSV, JSON lines, Parquet, Arrow or XLSX; gzip, zstd or ZIP."),
     )
     field_order: tuple[str, ...] = ("file", "options")
+
+
+class AppendForm(VersionForm):
+    base_version = forms.IntegerField(widget=forms.HiddenInput)
+    widen = forms.BooleanField(
+        label=_("types may widen"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=_(
+            "Where a cell does not fit the column's type, the column gets the"
+            " narrowest that holds all; else the file is refused."
+        ),
+    )
+    field_order = ("base_version", "file", "widen", "options")
 
 
 class UploadForm(VersionForm):

@@ -17,8 +17,8 @@ from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion, Outcome
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
-from mlops.core import audit, names
-from mlops.core.errors import Invalid
+from mlops.core import audit, etags, names
+from mlops.core.errors import Invalid, PreconditionFailed
 from mlops.core.ids import as_uuid
 from mlops.core.models import User
 
@@ -134,6 +134,8 @@ class Dataset(models.Model):
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     objects = DatasetQuerySet.as_manager()
+    expected_state: str | None = None
+    """What `If-Match` named: adding a version compares it under the lock of the row."""
 
     class Meta:
         ordering = ("-created_at", "-pk")
@@ -205,12 +207,14 @@ class Dataset(models.Model):
     ) -> tuple[DatasetVersion, bool]:
         """Return the version of these files, and whether it is new.
 
+        Raises PreconditionFailed when the row is not as a caller has read it.
+
         Bytes, or the content that was found in them, that are a ready version
         already make no row: that version becomes the current one, and the files are
         deleted.
         """
         with transaction.atomic():
-            locked = Dataset.objects.select_for_update().get(pk=self.pk)
+            locked = self._locked()
             same = locked.versions.holding(files, outcome, options)
             if same is None:
                 version = locked.append(files, by=by, options=options)
@@ -241,7 +245,7 @@ class Dataset(models.Model):
         changed, unless the version appended to is the current one.
         """
         with transaction.atomic():
-            locked = Dataset.objects.select_for_update().get(pk=self.pk)
+            locked = self._locked()
             locked.require_current(base.version)
             twins = locked.versions.twins(outcome) if outcome else None
             same = twins.first() if twins is not None else None
@@ -257,6 +261,12 @@ class Dataset(models.Model):
                 file.discard()
         self.refresh_from_db()
         return same or version, same is None
+
+    def _locked(self) -> "Dataset":
+        locked = Dataset.objects.select_for_update().get(pk=self.pk)
+        if self.expected_state not in {None, etags.state(locked)}:
+            raise PreconditionFailed(etags.CHANGED)
+        return locked
 
     def require_current(self, version: DatasetVersion) -> None:
         """Raise NotCurrent unless this is the version that the dataset stands for."""

@@ -12,6 +12,8 @@ from datasets.models import Dataset, DatasetVersion
 from datasets.questions import Question, joined
 from datasets.uploads import IncomingHandler
 from mlops.core import etags
+from mlops.core.authentication import SAFE_METHODS
+from mlops.core.errors import PreconditionFailed
 from mlops.core.json import JSONParser
 from mlops.core.uploads import ReceivingViewSet
 from mlops.core.viewsets import ApiViewSet
@@ -33,9 +35,18 @@ class DatasetBase(ApiViewSet):
         return Dataset.objects.find(self.kwargs["dataset_id"])
 
     def dataset(self) -> Dataset:
-        """Return the dataset for a question whose ETag is not the row's."""
+        """Return the dataset for a question whose ETag is not the row's.
+
+        Raises PreconditionFailed when `If-Match` of a write names another state; what
+        is written then compares it once more, under the lock of the row.
+        """
         dataset = self.find_object()
         self.check_object_permissions(self.request, dataset)
+        wanted = self.request.headers.get("If-Match", "").strip()
+        if wanted and wanted != "*" and self.request.method not in SAFE_METHODS:
+            if not etags.same_state(wanted, dataset):
+                raise PreconditionFailed(etags.CHANGED)
+            dataset.expected_state = etags.state(dataset)
         return dataset
 
     def version(

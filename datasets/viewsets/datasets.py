@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import exports, ingestion, questions, sources
+from datasets import appending, exports, ingestion, questions, sources
 from datasets.analytics.export import Format
 from datasets.filters import DatasetFilter
 from datasets.models import Dataset, DatasetVersion
@@ -159,6 +159,9 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         "retry": "change",
         "make_current": "change",
     }
+    compared_posts: ClassVar = frozenset(
+        {"create", "append", "create_filtered", "create_answered"}
+    )
 
     @extend_schema(
         operation_id="listDatasetVersions",
@@ -215,15 +218,9 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         options = fields.get("options") or {}
         base = Base.of(first, options, widens=fields.pop("widen"))
         files = sources.taken(fields, by=actor(request))
-        with ingestion.appended(files, base) as found:
-            version, is_new = dataset.append_rows(
-                files,
-                base,
-                by=actor(request),
-                outcome=found.outcome if found else None,
-            )
-            if is_new:
-                ingestion.settle_now(version, found)
+        version, is_new = appending.append_version(
+            dataset, files, base, by=actor(request)
+        )
         return self._shown(dataset, version, is_new=is_new)
 
     @extend_schema(

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db.models import Model
 
+CHANGED = "This has changed since you read it."
 _STATE_FIELDS = ("generation", "updated_at")
 
 

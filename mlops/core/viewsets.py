@@ -50,6 +50,8 @@ class ApiViewSet(GenericViewSet[Any]):
     atomic_writes: ClassVar[bool] = True
     takes_keys: ClassVar[bool] = True
     """Whether POST answers may be kept for an `Idempotency-Key`; secrets may not."""
+    compared_posts: ClassVar[frozenset[str]] = frozenset()
+    """Actions by POST that compare `If-Match`, as all other writes do."""
 
     fetched: Model | None = None
     """The object that the request is about, once `get_object` has found it."""
@@ -89,7 +91,7 @@ class ApiViewSet(GenericViewSet[Any]):
             self.lock(found)
             found = self.find_object()
         if not etags.same_state(wanted, found):
-            raise PreconditionFailed("This has changed since you read it.")
+            raise PreconditionFailed(etags.CHANGED)
         return found
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

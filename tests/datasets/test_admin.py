@@ -117,6 +117,37 @@ def test_a_version_is_added_here_too(staff, dataset):
     assert dataset.current_version.number == 2
 
 
+def test_rows_are_appended_here_too(staff, make_dataset):
+    dataset = make_dataset("table", "id,price\n1,1.5\n")
+    url = page("dataset_upload_rows", dataset.pk)
+    shown = staff.get(url).context["form"]
+    base = shown.initial["base_version"]
+
+    def send(text, **fields):
+        body = {"file": SimpleUploadedFile("more.csv", text), "base_version": base}
+        return staff.post(url, {**body, **fields})
+
+    refused = send(b"id,price\n2,many\n")
+    widened = send(b"id,price\n2,many\n", widen="on")
+    stale = send(b"id,price\n3,3\n")
+
+    assert "&#x27;many&#x27; in line 2" in refused.content.decode()
+    assert widened.status_code == 302, widened.context["form"].errors
+    dataset.refresh_from_db()
+    assert (dataset.current_version.number, dataset.current_version.row_count) == (2, 2)
+    assert dataset.schema["price"] == "VARCHAR"
+    assert "not the current version" in stale.content.decode()
+    assert dataset.versions.count() == 2
+
+
+def test_there_is_nothing_to_append_to_before_a_version_is_ready(staff, dataset):
+    Dataset.objects.update(current_version=None)
+
+    answer = staff.get(page("dataset_upload_rows", dataset.pk), follow=True)
+
+    assert "no version to append to" in answer.content.decode()
+
+
 def test_details_are_changed_by_the_verb(staff, dataset):
     url = page("dataset_change", dataset.pk)
     inline = {

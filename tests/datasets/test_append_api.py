@@ -6,6 +6,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from datasets import ingestion, storage
 from datasets.models import Dataset
 from datasets.models.dataset import Base
+from mlops.core import etags
+from mlops.core.errors import PreconditionFailed
 from tests.datasets.conftest import DATASETS
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,43 @@ def test_the_version_has_to_be_named(append):
     assert append(base_version="").status_code == 422
     assert append(base_version="latest").status_code == 422
     assert append(base_version=7).status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["append", "versions"])
+def test_what_has_changed_since_it_was_read_gets_no_version(append, api, verb):
+    client = api("data scientist")
+    read = client.get(f"{DATASETS}/table")["ETag"]
+
+    def post(tag, text):
+        body = {"file": SimpleUploadedFile("more.csv", text.encode())}
+        if verb == "append":
+            body["base_version"] = Dataset.objects.get().current_version.number
+        return client.post(
+            f"{DATASETS}/table/{verb}",
+            body,
+            format="multipart",
+            headers={"If-Match": tag},
+        )
+
+    first = post(read, SECOND)
+    stale = post(read, "id,price\n4,4\n")
+
+    assert (first.status_code, stale.status_code) == (201, 412)
+    assert stale.json()["code"] == "precondition_failed"
+    assert post("*", "id,price\n4,4\n").status_code == 201
+    assert Dataset.objects.get().versions.count() == 3
+
+
+def test_the_state_is_compared_once_more_under_the_lock(append):
+    dataset = Dataset.objects.get()
+    dataset.expected_state = etags.state(dataset)
+    Dataset.objects.get().update(by=None, description="changed meanwhile")
+    file = storage.receive("b.csv", [SECOND.encode()])
+
+    with pytest.raises(PreconditionFailed):
+        dataset.add_version([file], by=None)
+
+    assert dataset.versions.count() == 1
 
 
 def test_the_loop_appends_only_while_the_version_is_current(append, add_version):

@@ -51,7 +51,8 @@ class ApiSchema(AutoSchema):
 
     def _headers(self, view: ApiViewSet) -> list[OpenApiParameter]:
         if self.method == "POST":
-            return [_IDEMPOTENCY_KEY] if view.takes_keys else []
+            keys = [_IDEMPOTENCY_KEY] if view.takes_keys else []
+            return [*keys, _IF_MATCH] if view.action in view.compared_posts else keys
         if "{" in self.path:
             return [_IF_NONE_MATCH if self.method == "GET" else _IF_MATCH]
         return []

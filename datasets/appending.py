@@ -1,0 +1,39 @@
+"""Rows that come after those of a version: read at once if small, as uploads are."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from datasets import ingestion
+from datasets.analytics.errors import IngestRefused
+from datasets.models import Dataset, DatasetVersion
+from datasets.models.dataset import Base
+from datasets.storage import IncomingFile
+from mlops.core.models import User
+
+
+def append_version(
+    dataset: Dataset, files: Sequence[IncomingFile], base: Base, *, by: User | None
+) -> tuple[DatasetVersion, bool]:
+    """Return the version of a version's rows and then those of files, and if it is new.
+
+    Raises NotCurrent, BadFile, UnsupportedFormat or FileTooLarge, and then nothing was
+    stored.
+    """
+    with _prepared(files, base) as found:
+        outcome = found.outcome if found else None
+        version, is_new = dataset.append_rows(files, base, by=by, outcome=outcome)
+        if is_new:
+            ingestion.settle_now(version, found)
+    return version, is_new
+
+
+@contextmanager
+def _prepared(
+    files: Sequence[IncomingFile], base: Base
+) -> Iterator[ingestion.Prepared | None]:
+    try:
+        first = ingestion.base_of(base.version, widens=base.widens)
+    except IngestRefused as refused:
+        raise ingestion.explained(refused) from None
+    with ingestion.prepared(files, base.options, first) as found:
+        yield found
