@@ -36,6 +36,9 @@ class Certainty(StrEnum):
     UNKNOWN = "cannot be told; upload again"
 
 
+_ORDER = tuple(Certainty)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     certainty: Certainty
@@ -43,13 +46,45 @@ class Verdict:
 
 
 def verdict(version: DatasetVersion) -> Verdict:
-    """Return what the row, its columns and its files say of a ready version."""
+    """Return what rows, columns and files say of a ready version, the least sure.
+
+    Rows that were appended to, filtered or computed are as sure as the version that
+    they came from.
+    """
+    waiting, seen, found = [version], {version.pk}, list[Verdict]()
+    while waiting:
+        one = waiting.pop()
+        found.append(_own(one))
+        if one.type_rules < GUARANTEED_FROM:
+            continue
+        for first in _before(one, found):
+            if first.pk not in seen:
+                seen.add(first.pk)
+                waiting.append(first)
+    least = max(found, key=lambda each: _ORDER.index(each.certainty))
+    reasons = dict.fromkeys(reason for each in found for reason in each.reasons)
+    return Verdict(least.certainty, tuple(reasons))
+
+
+def _own(version: DatasetVersion) -> Verdict:
+    """Return what is known of the reading of the version's own files."""
     if version.type_rules >= GUARANTEED_FROM:
-        # The rows that an append came after are as sure as their own version.
-        first = version.appended_to
-        return verdict(first) if first else Verdict(Certainty.GUARANTEED)
+        return Verdict(Certainty.GUARANTEED)
     reasons = tuple(dict.fromkeys(_reasons(version)))
     return Verdict(Certainty.UNKNOWN if reasons else Certainty.UNCHANGED, reasons)
+
+
+def _before(version: DatasetVersion, found: list[Verdict]) -> Iterator[DatasetVersion]:
+    """Yield the versions that rows came from; of one that is gone, add that."""
+    if version.appended_to is not None:
+        yield version.appended_to
+    for named in version.made_of:
+        first = DatasetVersion.objects.filter(pk=named["id"]).first()
+        if first is not None:
+            yield first
+        else:
+            gone = f"{named['dataset_name']} v{named['version']}, of which it was made"
+            found.append(Verdict(Certainty.UNKNOWN, (f"{gone}, is gone",)))
 
 
 def _reasons(version: DatasetVersion) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A version, or what a filter leaves of it, as a file that a client downloads."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -64,7 +64,8 @@ def taken(version: DatasetVersion, wanted: Request) -> IncomingFile:
     path = storage.data_path(version.digest)
     name = f"{version.dataset.name}-v{version.number}-filtered.parquet"
     with asking():
-        return storage.receive(name, export.stream(path, wanted))
+        file = storage.receive(name, export.stream(path, wanted))
+    return replace(file, made_of=(version.pk,))
 
 
 def reading_options(version: DatasetVersion, wanted: Request) -> dict[str, Any]:

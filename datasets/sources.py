@@ -1,7 +1,9 @@
 """Where the files of a new version come from: the form, uploads, connections."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from datasets import connections, storage
@@ -68,8 +70,12 @@ def again(version: DatasetVersion) -> list[IncomingFile]:
             f"The rows of {version} were appended to another version: its files are"
             " not the whole of it. Make that version current and append them anew."
         )
+    made_of = tuple(uuid.UUID(first["id"]) for first in version.made_of)
     return [
-        storage.linked(file.name, file.size_bytes, file.sha256, file.path)
+        replace(
+            storage.linked(file.name, file.size_bytes, file.sha256, file.path),
+            made_of=made_of,
+        )
         for file in version.require_files()
     ]
 

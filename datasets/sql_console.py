@@ -6,7 +6,7 @@ Each statement is an entry of the audit trail, text and all, before it runs.
 import io
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import orjson
@@ -76,7 +76,8 @@ class Question:
         file, _ = self.file(Form.VERSION)
         name = f"{self.dataset.name}-sql.parquet"
         with file:
-            return storage.receive(name, iter(lambda: file.read(1 << 18), b""))
+            taken = storage.receive(name, iter(lambda: file.read(1 << 18), b""))
+        return replace(taken, made_of=tuple(v.pk for v in self.tables.values()))
 
     @property
     def shown_tables(self) -> dict[str, dict[str, Any]]:

@@ -30,12 +30,16 @@ LEFTOVER_AGE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """An uploaded file that is completely on disk; `name` is only a label."""
+    """An uploaded file that is completely on disk; `name` is only a label.
+
+    `made_of` are the ids of the versions that it was computed from, if it was.
+    """
 
     name: str
     size_bytes: int
     sha256: str
     id: uuid.UUID = field(default_factory=uuid.uuid4)
+    made_of: tuple[uuid.UUID, ...] = ()
 
     @property
     def path(self) -> Path:

@@ -102,6 +102,13 @@ class DatasetVersion(models.Model):
         verbose_name=_("appended to"),
         help_text=_("The version whose rows come first."),
     )
+    made_of = models.JSONField(
+        _("made of"),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("The versions that a filter or SQL took its rows from."),
+    )
     widens = models.BooleanField(_("types may widen"), default=False, editable=False)
     type_rules = models.PositiveSmallIntegerField(
         _("revision of the type rules"), default=1, editable=False

@@ -114,6 +114,20 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             raise VersionNotFound(f"There is no version {label!r}.", field=field)
         return version
 
+    def _made_of(self, files: Sequence[IncomingFile]) -> list[dict[str, Any]]:
+        """Return what the rows of files were computed from, as a version keeps it."""
+        wanted = list(dict.fromkeys(made for file in files for made in file.made_of))
+        found = self.model.objects.select_related("dataset").in_bulk(wanted)
+        return [
+            {
+                "id": str(one.pk),
+                "dataset_id": str(one.dataset_id),
+                "dataset_name": one.dataset.name,
+                "version": one.number,
+            }
+            for one in map(found.__getitem__, wanted)
+        ]
+
     def begin(
         self,
         dataset: "Dataset",
@@ -132,6 +146,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             source_bytes=sum(file.size_bytes for file in files),
             created_by=by,
             options=dict(options or {}),
+            made_of=self._made_of(files),
         )
         SourceFile.objects.bulk_create(
             SourceFile(

@@ -161,6 +161,12 @@ class IngestProgressAnswer(AnswerSerializer):
     eta_s = serializers.FloatField(help_text="Seconds, by the pace so far.")
 
 
+class VersionOrigin(AnswerSerializer):
+    dataset_id = serializers.CharField()
+    dataset_name = serializers.CharField()
+    version = serializers.IntegerField()
+
+
 @extend_schema_serializer(component_name="DatasetVersionResponse")
 class DatasetVersionAnswer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
@@ -202,6 +208,11 @@ class DatasetVersionAnswer(AnswerSerializer):
     options = serializers.DictField(help_text="What was asked of the reader.")
     appended_to = serializers.SerializerMethodField(
         help_text="The version whose rows come first; `report.appended` says more."
+    )
+    made_of = VersionOrigin(
+        many=True,
+        help_text="The versions that a filter or SQL took its rows from, as they were "
+        "called.",
     )
     type_rules = serializers.IntegerField(
         help_text="The revision of the rules that gave the columns their types."

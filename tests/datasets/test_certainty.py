@@ -1,6 +1,7 @@
 """What is said of versions that were read before cells were guaranteed."""
 
 import io
+import uuid
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,6 +53,48 @@ def test_rows_that_were_appended_make_those_before_them_no_surer(old, upload):
     appended.appended_to = first
 
     assert verdict(appended).certainty is Certainty.UNKNOWN
+
+
+def test_rows_of_a_filter_or_of_sql_are_no_surer_than_their_version(old, api):
+    old("old", "a,b\n1,2\n3,4\n", "a.csv")
+    client = api("data scientist")
+    kept = [{"column": "a", "operator": "gt", "value": 1}]
+
+    answer = client.post(f"{DATASETS}/old/filter/versions", {"conditions": kept})
+
+    made = DatasetVersion.objects.get(number=2)
+    assert answer.json()["made_of"] == [
+        {
+            "dataset_id": str(made.dataset_id),
+            "dataset_name": "old",
+            "version": 1,
+        }
+    ]
+    assert verdict(made).certainty is Certainty.UNKNOWN
+    assert (
+        verdict(made).reasons == verdict(DatasetVersion.objects.get(number=1)).reasons
+    )
+
+
+def test_what_rows_were_made_of_may_be_gone(upload):
+    upload("table", "a\n1\n")
+    made = DatasetVersion.objects.get()
+    made.made_of = [{"id": str(uuid.uuid4()), "dataset_name": "old", "version": 3}]
+
+    assert verdict(made).certainty is Certainty.UNKNOWN
+    assert verdict(made).reasons == ("old v3, of which it was made, is gone",)
+
+
+def test_a_version_after_thousands_of_appends_is_judged(upload):
+    upload("table", "a\n1\n")
+    first = DatasetVersion.objects.get()
+    chain = first
+    for number in range(2, 3_000):
+        after = DatasetVersion(number=number, dataset=first.dataset, type_rules=2)
+        after.appended_to = chain
+        chain = after
+
+    assert verdict(chain).certainty is Certainty.GUARANTEED
 
 
 def test_one_file_with_types_of_its_own_cannot_have_changed(old):
