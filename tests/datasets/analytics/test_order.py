@@ -6,12 +6,10 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from datasets.analytics import export, rows
 from datasets.analytics.export import Format, Request
-from datasets.analytics.filters import Condition, Operator, Order
+from datasets.analytics.filters import Condition, Operator
 from datasets.analytics.quality import Rule, RuleKind, evaluate
 from datasets.analytics.rows import Window
 
@@ -21,7 +19,6 @@ def stream(table, kind, *arguments):
 
 
 ROWS = 61_440
-FEW = 16_384
 TABLE = (
     "SELECT i AS id, 'c' || (i % 20) AS cat, i % 31 + 1 AS day, i % 3 = 0 AS third"
     " FROM range({rows}) t(i)"
@@ -89,38 +86,6 @@ def test_pages_of_a_long_list_are_the_rows_in_the_order_of_the_file(
 
     kept = {"cat": lambda i: i % 20 < 6, "day": lambda i: i % 31 < 8}[column]
     assert found == [number for number in range(ROWS) if kept(number)]
-
-
-@pytest.fixture
-def short(parquet):
-    return parquet(TABLE.format(rows=FEW), row_group_size=4_096)
-
-
-@settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
-    values=st.lists(st.sampled_from(range(1, 32)), min_size=1, max_size=12),
-    is_in=st.booleans(),
-    order=st.sampled_from([None, "cat", "-cat", "third", "-day"]),
-    limit=st.sampled_from([997, 1_000]),
-)
-def test_pages_of_any_filter_and_order_part_the_result(
-    short, values, is_in, order, limit
-):
-    operator = Operator.IN if is_in else Operator.NOT_IN
-    orders = [Order(order.lstrip("-"), order.startswith("-"))] if order else []
-
-    found = paged(short, [Condition("day", operator, values)], limit, order_by=orders)
-
-    wanted = [n for n in range(FEW) if (n % 31 + 1 in values) == is_in]
-    if order:
-        key = {"cat": lambda n: f"c{n % 20}", "third": lambda n: n % 3 == 0}
-        by = key.get(order.lstrip("-"), lambda n: n % 31)
-        wanted.sort(key=by, reverse=order.startswith("-"))
-    assert found == wanted
 
 
 def test_examples_of_a_rule_are_the_first_rows_that_break_it(spread):

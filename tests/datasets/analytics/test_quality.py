@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from datasets.analytics import profile, quality, schema
 from datasets.analytics.errors import InvalidRule, UnknownColumn
 from datasets.analytics.quality import KINDS, Rule, RuleKind, evaluate, suggest
+from tests.datasets.analytics.random_tables import PROPERTY, typed_tables
 
 NOW = dt.datetime(2024, 1, 2, tzinfo=dt.UTC)
 TABLE = (
@@ -383,3 +384,16 @@ def test_any_suggestion_holds_on_its_own_data(data, numbers, words):
     rules = suggest(path, profile.profile(path))
 
     assert all(result.passed for result in evaluate(path, rules).results)
+
+
+@PROPERTY
+@given(table=typed_tables(most=40))
+def test_suggestions_hold_on_data_of_every_type(data, table):
+    path = data / f"{uuid.uuid4().hex}.parquet"  # footers are cached
+    pq.write_table(table, path)
+
+    rules = suggest(path, profile.profile(path))
+
+    assert len(rules) > table.num_columns
+    assert all(result.passed for result in evaluate(path, rules).results)
+    path.unlink()
