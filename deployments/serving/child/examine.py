@@ -54,6 +54,11 @@ def run(
     except MemoryError:
         logger.exception("out of memory at %s", _memory())
         finding = {"refused": TOO_LITTLE_MEMORY, "out_of_memory": True}
+    except Exception as error:  # whatever a library says of a file that it cannot read
+        logger.exception("loading raised")
+        finding = {
+            "refused": f"Loading it raised {type(error).__name__}: {error}"[:500]
+        }
     if "refused" in finding:
         logger.error("refused: %s", finding["refused"])
     report.send(descriptors["report"], finding)

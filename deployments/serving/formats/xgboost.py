@@ -154,14 +154,31 @@ def _plain(model: Any) -> xgboost.Booster:
 
 def _columns(booster: xgboost.Booster) -> Columns:
     known = [Known(NUMBER)] * booster.num_features()
-    for place, (_, words) in enumerate(_categories(booster)):
+    for place, (name, words) in enumerate(_categories(booster)):
         if words is not None and place < len(known):
-            plain = tuple(words.to_pylist())
+            plain = _whole(name, words)
             kind = "BYTES" if all(isinstance(one, str) for one in plain) else "INT64"
             if any(isinstance(one, float) for one in plain):
                 kind = "FP64"
             known[place] = Known(kind, plain, is_category=True)
     return known or [UNKNOWN]
+
+
+def _whole(name: str, words: Any) -> tuple[Any, ...]:
+    """Return the categories of a column. Raises Refused for words that are not ASCII.
+
+    XGBoost measures words in characters and cuts them by bytes (3.1 and 3.2), in the
+    file and in what is asked: what it keeps of them are pieces of several words.
+    """
+    if words.type == "string" and any(
+        not word.isascii() for word in words.cast("binary").to_pylist()
+    ):
+        raise Refused(
+            "XGBoost keeps words of categories whole only where they are ASCII, and "
+            f"the column '{name}' has others; the file has pieces of them. Train with "
+            "ASCII words or whole numbers as categories."
+        )
+    return tuple(words.to_pylist())
 
 
 def _categories(booster: xgboost.Booster) -> list[tuple[str, Any]]:

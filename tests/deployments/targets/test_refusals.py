@@ -5,8 +5,10 @@ import os
 
 import onnx
 import orjson
+import pandas
 import pytest
 import skops.io
+import xgboost
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.serving.supervisor import examination
@@ -154,6 +156,18 @@ def test_an_unlisted_type_in_a_skops_file_is_named(refusal, made):
     content = skops.io.dumps(FunctionTransformer(os.getcwd))
 
     assert "allow-list: posix.getcwd" in refusal(made(content))
+
+
+@pytest.mark.parametrize("words", [["seoul", "대구"], ["éa", "b"], ["a", "é"]])
+def test_xgboost_words_of_which_the_file_has_pieces(refusal, made, words):
+    rows = pandas.DataFrame({"town": pandas.Categorical(words * 20)})
+    booster = xgboost.train(
+        {"verbosity": 0}, xgboost.DMatrix(rows, [1, 2] * 20, enable_categorical=True), 2
+    )
+
+    sentence = refusal(made(bytes(booster.save_raw("ubj"))))
+
+    assert "the column 'town' has others" in sentence
 
 
 @pytest.mark.parametrize("form", ["json", "ubj"])
