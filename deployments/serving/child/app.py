@@ -17,7 +17,7 @@ from deployments.serving.formats import Loaded
 from deployments.serving.http1.answers import content_headers
 from deployments.serving.http1.binary import UnclearLength, gathered, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID, FailureLog
-from deployments.serving.http1.heads import NOT_FINITE, TOOK, WAS_TAKEN
+from deployments.serving.http1.marks import NOT_FINITE, TOOK, WAS_TAKEN
 from deployments.serving.oip import convenience, encode, metadata, raw, wire
 from deployments.serving.oip.binary import Tail
 from deployments.serving.oip.decode import InferRequest, infer_request

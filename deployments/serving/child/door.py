@@ -9,11 +9,11 @@ from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID
 from deployments.serving.http1.heads import (
     END,
-    TOOK,
     Head,
     Heads,
     Known,
 )
+from deployments.serving.http1.marks import TOOK
 from deployments.serving.http1.quick import QuickProtocol
 from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import NotHere

@@ -16,7 +16,7 @@ from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import json_bytes_of
-from deployments.serving.http1.heads import FOR_GATEWAYS
+from deployments.serving.http1.marks import FOR_GATEWAYS
 
 DRAIN_S = 10.0
 MAX_HEAD_BYTES = 1 << 16

@@ -12,11 +12,10 @@ from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.heads import (
     END,
     MAX_BYTES,
-    NOT_FINITE,
-    WAS_TAKEN,
     answer_head,
     took_ms_of,
 )
+from deployments.serving.http1.marks import NOT_FINITE, WAS_TAKEN
 
 LAST_MOMENT_S = 0.01
 FINAL = 200  # statuses below it announce another answer

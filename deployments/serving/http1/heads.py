@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 import httptools
 
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
+from deployments.serving.http1.marks import NOT_FINITE, TOOK, WAS_TAKEN
 
 END = b"\r\n\r\n"
 MAX_BYTES = 4096
@@ -99,15 +100,6 @@ def request_head(raw: bytes) -> Head | None:
 
 
 _UNUSUAL = {b"transfer-encoding", b"expect", b"upgrade"}
-
-
-NOT_FINITE = b"x-not-finite"
-"""A model server's mark on an answer that has a NaN or an infinity."""
-TOOK = b"x-took-ms"
-"""How long the model had the request, without its waits for a processor."""
-WAS_TAKEN = b"x-was-taken"
-"""A mark on the refusal of a request that the version before would have taken."""
-FOR_GATEWAYS = frozenset({NOT_FINITE, TOOK, WAS_TAKEN})
 
 
 class AnswerHead(NamedTuple):

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import orjson
@@ -131,3 +133,28 @@ def test_what_is_no_json_is_refused_by_both(text):
     if not text.startswith(b"9"):  # orjson makes a number of it
         with pytest.raises(orjson.JSONDecodeError):
             wire.loads(text)
+
+
+ALONE = """
+import sys
+
+OURS = {"httptools", "uvicorn", "uvloop", "orjson", "onnx", "onnxruntime", "django"}
+
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in OURS:
+            raise ModuleNotFoundError(name=name)
+
+
+sys.meta_path.insert(0, Missing())
+import deployments.serving.child.plain
+"""
+
+
+def test_an_interpreter_of_models_needs_no_package_of_ours():
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
