@@ -19,7 +19,7 @@ from lifecycle.errors import ArtifactInUse
 from lifecycle.models import Artifact, LoggedModel, Run, servable
 from lifecycle.paths import artifact_root, kind_of, normal_path, stored_path
 from lifecycle.store import artifacts as store
-from lifecycle.store.artifacts import NewFile, Owner
+from lifecycle.store.artifacts import ArtifactOwner, NewFile
 from mlops.core.errors import DomainError, NotFound
 from mlops.core.files import Received, receive
 from mlops.core.models import User
@@ -154,10 +154,10 @@ def _store_row(
     return Artifact.objects.select_related("created_by", "run").get(pk=file.pk)
 
 
-def _owner(home: Home) -> Owner:
+def _owner(home: Home) -> ArtifactOwner:
     if isinstance(home, Run):
-        return Owner(run=home.pk, logged_model=None, name=str(home))
-    return Owner(run=None, logged_model=home.pk, name=str(home))
+        return ArtifactOwner(run=home.pk, logged_model=None, name=str(home))
+    return ArtifactOwner(run=None, logged_model=home.pk, name=str(home))
 
 
 def _remove_row(home: Home, path: str, *, by: User | None) -> None:

@@ -52,7 +52,7 @@ class LocalUri(Invalid):
 
 
 class ArtifactInUse(DomainError):
-    """A model version or a deployment stands on these bytes."""
+    """A model version or a deployment uses this file."""
 
     code = "artifact_in_use"
 
@@ -77,7 +77,7 @@ class DataQualityFailed(DomainError):
     code = "data_quality_failed"
 
 
-class NotApproved(DomainError):
+class VersionNotApproved(DomainError):
     code = "not_approved"
 
 
@@ -86,7 +86,7 @@ class AlreadyApproved(DomainError):
 
 
 class OwnApproval(DomainError):
-    """Whoever made a version cannot vouch for it."""
+    """The author of a version cannot approve it."""
 
     code = "own_approval"
 

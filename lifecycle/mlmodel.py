@@ -47,8 +47,8 @@ class Pyfunc:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How the file that an MLmodel names is asked, as it says, empty where it does not.
+class PredictSpec:
+    """How the file that an MLmodel names is called; empty where it does not say.
 
     `flavor` and `version` are of the library that wrote the file; `model_class` names
     the class that loads it, `predict_fn` its method; `inputs` and `outputs` are the
@@ -75,7 +75,7 @@ class MLmodel:
     path: str = ""
     columns: tuple[str, ...] = ()
     pyfunc: Pyfunc | None = None
-    asked: Asked = field(default_factory=Asked)
+    asked: PredictSpec = field(default_factory=PredictSpec)
     example: str = ""
 
 
@@ -103,7 +103,7 @@ def read(content: bytes) -> MLmodel:
     flavor, path = _path(flavors)
     if pyfunc is not None and pyfunc.code and path.endswith(PICKLES):
         path = ""  # the pickle is nothing without the folder's code
-    asked = _asked(flavor, said["flavors"], signature) if path else Asked()
+    asked = _asked(flavor, said["flavors"], signature) if path else PredictSpec()
     example = _example(said.get("saved_input_example_info"))
     return MLmodel(path, _columns(signature), pyfunc, asked, example)
 
@@ -131,7 +131,7 @@ def _sides(signature: Any) -> tuple[str, str]:
     return inputs, outputs
 
 
-def _asked(flavor: str, flavors: dict[str, Any], signature: Any) -> Asked:
+def _asked(flavor: str, flavors: dict[str, Any], signature: Any) -> PredictSpec:
     told, pyfunc = flavors[flavor], flavors.get("python_function")
     if not isinstance(pyfunc, dict):
         pyfunc = {}
@@ -143,7 +143,7 @@ def _asked(flavor: str, flavors: dict[str, Any], signature: Any) -> Asked:
     version, model_class, predict_fn = (
         one if isinstance(one, str) else "" for one in said
     )
-    return Asked(flavor, version, model_class, predict_fn, *_sides(signature))
+    return PredictSpec(flavor, version, model_class, predict_fn, *_sides(signature))
 
 
 def _example(told: Any) -> str:

@@ -73,13 +73,13 @@ def _leads_out(path: PurePosixPath) -> bool:
 
 def _locations(content: mmap.mmap) -> tuple[str, ...]:
     try:
-        found = {str(each, "utf-8") for each in _Reader(content).names()}
+        found = {str(each, "utf-8") for each in _OnnxReader(content).names()}
     except (_NotOnnx, UnicodeDecodeError):
         return ()
     return tuple(sorted(filter(is_inside, found)))
 
 
-class _Reader:
+class _OnnxReader:
     """Walks through one file; `left` is how many fields it may still look at."""
 
     def __init__(self, content: mmap.mmap) -> None:

@@ -24,7 +24,7 @@ KEPT_EXPERIMENT = 0
 
 
 @dataclass(slots=True)
-class Purged:
+class PurgeReport:
     """What was removed (or would be), and what stays because versions stand on it."""
 
     experiments: list[str] = field(default_factory=list)
@@ -34,13 +34,15 @@ class Purged:
     kept: list[str] = field(default_factory=list)
 
 
-def purge(before: datetime, *, by: User | None = None, dry_run: bool = False) -> Purged:
+def purge(
+    before: datetime, *, by: User | None = None, dry_run: bool = False
+) -> PurgeReport:
     """Remove what was deleted before the moment; return what it was.
 
     Each run and logged model goes in a transaction of its own, so that a purge that
     is stopped has removed whole things. The files go after the commit.
     """
-    done = Purged()
+    done = PurgeReport()
     for model in LoggedModel.objects.filter(_gone(before)).order_by("pk"):
         _remove(model, before, done.logged_models, done, by=by, dry_run=dry_run)
     for run in Run.objects.filter(_gone(before)).order_by("pk"):
@@ -59,7 +61,7 @@ def _remove(  # noqa: PLR0913 - the same for runs and logged models
     home: Run | LoggedModel,
     before: datetime,
     removed: list[str],
-    done: Purged,
+    done: PurgeReport,
     *,
     by: User | None,
     dry_run: bool,
@@ -99,7 +101,7 @@ def _is_stood_on(home: Run | LoggedModel) -> bool:
 def _remove_experiment(
     experiment: Experiment,
     before: datetime,
-    done: Purged,
+    done: PurgeReport,
     *,
     by: User | None,
     dry_run: bool,

@@ -1,4 +1,4 @@
-"""Where a model's versions and aliases stood at a moment, and who put them there.
+"""Stages and aliases of a model at a point in time, and who set them.
 
 Read from the changes that were recorded, so that "which version was in production on
 day X" has an answer that names a person. A deleted version takes its changes with it;
@@ -17,7 +17,7 @@ CHANGES_TOLD = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PastStanding:
     """A version in a stage, or under an alias, since a moment."""
 
     version: str
@@ -28,7 +28,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RegistryChange:
     """One recorded move. A stage moves a version, an alias moves between versions."""
 
     kind: Literal["stage", "alias"]
@@ -44,9 +44,9 @@ class Change:
 class Standings:
     model: RegisteredModel
     at: datetime
-    stages: list[Standing]
-    aliases: list[Standing]
-    changes: list[Change]
+    stages: list[PastStanding]
+    aliases: list[PastStanding]
+    changes: list[RegistryChange]
 
 
 def standings(model: RegisteredModel, at: datetime) -> Standings:
@@ -82,11 +82,11 @@ def standings(model: RegisteredModel, at: datetime) -> Standings:
 
 def _stages(
     versions: Iterable[ModelVersion], moves: Iterable[StageChange]
-) -> Iterator[Standing]:
+) -> Iterator[PastStanding]:
     last = {move.version_id: move for move in moves}
     for version in versions:
         move = last.get(version.pk)
-        yield Standing(
+        yield PastStanding(
             version=version.version,
             number=version.number,
             place=move.to_stage if move else ModelStage.EXPERIMENTAL,
@@ -97,12 +97,12 @@ def _stages(
 
 def _aliases(
     versions: Iterable[ModelVersion], turns: Iterable[AliasChange]
-) -> Iterator[Standing]:
+) -> Iterator[PastStanding]:
     labels = {version.number: version.version for version in versions}
     last = {turn.alias: turn for turn in turns}
     for alias, turn in sorted(last.items()):
         if turn.to_number is not None:
-            yield Standing(
+            yield PastStanding(
                 version=labels.get(turn.to_number, str(turn.to_number)),
                 number=turn.to_number,
                 place=alias,
@@ -111,8 +111,8 @@ def _aliases(
             )
 
 
-def _of_stage(move: StageChange) -> Change:
-    return Change(
+def _of_stage(move: StageChange) -> RegistryChange:
+    return RegistryChange(
         kind="stage",
         name=move.version.version,
         before=move.from_stage,
@@ -123,8 +123,8 @@ def _of_stage(move: StageChange) -> Change:
     )
 
 
-def _of_alias(turn: AliasChange) -> Change:
-    return Change(
+def _of_alias(turn: AliasChange) -> RegistryChange:
+    return RegistryChange(
         kind="alias",
         name=turn.alias,
         before=None if turn.from_number is None else str(turn.from_number),

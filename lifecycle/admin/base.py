@@ -42,7 +42,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A form's page: what it asks, what its button says, what it does.
+    """A form's page: its form, its button and its verb.
 
     `run` gets the valid form and returns the row whose page comes next.
     """

@@ -8,7 +8,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from lifecycle.models import Check, Experiment, ModelVersion, Run
+from lifecycle.models import Experiment, ModelVersion, NewCheck, Run
 from lifecycle.paths import label_uri
 from lifecycle.states import ExperimentStatus
 from lifecycle.store.checklists import MAX_NAME
@@ -29,7 +29,7 @@ class RunForm(forms.ModelForm[Run]):
         return experiment
 
 
-class UploadForm(forms.Form):
+class ArtifactUploadForm(forms.Form):
     file = forms.FileField(label=_("file"), widget=UnfoldAdminFileFieldWidget())
     path = forms.CharField(
         label=_("path"),
@@ -82,11 +82,11 @@ class RegisterForm(forms.Form):
             run=run,
             artifact_path=label_uri(path, field="artifact_path") if path else "",
             description=given["description"],
-            checklist=[Check(line[:MAX_NAME]) for line in lines if line],
+            checklist=[NewCheck(line[:MAX_NAME]) for line in lines if line],
         )
 
 
-class ReasonForm(forms.Form):
+class ApprovalForm(forms.Form):
     notes = forms.CharField(
         label=_("notes"), required=False, widget=UnfoldAdminTextareaWidget()
     )

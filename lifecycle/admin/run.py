@@ -26,7 +26,7 @@ from lifecycle.admin.base import (
     task_urls,
 )
 from lifecycle.admin.experiment import short_metrics
-from lifecycle.admin.forms import RegisterForm, RunForm, UploadForm
+from lifecycle.admin.forms import ArtifactUploadForm, RegisterForm, RunForm
 from lifecycle.models import ModelVersion, Run
 from lifecycle.states import RunStatus
 from lifecycle.times import from_ms
@@ -226,7 +226,7 @@ class RunAdmin(ModelAdmin):
 
         title = _("Upload a file to %(run)s") % {"run": run}
         return serve_form(
-            self, request, Task(UploadForm, title, str(_("Upload")), save)
+            self, request, Task(ArtifactUploadForm, title, str(_("Upload")), save)
         )
 
     def register_view(self, request: HttpRequest, pk: str) -> HttpResponse:

@@ -24,8 +24,8 @@ from lifecycle.admin.base import (
     table,
     task_urls,
 )
-from lifecycle.admin.forms import AliasForm, ReasonForm
-from lifecycle.models import Check, ChecklistItem, ModelVersion
+from lifecycle.admin.forms import AliasForm, ApprovalForm
+from lifecycle.models import ChecklistItem, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
 from mlops.core.models import User
 
@@ -216,7 +216,7 @@ class ModelVersionAdmin(ModelAdmin):
             return version
 
         title = _("Approve %(version)s") % {"version": version}
-        task = Task(ReasonForm, title, str(_("Approve")), save)
+        task = Task(ApprovalForm, title, str(_("Approve")), save)
         return serve_form(self, request, task)
 
     def alias_view(self, request: HttpRequest, pk: str) -> HttpResponse:
@@ -274,17 +274,17 @@ class ModelVersionAdmin(ModelAdmin):
         return bool(request.user.has_perm("lifecycle.promote_modelversion"))
 
 
-def _set_checklist(version: ModelVersion, by: User, checks: list[Check]) -> None:
+def _set_checklist(version: ModelVersion, by: User, checks: list[NewCheck]) -> None:
     version.set_checklist(checks, by=by)
 
 
-def _checks(formset: Any) -> list[Check]:
+def _checks(formset: Any) -> list[NewCheck]:
     kept = [
         form.cleaned_data
         for form in formset.forms
         if form.cleaned_data and not form.cleaned_data.get("DELETE")
     ]
     return [
-        Check(item["name"], ChecklistStatus(item["status"]), item["note"] or None)
+        NewCheck(item["name"], ChecklistStatus(item["status"]), item["note"] or None)
         for item in kept
     ]

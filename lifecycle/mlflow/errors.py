@@ -1,4 +1,4 @@
-"""What the MLflow client is told when something is wrong, in its own shape.
+"""Error responses in the MLflow protocol's shape.
 
 The client branches on `error_code` and retries 429 and 5xx, so a mistake of the
 client's is never a 5xx here.
@@ -118,7 +118,7 @@ def answer_to(exc: Exception) -> HttpResponse | None:
 def error_response(
     code: str, message: str, *, status: int | None = None
 ) -> HttpResponse:
-    """Return the protocol's error body; 401 says how to sign in."""
+    """Return the protocol's error body; a 401 carries `WWW-Authenticate`."""
     response = HttpResponse(
         orjson.dumps({"error_code": code, "message": message}),
         status=status or STATUS_OF_CODE[code],
@@ -149,7 +149,9 @@ def _shape_of_storage(exc: Exception) -> Shape | None:
         case ProtectedError() | RestrictedError():
             return "BAD_REQUEST", "Other things still refer to this one."
         case IntegrityError():
-            logger.warning("An integrity error reached the door", exc_info=exc)
+            logger.warning(
+                "An integrity error reached the MLflow endpoints", exc_info=exc
+            )
             return "BAD_REQUEST", "This clashes with what is stored already."
         case DataError() | OverflowError():
             return (

@@ -24,8 +24,8 @@ _MAX_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `user` is None in open mode, where everybody may do everything."""
+class MlflowCaller:
+    """The caller. `user` is None in open mode, where everybody may do everything."""
 
     user: User | None
     permissions: frozenset[str]
@@ -36,16 +36,16 @@ class Caller:
         return self.user.pk if self.user else None
 
     def may(self, permission: str) -> bool:
-        """Return whether the caller has the permission; "" asks for none."""
+        """Return whether the caller has the permission; "" requires none."""
         return self.may_all or not permission or permission in self.permissions
 
 
-_OPEN = Caller(None, frozenset(), may_all=True)
-_remembered: dict[bytes, tuple[float, Caller]] = {}
+_OPEN = MlflowCaller(None, frozenset(), may_all=True)
+_remembered: dict[bytes, tuple[float, MlflowCaller]] = {}
 _lock = Lock()
 
 
-def caller_of(request: HttpRequest, *, writes: bool) -> Caller:
+def caller_of(request: HttpRequest, *, writes: bool) -> MlflowCaller:
     """Return who sent the request. Raises Unauthenticated or AuthenticationFailed."""
     header = request.META.get("HTTP_AUTHORIZATION", "")
     if not header:
@@ -71,18 +71,18 @@ def forget() -> None:
         _remembered.clear()
 
 
-def _look_up(request: HttpRequest, *, writes: bool) -> Caller:
+def _look_up(request: HttpRequest, *, writes: bool) -> MlflowCaller:
     user = user_of_request(request, scope="write" if writes else "read")
     if user is None:
         raise Unauthenticated("These credentials are not valid.")
-    return Caller(
+    return MlflowCaller(
         user=user,
         permissions=frozenset(user.get_all_permissions()),
         may_all=user.is_superuser,
     )
 
 
-def _remember(key: bytes, until: float, caller: Caller) -> None:
+def _remember(key: bytes, until: float, caller: MlflowCaller) -> None:
     with _lock:
         if len(_remembered) >= _MAX_REMEMBERED:
             _remembered.clear()

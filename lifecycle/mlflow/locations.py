@@ -1,4 +1,4 @@
-"""Where artifacts are said to be: addresses that the server makes, and labels.
+"""Artifact URIs: those that the server generates, and labels.
 
 An address of ours is `mlflow-artifacts:/{experiment}/{run}/artifacts` or
 `…/{experiment}/models/{model}/artifacts`. It names a run or logged model and a path
@@ -23,7 +23,7 @@ _LOCAL_SCHEMES = frozenset({"file", "javascript", "data", "vbscript", "local"})
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ArtifactLocation:
     """A path inside a run or a logged model of an experiment; "" is all of it."""
 
     experiment: str
@@ -46,7 +46,7 @@ def model_location(experiment_id: int | str, model_id: str, label: str = "") -> 
     return f"{root}/models/{model_id}/artifacts"
 
 
-def place_of(path: str) -> Place | None:
+def place_of(path: str) -> ArtifactLocation | None:
     """Return what a path below the artifacts' root names, or None if nothing of ours.
 
     The path is `{experiment}/{run}/artifacts[/…]` or
@@ -55,13 +55,17 @@ def place_of(path: str) -> Place | None:
     """
     match path.strip("/").split("/"):
         case [experiment, "models", model, "artifacts", *inner]:
-            return Place(experiment, model_id=model, path=_inner("/".join(inner)))
+            return ArtifactLocation(
+                experiment, model_id=model, path=_inner("/".join(inner))
+            )
         case [experiment, run, "artifacts", *inner]:
-            return Place(experiment, run_id=run, path=_inner("/".join(inner)))
+            return ArtifactLocation(
+                experiment, run_id=run, path=_inner("/".join(inner))
+            )
     return None
 
 
-def home_of(place: Place) -> Run | LoggedModel:
+def home_of(place: ArtifactLocation) -> Run | LoggedModel:
     """Return the run or living logged model of a place. Raises Missing.
 
     The experiment must be the one it belongs to.

@@ -1,8 +1,8 @@
-"""The short way in: MLflow's addresses skip what only browsers need.
+"""Fast path: the MLflow protocol's URLs skip the middleware that browsers need.
 
-A training run sends thousands of small requests. Sessions, languages, CORS, CSRF and
-messages are nothing to them; the request id (made before), the host check and the
-headers of caution stay. Of the addresses with a variable part only uploads come here.
+A training run sends thousands of small requests, which need no session, language,
+CORS, CSRF or messages; the request id (made before), the host check and the security
+headers stay. Of the URLs with a variable part only uploads take the fast path.
 """
 
 import time
@@ -43,7 +43,7 @@ class MlflowDoor:
 
 
 def _found(request: HttpRequest) -> tuple[str, _Answer] | None:
-    """Return the route of the address, as metrics name it, and its door."""
+    """Return the URL pattern, as metrics label it, and its route."""
     path = request.path_info
     if (door := _DOORS.get(path)) is not None:
         return path, door

@@ -6,7 +6,7 @@ that the URL conf, the short way in (`middleware`) and the tests read one table.
 
 from typing import Final
 
-from lifecycle.mlflow.door import Door, Endpoint, View
+from lifecycle.mlflow.endpoint import Endpoint, MlflowRoute, View
 from lifecycle.mlflow.limits import (
     MAX_BATCH_BYTES,
     MAX_BODY_BYTES,
@@ -185,12 +185,12 @@ DOWNLOADS: Final[Routes] = {
 }
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-UNKNOWN: Final = Door(
+UNKNOWN: Final = MlflowRoute(
     {method: Endpoint(server.unknown, streams=True) for method in _METHODS}
 )
-DOUBLED: Final = Door(
+DOUBLED: Final = MlflowRoute(
     {method: Endpoint(server.single_slash, streams=True) for method in _METHODS}
 )
-NOT_SPOKEN: Final = Door(
+NOT_SPOKEN: Final = MlflowRoute(
     {method: Endpoint(server.not_spoken, streams=True) for method in _METHODS}
 )

@@ -31,7 +31,7 @@ _MODEL = "SELECT 1 FROM lifecycle_loggedmodel WHERE id = %s AND deleted_ms IS NU
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class VersionSource:
     """The text as it is kept, and the rows it refers to.
 
     `run` is the primary key of the run `run_uid`; `run_label` is the id of a run
@@ -46,16 +46,18 @@ class Source:
     path: str = ""
 
 
-def resolve(cursor: CursorWrapper, text: str, *, run_id: str, model_id: str) -> Source:
+def resolve(
+    cursor: CursorWrapper, text: str, *, run_id: str, model_id: str
+) -> VersionSource:
     """Return what a source and the ids beside it refer to. Raises InvalidValue."""
     if text in PROMPT_PLACEHOLDERS:
-        return _with_run(cursor, Source(text), run_id)
+        return _with_run(cursor, VersionSource(text), run_id)
     refuse_local(text, field="source")
     parts = urlsplit(text)
     scheme = parts.scheme.lower()
     if scheme in {"runs", "models"} and parts.netloc:
         raise _invalid(text, "It must not name a host.")
-    source = Source(text)
+    source = VersionSource(text)
     if scheme == "runs":
         source, run_id = _of_run(text, parts.path, run_id)
     elif scheme == "models":
@@ -65,23 +67,23 @@ def resolve(cursor: CursorWrapper, text: str, *, run_id: str, model_id: str) -> 
     return _with_model(cursor, _with_run(cursor, source, run_id), model_id)
 
 
-def _of_run(text: str, path: str, run_id: str) -> tuple[Source, str]:
+def _of_run(text: str, path: str, run_id: str) -> tuple[VersionSource, str]:
     """`runs:/{run}/{path}`: the run named beside it must be the same."""
     named, _, inner = path.lstrip("/").partition("/")
     if not named or (run_id and run_id != named):
         raise _not_containing(text, "run_id")
-    return Source(text, path=safe_path(inner)), named
+    return VersionSource(text, path=safe_path(inner)), named
 
 
-def _of_model(text: str, path: str, model_id: str) -> tuple[Source, str]:
+def _of_model(text: str, path: str, model_id: str) -> tuple[VersionSource, str]:
     """`models:/m-…`, or a registered version, which is then copied."""
     name, _, version = path.lstrip("/").partition("/")
     if not version and "@" not in name:
         if model_id and model_id != name:
             raise _not_containing(text, "model_id")
-        return Source(text), name
+        return VersionSource(text), name
     original = _registered(text, name, version)
-    source = Source(
+    source = VersionSource(
         text=f"models:/{original.model.name}/{original.number}",
         run=original.run_id,
         run_uid=original.run.uid if original.run else "",
@@ -92,7 +94,7 @@ def _of_model(text: str, path: str, model_id: str) -> tuple[Source, str]:
     return source, ""
 
 
-def _of_place(text: str, path: str, run_id: str, model_id: str) -> Source:
+def _of_place(text: str, path: str, run_id: str, model_id: str) -> VersionSource:
     """`mlflow-artifacts:/{experiment}/…`: an address that this server made."""
     place = place_of(path)
     if place is None:
@@ -106,8 +108,8 @@ def _of_place(text: str, path: str, run_id: str, model_id: str) -> Source:
     except Missing as missing:
         raise _invalid(text, missing.message) from None
     if isinstance(home, Run):
-        return Source(text, run=home.pk, run_uid=home.uid, path=place.path)
-    return Source(text, model_id=home.pk, path=place.path)
+        return VersionSource(text, run=home.pk, run_uid=home.uid, path=place.path)
+    return VersionSource(text, model_id=home.pk, path=place.path)
 
 
 def _registered(text: str, name: str, version: str) -> ModelVersion:
@@ -135,7 +137,9 @@ def _stage(word: str) -> str:
     return str(ours)
 
 
-def _with_run(cursor: CursorWrapper, source: Source, run_id: str) -> Source:
+def _with_run(
+    cursor: CursorWrapper, source: VersionSource, run_id: str
+) -> VersionSource:
     if not run_id or source.run is not None:
         return source
     cursor.execute(_RUN, (run_id,))
@@ -145,7 +149,9 @@ def _with_run(cursor: CursorWrapper, source: Source, run_id: str) -> Source:
     return replace(source, run=row[0], run_uid=run_id)
 
 
-def _with_model(cursor: CursorWrapper, source: Source, model_id: str) -> Source:
+def _with_model(
+    cursor: CursorWrapper, source: VersionSource, model_id: str
+) -> VersionSource:
     if not model_id or source.model_id:
         return source
     cursor.execute(_MODEL, (model_id,))

@@ -6,7 +6,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from lifecycle.mlflow import routes
-from lifecycle.mlflow.door import Door
+from lifecycle.mlflow.endpoint import MlflowRoute
 
 ROOTS = ("api/2.0/mlflow/", "ajax-api/2.0/mlflow/", "api/2.0/preview/mlflow/")
 INFO_ROOTS = ("api/3.0/mlflow/", "ajax-api/3.0/mlflow/")
@@ -21,30 +21,33 @@ _BELOW_ROOT = {
     **routes.FILES,
 }
 
-EXACT: dict[str, Door] = {
-    **{address: Door(endpoints) for address, endpoints in routes.SERVER.items()},
-    **{address: Door(endpoints) for address, endpoints in routes.DOWNLOADS.items()},
-    **{f"{root}server-info": Door(routes.SERVER_INFO) for root in INFO_ROOTS},
+EXACT: dict[str, MlflowRoute] = {
+    **{address: MlflowRoute(endpoints) for address, endpoints in routes.SERVER.items()},
     **{
-        f"{root}{address}": Door(endpoints)
+        address: MlflowRoute(endpoints)
+        for address, endpoints in routes.DOWNLOADS.items()
+    },
+    **{f"{root}server-info": MlflowRoute(routes.SERVER_INFO) for root in INFO_ROOTS},
+    **{
+        f"{root}{address}": MlflowRoute(endpoints)
         for root in ROOTS
         for address, endpoints in _BELOW_ROOT.items()
     },
 }
 """Addresses without a variable part; `middleware` finds them by one look-up."""
 
-STORED = {root: Door(routes.PROXY["/<path:path>"]) for root in PROXY_ROOTS}
+STORED = {root: MlflowRoute(routes.PROXY["/<path:path>"]) for root in PROXY_ROOTS}
 """Where files are; what follows the root and a slash is the file's path."""
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(path(address, door) for address, door in EXACT.items()),
     *(
-        path(f"{root}logged-models/<str:model_id>{address}", Door(endpoints))
+        path(f"{root}logged-models/<str:model_id>{address}", MlflowRoute(endpoints))
         for root in ROOTS
         for address, endpoints in routes.LOGGED_MODEL.items()
     ),
     *(
-        path(f"{root}{address}", Door(endpoints))
+        path(f"{root}{address}", MlflowRoute(endpoints))
         for root in PROXY_ROOTS
         for address, endpoints in routes.PROXY.items()
     ),

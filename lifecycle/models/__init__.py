@@ -12,7 +12,7 @@ from lifecycle.models.logged_model import (
     LoggedModelTag,
     RunOutput,
 )
-from lifecycle.models.metric import LatestMetric, MetricPoint, Point
+from lifecycle.models.metric import LatestMetric, MetricPoint, NewPoint
 from lifecycle.models.param import Param, RunTag
 from lifecycle.models.registry import (
     AliasChange,
@@ -28,18 +28,16 @@ from lifecycle.models.version_parts import (
     StageChange,
     VersionMetric,
 )
-from lifecycle.store.checklists import Check
-from lifecycle.store.figures import Figure
+from lifecycle.store.checklists import NewCheck
+from lifecycle.store.figures import NewFigure
 
 __all__ = [
     "AliasChange",
     "Artifact",
-    "Check",
     "ChecklistItem",
     "DriftEvent",
     "Experiment",
     "ExperimentTag",
-    "Figure",
     "InputDataset",
     "Key",
     "LatestMetric",
@@ -51,8 +49,10 @@ __all__ = [
     "ModelAlias",
     "ModelVersion",
     "ModelVersionTag",
+    "NewCheck",
+    "NewFigure",
+    "NewPoint",
     "Param",
-    "Point",
     "RegisteredModel",
     "RegisteredModelTag",
     "Run",

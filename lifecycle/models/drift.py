@@ -13,7 +13,7 @@ from mlops.core import audit
 from mlops.core.models import User
 
 
-class Observation(TypedDict):
+class DriftObservation(TypedDict):
     """A metric that left its bounds, and what to do about it."""
 
     severity: str
@@ -60,7 +60,7 @@ class DriftEvent(models.Model):
         version: ModelVersion,
         *,
         by: User | None,
-        **observed: Unpack[Observation],
+        **observed: Unpack[DriftObservation],
     ) -> "DriftEvent":
         """Record what was observed; the event's time is now."""
         with transaction.atomic():

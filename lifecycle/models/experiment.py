@@ -21,7 +21,7 @@ MAX_ID_DIGITS = 18
 
 
 class ExperimentDetails(TypedDict, total=False):
-    """What may be said of an experiment, at first or later."""
+    """Writable fields of an experiment."""
 
     description: str
     metadata: dict[str, Any]

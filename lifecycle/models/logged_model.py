@@ -53,7 +53,7 @@ class LoggedModel(models.Model):
         return self.name
 
     @classmethod
-    def begin(cls, new: store.NewModel, *, by: User | None) -> "LoggedModel":
+    def begin(cls, new: store.NewLoggedModel, *, by: User | None) -> "LoggedModel":
         """Begin a model, pending; a run that is not here stays a label.
 
         Raises Invalid for a name that could be a path.
@@ -98,7 +98,7 @@ class LoggedModel(models.Model):
             store.erase(cursor, self, files=files, by=by.pk if by else None)
 
     @contextmanager
-    def _held(self) -> Iterator[tuple[CursorWrapper, store.Held]]:
+    def _held(self) -> Iterator[tuple[CursorWrapper, store.HeldLoggedModel]]:
         """Lock the row for one verb. Raises NotFound once the model was deleted."""
         with transaction.atomic(), connection.cursor() as cursor:
             yield cursor, store.hold(cursor, self.pk)
@@ -179,7 +179,7 @@ class RunOutput(models.Model):
         verbose_name = _("run output")
         verbose_name_plural = _("run outputs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Said twice is said once.
+            # Idempotent: a client may retry.
             models.UniqueConstraint(fields=["run", "model"], name="run_output")
         ]
 

@@ -7,9 +7,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.models.key import Key
-from lifecycle.store.points import Point, Snapshot
+from lifecycle.store.points import NewPoint, Snapshot
 
-__all__ = ["LatestMetric", "MetricPoint", "Point", "Snapshot"]
+__all__ = ["LatestMetric", "MetricPoint", "NewPoint", "Snapshot"]
 
 
 class MetricPoint(models.Model):

@@ -24,14 +24,14 @@ from lifecycle.store import artifacts, experiments, points, runs
 from lifecycle.store import logged as logs
 from lifecycle.store.artifacts import NewReference
 from lifecycle.store.inputs import NamedDataset
-from lifecycle.store.points import Point, Snapshot
+from lifecycle.store.points import NewPoint, Snapshot
 from lifecycle.store.runs import NewRun
 from lifecycle.times import now_ms
 from mlops.core.models import User
 
 
 class RunDetails(TypedDict, total=False):
-    """What may be said of a run when it starts."""
+    """Fields that may be set when a run starts."""
 
     uid: str
     name: str
@@ -43,7 +43,7 @@ class RunDetails(TypedDict, total=False):
 class Logged(TypedDict, total=False):
     """What a run logs: points, parameters (any JSON value) and tags."""
 
-    metrics: Iterable[Point]
+    metrics: Iterable[NewPoint]
     params: Mapping[str, Any]
     tags: Mapping[str, str]
 
@@ -134,7 +134,7 @@ class Run(models.Model):
             logs.write(cursor, self.pk, metrics=metrics)
 
     def write(self, **logged: Unpack[Logged]) -> None:
-        """Store what a run logs whatever its status; the MLflow door allows that."""
+        """Store what a run logs whatever its status, as the MLflow protocol allows."""
         with transaction.atomic(), connection.cursor() as cursor:
             logs.write(
                 cursor,

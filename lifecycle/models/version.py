@@ -1,4 +1,4 @@
-"""A version of a model: what was trained, who vouches for it, where it stands."""
+"""A version of a model: what was trained, who approved it, and its stage."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,10 +22,10 @@ from lifecycle.models.version_queries import ModelVersionQuerySet
 from lifecycle.states import ModelStage
 from lifecycle.store import registered_models, registration, stages
 from lifecycle.store import versions as store
-from lifecycle.store.checklists import Check
-from lifecycle.store.figures import Figure
+from lifecycle.store.checklists import NewCheck
+from lifecycle.store.figures import NewFigure
 from lifecycle.store.registration import NewVersion
-from lifecycle.store.versions import HeldVersion, Standing
+from lifecycle.store.versions import HeldVersion, VersionAsRead
 from mlops.core.models import User
 
 _CHANGING = (
@@ -42,7 +42,7 @@ _CHANGING = (
 
 
 class VersionDetails(TypedDict, total=False):
-    """What may be said of a version when it is registered."""
+    """Fields that may be set when a version is registered."""
 
     run: Run | None
     logged_model: LoggedModel | None
@@ -54,15 +54,15 @@ class VersionDetails(TypedDict, total=False):
     description: str
     framework: str
     hyperparameters: dict[str, Any] | None
-    metrics: Iterable[Figure]
-    checklist: Iterable[Check]
+    metrics: Iterable[NewFigure]
+    checklist: Iterable[NewCheck]
     tags: Mapping[str, str]
 
 
 class VersionChanges(TypedDict, total=False):
     """What `revise` does; an approval is the caller's, with notes."""
 
-    checklist: Iterable[Check] | None
+    checklist: Iterable[NewCheck] | None
     approve: bool
     notes: str
     stage: ModelStage | None
@@ -73,7 +73,7 @@ class ModelVersion(models.Model):
     """A version of a registered model.
 
     `version` is the label that people use, `number` counts per model and is what
-    the MLflow door speaks; a version made there has both equal.
+    the MLflow protocol uses; a version registered there has both equal.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -194,7 +194,7 @@ class ModelVersion(models.Model):
         return cls.objects.select_related("model").get(pk=made.id)
 
     def approve(self, *, by: User | None, notes: str = "") -> None:
-        """Vouch for the version as it is; its artifact is fixed from now on.
+        """Approve the version as it is; its artifact is fixed from now on.
 
         The same approver again changes nothing. Raises OwnApproval for the author,
         AlreadyApproved, ChecklistNotPassed, DataQualityFailed, IllegalStageMove for
@@ -221,10 +221,10 @@ class ModelVersion(models.Model):
             after = ModelStage(stage)
             stages.move(cursor, version, after, by=actor, reason=reason)
 
-    def set_checklist(self, checks: Iterable[Check], *, by: User | None) -> None:
+    def set_checklist(self, checks: Iterable[NewCheck], *, by: User | None) -> None:
         """Replace the checklist. An item keeps the time when it was passed.
 
-        An approval vouches for the checklist that the approver saw; another item
+        An approval covers the checklist that the approver saw; another item
         or another status voids it, a note does not.
         """
         with self._held(by, as_read=True) as (cursor, version, actor):
@@ -310,7 +310,7 @@ class ModelVersion(models.Model):
         Raises NotFound if it was deleted, StaleVersion where it must stand as it was
         read and does not.
         """
-        read = Standing(self.stage, self.approved_at) if as_read else None
+        read = VersionAsRead(self.stage, self.approved_at) if as_read else None
         with transaction.atomic(), connection.cursor() as cursor:
             version = store.hold(cursor, self.pk, read)
             yield cursor, version, by.pk if by else None
@@ -318,7 +318,7 @@ class ModelVersion(models.Model):
 
 
 def _new(label: str | None, details: VersionDetails) -> NewVersion:
-    """Return what is said of a version as its writer takes it, the file pinned."""
+    """Return the version as the store takes it, with its artifact pinned."""
     run, logged = details.get("run"), details.get("logged_model")
     run_id = run.pk if run else None
     logged_id = logged.pk if logged else None

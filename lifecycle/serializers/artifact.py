@@ -8,7 +8,7 @@ from mlops.core.serializers import StrictSerializer
 
 
 @extend_schema_serializer(component_name="RunArtifactUpload")
-class ArtifactUpload(StrictSerializer):
+class ArtifactUploadSerializer(StrictSerializer):
     file = serializers.FileField(allow_empty_file=True, max_length=1000)
     path = Text(
         required=False,

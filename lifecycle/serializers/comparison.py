@@ -8,14 +8,14 @@ from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 
 @extend_schema_serializer(component_name="ModelComparisonRequest")
-class ComparisonRequest(StrictSerializer):
+class ModelComparisonRequestSerializer(StrictSerializer):
     versions = serializers.ListField(
         child=Text(max_length=100), min_length=1, max_length=100, allow_empty=False
     )
 
 
 @extend_schema_serializer(component_name="MetricComparison")
-class MetricComparison(AnswerSerializer):
+class MetricComparisonSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"dataset"})
 
     metric_name = Text()
@@ -24,6 +24,6 @@ class MetricComparison(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="ModelComparisonResponse")
-class ComparisonAnswer(AnswerSerializer):
+class ModelComparisonSerializer(AnswerSerializer):
     model_name = Text()
-    comparisons = MetricComparison(many=True)
+    comparisons = MetricComparisonSerializer(many=True)

@@ -16,7 +16,7 @@ MAX_TEXT = 100_000
 
 
 @extend_schema_serializer(component_name="DriftEventCreate")
-class DriftEventCreate(StrictSerializer):
+class DriftEventCreateSerializer(StrictSerializer):
     model_name = Text(max_length=256)
     version = Text(max_length=100)
     severity = serializers.ChoiceField(choices=DriftSeverity.choices)
@@ -32,7 +32,7 @@ class DriftEventCreate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="DriftEventResponse")
-class DriftEventAnswer(AnswerSerializer):
+class DriftEventSerializer(AnswerSerializer):
     id = Text()
     model_name = Text()
     version = Text()

@@ -21,7 +21,7 @@ FILLED_METADATA = ("accuracy", "loss", "f1_score", "auc")
 
 
 @extend_schema_serializer(component_name="ExperimentCreate")
-class ExperimentCreate(StrictSerializer):
+class ExperimentCreateSerializer(StrictSerializer):
     name = Text(min_length=3, max_length=500)
     description = Text(allow_blank=True, max_length=MAX_TEXT)
     owner = Text(
@@ -32,7 +32,7 @@ class ExperimentCreate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="ExperimentUpdate")
-class ExperimentUpdate(StrictSerializer):
+class ExperimentUpdateSerializer(StrictSerializer):
     description = Text(
         required=False, allow_null=True, allow_blank=True, max_length=MAX_TEXT
     )
@@ -47,7 +47,7 @@ class ExperimentUpdate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="ExperimentResponse")
-class ExperimentAnswer(AnswerSerializer):
+class ExperimentSerializer(AnswerSerializer):
     """An experiment with the figures of its newest run.
 
     The context's `latest` holds those runs by id (`Run.objects.latest_of`).
@@ -86,7 +86,7 @@ class ExperimentAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="ExperimentArtifact")
-class ExperimentArtifact(AnswerSerializer):
+class ExperimentArtifactSerializer(AnswerSerializer):
     """A file of one of the experiment's runs or logged models."""
 
     absent_when_unknown = frozenset({"run_id"})
@@ -118,10 +118,10 @@ class ExperimentArtifact(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="ExperimentDetailResponse")
-class ExperimentDetail(ExperimentAnswer):
+class ExperimentDetailSerializer(ExperimentSerializer):
     """An experiment with what its runs logged; the instance is its history."""
 
-    absent_when_unknown = ExperimentAnswer.absent_when_unknown | {
+    absent_when_unknown = ExperimentSerializer.absent_when_unknown | {
         "completed_at",
         "hyperparameters",
         "model_id",
@@ -131,7 +131,7 @@ class ExperimentDetail(ExperimentAnswer):
     logs = serializers.ListField(
         child=Text(), help_text="What was recorded, oldest first, one event a line."
     )
-    artifacts = ExperimentArtifact(many=True)
+    artifacts = ExperimentArtifactSerializer(many=True)
     completed_at = TimeField(help_text="When the newest run ended.")
     hyperparameters = FreeMap(help_text="Parameters of the newest run.")
     model_id = Text(help_text="The newest model version made from its runs.")
@@ -145,7 +145,9 @@ class ExperimentDetail(ExperimentAnswer):
             summary(history.experiment, run)
             | {
                 "logs": history.lines(),
-                "artifacts": ExperimentArtifact(history.artifacts, many=True).data,
+                "artifacts": ExperimentArtifactSerializer(
+                    history.artifacts, many=True
+                ).data,
                 "completed_at": None if ended_ms is None else stamp_ms(ended_ms),
                 "hyperparameters": parameters(run) if run else None,
                 "model_id": history.model_id,

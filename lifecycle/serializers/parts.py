@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from lifecycle.models import Check, Figure
+from lifecycle.models import NewCheck, NewFigure
 from lifecycle.models.artifact import Reference
 from lifecycle.models.key import MAX_KEY_LENGTH
 from lifecycle.states import ChecklistStatus
@@ -43,7 +43,7 @@ class FreeMap(serializers.DictField):
 
 
 @extend_schema_serializer(component_name="MetricSnapshot")
-class MetricSnapshot(StrictSerializer):
+class MetricSnapshotSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
     value = Number()
     dataset = Text(
@@ -62,13 +62,13 @@ class MetricSnapshot(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="ParameterSnapshot")
-class ParameterSnapshot(StrictSerializer):
+class ParameterSnapshotSerializer(StrictSerializer):
     name = Text(max_length=MAX_KEY_LENGTH)
     value = AnyValue()
 
 
 @extend_schema_serializer(component_name="ArtifactReference")
-class ArtifactReference(StrictSerializer):
+class ArtifactReferenceSerializer(StrictSerializer):
     name = Text(max_length=1000)
     uri = Text(
         max_length=2000,
@@ -100,16 +100,16 @@ def many(
     return serializers.ListSerializer(child=item, max_length=MAX_ITEMS, **options)
 
 
-def figures(metrics: list[dict[str, Any]]) -> list[Figure]:
+def figures(metrics: list[dict[str, Any]]) -> list[NewFigure]:
     return [
-        Figure(metric["metric_name"], metric["value"], metric.get("dataset"))
+        NewFigure(metric["metric_name"], metric["value"], metric.get("dataset"))
         for metric in metrics
     ]
 
 
-def checks(items: list[dict[str, Any]]) -> list[Check]:
+def checks(items: list[dict[str, Any]]) -> list[NewCheck]:
     return [
-        Check(
+        NewCheck(
             item["name"],
             ChecklistStatus(item.get("status", ChecklistStatus.PENDING)),
             item.get("note"),

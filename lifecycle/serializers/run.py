@@ -9,9 +9,9 @@ from lifecycle import labels
 from lifecycle.models import Artifact, LatestMetric, MetricPoint, Param, Run
 from lifecycle.models.key import MAX_KEY_LENGTH
 from lifecycle.serializers.parts import (
-    ArtifactReference,
-    MetricSnapshot,
-    ParameterSnapshot,
+    ArtifactReferenceSerializer,
+    MetricSnapshotSerializer,
+    ParameterSnapshotSerializer,
     TagList,
     many,
 )
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 @extend_schema_serializer(component_name="RunCreate")
-class RunCreate(StrictSerializer):
+class RunCreateSerializer(StrictSerializer):
     run_id = Text(
         required=False,
         min_length=8,
@@ -36,11 +36,11 @@ class RunCreate(StrictSerializer):
     )
     experiment_name = Text(max_length=500, help_text="Name or id.")
     parameters = many(
-        ParameterSnapshot(),
+        ParameterSnapshotSerializer(),
         required=False,
     )
     metrics = many(
-        MetricSnapshot(),
+        MetricSnapshotSerializer(),
         required=False,
     )
     dataset_name = Text(required=False, allow_null=True, max_length=500)
@@ -52,19 +52,19 @@ class RunCreate(StrictSerializer):
     )
     tags = TagList(required=False)
     artifacts = many(
-        ArtifactReference(),
+        ArtifactReferenceSerializer(),
         required=False,
     )
     notes = Text(required=False, allow_null=True, allow_blank=True, max_length=100_000)
 
 
 @extend_schema_serializer(component_name="RunUpdate")
-class RunUpdate(StrictSerializer):
+class RunUpdateSerializer(StrictSerializer):
     status = serializers.ChoiceField(
         choices=ShownRunStatus.choices, required=False, allow_null=True
     )
     metrics = many(
-        MetricSnapshot(),
+        MetricSnapshotSerializer(),
         required=False,
         allow_null=True,
     )
@@ -72,7 +72,7 @@ class RunUpdate(StrictSerializer):
         required=False, allow_null=True, help_text="Goes with a status that ends."
     )
     artifacts = many(
-        ArtifactReference(),
+        ArtifactReferenceSerializer(),
         required=False,
         allow_null=True,
     )
@@ -80,7 +80,7 @@ class RunUpdate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="MetricPointCreate")
-class MetricPointCreate(StrictSerializer):
+class MetricPointCreateSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
     value = Number()
     step = Whole(required=False, default=0)
@@ -91,22 +91,22 @@ class MetricPointCreate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="MetricBatchCreate")
-class MetricBatchCreate(StrictSerializer):
+class MetricBatchCreateSerializer(StrictSerializer):
     metrics = many(
-        MetricPointCreate(),
+        MetricPointCreateSerializer(),
         allow_empty=False,
         min_length=1,
     )
 
 
 @extend_schema_serializer(component_name="MetricBatchResponse")
-class MetricBatchAnswer(AnswerSerializer):
+class MetricBatchSerializer(AnswerSerializer):
     run_id = Text()
     recorded = Whole(help_text="Points that were received.")
 
 
 @extend_schema_serializer(component_name="MetricPointResponse")
-class MetricPointAnswer(AnswerSerializer):
+class MetricPointSerializer(AnswerSerializer):
     """One logged value. What is no finite number is named in `special`."""
 
     absent_when_unknown = frozenset({"value", "special", "dataset"})
@@ -131,7 +131,7 @@ class MetricPointAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="RunArtifactResponse")
-class RunArtifactAnswer(AnswerSerializer):
+class RunArtifactSerializer(AnswerSerializer):
     """A file of a run; `download_url` where its bytes are here."""
 
     absent_when_unknown = frozenset({"sha256", "download_url", "created_by"})
@@ -165,7 +165,7 @@ class RunArtifactAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="RunResponse")
-class RunAnswer(AnswerSerializer):
+class RunSerializer(AnswerSerializer):
     """A run with all that it logged."""
 
     absent_when_unknown = frozenset({"name", "created_by", "duration_seconds"})
@@ -175,14 +175,14 @@ class RunAnswer(AnswerSerializer):
     status = serializers.ChoiceField(choices=ShownRunStatus.choices)
     started_at = TimeField()
     completed_at = TimeField(allow_null=True)
-    parameters = ParameterSnapshot(many=True)
-    metrics = MetricSnapshot(
+    parameters = ParameterSnapshotSerializer(many=True)
+    metrics = MetricSnapshotSerializer(
         many=True, help_text="Newest finite values; see the history for others."
     )
     dataset_name = Text(allow_null=True)
     dataset_version = Text(allow_null=True)
     tags = TagList()
-    artifacts = ArtifactReference(many=True)
+    artifacts = ArtifactReferenceSerializer(many=True)
     notes = Text(allow_null=True)
     name = Text()
     created_by = Text()

@@ -1,17 +1,17 @@
-"""Where a model's versions and aliases stood, as REST shows it."""
+"""Stages and aliases of a model at a point in time, as REST shows them."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from lifecycle.standings import Change, Standing, Standings
+from lifecycle.standings import PastStanding, RegistryChange, Standings
 from lifecycle.times import stamp
 from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
-class _Placed(AnswerSerializer):
+class _StandingSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"changed_by"})
 
     version = Text()
@@ -19,7 +19,7 @@ class _Placed(AnswerSerializer):
     since = TimeField()
     changed_by = Text(required=False)
 
-    def placed(self, standing: Standing, name: str) -> dict[str, Any]:
+    def placed(self, standing: PastStanding, name: str) -> dict[str, Any]:
         return self.known(
             {
                 "version": standing.version,
@@ -32,23 +32,23 @@ class _Placed(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="StageStanding")
-class StageStandingAnswer(_Placed):
+class StageStandingSerializer(_StandingSerializer):
     stage = Text()
 
-    def to_representation(self, instance: Standing) -> dict[str, Any]:
+    def to_representation(self, instance: PastStanding) -> dict[str, Any]:
         return self.placed(instance, "stage")
 
 
 @extend_schema_serializer(component_name="AliasStanding")
-class AliasStandingAnswer(_Placed):
+class AliasStandingSerializer(_StandingSerializer):
     alias = Text()
 
-    def to_representation(self, instance: Standing) -> dict[str, Any]:
+    def to_representation(self, instance: PastStanding) -> dict[str, Any]:
         return self.placed(instance, "alias")
 
 
 @extend_schema_serializer(component_name="ModelChange")
-class ChangeAnswer(AnswerSerializer):
+class ModelChangeSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"before", "after", "changed_by"})
 
     kind = serializers.ChoiceField(choices=["stage", "alias"])
@@ -59,7 +59,7 @@ class ChangeAnswer(AnswerSerializer):
     changed_by = Text(required=False)
     changed_at = TimeField()
 
-    def to_representation(self, instance: Change) -> dict[str, Any]:
+    def to_representation(self, instance: RegistryChange) -> dict[str, Any]:
         return self.known(
             {
                 "kind": instance.kind,
@@ -74,18 +74,20 @@ class ChangeAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="ModelHistory")
-class StandingsAnswer(AnswerSerializer):
+class ModelHistorySerializer(AnswerSerializer):
     model_name = Text()
     at = TimeField()
-    stages = StageStandingAnswer(many=True)
-    aliases = AliasStandingAnswer(many=True)
-    changes = ChangeAnswer(many=True, help_text="Until then, newest first, 500.")
+    stages = StageStandingSerializer(many=True)
+    aliases = AliasStandingSerializer(many=True)
+    changes = ModelChangeSerializer(
+        many=True, help_text="Until then, newest first, 500."
+    )
 
     def to_representation(self, instance: Standings) -> dict[str, Any]:
         return {
             "model_name": instance.model.name,
             "at": stamp(instance.at),
-            "stages": StageStandingAnswer(instance.stages, many=True).data,
-            "aliases": AliasStandingAnswer(instance.aliases, many=True).data,
-            "changes": ChangeAnswer(instance.changes, many=True).data,
+            "stages": StageStandingSerializer(instance.stages, many=True).data,
+            "aliases": AliasStandingSerializer(instance.aliases, many=True).data,
+            "changes": ModelChangeSerializer(instance.changes, many=True).data,
         }

@@ -10,7 +10,7 @@ from lifecycle.models import Artifact, ModelVersion, VersionMetric, servable
 from lifecycle.serializers.parts import (
     ChecklistItemSerializer,
     FreeMap,
-    MetricSnapshot,
+    MetricSnapshotSerializer,
     TagList,
     many,
 )
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 @extend_schema_serializer(component_name="ModelVersionCreate")
-class ModelVersionCreate(StrictSerializer):
+class ModelVersionCreateSerializer(StrictSerializer):
     model_name = Text(min_length=1, max_length=256)
     version = Text(min_length=1, max_length=100)
     run_id = Text(max_length=256)
@@ -36,7 +36,7 @@ class ModelVersionCreate(StrictSerializer):
         help_text="A version is never registered into production.",
     )
     metrics = many(
-        MetricSnapshot(),
+        MetricSnapshotSerializer(),
         required=False,
         help_text="Left out, they are the newest metrics of the run.",
     )
@@ -63,7 +63,7 @@ class ModelVersionCreate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="ChecklistUpdateRequest")
-class ModelVersionUpdate(StrictSerializer):
+class ModelVersionUpdateSerializer(StrictSerializer):
     stage = serializers.ChoiceField(
         choices=ModelStage.choices, required=False, allow_null=True
     )
@@ -99,7 +99,7 @@ class ModelVersionUpdate(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="ModelVersionResponse")
-class ModelVersionAnswer(AnswerSerializer):
+class ModelVersionSerializer(AnswerSerializer):
     """A model version as lists show it; `deployment_counts` are in the context."""
 
     absent_when_unknown = frozenset(
@@ -121,7 +121,7 @@ class ModelVersionAnswer(AnswerSerializer):
     run_id = Text(help_text='"" for a version that no run here made.')
     stage = serializers.ChoiceField(choices=ModelStage.choices)
     approval_checklist = ChecklistItemSerializer(many=True)
-    metrics = MetricSnapshot(many=True)
+    metrics = MetricSnapshotSerializer(many=True)
     approved_by = Text(allow_null=True)
     approved_at = TimeField(allow_null=True)
     rollback_notes = Text(allow_null=True)
@@ -150,10 +150,10 @@ class ModelVersionAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="ModelVersionDetailResponse")
-class ModelVersionDetail(ModelVersionAnswer):
+class ModelVersionDetailSerializer(ModelVersionSerializer):
     """A model version with what it was made from and where it serves."""
 
-    absent_when_unknown = ModelVersionAnswer.absent_when_unknown | {
+    absent_when_unknown = ModelVersionSerializer.absent_when_unknown | {
         "hyperparameters",
         "artifact_path",
         "experiment_name",

@@ -2,13 +2,13 @@
 
 Every statement that inserts into, updates or deletes from such a table stands once,
 in the module of the thing it writes (`store/runs.py` for runs). REST, the admin, the
-MLflow door, the demo and importers all come here: the methods of `lifecycle.models`
+MLflow protocol, the demo and importers all come here: the methods of `lifecycle.models`
 delegate to it. It knows no HTTP, no model class and no protocol; it takes primary keys
 and plain values, raises the errors of `lifecycle.errors`, and runs inside the caller's
 transaction on the caller's cursor. It is the fast path of every caller because there is
 no other path.
 
-There are two doors to the same statements:
+There are two entry points to the same statements:
 
 *act*: something is done now, by somebody. A module's verbs (`runs.start`,
 `runs.finish`) lock what they change, ask the gate and the table of moves
@@ -17,9 +17,9 @@ trail (`mlops.core.audit.note`; other things are named in it by `audit.reference
 What a protocol allows beyond the rules (the MLflow client may write to a run that
 ended) is a verb of its own, never a parameter that switches a rule off.
 
-*record*: a history is told as it was: ids, times, states, names. `recording` opens it,
-a module's `record` puts one thing into it, without gate, move or entry of its own, and
-one entry of the trail at the end says how much of what came from where.
+*record*: a history is imported as it was: ids, times, states, names. `recording` opens
+it, a module's `record` stores one thing of it, without gate, move or entry of its own,
+and one entry of the trail at the end counts what came from where.
 
 How a table joins:
 
@@ -28,12 +28,12 @@ How a table joins:
    may go by the row's own `delete()`, called in this package.
 2. Its verbs append their audit entry here and nowhere else.
 3. Its table goes into `TABLES`. `tests/lifecycle/store/` then holds it to this page:
-   columns named in SQL are compared with the models, and every write that the walk of
-   all doors sends to the table must come from here.
+   columns named in SQL are compared with the models, and every write to the table that
+   a test sees must come from here.
 4. What the old place did is deleted in the same commit: a table never has two writers.
 
-Rates belong to doors, not to the writer: REST counts by `MLOPS_WRITE_RATE`, the MLflow
-door by `MLOPS_MLFLOW_WRITE_RATE`, importers and the demo not at all.
+Rate limits belong to endpoints, not to the writer: REST counts by `MLOPS_WRITE_RATE`,
+the MLflow protocol by `MLOPS_MLFLOW_WRITE_RATE`, importers and the demo not at all.
 """
 
 from typing import Final

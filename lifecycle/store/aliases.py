@@ -72,16 +72,16 @@ def point(
         _note(cursor, model, PastTurn(alias, before, number, timezone.now(), by))
 
 
-def record(told: Recording, model: HeldModel, alias: str, version: str) -> None:
+def record(history: Recording, model: HeldModel, alias: str, version: str) -> None:
     """Let an alias point to a version (by id), as it does where it comes from."""
-    told.cursor.execute(_SET, (model.pk, alias, version))
-    told.count("aliases")
+    history.cursor.execute(_SET, (model.pk, alias, version))
+    history.count("aliases")
 
 
-def record_change(told: Recording, model: HeldModel, turn: PastTurn) -> None:
+def record_change(history: Recording, model: HeldModel, turn: PastTurn) -> None:
     """Store a row of an alias's history."""
-    _write_change(told.cursor, model, turn)
-    told.count("alias changes")
+    _write_change(history.cursor, model, turn)
+    history.count("alias changes")
 
 
 def drop(

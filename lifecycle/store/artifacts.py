@@ -1,7 +1,7 @@
 """The rows of artifacts: stored files, and references that a client named.
 
-The bytes are not written here (`lifecycle.artifacts`), nor is it asked here whether
-something stands on them.
+The bytes are written by `lifecycle.artifacts`, which also checks that no version or
+deployment uses a file before its row goes.
 """
 
 import uuid
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from django.db.backends.utils import CursorWrapper
 
 from lifecycle.store import sql
-from lifecycle.store.runs import Held
+from lifecycle.store.runs import HeldRun
 from mlops.core import audit
 from mlops.core.errors import AlreadyExists
 
@@ -39,7 +39,7 @@ _IS_STORED = """
 """
 
 
-class Row(Protocol):
+class RemovableArtifact(Protocol):
     """A stored row that is removed with all that hangs on it."""
 
     @property
@@ -52,7 +52,7 @@ class Row(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class ArtifactOwner:
     """What a file belongs to: a run by primary key or a logged model; and its name."""
 
     run: int | None
@@ -86,8 +86,10 @@ class NewReference:
     size_bytes: int
 
 
-def add(cursor: CursorWrapper, owner: Owner, file: NewFile, *, by: int | None) -> None:
-    """Let the file be the owner's; nothing is under its path."""
+def add(
+    cursor: CursorWrapper, owner: ArtifactOwner, file: NewFile, *, by: int | None
+) -> None:
+    """Add the row of a stored file; its owner is locked and the path is free."""
     cursor.execute(
         _INSERT,
         (
@@ -114,9 +116,13 @@ def add(cursor: CursorWrapper, owner: Owner, file: NewFile, *, by: int | None) -
 
 
 def remove(
-    cursor: CursorWrapper, artifact: Row, owner: Owner, *, by: int | None
+    cursor: CursorWrapper,
+    artifact: RemovableArtifact,
+    owner: ArtifactOwner,
+    *,
+    by: int | None,
 ) -> None:
-    """Remove the row of a file or reference; nothing stands on it."""
+    """Remove the row of a file or reference that nothing uses."""
     target = (_KIND, str(artifact.pk), artifact.path)
     changes = {"home": owner.reference}
     audit.note(cursor, "remove_artifact", target, by=by, changes=changes)
@@ -125,7 +131,7 @@ def remove(
 
 def refer(
     cursor: CursorWrapper,
-    run: Held,
+    run: HeldRun,
     references: Sequence[NewReference],
     *,
     by: int | None,

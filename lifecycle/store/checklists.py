@@ -27,7 +27,7 @@ _INSERT = """
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class NewCheck:
     """An item that a checklist shall have."""
 
     name: str
@@ -40,7 +40,7 @@ def statuses(cursor: CursorWrapper, version: str) -> dict[str, str]:
     return {name: status for name, status, _ in _items(cursor, version)}
 
 
-def write(cursor: CursorWrapper, version: str, checks: Sequence[Check]) -> None:
+def write(cursor: CursorWrapper, version: str, checks: Sequence[NewCheck]) -> None:
     """Make these the checklist of a version that is held or new.
 
     `completed_at` is the server's: when an item became passed. Raises Invalid for a
@@ -86,7 +86,7 @@ def _items(
     return found
 
 
-def _require_distinct(checks: Sequence[Check]) -> None:
+def _require_distinct(checks: Sequence[NewCheck]) -> None:
     seen: set[str] = set()
     for check in checks:
         if not check.name.strip() or len(check.name) > MAX_NAME:
@@ -100,7 +100,7 @@ def _require_distinct(checks: Sequence[Check]) -> None:
         seen.add(check.name)
 
 
-def _completed_at(check: Check, before: datetime | None) -> Any:
+def _completed_at(check: NewCheck, before: datetime | None) -> Any:
     """Return when the item became passed, as the database takes it; None if open."""
     if check.status != ChecklistStatus.PASSED:
         return None

@@ -1,4 +1,4 @@
-"""Experiments: made, changed, tagged, put aside, brought back, removed."""
+"""Experiments: create, change, tag, soft-delete, restore, purge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ _BRING_BACK = """
 """
 
 
-class Row(Protocol):
+class RemovableExperiment(Protocol):
     """A stored experiment that is removed with all that hangs on it."""
 
     @property
@@ -82,7 +82,7 @@ class NewExperiment:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class OpenExperiment:
     """An experiment that takes runs; `label` is a remote address of its artifacts."""
 
     pk: int
@@ -118,21 +118,21 @@ def create_as(cursor: CursorWrapper, pk: int, new: NewExperiment) -> bool:
 
 
 def record(
-    told: Recording, new: NewExperiment, labels: Mapping[str, str]
+    history: Recording, new: NewExperiment, labels: Mapping[str, str]
 ) -> int | None:
     """Store an experiment as it was, with its tags; None if its name is taken."""
-    told.cursor.execute(_INSERT, _values(new))
-    row = told.cursor.fetchone()
+    history.cursor.execute(_INSERT, _values(new))
+    row = history.cursor.fetchone()
     if row is None:
         return None
-    ids = keys.intern(told.cursor, labels)
-    tags.write_of_experiment(told.cursor, int(row[0]), labels, ids)
-    told.count("experiments")
-    told.count("tags", len(labels))
+    ids = keys.intern(history.cursor, labels)
+    tags.write_of_experiment(history.cursor, int(row[0]), labels, ids)
+    history.count("experiments")
+    history.count("tags", len(labels))
     return int(row[0])
 
 
-def open_for_runs(cursor: CursorWrapper, pk: int) -> Home:
+def open_for_runs(cursor: CursorWrapper, pk: int) -> OpenExperiment:
     """Return the experiment if runs may start in it now.
 
     Raises NotFound, ExperimentDeleted or ExperimentArchived.
@@ -149,7 +149,7 @@ def open_for_runs(cursor: CursorWrapper, pk: int) -> Home:
             f"The experiment {name!r} is archived and takes no runs.",
             field="experiment_name",
         )
-    return Home(pk, name, label)
+    return OpenExperiment(pk, name, label)
 
 
 def change(
@@ -233,7 +233,9 @@ def bring_back(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
         audit.note(cursor, "restore", _target(pk, held["name"]), by=by)
 
 
-def erase(cursor: CursorWrapper, experiment: Row, *, by: int | None) -> None:
+def erase(
+    cursor: CursorWrapper, experiment: RemovableExperiment, *, by: int | None
+) -> None:
     """Remove an experiment for good; its runs and their files are gone before."""
     audit.note(cursor, "purge", _target(experiment.pk, experiment.name), by=by)
     experiment.delete()
@@ -245,14 +247,8 @@ def _hold(cursor: CursorWrapper, pk: int) -> dict[str, Any]:
     row = cursor.fetchone()
     if row is None:
         raise NotFound("The experiment was deleted.", field="experiment_name")
-    name, description, status, metadata, label = row
-    return {
-        "name": name,
-        "description": description,
-        "status": status,
-        "metadata": sql.from_json(metadata),
-        "artifact_label": label,
-    }
+    held = dict(zip(_CHANGEABLE, row, strict=True))
+    return {**held, "metadata": sql.from_json(held["metadata"])}
 
 
 def _replace_tags(

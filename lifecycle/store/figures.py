@@ -20,7 +20,7 @@ _COPY_NEWEST = """
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class NewFigure:
     """A metric to be recorded with a version, on a dataset where one is named."""
 
     name: str
@@ -31,7 +31,7 @@ class Figure:
 def write(
     cursor: CursorWrapper,
     version: str,
-    figures: Sequence[Figure] | None,
+    figures: Sequence[NewFigure] | None,
     *,
     run: int | None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from lifecycle.store import keys, params, points, tags
-from lifecycle.store.points import Point
+from lifecycle.store.points import NewPoint
 from lifecycle.store.recording import Recording
 
 
@@ -14,7 +14,7 @@ def write(
     cursor: CursorWrapper,
     run: int,
     *,
-    metrics: Sequence[Point] = (),
+    metrics: Sequence[NewPoint] = (),
     parameters: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> None:
@@ -32,15 +32,15 @@ def write(
 
 
 def record(
-    told: Recording,
+    history: Recording,
     run: int,
     *,
-    metrics: Sequence[Point] = (),
+    metrics: Sequence[NewPoint] = (),
     parameters: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """Store what a run of the history logged, as `write` does."""
-    write(told.cursor, run, metrics=metrics, parameters=parameters, labels=labels)
-    told.count("points", len(metrics))
-    told.count("parameters", len(parameters or {}))
-    told.count("tags", len(labels or {}))
+    """Store what an imported run logged, as `write` does."""
+    write(history.cursor, run, metrics=metrics, parameters=parameters, labels=labels)
+    history.count("points", len(metrics))
+    history.count("parameters", len(parameters or {}))
+    history.count("tags", len(labels or {}))

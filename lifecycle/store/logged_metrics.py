@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.backends.utils import CursorWrapper
 
-from lifecycle.store.points import Point
+from lifecycle.store.points import NewPoint
 from mlops.core.errors import NotFound
 
 _INSERT = """
@@ -18,7 +18,7 @@ _KNOWN = "SELECT id FROM lifecycle_loggedmodel WHERE id IN ({})"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPoint(Point):
+class ModelPoint(NewPoint):
     """A point of a run that is about a logged model as well: `model_id` names it.
 
     The protocol's dataset belongs to the model's metric: a run's has one value.
@@ -29,7 +29,7 @@ class ModelPoint(Point):
     dataset_digest: str = ""
 
 
-def write(cursor: CursorWrapper, run: int, points: Sequence[Point]) -> None:
+def write(cursor: CursorWrapper, run: int, points: Sequence[NewPoint]) -> None:
     """Store those points that name a model; one again is no error.
 
     Raises NotFound for a model that is not there.

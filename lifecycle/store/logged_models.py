@@ -1,4 +1,4 @@
-"""Logged models (MLflow 3): begun, finished, described, put aside.
+"""Logged models (MLflow 3): created, finalized, tagged, soft-deleted.
 
 Times are milliseconds since 1970 in UTC, as the protocol sends them.
 """
@@ -61,8 +61,8 @@ _ADD_PARAM = """
 
 
 @dataclass(frozen=True, slots=True)
-class NewModel:
-    """What a client says of a model that it begins to log."""
+class NewLoggedModel:
+    """A model that a client begins to log."""
 
     experiment: int
     name: str
@@ -71,7 +71,7 @@ class NewModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastModel:
+class PastLoggedModel:
     """A logged model as it was; `run` is the key of the run that logged it."""
 
     pk: str
@@ -91,7 +91,7 @@ class PastModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldLoggedModel:
     """A logged model that is not deleted and is locked until the commit."""
 
     pk: str
@@ -99,7 +99,7 @@ class Held:
     status: LoggedModelStatus
 
 
-class Row(Protocol):
+class RemovableLoggedModel(Protocol):
     """A stored row that is removed with all that hangs on it."""
 
     pk: str
@@ -119,7 +119,7 @@ def require_name(name: str) -> None:
         )
 
 
-def begin(cursor: CursorWrapper, new: NewModel, *, by: int | None) -> str:
+def begin(cursor: CursorWrapper, new: NewLoggedModel, *, by: int | None) -> str:
     """Make a pending logged model and return its id.
 
     A run that is not here stays a label. Raises Invalid for the name.
@@ -128,7 +128,7 @@ def begin(cursor: CursorWrapper, new: NewModel, *, by: int | None) -> str:
     cursor.execute(_RUN, (new.run_uid,))
     run = cursor.fetchone()
     at = now_ms()
-    model = PastModel(
+    model = PastLoggedModel(
         pk=f"m-{uuid.uuid4().hex}",
         experiment=new.experiment,
         name=new.name,
@@ -146,28 +146,32 @@ def begin(cursor: CursorWrapper, new: NewModel, *, by: int | None) -> str:
     return model.pk
 
 
-def record(told: Recording, model: PastModel) -> bool:
+def record(history: Recording, model: PastLoggedModel) -> bool:
     """Store a logged model as it was; False if its id is taken."""
-    if not _insert(told.cursor, model):
+    if not _insert(history.cursor, model):
         return False
-    write_tags(told.cursor, model.pk, model.tags)
-    _write(told.cursor, _ADD_PARAM, model.pk, model.params)
-    told.count("logged models")
+    write_tags(history.cursor, model.pk, model.tags)
+    _write(history.cursor, _ADD_PARAM, model.pk, model.params)
+    history.count("logged models")
     return True
 
 
-def hold(cursor: CursorWrapper, model: str) -> Held:
+def hold(cursor: CursorWrapper, model: str) -> HeldLoggedModel:
     """Lock the model until the commit. Raises NotFound if it is not there."""
     cursor.execute(_HELD + sql.for_update(), (model,))
     row = cursor.fetchone()
     if row is None:
         raise NotFound(f"Logged model with ID '{model}' not found.", field="model_id")
     pk, name, status = row
-    return Held(pk, name, LoggedModelStatus(status))
+    return HeldLoggedModel(pk, name, LoggedModelStatus(status))
 
 
 def finish(
-    cursor: CursorWrapper, model: Held, status: LoggedModelStatus, *, by: int | None
+    cursor: CursorWrapper,
+    model: HeldLoggedModel,
+    status: LoggedModelStatus,
+    *,
+    by: int | None,
 ) -> None:
     """Say how the logging ended; the status it has is no move.
 
@@ -186,14 +190,16 @@ def finish(
     _note(cursor, "finish", model, by=by, changes=changes)
 
 
-def set_aside(cursor: CursorWrapper, model: Held, *, by: int | None) -> None:
+def set_aside(cursor: CursorWrapper, model: HeldLoggedModel, *, by: int | None) -> None:
     """Hide the model until it is purged."""
     at = now_ms()
     cursor.execute(_SET_ASIDE, (at, at, model.pk))
     _note(cursor, "delete", model, by=by)
 
 
-def set_tags(cursor: CursorWrapper, model: Held, tags: Mapping[str, str]) -> None:
+def set_tags(
+    cursor: CursorWrapper, model: HeldLoggedModel, tags: Mapping[str, str]
+) -> None:
     """Store tags; one that is there gets the new value."""
     write_tags(cursor, model.pk, tags)
     _touch(cursor, model.pk)
@@ -204,7 +210,7 @@ def write_tags(cursor: CursorWrapper, model: str, tags: Mapping[str, str]) -> No
     _write(cursor, _SET_TAG, model, tags)
 
 
-def drop_tag(cursor: CursorWrapper, model: Held, key: str) -> None:
+def drop_tag(cursor: CursorWrapper, model: HeldLoggedModel, key: str) -> None:
     """Remove a tag. Raises NotFound for one that is not there."""
     cursor.execute(_DROP_TAG, (model.pk, key))
     if not cursor.rowcount:
@@ -215,7 +221,9 @@ def drop_tag(cursor: CursorWrapper, model: Held, key: str) -> None:
     _touch(cursor, model.pk)
 
 
-def add_params(cursor: CursorWrapper, model: Held, params: Mapping[str, str]) -> None:
+def add_params(
+    cursor: CursorWrapper, model: HeldLoggedModel, params: Mapping[str, str]
+) -> None:
     """Store parameters, written once. Raises ParamConflict for another value."""
     marks = ",".join(["%s"] * len(params)) or "NULL"
     cursor.execute(_PARAMS.format(marks), [model.pk, *params])
@@ -237,14 +245,16 @@ def forget_run(cursor: CursorWrapper, run: int) -> None:
     cursor.execute(_FORGET_RUN, (run, run))
 
 
-def erase(cursor: CursorWrapper, model: Row, *, files: int, by: int | None) -> None:
+def erase(
+    cursor: CursorWrapper, model: RemovableLoggedModel, *, files: int, by: int | None
+) -> None:
     """Remove the model for good, with all that it has; its files are gone before."""
     target = (KIND, model.pk, model.name)
     audit.note(cursor, "purge", target, by=by, changes={"files": files})
     model.delete()
 
 
-def _insert(cursor: CursorWrapper, model: PastModel) -> bool:
+def _insert(cursor: CursorWrapper, model: PastLoggedModel) -> bool:
     cursor.execute(
         _INSERT,
         (
@@ -280,7 +290,7 @@ def _touch(cursor: CursorWrapper, model: str) -> None:
 def _note(
     cursor: CursorWrapper,
     action: str,
-    model: Held,
+    model: HeldLoggedModel,
     *,
     by: int | None,
     changes: Mapping[str, object] | None = None,

@@ -37,7 +37,7 @@ _NEWEST_STEPS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class NewPoint:
     """A value to be logged; NaN and infinities are kept as they are."""
 
     name: str
@@ -57,11 +57,11 @@ class Snapshot:
     step: int | None = None
 
 
-Row = tuple[int, int, str, int, int, float, bool]
+PointRow = tuple[int, int, str, int, int, float, bool]
 
 
 def write(
-    cursor: CursorWrapper, run: int, points: Iterable[Point], keys: Mapping[str, int]
+    cursor: CursorWrapper, run: int, points: Iterable[NewPoint], keys: Mapping[str, int]
 ) -> None:
     """Store points and the newest of each metric.
 
@@ -81,7 +81,7 @@ def write(
 
 def with_steps(
     cursor: CursorWrapper, run: int, snapshots: Sequence[Snapshot]
-) -> list[Point]:
+) -> list[NewPoint]:
     """Return points; what has no step gets the one after the newest of its metric.
 
     So a client that only ever sends the present value leaves a curve. The caller
@@ -96,7 +96,7 @@ def with_steps(
             step = min(steps.get(metric, -1) + 1, LAST_STEP)
         steps[metric] = max(step, steps.get(metric, step))
         points.append(
-            Point(snapshot.name, snapshot.value, step, dataset=snapshot.dataset)
+            NewPoint(snapshot.name, snapshot.value, step, dataset=snapshot.dataset)
         )
     return points
 
@@ -111,7 +111,7 @@ def _newest_steps(
     return {(name, dataset): step for name, dataset, step in cursor.fetchall()}
 
 
-def _row(run: int, key: int, point: Point) -> Row:
+def _row(run: int, key: int, point: NewPoint) -> PointRow:
     is_nan = math.isnan(point.value)
     value = 0.0 if is_nan else float(point.value)
     return run, key, point.dataset, point.step, point.timestamp_ms, value, is_nan

@@ -1,4 +1,4 @@
-"""The door *record*: a history is stored as it is told, with one entry in the trail."""
+"""Entry point *record*: import a history as it was, with one audit entry."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _KIND: Final = "lifecycle.history"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A history that is being told: where to write, and how much of what came."""
+    """A history that is being imported: the cursor, and how many rows of each kind."""
 
     cursor: CursorWrapper
     counts: Counter[str] = field(default_factory=Counter)
@@ -35,9 +35,9 @@ def recording(source: str, *, by: int | None) -> Iterator[Recording]:
     nothing was. An error takes all of it back.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        told = Recording(cursor)
-        yield told
-        if told.counts:
-            changes = dict(sorted(told.counts.items()))
+        history = Recording(cursor)
+        yield history
+        if history.counts:
+            changes = dict(sorted(history.counts.items()))
             target = (_KIND, "", source)
             audit.note(cursor, "record", target, by=by, changes=changes)

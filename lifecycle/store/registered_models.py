@@ -62,7 +62,7 @@ class HeldModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastModel:
+class PastRegisteredModel:
     """A model as it was, and who made it when."""
 
     name: str
@@ -73,7 +73,7 @@ class PastModel:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Row(Protocol):
+class RemovableModel(Protocol):
     """A model's row, which goes with all that hangs on it."""
 
     pk: int
@@ -91,7 +91,7 @@ def create(
 ) -> HeldModel:
     """Make a model. Raises Invalid, or AlreadyExists also for a lost race."""
     clean = names.clean(name, field="model_name")
-    new = PastModel(
+    new = PastRegisteredModel(
         name=clean,
         created_at=timezone.now(),
         created_by=by,
@@ -105,11 +105,11 @@ def create(
     return made
 
 
-def record(told: Recording, past: PastModel) -> HeldModel | None:
+def record(history: Recording, past: PastRegisteredModel) -> HeldModel | None:
     """Store a model as it was, with its tags; None if its name is taken."""
-    made = _insert(told.cursor, past)
+    made = _insert(history.cursor, past)
     if made is not None:
-        told.count("registered models")
+        history.count("registered models")
     return made
 
 
@@ -179,7 +179,7 @@ def rename(
     return clean
 
 
-def remove(cursor: CursorWrapper, row: Row, *, by: int | None) -> None:
+def remove(cursor: CursorWrapper, row: RemovableModel, *, by: int | None) -> None:
     """Remove a model with its versions. Raises ProtectedError once one is deployed."""
     model = hold(cursor, row.pk)
     note(cursor, "delete", model, by=by, changes={"name": model.name})
@@ -211,7 +211,7 @@ def touch(cursor: CursorWrapper, model: HeldModel) -> None:
     cursor.execute(_TOUCH, (sql.now(), model.pk))
 
 
-def _insert(cursor: CursorWrapper, new: PastModel) -> HeldModel | None:
+def _insert(cursor: CursorWrapper, new: PastRegisteredModel) -> HeldModel | None:
     """Return the new model with its tags, or None if the name is taken."""
     at = sql.moment(new.created_at)
     changed = sql.moment(new.updated_at or new.created_at)

@@ -1,4 +1,4 @@
-"""Versions of registered models that are new: registered now, or told as they were."""
+"""New versions of registered models: registered now, or imported as they were."""
 
 import json
 import uuid
@@ -19,8 +19,8 @@ from lifecycle.store import (
     sql,
     versions,
 )
-from lifecycle.store.checklists import Check
-from lifecycle.store.figures import Figure
+from lifecycle.store.checklists import NewCheck
+from lifecycle.store.figures import NewFigure
 from lifecycle.store.recording import Recording
 from lifecycle.store.registered_models import HeldModel
 from mlops.core import audit, names
@@ -58,8 +58,8 @@ class NewVersion:
     description: str = ""
     framework: str = ""
     hyperparameters: Mapping[str, Any] | None = None
-    figures: Sequence[Figure] | None = None
-    checklist: Sequence[Check] = ()
+    figures: Sequence[NewFigure] | None = None
+    checklist: Sequence[NewCheck] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,20 +107,20 @@ def register(
 
 
 def record(
-    told: Recording, model: HeldModel, new: NewVersion, past: Past
+    history: Recording, model: HeldModel, new: NewVersion, past: Past
 ) -> Registered | None:
     """Store a version as it was; None if its number or label is taken.
 
     The next one that is registered gets a number after it.
     """
     label = str(past.number) if new.label is None else new.label
-    if _is_there(told.cursor, _LABELLED, model, label):
+    if _is_there(history.cursor, _LABELLED, model, label):
         return None
-    if _is_there(told.cursor, _NUMBERED, model, past.number):
+    if _is_there(history.cursor, _NUMBERED, model, past.number):
         return None
-    registered_models.pass_number(told.cursor, model, past.number)
-    made = _store(told.cursor, model, label, new, past)
-    told.count("versions")
+    registered_models.pass_number(history.cursor, model, past.number)
+    made = _store(history.cursor, model, label, new, past)
+    history.count("versions")
     return made
 
 

@@ -1,4 +1,4 @@
-"""Runs: begun, ended, described, put aside, brought back, removed."""
+"""Runs: start, finish, describe, soft-delete, restore, purge."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -8,7 +8,7 @@ from django.db.backends.utils import CursorWrapper
 from lifecycle.errors import IllegalRunMove, RunClosed
 from lifecycle.states import RUN_MOVES, RunStatus
 from lifecycle.store import logged_models, sql
-from lifecycle.store.experiments import Home
+from lifecycle.store.experiments import OpenExperiment
 from lifecycle.store.recording import Recording
 from lifecycle.times import now_ms
 from mlops.core import audit
@@ -42,7 +42,7 @@ _BRING_BACK = """
 """
 
 
-class Row(Protocol):
+class RemovableRun(Protocol):
     """A stored row that is removed with all that hangs on it."""
 
     @property
@@ -68,7 +68,7 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldRun:
     """A living run that is locked until the transaction ends."""
 
     pk: int
@@ -83,7 +83,7 @@ class Held:
         return _KIND, str(self.pk), self.name or self.uid
 
 
-def start(cursor: CursorWrapper, run: NewRun, home: Home) -> int:
+def start(cursor: CursorWrapper, run: NewRun, home: OpenExperiment) -> int:
     """Begin a run in an experiment that takes it; return its primary key.
 
     `home` is what `experiments.open_for_runs` returned in this transaction. Raises
@@ -102,21 +102,21 @@ def start(cursor: CursorWrapper, run: NewRun, home: Home) -> int:
     return pk
 
 
-def record(told: Recording, run: NewRun) -> int | None:
+def record(history: Recording, run: NewRun) -> int | None:
     """Store a run as it was; None if its id is taken, and then nothing is stored."""
-    pk = _insert(told.cursor, run)
+    pk = _insert(history.cursor, run)
     if pk is not None:
-        told.count("runs")
+        history.count("runs")
     return pk
 
 
-def hold(cursor: CursorWrapper, pk: int) -> Held:
+def hold(cursor: CursorWrapper, pk: int) -> HeldRun:
     """Lock the run until the transaction ends. Raises NotFound if it was deleted."""
     cursor.execute(_HELD + sql.for_update("r"), (pk,))
     row = cursor.fetchone()
     if row is None:
         raise NotFound("The run was deleted.", field="run_id")
-    return Held(*row)
+    return HeldRun(*row)
 
 
 def hold_open(cursor: CursorWrapper, pk: int) -> None:
@@ -215,7 +215,9 @@ def bring_back(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
         audit.note(cursor, "restore", _named(cursor, pk), by=by)
 
 
-def erase(cursor: CursorWrapper, run: Row, *, files: int, by: int | None) -> None:
+def erase(
+    cursor: CursorWrapper, run: RemovableRun, *, files: int, by: int | None
+) -> None:
     """Remove the run for good, with all that it logged; its files are gone before."""
     audit.note(cursor, "purge", _named(cursor, run.pk), by=by, changes={"files": files})
     logged_models.forget_run(cursor, run.pk)
@@ -243,7 +245,7 @@ def _insert(cursor: CursorWrapper, run: NewRun) -> int | None:
 
 
 def _move(
-    cursor: CursorWrapper, run: Held, status: RunStatus, *, by: int | None
+    cursor: CursorWrapper, run: HeldRun, status: RunStatus, *, by: int | None
 ) -> None:
     """Write the status; an end is `finish` in the trail, whoever asked for it."""
     cursor.execute(_SET_STATUS, (str(status), run.pk))

@@ -1,4 +1,4 @@
-"""What statements for both databases need said in two ways."""
+"""What differs between SQLite and PostgreSQL in the store's statements."""
 
 import json
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ def now() -> Any:
 
 
 def as_utc(stored: datetime) -> datetime:
-    """Return a moment that was read; SQLite's say no zone, and all of ours are UTC."""
+    """Return a stored timestamp with its zone; SQLite keeps none, all are UTC."""
     return stored if stored.tzinfo else stored.replace(tzinfo=UTC)
 
 

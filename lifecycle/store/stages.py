@@ -14,12 +14,12 @@ from lifecycle.errors import (
     AlreadyApproved,
     DataQualityFailed,
     IllegalStageMove,
-    NotApproved,
     OwnApproval,
+    VersionNotApproved,
 )
 from lifecycle.states import STAGE_MOVES, Gate, ModelStage
 from lifecycle.store import checklists, registered_models, sql, versions
-from lifecycle.store.checklists import Check
+from lifecycle.store.checklists import NewCheck
 from lifecycle.store.recording import Recording
 from lifecycle.store.versions import HeldVersion
 from mlops.core.errors import Forbidden
@@ -60,10 +60,10 @@ class PastChange:
     reason: str = ""
 
 
-def record(told: Recording, version: UUID, change: PastChange) -> None:
-    """Store a row of a version's history; the stage it has is told with the version."""
-    _write_change(told.cursor, version.hex, change)
-    told.count("stage changes")
+def record(history: Recording, version: UUID, change: PastChange) -> None:
+    """Store a row of a version's history; its stage is recorded with the version."""
+    _write_change(history.cursor, version.hex, change)
+    history.count("stage changes")
 
 
 def approve(
@@ -74,7 +74,7 @@ def approve(
     by: int | None,
     notes: str = "",
 ) -> None:
-    """Vouch for the version as it is; `artifact` is fixed if none was before.
+    """Approve the version as it is; `artifact` is fixed if none was before.
 
     The same approver again changes nothing. Raises OwnApproval for the author,
     AlreadyApproved, ChecklistNotPassed, DataQualityFailed, IllegalStageMove for an
@@ -128,13 +128,13 @@ def move(
 def set_checklist(
     cursor: CursorWrapper,
     version: HeldVersion,
-    checks: Sequence[Check],
+    checks: Sequence[NewCheck],
     *,
     by: int | None,
 ) -> None:
     """Replace the checklist. An item keeps the time when it was passed.
 
-    An approval vouches for the checklist that the approver saw; another item or
+    An approval covers the checklist that the approver saw; another item or
     another status voids it, a note does not.
     """
     before = checklists.statuses(cursor, version.key)
@@ -196,7 +196,7 @@ def _require(
             checklists.require_passed(cursor, version.key, str(version))
         case Gate.APPROVAL:
             if version.approved_at is None:
-                raise NotApproved(
+                raise VersionNotApproved(
                     f"{version} must be approved before it moves to {stage}.",
                     field="stage",
                 )
@@ -205,7 +205,7 @@ def _require(
 
 
 def _require_approver(version: HeldVersion, by: int | None) -> None:
-    """Raise what keeps this person from vouching for the version."""
+    """Raise what keeps this user from approving the version."""
     if by is None:
         raise Forbidden("An approval needs a signed-in person.")
     if version.created_by == by:

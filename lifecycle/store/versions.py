@@ -1,7 +1,7 @@
 """Versions of registered models that are there: held, described, tagged, removed.
 
-How one comes to be is in `registration`; how it moves between stages, and who vouches
-for it, in `stages`.
+How one comes to be is in `registration`; how it moves between stages and is approved,
+in `stages`.
 """
 
 import uuid
@@ -46,8 +46,8 @@ _DROP_TAG = "DELETE FROM lifecycle_modelversiontag WHERE version_id = %s AND key
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a writer read of a version before it asks for a change."""
+class VersionAsRead:
+    """The state a writer read before its change (optimistic lock)."""
 
     stage: str
     approved_at: datetime | None
@@ -78,7 +78,7 @@ class HeldVersion:
         return self.id.hex
 
 
-class Row(Protocol):
+class RemovableVersion(Protocol):
     """A version's row, which goes with all that hangs on it."""
 
     pk: uuid.UUID
@@ -87,7 +87,7 @@ class Row(Protocol):
 
 
 def hold(
-    cursor: CursorWrapper, pk: uuid.UUID, read: Standing | None = None
+    cursor: CursorWrapper, pk: uuid.UUID, read: VersionAsRead | None = None
 ) -> HeldVersion:
     """Lock the version until the commit, and its model before it.
 
@@ -101,7 +101,7 @@ def hold(
     if model is None or row is None:
         raise NotFound("The model version was deleted.", field="version")
     version = _held(pk, HeldModel(*model), row)
-    if read is not None and read != Standing(version.stage, version.approved_at):
+    if read is not None and read != VersionAsRead(version.stage, version.approved_at):
         raise StaleVersion(f"{version} was changed meanwhile; read it again.")
     return version
 
@@ -141,7 +141,7 @@ def drop_tag(
         note(cursor, "untag", version, by=by, changes={"tags": key})
 
 
-def remove(cursor: CursorWrapper, row: Row, *, by: int | None) -> None:
+def remove(cursor: CursorWrapper, row: RemovableVersion, *, by: int | None) -> None:
     """Remove a version and its aliases. Raises ProtectedError once it was deployed."""
     version = hold(cursor, row.pk)
     note(cursor, "delete", version, by=by, changes={"name": str(version)})

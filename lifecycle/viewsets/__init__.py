@@ -1,4 +1,4 @@
-"""The REST door of lifecycle: fetch, call, respond."""
+"""The REST endpoints of lifecycle: fetch, call, respond."""
 
 from lifecycle.viewsets.artifacts import ArtifactViewSet
 from lifecycle.viewsets.drift import DriftEventViewSet

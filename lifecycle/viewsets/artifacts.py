@@ -16,8 +16,8 @@ from lifecycle import artifacts, downloads
 from lifecycle.addresses import address
 from lifecycle.models import Artifact, Run
 from lifecycle.paths import stored_path
-from lifecycle.serializers.artifact import ArtifactUpload
-from lifecycle.serializers.run import RunArtifactAnswer
+from lifecycle.serializers.artifact import ArtifactUploadSerializer
+from lifecycle.serializers.run import RunArtifactSerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import NotFound
 from mlops.core.serializers import actor, validated
@@ -35,7 +35,7 @@ class ArtifactHandler(ReceivingHandler):
 class ArtifactViewSet(ReceivingViewSet):
     permission_model = "lifecycle.artifact"
     action_permissions = {"download": "view"}
-    serializer_class = RunArtifactAnswer
+    serializer_class = RunArtifactSerializer
     parser_classes = [MultiPartParser]
     upload_handler = ArtifactHandler
     sort_fields = {
@@ -68,8 +68,8 @@ class ArtifactViewSet(ReceivingViewSet):
         operation_id="uploadRunArtifact",
         summary="Upload Run Artifact",
         tags=TAGS,
-        request={"multipart/form-data": ArtifactUpload},
-        responses={201: RunArtifactAnswer},
+        request={"multipart/form-data": ArtifactUploadSerializer},
+        responses={201: RunArtifactSerializer},
     )
     def create(self, request: Request, run_id: str) -> Response:
         """Keeps a file under a path relative to the run, which must not have ended.
@@ -79,7 +79,7 @@ class ArtifactViewSet(ReceivingViewSet):
         """
         run: Run = self.get_object()
         run.refuse_if_closed()
-        body = validated(ArtifactUpload, request)
+        body = validated(ArtifactUploadSerializer, request)
         upload = body["file"]
         path = body.get("path") or upload.name
         artifact = artifacts.keep(run, path, upload.received, by=actor(request))
@@ -116,5 +116,5 @@ def _address(artifact: Artifact) -> str:
 
 
 def _shown(files: list[Artifact]) -> list[dict[str, Any]]:
-    rows = RunArtifactAnswer(files, many=True, context={"url_of": _url_of})
+    rows = RunArtifactSerializer(files, many=True, context={"url_of": _url_of})
     return list(rows.data)

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from lifecycle.filters import DriftEventFilter
 from lifecycle.models import DriftEvent, ModelVersion
-from lifecycle.serializers.drift import DriftEventAnswer, DriftEventCreate
+from lifecycle.serializers.drift import DriftEventCreateSerializer, DriftEventSerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet
@@ -15,7 +15,7 @@ from mlops.core.viewsets import ApiViewSet
 
 class DriftEventViewSet(ApiViewSet):
     permission_model = "lifecycle.driftevent"
-    serializer_class = DriftEventAnswer
+    serializer_class = DriftEventSerializer
     filterset_class = DriftEventFilter
     sort_fields = {
         "detected_at": "detected_at",
@@ -32,19 +32,21 @@ class DriftEventViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(DriftEventAnswer(page or [], many=True).data)
+        return self.get_paginated_response(
+            DriftEventSerializer(page or [], many=True).data
+        )
 
     @extend_schema(
         operation_id="recordDriftEvent",
         summary="Record Drift Event",
         tags=TAGS,
-        request=DriftEventCreate,
-        responses={200: DriftEventAnswer},
+        request=DriftEventCreateSerializer,
+        responses={200: DriftEventSerializer},
     )
     def create(self, request: Request) -> Response:
-        body = validated(DriftEventCreate, request)
+        body = validated(DriftEventCreateSerializer, request)
         version = ModelVersion.objects.labelled(
             body.pop("model_name"), body.pop("version")
         )
         event = DriftEvent.note(version, by=actor(request), **body)
-        return Response(DriftEventAnswer(event).data)
+        return Response(DriftEventSerializer(event).data)

@@ -12,10 +12,10 @@ from lifecycle.addresses import address
 from lifecycle.filters import ExperimentFilter
 from lifecycle.models import Experiment, Run
 from lifecycle.serializers.experiment import (
-    ExperimentAnswer,
-    ExperimentCreate,
-    ExperimentDetail,
-    ExperimentUpdate,
+    ExperimentCreateSerializer,
+    ExperimentDetailSerializer,
+    ExperimentSerializer,
+    ExperimentUpdateSerializer,
 )
 from lifecycle.viewsets.base import TAGS, given
 from mlops.core import names
@@ -25,7 +25,7 @@ from mlops.core.viewsets import ApiViewSet, created
 
 class ExperimentViewSet(ApiViewSet):
     permission_model = "lifecycle.experiment"
-    serializer_class = ExperimentAnswer
+    serializer_class = ExperimentSerializer
     filterset_class = ExperimentFilter
     lookup_url_kwarg = "name"
     sort_fields = {
@@ -57,11 +57,11 @@ class ExperimentViewSet(ApiViewSet):
         operation_id="createExperiment",
         summary="Create Experiment",
         tags=TAGS,
-        request=ExperimentCreate,
-        responses={201: ExperimentAnswer},
+        request=ExperimentCreateSerializer,
+        responses={201: ExperimentSerializer},
     )
     def create(self, request: Request) -> Response:
-        body = validated(ExperimentCreate, request)
+        body = validated(ExperimentCreateSerializer, request)
         experiment = Experiment.create(
             names.clean(body["name"], field="name"),
             by=actor(request),
@@ -75,22 +75,22 @@ class ExperimentViewSet(ApiViewSet):
         operation_id="getExperiment",
         summary="Get Experiment",
         tags=TAGS,
-        responses=ExperimentDetail,
+        responses=ExperimentDetailSerializer,
     )
     def retrieve(self, request: Request, name: str) -> Response:
         """By name, by id, or by the id of one of its runs."""
-        return Response(ExperimentDetail(history.of(self.get_object())).data)
+        return Response(ExperimentDetailSerializer(history.of(self.get_object())).data)
 
     @extend_schema(
         operation_id="updateExperiment",
         summary="Update Experiment",
         tags=TAGS,
-        request=ExperimentUpdate,
-        responses=ExperimentAnswer,
+        request=ExperimentUpdateSerializer,
+        responses=ExperimentSerializer,
     )
     def partial_update(self, request: Request, name: str) -> Response:
         """Replaces what is given. An archived experiment takes no runs."""
-        body = validated(ExperimentUpdate, request)
+        body = validated(ExperimentUpdateSerializer, request)
         changes = given(body, "description", "status", "metadata")
         if body.get("tags") is not None:
             changes["tags"] = labels.parse(body["tags"])
@@ -103,5 +103,5 @@ class ExperimentViewSet(ApiViewSet):
 
 def _shown(experiments: list[Experiment]) -> list[dict[str, Any]]:
     latest = Run.objects.latest_of(experiments)
-    rows = ExperimentAnswer(experiments, many=True, context={"latest": latest})
+    rows = ExperimentSerializer(experiments, many=True, context={"latest": latest})
     return list(rows.data)

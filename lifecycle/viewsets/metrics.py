@@ -6,11 +6,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle.filters import MetricPointFilter
-from lifecycle.models import MetricPoint, Point, Run
+from lifecycle.models import MetricPoint, NewPoint, Run
 from lifecycle.serializers.run import (
-    MetricBatchAnswer,
-    MetricBatchCreate,
-    MetricPointAnswer,
+    MetricBatchCreateSerializer,
+    MetricBatchSerializer,
+    MetricPointSerializer,
 )
 from lifecycle.times import now_ms, to_ms
 from lifecycle.viewsets.base import TAGS
@@ -30,7 +30,7 @@ class HistoryPagination(ArrayPagination):
 class MetricViewSet(ApiViewSet):
     permission_model = "lifecycle.run"
     action_permissions = {"log": "change", "history": "view"}
-    serializer_class = MetricPointAnswer
+    serializer_class = MetricPointSerializer
     filterset_class = MetricPointFilter
     pagination_class = HistoryPagination
     sort_fields = {"step": "step", "timestamp": "timestamp_ms"}
@@ -45,17 +45,17 @@ class MetricViewSet(ApiViewSet):
         operation_id="logMetrics",
         summary="Log Metrics",
         tags=TAGS,
-        request=MetricBatchCreate,
-        responses={201: MetricBatchAnswer},
+        request=MetricBatchCreateSerializer,
+        responses={201: MetricBatchSerializer},
     )
     def log(self, request: Request, run_id: str) -> Response:
         """Adds points; the same point again is no error and no second point."""
-        body = validated(MetricBatchCreate, request)["metrics"]
+        body = validated(MetricBatchCreateSerializer, request)["metrics"]
         run: Run = self.get_object()
         arrived = now_ms()
         run.log(
             metrics=[
-                Point(
+                NewPoint(
                     point["metric_name"],
                     point["value"],
                     point["step"],
@@ -65,14 +65,14 @@ class MetricViewSet(ApiViewSet):
                 for point in body
             ]
         )
-        shown = MetricBatchAnswer({"run_id": run.uid, "recorded": len(body)})
+        shown = MetricBatchSerializer({"run_id": run.uid, "recorded": len(body)})
         return created(shown.data)
 
     @extend_schema(
         operation_id="getMetricHistory",
         summary="Get Metric History",
         tags=TAGS,
-        responses=MetricPointAnswer(many=True),
+        responses=MetricPointSerializer(many=True),
     )
     def history(self, request: Request, run_id: str, key: str) -> Response:
         """Every point of one metric of the run, by step, then by time."""
@@ -82,5 +82,5 @@ class MetricViewSet(ApiViewSet):
             raise NotFound(f"The run has no metric {name!r}.", field="key")
         page = self.paginate_queryset(self.filter_queryset(points))
         return self.get_paginated_response(
-            MetricPointAnswer(page or [], many=True).data
+            MetricPointSerializer(page or [], many=True).data
         )

@@ -15,7 +15,11 @@ from lifecycle.models import Experiment, Run
 from lifecycle.models.inputs import catalogue_version
 from lifecycle.models.metric import Snapshot
 from lifecycle.serializers.parts import references
-from lifecycle.serializers.run import RunAnswer, RunCreate, RunUpdate
+from lifecycle.serializers.run import (
+    RunCreateSerializer,
+    RunSerializer,
+    RunUpdateSerializer,
+)
 from lifecycle.states import RunStatus
 from lifecycle.times import to_ms
 from lifecycle.viewsets.base import TAGS
@@ -27,7 +31,7 @@ from mlops.core.viewsets import ApiViewSet, created
 
 class RunViewSet(ApiViewSet):
     permission_model = "lifecycle.run"
-    serializer_class = RunAnswer
+    serializer_class = RunSerializer
     filterset_class = RunFilter
     lookup_url_kwarg = "run_id"
     sort_fields = {
@@ -46,18 +50,18 @@ class RunViewSet(ApiViewSet):
     @extend_schema(operation_id="listRuns", summary="List Runs", tags=TAGS)
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(RunAnswer(page or [], many=True).data)
+        return self.get_paginated_response(RunSerializer(page or [], many=True).data)
 
     @extend_schema(
         operation_id="logRun",
         summary="Log Run",
         tags=TAGS,
-        request=RunCreate,
-        responses={201: RunAnswer},
+        request=RunCreateSerializer,
+        responses={201: RunSerializer},
     )
     def create(self, request: Request) -> Response:
         """Begins a run with all that is known of it; all of it is kept or nothing."""
-        body, user = validated(RunCreate, request), actor(request)
+        body, user = validated(RunCreateSerializer, request), actor(request)
         version = _dataset(body)
         run = Run.start(
             Experiment.objects.find(body["experiment_name"]),
@@ -73,25 +77,25 @@ class RunViewSet(ApiViewSet):
         run.refer_to(references(body.get("artifacts", [])), by=user)
         if version is not None:
             run.read_dataset(version)
-        shown = RunAnswer(self.get_queryset().get(pk=run.pk)).data
+        shown = RunSerializer(self.get_queryset().get(pk=run.pk)).data
         return created(shown, location=address("runs", run.uid))
 
     @extend_schema(
-        operation_id="getRun", summary="Get Run", tags=TAGS, responses=RunAnswer
+        operation_id="getRun", summary="Get Run", tags=TAGS, responses=RunSerializer
     )
     def retrieve(self, request: Request, run_id: str) -> Response:
-        return Response(RunAnswer(self.get_object()).data)
+        return Response(RunSerializer(self.get_object()).data)
 
     @extend_schema(
         operation_id="updateRun",
         summary="Update Run",
         tags=TAGS,
-        request=RunUpdate,
-        responses=RunAnswer,
+        request=RunUpdateSerializer,
+        responses=RunSerializer,
     )
     def partial_update(self, request: Request, run_id: str) -> Response:
         """Adds metrics and artifacts, then ends the run if a status says so."""
-        body, user = validated(RunUpdate, request), actor(request)
+        body, user = validated(RunUpdateSerializer, request), actor(request)
         run: Run = self.get_object()
         if metrics := body.get("metrics"):
             run.measure(_snapshots(metrics))
@@ -102,7 +106,7 @@ class RunViewSet(ApiViewSet):
         ended_ms = _ended_ms(body)
         if status := body.get("status"):
             run.finish(RunStatus(status), ended_ms=ended_ms, by=user)
-        return Response(RunAnswer(self.get_queryset().get(pk=run.pk)).data)
+        return Response(RunSerializer(self.get_queryset().get(pk=run.pk)).data)
 
 
 def _chosen_id(body: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle.models import RegisteredModel
-from lifecycle.serializers.standings import StandingsAnswer
+from lifecycle.serializers.standings import ModelHistorySerializer
 from lifecycle.standings import standings
 from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import BadQuery
@@ -28,7 +28,7 @@ _AT = OpenApiParameter(
 class ModelHistoryViewSet(ApiViewSet):
     permission_model = "lifecycle.modelversion"
     action_permissions = {"history": "view"}
-    serializer_class = StandingsAnswer
+    serializer_class = ModelHistorySerializer
     query_parameters = ("at",)
 
     @extend_schema(
@@ -36,12 +36,12 @@ class ModelHistoryViewSet(ApiViewSet):
         summary="Get Model History",
         tags=TAGS,
         parameters=[_AT],
-        responses={200: StandingsAnswer},
+        responses={200: ModelHistorySerializer},
     )
     def history(self, request: Request, model_name: str) -> Response:
         """Which version stood in which stage, and under which alias, at a moment."""
         model = RegisteredModel.objects.find(model_name)
-        return Response(StandingsAnswer(standings(model, _moment(request))).data)
+        return Response(ModelHistorySerializer(standings(model, _moment(request))).data)
 
 
 def _moment(request: Request) -> datetime:

@@ -14,13 +14,16 @@ from lifecycle.models import ModelVersion, RegisteredModel, Run
 from lifecycle.models.comparison import compare
 from lifecycle.models.version import VersionChanges
 from lifecycle.paths import label_uri
-from lifecycle.serializers.comparison import ComparisonAnswer, ComparisonRequest
+from lifecycle.serializers.comparison import (
+    ModelComparisonRequestSerializer,
+    ModelComparisonSerializer,
+)
 from lifecycle.serializers.parts import checks, figures
 from lifecycle.serializers.version import (
-    ModelVersionAnswer,
-    ModelVersionCreate,
-    ModelVersionDetail,
-    ModelVersionUpdate,
+    ModelVersionCreateSerializer,
+    ModelVersionDetailSerializer,
+    ModelVersionSerializer,
+    ModelVersionUpdateSerializer,
 )
 from lifecycle.states import ModelStage
 from lifecycle.viewsets.base import TAGS, given, require
@@ -34,7 +37,7 @@ class ModelVersionViewSet(ApiViewSet):
     permission_model = "lifecycle.modelversion"
     # Each part of a PATCH needs a permission of its own; see `_require`.
     action_permissions = {"partial_update": "view"}
-    serializer_class = ModelVersionAnswer
+    serializer_class = ModelVersionSerializer
     filterset_class = ModelVersionFilter
     sort_fields = {
         "created_at": "created_at",
@@ -66,12 +69,12 @@ class ModelVersionViewSet(ApiViewSet):
         operation_id="registerModelVersion",
         summary="Register Model Version",
         tags=TAGS,
-        request=ModelVersionCreate,
-        responses={201: ModelVersionAnswer},
+        request=ModelVersionCreateSerializer,
+        responses={201: ModelVersionSerializer},
     )
     def create(self, request: Request) -> Response:
         """Registers a version of a run's model; a new name makes the model."""
-        body = validated(ModelVersionCreate, request)
+        body = validated(ModelVersionCreateSerializer, request)
         details: dict[str, Any] = given(
             body, "stage", "framework", "description", "hyperparameters"
         )
@@ -98,17 +101,17 @@ class ModelVersionViewSet(ApiViewSet):
         operation_id="getModelVersion",
         summary="Get Model Version",
         tags=TAGS,
-        responses=ModelVersionDetail,
+        responses=ModelVersionDetailSerializer,
     )
     def retrieve(self, request: Request, model_name: str, version: str) -> Response:
-        return Response(ModelVersionDetail(self.get_object()).data)
+        return Response(ModelVersionDetailSerializer(self.get_object()).data)
 
     @extend_schema(
         operation_id="updateModelVersion",
         summary="Update Model Version",
         tags=TAGS,
-        request=ModelVersionUpdate,
-        responses=ModelVersionAnswer,
+        request=ModelVersionUpdateSerializer,
+        responses=ModelVersionSerializer,
     )
     def partial_update(
         self, request: Request, model_name: str, version: str
@@ -118,7 +121,7 @@ class ModelVersionViewSet(ApiViewSet):
         `approved_by` with any value means: the caller approves. That takes the
         permission to approve, and somebody other than the version's author.
         """
-        body = validated(ModelVersionUpdate, request)
+        body = validated(ModelVersionUpdateSerializer, request)
         _require(request, body)
         found: ModelVersion = self.get_object()
         found.revise(by=actor(request), **_changes(body))
@@ -131,7 +134,7 @@ class ModelViewSet(ApiViewSet):
 
     permission_model = "lifecycle.modelversion"
     action_permissions = {"compare": "view"}
-    serializer_class = ModelVersionDetail
+    serializer_class = ModelVersionDetailSerializer
 
     def find_object(self) -> ModelVersion:
         return ModelVersion.objects.find(self.kwargs["model_id"])
@@ -140,24 +143,24 @@ class ModelViewSet(ApiViewSet):
         operation_id="getModel",
         summary="Get Model",
         tags=TAGS,
-        responses=ModelVersionDetail,
+        responses=ModelVersionDetailSerializer,
     )
     def retrieve(self, request: Request, model_id: str) -> Response:
         """By the id of a version, by `name:version` or by `name/version`."""
-        return Response(ModelVersionDetail(self.get_object()).data)
+        return Response(ModelVersionDetailSerializer(self.get_object()).data)
 
     @extend_schema(
         operation_id="compareModelVersions",
         summary="Compare Model Versions",
         tags=TAGS,
-        request=ComparisonRequest,
-        responses=ComparisonAnswer,
+        request=ModelComparisonRequestSerializer,
+        responses=ModelComparisonSerializer,
     )
     def compare(self, request: Request, model_name: str) -> Response:
         """The metrics of several versions, each metric with its value in each."""
-        body = validated(ComparisonRequest, request)
+        body = validated(ModelComparisonRequestSerializer, request)
         model = RegisteredModel.objects.find(model_name)
-        shown = ComparisonAnswer(
+        shown = ModelComparisonSerializer(
             {"model_name": model.name, "comparisons": compare(model, body["versions"])}
         )
         return Response(shown.data)
@@ -167,7 +170,7 @@ def _shown(versions: list[ModelVersion]) -> list[dict[str, Any]]:
     pks = [version.pk for version in versions]
     counts = ModelVersion.objects.filter(pk__in=pks).deployment_counts()
     context = {"deployment_counts": counts}
-    return list(ModelVersionAnswer(versions, many=True, context=context).data)
+    return list(ModelVersionSerializer(versions, many=True, context=context).data)
 
 
 def _require(request: Request, body: dict[str, Any]) -> None:

@@ -4,7 +4,14 @@ import pytest
 from django.db import connection
 
 from datasets.models import Dataset, Feature
-from lifecycle.models import DriftEvent, Experiment, Figure, ModelVersion, Point, Run
+from lifecycle.models import (
+    DriftEvent,
+    Experiment,
+    ModelVersion,
+    NewFigure,
+    NewPoint,
+    Run,
+)
 from mlops.core import audit
 from mlops.core.models import ApiToken, AuditEntry, User
 from tests.contract.queries import constant_queries
@@ -44,7 +51,7 @@ def runs(number):
             f"study-{next(_numbers)}", by=owner, tags={"a": ""}
         )
         run = Run.start(experiment, by=owner)
-        run.log(metrics=[Point("f1", 0.5, 0)], params={"depth": 1}, tags={"t": "1"})
+        run.log(metrics=[NewPoint("f1", 0.5, 0)], params={"depth": 1}, tags={"t": "1"})
 
 
 def versions(number):
@@ -54,7 +61,7 @@ def versions(number):
             f"model-{next(_numbers)}",
             by=somebody(),
             run=run,
-            metrics=[Figure("f1", 0.5)],
+            metrics=[NewFigure("f1", 0.5)],
         )
         DriftEvent.note(
             version, by=None, severity="low", metric_name="psi", metric_value=0.1

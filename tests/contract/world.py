@@ -9,7 +9,7 @@ from deployments.models import DeploymentKey, DriftCheck
 from deployments.states import DriftSubject
 from lifecycle import artifacts
 from lifecycle.models import Experiment, ModelVersion, Run
-from lifecycle.models.metric import Point
+from lifecycle.models.metric import NewPoint
 from mlops.core.models import ApiToken
 from tests.datasets.factories import FeatureFactory
 from tests.deployments.factories import served
@@ -36,7 +36,7 @@ def build(owner) -> dict[str, str]:
     """Make the world; return what its paths name."""
     experiment = Experiment.create("churn-study", by=owner)
     run = Run.start(experiment, by=owner, uid="run-of-the-world")
-    run.log(metrics=[Point("loss", 0.4, 0, 1)])
+    run.log(metrics=[NewPoint("loss", 0.4, 0, 1)])
     artifact = artifacts.save(run, "model.onnx", [b"weights"], by=owner)
     versions = [
         ModelVersion.register("churn", by=owner, run=run, version=label)

@@ -5,9 +5,9 @@ from factory.django import DjangoModelFactory
 
 from lifecycle import artifacts
 from lifecycle.models import (
-    Check,
     Experiment,
     ModelVersion,
+    NewCheck,
     RegisteredModel,
     Run,
 )
@@ -64,7 +64,7 @@ class VersionFactory(factory.Factory):
         approved, passed = given.pop("approved"), given.pop("passed")
         stage = given.pop("stage", ModelStage.EXPERIMENTAL)
         status = ChecklistStatus.PASSED if passed else ChecklistStatus.PENDING
-        given.setdefault("checklist", [Check("bias reviewed", status)])
+        given.setdefault("checklist", [NewCheck("bias reviewed", status)])
         if content is not None:
             stored(given["run"], content=content)
         version = ModelVersion.register(model, by=by, **given)

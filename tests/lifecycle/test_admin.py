@@ -9,7 +9,7 @@ from lifecycle.models import (
     DriftEvent,
     Experiment,
     ModelVersion,
-    Point,
+    NewPoint,
     Run,
 )
 from lifecycle.states import ChecklistStatus, ExperimentStatus, ModelStage
@@ -37,7 +37,7 @@ def whole():
     run = RunFactory()
     run.log(
         metrics=[
-            Point("loss", 1 / (step + 1), step, dataset="val") for step in range(20)
+            NewPoint("loss", 1 / (step + 1), step, dataset="val") for step in range(20)
         ],
         params={"depth": 3},
         tags={"hot": ""},
@@ -107,7 +107,7 @@ def test_curve_is_drawn_on_the_runs_page(client, staff, whole):
 def test_extreme_values_are_drawn(client, staff):
     run = RunFactory()
     values = [1e308, -1e308, float("inf"), float("nan"), 0.0]
-    run.log(metrics=[Point("loss", value, n) for n, value in enumerate(values)])
+    run.log(metrics=[NewPoint("loss", value, n) for n, value in enumerate(values)])
 
     assert "<polyline" in client.get(url_of(run)).content.decode()
 

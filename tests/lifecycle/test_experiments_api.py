@@ -1,6 +1,6 @@
 import pytest
 
-from lifecycle.models import Experiment, Point
+from lifecycle.models import Experiment, NewPoint
 from lifecycle.states import ExperimentStatus, RunStatus
 from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
 
@@ -91,10 +91,10 @@ def test_deleted_experiment_is_not_found(api):
 def test_list_shows_the_figures_of_the_newest_run(api):
     experiment = ExperimentFactory(metadata={"loss": "mine"})
     old = RunFactory(experiment=experiment, started_ms=1_000)
-    old.log(metrics=[Point("accuracy", 0.1)])
+    old.log(metrics=[NewPoint("accuracy", 0.1)])
     new = RunFactory(experiment=experiment, started_ms=2_000)
-    new.log(metrics=[Point("accuracy", 0.9), Point("loss", 0.2)])
-    new.log(metrics=[Point("auc", float("nan"))])
+    new.log(metrics=[NewPoint("accuracy", 0.9), NewPoint("loss", 0.2)])
+    new.log(metrics=[NewPoint("auc", float("nan"))])
     new.finish(RunStatus.COMPLETED, ended_ms=14_500)
 
     [shown] = api().get(URL).json()
@@ -126,7 +126,7 @@ def test_an_experiment_without_runs_has_metrics_that_are_empty(api):
 
 def test_detail_is_derived_from_what_was_recorded(api):
     run = RunFactory(started_ms=1_763_888_400_000)
-    run.log(metrics=[Point("f1", 0.75, step=3)], params={"depth": 4, "note": "x"})
+    run.log(metrics=[NewPoint("f1", 0.75, step=3)], params={"depth": 4, "note": "x"})
     stored(run, "out/report.txt", b"hello")
     run.finish(RunStatus.COMPLETED, ended_ms=1_763_888_402_500)
 

@@ -5,7 +5,7 @@ import pytest
 from lifecycle.errors import IllegalModelMove
 from lifecycle.models import LoggedModel
 from lifecycle.states import LOGGED_MODEL_MOVES, LoggedModelStatus
-from lifecycle.store.logged_models import NewModel
+from lifecycle.store.logged_models import NewLoggedModel
 from mlops.core.errors import NotFound
 from mlops.core.models import AuditEntry
 from tests.lifecycle.factories import ExperimentFactory
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def logged(status=LoggedModelStatus.PENDING):
-    model = LoggedModel.begin(NewModel(ExperimentFactory().pk, "tree"), by=None)
+    model = LoggedModel.begin(NewLoggedModel(ExperimentFactory().pk, "tree"), by=None)
     model.finish(status, by=None)
     assert model.status == status
     return model

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from lifecycle import artifacts
 from lifecycle.models import Experiment, LoggedModel, MetricPoint, ModelVersion, Run
-from lifecycle.models.metric import Point
+from lifecycle.models.metric import NewPoint
 from lifecycle.purge import purge
 from mlops.core.models import AuditEntry
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def run(person):
     by = person("data scientist")
     run = Run.start(Experiment.create("old", by=by), by=by)
-    run.log(metrics=[Point("loss", 0.5)])
+    run.log(metrics=[NewPoint("loss", 0.5)])
     artifacts.save(run, "model.onnx", [b"12345"], by=by)
     return run
 

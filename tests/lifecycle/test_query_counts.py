@@ -2,7 +2,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from lifecycle.models import DriftEvent, Figure, Point
+from lifecycle.models import DriftEvent, NewFigure, NewPoint
 from tests.lifecycle.factories import RunFactory, VersionFactory, stored
 
 pytestmark = pytest.mark.django_db
@@ -14,12 +14,14 @@ def fill(count):
         run = RunFactory()
         run.experiment.set_tags({"a": "", f"b{number}": "c"}, by=None)
         run.log(
-            metrics=[Point("f1", 0.5, step) for step in range(3)],
+            metrics=[NewPoint("f1", 0.5, step) for step in range(3)],
             params={"depth": number, "width": 1},
             tags={"t": str(number)},
         )
         stored(run, content=b"x")
-        version = VersionFactory(run=run, tags={"t": ""}, metrics=[Figure("f1", 0.5)])
+        version = VersionFactory(
+            run=run, tags={"t": ""}, metrics=[NewFigure("f1", 0.5)]
+        )
         DriftEvent.note(
             version, by=None, severity="low", metric_name="psi", metric_value=0.1
         )
@@ -45,7 +47,7 @@ def test_detail_of_an_experiment_costs_the_same_however_much_it_holds(api):
     few = queries_of(client, url)
     for _ in range(5):
         more = RunFactory(experiment=run.experiment)
-        more.log(metrics=[Point("f1", 0.5)], params={"a": 1})
+        more.log(metrics=[NewPoint("f1", 0.5)], params={"a": 1})
         stored(more, content=b"x")
 
     assert queries_of(client, url) <= few + 5

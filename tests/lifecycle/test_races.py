@@ -10,12 +10,12 @@ from django.db import connection
 from lifecycle import artifacts
 from lifecycle.models import (
     Artifact,
-    Check,
     Experiment,
     Key,
     LatestMetric,
     ModelVersion,
-    Point,
+    NewCheck,
+    NewPoint,
     RegisteredModel,
     Run,
     StageChange,
@@ -82,7 +82,7 @@ def test_approval_and_a_failed_check_do_not_both_stand():
     for _ in range(5):
         version = VersionFactory(passed=True)
         approver = UserFactory()
-        failed = [Check("bias reviewed", ChecklistStatus.FAILED)]
+        failed = [NewCheck("bias reviewed", ChecklistStatus.FAILED)]
         verbs = [
             lambda row, by=approver: row.approve(by=by),
             lambda row, checks=failed: row.set_checklist(checks, by=None),
@@ -143,7 +143,7 @@ def test_new_names_are_interned_once_and_nobody_waits_in_a_circle():
     def log(number):
         shuffled = names[number:] + names[:number]
         for _ in range(3):
-            runs[number].log(metrics=[Point(name, 1.0, number) for name in shuffled])
+            runs[number].log(metrics=[NewPoint(name, 1.0, number) for name in shuffled])
 
     assert race(log) == ["won"] * WRITERS
     assert Key.objects.filter(name__in=names).count() == len(names)
@@ -155,7 +155,9 @@ def test_newest_metric_is_the_newest_whoever_comes_last():
 
     ends = race(
         lambda number: run.log(
-            metrics=[Point("loss", float(number), step) for step in range(number, 50)]
+            metrics=[
+                NewPoint("loss", float(number), step) for step in range(number, 50)
+            ]
         )
     )
 

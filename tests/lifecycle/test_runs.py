@@ -8,7 +8,7 @@ from lifecycle.errors import (
     ParamConflict,
     RunClosed,
 )
-from lifecycle.models import Key, LatestMetric, Point, Run
+from lifecycle.models import Key, LatestMetric, NewPoint, Run
 from lifecycle.states import RUN_MOVES, ExperimentStatus, RunStatus
 from mlops.core.errors import AlreadyExists, Invalid, NotFound
 from mlops.core.models import AuditEntry
@@ -80,10 +80,10 @@ def test_only_an_open_run_takes_logs(status):
     run = RunFactory(status=status)
 
     if RUN_MOVES[status]:
-        run.log(metrics=[Point("loss", 1.0)])
+        run.log(metrics=[NewPoint("loss", 1.0)])
     else:
         with pytest.raises(RunClosed):
-            run.log(metrics=[Point("loss", 1.0)])
+            run.log(metrics=[NewPoint("loss", 1.0)])
 
     assert run.metric_points.exists() == bool(RUN_MOVES[status])
 
@@ -93,14 +93,14 @@ def test_finished_run_is_closed_to_a_reader_of_old_rows():
     Run.objects.get().finish(RunStatus.COMPLETED)
 
     with pytest.raises(RunClosed):
-        run.log(metrics=[Point("loss", 1.0)])
+        run.log(metrics=[NewPoint("loss", 1.0)])
 
 
 def test_mlflow_door_may_resume_a_finished_run():
     run = RunFactory(status=RunStatus.COMPLETED, ended_ms=1)
 
     run.report(by=None, status=RunStatus.RUNNING, ended_ms=None)
-    run.log(metrics=[Point("loss", 1.0)])
+    run.log(metrics=[NewPoint("loss", 1.0)])
 
     assert run.metric_points.count() == 1
 
@@ -108,15 +108,15 @@ def test_mlflow_door_may_resume_a_finished_run():
 def test_newest_metric_has_the_largest_step_whatever_comes_last():
     run = RunFactory()
 
-    run.log(metrics=[Point("loss", 0.5, step=2, timestamp_ms=5)])
-    run.log(metrics=[Point("loss", 0.9, step=1, timestamp_ms=9)])
+    run.log(metrics=[NewPoint("loss", 0.5, step=2, timestamp_ms=5)])
+    run.log(metrics=[NewPoint("loss", 0.9, step=1, timestamp_ms=9)])
 
     assert LatestMetric.objects.get().value == 0.5
     assert run.metric_points.count() == 2
 
 
 def test_same_point_again_is_no_error():
-    run, point = RunFactory(), Point("loss", 0.5, step=1, timestamp_ms=5)
+    run, point = RunFactory(), NewPoint("loss", 0.5, step=1, timestamp_ms=5)
 
     run.log(metrics=[point, point])
     run.log(metrics=[point])
@@ -128,7 +128,7 @@ def test_same_point_again_is_no_error():
 def test_extreme_values_come_back_as_they_were(value):
     run = RunFactory()
 
-    run.log(metrics=[Point("loss", value)])
+    run.log(metrics=[NewPoint("loss", value)])
 
     assert LatestMetric.objects.get().value == value
 
@@ -136,7 +136,7 @@ def test_extreme_values_come_back_as_they_were(value):
 def test_nan_is_marked():
     run = RunFactory()
 
-    run.log(metrics=[Point("loss", math.nan)])
+    run.log(metrics=[NewPoint("loss", math.nan)])
 
     assert LatestMetric.objects.get().is_nan
 
@@ -145,7 +145,10 @@ def test_metric_of_two_datasets_is_two_metrics():
     run = RunFactory()
 
     run.log(
-        metrics=[Point("f1", 0.9, dataset="train"), Point("f1", 0.7, dataset="test")]
+        metrics=[
+            NewPoint("f1", 0.9, dataset="train"),
+            NewPoint("f1", 0.7, dataset="test"),
+        ]
     )
 
     assert run.latest_metrics.count() == 2
@@ -167,7 +170,7 @@ def test_parameter_is_written_once_and_the_batch_undone():
     run.log(params={"depth": 3})
 
     with pytest.raises(ParamConflict):
-        run.log(params={"depth": 4, "width": 1}, metrics=[Point("loss", 1.0)])
+        run.log(params={"depth": 4, "width": 1}, metrics=[NewPoint("loss", 1.0)])
 
     assert run.params.get().plain == 3
     assert not run.metric_points.exists()

@@ -2,7 +2,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from datasets.models import Dataset
-from lifecycle.models import ModelVersion, Point, Run
+from lifecycle.models import ModelVersion, NewPoint, Run
 from lifecycle.paths import artifact_root
 from lifecycle.states import RunStatus
 from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
@@ -314,7 +314,9 @@ def test_bad_batch_is_refused(api, batch):
 def test_what_is_no_number_is_named_in_the_history_and_absent_elsewhere(api):
     run = RunFactory()
     values = [float("nan"), float("inf"), float("-inf")]
-    run.log(metrics=[Point("loss", value, step) for step, value in enumerate(values)])
+    run.log(
+        metrics=[NewPoint("loss", value, step) for step, value in enumerate(values)]
+    )
 
     points = api().get(f"{URL}/{run.uid}/metrics/loss").json()
 
@@ -332,7 +334,7 @@ def test_history_of_an_unknown_metric_is_not_found(api):
 
 def test_history_is_filtered_by_dataset(api):
     run = RunFactory()
-    run.log(metrics=[Point("f1", 1, dataset="a"), Point("f1", 2, dataset="b")])
+    run.log(metrics=[NewPoint("f1", 1, dataset="a"), NewPoint("f1", 2, dataset="b")])
 
     [point] = api().get(f"{URL}/{run.uid}/metrics/f1?dataset=b").json()
 

@@ -4,15 +4,15 @@ from lifecycle.errors import (
     AlreadyApproved,
     ChecklistNotPassed,
     IllegalStageMove,
-    NotApproved,
     OwnApproval,
     StaleVersion,
+    VersionNotApproved,
 )
 from lifecycle.models import (
-    Check,
-    Figure,
     ModelVersion,
-    Point,
+    NewCheck,
+    NewFigure,
+    NewPoint,
     RegisteredModel,
     StageChange,
 )
@@ -23,7 +23,7 @@ from tests.lifecycle.factories import RunFactory, UserFactory, VersionFactory, s
 
 pytestmark = pytest.mark.django_db
 
-PASSED = [Check("bias reviewed", ChecklistStatus.PASSED)]
+PASSED = [NewCheck("bias reviewed", ChecklistStatus.PASSED)]
 
 
 def test_versions_of_a_model_are_numbered_and_called_by_their_number():
@@ -77,8 +77,8 @@ def test_unknown_version_is_not_found(text):
 
 def test_figures_default_to_the_newest_of_the_run():
     run = RunFactory()
-    run.log(metrics=[Point("f1", 0.7, step=1), Point("f1", 0.8, step=2)])
-    run.log(metrics=[Point("loss", float("nan"))])
+    run.log(metrics=[NewPoint("f1", 0.7, step=1), NewPoint("f1", 0.8, step=2)])
+    run.log(metrics=[NewPoint("loss", float("nan"))])
 
     version = ModelVersion.register("churn", by=None, run=run)
 
@@ -87,10 +87,10 @@ def test_figures_default_to_the_newest_of_the_run():
 
 def test_given_figures_stand_for_themselves():
     run = RunFactory()
-    run.log(metrics=[Point("f1", 0.7)])
+    run.log(metrics=[NewPoint("f1", 0.7)])
 
     version = ModelVersion.register(
-        "churn", by=None, run=run, metrics=[Figure("auc", 0.9, "test")]
+        "churn", by=None, run=run, metrics=[NewFigure("auc", 0.9, "test")]
     )
 
     assert [(m.name, m.dataset) for m in version.metrics.all()] == [("auc", "test")]
@@ -125,7 +125,7 @@ def _refusal(before, after, *, passed, approved):
     if after in {"staging", "production"} and not passed:
         return ChecklistNotPassed
     if after == "production" and not approved:
-        return NotApproved
+        return VersionNotApproved
     return None
 
 
@@ -149,7 +149,7 @@ def test_leaving_production_keeps_the_reason():
 
 
 def test_version_cannot_be_registered_into_production():
-    with pytest.raises(NotApproved):
+    with pytest.raises(VersionNotApproved):
         ModelVersion.register("churn", by=None, stage=ModelStage.PRODUCTION)
 
     assert not RegisteredModel.objects.exists()
@@ -213,10 +213,10 @@ def test_archived_version_cannot_be_approved():
 @pytest.mark.parametrize(
     ("checks", "is_approved"),
     [
-        ([Check("bias reviewed", ChecklistStatus.FAILED)], False),
-        ([*PASSED, Check("load test", ChecklistStatus.PASSED)], False),
+        ([NewCheck("bias reviewed", ChecklistStatus.FAILED)], False),
+        ([*PASSED, NewCheck("load test", ChecklistStatus.PASSED)], False),
         ([], False),
-        ([Check("bias reviewed", ChecklistStatus.PASSED, "a note")], True),
+        ([NewCheck("bias reviewed", ChecklistStatus.PASSED, "a note")], True),
     ],
 )
 def test_another_checklist_voids_the_approval_and_a_note_does_not(checks, is_approved):
@@ -231,7 +231,7 @@ def test_item_keeps_the_time_when_it_was_passed():
     version = VersionFactory(passed=True)
     before = version.checklist.get().completed_at
 
-    version.set_checklist([*PASSED, Check("load test")], by=None)
+    version.set_checklist([*PASSED, NewCheck("load test")], by=None)
 
     first, second = version.checklist.all()
     assert first.completed_at == before
@@ -250,7 +250,7 @@ def test_check_that_is_named_twice_is_refused():
 def test_revision_is_whole_or_nothing():
     version = VersionFactory()
 
-    with pytest.raises(NotApproved):
+    with pytest.raises(VersionNotApproved):
         version.revise(by=None, checklist=PASSED, stage=ModelStage.PRODUCTION)
 
     assert version.checklist.get().status == ChecklistStatus.PENDING

@@ -1,7 +1,7 @@
 import pytest
 from django.contrib.auth.models import Permission
 
-from lifecycle.models import Figure, ModelVersion, Point, RegisteredModel
+from lifecycle.models import ModelVersion, NewFigure, NewPoint, RegisteredModel
 from lifecycle.states import ChecklistStatus, ModelStage
 from tests.lifecycle.factories import RunFactory, VersionFactory, stored
 
@@ -234,7 +234,7 @@ def test_list_is_filtered_and_sorted(api, query, expected):
         model="a",
         run=RunFactory(experiment__name="first"),
         tags={"hot": ""},
-        metrics=[Figure("accuracy", 0.9)],
+        metrics=[NewFigure("accuracy", 0.9)],
     )
     VersionFactory(model="b", stage=ModelStage.STAGING, description="a deep net")
 
@@ -252,11 +252,11 @@ def test_bad_query_is_refused(api, query):
 def test_versions_are_compared_metric_by_metric(api):
     for version, accuracy in (("1", 0.8), ("2", 0.9)):
         metrics = [
-            Figure("accuracy", accuracy),
-            Figure("accuracy", accuracy / 2, "test"),
+            NewFigure("accuracy", accuracy),
+            NewFigure("accuracy", accuracy / 2, "test"),
         ]
         if version == "2":
-            metrics.append(Figure("auc", 0.7))
+            metrics.append(NewFigure("auc", 0.7))
         ModelVersion.register("churn", by=None, version=version, metrics=metrics)
 
     answer = api("viewer").post(f"{URL}/churn/compare", {"versions": ["1", "2", "1"]})
@@ -341,7 +341,7 @@ def test_bad_drift_event_is_refused(api, more, status):
 
 def test_metrics_left_out_are_those_of_the_run(api):
     run = RunFactory()
-    run.log(metrics=[Point("f1", 0.5)])
+    run.log(metrics=[NewPoint("f1", 0.5)])
 
     shown = api().post(URL, body(run_id=run.uid)).json()
 

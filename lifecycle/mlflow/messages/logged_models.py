@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from lifecycle.mlflow.hot.children import metric_value
+from lifecycle.mlflow.fastpath.children import metric_value
 from lifecycle.mlflow.locations import model_location
 from lifecycle.models import LoggedModel
 from lifecycle.states import LoggedModelStatus

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lifecycle.mlflow.hot.children import Children
+from lifecycle.mlflow.fastpath.children import Children
 from lifecycle.mlflow.locations import run_location
 from lifecycle.states import RunStatus
 

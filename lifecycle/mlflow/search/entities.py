@@ -17,7 +17,7 @@ from lifecycle.mlflow import tokens
 from lifecycle.mlflow.errors import InvalidValue
 from lifecycle.mlflow.search.order import OrderKey
 from lifecycle.mlflow.search.sql import NUMERIC, TEXTUAL, bad_comparator
-from lifecycle.mlflow.search.syntax import All, AnyOf, Clause, Node
+from lifecycle.mlflow.search.syntax import All, AnyOf, FilterClause, Node
 
 Row = TypeVar("Row")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ _TAG: Final = frozenset({"tag", "tags"})
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class SearchSchema:
     """What can be searched: wire names to columns.
 
     `times` are columns that hold moments and are searched in milliseconds. `tags` is
@@ -53,18 +53,18 @@ class Schema:
     own_clauses: Mapping[str, Any] = field(default_factory=dict)
 
 
-def condition(node: Node, schema: Schema) -> Q:
+def condition(node: Node, schema: SearchSchema) -> Q:
     """Return the tree as one Q. Raises InvalidValue."""
     match node:
         case All(parts):
             return reduce(and_, [condition(part, schema) for part in parts], Q())
         case AnyOf(parts):
             return reduce(or_, [condition(part, schema) for part in parts])
-        case Clause():
+        case FilterClause():
             return _clause(node, schema)
 
 
-def text_q(column: str, clause: Clause) -> Q:
+def text_q(column: str, clause: FilterClause) -> Q:
     """Return a comparison of text; LIKE minds the case."""
     comparator, value = clause.comparator, clause.value
     if clause.is_number or comparator not in TEXTUAL:
@@ -84,7 +84,7 @@ def text_q(column: str, clause: Clause) -> Q:
     return Q(**{column: value})
 
 
-def number_q(column: str, clause: Clause, *, is_time: bool = False) -> Q:
+def number_q(column: str, clause: FilterClause, *, is_time: bool = False) -> Q:
     if clause.comparator not in NUMERIC:
         raise bad_comparator(clause.comparator, NUMERIC)
     if not clause.is_number:
@@ -165,7 +165,7 @@ def columns_of(
     return [*columns, *(item for item in last if item[0] not in named_columns)]
 
 
-def _clause(clause: Clause, schema: Schema) -> Q:
+def _clause(clause: FilterClause, schema: SearchSchema) -> Q:
     if clause.entity in _TAG:
         return _tag_q(clause, schema)
     if clause.entity not in _ATTRIBUTE:
@@ -189,7 +189,7 @@ def _clause(clause: Clause, schema: Schema) -> Q:
     )
 
 
-def _tag_q(clause: Clause, schema: Schema) -> Q:
+def _tag_q(clause: FilterClause, schema: SearchSchema) -> Q:
     rows = schema.tags.filter(
         **{schema.owner: OuterRef("pk"), schema.tag_key: clause.key}
     )
@@ -208,13 +208,13 @@ def _tag_q(clause: Clause, schema: Schema) -> Q:
     return matching
 
 
-def _holds_for_false(clause: Clause) -> bool:
+def _holds_for_false(clause: FilterClause) -> bool:
     """Return whether the clause would hold for a tag that says false."""
     wants_false = clause.comparator == "=" and clause.value == "false"
     return wants_false or (clause.comparator == "!=" and clause.value != "false")
 
 
-def _time_q(column: str, clause: Clause) -> Q:
+def _time_q(column: str, clause: FilterClause) -> Q:
     """Compare whole milliseconds, as the wire shows them, with finer moments."""
     start = _moment(float(str(clause.value)))
     end = start + timedelta(milliseconds=1)

@@ -28,7 +28,7 @@ from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.messages.logged_models import WIRE_OF_STATUS
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import Paging, number_q, text_q
-from lifecycle.mlflow.search.syntax import All, AnyOf, Clause, Node, parse
+from lifecycle.mlflow.search.syntax import All, AnyOf, FilterClause, Node, parse
 from lifecycle.models import (
     LoggedModel,
     LoggedModelMetric,
@@ -84,7 +84,7 @@ class ModelSearch:
 def search_logged_models(
     rows: QuerySet[LoggedModel], wanted: ModelSearch
 ) -> tuple[list[LoggedModel], str]:
-    """Return a page, newest first if not said, and the next token."""
+    """Return a page, newest first by default, and the next token."""
     on = reduce(or_, [dataset.q() for dataset in wanted.datasets], Q())
     rows = _with_wire_words(rows).filter(
         _condition(parse(wanted.text), on),
@@ -137,11 +137,11 @@ def _condition(node: Node, on: Q) -> Q:
             return reduce(and_, [_condition(part, on) for part in parts], Q())
         case AnyOf(parts):
             return reduce(or_, [_condition(part, on) for part in parts])
-        case Clause():
+        case FilterClause():
             return _clause(node, on)
 
 
-def _clause(clause: Clause, on: Q) -> Q:
+def _clause(clause: FilterClause, on: Q) -> Q:
     match clause.entity:
         case "metrics":
             rows = _metrics().filter(number_q("value", clause), on, key=clause.key)
@@ -159,7 +159,7 @@ def _clause(clause: Clause, on: Q) -> Q:
             )
 
 
-def _attribute(clause: Clause) -> Q:
+def _attribute(clause: FilterClause) -> Q:
     if clause.key in _NUMBERS:
         return number_q(_NUMBERS[clause.key], clause)
     if clause.key not in _TEXTS:
@@ -170,11 +170,11 @@ def _attribute(clause: Clause) -> Q:
     if clause.key == "status" and isinstance(clause.value, str):
         words = {str(ours): wire for ours, wire in WIRE_OF_STATUS.items()}
         value = words.get(clause.value, clause.value)
-        clause = Clause(clause.entity, clause.key, clause.comparator, value)
+        clause = FilterClause(clause.entity, clause.key, clause.comparator, value)
     return text_q(_TEXTS[clause.key], clause)
 
 
-def _keyed(rows: QuerySet[Any], clause: Clause) -> Q:
+def _keyed(rows: QuerySet[Any], clause: FilterClause) -> Q:
     own = rows.filter(model=OuterRef("pk"), key=clause.key)
     if clause.comparator == "IS NULL":
         return Q(~Exists(own))

@@ -11,14 +11,14 @@ from lifecycle.mlflow.names import IS_PROMPT
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import (
     Paging,
-    Schema,
+    SearchSchema,
     columns_of,
     condition,
     text_q,
 )
 from lifecycle.mlflow.search.order import parse_order
 from lifecycle.mlflow.search.sql import bad_comparator
-from lifecycle.mlflow.search.syntax import Clause, Node, clauses_of, parse
+from lifecycle.mlflow.search.syntax import FilterClause, Node, clauses_of, parse
 from lifecycle.models import (
     ModelVersion,
     ModelVersionTag,
@@ -47,8 +47,8 @@ def search_models(
     limit: int,
     token: str,
 ) -> tuple[list[RegisteredModel], str]:
-    """Return a page of registered models, by name if not said, and the next token."""
-    schema = Schema(
+    """Return a page of registered models, by name by default, and the next token."""
+    schema = SearchSchema(
         what="registered model",
         texts={"name": "name"},
         tags=RegisteredModelTag.objects.all(),
@@ -65,7 +65,7 @@ def search_models(
 def search_versions(
     *, text: str, order_by: list[str], limit: int, token: str
 ) -> tuple[list[VersionRow], str]:
-    """Return a page of versions, latest changed first if not said, and the token."""
+    """Return a page of versions, last updated first by default, and the token."""
     asked = text, tuple(order_by), limit
     paging = _paging(tuple(order_by), limit, token)
     statement = _later_page(text, paging) if token else _first_page(*asked)
@@ -96,8 +96,8 @@ def _paging(order_by: tuple[str, ...], limit: int, token: str) -> Paging:
     return Paging("model-versions", columns, limit, token)
 
 
-def _version_schema() -> Schema:
-    return Schema(
+def _version_schema() -> SearchSchema:
+    return SearchSchema(
         what="model version",
         texts={"name": "model__name", "source_path": "source"},
         numbers={"version_number": "number"},
@@ -110,7 +110,7 @@ def _version_schema() -> Schema:
     )
 
 
-def _wanted(tree: Node, schema: Schema) -> Q:
+def _wanted(tree: Node, schema: SearchSchema) -> Q:
     """Return the filter; prompts, which are models with a tag, only if it names it."""
     wanted = condition(tree, schema)
     if any(clause.key == IS_PROMPT for clause in clauses_of(tree)):
@@ -121,7 +121,7 @@ def _wanted(tree: Node, schema: Schema) -> Q:
     return wanted & Q(~Exists(tag))
 
 
-def _by_run(clause: Clause) -> Q:
+def _by_run(clause: FilterClause) -> Q:
     """A run is known by its id here, or by the label of one that is not here."""
     if clause.comparator not in {"=", "!=", "IN", "NOT IN", "LIKE", "ILIKE"}:
         raise bad_comparator(clause.comparator, ["=", "!=", "IN", "NOT IN", "LIKE"])

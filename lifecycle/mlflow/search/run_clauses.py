@@ -25,7 +25,7 @@ from lifecycle.mlflow.search.sql import (
     joined,
     within,
 )
-from lifecycle.mlflow.search.syntax import All, AnyOf, Clause, Node
+from lifecycle.mlflow.search.syntax import All, AnyOf, FilterClause, Node
 from lifecycle.models.param import INDEXED_CHARACTERS
 
 ENTITIES: Final = {
@@ -112,11 +112,11 @@ def condition(node: Node, keys: Keys) -> Sql:
             return joined(" AND ", [condition(part, keys) for part in parts])
         case AnyOf(parts):
             return joined(" OR ", [condition(part, keys) for part in parts])
-        case Clause():
+        case FilterClause():
             return _clause(node, keys)
 
 
-def candidates(clause: Clause, keys: Keys) -> Sql | None:
+def candidates(clause: FilterClause, keys: Keys) -> Sql | None:
     """Return a SELECT of the runs' keys that an index gives, or None.
 
     For clauses that an index can answer; it is used to see how few they are. A run
@@ -150,7 +150,7 @@ def _head(column: str) -> str:
     return function.format(column, INDEXED_CHARACTERS)
 
 
-def _clause(clause: Clause, keys: Keys) -> Sql:
+def _clause(clause: FilterClause, keys: Keys) -> Sql:
     match entity_of(clause.entity):
         case "metric":
             return _metric(clause, keys)
@@ -162,7 +162,7 @@ def _clause(clause: Clause, keys: Keys) -> Sql:
             return _keyed_text(_TABLES[entity], entity, clause, keys)
 
 
-def _metric(clause: Clause, keys: Keys) -> Sql:
+def _metric(clause: FilterClause, keys: Keys) -> Sql:
     compared = compare_number("m.value", clause.comparator, _number(clause))
     if (key := keys.id_of(clause.key)) is None:
         return FALSE
@@ -178,7 +178,7 @@ def _metric(clause: Clause, keys: Keys) -> Sql:
     return start + real + compared + "))"
 
 
-def _keyed_text(table: str, entity: str, clause: Clause, keys: Keys) -> Sql:
+def _keyed_text(table: str, entity: str, clause: FilterClause, keys: Keys) -> Sql:
     key = keys.id_of(clause.key)
     start = Sql(
         f"EXISTS (SELECT 1 FROM {table} t WHERE t.run_id = r.id AND t.key_id = %s",  # noqa: S608 - own tables
@@ -197,7 +197,7 @@ def _keyed_text(table: str, entity: str, clause: Clause, keys: Keys) -> Sql:
     return FALSE if key is None else start + " AND " + compared + ")"
 
 
-def _attribute(clause: Clause) -> Sql:
+def _attribute(clause: FilterClause) -> Sql:
     name = attribute_name(clause.key)
     if name in NUMBER_ATTRIBUTES:
         return compare_number(
@@ -213,7 +213,7 @@ def _attribute(clause: Clause) -> Sql:
     return compare_text(TEXT_ATTRIBUTES[name], clause.comparator, clause.value)
 
 
-def _dataset(clause: Clause) -> Sql:
+def _dataset(clause: FilterClause) -> Sql:
     columns = {"name": "d.name", "digest": "d.digest", "context": _context()}
     if clause.key not in columns:
         raise InvalidValue(
@@ -239,7 +239,7 @@ def _context() -> str:
     return "(i.tags ->> 'mlflow.data.context')"
 
 
-def _number(clause: Clause) -> float:
+def _number(clause: FilterClause) -> float:
     if clause.comparator not in NUMERIC:
         raise bad_comparator(clause.comparator, NUMERIC)
     if not clause.is_number:

@@ -41,7 +41,7 @@ _KEYWORDS: Final = frozenset({"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "I
 
 
 @dataclass(frozen=True, slots=True)
-class Clause:
+class FilterClause:
     """`entity.key comparator value`; entity "" if none was written.
 
     `value` is text, a number (still as text, `is_number`), a tuple of texts for IN,
@@ -65,7 +65,7 @@ class AnyOf:
     parts: "tuple[Node, ...]"
 
 
-Node = Clause | All | AnyOf
+Node = FilterClause | All | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def parse(text: str) -> Node:
         raise InvalidValue(
             f"The filter is longer than {MAX_FILTER_CHARACTERS} characters."
         )
-    reader = _Reader(text, _tokens(text))
+    reader = _FilterReader(text, _tokens(text))
     if reader.next.kind == "end":
         return All(())
     tree = reader.alternatives(0)
@@ -95,16 +95,16 @@ def parse(text: str) -> Node:
     return tree
 
 
-def clauses_of(node: Node) -> Iterator[Clause]:
+def clauses_of(node: Node) -> Iterator[FilterClause]:
     """Yield every clause of a tree."""
-    if isinstance(node, Clause):
+    if isinstance(node, FilterClause):
         yield node
     else:
         for part in node.parts:
             yield from clauses_of(part)
 
 
-class _Reader:
+class _FilterReader:
     """Recursive descent over the tokens; `next` is the one not yet taken."""
 
     def __init__(self, text: str, tokens: list[Token]) -> None:
@@ -152,19 +152,19 @@ class _Reader:
             )
         return self._clause()
 
-    def _clause(self) -> Clause:
+    def _clause(self) -> FilterClause:
         entity, key = self._name()
         if self._take_word("IS"):
             word = "IS NOT NULL" if self._take_word("NOT") else "IS NULL"
             if not self._take_word("NULL"):
                 raise self.fault()
-            return Clause(entity, key, word, None)
+            return FilterClause(entity, key, word, None)
         if self._take_word("NOT"):
             if not self._take_word("IN"):
                 raise self.fault()
-            return Clause(entity, key, "NOT IN", self._list())
+            return FilterClause(entity, key, "NOT IN", self._list())
         if self._take_word("IN"):
-            return Clause(entity, key, "IN", self._list())
+            return FilterClause(entity, key, "IN", self._list())
         comparator = self._comparator()
         value = self._take()
         if value.kind not in {"text", "number"}:
@@ -176,7 +176,7 @@ class _Reader:
             )
         is_number = value.kind == "number"
         text = value.text if is_number else _unquoted(value.text)
-        return Clause(entity, key, comparator, text, is_number)
+        return FilterClause(entity, key, comparator, text, is_number)
 
     def _name(self) -> tuple[str, str]:
         """Return entity and key; a key may itself hold dots."""

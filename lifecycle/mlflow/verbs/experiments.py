@@ -26,7 +26,7 @@ def rename(experiment: Experiment, name: str, *, by: User | None) -> None:
 
 
 def delete(experiment: Experiment, *, by: User | None) -> None:
-    """Put the experiment and its runs aside. Raises Missing if it is already."""
+    """Soft-delete the experiment with its runs. Raises Missing if it is deleted."""
     if experiment.deleted_at is not None:
         raise Missing(f"No Experiment with id={experiment.pk} exists")
     experiment.delete_softly(by=by)

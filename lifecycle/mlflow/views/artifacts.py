@@ -9,11 +9,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from lifecycle import artifacts
-from lifecycle.mlflow.door import Answer, Call
+from lifecycle.mlflow.endpoint import Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.fields import QueryFields
 from lifecycle.mlflow.locations import (
-    Place,
+    ArtifactLocation,
     home_of,
     place_of,
     run_location,
@@ -30,7 +30,7 @@ from lifecycle.models import LoggedModel, Run
 from mlops.core.files import CHUNK_BYTES
 
 
-def list_of_run(call: Call) -> Answer:
+def list_of_run(call: MlflowCall) -> Answer:
     """List a folder of a run, with paths from the run's root."""
     path = safe_path(call.fields.text("path"))
     run = _run(call.fields.run_id())
@@ -40,7 +40,7 @@ def list_of_run(call: Call) -> Answer:
     return {**answer, "files": files} if files else answer
 
 
-def list_below(call: Call) -> Answer:
+def list_below(call: MlflowCall) -> Answer:
     """List a folder below the artifacts' root, with paths from that folder."""
     place = place_of(call.fields.text("path"))
     if place is None:
@@ -53,12 +53,12 @@ def list_below(call: Call) -> Answer:
     return {"files": files} if files else {}
 
 
-def get(call: Call) -> Answer:
+def get(call: MlflowCall) -> Answer:
     place = _named_place(call)
     return file_answer(call.request, stored(home_of(place), place.path))
 
 
-def put(call: Call) -> Answer:
+def put(call: MlflowCall) -> Answer:
     """Keep the body under the path; the row appears when all of it is on disk."""
     place = _named_place(call)
     home = home_of(place)
@@ -67,7 +67,7 @@ def put(call: Call) -> Answer:
     return HttpResponse(b"{}", content_type="application/json")
 
 
-def delete(call: Call) -> Answer:
+def delete(call: MlflowCall) -> Answer:
     """Delete a file, or a folder with all in it or none of it; never a whole run."""
     place = _named_place(call)
     home = home_of(place)
@@ -89,7 +89,7 @@ def delete(call: Call) -> Answer:
     return HttpResponse(b"{}", content_type="application/json")
 
 
-def upload(call: Call) -> Answer:
+def upload(call: MlflowCall) -> Answer:
     """Keep a file that a page of the protocol's own UI sends."""
     fields = QueryFields(call.request.META.get("QUERY_STRING", ""))
     for name in ("run_uuid", "path"):
@@ -103,12 +103,12 @@ def upload(call: Call) -> Answer:
     return {}
 
 
-def download_of_run(call: Call) -> Answer:
+def download_of_run(call: MlflowCall) -> Answer:
     path = safe_path(call.fields.text("path", required=True))
     return file_answer(call.request, stored(_run(call.fields.run_id()), path))
 
 
-def download_of_version(call: Call) -> Answer:
+def download_of_version(call: MlflowCall) -> Answer:
     """Return a file of a registered version, from its logged model or its run."""
     fields = call.fields
     path = safe_path(fields.text("path", required=True))
@@ -123,7 +123,7 @@ def download_of_version(call: Call) -> Answer:
     return file_answer(call.request, stored(version.run, inner))
 
 
-def list_of_model(call: Call) -> Answer:
+def list_of_model(call: MlflowCall) -> Answer:
     """List a folder of a logged model, with paths from the model's root."""
     model = _model(call.path["model_id"])
     path = safe_path(call.fields.text("artifact_directory_path"))
@@ -131,7 +131,7 @@ def list_of_model(call: Call) -> Answer:
     return {"files": files} if files else {}
 
 
-def download_of_model(call: Call) -> Answer:
+def download_of_model(call: MlflowCall) -> Answer:
     path = safe_path(call.fields.text("artifact_file_path", required=True))
     model = _model(call.path["model_id"])
     return file_answer(call.request, stored(model, path))
@@ -152,7 +152,7 @@ def body_of(request: HttpRequest) -> Iterator[bytes]:
 
 
 def _chunked(request: HttpRequest) -> Iterator[bytes]:
-    """Yield a body that says no length; the server ends it."""
+    """Yield a body without a Content-Length; the server ends it."""
     if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked":
         return
     stream = request.META["wsgi.input"]
@@ -160,7 +160,7 @@ def _chunked(request: HttpRequest) -> Iterator[bytes]:
         yield chunk
 
 
-def _named_place(call: Call) -> Place:
+def _named_place(call: MlflowCall) -> ArtifactLocation:
     """Return the place in the address; it must name something inside a run."""
     place = place_of(call.path["path"])
     if place is None or not place.path:

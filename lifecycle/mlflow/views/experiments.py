@@ -4,7 +4,7 @@ from typing import Any
 
 from lifecycle.mlflow import checks
 from lifecycle.mlflow.default import DEFAULT_ID, DEFAULT_NAME, ensure_default
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import Exists, InvalidValue, Missing
 from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import SEARCH_DEFAULT, SEARCH_MAX
@@ -23,7 +23,7 @@ _MAX_DATASET_EXPERIMENTS = 20
 _MAX_SUMMARIES = 1000
 
 
-def create(call: Call) -> Answer:
+def create(call: MlflowCall) -> Answer:
     """Make an experiment; its artifacts are kept here, or at a remote label."""
     fields = call.fields
     name = checks.experiment_name(fields.text("name", required=True))
@@ -43,7 +43,7 @@ def create(call: Call) -> Answer:
     return {"experiment_id": str(experiment.pk)}
 
 
-def show(call: Call) -> Answer:
+def show(call: MlflowCall) -> Answer:
     pk = checks.experiment_id(call.fields.text("experiment_id", required=True))
     if pk == DEFAULT_ID:
         ensure_default()
@@ -53,7 +53,7 @@ def show(call: Call) -> Answer:
     return {"experiment": experiment_message(found)}
 
 
-def show_by_name(call: Call) -> Answer:
+def show_by_name(call: MlflowCall) -> Answer:
     name = call.fields.text("experiment_name", required=True)
     if name == DEFAULT_NAME:
         ensure_default()
@@ -63,7 +63,7 @@ def show_by_name(call: Call) -> Answer:
     return {"experiment": experiment_message(found)}
 
 
-def search(call: Call) -> Answer:
+def search(call: MlflowCall) -> Answer:
     fields = call.fields
     ensure_default()
     found, token = search_experiments(
@@ -81,26 +81,26 @@ def search(call: Call) -> Answer:
     return answer
 
 
-def rename(call: Call) -> Answer:
+def rename(call: MlflowCall) -> Answer:
     pk = checks.experiment_id(call.fields.text("experiment_id", required=True))
     name = checks.experiment_name(call.fields.text("new_name", required=True))
     verbs.rename(verbs.locked(pk), name, by=call.by)
     return NOTHING
 
 
-def delete(call: Call) -> Answer:
+def delete(call: MlflowCall) -> Answer:
     pk = checks.experiment_id(call.fields.text("experiment_id", required=True))
     verbs.delete(verbs.locked(pk), by=call.by)
     return NOTHING
 
 
-def restore(call: Call) -> Answer:
+def restore(call: MlflowCall) -> Answer:
     pk = checks.experiment_id(call.fields.text("experiment_id", required=True))
     verbs.restore(verbs.locked(pk), by=call.by)
     return NOTHING
 
 
-def set_tag(call: Call) -> Answer:
+def set_tag(call: MlflowCall) -> Answer:
     experiment = _active(call)
     name = checks.tag_key(call.fields.text("key", required=True))
     value = checks.experiment_tag_value(call.fields.text("value"))
@@ -111,7 +111,7 @@ def set_tag(call: Call) -> Answer:
     return NOTHING
 
 
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: MlflowCall) -> Answer:
     experiment = _active(call)
     name = call.fields.text("key", required=True)
     if name == NOTE_TAG and experiment.description:
@@ -122,7 +122,7 @@ def delete_tag(call: Call) -> Answer:
     return NOTHING
 
 
-def search_datasets(call: Call) -> Answer:
+def search_datasets(call: MlflowCall) -> Answer:
     """Return the datasets that runs of some experiments read, with what for."""
     ids = call.fields.texts("experiment_ids")
     if not ids:
@@ -170,7 +170,7 @@ def _tags(fields: Fields) -> dict[str, str]:
     }
 
 
-def _active(call: Call) -> Experiment:
+def _active(call: MlflowCall) -> Experiment:
     pk = checks.experiment_id(call.fields.text("experiment_id", required=True))
     experiment = verbs.locked(pk)
     if experiment.deleted_at is not None:

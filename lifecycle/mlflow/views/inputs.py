@@ -6,10 +6,10 @@ import orjson
 from django.db import connection
 
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fastpath.runs import writable_run
 from lifecycle.mlflow.fields import Fields, missing
-from lifecycle.mlflow.hot.runs import writable_run
 from lifecycle.mlflow.limits import (
     MAX_DATASET_DIGEST,
     MAX_DATASET_NAME,
@@ -30,7 +30,7 @@ _MODEL_FIELDS = {"artifact_path", "flavors", "utc_time_created", "run_id"}
 _MAX_SOURCE_TYPE = 36
 
 
-def log_inputs(call: Call) -> Answer:
+def log_inputs(call: MlflowCall) -> Answer:
     """Note what a run read; a dataset that the catalogue knows is linked to it."""
     run_id = checks.run_id(call.fields.text("run_id", required=True))
     datasets = [
@@ -50,7 +50,7 @@ def log_inputs(call: Call) -> Answer:
     return NOTHING
 
 
-def log_outputs(call: Call) -> Answer:
+def log_outputs(call: MlflowCall) -> Answer:
     """Note which logged models a run made; twice is once."""
     run_id = call.fields.text("run_id", required=True)
     call.fields.array("models", required=True)
@@ -65,7 +65,7 @@ def log_outputs(call: Call) -> Answer:
     return NOTHING
 
 
-def log_model(call: Call) -> Answer:
+def log_model(call: MlflowCall) -> Answer:
     """Keep the history of logged models as 2.x clients do: in a tag of the run."""
     run_id = call.fields.text("run_id", required=True)
     text = call.fields.text("model_json", required=True)

@@ -1,4 +1,4 @@
-"""Logged models (MLflow 3): begin, show, finish, describe, find, put aside."""
+"""Logged models (MLflow 3): create, get, finalize, tag, search, soft-delete."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from django.db import connection
 
 from lifecycle.errors import ParamConflict
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fastpath.runs import open_experiment
 from lifecycle.mlflow.fields import Fields
-from lifecycle.mlflow.hot.runs import open_experiment
 from lifecycle.mlflow.limits import LOGGED_MODELS_DEFAULT, LOGGED_MODELS_MAX
 from lifecycle.mlflow.messages.logged_models import (
     STATUS_OF_WIRE,
@@ -24,10 +24,10 @@ from lifecycle.mlflow.search.logged_models import (
     search_logged_models,
 )
 from lifecycle.models import LoggedModel
-from lifecycle.store.logged_models import NewModel
+from lifecycle.store.logged_models import NewLoggedModel
 
 
-def create(call: Call) -> Answer:
+def create(call: MlflowCall) -> Answer:
     fields = call.fields
     experiment_id = checks.experiment_id(fields.text("experiment_id", required=True))
     params, tags = _params(fields), _tags(fields)
@@ -35,7 +35,7 @@ def create(call: Call) -> Answer:
         raise InvalidValue("Invalid model name ('') provided. It must not be empty.")
     with connection.cursor() as cursor:
         open_experiment(cursor, experiment_id)
-    new = NewModel(
+    new = NewLoggedModel(
         experiment_id,
         fields.text("name") or random_name(),
         model_type=fields.text("model_type"),
@@ -47,12 +47,12 @@ def create(call: Call) -> Answer:
     return _shown(model.pk)
 
 
-def show(call: Call) -> Answer:
+def show(call: MlflowCall) -> Answer:
     allow_deleted = call.fields.flag("allow_deleted")
     return _shown(call.path["model_id"], allow_deleted=allow_deleted)
 
 
-def finish(call: Call) -> Answer:
+def finish(call: MlflowCall) -> Answer:
     status = str(call.fields.values.get("status") or "")
     if status not in STATUS_OF_WIRE:
         raise checks.invalid("status", status, "It must be a logged model status.")
@@ -61,23 +61,23 @@ def finish(call: Call) -> Answer:
     return _shown(model.pk)
 
 
-def delete(call: Call) -> Answer:
+def delete(call: MlflowCall) -> Answer:
     find_logged_model(call.path["model_id"]).delete_softly(by=call.by)
     return NOTHING
 
 
-def set_tags(call: Call) -> Answer:
+def set_tags(call: MlflowCall) -> Answer:
     model = find_logged_model(call.path["model_id"])
     model.set_tags(_tags(call.fields))
     return _shown(model.pk)
 
 
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: MlflowCall) -> Answer:
     find_logged_model(call.path["model_id"]).drop_tag(call.path["key"])
     return NOTHING
 
 
-def log_params(call: Call) -> Answer:
+def log_params(call: MlflowCall) -> Answer:
     model = find_logged_model(call.path["model_id"])
     try:
         model.add_params(_params(call.fields))
@@ -86,7 +86,7 @@ def log_params(call: Call) -> Answer:
     return NOTHING
 
 
-def search(call: Call) -> Answer:
+def search(call: MlflowCall) -> Answer:
     fields = call.fields
     found, token = search_logged_models(
         with_parts(LoggedModel.objects.all()),

@@ -5,10 +5,10 @@ from django.db.backends.utils import CursorWrapper
 
 from lifecycle.errors import ParamConflict
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fastpath.runs import writable_run
 from lifecycle.mlflow.fields import Fields, as_integer, as_number, missing, shown
-from lifecycle.mlflow.hot.runs import writable_run
 from lifecycle.mlflow.limits import (
     MAX_ENTITIES_PER_BATCH,
     MAX_KEY,
@@ -20,10 +20,10 @@ from lifecycle.mlflow.limits import (
 from lifecycle.mlflow.messages.runs import NAME_TAG, NOTE_TAG
 from lifecycle.store import logged, logged_metrics, runs, tags
 from lifecycle.store.logged_metrics import ModelPoint
-from lifecycle.store.points import Point
+from lifecycle.store.points import NewPoint
 
 
-def log_metric(call: Call) -> Answer:
+def log_metric(call: MlflowCall) -> Answer:
     run_id = call.fields.run_id()
     call.fields.text("key", required=True)
     metric = _metric(call.fields, "")
@@ -34,7 +34,7 @@ def log_metric(call: Call) -> Answer:
     return NOTHING
 
 
-def log_parameter(call: Call) -> Answer:
+def log_parameter(call: MlflowCall) -> Answer:
     run_id = call.fields.run_id()
     name = checks.param_key(call.fields.text("key", required=True), "key")
     value = checks.param_value(call.fields.text("value"))
@@ -47,7 +47,7 @@ def log_parameter(call: Call) -> Answer:
     return NOTHING
 
 
-def set_tag(call: Call) -> Answer:
+def set_tag(call: MlflowCall) -> Answer:
     run_id = call.fields.run_id()
     name = checks.tag_key(call.fields.text("key", required=True))
     value = checks.tag_value(call.fields.text("value"))
@@ -59,7 +59,7 @@ def set_tag(call: Call) -> Answer:
     return NOTHING
 
 
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: MlflowCall) -> Answer:
     run_id = call.fields.run_id()
     name = call.fields.text("key", required=True)
     with connection.cursor() as cursor:
@@ -71,7 +71,7 @@ def delete_tag(call: Call) -> Answer:
     return NOTHING
 
 
-def log_batch(call: Call) -> Answer:
+def log_batch(call: MlflowCall) -> Answer:
     """Store a batch, all of it or nothing; the same batch again is no error."""
     run_id = checks.run_id(call.fields.text("run_id", required=True))
     metrics = [
@@ -124,7 +124,7 @@ def _changed(run_id: str, conflict: ParamConflict) -> InvalidValue:
     )
 
 
-def _metric(fields: Fields, path: str) -> Point:
+def _metric(fields: Fields, path: str) -> NewPoint:
     """Return the point a message holds. Raises InvalidValue, naming `path`."""
     values = fields.values
     for name in ("key", "value", "timestamp"):
@@ -150,7 +150,7 @@ def _metric(fields: Fields, path: str) -> Point:
     on = fields.text("dataset_name"), fields.text("dataset_digest")
     if model := fields.text("model_id"):
         return ModelPoint(name, value, step, timestamp, "", model, *on)
-    return Point(name, value, step, timestamp)
+    return NewPoint(name, value, step, timestamp)
 
 
 def _pairs(fields: Fields, name: str) -> list[tuple[str, str]]:

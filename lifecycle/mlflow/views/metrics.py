@@ -4,11 +4,11 @@ from typing import Any
 
 from django.db import connection
 
-from lifecycle.mlflow.door import Answer, Call
+from lifecycle.mlflow.endpoint import Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
+from lifecycle.mlflow.fastpath.children import metric_value
+from lifecycle.mlflow.fastpath.history import history
 from lifecycle.mlflow.fields import missing
-from lifecycle.mlflow.hot.children import metric_value
-from lifecycle.mlflow.hot.history import history
 from lifecycle.mlflow.limits import HISTORY_MAX, HISTORY_MAX_RUNS
 from lifecycle.mlflow.sampling import sampled
 from lifecycle.models import MetricPoint, Run
@@ -17,7 +17,7 @@ _MAX_SAMPLE = 2500
 Point = dict[str, Any]
 
 
-def get_history(call: Call) -> Answer:
+def get_history(call: MlflowCall) -> Answer:
     """Return all points, or a page of them where `max_results` is given."""
     fields = call.fields
     run_id, key = fields.run_id(), fields.text("metric_key", required=True)
@@ -37,7 +37,7 @@ def get_history(call: Call) -> Answer:
     return answer
 
 
-def get_history_bulk(call: Call) -> Answer:
+def get_history_bulk(call: MlflowCall) -> Answer:
     """Return the points of several runs, by run, time, step and value."""
     run_ids = call.fields.texts("run_id")
     if not run_ids:
@@ -61,7 +61,7 @@ def get_history_bulk(call: Call) -> Answer:
     return {"metrics": [_of_run(key, *row) for row in rows]}
 
 
-def get_history_bulk_interval(call: Call) -> Answer:
+def get_history_bulk_interval(call: MlflowCall) -> Answer:
     """Return at most `max_results` steps of each run, evenly spread, ends included."""
     run_ids = call.fields.texts("run_ids")
     if not run_ids:
@@ -93,7 +93,7 @@ def get_history_bulk_interval(call: Call) -> Answer:
     return {"metrics": found}
 
 
-def _interval(call: Call) -> tuple[int, int] | None:
+def _interval(call: MlflowCall) -> tuple[int, int] | None:
     start, end = call.fields.integer("start_step"), call.fields.integer("end_step")
     if start is None and end is None:
         return None

@@ -8,7 +8,7 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import Exists, InvalidValue, Missing
 from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import REGISTERED_MODELS_DEFAULT, REGISTERED_MODELS_MAX
@@ -32,7 +32,7 @@ from lifecycle.states import ModelStage
 from mlops.core.errors import AlreadyExists
 
 
-def create(call: Call) -> Answer:
+def create(call: MlflowCall) -> Answer:
     fields = call.fields
     name, tags = fields.text("name", required=True), read_tags(fields)
     clean = model_name(name)
@@ -44,18 +44,18 @@ def create(call: Call) -> Answer:
     return _shown(model)
 
 
-def show(call: Call) -> Answer:
+def show(call: MlflowCall) -> Answer:
     return _shown(_named(call))
 
 
-def update(call: Call) -> Answer:
+def update(call: MlflowCall) -> Answer:
     model = _named(call)
     if call.fields.has("description"):
         model.describe(call.fields.text("description"), by=call.by)
     return _shown(model)
 
 
-def rename(call: Call) -> Answer:
+def rename(call: MlflowCall) -> Answer:
     model = _named(call)
     name = call.fields.text("new_name", required=True)
     try:
@@ -65,12 +65,12 @@ def rename(call: Call) -> Answer:
     return _shown(model)
 
 
-def delete(call: Call) -> Answer:
+def delete(call: MlflowCall) -> Answer:
     _named(call).remove(by=call.by)
     return NOTHING
 
 
-def search(call: Call) -> Answer:
+def search(call: MlflowCall) -> Answer:
     fields = call.fields
     found, token = search_models(
         RegisteredModel.objects.select_related("created_by").prefetch_related(
@@ -94,7 +94,7 @@ def search(call: Call) -> Answer:
     return answer
 
 
-def latest_versions(call: Call) -> Answer:
+def latest_versions(call: MlflowCall) -> Answer:
     """Return the newest version in each stage, or in the stages asked for."""
     model = _named(call)
     wanted = {stage_of(text) for text in call.fields.texts("stages")}
@@ -106,7 +106,7 @@ def latest_versions(call: Call) -> Answer:
     return {"model_versions": version_messages(found)} if found else {}
 
 
-def set_tag(call: Call) -> Answer:
+def set_tag(call: MlflowCall) -> Answer:
     model = _named(call)
     key = checks.tag_key(call.fields.text("key", required=True))
     value = checks.registry_tag_value(call.fields.text("value"))
@@ -114,13 +114,13 @@ def set_tag(call: Call) -> Answer:
     return NOTHING
 
 
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: MlflowCall) -> Answer:
     key = checks.tag_key(call.fields.text("key", required=True))
     _named(call).drop_tag(key, by=call.by)
     return NOTHING
 
 
-def set_alias(call: Call) -> Answer:
+def set_alias(call: MlflowCall) -> Answer:
     fields = call.fields
     alias = fields.text("alias", required=True)
     version = find_version(
@@ -130,7 +130,7 @@ def set_alias(call: Call) -> Answer:
     return NOTHING
 
 
-def show_alias(call: Call) -> Answer:
+def show_alias(call: MlflowCall) -> Answer:
     """Return the version that an alias points to; `latest` is the newest."""
     model = _named(call)
     alias = call.fields.text("alias", required=True)
@@ -146,7 +146,7 @@ def show_alias(call: Call) -> Answer:
     return {"model_version": version_messages([found])[0]}
 
 
-def drop_alias(call: Call) -> Answer:
+def drop_alias(call: MlflowCall) -> Answer:
     alias = call.fields.text("alias", required=True)
     _named(call).drop_alias(alias, by=call.by)
     return NOTHING
@@ -173,7 +173,7 @@ def stage_of(text: str) -> ModelStage:
     return stage
 
 
-def _named(call: Call) -> RegisteredModel:
+def _named(call: MlflowCall) -> RegisteredModel:
     return find_model(call.fields.text("name", required=True))
 
 

@@ -6,16 +6,16 @@ from typing import Any
 from django.db import connection
 
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
-from lifecycle.mlflow.fields import Fields
-from lifecycle.mlflow.hot.children import Children
-from lifecycle.mlflow.hot.runs import (
+from lifecycle.mlflow.fastpath.children import Children
+from lifecycle.mlflow.fastpath.runs import (
     open_experiment,
     run_row,
     show_run,
     writable_run,
 )
+from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import MAX_RUN_NAME, MAX_USER_LABEL
 from lifecycle.mlflow.messages.runs import (
     NAME_TAG,
@@ -34,7 +34,7 @@ from lifecycle.store.runs import NewRun
 from lifecycle.times import now_ms
 
 
-def create(call: Call) -> Answer:
+def create(call: MlflowCall) -> Answer:
     """Begin a run; the server makes its id."""
     fields = call.fields
     experiment_id = checks.experiment_id(fields.text("experiment_id", default="0"))
@@ -59,12 +59,12 @@ def create(call: Call) -> Answer:
     return {"run": run_message(row, Children(tags=_messages(tags)))}
 
 
-def show(call: Call) -> Answer:
+def show(call: MlflowCall) -> Answer:
     with connection.cursor() as cursor:
         return {"run": show_run(cursor, call.fields.run_id())}
 
 
-def change(call: Call) -> Answer:
+def change(call: MlflowCall) -> Answer:
     """Change status, end or name; a run that ended may go on again."""
     fields = call.fields
     uid = fields.run_id()
@@ -81,13 +81,13 @@ def change(call: Call) -> Answer:
         return {"run_info": run_info(run_row(cursor, uid))}
 
 
-def delete(call: Call) -> Answer:
+def delete(call: MlflowCall) -> Answer:
     uid = call.fields.run_id()
     _existing(uid).delete_softly(by=call.by)
     return NOTHING
 
 
-def restore(call: Call) -> Answer:
+def restore(call: MlflowCall) -> Answer:
     uid = call.fields.run_id()
     _existing(uid).restore(by=call.by)
     return NOTHING
@@ -111,7 +111,7 @@ def _existing(uid: str) -> Run:
 
 
 def _run_name(given: str, tags: dict[str, str]) -> str:
-    """Return the run's name and see that the tag says the same."""
+    """Return the run's name and make its tag agree."""
     tagged = tags.get(NAME_TAG, "")
     if given and tagged and given != tagged:
         raise InvalidValue(

@@ -5,16 +5,16 @@ from typing import Any
 from django.db import connection
 
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import Answer, Call
+from lifecycle.mlflow.endpoint import Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue
-from lifecycle.mlflow.hot.search import RunSearch, search_runs
+from lifecycle.mlflow.fastpath.search import RunSearch, search_runs
 from lifecycle.mlflow.limits import SEARCH_DEFAULT, SEARCH_MAX
 from lifecycle.mlflow.search.order import parse_order
 from lifecycle.mlflow.search.syntax import parse
 from lifecycle.mlflow.views.experiments import view_type
 
 
-def search(call: Call) -> Answer:
+def search(call: MlflowCall) -> Answer:
     """Return a page of runs; `run_info_only` (ours) leaves out what was logged."""
     fields = call.fields
     limit = fields.integer("max_results", SEARCH_DEFAULT) or 0

@@ -1,27 +1,27 @@
-"""What the server says of itself, and of what it does not speak."""
+"""Server info, and the answer to unsupported endpoints."""
 
 from http import HTTPStatus
 from typing import Final
 
 from django.http import HttpResponse
 
-from lifecycle.mlflow.door import Answer, Call
+from lifecycle.mlflow.endpoint import Answer, MlflowCall
 from lifecycle.mlflow.errors import MlflowError, UnknownEndpoint
 from mlops import __version__
 
 SPOKEN_VERSION: Final = "3.17.2"
 
 
-def health(_call: Call) -> Answer:
+def health(_call: MlflowCall) -> Answer:
     return HttpResponse("OK", content_type="text/plain")
 
 
-def version(_call: Call) -> Answer:
-    """Return the protocol version that is spoken, for clients that ask."""
+def version(_call: MlflowCall) -> Answer:
+    """Return the supported protocol version."""
     return HttpResponse(SPOKEN_VERSION, content_type="text/plain")
 
 
-def server_info(_call: Call) -> Answer:
+def server_info(_call: MlflowCall) -> Answer:
     """Say that artifacts go up in one piece, and to which version of this server."""
     return {
         "mlops_version": __version__,
@@ -32,13 +32,13 @@ def server_info(_call: Call) -> Answer:
     }
 
 
-def unknown(call: Call) -> Answer:
+def unknown(call: MlflowCall) -> Answer:
     raise UnknownEndpoint(
         f"This server does not speak {call.request.method} {call.request.path}."
     )
 
 
-def single_slash(call: Call) -> Answer:
+def single_slash(call: MlflowCall) -> Answer:
     """Send a client that doubled the slash after the host to the address it meant."""
     query = call.request.META.get("QUERY_STRING", "")
     target = f"/{call.path['rest']}" + (f"?{query}" if query else "")
@@ -47,7 +47,7 @@ def single_slash(call: Call) -> Answer:
     )
 
 
-def not_spoken(_call: Call) -> Answer:
+def not_spoken(_call: MlflowCall) -> Answer:
     raise MlflowError(
         "Traces, the gateway, prompt optimisation and GraphQL are not spoken here.",
         code="NOT_IMPLEMENTED",

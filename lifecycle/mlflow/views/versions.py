@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from lifecycle.mlflow import checks
-from lifecycle.mlflow.door import NOTHING, Answer, Call
+from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue
 from lifecycle.mlflow.fields import Fields
 from lifecycle.mlflow.limits import VERSIONS_DEFAULT, VERSIONS_MAX
@@ -19,7 +19,7 @@ from lifecycle.mlflow.messages.registry import (
 )
 from lifecycle.mlflow.names import find_version, no_model, stored_name
 from lifecycle.mlflow.search.registry import search_versions
-from lifecycle.mlflow.sources import Source, resolve
+from lifecycle.mlflow.sources import VersionSource, resolve
 from lifecycle.mlflow.views.registered_models import read_tags, stage_of
 from lifecycle.models import ModelVersion, servable
 from lifecycle.states import ModelStage
@@ -32,7 +32,7 @@ _ACTIVE = {ModelStage.STAGING, ModelStage.PRODUCTION}
 _MAX_LINK = 500
 
 
-def create(call: Call) -> Answer:
+def create(call: MlflowCall) -> Answer:
     """Register a version of a model that is there, from a source that is checked."""
     fields = call.fields
     name = fields.text("name", required=True)
@@ -50,23 +50,23 @@ def create(call: Call) -> Answer:
     return {"model_version": version_message(row, pairs, [])}
 
 
-def show(call: Call) -> Answer:
+def show(call: MlflowCall) -> Answer:
     return {"model_version": shown(_named(call))}
 
 
-def update(call: Call) -> Answer:
+def update(call: MlflowCall) -> Answer:
     version = _named(call)
     if call.fields.has("description"):
         version.describe(call.fields.text("description"), by=call.by)
     return {"model_version": shown(version)}
 
 
-def delete(call: Call) -> Answer:
+def delete(call: MlflowCall) -> Answer:
     _named(call).remove(by=call.by)
     return NOTHING
 
 
-def search(call: Call) -> Answer:
+def search(call: MlflowCall) -> Answer:
     fields = call.fields
     found, token = search_versions(
         text=fields.text("filter"),
@@ -82,11 +82,11 @@ def search(call: Call) -> Answer:
     return answer
 
 
-def show_download_uri(call: Call) -> Answer:
+def show_download_uri(call: MlflowCall) -> Answer:
     return {"artifact_uri": download_uri(_named(call))}
 
 
-def move(call: Call) -> Answer:
+def move(call: MlflowCall) -> Answer:
     """Move to a stage by the registry's own rules: production needs an approval."""
     fields = call.fields
     stage = stage_of(fields.text("stage", required=True))
@@ -108,7 +108,7 @@ def move(call: Call) -> Answer:
     return {"model_version": shown(version)}
 
 
-def set_tag(call: Call) -> Answer:
+def set_tag(call: MlflowCall) -> Answer:
     version = _named(call)
     key = checks.tag_key(call.fields.text("key", required=True))
     value = checks.registry_tag_value(call.fields.text("value"))
@@ -116,13 +116,13 @@ def set_tag(call: Call) -> Answer:
     return NOTHING
 
 
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: MlflowCall) -> Answer:
     key = checks.tag_key(call.fields.text("key", required=True))
     _named(call).drop_tag(key, by=call.by)
     return NOTHING
 
 
-def _named(call: Call) -> ModelVersion:
+def _named(call: MlflowCall) -> ModelVersion:
     return find_version(
         call.fields.text("name", required=True),
         call.fields.text("version", required=True),
@@ -136,8 +136,8 @@ def _held_model(cursor: CursorWrapper, name: str) -> HeldModel:
         raise no_model(name) from None
 
 
-def _new(source: Source, fields: Fields, tags: dict[str, str]) -> NewVersion:
-    """Return what is said of a version, with the file that its source leads to."""
+def _new(source: VersionSource, fields: Fields, tags: dict[str, str]) -> NewVersion:
+    """Return the version to register, with the artifact its source resolves to."""
     file = servable.pin(source.run, source.model_id or None, source.path)
     return NewVersion(
         artifact=file.pk if file else None,
@@ -153,7 +153,11 @@ def _new(source: Source, fields: Fields, tags: dict[str, str]) -> NewVersion:
 
 
 def _row(
-    call: Call, model: HeldModel, made: Registered, new: NewVersion, source: Source
+    call: MlflowCall,
+    model: HeldModel,
+    made: Registered,
+    new: NewVersion,
+    source: VersionSource,
 ) -> VersionRow:
     """Return the version as a search would find it, without asking for it again."""
     return VersionRow(

@@ -7,7 +7,7 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, get_resolver
 
 from lifecycle.mlflow import identity, routes
-from lifecycle.mlflow.door import Door
+from lifecycle.mlflow.endpoint import MlflowRoute
 from lifecycle.mlflow.urls import EXACT
 from lifecycle.models import Experiment
 from mlops.core.models import ApiToken
@@ -23,7 +23,7 @@ def doors(patterns=None, prefix=""):
     for entry in patterns or get_resolver().url_patterns:
         if not isinstance(entry, URLPattern):
             yield from doors(entry.url_patterns, prefix + str(entry.pattern))
-        elif isinstance(entry.callback, Door):
+        elif isinstance(entry.callback, MlflowRoute):
             yield prefix + str(entry.pattern), entry.callback
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lifecycle.models import Run
-from lifecycle.models.metric import Point
+from lifecycle.models.metric import NewPoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REST = "/api/v1/ml/lifecycle"
@@ -43,7 +43,10 @@ def test_a_run_of_rest_has_its_shape_for_the_client(mlflow, api):
     client.post(f"{REST}/runs", {"run_id": "my-own-run", "experiment_name": "by-rest"})
     run = Run.objects.get(uid="my-own-run")
     run.log(
-        metrics=[Point("acc", 0.8, 1, 5, "train"), Point("acc", 0.7, 2, 6, "test")],
+        metrics=[
+            NewPoint("acc", 0.8, 1, 5, "train"),
+            NewPoint("acc", 0.7, 2, 6, "test"),
+        ],
         params={"depth": 3},
         tags={"team": "a"},
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from lifecycle.models import AliasChange, ModelVersion, StageChange
-from lifecycle.models.metric import Point
+from lifecycle.models.metric import NewPoint
 from mlops.core.models import AuditEntry
 from tests.deployments.factories import served
 from tests.lifecycle.factories import RunFactory
@@ -63,7 +63,7 @@ def test_the_door_registers_the_rows_that_the_verb_registers(
                 {"key": "nan", "value": "NaN", "timestamp": 1},
             ],
         )
-    run.write(metrics=[Point("loss", 0.7, 0, 1, "test")])
+    run.write(metrics=[NewPoint("loss", 0.7, 0, 1, "test")])
 
     register(mlflow, run.uid, description="d", tags=tags)
     by_verb = ModelVersion.register(

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from lifecycle.mlflow.hot import search as plans
+from lifecycle.mlflow.fastpath import search as plans
 from lifecycle.mlflow.search.run_clauses import Keys, candidates
 from lifecycle.mlflow.search.sql import is_sqlite
 from lifecycle.mlflow.search.syntax import parse

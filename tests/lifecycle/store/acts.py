@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lifecycle.models import Check, LoggedModel, ModelVersion
+from lifecycle.models import LoggedModel, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
-from lifecycle.store.logged_models import NewModel
+from lifecycle.store.logged_models import NewLoggedModel
 from tests.lifecycle.factories import RunFactory, UserFactory
 from tests.lifecycle.store.doors import boss
 
-PASSED = [Check("bias reviewed", ChecklistStatus.PASSED)]
-OPEN = [Check("bias reviewed")]
+PASSED = [NewCheck("bias reviewed", ChecklistStatus.PASSED)]
+OPEN = [NewCheck("bias reviewed")]
 
 
 class World:
@@ -23,7 +23,7 @@ class World:
         self.version = ModelVersion.register(
             "churn", by=author, run=self.run, checklist=checklist
         )
-        new = NewModel(self.run.experiment_id, "tree", run_uid=self.run.uid)
+        new = NewLoggedModel(self.run.experiment_id, "tree", run_uid=self.run.uid)
         self.logged = LoggedModel.begin(new, by=author)
 
     @property

@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from lifecycle.models import Check, LoggedModel, ModelVersion
+from lifecycle.models import LoggedModel, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, LoggedModelStatus
-from lifecycle.store.logged_models import NewModel
+from lifecycle.store.logged_models import NewLoggedModel
 from mlops.core.errors import DomainError
 from mlops.core.models import ApiToken
 from tests.lifecycle.mlflow.conftest import DoorClient
@@ -81,7 +81,7 @@ class Verbs:
         return self._try(version.approve, notes="ok")
 
     def check(self, version):
-        passed = Check("load test", ChecklistStatus.PASSED)
+        passed = NewCheck("load test", ChecklistStatus.PASSED)
         return self._try(version.set_checklist, [passed])
 
     def describe(self, thing):
@@ -106,7 +106,7 @@ class Verbs:
         return self._try(thing.remove)
 
     def begin(self, run):
-        new = NewModel(run.experiment_id, "tree", run_uid=run.uid)
+        new = NewLoggedModel(run.experiment_id, "tree", run_uid=run.uid)
         return self._try(LoggedModel.begin, new)
 
     def finish(self, logged, status):

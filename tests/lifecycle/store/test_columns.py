@@ -7,7 +7,7 @@ import re
 import pytest
 from django.apps import apps
 
-import lifecycle.mlflow.hot
+import lifecycle.mlflow.fastpath
 import lifecycle.mlflow.messages
 import lifecycle.store
 
@@ -23,7 +23,11 @@ NAME = re.compile(r"\b[a-z][a-z0-9_]*\b(?:\.[a-z][a-z0-9_]*\b)?")
 
 def modules():
     yield importlib.import_module("mlops.core.audit")
-    for package in (lifecycle.store, lifecycle.mlflow.hot, lifecycle.mlflow.messages):
+    for package in (
+        lifecycle.store,
+        lifecycle.mlflow.fastpath,
+        lifecycle.mlflow.messages,
+    ):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 

@@ -13,7 +13,7 @@ from lifecycle.models import Experiment, Run
 from lifecycle.purge import purge
 from lifecycle.store import TABLES, experiments, logged, recording, runs
 from lifecycle.store.experiments import NewExperiment
-from lifecycle.store.points import Point
+from lifecycle.store.points import NewPoint
 from lifecycle.store.runs import NewRun
 from mlops.core.models import User
 from tests.lifecycle.mlflow.conftest import door, mlflow
@@ -131,7 +131,7 @@ def as_history():
     with recording.recording("a file store", by=None) as told:
         experiment = experiments.record(told, NewExperiment("told"), {"a": "b"})
         run = runs.record(told, NewRun("told-run-1", experiment, 1))
-        logged.record(told, run, metrics=[Point("loss", 0.5)], parameters={"p": 1})
+        logged.record(told, run, metrics=[NewPoint("loss", 0.5)], parameters={"p": 1})
 
 
 @pytest.fixture

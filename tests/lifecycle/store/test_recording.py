@@ -9,7 +9,7 @@ from lifecycle.models import Experiment, MetricPoint, Run
 from lifecycle.states import RunStatus
 from lifecycle.store import experiments, logged, runs
 from lifecycle.store.experiments import NewExperiment
-from lifecycle.store.points import Point
+from lifecycle.store.points import NewPoint
 from lifecycle.store.recording import recording
 from lifecycle.store.runs import NewRun
 from mlops.core.models import AuditEntry
@@ -31,7 +31,7 @@ def tell(told, uid="0" * 32, name="old study"):
         user_label="somebody who left",
     )
     pk = runs.record(told, run)
-    points = [Point("loss", value, step, 7) for step, value in enumerate((3.0, 2.0))]
+    points = [NewPoint("loss", value, step, 7) for step, value in enumerate((3.0, 2.0))]
     logged.record(told, pk, metrics=points, parameters={"depth": "3"})
 
 

@@ -10,10 +10,10 @@ from lifecycle.states import ChecklistStatus, LoggedModelStatus, ModelStage
 from lifecycle.store import aliases, logged_models, registered_models, stages
 from lifecycle.store import registration as store
 from lifecycle.store.aliases import PastTurn
-from lifecycle.store.checklists import Check
-from lifecycle.store.figures import Figure
+from lifecycle.store.checklists import NewCheck
+from lifecycle.store.figures import NewFigure
 from lifecycle.store.recording import recording
-from lifecycle.store.registered_models import PastModel
+from lifecycle.store.registered_models import PastRegisteredModel
 from lifecycle.store.registration import NewVersion, Past
 from lifecycle.store.stages import PastChange
 from mlops.core.models import AuditEntry
@@ -26,13 +26,13 @@ MARCH, APRIL, MAY = (datetime(2019, month, 1, tzinfo=UTC) for month in (3, 4, 5)
 
 def tell(told, by=None):
     """Tell of a model whose third version went into production in April."""
-    past = PastModel(name="fraud", created_at=MARCH, tags={"team": "a"})
+    past = PastRegisteredModel(name="fraud", created_at=MARCH, tags={"team": "a"})
     model = registered_models.record(told, past)
     new = NewVersion(
         artifact=None,
         label="2.1",
-        figures=[Figure("auc", 0.9)],
-        checklist=[Check("bias", ChecklistStatus.PASSED)],
+        figures=[NewFigure("auc", 0.9)],
+        checklist=[NewCheck("bias", ChecklistStatus.PASSED)],
         tags={"a": "b"},
     )
     stood = Past(
@@ -111,7 +111,9 @@ def test_what_is_there_already_is_left_as_it_is(number, label):
         new = NewVersion(artifact=None, label=label)
 
         again = store.record(told, model, new, Past(number=number, created_at=MAY))
-        same = registered_models.record(told, PastModel(name="fraud", created_at=MAY))
+        same = registered_models.record(
+            told, PastRegisteredModel(name="fraud", created_at=MAY)
+        )
 
     assert again is same is None
     assert ModelVersion.objects.get().created_at == MARCH
@@ -120,7 +122,7 @@ def test_what_is_there_already_is_left_as_it_is(number, label):
 
 def test_a_logged_model_keeps_its_id_state_and_times():
     run = RunFactory()
-    model = logged_models.PastModel(
+    model = logged_models.PastLoggedModel(
         pk="m-" + "1" * 32,
         experiment=ExperimentFactory().pk,
         name="tree",

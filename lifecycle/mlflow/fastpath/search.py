@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.db.backends.utils import CursorWrapper
 
 from lifecycle.mlflow import tokens
-from lifecycle.mlflow.hot.children import Children, children_of
+from lifecycle.mlflow.fastpath.children import Children, children_of
 from lifecycle.mlflow.messages.runs import COLUMNS, TABLES, RunRow, run_message
 from lifecycle.mlflow.search.order import OrderKey
 from lifecycle.mlflow.search.run_clauses import (
@@ -27,7 +27,7 @@ from lifecycle.mlflow.search.run_clauses import (
 )
 from lifecycle.mlflow.search.run_order import Sorting, newest, sorting
 from lifecycle.mlflow.search.sql import Sql, is_sqlite, joined, keyset, within
-from lifecycle.mlflow.search.syntax import All, Clause, Node, clauses_of
+from lifecycle.mlflow.search.syntax import All, FilterClause, Node, clauses_of
 
 FEW: Final = 1000
 _COLUMN_COUNT: Final = 12
@@ -43,7 +43,7 @@ Page = tuple[list[dict[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class RunSearch:
-    """What is asked: where, which, in what order, how many, after what."""
+    """The parsed search: experiments, filter, order, page size, cursor."""
 
     experiments: Sequence[int]
     view: str
@@ -60,7 +60,7 @@ def search_runs(cursor: CursorWrapper, wanted: RunSearch) -> Page:
     Raises InvalidValue for a filter or order that is none.
     """
     keys = known_keys(cursor, _names(wanted))
-    plan = _Plan(cursor, wanted, keys)
+    plan = _SearchPlan(cursor, wanted, keys)
     kind = plan.kind()
     place = tokens.unseal(kind, wanted.token) if wanted.token else None
     rows = plan.rows(place)
@@ -71,7 +71,7 @@ def search_runs(cursor: CursorWrapper, wanted: RunSearch) -> Page:
     return _messages(cursor, rows, info_only=wanted.info_only), following
 
 
-class _Plan:
+class _SearchPlan:
     def __init__(self, cursor: CursorWrapper, wanted: RunSearch, keys: Keys) -> None:
         self._cursor, self._wanted, self._keys = cursor, wanted, keys
         self._sorting = sorting(wanted.order, keys)
@@ -100,7 +100,7 @@ class _Plan:
         tree = self._wanted.tree
         must = tree.parts if isinstance(tree, All) else (tree,)
         for clause in must:
-            if not isinstance(clause, Clause):
+            if not isinstance(clause, FilterClause):
                 continue
             runs = candidates(clause, self._keys)
             if runs is not None and self._is_few(runs):
@@ -200,7 +200,7 @@ class _Plan:
 
 
 def _walking() -> str:
-    """Return the tables with the metric first; SQLite must be told the order."""
+    """Return the tables with the metric first; SQLite needs the join order forced."""
     if is_sqlite():
         start = (
             "lifecycle_latestmetric w INDEXED BY latest_metric_walk CROSS JOIN"

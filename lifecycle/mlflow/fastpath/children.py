@@ -67,7 +67,7 @@ def children_of(cursor: CursorWrapper, runs: Sequence[int]) -> dict[int, Childre
 
 
 def metric_value(value: float, is_nan: bool) -> float | str:  # noqa: FBT001 - a row's columns
-    """Return a number as proto-JSON has it: what JSON cannot say is text."""
+    """Return a number as proto-JSON has it: what JSON has no number for is text."""
     if is_nan:
         return "NaN"
     if value in {float("inf"), float("-inf")}:

@@ -7,11 +7,11 @@ from django.db.backends.utils import CursorWrapper
 from lifecycle.errors import ExperimentArchived, ExperimentDeleted
 from lifecycle.mlflow.default import DEFAULT_ID, ensure_default
 from lifecycle.mlflow.errors import InvalidValue, Missing
-from lifecycle.mlflow.hot.children import children_of
+from lifecycle.mlflow.fastpath.children import children_of
 from lifecycle.mlflow.messages.runs import COLUMNS, TABLES, RunRow, run_message
 from lifecycle.states import ExperimentStatus
 from lifecycle.store import experiments
-from lifecycle.store.experiments import Home
+from lifecycle.store.experiments import OpenExperiment
 from mlops.core.errors import NotFound
 
 _SHOW = f"SELECT {COLUMNS} FROM {TABLES} WHERE r.uid = %s"  # noqa: S608 - constants
@@ -22,8 +22,8 @@ _FIND = """
 """
 
 
-def open_experiment(cursor: CursorWrapper, experiment_id: int) -> Home:
-    """Return an experiment that takes runs; the default one is made when first asked.
+def open_experiment(cursor: CursorWrapper, experiment_id: int) -> OpenExperiment:
+    """Return an experiment that takes runs; the default one is created on first use.
 
     Raises Missing, or InvalidValue if it is deleted or archived.
     """

@@ -1,7 +1,7 @@
-"""The way into the protocol: sign in, permission, one transaction, one error shape.
+"""Endpoints of the protocol: authentication, permission, transaction, error shape.
 
-A view takes a `Call` and returns what is to be JSON, or an answer of its own. It
-knows nothing of HTTP status codes.
+A view takes an `MlflowCall` and returns a JSON-serializable mapping or a response of
+its own. It knows no HTTP status codes.
 """
 
 import logging
@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from lifecycle.mlflow import rate
 from lifecycle.mlflow.errors import Denied, answer_to, error_response
 from lifecycle.mlflow.fields import Fields, read_fields
-from lifecycle.mlflow.identity import Caller, caller_of
+from lifecycle.mlflow.identity import MlflowCaller, caller_of
 from lifecycle.mlflow.limits import MAX_BODY_BYTES
 from mlops.core.models import User
 
@@ -29,11 +29,11 @@ NOTHING: Final = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request that passed the door: who asks, for what."""
+class MlflowCall:
+    """An authenticated, authorized request: the caller and the parsed fields."""
 
     request: HttpRequest
-    caller: Caller
+    caller: MlflowCaller
     fields: Fields
     path: Mapping[str, str]
 
@@ -42,7 +42,7 @@ class Call:
         return self.caller.user
 
 
-View = Callable[[Call], Answer]
+View = Callable[[MlflowCall], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Endpoint:
     """A view and what it needs.
 
     `writes` wraps it in one transaction. `streams` leaves the body (and any
-    transaction) to the view. `permission` "" asks only that the caller signed in;
+    transaction) to the view. `permission` "" requires only an authenticated caller;
     `is_open` not even that.
     """
 
@@ -68,8 +68,8 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Door:
-    """What Django calls for one address: an endpoint per HTTP method."""
+class MlflowRoute:
+    """The callable behind one URL: an endpoint per HTTP method."""
 
     endpoints: Mapping[str, Endpoint]
     csrf_exempt: bool = field(default=True, init=False)  # cookies open nothing here
@@ -111,11 +111,14 @@ class Door:
 
 
 def _run(
-    endpoint: Endpoint, request: HttpRequest, caller: Caller, path: Mapping[str, str]
+    endpoint: Endpoint,
+    request: HttpRequest,
+    caller: MlflowCaller,
+    path: Mapping[str, str],
 ) -> HttpResponseBase:
     if endpoint.streams:
-        return _response(endpoint.view(Call(request, caller, Fields({}), path)))
-    call = Call(request, caller, read_fields(request, endpoint.max_bytes), path)
+        return _response(endpoint.view(MlflowCall(request, caller, Fields({}), path)))
+    call = MlflowCall(request, caller, read_fields(request, endpoint.max_bytes), path)
     if not endpoint.writes:
         return _response(endpoint.view(call))
     with transaction.atomic():
@@ -123,9 +126,9 @@ def _run(
     return _response(answer)
 
 
-def _stranger(request: HttpRequest) -> Call:
-    nobody = Caller(None, frozenset(), may_all=False)
-    return Call(request, nobody, Fields({}), {})
+def _stranger(request: HttpRequest) -> MlflowCall:
+    nobody = MlflowCaller(None, frozenset(), may_all=False)
+    return MlflowCall(request, nobody, Fields({}), {})
 
 
 def _response(answer: Answer) -> HttpResponseBase:

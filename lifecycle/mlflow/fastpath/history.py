@@ -5,8 +5,8 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from lifecycle.mlflow import tokens
-from lifecycle.mlflow.hot.children import metric_value
-from lifecycle.mlflow.hot.runs import found_run
+from lifecycle.mlflow.fastpath.children import metric_value
+from lifecycle.mlflow.fastpath.runs import found_run
 
 _KIND = "history"
 _PAGE = """
