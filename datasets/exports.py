@@ -21,6 +21,7 @@ from datasets.models import AnalysisKey, DatasetVersion
 from datasets.refusals import asking
 from datasets.storage import IncomingFile
 from mlops.core import etags, ranges
+from mlops.core.byte_store import byte_store
 from mlops.core.errors import NotFound
 
 CONTENT_TYPES = {
@@ -88,14 +89,12 @@ def _is_file(version: DatasetVersion, wanted: Request) -> bool:
 
 
 def _file(request: HttpRequest, version: DatasetVersion, tag: str) -> HttpResponseBase:
-    path = storage.data_path(version.digest)
+    key = storage.data_key(version.digest)
     try:
-        file = path.open("rb")
+        size = byte_store().stat(key).size_bytes
+        return ranges.streamed(request, key, size_bytes=size, etag=tag)
     except FileNotFoundError:
         raise NotFound("The bytes of this version are gone.") from None
-    size = path.stat().st_size
-    try:
-        return ranges.streamed(request, file, size_bytes=size, etag=tag)
     except ranges.NoSuchRange as none:
         return none.response()
 

@@ -36,6 +36,7 @@ from datasets.models.version import drop_content
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from datasets.sweeping import sweep
+from mlops.core.byte_store import byte_store
 from mlops.core.errors import DomainError
 from mlops.core.models import User
 
@@ -268,7 +269,7 @@ def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
         return
     if version.state != VersionState.READY:
         for file in version.sources.all():
-            file.path.unlink(missing_ok=True)
+            byte_store().delete(file.key)
         # The same rows may be there in other bytes.
         drop_content(outcome.digest)
     dataset.drop_uploads()

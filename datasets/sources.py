@@ -73,7 +73,7 @@ def again(version: DatasetVersion) -> list[IncomingFile]:
     made_of = tuple(uuid.UUID(first["id"]) for first in version.made_of)
     return [
         replace(
-            storage.linked(file.name, file.size_bytes, file.sha256, file.path),
+            storage.linked(file.name, file.size_bytes, file.sha256, file.key),
             made_of=made_of,
         )
         for file in version.require_files()

@@ -1,11 +1,16 @@
 """Where the bytes of datasets are: named by ids and digests, never by a client.
 
+In the byte store:
+
     datasets/incoming/<file id>            an uploaded file, complete
-    datasets/partial/<upload id>           a resumable upload that goes on
-    datasets/work/<version id>.<attempt>/  what a conversion is writing
     datasets/content/<ab>/<digest>/        data.parquet and what belongs to it
 
-A content folder is complete or absent: it is filled in `work` and renamed.
+and on this machine alone, below the data folder:
+
+    datasets/partial/<upload id>           a resumable upload that goes on
+    datasets/work/<version id>.<attempt>/  what a conversion is writing
+
+A content is complete or absent: it is made in `work` and handed over whole.
 """
 
 import fcntl
@@ -20,17 +25,18 @@ from pathlib import Path
 
 from django.conf import settings
 
-from mlops.core import files
+from mlops.core.byte_store import byte_store
 
 DATA_FILE = "data.parquet"
 SAMPLE_FILE = "sample.parquet"
 HEAD_FILE = "head.json"
+INCOMING, CONTENT = "datasets/incoming/", "datasets/content/"
 LEFTOVER_AGE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """An uploaded file that is completely on disk; `name` is only a label.
+    """An uploaded file that is completely in the store; `name` is only a label.
 
     `made_of` are the ids of the versions that it was computed from, if it was.
     """
@@ -42,20 +48,33 @@ class IncomingFile:
     made_of: tuple[uuid.UUID, ...] = ()
 
     @property
+    def key(self) -> str:
+        return incoming_key(self.id)
+
+    @property
     def path(self) -> Path:
-        return incoming_path(self.id)
+        return byte_store().local(self.key)
 
     def discard(self) -> None:
         """Delete the bytes; a second call changes nothing."""
-        self.path.unlink(missing_ok=True)
+        byte_store().delete(self.key)
 
 
 def root() -> Path:
+    """Return the folder of this machine for what is being written."""
     return Path(settings.DATA_DIR) / "datasets"
 
 
-def incoming_path(file_id: uuid.UUID) -> Path:
-    return root() / "incoming" / file_id.hex
+def incoming_key(file_id: uuid.UUID) -> str:
+    return f"{INCOMING}{file_id.hex}"
+
+
+def content_prefix(digest: str) -> str:
+    return f"{CONTENT}{digest[:2]}/{digest}/"
+
+
+def data_key(digest: str) -> str:
+    return content_prefix(digest) + DATA_FILE
 
 
 def partial_path(upload_id: uuid.UUID) -> Path:
@@ -66,33 +85,39 @@ def work_folder(version_id: uuid.UUID, attempt: int) -> Path:
     return root() / "work" / f"{version_id.hex}.{attempt}"
 
 
-def content_folder(digest: str) -> Path:
-    return root() / "content" / digest[:2] / digest
-
-
 def data_path(digest: str) -> Path:
-    return content_folder(digest) / DATA_FILE
+    """Return a path of this machine to read a content by, at once."""
+    return byte_store().local(data_key(digest))
 
 
 def sample_path(digest: str) -> Path:
-    return content_folder(digest) / SAMPLE_FILE
+    return byte_store().local(content_prefix(digest) + SAMPLE_FILE)
 
 
 def receive(
     name: str, chunks: Iterable[bytes], *, max_bytes: int | None = None
 ) -> IncomingFile:
-    """Take a stream to disk. Raises TooLarge; then nothing is left behind."""
+    """Take a stream to the store. Raises TooLarge; then nothing is left behind."""
     file_id = uuid.uuid4()
     most = settings.MAX_UPLOAD_BYTES if max_bytes is None else max_bytes
-    received = files.receive(chunks, incoming_path(file_id), max_bytes=most)
+    received = byte_store().put(incoming_key(file_id), chunks, max_bytes=most)
     return IncomingFile(label(name), received.size_bytes, received.sha256, file_id)
 
 
-def linked(name: str, size_bytes: int, sha256: str, path: Path) -> IncomingFile:
+def linked(name: str, size_bytes: int, sha256: str, key: str) -> IncomingFile:
     """Return a file of its own with the bytes of an incoming one: they never change."""
     file = IncomingFile(name, size_bytes, sha256)
-    os.link(path, file.path)
+    byte_store().copy(key, file.key)
     return file
+
+
+def is_there(key: str) -> bool:
+    """Whether the store has the bytes."""
+    try:
+        byte_store().stat(key)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def label(name: str) -> str:
@@ -109,11 +134,11 @@ def printable(name: str) -> str:
 def held(digest: str) -> Iterator[None]:
     """Let nobody else keep or discard this content until its rows are written.
 
-    Between processes: the lock is on the folder above it.
+    Between processes: the lock is on a folder that the contents beginning alike share.
     """
-    above = content_folder(digest).parent
-    above.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+    shared = root() / "content" / digest[:2]
+    shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(shared, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -127,31 +152,12 @@ def keep(folder: Path, digest: str) -> None:
     The same content may be there already, put by another version or by an attempt
     that died just before its row was written: then the new copy goes.
     """
-    target = content_folder(digest)
-    for file in folder.iterdir():
-        file.chmod(0o444)
-        sync(file)
-    sync(folder)
-    try:
-        folder.rename(target)
-    except OSError:
-        if not (target / DATA_FILE).exists():
-            raise
-        shutil.rmtree(folder)
-    else:
-        sync(target.parent)
-        sync(target.parent.parent)
+    byte_store().adopt_folder(content_prefix(digest), folder, last=DATA_FILE)
 
 
 def discard_content(digest: str) -> None:
     """Delete a content that the caller holds; no half of it is ever seen."""
-    doomed = root() / "work" / f"purged.{uuid.uuid4().hex}"
-    doomed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        content_folder(digest).rename(doomed)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(doomed)
+    byte_store().delete_below(content_prefix(digest))
 
 
 def clear_attempts(version_id: uuid.UUID) -> None:
@@ -160,13 +166,20 @@ def clear_attempts(version_id: uuid.UUID) -> None:
         shutil.rmtree(folder)
 
 
-def leftovers(place: str, pattern: str = "*") -> Iterator[Path]:
-    """Yield entries of `incoming`, `partial`, `work` or `content` older than an hour.
+def old_blobs(prefix: str) -> Iterator[str]:
+    """Yield keys below a prefix that are older than an hour.
 
     Who asks decides by the rows which of them still belong to something.
     """
     limit = time.time() - LEFTOVER_AGE_S
-    for path in sorted((root() / place).glob(pattern)):
+    found = byte_store().listing(prefix)
+    return (blob.key for blob in found if blob.modified_s < limit)
+
+
+def leftovers(place: str) -> Iterator[Path]:
+    """Yield entries of `partial` or `work` older than an hour."""
+    limit = time.time() - LEFTOVER_AGE_S
+    for path in sorted((root() / place).glob("*")):
         try:
             if path.stat().st_mtime < limit:
                 yield path
@@ -180,12 +193,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Let a file, or the renames in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ from datasets.models import (
     UploadSession,
 )
 from datasets.models.version import drop_content
+from mlops.core.byte_store import byte_store
 from mlops.core.ids import as_uuid
 
 logger = logging.getLogger(__name__)
@@ -44,23 +45,26 @@ def run() -> int:
     """Delete leftovers older than an hour, and expired uploads; return how many."""
     for upload in UploadSession.objects.expired():
         upload.discard()
-    doomed = [*_incoming(), *_partial(), *_work()]
-    for path in doomed:
+    paths, keys, contents = [*_partial(), *_work()], _incoming(), _content()
+    for path in paths:
         logger.info("Deleting the leftover %s", path.name)
         storage.remove(path)
-    contents = _content()
-    for path in contents:
-        logger.info("Deleting the leftover %s", path.name)
-        drop_content(path.name)
+    for key in keys:
+        logger.info("Deleting the leftover %s", key)
+        byte_store().delete(key)
+    for digest in contents:
+        logger.info("Deleting the leftover %s", digest)
+        drop_content(digest)
     _drop_answers()
-    return len(doomed) + len(contents)
+    left = byte_store().sweep(storage.LEFTOVER_AGE_S)
+    return len(paths) + len(keys) + len(contents) + left
 
 
-def _incoming() -> list[Path]:
+def _incoming() -> list[str]:
     return [
-        path
-        for path in storage.leftovers("incoming")
-        if not SourceFile.objects.filter(pk__in=_id(path)).exists()
+        key
+        for key in storage.old_blobs(storage.INCOMING)
+        if not SourceFile.objects.filter(pk__in=_id(key.rpartition("/")[2])).exists()
     ]
 
 
@@ -68,7 +72,7 @@ def _partial() -> list[Path]:
     return [
         path
         for path in storage.leftovers("partial")
-        if not UploadSession.objects.filter(pk__in=_id(path)).exists()
+        if not UploadSession.objects.filter(pk__in=_id(path.name)).exists()
     ]
 
 
@@ -79,12 +83,12 @@ def _work() -> list[Path]:
     return [path for path in storage.leftovers("work") if path.name not in running]
 
 
-def _content() -> list[Path]:
-    return [
-        path
-        for path in storage.leftovers("content", "*/*")
-        if not DatasetVersion.objects.holding_bytes().filter(digest=path.name).exists()
-    ]
+def _content() -> list[str]:
+    """Return the digests of contents that no version holds, each once."""
+    old = storage.old_blobs(storage.CONTENT)
+    digests = dict.fromkeys(key.split("/")[-2] for key in old)
+    holding = DatasetVersion.objects.holding_bytes()
+    return [one for one in digests if not holding.filter(digest=one).exists()]
 
 
 def _drop_answers() -> None:
@@ -95,7 +99,7 @@ def _drop_answers() -> None:
     old.exclude(Exists(held)).delete()
 
 
-def _id(path: Path) -> list[uuid.UUID]:
+def _id(name: str) -> list[uuid.UUID]:
     """Return the id that a file is named by; none for a `.part`."""
-    found = as_uuid(path.name)
+    found = as_uuid(name)
     return [found] if found else []

@@ -4,11 +4,10 @@ The name that the client gives is a label and never reaches the file system.
 """
 
 import uuid
-from pathlib import Path
 
 from datasets import storage
 from datasets.storage import IncomingFile
-from mlops.core.files import Received
+from mlops.core.blobs import Received
 from mlops.core.uploads import ReceivedUpload, ReceivingHandler
 
 
@@ -21,15 +20,15 @@ class IncomingUpload(ReceivedUpload):
             storage.label(name),
             received.size_bytes,
             received.sha256,
-            uuid.UUID(received.path.name),
+            uuid.UUID(received.key.rpartition("/")[2]),
         )
 
 
 class IncomingHandler(ReceivingHandler):
     """Django's upload handler for dataset files."""
 
-    def place(self) -> Path:
-        return storage.incoming_path(uuid.uuid4())
+    def new_key(self) -> str:
+        return storage.incoming_key(uuid.uuid4())
 
     def taken(self, received: Received) -> IncomingUpload:
         return IncomingUpload(received, self.file_name or "", self.content_type)

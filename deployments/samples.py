@@ -1,7 +1,8 @@
 """The live sample: rows that clients sent to a deployment, kept as Parquet.
 
 Gateways keep a share of the infer requests that were answered with 200 (a rule of
-the environment, nothing by default) and the worker turns them into files:
+the environment, nothing by default), below the data folder of their machine, and the
+worker turns them into files of the byte store:
 
     samples/spool/{gateway}-{starts_at}.jsonl         requests, until they are read
     samples/{deployment}/{starts_at}-{gateway}.parquet    rows of ten minutes
@@ -13,14 +14,13 @@ truth values, 64-bit whole or floating-point numbers, just as they were sent, an
 age and size. Only inputs are kept: no ids, parameters, keys or addresses.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +29,11 @@ from django.conf import settings
 
 from deployments.errors import NothingSampled
 from deployments.serving.gateway.sampler import PERIOD_S
+from mlops.core.blobs import Blob
+from mlops.core.byte_store import byte_store
+from mlops.core.ids import as_uuid
 
+PREFIX = "samples/"
 SAMPLED_AT = "__sampled_at"
 
 
@@ -60,28 +64,42 @@ def live_sample(
         yield _gather(parts(deployment_id, since, until), since, until, path)
 
 
-def parts(deployment_id: UUID | str, since: datetime, until: datetime) -> list[Path]:
-    """Return the files that may hold rows of the window, the oldest first."""
+def parts(deployment_id: UUID | str, since: datetime, until: datetime) -> list[str]:
+    """Return keys of the files that may hold rows of the window, the oldest first."""
     first, last = since.timestamp() - PERIOD_S, until.timestamp()
-    found = folder_of(deployment_id).glob("*.parquet")
-    return sorted(path for path in found if first < starts_at(path) < last)
+    found = byte_store().listing(prefix_of(deployment_id))
+    return [blob.key for blob in found if first < starts_at(blob.key) < last]
 
 
-def store(deployment_id: UUID | str, rows: pa.Table, name: str) -> Path:
-    """Write rows as the file `{starts_at}-{gateway}`, replacing it as a whole."""
-    folder = folder_of(deployment_id)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path, part = folder / f"{name}.parquet", folder / f".{name}.{os.getpid()}"
+def store(deployment_id: UUID | str, rows: pa.Table, name: str) -> str:
+    """Write rows as the file `{starts_at}-{gateway}`, replacing it as a whole.
+
+    Returns its key. It is not synced: what a power cut takes was only a sample.
+    """
+    key = f"{prefix_of(deployment_id)}{name}.parquet"
+    part = root() / "work" / f".{uuid4().hex}"
+    part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         pq.write_table(rows, part, compression="zstd")
         part.chmod(0o600)
-        part.replace(path)
+        byte_store().adopt(key, part, is_lasting=False)
     finally:
         part.unlink(missing_ok=True)
-    return path
+    return key
+
+
+def by_deployment() -> dict[UUID, list[Blob]]:
+    """Return all files, the oldest first, of each deployment that has any."""
+    found: dict[UUID, list[Blob]] = {}
+    for blob in byte_store().listing(PREFIX):
+        owner = as_uuid(blob.key.removeprefix(PREFIX).partition("/")[0])
+        if owner is not None:
+            found.setdefault(owner, []).append(blob)
+    return found
 
 
 def root() -> Path:
+    """Return the folder of this machine for what is not in the store yet."""
     return Path(settings.DATA_DIR) / "samples"
 
 
@@ -89,18 +107,18 @@ def spool() -> Path:
     return root() / "spool"
 
 
-def folder_of(deployment_id: UUID | str) -> Path:
-    return root() / str(UUID(str(deployment_id)))
+def prefix_of(deployment_id: UUID | str) -> str:
+    return f"{PREFIX}{UUID(str(deployment_id))}/"
 
 
-def starts_at(path: Path) -> int:
+def starts_at(key: str) -> int:
     """Return when a file's period begins, in seconds since 1970."""
-    first = path.stem.partition("-")[0]
+    first = key.rpartition("/")[2].partition("-")[0]
     return int(first) if first.isascii() and first.isdigit() else 0
 
 
 def _gather(
-    files: list[Path], since: datetime, until: datetime, path: Path
+    files: list[str], since: datetime, until: datetime, path: Path
 ) -> LiveSample:
     """Copy the rows of the window into one file, a part in memory at a time."""
     writer: pq.ParquetWriter | None = None
@@ -127,10 +145,10 @@ def _gather(
     return LiveSample(path, rows, names, min(times), max(times))
 
 
-def _within(file: Path, since: datetime, until: datetime) -> pa.Table | None:
+def _within(file: str, since: datetime, until: datetime) -> pa.Table | None:
     """Return a file's rows of the window, None if there are none."""
     try:
-        table = pq.read_table(file, memory_map=False)
+        table = pq.read_table(byte_store().local(file), memory_map=False)
     except FileNotFoundError:
         return None  # its time was over
     at = table[SAMPLED_AT]

@@ -1,27 +1,27 @@
-"""The bytes of artifacts: one file per row, named by the row's id.
+"""The bytes of artifacts: one blob per row, its key made of the row's id.
 
 Nothing here opens, lists or deletes by a client's path; a path is only a column.
 """
 
 import logging
-import os
 import re
 import time
 import uuid
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from lifecycle.errors import ArtifactInUse
 from lifecycle.models import Artifact, LoggedModel, Run, servable
-from lifecycle.paths import artifact_root, kind_of, normal_path, stored_path
+from lifecycle.paths import ARTIFACTS, kind_of, normal_path, stored_key
 from lifecycle.store import artifacts as store
 from lifecycle.store.artifacts import ArtifactOwner, NewFile
+from mlops.core.blobs import Blob, Received
+from mlops.core.byte_store import byte_store
 from mlops.core.errors import DomainError, NotFound
-from mlops.core.files import Received, receive
 from mlops.core.models import User
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "file_path",
     "keep",
     "normal_path",
-    "open_file",
     "save",
     "sweep",
 ]
@@ -40,6 +39,7 @@ logger = logging.getLogger(__name__)
 _OURS = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{32}\.part)?$")
 
 Home = Run | LoggedModel
+AT_ONCE = 500
 
 
 def save(
@@ -50,15 +50,15 @@ def save(
     Raises TooLarge as well.
     """
     normal_path(path)
-    target = stored_path(uuid.uuid4())
-    received = receive(chunks, target, max_bytes=settings.MAX_UPLOAD_BYTES)
+    key, most = stored_key(uuid.uuid4()), settings.MAX_UPLOAD_BYTES
+    received = byte_store().put(key, chunks, max_bytes=most)
     return keep(home, path, received, by=by)
 
 
 def keep(home: Home, path: str, received: Received, *, by: User | None) -> Artifact:
     """Let a received file be the one under a path relative to its home.
 
-    It lies at a `stored_path`, on disk before its row appears; a file that was under
+    It lies under a `stored_key`, on disk before its row appears; a file that was under
     this path is replaced whole. Raises UnsafePath or ArtifactInUse (a model version
     or deployment stands on the old file or on its folder); then the file is gone and
     nothing else has changed.
@@ -71,20 +71,14 @@ def keep(home: Home, path: str, received: Received, *, by: User | None) -> Artif
     except DomainError:
         # Nothing else says surely that the row is not there: a connection may be lost
         # after its commit. What is left then is the sweep's.
-        received.path.unlink(missing_ok=True)
+        byte_store().delete(received.key)
         raise
     return artifact
 
 
-def open_file(artifact: Artifact) -> BinaryIO:
-    """Return the stored file, open for reading; FileNotFoundError if it is gone."""
-    descriptor = os.open(file_path(artifact), os.O_RDONLY | os.O_NOFOLLOW)
-    return os.fdopen(descriptor, "rb")
-
-
 def file_path(artifact: Artifact) -> Path:
-    """Return where the bytes of a stored artifact lie."""
-    return stored_path(artifact.pk)
+    """Return a path of this machine to read a stored artifact by, at once."""
+    return byte_store().local(stored_key(artifact.pk))
 
 
 def delete(artifact: Artifact, *, by: User | None = None) -> None:
@@ -98,31 +92,25 @@ def sweep(older_than_s: float = 86_400.0) -> int:
 
     Young ones stay: their row may be about to be written.
     """
-    latest = time.time() - older_than_s
-    removed = 0
-    for folder in sorted(artifact_root().glob("[0-9a-f][0-9a-f]")):
-        old = {file.name: file for file in folder.iterdir() if _is_old(file, latest)}
-        named = {name[:32] for name in old}
-        known = {
-            pk.hex
-            for pk in Artifact.objects.filter(
-                pk__in=[uuid.UUID(name) for name in named]
-            ).values_list("pk", flat=True)
-        }
-        for name, file in old.items():
+    latest, removed = time.time() - older_than_s, 0
+    old = (blob for blob in byte_store().listing(ARTIFACTS) if blob.modified_s < latest)
+    while page := list(islice(old, AT_ONCE)):
+        ours = {_name(blob): blob.key for blob in page if _OURS.match(_name(blob))}
+        ids = {uuid.UUID(name[:32]) for name in ours}
+        rows = Artifact.objects.filter(pk__in=ids).values_list("pk", flat=True)
+        known = {pk.hex for pk in rows}
+        for name, key in ours.items():
             if name not in known:
-                file.unlink(missing_ok=True)
+                byte_store().delete(key)
                 removed += 1
+    removed += byte_store().sweep(older_than_s)
     if removed:
         logger.info("Removed %d files that no artifact names", removed)
     return removed
 
 
-def _is_old(file: Path, latest: float) -> bool:
-    try:
-        return _OURS.match(file.name) is not None and file.stat().st_mtime < latest
-    except FileNotFoundError:  # it was renamed or removed just now
-        return False
+def _name(blob: Blob) -> str:
+    return blob.key.rpartition("/")[2]
 
 
 def _home(artifact: Artifact) -> Home:
@@ -143,7 +131,7 @@ def _store_row(
     home: Home, path: str, received: Received, *, by: User | None
 ) -> Artifact:
     file = NewFile(
-        pk=uuid.UUID(received.path.name),
+        pk=uuid.UUID(received.key.rpartition("/")[2]),
         path=path,
         artifact_type=kind_of(path),
         size_bytes=received.size_bytes,
@@ -180,8 +168,8 @@ def _remove_row(home: Home, path: str, *, by: User | None) -> None:
             "weights in this file; use another path.",
             field="path",
         )
-    stale = file_path(old) if old.is_stored else None
+    stale = stored_key(old.pk) if old.is_stored else ""
     with connection.cursor() as cursor:
         store.remove(cursor, old, _owner(home), by=by.pk if by else None)
-    if stale is not None:
-        transaction.on_commit(lambda: stale.unlink(missing_ok=True))
+    if stale:
+        transaction.on_commit(lambda: byte_store().delete(stale))

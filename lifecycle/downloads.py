@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponseBase
 
-from lifecycle import artifacts
 from lifecycle.models import Artifact
+from lifecycle.paths import stored_key
 from mlops.core import ranges
 from mlops.core.errors import NotFound
 from mlops.core.ranges import NoSuchRange
@@ -53,7 +53,7 @@ def streamed(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
     """
     response = ranges.streamed(
         request,
-        artifacts.open_file(artifact),
+        stored_key(artifact.pk),
         size_bytes=artifact.size_bytes,
         etag=f'"{artifact.sha256}"',
     )

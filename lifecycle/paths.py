@@ -1,12 +1,9 @@
-"""Paths and URIs that clients send, checked as text; and where stored files lie."""
+"""Paths and URIs that clients send, checked as text; and the keys of stored files."""
 
 import re
 import unicodedata
 import uuid
-from pathlib import Path
 from urllib.parse import unquote
-
-from django.conf import settings
 
 from lifecycle.errors import LocalUri, UnsafePath
 
@@ -33,14 +30,14 @@ _KINDS = {
 }
 
 
-def artifact_root() -> Path:
-    return Path(settings.DATA_DIR) / "artifacts"
+ARTIFACTS = "artifacts/"
+"""The prefix of stored files in the byte store."""
 
 
-def stored_path(file_id: uuid.UUID) -> Path:
-    """Return where the bytes of a stored file lie; no client's text is part of it."""
+def stored_key(file_id: uuid.UUID) -> str:
+    """Return the key of a stored file's bytes; no client's text is part of it."""
     name = file_id.hex
-    return artifact_root() / name[:2] / name
+    return f"{ARTIFACTS}{name[:2]}/{name}"
 
 
 def kind_of(path: str) -> str:

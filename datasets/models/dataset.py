@@ -18,6 +18,7 @@ from datasets.models.version import DatasetVersion, Outcome
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from mlops.core import audit, etags, names
+from mlops.core.byte_store import byte_store
 from mlops.core.errors import Invalid, PreconditionFailed
 from mlops.core.ids import as_uuid
 from mlops.core.models import User
@@ -346,7 +347,7 @@ class Dataset(models.Model):
             is_current = version.pk == self.current_version_id
             if keep == "none" or (keep == "current" and not is_current):
                 for file in version.sources.all():
-                    file.path.unlink(missing_ok=True)
+                    byte_store().delete(file.key)
 
     def retire_versions(self, *, by: User | None = None) -> list[DatasetVersion]:
         """Purge what is older than the newest `keep_versions` ready versions.

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets import storage
 from datasets.storage import IncomingFile
+from mlops.core.byte_store import byte_store
 
 
 class SourceFile(models.Model):
@@ -34,8 +35,12 @@ class SourceFile(models.Model):
         return self.name
 
     @property
+    def key(self) -> str:
+        return storage.incoming_key(self.id)
+
+    @property
     def path(self) -> Path:
-        return storage.incoming_path(self.id)
+        return byte_store().local(self.key)
 
 
 class Column(models.Model):

@@ -17,6 +17,8 @@ from datasets import storage
 from datasets.errors import FileTooLarge, IllegalMove, OffsetMismatch, UploadNotFound
 from datasets.storage import IncomingFile
 from mlops.core import audit
+from mlops.core.blobs.drafts import sync
+from mlops.core.byte_store import byte_store
 from mlops.core.models import User
 
 LIFETIME = timedelta(days=1)
@@ -74,7 +76,7 @@ class UploadSession(models.Model):
             audit.record("begin_upload", upload, by=by)
         upload.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         upload.path.touch(mode=0o600)
-        storage.sync(upload.path.parent)
+        sync(upload.path.parent)
         return upload
 
     def append(self, offset: int, chunks: Iterable[bytes]) -> int:
@@ -111,13 +113,9 @@ class UploadSession(models.Model):
         self.require_whole()
         try:
             file = IncomingFile(self.name, self.size_bytes, _sha256(self.path))
-            # As new: the sweep takes old files that no row names yet.
-            os.utime(self.path)
-            file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.rename(file.path)
+            byte_store().adopt(file.key, self.path)
         except FileNotFoundError:
             raise self._gone() from None
-        storage.sync(file.path.parent)
         self.delete()
         return file
 

@@ -24,6 +24,7 @@ from datasets.states import (
 )
 from datasets.storage import IncomingFile
 from mlops.core import audit
+from mlops.core.byte_store import byte_store
 from mlops.core.models import User
 
 
@@ -224,7 +225,7 @@ class DatasetVersion(models.Model):
     def require_files(self) -> "list[SourceFile]":
         """Return the uploaded files. Raises IllegalMove when they are gone."""
         files = list(self.sources.all())
-        if not files or not all(file.path.exists() for file in files):
+        if not files or not all(storage.is_there(file.key) for file in files):
             raise IllegalMove("The uploaded files are gone; upload them again.")
         return files
 
@@ -234,8 +235,9 @@ class DatasetVersion(models.Model):
         if [file.sha256 for file in own] != [file.sha256 for file in files]:
             return
         for mine, given in zip(own, files, strict=True):
-            if given.path.exists() and not mine.path.exists():
-                given.path.rename(mine.path)
+            if storage.is_there(given.key) and not storage.is_there(mine.key):
+                byte_store().copy(given.key, mine.key)
+                given.discard()
 
     def purge(self, *, by: User | None) -> "DatasetVersion":
         """Delete the bytes; the row stays for the lineage.
@@ -265,11 +267,11 @@ class DatasetVersion(models.Model):
 
         A kill before that leaves them to the sweep; a rollback, to the version.
         """
-        paths, digest = [file.path for file in self.sources.all()], self.digest
+        keys, digest = [file.key for file in self.sources.all()], self.digest
 
         def drop() -> None:
-            for path in paths:
-                path.unlink(missing_ok=True)
+            for key in keys:
+                byte_store().delete(key)
             if digest:
                 drop_content(digest)
 

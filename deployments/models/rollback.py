@@ -11,8 +11,9 @@ from deployments.models.moves import Step
 from deployments.models.slot import Slot
 from deployments.plan import Strategy
 from deployments.states import Status
-from lifecycle.artifacts import file_path
 from lifecycle.models import Artifact, servable
+from lifecycle.paths import stored_key
+from mlops.core.byte_store import byte_store
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
@@ -134,7 +135,7 @@ def is_intact(artifact: Artifact | None, sha256: str) -> bool:
         return False
     try:
         return all(
-            file_path(one).stat().st_size == one.size_bytes
+            byte_store().stat(stored_key(one.pk)).size_bytes == one.size_bytes
             for one in servable.files_of(artifact)
         )
     except OSError:

@@ -1,5 +1,6 @@
 """Deletes files that nothing needs any more: logs, converted models, half files."""
 
+import contextlib
 import logging
 import time
 import uuid
@@ -14,6 +15,7 @@ from deployments.models import Deployment
 from deployments.serving.processes import discard
 from deployments.serving.supervisor import conversions
 from deployments.states import FINAL
+from mlops.core.byte_store import byte_store
 from mlops.core.ids import as_uuid
 
 logger = logging.getLogger(__name__)
@@ -40,11 +42,15 @@ def sweep(now: float | None = None) -> int:
     """
     now = time.time() if now is None else now
     folder = Path(settings.DATA_DIR)
-    doomed = [*_logs(folder, now), *_conversions(folder, now), *_halves(folder, now)]
+    doomed = [*_logs(folder, now), *_halves(folder, now)]
     discard(*doomed)
-    if doomed:
-        logger.info("Deleted %d files that nothing needs any more", len(doomed))
-    return len(doomed)
+    unused = _conversions(now)
+    for key in unused:
+        with contextlib.suppress(OSError):
+            byte_store().delete(key)
+    if gone := len(doomed) + len(unused):
+        logger.info("Deleted %d files that nothing needs any more", gone)
+    return gone
 
 
 def _logs(folder: Path, now: float) -> Iterator[Path]:
@@ -70,11 +76,11 @@ def _kept(ids: Iterable[uuid.UUID], ended_after: datetime) -> set[uuid.UUID]:
     return kept
 
 
-def _conversions(folder: Path, now: float) -> Iterator[Path]:
+def _conversions(now: float) -> list[str]:
     found = [
-        (source, path)
-        for source, path in conversions.kept_in(folder)
-        if _is_older(path, timedelta(seconds=HOUR_S), now)
+        (source, blob.key)
+        for source, blob in conversions.kept_in(byte_store())
+        if blob.modified_s < now - HOUR_S
     ]
     sources = sorted({source for source, _ in found})
     wanted = set[str]()
@@ -82,7 +88,7 @@ def _conversions(folder: Path, now: float) -> Iterator[Path]:
         rows = Deployment.objects.open()
         rows = rows.filter(artifact_sha256__in=sources[start : start + CHUNK])
         wanted.update(rows.values_list("artifact_sha256", flat=True))
-    return (path for source, path in found if source not in wanted)
+    return [key for source, key in found if source not in wanted]
 
 
 def _halves(folder: Path, now: float) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deployments.serving.terms import NoRoom, TargetTrouble
-from mlops.core import files
+from mlops.core import byte_store
 
 logger = logging.getLogger(__name__)
 
@@ -23,4 +23,4 @@ def want_of_room(trouble: Exception) -> str:
     """Return the sentence for trouble that passes when there is room, else ""."""
     if isinstance(trouble, NoRoom):
         return str(trouble)
-    return files.want_of_room(trouble) if isinstance(trouble, OSError) else ""
+    return byte_store.want_of_room(trouble) if isinstance(trouble, OSError) else ""

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +27,8 @@ from deployments.reconciler.rows import Columns, as_arrow, columns
 from deployments.reconciler.signature import inputs_of
 from deployments.serving.gateway.sampler import PERIOD_S
 from deployments.serving.oip.errors import BadRequest
+from mlops.core.blobs import Blob
+from mlops.core.byte_store import byte_store
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Intake:
 
     def _take_in(self, path: Path, now: float) -> bool:
         gateway, _, starts_at = path.stem.rpartition("-")
-        if not gateway.isalnum() or not starts_at.isdigit():
+        if not (gateway.isascii() and gateway.isalnum()) or not starts_at.isdigit():
             return False
         is_over = int(starts_at) + PERIOD_S + CLOSED_AFTER_S < now
         size = path.stat().st_size
@@ -81,26 +82,25 @@ def prune(now: float | None = None) -> int:
     """
     now = time.time() if now is None else now
     rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
-    folders = {UUID(path.name): path for path in samples.root().glob("*-*-*-*-*")}
-    known = Deployment.objects.filter(pk__in=folders)
+    files = samples.by_deployment()
+    known = Deployment.objects.filter(pk__in=files)
     gone = 0
     for pk, environment in known.values_list("pk", "slot__environment"):
         rule = EnvironmentRule.among(rules, environment)
-        gone += _prune(folders.pop(pk), rule, now)
-    for folder in folders.values():
-        rmtree(folder, ignore_errors=True)
+        gone += _prune(files.pop(pk), rule, now)
+    for pk in files:
+        byte_store().delete_below(samples.prefix_of(pk))
     return gone
 
 
-def _prune(folder: Path, rule: EnvironmentRule, now: float) -> int:
-    files = sorted(folder.glob("*.parquet"), key=samples.starts_at)
-    too_much = sum(path.stat().st_size for path in files) - rule.sample_max_mb * MB
+def _prune(files: list[Blob], rule: EnvironmentRule, now: float) -> int:
+    too_much = sum(blob.size_bytes for blob in files) - rule.sample_max_mb * MB
     oldest, gone = now - rule.sample_days * DAY_S, 0
-    for path in files:
-        if too_much <= 0 and samples.starts_at(path) + PERIOD_S >= oldest:
+    for blob in sorted(files, key=lambda one: samples.starts_at(one.key)):
+        if too_much <= 0 and samples.starts_at(blob.key) + PERIOD_S >= oldest:
             break
-        too_much -= path.stat().st_size
-        path.unlink()
+        too_much -= blob.size_bytes
+        byte_store().delete(blob.key)
         gone += 1
     return gone
 

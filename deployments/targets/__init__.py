@@ -7,8 +7,9 @@ from django.conf import settings
 
 from deployments.targets.base import Target
 from deployments.targets.local import LocalTarget
+from mlops.core.byte_store import byte_store
 
 
 def configured() -> Sequence[Target]:
     """Return the targets of this installation, the default one first."""
-    return [LocalTarget(Path(settings.DATA_DIR))]
+    return [LocalTarget(Path(settings.DATA_DIR), store=byte_store())]

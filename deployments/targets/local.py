@@ -33,6 +33,7 @@ from deployments.serving.terms import (
 )
 from deployments.serving.waking import Bell, Waking
 from deployments.targets.base import Capabilities
+from mlops.core.blobs import ByteStore
 from mlops.walls import walls
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ class LocalTarget:
 
     The first call that changes something takes the run folder over: whoever
     supervised it before notices and lets go, and what runs is replaced without a
-    gap. Gateways are told by a `publisher`, news of what runs by a `bell`. Safe to
+    gap. Gateways are told by a `publisher`, news of what runs by a `bell`; converted
+    models are kept in a `store`, the data folder unless another is given. Safe to
     call from several threads.
     """
 
@@ -63,9 +65,10 @@ class LocalTarget:
         data_dir: Path,
         publisher: Publishing | None = None,
         bell: Waking | None = None,
+        store: ByteStore | None = None,
     ) -> None:
-        self._data_dir = data_dir
-        self._folders = Folders(data_dir)
+        self._data_dir, self._store = data_dir, store
+        self._folders = Folders(data_dir, store)
         self._publisher = publisher or FilePublisher(self._folders.run)
         self._bell = bell or Bell(self._folders.run / "kick.sock")
         self._nursery = Nursery(self._folders.log("zygote"))
@@ -279,7 +282,7 @@ class LocalTarget:
         self._let_go()
         if was_relieved:
             raise TargetTrouble("Another supervisor has taken over.")
-        self._folders = Folders(self._data_dir)
+        self._folders = Folders(self._data_dir, self._store)
         inheritance.take(owner, self._id)
         self._owns = True
         self._closing.clear()

@@ -25,8 +25,8 @@ from rest_framework.exceptions import (
     Throttled,
 )
 
+from mlops.core.byte_store import want_of_room
 from mlops.core.errors import DomainError, Kind
-from mlops.core.files import want_of_room
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import uuid
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -14,8 +13,9 @@ from lifecycle import mlmodel, onnxfile
 from lifecycle.models.artifact import Artifact
 from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.run import Run
-from lifecycle.paths import stored_path
+from lifecycle.paths import stored_key
 from lifecycle.states import SERVABLE_SUFFIXES
+from mlops.core.byte_store import byte_store
 
 logger = logging.getLogger(__name__)
 
@@ -180,8 +180,7 @@ def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
 def manifest_in(manifest: Artifact) -> mlmodel.MLmodel:
     """Return what an MLmodel says; nothing if it cannot be read."""
     try:
-        descriptor = os.open(stored_path(manifest.pk), os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
+        with byte_store().open(stored_key(manifest.pk)) as file:
             return mlmodel.read(file.read(mlmodel.MAX_BYTES + 1))
     except OSError as error:
         logger.warning("The MLmodel %s cannot be read: %s", manifest.pk, error)
@@ -208,7 +207,7 @@ def _names_in(stored_id: uuid.UUID) -> tuple[str, ...]:
 
     Raises OSError, which is not remembered.
     """
-    return onnxfile.locations(stored_path(stored_id))
+    return onnxfile.locations(byte_store().local(stored_key(stored_id)))
 
 
 def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:

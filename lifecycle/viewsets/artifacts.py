@@ -1,7 +1,6 @@
 """The files of a run over REST: up, listed, down."""
 
 import uuid
-from pathlib import Path
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from lifecycle import artifacts, downloads
 from lifecycle.addresses import address
 from lifecycle.models import Artifact, Run
-from lifecycle.paths import stored_path
+from lifecycle.paths import stored_key
 from lifecycle.serializers.artifact import ArtifactUploadSerializer
 from lifecycle.serializers.run import RunArtifactSerializer
 from lifecycle.viewsets.base import TAGS
@@ -28,8 +27,8 @@ from mlops.core.viewsets import created
 class ArtifactHandler(ReceivingHandler):
     """Django's upload handler for the files of runs."""
 
-    def place(self) -> Path:
-        return stored_path(uuid.uuid4())
+    def new_key(self) -> str:
+        return stored_key(uuid.uuid4())
 
 
 class ArtifactViewSet(ReceivingViewSet):

@@ -19,9 +19,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from mlops.core.byte_store import want_of_room
 from mlops.core.context import current
 from mlops.core.errors import BadQuery, DomainError, Kind, Throttled
-from mlops.core.files import want_of_room
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""A file as an answer: whole, or the one range that is asked for (RFC 9110, 14)."""
+"""A blob as an answer: whole, or the one range that is asked for (RFC 9110, 14)."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from django.http import (
     StreamingHttpResponse,
 )
 
-from mlops.core.files import CHUNK_BYTES
+from mlops.core.blobs import CHUNK_BYTES
+from mlops.core.byte_store import byte_store
 from mlops.core.problems import problem_response
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -34,29 +35,29 @@ class NoSuchRange(Exception):
 
 
 def streamed(
-    request: HttpRequest, file: BinaryIO, *, size_bytes: int, etag: str
+    request: HttpRequest, key: str, *, size_bytes: int, etag: str
 ) -> HttpResponseBase:
-    """Answer with the file, or its range; the file is closed with the answer.
+    """Answer with a blob of the byte store, or its range.
 
     `If-Range` with another ETag gets the whole, HEAD the headers alone. Raises
-    NoSuchRange.
+    NoSuchRange, and FileNotFoundError for a blob that is gone.
     """
     wanted = _wanted(request, size_bytes, etag)
     if wanted is not None and not 0 <= wanted[0] <= wanted[1] < size_bytes:
-        file.close()
+        byte_store().stat(key)
         raise NoSuchRange(size_bytes)
     first, last = wanted or (0, size_bytes - 1)
-    file.seek(first)
-    status = PARTIAL if wanted else 200
+    size, status = last - first + 1, PARTIAL if wanted else 200
     response: HttpResponseBase
     if request.method == "HEAD":
-        file.close()
+        byte_store().stat(key)
         response = HttpResponse(status=status)
     else:
-        response = StreamingHttpResponse(_Chunks(file, last - first + 1), status=status)
+        file = byte_store().open(key, first, size)
+        response = StreamingHttpResponse(_Chunks(file, size), status=status)
     if wanted:
         response["Content-Range"] = f"bytes {first}-{last}/{size_bytes}"
-    response["Content-Length"] = str(last - first + 1)
+    response["Content-Length"] = str(size)
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
     return response
@@ -76,7 +77,7 @@ def _wanted(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | Non
 
 
 class _Chunks:
-    """The next `left` bytes of a file, closed with the answer, read or not."""
+    """At most `left` bytes of a blob, closed with the answer, read or not."""
 
     def __init__(self, file: BinaryIO, left: int) -> None:
         self._file, self._left = file, left

@@ -1,7 +1,6 @@
-"""Takes the files of multipart forms: large ones straight to where they stay."""
+"""Takes the files of multipart forms straight to the byte store, where they stay."""
 
 import contextlib
-from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -13,8 +12,9 @@ from django.core.files.uploadhandler import (
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mlops.core.blobs import CHUNK_BYTES, Received, Writing
+from mlops.core.byte_store import byte_store
 from mlops.core.errors import TooLarge
-from mlops.core.files import CHUNK_BYTES, Incoming, Received
 from mlops.core.idempotency import REPLAYED
 from mlops.core.viewsets import ApiViewSet
 
@@ -37,28 +37,27 @@ class TidyUploadHandler(TemporaryFileUploadHandler):
 
 
 class ReceivedUpload(UploadedFile[Any]):
-    """A file of a form that is completely on disk, where it stays."""
+    """A file of a form that is completely in the byte store, where it stays."""
 
     def __init__(self, received: Received, name: str, content_type: str | None) -> None:
-        super().__init__(
-            received.path.open("rb"), name, content_type, received.size_bytes
-        )
+        file = byte_store().open(received.key)
+        super().__init__(file, name, content_type, received.size_bytes)
         self.received = received
         self.sha256 = received.sha256
 
 
 class ReceivingHandler(FileUploadHandler):
-    """Receives each file of a form under a new name that `place` gives."""
+    """Receives each file of a form under a `new_key`."""
 
     chunk_size = CHUNK_BYTES
-    file: Incoming  # Django closes it when a request breaks
+    file: Writing  # Django closes it when a request breaks
 
     def __init__(self, request: Any = None) -> None:
         super().__init__(request)
         self.received: list[Received] = []
 
-    def place(self) -> Path:
-        """Return where the next file goes."""
+    def new_key(self) -> str:
+        """Return the key that the next file gets."""
         raise NotImplementedError
 
     def handle_raw_input(
@@ -78,7 +77,8 @@ class ReceivingHandler(FileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
-        self.file = Incoming(self.place(), max_bytes=settings.MAX_UPLOAD_BYTES)
+        most = settings.MAX_UPLOAD_BYTES
+        self.file = byte_store().writing(self.new_key(), max_bytes=most)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Keep the chunk. Raises TooLarge or OSError; then nothing is left."""
@@ -106,7 +106,7 @@ class ReceivingHandler(FileUploadHandler):
         """Delete everything that this request brought."""
         self.upload_interrupted()
         for received in self.received:
-            received.path.unlink(missing_ok=True)
+            byte_store().delete(received.key)
 
     def upload_interrupted(self) -> None:
         if hasattr(self, "file"):

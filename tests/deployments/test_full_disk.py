@@ -274,7 +274,7 @@ def test_samples_that_find_no_room_are_taken_in_later(old, door, reconciler, dis
     intake.take_in()
 
     assert [path for path in left if path.name != ".lock"] == []
-    assert len(list(samples.folder_of(old.pk).glob("*.parquet"))) == 1
+    assert len(list((samples.root() / str(old.pk)).glob("*.parquet"))) == 1
 
 
 def is_sampled(disk):

@@ -10,6 +10,7 @@ import pytest
 from deployments import samples
 from deployments.errors import NothingSampled
 from deployments.serving.gateway.sampler import PERIOD_S
+from mlops.core.byte_store import byte_store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -68,7 +69,7 @@ def test_each_deployment_has_its_own_rows():
 
 
 def test_only_this_user_may_read_it():
-    path = stored(uuid.uuid4(), [1])
+    path = byte_store().local(stored(uuid.uuid4(), [1]))
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700

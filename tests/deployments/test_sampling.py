@@ -59,7 +59,7 @@ def spool(deployment_id, *bodies, gateway="g1", at=START + 5, end="\n"):
 
 
 def rows(deployment, gateway="g1"):
-    path = samples.folder_of(deployment.pk) / f"{START}-{gateway}.parquet"
+    path = folder_of(deployment.pk) / f"{START}-{gateway}.parquet"
     table = pq.read_table(path)
     kept = table.drop_columns([samples.SAMPLED_AT])
     return [tuple(row.values()) for row in kept.to_pylist()]
@@ -200,7 +200,7 @@ def test_one_without_a_signature_yet_keeps_nothing(db):
     Intake().take_in(OVER)
 
     assert not path.exists()
-    assert not samples.folder_of(old.pk).exists()
+    assert not folder_of(old.pk).exists()
 
 
 def test_two_workers_do_not_meet_over_one_spool(deployment):
@@ -215,11 +215,15 @@ def test_two_workers_do_not_meet_over_one_spool(deployment):
 # Pruning ------------------------------------------------------------------------------
 
 
+def folder_of(deployment_id):
+    return samples.root() / str(deployment_id)
+
+
 def aged(deployment, days):
     """Store a file whose period began so many days before START."""
     spool(deployment.pk, infer([1, 2]))
     Intake().take_in(START + 6)
-    path = samples.folder_of(deployment.pk) / f"{START}-g1.parquet"
+    path = folder_of(deployment.pk) / f"{START}-g1.parquet"
     return path.rename(path.with_name(f"{START - days * 86_400}-g1.parquet"))
 
 
@@ -243,8 +247,9 @@ def test_the_oldest_go_when_there_is_too_much(deployment):
 
 
 def test_rows_of_a_deployment_that_is_no_more_go(deployment):
-    gone = samples.root() / str(uuid.uuid4())
+    gone = folder_of(uuid.uuid4())
     gone.mkdir(parents=True)
+    (gone / f"{START}-g1.parquet").write_bytes(b"rows")
     kept = aged(deployment, 0)
 
     prune(START)

@@ -18,8 +18,7 @@ def test_stored_file_has_size_digest_and_content():
 
     assert artifact.size_bytes == 5
     assert artifact.sha256 == hashlib.sha256(b"hello").hexdigest()
-    with artifacts.open_file(artifact) as file:
-        assert file.read() == b"hello"
+    assert artifacts.file_path(artifact).read_bytes() == b"hello"
 
 
 def test_file_is_named_by_its_id_and_readable_by_its_owner_only():

@@ -3,8 +3,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from datasets.models import Dataset
 from lifecycle.models import ModelVersion, NewPoint, Run
-from lifecycle.paths import artifact_root
+from lifecycle.paths import ARTIFACTS
 from lifecycle.states import RunStatus
+from mlops.core.byte_store import byte_store
 from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
 
 pytestmark = pytest.mark.django_db
@@ -444,7 +445,7 @@ def test_refused_upload_leaves_no_file(api, settings, tmp_path):
 
 
 def stored_files():
-    return [path for path in artifact_root().rglob("*") if path.is_file()]
+    return list(byte_store().listing(ARTIFACTS))
 
 
 def test_finished_run_takes_no_file(api):

@@ -1,5 +1,6 @@
-"""ONNX files that validation made of other models, kept by both digests."""
+"""ONNX files that validation made of other models, in the byte store by digests."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from deployments.serving import readings
-from deployments.serving.processes import discard
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.terms import ModelFile, Spec
+from mlops.core.blobs import Blob, ByteStore
+
+PREFIX = "conversions/"
 
 
 def part_of(folders: Folders, examination_id: str) -> Path:
@@ -33,39 +36,61 @@ def keep(part: Path, spec: Spec, finding: dict[str, Any], folders: Folders) -> N
         return
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     if digest == finding.get("converted_sha256"):
-        path = folders.conversions / f"{_key(spec)}.{digest}.onnx"
-        part.replace(path)
-        earlier = folders.conversions.glob(f"{_key(spec)}.*.onnx")
-        discard(*(each for each in earlier if each != path))
+        earlier = _made_of(spec, folders.store)
+        key = f"{PREFIX}{_source(spec)}.{digest}.onnx"
+        folders.store.adopt(key, part, is_lasting=False)
+        _discard([each for each in earlier if each.key != key], folders.store)
     else:
         part.unlink()
 
 
-def kept_in(data_dir: Path) -> Iterator[tuple[str, Path]]:
+def kept_in(store: ByteStore) -> Iterator[tuple[str, Blob]]:
     """Yield each converted file with the digest of the model that it was made of."""
-    for path in (data_dir / "conversions").glob("*.*.onnx"):
-        yield path.name.partition(".")[0].partition("-")[0], path
+    for blob in store.listing(PREFIX):
+        source, _, rest = blob.key.removeprefix(PREFIX).partition(".")
+        if rest.endswith(".onnx"):
+            yield source.partition("-")[0], blob
 
 
 def reject(spec: Spec, folders: Folders) -> None:
     """Forget the converted file, which did not load: the model's own serves then."""
-    for path in folders.conversions.glob(f"{_key(spec)}.*.onnx"):
-        discard(path)
+    _discard(_made_of(spec, folders.store), folders.store)
 
 
 def preferred(spec: Spec, folders: Folders) -> Spec:
     """Return the spec with its converted file, if one is asked for and kept."""
     if not spec.converts:
         return spec
-    for path in sorted(folders.conversions.glob(f"{_key(spec)}.*.onnx")):
-        _, digest, _ = path.name.split(".")
-        size, names = path.stat().st_size, spec.file.feature_names
-        file = ModelFile(path, spec.file.name, digest, size, feature_names=names)
+    for blob in _made_of(spec, folders.store):
+        _, digest, _ = blob.key.split(".")
+        file = ModelFile(
+            folders.store.local(blob.key),
+            spec.file.name,
+            digest,
+            blob.size_bytes,
+            feature_names=spec.file.feature_names,
+        )
         return dataclasses.replace(spec, file=file)
     return spec
 
 
-def _key(spec: Spec) -> str:
+def _made_of(spec: Spec, store: ByteStore) -> list[Blob]:
+    start = f"{PREFIX}{_source(spec)}."
+    return [
+        blob
+        for blob in store.listing(PREFIX)
+        if blob.key.startswith(start) and blob.key.endswith(".onnx")
+    ]
+
+
+def _discard(blobs: list[Blob], store: ByteStore) -> None:
+    """Delete them; what cannot be deleted now is for the next sweep."""
+    for blob in blobs:
+        with contextlib.suppress(OSError):
+            store.delete(blob.key)
+
+
+def _source(spec: Spec) -> str:
     """Return what a conversion is made of: the file, and how it was read."""
     if spec.reading == readings.FIRST:
         return spec.file.sha256

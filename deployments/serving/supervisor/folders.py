@@ -8,13 +8,16 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+from mlops.core.blobs import ByteStore, FolderStore
+
 MAX_SOCKET_PATH = 107  # sun_path holds 108 bytes with its end
 
 
 class Folders:
-    """The run folder; only this user may look into it."""
+    """The run folder, into which only this user may look, and the byte store."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, store: ByteStore | None = None) -> None:
+        self.store = store or FolderStore(data_dir)
         self.run = data_dir / "run"
         self.instances = self.run / "instances"
         self.routes = self.run / "routes"

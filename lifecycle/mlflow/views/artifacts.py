@@ -27,7 +27,7 @@ from lifecycle.mlflow.messages.artifacts import (
 )
 from lifecycle.mlflow.names import find_version
 from lifecycle.models import LoggedModel, Run
-from mlops.core.files import CHUNK_BYTES
+from mlops.core.blobs import CHUNK_BYTES
 
 
 def list_of_run(call: MlflowCall) -> Answer:

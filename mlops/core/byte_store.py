@@ -1,0 +1,31 @@
+"""The byte store that the settings name, and what may hinder it."""
+
+import errno
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from mlops.core.blobs import ByteStore, FolderStore
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def byte_store() -> ByteStore:
+    """Return the store: the data folder."""
+    return _folder(settings.DATA_DIR, settings.ARTIFACT_SYNC)
+
+
+def want_of_room(error: OSError) -> str:
+    """Return what hinders a disk from taking anything now; "" for other errors."""
+    if error.errno in _FULL:
+        return "The disk of the data folder is full."
+    if error.errno == errno.EROFS:
+        return "The data folder is write-protected."
+    return ""
+
+
+@lru_cache(maxsize=8)
+def _folder(root: Path, syncs: bool) -> ByteStore:  # noqa: FBT001 - part of the key
+    return FolderStore(Path(root), syncs=syncs)
