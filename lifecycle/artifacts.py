@@ -149,8 +149,12 @@ def _owner(home: Home) -> ArtifactOwner:
 
 
 def _remove_row(home: Home, path: str, *, by: User | None) -> None:
-    old = home.artifacts.filter(path=path).first()
-    if servable.folders_in_use(home.artifacts.all(), path).exclude(path=path).exists():
+    # One question for the file and for the folders that it could belong to.
+    asked = [path, *servable.manifests_above(path)]
+    found = home.artifacts.filter(path__in=asked).order_by()
+    here = {artifact.path: artifact for artifact in found}
+    old = here.pop(path, None)
+    if any(one.is_stored and one.is_in_use() for one in here.values()):
         raise ArtifactInUse(
             "A model version or deployment stands on this folder; use another path.",
             field="path",

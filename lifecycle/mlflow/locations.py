@@ -75,7 +75,8 @@ def home_of(place: ArtifactLocation) -> Run | LoggedModel:
         home = LoggedModel.objects.filter(pk=place.model_id, deleted_ms=None).first()
         missing = f"Logged model with ID '{place.model_id}' not found."
     else:
-        home = Run.objects.filter(uid=place.run_id).first()
+        # Ordered as cheaply as can be: the uid is unique.
+        home = Run.objects.filter(uid=place.run_id).order_by("pk").first()
         missing = f"Run with id={place.run_id} not found"
     if home is None or str(home.experiment_id) != place.experiment:
         raise Missing(missing)

@@ -146,12 +146,11 @@ def keeping_weights_in(artifacts: QuerySet[Artifact], path: str) -> list[Artifac
     ]
 
 
-def folders_in_use(artifacts: QuerySet[Artifact], path: str) -> QuerySet[Artifact]:
-    """Return the MLmodels of folders above a path that something stands on."""
+def manifests_above(path: str) -> list[str]:
+    """Return where the MLmodels of the folders above a path would be."""
     above = [parent.as_posix() for parent in PurePosixPath(path).parents]
-    names = [mlmodel.NAME if one == "." else f"{one}/{mlmodel.NAME}" for one in above]
-    stood_on = Q(model_versions__isnull=False) | Q(deployments__isnull=False)
-    return artifacts.filter(stood_on, path__in=names, is_stored=True)
+    names = (mlmodel.NAME if one == "." else f"{one}/{mlmodel.NAME}" for one in above)
+    return [name for name in names if name != path]
 
 
 def digest_of(artifact: Artifact) -> str:
