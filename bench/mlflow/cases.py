@@ -114,18 +114,21 @@ def cases(prepared: Prepared) -> dict[str, Request]:
     }
 
 
-def uploading(prepared: Prepared, unsynced: Path | None = None) -> Request:
-    """Return one upload of 10 MB.
+def uploading(
+    prepared: Prepared, megabytes: int, unsynced: Path | None = None
+) -> Request:
+    """Return one upload of so many megabytes.
 
     `unsynced` is the artifact folder of a server that answers before a file is on the
     disk; the request then waits for that, as a careful client would.
     """
-    big, inside = secrets.token_bytes(10 * MEGABYTE), f"{prepared.long_run}/artifacts"
+    content = secrets.token_bytes(megabytes * MEGABYTE)
+    inside = f"{prepared.long_run}/artifacts"
 
     def upload() -> None:
         place = f"{prepared.experiment}/{inside}"
-        name = f"up{next(prepared.numbers)}.bin"
-        prepared.wire.raw("PUT", f"{FILES}{place}/{name}", big)
+        name = f"up{megabytes}-{next(prepared.numbers)}.bin"
+        prepared.wire.raw("PUT", f"{FILES}{place}/{name}", content)
         if unsynced is not None:
             _sync(unsynced / place / name)
             _sync(unsynced / place)
