@@ -9,7 +9,8 @@ from typing import Final
 
 PARTS: Final = ".parts"
 """The folder for drafts that have to have a name, where no key leads to."""
-_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)  # Linux has it
+# Linux has it; a nameless file gets its name through /proc.
+_TMPFILE: Final = getattr(os, "O_TMPFILE", 0) if Path("/proc/self/fd").is_dir() else 0
 # What a file system or kernel without nameless files says (open(2)).
 _HAS_NONE: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 
@@ -39,8 +40,8 @@ class Draft:
         try:
             self._link(target.name)
         except FileNotFoundError:
-            os.close(self._folder)
-            self._folder = _opened(target.parent)
+            removed, self._folder = self._folder, _opened(target.parent)
+            os.close(removed)
             self._link(target.name)
 
     def sync(self) -> None:
@@ -50,10 +51,12 @@ class Draft:
 
     def close(self) -> None:
         """Close the file; it is gone unless it was published."""
-        os.close(self.file)
-        os.close(self._folder)
-        if self._part is not None:
-            self._part.unlink(missing_ok=True)
+        try:
+            os.close(self.file)
+        finally:
+            os.close(self._folder)
+            if self._part is not None:
+                self._part.unlink(missing_ok=True)
 
     def _new_file(self, parts: Path) -> int:
         flags = os.O_WRONLY | os.O_CLOEXEC

@@ -114,6 +114,7 @@ class FolderStore(ByteStore):
     def copy(self, key: str, new_key: str) -> None:
         source, target = self.local(key), self.local(new_key)
         self.stat(key)
+        os.utime(source)  # both names have one time: the copy is no old leftover
         _into_folder(lambda: os.link(source, target), target.parent)
         if self.syncs:
             sync(target.parent)

@@ -1,7 +1,9 @@
 """What every byte store does: whole or not there, and never outside its root."""
 
 import hashlib
+import os
 import threading
+import time
 
 import pytest
 
@@ -277,6 +279,15 @@ def test_a_copy_stays_when_the_first_is_deleted(store):
     store.delete("a/b")
 
     assert read(store, "c/d") == b"content"
+
+
+def test_a_copy_is_new_for_the_sweeps_whatever_it_was_copied_from(store):
+    put(store)
+    os.utime(store.local("a/b"), (1, 1))
+
+    store.copy("a/b", "c/d")
+
+    assert time.time() - 3600 < store.stat("c/d").modified_s
 
 
 def test_an_adopted_file_replaces_what_was_there(store, tmp_path):
