@@ -24,7 +24,8 @@ _AT_ONCE: Final = 3
 _ALIGNED: Final = mmap.PAGESIZE
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)  # Linux has it
 
-_helpers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="receiving")
+helpers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="receiving")
+"""What waits for the disk beside a caller; nothing in it waits for another."""
 _idle: deque[mmap.mmap] = deque(maxlen=8)
 
 
@@ -81,7 +82,7 @@ class BlockWriter:
         """Let a helper have the full block, and fill another one."""
         if self._file < 0:
             self._open(is_direct=True)
-        writing = _helpers.submit(_write_at, self._file, self._passed_on, self._block)
+        writing = helpers.submit(_write_at, self._file, self._passed_on, self._block)
         self._at_work.append((writing, self._block))
         self._passed_on += BLOCK_BYTES
         self._filled = 0

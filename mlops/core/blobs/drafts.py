@@ -4,8 +4,11 @@ import contextlib
 import errno
 import os
 import uuid
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Final
+
+from mlops.core.blobs.blocks import helpers
 
 PARTS: Final = ".parts"
 """The folder for drafts that have to have a name, where no key leads to."""
@@ -45,9 +48,17 @@ class Draft:
             self._link(target.name)
 
     def sync(self) -> None:
-        """Let the file and its name survive a power cut."""
-        os.fsync(self.file)
-        os.fsync(self._folder)
+        """Let the file and its name survive a power cut.
+
+        Both at once: they are in one commit of the journal, and the disk flushes once
+        for it instead of twice.
+        """
+        naming = helpers.submit(os.fsync, self._folder)
+        try:
+            os.fsync(self.file)
+        finally:
+            wait([naming])  # its descriptor may not be closed under it
+        naming.result()
 
     def close(self) -> None:
         """Close the file; it is gone unless it was published."""
