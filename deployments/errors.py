@@ -17,7 +17,7 @@ class StaleDeployment(DomainError):
     code = "stale_deployment"
 
 
-class NothingToRollBackTo(DomainError):
+class NoEarlierDeployment(DomainError):
     code = "nothing_to_roll_back_to"
 
 
@@ -27,7 +27,7 @@ class NotActive(DomainError):
     code = "not_active"
 
 
-class NotApproved(DomainError):
+class VersionNotApproved(DomainError):
     """The environment asks for something that the version does not have yet."""
 
     code = "not_approved"

@@ -40,7 +40,7 @@ SLOWER, MUCH_SLOWER, MUCH_SLOWER_MS = 2.0, 4.0, 250.0
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CallWindow:
     """What became of the calls of one version; those that overload stopped are none.
 
     `failed_count` has the `unavailable_count` in it, which found no instance ready.
@@ -60,7 +60,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class JudgeLimits:
     """Shares in [0, 1]; None is no limit. Fewer than `min_requests` say nothing.
 
     `failed` is the limit of refusals too. Without a `p95_ms` only what is much slower
@@ -74,7 +74,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BadShare:
     """Bad ones of all, and what a person calls them."""
 
     bad: int
@@ -87,9 +87,9 @@ class Share:
 
 
 def verdict(
-    new: Window,
-    before: Window | None,
-    limits: Limits,
+    new: CallWindow,
+    before: CallWindow | None,
+    limits: JudgeLimits,
     *,
     refuses_alike: bool = False,
 ) -> str:
@@ -115,7 +115,7 @@ def verdict(
     return ""
 
 
-def surprise(new: Share, old: Share) -> float:
+def surprise(new: BadShare, old: BadShare) -> float:
     """Return how likely a table so bad for `new` is if both shares are one.
 
     The upper tail of the hypergeometric distribution.
@@ -138,8 +138,8 @@ def surprise(new: Share, old: Share) -> float:
 
 
 def _pairs(
-    new: Window, before: Window | None, limits: Limits
-) -> Iterator[tuple[Share, Share | None, float]]:
+    new: CallWindow, before: CallWindow | None, limits: JudgeLimits
+) -> Iterator[tuple[BadShare, BadShare | None, float]]:
     """Yield each share of the new version, that of the one before, and the limit."""
     yield _failed(new), _failed(before) if before else None, limits.failed
     if limits.non_finite is not None:
@@ -152,43 +152,43 @@ def _pairs(
 
 
 def _refusals(
-    new: Window, before: Window | None, limits: Limits
-) -> Iterator[tuple[Share, Share | None, float]]:
+    new: CallWindow, before: CallWindow | None, limits: JudgeLimits
+) -> Iterator[tuple[BadShare, BadShare | None, float]]:
     if new.refused_anew_count is not None:
         yield _refused_anew(new), None, limits.failed
     elif before is not None:
         yield _refused(new), _refused(before), limits.failed
 
 
-def _failed(window: Window) -> Share:
+def _failed(window: CallWindow) -> BadShare:
     text = "failed"
     if window.unavailable_count:
         text += f" or found no instance ready ({window.unavailable_count})"
-    return Share(window.failed_count, window.request_count, text)
+    return BadShare(window.failed_count, window.request_count, text)
 
 
-def _refused(window: Window) -> Share:
-    return Share(window.refused_count, window.request_count, "were refused")
+def _refused(window: CallWindow) -> BadShare:
+    return BadShare(window.refused_count, window.request_count, "were refused")
 
 
-def _refused_anew(window: Window) -> Share:
+def _refused_anew(window: CallWindow) -> BadShare:
     text = "were refused that the version before takes"
-    return Share(window.refused_anew_count or 0, window.request_count, text)
+    return BadShare(window.refused_anew_count or 0, window.request_count, text)
 
 
-def _non_finite(window: Window) -> Share:
+def _non_finite(window: CallWindow) -> BadShare:
     text = "were answered with a NaN or an infinity"
-    return Share(window.non_finite_count, window.request_count, text)
+    return BadShare(window.non_finite_count, window.request_count, text)
 
 
-def _slow(window: Window, slow_ms: float) -> Share:
+def _slow(window: CallWindow, slow_ms: float) -> BadShare:
     limit = bucket(slow_ms)
     slow = sum(n for number, n in window.histogram.items() if int(number) > limit)
     timed = sum(window.histogram.values())
-    return Share(slow, timed, f"took the model longer than {upper_ms(limit):.0f} ms")
+    return BadShare(slow, timed, f"took the model longer than {upper_ms(limit):.0f} ms")
 
 
-def _slow_ms(before: Window | None, p95_ms: float | None) -> float | None:
+def _slow_ms(before: CallWindow | None, p95_ms: float | None) -> float | None:
     """Return from where on an answer is slow, None where nothing says so."""
     usual = quantile(before.histogram, 0.95) if before is not None else None
     if usual is None:
@@ -198,11 +198,11 @@ def _slow_ms(before: Window | None, p95_ms: float | None) -> float | None:
     return max(SLOWER * usual, p95_ms)
 
 
-def _said(share: Share) -> str:
+def _said(share: BadShare) -> str:
     return f"{share.rate:.1%} of {share.of} requests {share.text}"
 
 
-def _over(share: Share, limit: float) -> str:
+def _over(share: BadShare, limit: float) -> str:
     return f", more than {limit:.1%}" if share.rate > limit else ""
 
 

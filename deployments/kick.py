@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from deployments.serving.waking import Bell, Calls
+from deployments.serving.waking import Bell, WakeSocket
 
 EFFECT_S = 1.0
 """How long an answer waits for the gateways to act by what was written."""
@@ -29,9 +29,9 @@ def wait_on_commit(**_signal: object) -> None:
     transaction.on_commit(_wait)
 
 
-def calls() -> Calls:
+def calls() -> WakeSocket:
     """Return the listening end."""
-    return Calls(_path())
+    return WakeSocket(_path())
 
 
 def _wait() -> None:

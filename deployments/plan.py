@@ -122,7 +122,7 @@ SIZES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeploymentPlan:
     """The size that is asked for and the strategy."""
 
     instances: int = 1

@@ -10,12 +10,12 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, path
 
 from deployments.viewsets import (
+    DeploymentDriftViewSet,
     DeploymentKeyViewSet,
     DeploymentViewSet,
     DeployModelViewSet,
-    DriftViewSet,
     InstanceTypeViewSet,
-    LineageViewSet,
+    LineageGraphViewSet,
     RolloutViewSet,
     StreamViewSet,
     TelemetryViewSet,
@@ -46,10 +46,10 @@ ROUTES: list[tuple[str, type, dict[str, str], str]] = [
     (f"{ONE}/logs", TelemetryViewSet, {"get": "logs"}, ""),
     (f"{ONE}/metrics", TelemetryViewSet, {"get": "metrics"}, ""),
     (f"{ONE}/stream", StreamViewSet, {"get": "stream"}, ""),
-    (f"{ONE}/drift", DriftViewSet, {"get": "list", "post": "check"}, ""),
+    (f"{ONE}/drift", DeploymentDriftViewSet, {"get": "list", "post": "check"}, ""),
     (
         f"{ONE}/drift/<uuid:check_id>",
-        DriftViewSet,
+        DeploymentDriftViewSet,
         {"get": "retrieve"},
         "deployment-drift-check",
     ),
@@ -60,8 +60,8 @@ ROUTES: list[tuple[str, type, dict[str, str], str]] = [
 
 
 def _patterns() -> Iterator[URLPattern]:
-    yield path("lineage", LineageViewSet.as_view({"get": "graph"}))
-    yield path("lineage/", LineageViewSet.as_view({"get": "graph"}, schema=None))
+    yield path("lineage", LineageGraphViewSet.as_view({"get": "graph"}))
+    yield path("lineage/", LineageGraphViewSet.as_view({"get": "graph"}, schema=None))
     # The address with a slash has operations of its own; it must come first.
     listed = DeployModelViewSet.as_view({"get": "list", "post": "create"})
     yield path(f"{HOME}{ALL}/", listed)

@@ -37,7 +37,7 @@ class ReconcileLoop:
             target.close(stop_all=True)
 
 
-class Sampling(WorkerThread):
+class SampleIntake(WorkerThread):
     """Takes in what gateways sampled."""
 
     pause_s = 5.0

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from datasets.models import Feature, FeatureUsage, FeatureVersion
 from datasets.serializers.binding import FeatureBindingAnswer, FeatureBindingBody
 from datasets.states import UNBOUND, BindingState, DataType, FeatureStatus, FeatureType
-from mlops.core.fields import Number, Text, Truth, Whole
+from mlops.core.fields import FiniteNumberField, Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MAX_DESCRIPTION = 1000
@@ -240,8 +240,8 @@ class FeatureUsageCreate(StrictSerializer):
     used_by_model = Text(max_length=255)
     model_version = Text(max_length=255)
     environment = Text(max_length=100)
-    feature_importance = Number(required=False, allow_null=True)
-    correlation_with_target = Number(
+    feature_importance = FiniteNumberField(required=False, allow_null=True)
+    correlation_with_target = FiniteNumberField(
         required=False, allow_null=True, min_value=-1, max_value=1
     )
     execution_id = Text(required=False, allow_null=True, max_length=255)

@@ -31,7 +31,7 @@ from datasets.serializers.queries import (
     VersionQuery,
     order_of,
 )
-from mlops.core.fields import Number, Text, Whole
+from mlops.core.fields import FiniteNumberField, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 MAX_AGGREGATES_TEXT = 20_000
@@ -52,7 +52,7 @@ class AggregateField(StrictSerializer):
         required=False,
         help_text="Left out of a `count` of rows.",
     )
-    fraction = Number(
+    fraction = FiniteNumberField(
         min_value=0, max_value=1, required=False, help_text="Of a quantile."
     )
     name = Text(

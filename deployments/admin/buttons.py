@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from deployments.admin.forms import DriftForm, KeyForm, ReasonForm
+from deployments.admin.forms import DeploymentReasonForm, DriftForm, KeyForm
 from deployments.admin.pages import FormPages
-from deployments.drift import Asked, check_requests
+from deployments.drift import SampledPeriod, check_requests
 from deployments.models import Deployment, DeploymentKey, DriftRule
 from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Status
@@ -72,7 +72,9 @@ class Buttons(FormPages):
         def check(form: DriftForm) -> HttpResponse:
             now = timezone.now()
             since = now - timedelta(seconds=form.cleaned_data["window_s"])
-            made = check_requests(deployment, Asked(since, now), by=staff(request))
+            made = check_requests(
+                deployment, SampledPeriod(since, now), by=staff(request)
+            )
             url = reverse("admin:deployments_driftcheck_change", args=[made.pk])
             return HttpResponseRedirect(url)
 
@@ -109,7 +111,7 @@ class Buttons(FormPages):
         if deployment is None:
             return self.to_list()
 
-        def act(form: ReasonForm) -> HttpResponse:
+        def act(form: DeploymentReasonForm) -> HttpResponse:
             reason = form.cleaned_data["reason"]
             words = {"reason": reason} if verb in CAN_EXPLAIN else {}
             steered = deployment.rollout if verb in STEERS else deployment
@@ -119,7 +121,7 @@ class Buttons(FormPages):
             self.message_user(request, waits or _("Done."), level)
             return self.to_page(made.pk if made else object_id)
 
-        form = ReasonForm(request.POST if request.method == "POST" else None)
+        form = DeploymentReasonForm(request.POST if request.method == "POST" else None)
         texts = {
             "title": f"{label}: {deployment}",
             "question": _("%(version)s, %(status)s") % _words(deployment),

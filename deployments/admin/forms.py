@@ -15,7 +15,7 @@ from unfold.widgets import (
 from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.drift import LONGEST_S
 from deployments.models.key import MOST_CALLS
-from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S, Plan, Strategy
+from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S, DeploymentPlan, Strategy
 from deployments.states import Environment, Rollout, StickyBy
 from lifecycle.models import ModelVersion
 
@@ -118,7 +118,7 @@ class DeployForm(forms.Form):
             raise forms.ValidationError(_("Give whole numbers, parted by commas."))
         return tuple(int(word[:9]) for word in words)
 
-    def plan(self) -> Plan:
+    def plan(self) -> DeploymentPlan:
         """Return the size and the strategy that the valid form asks for."""
         asked: dict[str, Any] = self.cleaned_data
         strategy = Strategy(
@@ -129,7 +129,7 @@ class DeployForm(forms.Form):
             asked["sticky_header"] or STICKY_HEADER,
         )
         numbers = {name: asked[name] for name in ("min_instances", "max_instances")}
-        return Plan(
+        return DeploymentPlan(
             asked["instances"],
             asked["instance_type"],
             asked["auto_scaling"],
@@ -139,7 +139,7 @@ class DeployForm(forms.Form):
         )
 
 
-class ReasonForm(forms.Form):
+class DeploymentReasonForm(forms.Form):
     reason = forms.CharField(
         required=False, label=_("reason"), widget=UnfoldAdminTextareaWidget()
     )

@@ -26,7 +26,7 @@ class RefusedAddress(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WebhookAddress:
     """Where to connect: a looked-up address, and the name that it was found by."""
 
     host: str
@@ -42,7 +42,7 @@ class Place:
         return name if self.port == usual else f"{name}:{self.port}"
 
 
-def checked(url: str) -> Place:
+def checked(url: str) -> WebhookAddress:
     """Return where a URL leads. Raises RefusedAddress for what is not to be called."""
     try:
         parts = urlsplit(url)
@@ -59,7 +59,7 @@ def checked(url: str) -> Place:
     if parts.query:
         target += f"?{quote(parts.query, safe=IN_QUERY)}"
     host = _in_ascii(host)
-    return Place(host, _looked_up(host, port), port, is_secure, target)
+    return WebhookAddress(host, _looked_up(host, port), port, is_secure, target)
 
 
 def _in_ascii(host: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from deployments.alerts.address import Place, RefusedAddress, checked
+from deployments.alerts.address import RefusedAddress, WebhookAddress, checked
 from deployments.models import AlertDelivery, AlertHook
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def _post(hook: AlertHook, delivery: AlertDelivery) -> int:
 class _Pinned(http.client.HTTPConnection):
     """Connects to the address that was checked; TLS proves the name all the same."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WebhookAddress) -> None:
         super().__init__(place.host, place.port, timeout=TIMEOUT_S)
         self._place = place
 

@@ -3,6 +3,6 @@
 The one place where datasets, runs and live requests come together for drift.
 """
 
-from deployments.drift.checks import Asked, check_dataset, check_requests
+from deployments.drift.checks import SampledPeriod, check_dataset, check_requests
 
-__all__ = ["Asked", "check_dataset", "check_requests"]
+__all__ = ["SampledPeriod", "check_dataset", "check_requests"]

@@ -31,7 +31,7 @@ FAR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SampledPeriod:
     """What is compared: requests of [since, until), with which data, named how.
 
     Without a reference it is the data that the model's run was trained on; `columns`
@@ -45,7 +45,7 @@ class Asked:
 
 
 def check_requests(
-    deployment: Deployment, asked: Asked, *, by: User | None = None
+    deployment: Deployment, asked: SampledPeriod, *, by: User | None = None
 ) -> DriftCheck:
     """Compare the live requests of a deployment with its training data.
 

@@ -18,7 +18,7 @@ from datasets import drifting
 from datasets.models import IngestJob
 from deployments import samples
 from deployments.alerts import deliver_due
-from deployments.drift.checks import Asked, check_dataset, check_requests
+from deployments.drift.checks import SampledPeriod, check_dataset, check_requests
 from deployments.errors import NothingSampled
 from deployments.models import (
     AlertDelivery,
@@ -93,7 +93,7 @@ def watch_once(now: datetime | None = None) -> int:
         if rule.watches_datasets:
             done += sum(map(_look_at_data, _with_new_data(serving)))
         if rule.watches_requests:
-            asked = Asked(now - timedelta(seconds=rule.window_s), now)
+            asked = SampledPeriod(now - timedelta(seconds=rule.window_s), now)
             last = now - timedelta(seconds=rule.every_s)
             waiting = list(_not_checked_since(serving, last))
             done += sum(_look_at_requests(one, asked) for one in waiting)
@@ -144,7 +144,7 @@ def _look_at_data(deployment: Deployment) -> int:
     return 1
 
 
-def _look_at_requests(deployment: Deployment, asked: Asked) -> int:
+def _look_at_requests(deployment: Deployment, asked: SampledPeriod) -> int:
     if not samples.parts(deployment.pk, asked.since, asked.until):
         return 0
     try:

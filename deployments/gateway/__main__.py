@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.options import GatewayOptions
 from mlops.env import BadSetting
 
 MODULE = "deployments.gateway"
@@ -49,16 +49,16 @@ def main() -> None:
     sys.exit(serve(chosen))
 
 
-def options(arguments: Sequence[str]) -> Options:
+def options(arguments: Sequence[str]) -> GatewayOptions:
     """Return what the command line and the settings say. Raises BadSetting."""
-    return Options(**vars(_parser().parse_args(arguments)))
+    return GatewayOptions(**vars(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; each field of the options is one."""
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", allow_abbrev=False)
     shared = _shared()
-    for field in dataclasses.fields(Options):
+    for field in dataclasses.fields(GatewayOptions):
         default = shared.get(field.name, field.default)
         if isinstance(default, bool):
             continue

@@ -18,7 +18,7 @@ from deployments.models.rollback import Rollback
 from deployments.models.rollout import RolloutControl
 from deployments.models.rule import EnvironmentRule
 from deployments.models.slot import Slot
-from deployments.plan import Plan, Strategy
+from deployments.plan import DeploymentPlan, Strategy
 from deployments.serving.readings import FileReading, newest
 from deployments.states import STARTED, Environment, Health, Mover, Status, wishes_from
 from lifecycle.models import ModelVersion, servable
@@ -196,16 +196,16 @@ class Deployment(models.Model):
         environment: str,
         *,
         by: User | None,
-        plan: Plan | None = None,
+        plan: DeploymentPlan | None = None,
         notes: str | None = None,
     ) -> Self:
         """Ask for a version to serve in an environment; return the pending deployment.
 
-        Raises Invalid, MayNotDeploy, NotApproved, VersionArchived, or
+        Raises Invalid, MayNotDeploy, VersionNotApproved, VersionArchived, or
         DeploymentInProgress when the very same is on its way already.
         """
         place = Environment(environment)
-        plan = plan or Plan()
+        plan = plan or DeploymentPlan()
         plan.check()
         require_permission(by, f"deploy_to_{place}")
         EnvironmentRule.of(place).require(version)
@@ -239,7 +239,7 @@ class Deployment(models.Model):
         Returns the new deployment of that version (`Rollback` says which one it is),
         still pending; this one serves on until that one is active. What else was on
         its way to the slot is cancelled, and no approval is asked: a rollback is an
-        emergency. Raises NotActive, NothingToRollBackTo or DeploymentInProgress; on
+        emergency. Raises NotActive, NoEarlierDeployment or DeploymentInProgress; on
         any of them no row has changed.
         """
         require_permission(by, "roll_back_deployment")
@@ -425,8 +425,8 @@ class Deployment(models.Model):
         return self.status == Status.DEPLOYING and self.rollout_at is not None
 
     @property
-    def plan(self) -> Plan:
-        return Plan.of(self, Strategy.of(self.strategy))
+    def plan(self) -> DeploymentPlan:
+        return DeploymentPlan.of(self, Strategy.of(self.strategy))
 
     @property
     def allowed_statuses(self) -> list[str]:

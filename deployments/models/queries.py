@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from deployments.errors import DeploymentInProgress, NoSuchDeployment
-from deployments.plan import FULL, Plan
+from deployments.plan import FULL, DeploymentPlan
 from deployments.states import (
     FINAL,
     IN_PROGRESS,
@@ -87,7 +87,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
             stored | aged if health == Health.DEGRADED else stored & ~aged
         )
 
-    def require_no_twin(self, version: ModelVersion, plan: Plan) -> None:
+    def require_no_twin(self, version: ModelVersion, plan: DeploymentPlan) -> None:
         """Raise DeploymentInProgress if the same was asked for and is on its way."""
         others = self.in_progress().filter(ends_as="", model_version=version)
         for other in others:

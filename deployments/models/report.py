@@ -28,7 +28,7 @@ MAX_POINTS = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class TrafficPoint:
     """The figures of one step; `seconds` is how long it lasts."""
 
     starts_at: datetime
@@ -47,8 +47,8 @@ class Report:
     deployment_id: str
     window: str
     step_seconds: int
-    total: Point
-    series: list[Point]
+    total: TrafficPoint
+    series: list[TrafficPoint]
 
 
 def report(
@@ -71,10 +71,10 @@ def report(
     start = end - timedelta(seconds=length)
     figures = deployment.windows.series(start, step_s, length // step_s)
     points = [
-        Point(start + timedelta(seconds=step_s * number), step_s, one)
+        TrafficPoint(start + timedelta(seconds=step_s * number), step_s, one)
         for number, one in enumerate(figures)
     ]
-    total = Point(start, length, Figures.total(figures))
+    total = TrafficPoint(start, length, Figures.total(figures))
     return Report(str(deployment.pk), window, step_s, total, points)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Q
 
-from deployments.errors import DeploymentInProgress, NotActive, NothingToRollBackTo
+from deployments.errors import DeploymentInProgress, NoEarlierDeployment, NotActive
 from deployments.models.moves import Step
 from deployments.models.slot import Slot
 from deployments.plan import Strategy
@@ -30,7 +30,7 @@ class Rollback:
     def begin(self, step: Step, wanted: "Deployment | None" = None) -> "Deployment":
         """Return the pending deployment that brings an earlier version back.
 
-        Raises NotActive, NothingToRollBackTo or DeploymentInProgress, and then no row
+        Raises NotActive, NoEarlierDeployment or DeploymentInProgress, and then no row
         has changed.
         """
         with transaction.atomic():
@@ -59,7 +59,7 @@ class Rollback:
         where none has served, the same one in another size. The same in the same size
         would change nothing. What the undone one itself restored counts as undone with
         it, so that a second rollback goes further back. A wish may name any revision
-        of the slot that served. Raises NothingToRollBackTo.
+        of the slot that served. Raises NoEarlierDeployment.
         """
         undone = self.undone
         if wanted is not None:
@@ -81,21 +81,21 @@ class Rollback:
             for candidate in candidates.iterator(chunk_size=20):
                 if is_intact(candidate.artifact, candidate.artifact_sha256):
                     return candidate
-        raise NothingToRollBackTo(
+        raise NoEarlierDeployment(
             f"There is no earlier version of {undone.slot} that could serve again."
         )
 
     def _require_usable(self, wanted: "Deployment") -> None:
         undone = self.undone
         if wanted.slot_id != undone.slot_id or wanted.pk == undone.pk:
-            raise NothingToRollBackTo(
+            raise NoEarlierDeployment(
                 "The target must be another deployment of the same model in the same "
                 "environment.",
                 field="target_deployment_id",
             )
         is_whole = is_intact(wanted.artifact, wanted.artifact_sha256)
         if wanted.deployed_at is None or not is_whole:
-            raise NothingToRollBackTo(
+            raise NoEarlierDeployment(
                 "The target never served, or its artifact is not what it was.",
                 field="target_deployment_id",
             )

@@ -8,7 +8,7 @@ from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.patience import patience
 from deployments.reconciler.spec import spec_of
 from deployments.serving import readings
-from deployments.serving.terms import Busy, Comparison, Refused
+from deployments.serving.terms import ReadingComparison, TargetBusy, TargetRefused
 from deployments.targets.base import Target
 
 
@@ -39,9 +39,9 @@ class Comparing:
     def _compare(self, deployment: Deployment) -> None:
         try:
             found = self._asked(deployment)
-        except Busy:
+        except TargetBusy:
             return
-        except Refused as refused:
+        except TargetRefused as refused:
             self._note(deployment, {"unknown": str(refused)})
         else:
             if found is not None:
@@ -49,13 +49,13 @@ class Comparing:
                 kept = {"differences": said, "requests": found.requests}
                 self._note(deployment, kept)
 
-    def _asked(self, deployment: Deployment) -> Comparison | None:
+    def _asked(self, deployment: Deployment) -> ReadingComparison | None:
         """Return where it would answer otherwise if it were deployed again."""
         name = deployment.environment
         rule = EnvironmentRule.among(self.rules, name)
         now = spec_of(deployment, rule)
         if now.file.folder is not None:
-            return Comparison((), 0)
+            return ReadingComparison((), 0)
         again = copy(deployment)
         again.reading, again.signature = readings.NEWEST, {}
         return self.targets[name].compare(spec_of(again, rule), now)

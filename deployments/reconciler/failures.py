@@ -7,7 +7,7 @@ from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.patience import want_of_room
 from deployments.reconciler.routes import Routing
-from deployments.serving.terms import Busy, Refused, TargetTrouble
+from deployments.serving.terms import TargetBusy, TargetRefused, TargetTrouble
 from deployments.states import STARTED, Health
 
 MAX_ATTEMPTS = 3
@@ -33,7 +33,7 @@ class FailurePolicy:
             with self.lease.held():
                 tries = deployment.record_attempt()
             if tries > MAX_ATTEMPTS:
-                raise Refused(f"It was given up after {MAX_ATTEMPTS} attempts.")
+                raise TargetRefused(f"It was given up after {MAX_ATTEMPTS} attempts.")
         self.memory.begin(deployment)
 
     def fail_if_late(
@@ -43,7 +43,7 @@ class FailurePolicy:
             limit = EnvironmentRule.among(
                 self.rules, deployment.environment
             ).progress_deadline_s
-            raise Refused(f"{what} within {limit} s. {because}".rstrip())
+            raise TargetRefused(f"{what} within {limit} s. {because}".rstrip())
         return False
 
     def _is_late(self, deployment: Deployment) -> bool:
@@ -54,7 +54,7 @@ class FailurePolicy:
 
     def bear(self, deployment: Deployment, trouble: TargetTrouble | OSError) -> bool:
         """Wait where that helps; else count an attempt."""
-        if isinstance(trouble, Busy):
+        if isinstance(trouble, TargetBusy):
             return self._wait_for_processors(deployment, str(trouble))
         if want := want_of_room(trouble):
             return self._wait_for_room(deployment, want)

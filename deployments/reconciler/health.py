@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deployments.models import EnvironmentRule
 from deployments.models.figures import Figures
-from deployments.serving.terms import Observation, Phase
+from deployments.serving.terms import Phase, TargetObservation
 from deployments.states import Health
 
 HOPELESS_RATE = 0.5
@@ -13,10 +13,10 @@ GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RunCondition:
     """What runs; `seconds_down` is for how long nothing has been ready."""
 
-    seen: Observation
+    seen: TargetObservation
     seconds_down: float
     has_restarted: bool
 
@@ -35,7 +35,7 @@ class Condition:
 
 
 def health_of(
-    runs: Condition, figures: Figures, rule: EnvironmentRule, verdict: str
+    runs: RunCondition, figures: Figures, rule: EnvironmentRule, verdict: str
 ) -> tuple[Health, str]:
     """Return the health of something that serves, and why it is not better.
 

@@ -21,7 +21,7 @@ from deployments.reconciler.probation import (
     version_before,
     window_of,
 )
-from deployments.serving.terms import Observation
+from deployments.serving.terms import TargetObservation
 from deployments.states import Health
 
 
@@ -65,7 +65,7 @@ class Judging:
         self,
         deployment: Deployment,
         health: Health,
-        seen: Observation,
+        seen: TargetObservation,
         reason: str = "",
     ) -> None:
         """Write what is new; another figure in a reason only now and then."""

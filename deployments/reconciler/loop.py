@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from deployments.kick import calls
 from deployments.models import lease
 from deployments.reconciler.reconciler import Pass, Reconciler
-from deployments.serving.waking import Calls
+from deployments.serving.waking import WakeSocket
 from mlops.worker.thread import call_all
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,10 @@ def run(reconciler: Reconciler, stopping: threading.Event) -> None:
 
 
 def _rest(
-    reconciler: Reconciler, waiting: Calls, seconds: float, stopping: threading.Event
+    reconciler: Reconciler,
+    waiting: WakeSocket,
+    seconds: float,
+    stopping: threading.Event,
 ) -> bool:
     """Wait until called, or for so long; tell which. The lease is kept meanwhile."""
     due, renew_s = time.monotonic() + seconds, lease.TIME_TO_LIVE.total_seconds() / 3

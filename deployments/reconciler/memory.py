@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from deployments.judge import Window
+from deployments.judge import CallWindow
 from deployments.models import Deployment
-from deployments.serving.terms import Observation, Route, Spec
+from deployments.serving.terms import Route, Spec, TargetObservation
 
 Key = tuple[uuid.UUID, str]
-Record = tuple[Window | None, bool, bool]
+Record = tuple[CallWindow | None, bool, bool]
 """What the version before did, whether it refuses the same requests, and whether model
 servers tell which of them it would have taken."""
 State = tuple[int, tuple[bool, bool, str]]
@@ -94,7 +94,7 @@ class Memory:
         now = self.clock()
         return now - self.begun.get((deployment.pk, deployment.status), now)
 
-    def seconds_down(self, deployment: Deployment, seen: Observation) -> float:
+    def seconds_down(self, deployment: Deployment, seen: TargetObservation) -> float:
         """Return for how long nothing has been ready; 0 while something is."""
         if seen.ready_instances > 0:
             self.down_since.pop(deployment.pk, None)
@@ -110,7 +110,7 @@ class Memory:
     def note_judged(self, deployments: Collection[Deployment]) -> None:
         self.judged |= dict.fromkeys((one.pk for one in deployments), self.clock())
 
-    def is_news(self, deployment: Deployment, seen: Observation) -> bool:
+    def is_news(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Say whether the target has something to say that it had not, and note it."""
         is_new = bool(seen.message) and self.said.get(deployment.pk) != seen.message
         if is_new:
@@ -118,7 +118,7 @@ class Memory:
         return is_new
 
     def restarted_within(
-        self, deployment: Deployment, seen: Observation, seconds: float
+        self, deployment: Deployment, seen: TargetObservation, seconds: float
     ) -> bool:
         """Say whether an instance was restarted lately, since it was first seen."""
         now = self.clock()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from deployments.judge import Limits, Window
+from deployments.judge import CallWindow, JudgeLimits
 from deployments.models import Deployment, EnvironmentRule, TrafficWindow
 from deployments.models.figures import Figures
 from deployments.serving.oip import metadata
@@ -59,9 +59,9 @@ def on_probation(rules: Mapping[str, EnvironmentRule]) -> Q:
     return wanted
 
 
-def window_of(figures: Figures, *, knows_before: bool = False) -> Window:
+def window_of(figures: Figures, *, knows_before: bool = False) -> CallWindow:
     """Return what the judge looks at; `knows_before` says that refusals are marked."""
-    return Window(
+    return CallWindow(
         figures.request_count - figures.rejected_count,
         figures.error_count + figures.unavailable_count,
         figures.unavailable_count,
@@ -72,8 +72,8 @@ def window_of(figures: Figures, *, knows_before: bool = False) -> Window:
     )
 
 
-def limits_of(rule: EnvironmentRule) -> Limits:
-    return Limits(
+def limits_of(rule: EnvironmentRule) -> JudgeLimits:
+    return JudgeLimits(
         rule.min_requests,
         rule.max_error_rate,
         rule.max_non_finite_rate,

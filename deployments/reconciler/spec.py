@@ -17,8 +17,8 @@ from deployments.serving.terms import (
     Manifest,
     ModelFile,
     PyfuncFolder,
-    Refused,
     Spec,
+    TargetRefused,
 )
 from lifecycle import mlmodel
 from lifecycle.artifacts import file_path
@@ -35,14 +35,16 @@ CHANGED = (
 def spec_of(deployment: Deployment, rule: EnvironmentRule) -> Spec:
     """Return what the target shall run.
 
-    Raises Refused when there is no artifact, or no such instance type any more.
+    Raises TargetRefused when there is no artifact, or no such instance type any more.
     """
     artifact = deployment.artifact
     if artifact is None or not artifact.is_stored:
-        raise Refused(f"{deployment.model_version} has no artifact that can be served.")
+        raise TargetRefused(
+            f"{deployment.model_version} has no artifact that can be served."
+        )
     kind = INSTANCE_TYPES.get(deployment.instance_type)
     if kind is None:
-        raise Refused(
+        raise TargetRefused(
             f"There is no instance type {deployment.instance_type!r} any more."
         )
     low, high = deployment.plan.bounds()
@@ -87,7 +89,7 @@ def _file(artifact: Artifact, deployment: Deployment) -> ModelFile:
 
 
 def _data(artifact: Artifact, deployment: Deployment) -> tuple[DataFile, ...]:
-    """Return the files that an ONNX file keeps weights in. Raises Refused.
+    """Return the files that an ONNX file keeps weights in. Raises TargetRefused.
 
     Those that were there when the deployment was asked for; the first rules of reading
     know of none.
@@ -95,7 +97,7 @@ def _data(artifact: Artifact, deployment: Deployment) -> tuple[DataFile, ...]:
     if deployment.reading == readings.FIRST or not servable.names_files(artifact):
         return ()
     if servable.digest_of(artifact) != deployment.artifact_sha256:
-        raise Refused(CHANGED)
+        raise TargetRefused(CHANGED)
     found, top = servable.data_files_of(artifact), servable.folder_of(artifact)
     return tuple(
         DataFile(one.path.removeprefix(top), file_path(one), one.size_bytes, one.sha256)
@@ -104,15 +106,15 @@ def _data(artifact: Artifact, deployment: Deployment) -> tuple[DataFile, ...]:
 
 
 def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
-    """Return what is to know of an MLflow folder. Raises Refused."""
+    """Return what is to know of an MLflow folder. Raises TargetRefused."""
     said = servable.manifest_in(manifest).pyfunc
     if said is None:
-        raise Refused(
+        raise TargetRefused(
             f"{manifest.path} names no model file that can be served, and no "
             "python_function."
         )
     if servable.digest_of(manifest) != digest:
-        raise Refused(CHANGED)
+        raise TargetRefused(CHANGED)
     top = manifest.path.removesuffix(mlmodel.NAME)
     files = tuple(
         FolderFile(one.path.removeprefix(top), file_path(one), one.sha256)

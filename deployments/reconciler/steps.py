@@ -11,13 +11,13 @@ from django.utils import timezone
 from deployments.errors import (
     DeploymentInProgress,
     LeaseLost,
-    NothingToRollBackTo,
+    NoEarlierDeployment,
     SlotBusy,
     StaleDeployment,
 )
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.failures import FailurePolicy
-from deployments.reconciler.health import GRACE_S, Condition, health_of
+from deployments.reconciler.health import GRACE_S, RunCondition, health_of
 from deployments.reconciler.judging import Judging
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.probation import (
@@ -28,10 +28,10 @@ from deployments.reconciler.routes import Routing, Sharer
 from deployments.reconciler.signature import signature_of
 from deployments.reconciler.spec import spec_of
 from deployments.serving.terms import (
-    Observation,
     Phase,
-    Refused,
     Spec,
+    TargetObservation,
+    TargetRefused,
     TargetTrouble,
     Validation,
 )
@@ -113,7 +113,7 @@ class Steps:
             return steps[deployment.status](deployment)
         except (StaleDeployment, SlotBusy):
             raise
-        except Refused as refused:
+        except TargetRefused as refused:
             return self.failures.give_up(deployment, str(refused))
         except DomainError as broken_rule:
             return self.failures.give_up(deployment, broken_rule.message)
@@ -149,7 +149,7 @@ class Steps:
     def _deploy(self, deployment: Deployment) -> bool:
         seen = self._brought_up(deployment)
         if seen.phase == Phase.FAILED:
-            raise Refused(seen.message or "The model server did not come up.")
+            raise TargetRefused(seen.message or "The model server did not come up.")
         if seen.phase != Phase.READY:
             return self._wait_for(deployment, seen)
         if self._goes_all_at_once(deployment):
@@ -161,7 +161,7 @@ class Steps:
             return True
         return self._roll_out(deployment)
 
-    def _wait_for(self, deployment: Deployment, seen: Observation) -> bool:
+    def _wait_for(self, deployment: Deployment, seen: TargetObservation) -> bool:
         self.judging.record(deployment, Health.DEGRADED, seen)
         self._tell_news(deployment, seen)
         if seen.is_busy:
@@ -170,13 +170,15 @@ class Steps:
             late = "The model server did not become ready"
             return self.failures.fail_if_late(deployment, late, seen.message)
         if self.memory.seconds_down(deployment, seen) > GRACE_S:
-            raise Refused(f"The rollout was stopped: {seen.message or 'it is down'}.")
+            raise TargetRefused(
+                f"The rollout was stopped: {seen.message or 'it is down'}."
+            )
         return False
 
     def _watch(self, deployment: Deployment) -> bool:
         rule = self._rule(deployment)
         seen = self._brought_up(deployment)
-        runs = Condition(
+        runs = RunCondition(
             seen,
             self.memory.seconds_down(deployment, seen),
             self.memory.restarted_within(deployment, seen, RESTARTS_S),
@@ -202,7 +204,7 @@ class Steps:
             return True
         able = self._target(deployment).capabilities()
         if not (able.mirrors if kind == Rollout.SHADOW else able.splits_traffic):
-            raise Refused(f"Where this would run, there is no {kind}.")
+            raise TargetRefused(f"Where this would run, there is no {kind}.")
         # Beside nothing there is nothing to compare with.
         return not deployment.is_rolling_out and deployment.slot.active is None
 
@@ -210,7 +212,7 @@ class Steps:
         """Give up a bad canary, else give it its next share when it is time."""
         plan, rule = deployment.plan.strategy, self._rule(deployment)
         if reason := self.judging.verdict(deployment, rule):
-            raise Refused(f"The rollout was stopped: {reason}.")
+            raise TargetRefused(f"The rollout was stopped: {reason}.")
         if deployment.is_paused or plan.kind == Rollout.SHADOW:
             return False
         began = deployment.rollout_at or timezone.now()
@@ -262,7 +264,7 @@ class Steps:
                 deployment.roll_back(mover=Mover.SYSTEM, reason=reason)
         except DeploymentInProgress:
             return False
-        except NothingToRollBackTo as nothing:
+        except NoEarlierDeployment as nothing:
             with self.lease.held():
                 said = f"would be rolled back ({reason}), but: {nothing.message}"
                 deployment.notice(said, mover=Mover.SYSTEM)
@@ -288,13 +290,13 @@ class Steps:
             self.memory.specs[deployment.pk] = known
         return known[1]
 
-    def _brought_up(self, deployment: Deployment) -> Observation:
+    def _brought_up(self, deployment: Deployment) -> TargetObservation:
         """Ask the target for what is wanted; return what runs."""
         target = self._target(deployment)
         target.apply(self._spec(deployment))
         return target.observe(str(deployment.pk))
 
-    def _tell_news(self, deployment: Deployment, seen: Observation) -> None:
+    def _tell_news(self, deployment: Deployment, seen: TargetObservation) -> None:
         if self.memory.is_news(deployment, seen):
             with self.lease.held():
                 deployment.notice(seen.message)

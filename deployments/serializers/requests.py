@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from deployments.plan import STICKY_HEADER, Plan, Strategy
+from deployments.plan import STICKY_HEADER, DeploymentPlan, Strategy
 from deployments.serializers.parts import (
     DeploymentMetricsSerializer,
     EndpointConfigSerializer,
@@ -16,15 +16,15 @@ from mlops.core.fields import Text
 from mlops.core.serializers import StrictSerializer
 
 
-class _Deploy(StrictSerializer):
+class _DeploySerializer(StrictSerializer):
     """What both forms of a new deployment have."""
 
     environment = serializers.ChoiceField(choices=Environment.choices)
 
-    def plan_of(self, body: dict[str, Any]) -> Plan:
+    def plan_of(self, body: dict[str, Any]) -> DeploymentPlan:
         """Return what the body asks for beside the version and the place."""
         strategy = body.get("strategy") or {}
-        return Plan(
+        return DeploymentPlan(
             **(body.get("endpoint_config") or {}),
             strategy=Strategy(
                 Rollout(strategy.get("type", Rollout.ALL_AT_ONCE)),
@@ -40,7 +40,7 @@ class _Deploy(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="ModelDeploy")
-class ModelDeploySerializer(_Deploy):
+class ModelDeploySerializer(_DeploySerializer):
     model_id = Text(
         max_length=400, help_text="Its id, or `name:version`, or `name/version`."
     )
@@ -50,7 +50,7 @@ class ModelDeploySerializer(_Deploy):
 
 
 @extend_schema_serializer(component_name="DeploymentCreate")
-class DeploymentCreateSerializer(_Deploy):
+class DeploymentCreateSerializer(_DeploySerializer):
     """Names the version by `model_id`, or by `model_name` and `model_version`."""
 
     model_id = Text(

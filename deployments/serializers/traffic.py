@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from deployments.models.report import Point
+from deployments.models.report import TrafficPoint
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
@@ -39,13 +39,13 @@ class TrafficPointSerializer(AnswerSerializer):
     p95_ms = serializers.SerializerMethodField()
     p99_ms = serializers.SerializerMethodField()
 
-    def get_p50_ms(self, point: Point) -> float | None:
+    def get_p50_ms(self, point: TrafficPoint) -> float | None:
         return point.figures.percentile_ms(0.5)
 
-    def get_p95_ms(self, point: Point) -> float | None:
+    def get_p95_ms(self, point: TrafficPoint) -> float | None:
         return point.figures.percentile_ms(0.95)
 
-    def get_p99_ms(self, point: Point) -> float | None:
+    def get_p99_ms(self, point: TrafficPoint) -> float | None:
         return point.figures.percentile_ms(0.99)
 
 

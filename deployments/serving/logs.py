@@ -20,7 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A line and its time; a line without one has that of the line before it."""
 
     at: dt.datetime | None
@@ -39,7 +39,7 @@ class Position:
     offset: int
 
 
-def tail_of(path: Path, lines: int, since: dt.datetime | None = None) -> list[Line]:
+def tail_of(path: Path, lines: int, since: dt.datetime | None = None) -> list[LogLine]:
     found = list(_read(path.with_suffix(".log.1"))) + list(_read(path))
     if since is not None:
         found = [line for line in found if line.at is not None and line.at > since]
@@ -51,7 +51,7 @@ def end_of(path: Path) -> Position:
     return Position(_copied_at(path), path.stat().st_size if path.exists() else 0)
 
 
-def read_on(path: Path, position: Position) -> list[tuple[Line, Position]]:
+def read_on(path: Path, position: Position) -> list[tuple[LogLine, Position]]:
     """Return the whole lines behind a position, each with the position behind it.
 
     What was there when the file was emptied is read in its copy. Of very many lines
@@ -103,7 +103,7 @@ def cap(path: Path) -> None:
             kept.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Iterator[Line]:
+def _read(path: Path) -> Iterator[LogLine]:
     """Yield all lines of a file, the last one also when it is not whole yet."""
     if not path.exists():
         return
@@ -115,7 +115,7 @@ def _read(path: Path) -> Iterator[Line]:
             yield line
 
 
-def _lines(path: Path, offset: int) -> Iterator[tuple[Line, int]]:
+def _lines(path: Path, offset: int) -> Iterator[tuple[LogLine, int]]:
     """Yield the whole lines behind an offset, and where each of them ends."""
     try:
         with path.open("rb") as file:
@@ -133,12 +133,12 @@ def _lines(path: Path, offset: int) -> Iterator[tuple[Line, int]]:
             yield line, end
 
 
-def _line(raw: bytes, before: dt.datetime | None) -> Line:
+def _line(raw: bytes, before: dt.datetime | None) -> LogLine:
     """Return a line for people; without a time of its own it has the one before."""
     text = _CONTROL.sub("", raw.decode("utf-8", "replace"))[:MAX_LINE].rstrip()
     if stamp := _STAMP.match(text):
         before = dt.datetime.fromisoformat(stamp[1]).replace(tzinfo=dt.UTC)
-    return Line(before, text)
+    return LogLine(before, text)
 
 
 def _copied_at(path: Path) -> int:

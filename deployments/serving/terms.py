@@ -11,7 +11,7 @@ from pathlib import Path
 from deployments.serving import readings
 
 
-class Refused(Exception):
+class TargetRefused(Exception):
     """The target cannot serve this; the message is for the person who asked."""
 
 
@@ -23,7 +23,7 @@ class NoRoom(TargetTrouble):
     """The machine has no room for it, such as on its disk; it may have again."""
 
 
-class Busy(TargetTrouble):
+class TargetBusy(TargetTrouble):
     """It has to wait for processors; how long says nothing about the model."""
 
 
@@ -194,7 +194,7 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ReadingComparison:
     """Where newer rules of reading answer otherwise, in words.
 
     `requests` were asked under both; none where the rules do not touch the model.
@@ -205,7 +205,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class TargetObservation:
     """What runs now for one deployment.
 
     `is_busy` says that what is missing waits for processors.

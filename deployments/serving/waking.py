@@ -66,7 +66,7 @@ class Bell:
         return line
 
 
-class Calls:
+class WakeSocket:
     """The worker's end: `wait` for the next call, `answer` those taken so far."""
 
     def __init__(self, path: Path) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.serving.terms import (
-    Comparison,
     Doors,
-    Observation,
+    ReadingComparison,
     Route,
     Spec,
+    TargetObservation,
     Validation,
 )
 
@@ -39,19 +39,20 @@ class Target(Protocol):
     def validate(self, spec: Spec) -> Validation | None:
         """Return the finding, or None while it is still being looked into.
 
-        Raises Refused, with a sentence for people, when the model cannot be served.
+        Raises TargetRefused, with a sentence for people, when the model cannot be
+        served.
         """
 
-    def compare(self, spec: Spec, before: Spec) -> Comparison | None:
+    def compare(self, spec: Spec, before: Spec) -> ReadingComparison | None:
         """Return where a spec answers otherwise than what serves; None as above.
 
-        Raises Refused, with the reason, when that cannot be known.
+        Raises TargetRefused, with the reason, when that cannot be known.
         """
 
     def apply(self, spec: Spec) -> None:
         """Bring up what the spec asks for, or leave it as it is if it runs."""
 
-    def observe(self, deployment_id: str) -> Observation: ...
+    def observe(self, deployment_id: str) -> TargetObservation: ...
 
     def route(self, route: Route) -> None:
         """Send a slot's traffic as the route says, in one atomic step.

@@ -20,14 +20,14 @@ from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.terms import (
-    Busy,
-    Comparison,
     Doors,
-    Observation,
     Phase,
-    Refused,
+    ReadingComparison,
     Route,
     Spec,
+    TargetBusy,
+    TargetObservation,
+    TargetRefused,
     TargetTrouble,
     Validation,
 )
@@ -106,7 +106,7 @@ class LocalTarget:
                 return None
             try:
                 return running.finding(time.monotonic())
-            except Busy:
+            except TargetBusy:
                 raise
             except ShortOfMemory:
                 self._forget(spec.deployment_id)
@@ -116,7 +116,7 @@ class LocalTarget:
                 self._forget(spec.deployment_id)
                 raise
 
-    def compare(self, spec: Spec, before: Spec) -> Comparison | None:
+    def compare(self, spec: Spec, before: Spec) -> ReadingComparison | None:
         with self._lock:
             name = f"{COMPARES}{spec.deployment_id}"
             running = self._examined(name, spec, preferred(before, self._folders))
@@ -124,9 +124,9 @@ class LocalTarget:
                 return None
             try:
                 found = running.comparison(time.monotonic())
-            except Busy:
+            except TargetBusy:
                 raise
-            except (Refused, TargetTrouble):
+            except (TargetRefused, TargetTrouble):
                 self._forget(name)
                 raise
             if found is not None:
@@ -164,7 +164,7 @@ class LocalTarget:
             self._waiting.pop(name, None)
             return True
         if now - self._waiting.setdefault(name, now) > SAY_AFTER_S:
-            raise Busy("It waits until a processor is free to validate it.")
+            raise TargetBusy("It waits until a processor is free to validate it.")
         return False
 
     def apply(self, spec: Spec) -> None:
@@ -175,11 +175,11 @@ class LocalTarget:
             self._step()
             self._look_again()
 
-    def observe(self, deployment_id: str) -> Observation:
+    def observe(self, deployment_id: str) -> TargetObservation:
         with self._lock:
             fleet = self._fleets.get(deployment_id)
             if fleet is None:
-                return Observation(Phase.ABSENT)
+                return TargetObservation(Phase.ABSENT)
             return fleet.observe(time.monotonic())
 
     def route(self, route: Route) -> None:

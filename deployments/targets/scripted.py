@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 from deployments.serving.terms import (
-    Comparison,
     Doors,
-    Observation,
     Phase,
-    Refused,
+    ReadingComparison,
     Route,
     Spec,
+    TargetObservation,
+    TargetRefused,
     TargetTrouble,
     Tensor,
     Validation,
@@ -96,35 +96,37 @@ class ScriptedTarget:
         if script.defect:
             raise RuntimeError(script.defect)
         if script.refusal:
-            raise Refused(script.refusal)
+            raise TargetRefused(script.refusal)
         return Validation("scripted", SIGNATURE, SIGNATURE, 0.1)
 
-    def compare(self, spec: Spec, before: Spec) -> Comparison | None:
+    def compare(self, spec: Spec, before: Spec) -> ReadingComparison | None:
         self._note("compare", spec.deployment_id)
         script = self._script(spec)
         if script.incomparable:
-            raise Refused(script.incomparable)
+            raise TargetRefused(script.incomparable)
         said = (script.difference,) if script.difference else ()
-        return Comparison(said, 1)
+        return ReadingComparison(said, 1)
 
     def apply(self, spec: Spec) -> None:
         self._note("apply", spec.deployment_id)
         running = self._running.setdefault(spec.deployment_id, _Running(spec))
         running.spec = spec
 
-    def observe(self, deployment_id: str) -> Observation:
+    def observe(self, deployment_id: str) -> TargetObservation:
         self._note("observe", deployment_id)
         running = self._running.get(deployment_id)
         if running is None:
-            return Observation(Phase.ABSENT)
+            return TargetObservation(Phase.ABSENT)
         running.observed += 1
         script, wanted = self._script(running.spec), running.spec.instances
         if running.observed <= script.starting_calls:
-            return Observation(Phase.STARTING, 0, wanted)
+            return TargetObservation(Phase.STARTING, 0, wanted)
         if script.failure or running.down:
             phase = Phase.FAILED if script.failure else Phase.STARTING
-            return Observation(phase, 0, wanted, 1, script.failure or running.down)
-        return Observation(Phase.READY, wanted, wanted)
+            return TargetObservation(
+                phase, 0, wanted, 1, script.failure or running.down
+            )
+        return TargetObservation(Phase.READY, wanted, wanted)
 
     def route(self, route: Route) -> None:
         self._note("route", f"{route.environment}/{route.model_name}")

@@ -2,20 +2,20 @@
 
 from deployments.viewsets.catalogue import InstanceTypeViewSet
 from deployments.viewsets.deployments import DeploymentViewSet, DeployModelViewSet
-from deployments.viewsets.drift import DriftViewSet
+from deployments.viewsets.drift import DeploymentDriftViewSet
 from deployments.viewsets.keys import DeploymentKeyViewSet
-from deployments.viewsets.lineage import LineageViewSet
+from deployments.viewsets.lineage import LineageGraphViewSet
 from deployments.viewsets.rollouts import RolloutViewSet
 from deployments.viewsets.stream import StreamViewSet
 from deployments.viewsets.telemetry import TelemetryViewSet
 
 __all__ = [
     "DeployModelViewSet",
+    "DeploymentDriftViewSet",
     "DeploymentKeyViewSet",
     "DeploymentViewSet",
-    "DriftViewSet",
     "InstanceTypeViewSet",
-    "LineageViewSet",
+    "LineageGraphViewSet",
     "RolloutViewSet",
     "StreamViewSet",
     "TelemetryViewSet",

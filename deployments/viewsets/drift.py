@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.models import DatasetVersion
-from deployments.drift import Asked, check_requests
+from deployments.drift import SampledPeriod, check_requests
 from deployments.models import Deployment, DriftCheck, DriftRule
 from deployments.serializers.drift import (
     DriftCheckCreateSerializer,
@@ -27,7 +27,7 @@ from mlops.core.throttling import CheckThrottle
 from mlops.core.viewsets import created
 
 
-class DriftViewSet(DeploymentBase):
+class DeploymentDriftViewSet(DeploymentBase):
     throttle_classes = [*DeploymentBase.throttle_classes, CheckThrottle]
     action_permissions = {"list": "view", "retrieve": "view", "check": "change"}
 
@@ -80,13 +80,13 @@ def _checks(deployment: Deployment) -> QuerySet[DriftCheck]:
     return DriftCheck.objects.filter(deployment=deployment).with_names()
 
 
-def _asked(deployment: Deployment, body: dict[str, Any]) -> Asked:
+def _asked(deployment: Deployment, body: dict[str, Any]) -> SampledPeriod:
     reference: DatasetVersion | None = None
     if name := body.get("dataset_name"):
         reference = catalogue_version(name, body.get("dataset_version", "latest"))
     now = timezone.now()
     window_s = body.get("window_s") or DriftRule.of(deployment.environment).window_s
-    return Asked(
+    return SampledPeriod(
         now - timedelta(seconds=window_s),
         now,
         reference,

@@ -13,7 +13,7 @@ from mlops.core.errors import BadQuery
 DIRECTIONS = ("both", "upstream", "downstream")
 
 
-class LineageViewSet(DeploymentBase):
+class LineageGraphViewSet(DeploymentBase):
     action_permissions = {"graph": "view"}
     query_parameters = ("of", "direction", "depth")
 

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from mlops.core.fields import Number, Text
+from mlops.core.fields import FiniteNumberField, Text
 from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 
@@ -19,7 +19,9 @@ class MetricComparisonSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"dataset"})
 
     metric_name = Text()
-    values = serializers.DictField(child=Number(), help_text="Version → value.")
+    values = serializers.DictField(
+        child=FiniteNumberField(), help_text="Version → value."
+    )
     dataset = Text(help_text="Where the metric was measured on a named one.")
 
 

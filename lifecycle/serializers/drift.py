@@ -9,7 +9,7 @@ from lifecycle.models import DriftEvent
 from lifecycle.models.key import MAX_KEY_LENGTH
 from lifecycle.states import DriftSeverity
 from lifecycle.times import stamp
-from mlops.core.fields import Number, Text
+from mlops.core.fields import FiniteNumberField, Text
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MAX_TEXT = 100_000
@@ -21,8 +21,8 @@ class DriftEventCreateSerializer(StrictSerializer):
     version = Text(max_length=100)
     severity = serializers.ChoiceField(choices=DriftSeverity.choices)
     metric_name = Text(max_length=MAX_KEY_LENGTH)
-    metric_value = Number()
-    threshold = Number(required=False, allow_null=True)
+    metric_value = FiniteNumberField()
+    threshold = FiniteNumberField(required=False, allow_null=True)
     message = Text(
         required=False, allow_null=True, allow_blank=True, max_length=MAX_TEXT
     )
@@ -39,8 +39,8 @@ class DriftEventSerializer(AnswerSerializer):
     detected_at = TimeField()
     severity = serializers.ChoiceField(choices=DriftSeverity.choices)
     metric_name = Text()
-    metric_value = Number()
-    threshold = Number(allow_null=True)
+    metric_value = FiniteNumberField()
+    threshold = FiniteNumberField(allow_null=True)
     message = Text(allow_null=True)
     remediation_action = Text(allow_null=True)
 

@@ -12,7 +12,7 @@ from lifecycle.models import Artifact, Experiment, LatestMetric, Run
 from lifecycle.serializers.parts import FreeMap, TagList
 from lifecycle.states import ExperimentStatus
 from lifecycle.times import stamp, stamp_ms
-from mlops.core.fields import Number, Text, Whole
+from mlops.core.fields import FiniteNumberField, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MAX_TEXT = 100_000
@@ -70,13 +70,13 @@ class ExperimentSerializer(AnswerSerializer):
     created_at = TimeField()
     updated_at = TimeField()
     metrics = serializers.DictField(
-        child=Number(),
+        child=FiniteNumberField(),
         help_text=(
             "Newest finite values of the newest run, empty without one; NaN and "
             "infinities are left out and are in the metric's history."
         ),
     )
-    duration_seconds = Number(help_text="Seconds that the newest run took.")
+    duration_seconds = FiniteNumberField(help_text="Seconds that the newest run took.")
     created_by = Text()
 
     def to_representation(self, instance: Experiment) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from lifecycle.models import NewCheck, NewFigure
 from lifecycle.models.artifact import Reference
 from lifecycle.models.key import MAX_KEY_LENGTH
 from lifecycle.states import ChecklistStatus
-from mlops.core.fields import Number, Text, Whole
+from mlops.core.fields import FiniteNumberField, Text, Whole
 from mlops.core.serializers import StrictSerializer
 
 MAX_ITEMS = 1000
@@ -45,7 +45,7 @@ class FreeMap(serializers.DictField):
 @extend_schema_serializer(component_name="MetricSnapshot")
 class MetricSnapshotSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
-    value = Number()
+    value = FiniteNumberField()
     dataset = Text(
         required=False,
         allow_null=True,

@@ -17,7 +17,7 @@ from lifecycle.serializers.parts import (
 )
 from lifecycle.states import RunStatus, ShownRunStatus
 from lifecycle.times import stamp, stamp_ms
-from mlops.core.fields import Number, Text, Whole
+from mlops.core.fields import FiniteNumberField, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 NOTE_TAG = "mlflow.note.content"
@@ -82,7 +82,7 @@ class RunUpdateSerializer(StrictSerializer):
 @extend_schema_serializer(component_name="MetricPointCreate")
 class MetricPointCreateSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
-    value = Number()
+    value = FiniteNumberField()
     step = Whole(required=False, default=0)
     timestamp = serializers.DateTimeField(
         required=False, help_text="Left out, it is the time of arrival."
@@ -113,7 +113,7 @@ class MetricPointSerializer(AnswerSerializer):
 
     step = Whole()
     timestamp = TimeField()
-    value = Number()
+    value = FiniteNumberField()
     special = Text(help_text="NaN, Infinity or -Infinity.")
     dataset = Text()
 
@@ -186,7 +186,7 @@ class RunSerializer(AnswerSerializer):
     notes = Text(allow_null=True)
     name = Text()
     created_by = Text()
-    duration_seconds = Number()
+    duration_seconds = FiniteNumberField()
 
     def to_representation(self, instance: Run) -> Row:
         tags = {tag.key.name: tag.value for tag in instance.tags.all()}

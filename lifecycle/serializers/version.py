@@ -16,7 +16,7 @@ from lifecycle.serializers.parts import (
 )
 from lifecycle.states import ModelStage
 from lifecycle.times import stamp
-from mlops.core.fields import Number, Text, Whole
+from mlops.core.fields import FiniteNumberField, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MEGABYTE = 1_000_000
@@ -54,7 +54,7 @@ class ModelVersionCreateSerializer(StrictSerializer):
             "label that is never opened. Local files are refused."
         ),
     )
-    size_mb = Number(
+    size_mb = FiniteNumberField(
         required=False, min_value=0, help_text="Ignored: the stored file is measured."
     )
     hyperparameters = FreeMap(required=False)
@@ -131,10 +131,10 @@ class ModelVersionSerializer(AnswerSerializer):
     description = Text()
     tags = TagList()
     created_by = Text()
-    accuracy = Number(help_text="The metric of that name, if there is one.")
+    accuracy = FiniteNumberField(help_text="The metric of that name, if there is one.")
     number = Whole(help_text="Counts the versions of the model from 1.")
     framework = Text()
-    size_mb = Number(
+    size_mb = FiniteNumberField(
         help_text=(
             "Millions of bytes of what is served: in the detail of all its files, in "
             "lists of the file that stands for them."

@@ -22,7 +22,7 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class Number(serializers.FloatField):
+class FiniteNumberField(serializers.FloatField):
     """A finite JSON number, no string and no truth value."""
 
     def to_internal_value(self, data: Any) -> float:

@@ -41,7 +41,7 @@ class KeyReused(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class KeyedRequest:
     """What a key stands for."""
 
     caller: str
@@ -81,7 +81,7 @@ class Claim:
         )
 
 
-def claim(asked: Asked, lease: timedelta) -> Claim | HttpResponse:
+def claim(asked: KeyedRequest, lease: timedelta) -> Claim | HttpResponse:
     """Return the right to act, or the first answer to this key.
 
     Raises KeyReused (422) for another request under the same key, StillRunning (409)
@@ -100,7 +100,7 @@ def claim(asked: Asked, lease: timedelta) -> Claim | HttpResponse:
     return Claim(record.pk, record.running_until)
 
 
-def _open(asked: Asked, now: datetime, lease: timedelta) -> IdempotencyRecord:
+def _open(asked: KeyedRequest, now: datetime, lease: timedelta) -> IdempotencyRecord:
     return IdempotencyRecord.objects.create(
         caller=asked.caller,
         key=asked.key,
@@ -112,7 +112,9 @@ def _open(asked: Asked, now: datetime, lease: timedelta) -> IdempotencyRecord:
     )
 
 
-def _second(asked: Asked, now: datetime, lease: timedelta) -> Claim | HttpResponse:
+def _second(
+    asked: KeyedRequest, now: datetime, lease: timedelta
+) -> Claim | HttpResponse:
     records = IdempotencyRecord.objects.filter(caller=asked.caller, key=asked.key)
     record = records.first()
     if record is None:  # the first one failed this very moment

@@ -19,7 +19,7 @@ from mlops.core.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TokenPair:
     """Both tokens of a signed-in user."""
 
     user: User
@@ -27,7 +27,7 @@ class Pair:
     refresh: str
 
 
-def sign_in(username: str, password: str) -> Pair:
+def sign_in(username: str, password: str) -> TokenPair:
     """Return tokens for the right password. Raises WrongCredentials, Throttled."""
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
@@ -37,7 +37,7 @@ def sign_in(username: str, password: str) -> Pair:
     return _pair(user)
 
 
-def renew(text: str) -> Pair:
+def renew(text: str) -> TokenPair:
     """Return new tokens for a refresh token, which is used up by that.
 
     Of two at once one wins, so a stolen token is noticed. Raises
@@ -64,9 +64,9 @@ def sign_out(user: User, text: str | None) -> None:
         audit.record("sign_out", user, by=user)
 
 
-def _pair(user: User) -> Pair:
+def _pair(user: User) -> TokenPair:
     refresh = RefreshToken.for_user(user)
-    return Pair(user, str(refresh.access_token), str(refresh))
+    return TokenPair(user, str(refresh.access_token), str(refresh))
 
 
 def _refresh_token(text: str) -> RefreshToken:

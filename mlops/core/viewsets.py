@@ -137,7 +137,7 @@ class ApiViewSet(GenericViewSet[Any]):
         key = request.headers.get(idempotency.HEADER)
         if key is None or not self.takes_keys or request.method != "POST":
             return None
-        asked = idempotency.Asked(
+        asked = idempotency.KeyedRequest(
             caller=str(request.user.pk or "open"),
             key=key,
             method=str(request.method),

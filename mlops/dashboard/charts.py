@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mlops.dashboard.series import Line, Series, Share
+from mlops.dashboard.series import ChartLine, ChartShare, Series
 
 WIDE, NARROW, HEIGHT = 640.0, 340.0, 200.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 8.0, 10.0, 22.0
@@ -54,7 +54,7 @@ class Chart:
     paths: Sequence[Path] = ()
     ticks: Sequence[Label] = ()
     labels: Sequence[Label] = ()
-    legend: Sequence[Line] = ()
+    legend: Sequence[ChartLine] = ()
     unit: str = ""
     note: str = ""
     width: float = WIDE
@@ -66,10 +66,10 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChartBar:
     """A horizontal bar; `percent` of the widest one."""
 
-    share: Share
+    share: ChartShare
     percent: float
 
 
@@ -112,10 +112,10 @@ def lines(title: str, series: Series, *, note: str = "", width: float = WIDE) ->
     )
 
 
-def rows(shares: Sequence[Share]) -> list[Row]:
+def rows(shares: Sequence[ChartShare]) -> list[ChartBar]:
     """Return a bar for every share, as a part of the largest."""
     largest = max((share.value for share in shares), default=0) or 1
-    return [Row(share, 100 * share.value / largest) for share in shares]
+    return [ChartBar(share, 100 * share.value / largest) for share in shares]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def _stacks(series: Series, scale: _Scale) -> Iterator[Mark]:
             base += value
 
 
-def _path(line: Line, series: Series, scale: _Scale) -> Path:
+def _path(line: ChartLine, series: Series, scale: _Scale) -> Path:
     d, dots, pen_is_up = [], [], True
     for number, value in enumerate(line.values):
         if value is None:

@@ -17,7 +17,7 @@ from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Health, Status
 from lifecycle.models import DriftEvent, Run
 from lifecycle.states import DriftSeverity, RunStatus
-from mlops.dashboard.series import Line, Series, Share
+from mlops.dashboard.series import ChartLine, ChartShare, Series
 
 STEPS_S = {1: MINUTE_S, 24: HOUR_S, 168: 3 * HOUR_S}
 """How long a point lasts, by the hours shown. Hours are kept added up."""
@@ -50,34 +50,36 @@ def traffic(hours: int) -> tuple[Series, Series]:
 def _requests(labels: list[str], points: list[Figures]) -> Series:
     answered = [figures.reached_count - figures.error_count for figures in points]
     lines = [
-        Line(_("answered"), answered),
-        Line(_("failed"), [figures.error_count for figures in points], tone="bad"),
-        Line(
+        ChartLine(_("answered"), answered),
+        ChartLine(_("failed"), [figures.error_count for figures in points], tone="bad"),
+        ChartLine(
             _("nothing ready"),
             [figures.unavailable_count for figures in points],
             tone="warn",
         ),
-        Line(_("turned away"), [figures.rejected_count for figures in points], "quiet"),
+        ChartLine(
+            _("turned away"), [figures.rejected_count for figures in points], "quiet"
+        ),
     ]
     return Series(labels, lines)
 
 
 def _latencies(labels: list[str], points: list[Figures]) -> Series:
     lines = [
-        Line("p50", [figures.percentile_ms(0.5) for figures in points]),
-        Line("p95", [figures.p95_latency_ms for figures in points], tone="warn"),
+        ChartLine("p50", [figures.percentile_ms(0.5) for figures in points]),
+        ChartLine("p95", [figures.p95_latency_ms for figures in points], tone="warn"),
     ]
     return Series(labels, lines, unit="ms")
 
 
-def deployments_by_status() -> list[Share]:
+def deployments_by_status() -> list[ChartShare]:
     """Return how many deployments stand where, in the order of a deployment's life."""
     counts = dict(
         Deployment.objects.order_by().values_list("status").annotate(Count("pk"))
     )
     page = reverse("admin:deployments_deployment_changelist")
     return [
-        Share(
+        ChartShare(
             str(status.label),
             counts.get(status, 0),
             tone=TONES.get(status, "primary" if status in IN_PROGRESS else "quiet"),
@@ -102,13 +104,13 @@ def runs_per_day() -> Series:
         (bad if status == RunStatus.FAILED else good)[day] += 1
     labels = [f"{day:%m-%d}" for day in days]
     lines = [
-        Line(_("runs"), [good[label] for label in labels]),
-        Line(_("failed"), [bad[label] for label in labels], tone="bad"),
+        ChartLine(_("runs"), [good[label] for label in labels]),
+        ChartLine(_("failed"), [bad[label] for label in labels], tone="bad"),
     ]
     return Series(labels, lines)
 
 
-def drift_by_severity() -> list[Share]:
+def drift_by_severity() -> list[ChartShare]:
     """Return the drift events of the last 30 days, the worst first."""
     since = timezone.now() - timedelta(days=DRIFT_DAYS)
     counts = dict(
@@ -119,7 +121,7 @@ def drift_by_severity() -> list[Share]:
     )
     page = reverse("admin:lifecycle_driftevent_changelist")
     return [
-        Share(
+        ChartShare(
             str(severity.label),
             counts.get(severity, 0),
             tone=TONES[severity],
@@ -145,7 +147,7 @@ def stored_rows() -> Series:
     for day in days:
         total += added.get(day, 0)
         held.append(total)
-    return Series([f"{day:%m-%d}" for day in days], [Line(_("rows"), held)])
+    return Series([f"{day:%m-%d}" for day in days], [ChartLine(_("rows"), held)])
 
 
 def serving_now() -> list[tuple[Deployment, Figures, Health]]:

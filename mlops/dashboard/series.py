@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """One line or one layer of columns; None is a gap. `tone` names its colour."""
 
     name: str
@@ -22,7 +22,7 @@ class Series:
     """Lines over common points; `labels` name the points, in order."""
 
     labels: Sequence[str]
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     unit: str = ""
 
     @property
@@ -32,7 +32,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ChartShare:
     """A named amount, with the page that lists what it counts."""
 
     name: str

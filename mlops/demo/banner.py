@@ -11,7 +11,7 @@ MANAGE = ".venv/bin/python manage.py"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DemoAddress:
     """Where things are; `serves` says whether the demo's model answers."""
 
     url: str
@@ -24,7 +24,7 @@ class Place:
         return f"{self.serving_url}/serving/production/{MODEL}"
 
 
-def banner(place: Place, *, password: str, tokens: Mapping[str, str]) -> str:
+def banner(place: DemoAddress, *, password: str, tokens: Mapping[str, str]) -> str:
     """Return the text: where everything is, who may sign in, a call that works.
 
     Without tokens (they are shown once) it says how to make new ones.
@@ -40,7 +40,7 @@ def banner(place: Place, *, password: str, tokens: Mapping[str, str]) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def _addresses(place: Place) -> list[tuple[str, str]]:
+def _addresses(place: DemoAddress) -> list[tuple[str, str]]:
     addresses = [
         ("Start here", f"{place.url}/"),
         ("API", f"{place.url}/api/docs/"),
@@ -67,7 +67,7 @@ def _known_people() -> list[str]:
     ]
 
 
-def _example(place: Place, tokens: Mapping[str, str]) -> list[str]:
+def _example(place: DemoAddress, tokens: Mapping[str, str]) -> list[str]:
     row = ", ".join(str(value) for value in EXAMPLE_ROW)
     body = (
         '{"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 6], '

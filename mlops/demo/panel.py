@@ -24,7 +24,7 @@ TARGET = "target_1d"
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class PanelFeature:
     """A column of the panel: what it is and how it is computed."""
 
     name: str
@@ -34,17 +34,19 @@ class Feature:
 
 
 FEATURES = (
-    Feature("ret_1d", "Return of one trading day, close to close.", "p[t]/p[t-1]-1"),
-    Feature("ret_5d", "Return of five trading days.", "p[t]/p[t-5]-1"),
-    Feature("mom_21d", "Momentum: the return of one month.", "p[t]/p[t-21]-1"),
-    Feature("mom_252d", "Momentum: the return of one year.", "p[t]/p[t-252]-1"),
-    Feature(
+    PanelFeature(
+        "ret_1d", "Return of one trading day, close to close.", "p[t]/p[t-1]-1"
+    ),
+    PanelFeature("ret_5d", "Return of five trading days.", "p[t]/p[t-5]-1"),
+    PanelFeature("mom_21d", "Momentum: the return of one month.", "p[t]/p[t-21]-1"),
+    PanelFeature("mom_252d", "Momentum: the return of one year.", "p[t]/p[t-252]-1"),
+    PanelFeature(
         "vol_21d",
         "Volatility: standard deviation of the daily returns of one month.",
         "std(ret_1d[t-20..t])",
         ("ret_1d",),
     ),
-    Feature(
+    PanelFeature(
         "sma20_gap",
         "Distance of the mean of 20 closes from the last close, as a fraction.",
         "mean(p[t-19..t])/p[t]-1",

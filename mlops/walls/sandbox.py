@@ -16,7 +16,7 @@ NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """Memory on top of what the process maps already; seconds of CPU, 0 for any.
 
     One that is `passing` ends with the process that forked it. `user` is who a process
@@ -29,7 +29,7 @@ class Limits:
     user: int = 0
 
 
-def confine(limits: Limits) -> None:
+def confine(limits: SandboxLimits) -> None:
     """Limit memory, files and core dumps; as root, become nobody.
 
     Everything that is imported from a folder others may not read must have been

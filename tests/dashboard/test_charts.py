@@ -3,12 +3,12 @@
 import pytest
 
 from mlops.dashboard import charts
-from mlops.dashboard.series import Line, Series, Share
+from mlops.dashboard.series import ChartLine, ChartShare, Series
 
 
 def series(*values, name="requests"):
     labels = [f"10:0{number}" for number in range(len(values))]
-    return Series(labels, [Line(name, values)])
+    return Series(labels, [ChartLine(name, values)])
 
 
 def bottom():
@@ -25,7 +25,7 @@ def test_columns_stand_on_the_axis_and_are_as_high_as_their_value():
 
 
 def test_stacked_columns_do_not_overlap():
-    layers = [Line("answered", [30]), Line("failed", [10], tone="bad")]
+    layers = [ChartLine("answered", [30]), ChartLine("failed", [10], tone="bad")]
 
     lower, upper = charts.columns("Requests", Series(["10:00"], layers)).marks
 
@@ -63,20 +63,24 @@ def test_axis_ends_at_the_next_round_number(largest, end):
 
 def test_labels_are_few_enough_to_be_read():
     chart = charts.columns(
-        "Requests", Series([str(n) for n in range(60)], [Line("", range(60))])
+        "Requests", Series([str(n) for n in range(60)], [ChartLine("", range(60))])
     )
 
     assert 4 <= len(chart.labels) <= charts.MAX_LABELS
 
 
 def test_rows_are_parts_of_the_largest():
-    shares = [Share("active", 4), Share("failed", 1), Share("pending", 0)]
+    shares = [
+        ChartShare("active", 4),
+        ChartShare("failed", 1),
+        ChartShare("pending", 0),
+    ]
 
     assert [row.percent for row in charts.rows(shares)] == [100, 25, 0]
 
 
 def test_rows_of_nothing_are_empty_bars():
-    assert [row.percent for row in charts.rows([Share("active", 0)])] == [0]
+    assert [row.percent for row in charts.rows([ChartShare("active", 0)])] == [0]
 
 
 @pytest.mark.parametrize(

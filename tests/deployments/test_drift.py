@@ -12,7 +12,7 @@ from django.utils import timezone
 from datasets import drifting
 from datasets.models import DriftReport
 from deployments import samples
-from deployments.drift import Asked, check_dataset, check_requests
+from deployments.drift import SampledPeriod, check_dataset, check_requests
 from deployments.drift.watcher import Watcher, watch_once
 from deployments.errors import InputsUnknown, NothingSampled, NoTrainingData
 from deployments.models import DriftCheck, DriftRule
@@ -71,7 +71,7 @@ def sent(deployment, columns, at=None):
 
 def last_hour(**more):
     now = timezone.now() + timedelta(seconds=1)
-    return Asked(now - timedelta(hours=1), now, **more)
+    return SampledPeriod(now - timedelta(hours=1), now, **more)
 
 
 def findings(check):

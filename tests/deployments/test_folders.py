@@ -14,7 +14,7 @@ from deployments.models.rollback import is_intact
 from deployments.reconciler import Reconciler
 from deployments.reconciler.spec import spec_of
 from deployments.serving.supervisor import examination
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from deployments.states import Environment, Status
 from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
@@ -165,7 +165,7 @@ class TestTheFilesThatWereApproved:
         folder = deployment.artifact.run.artifacts
         folder.create(path="model/code/sitecustomize.py", sha256="0" * 64)
 
-        with pytest.raises(Refused, match=r"added, removed or changed"):
+        with pytest.raises(TargetRefused, match=r"added, removed or changed"):
             spec_of(deployment, EnvironmentRule.of("staging"))
         assert not is_intact(deployment.artifact, deployment.artifact_sha256)
 
@@ -185,7 +185,7 @@ class TestTheFilesThatWereApproved:
         )
         deployment = served(version)
 
-        with pytest.raises(Refused, match=r"no python_function"):
+        with pytest.raises(TargetRefused, match=r"no python_function"):
             spec_of(deployment, EnvironmentRule.of("staging"))
 
     @pytest.mark.parametrize("path", ["python", "../bin/python"])

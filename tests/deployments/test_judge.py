@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from deployments.judge import Limits, Share, Window, surprise, verdict
+from deployments.judge import BadShare, CallWindow, JudgeLimits, surprise, verdict
 from deployments.serving.histogram import FIRST_MS, GROWTH, LAST
 
 SEED = 20261128
-LIMITS = (Limits(), Limits(p95_ms=40.0), Limits(min_requests=1, failed=0.0))
+LIMITS = (
+    JudgeLimits(),
+    JudgeLimits(p95_ms=40.0),
+    JudgeLimits(min_requests=1, failed=0.0),
+)
 
 
 class Source:
@@ -24,7 +28,7 @@ class Source:
         random = self._random
         requests = int(np.exp(random.uniform(np.log(20), np.log(20_000))))
         failed, refused, odd = random.binomial(requests, self._rates).tolist()
-        return Window(requests, failed, 0, refused, odd, self._histogram(requests))
+        return CallWindow(requests, failed, 0, refused, odd, self._histogram(requests))
 
     def _histogram(self, requests):
         """Draw latencies of a machine that is up to half as slow again as usual."""
@@ -59,7 +63,7 @@ def test_the_surprise_is_fishers(counts):
     bad, of, bad_before, of_before = counts
     table = [[bad, of - bad], [bad_before, of_before - bad_before]]
 
-    found = surprise(Share(bad, of, ""), Share(bad_before, of_before, ""))
+    found = surprise(BadShare(bad, of, ""), BadShare(bad_before, of_before, ""))
 
     want = fisher_exact(table, alternative="greater").pvalue
     assert found == pytest.approx(want, rel=1e-6)
@@ -67,39 +71,42 @@ def test_the_surprise_is_fishers(counts):
 
 @pytest.mark.parametrize("share", [1.0, 0.3, 0.1])
 @pytest.mark.parametrize("kind", ["failed_count", "refused_count", "non_finite_count"])
-@pytest.mark.parametrize("before", [Window(300), Window(20_000)])
+@pytest.mark.parametrize("before", [CallWindow(300), CallWindow(20_000)])
 def test_a_share_that_was_not_there_before_counts(kind, share, before):
-    new = Window(200, **{kind: int(200 * share)})
+    new = CallWindow(200, **{kind: int(200 * share)})
 
-    assert verdict(new, before, Limits())
+    assert verdict(new, before, JudgeLimits())
 
 
 def test_callers_who_are_refused_either_way_may_ask_more_often():
-    before, new = Window(2000, refused_count=200), Window(2000, refused_count=380)
+    before, new = (
+        CallWindow(2000, refused_count=200),
+        CallWindow(2000, refused_count=380),
+    )
 
-    assert not verdict(new, before, Limits())
+    assert not verdict(new, before, JudgeLimits())
 
 
 def test_without_a_version_before_refusals_are_the_callers():
-    assert not verdict(Window(200, refused_count=200), None, Limits())
-    assert verdict(Window(200, failed_count=11), None, Limits())
-    assert not verdict(Window(19, failed_count=19), None, Limits())
+    assert not verdict(CallWindow(200, refused_count=200), None, JudgeLimits())
+    assert verdict(CallWindow(200, failed_count=11), None, JudgeLimits())
+    assert not verdict(CallWindow(19, failed_count=19), None, JudgeLimits())
 
 
 def test_a_refusal_that_is_known_to_be_new_needs_nothing_beside_it():
     known, callers = (
-        Window(200, refused_count=200, refused_anew_count=anew) for anew in (11, 10)
+        CallWindow(200, refused_count=200, refused_anew_count=anew) for anew in (11, 10)
     )
-    for before in (None, Window(2000), Window(2000, refused_count=2000)):
+    for before in (None, CallWindow(2000), CallWindow(2000, refused_count=2000)):
         for alike in (True, False):
-            assert verdict(known, before, Limits(), refuses_alike=alike)
-            assert not verdict(callers, before, Limits(), refuses_alike=alike)
+            assert verdict(known, before, JudgeLimits(), refuses_alike=alike)
+            assert not verdict(callers, before, JudgeLimits(), refuses_alike=alike)
 
 
 def test_a_verdict_says_what_it_stands_on():
-    new = Window(200, failed_count=60, unavailable_count=10)
+    new = CallWindow(200, failed_count=60, unavailable_count=10)
 
-    said = verdict(new, Window(500, failed_count=5), Limits())
+    said = verdict(new, CallWindow(500, failed_count=5), JudgeLimits())
 
     assert said == (
         "30.0% of 200 requests failed or found no instance ready (10), more than "

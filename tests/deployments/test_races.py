@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from rest_framework.test import APIClient
 
 from deployments.models import Deployment, Slot
-from deployments.plan import Plan
+from deployments.plan import DeploymentPlan
 from deployments.states import TRANSITIONS, Status
 from mlops.core.errors import DomainError
 from mlops.core.models import User
@@ -196,7 +196,7 @@ def test_twenty_different_creates_at_once_are_twenty_revisions():
     version = VersionFactory()
 
     def create(number):
-        plan = Plan(instances=number + 1)
+        plan = DeploymentPlan(instances=number + 1)
         made = Deployment.request(version, "development", by=None, plan=plan)
         return made.revision
 

@@ -7,18 +7,18 @@ from deployments.errors import (
     IllegalTransition,
     MayNotDeploy,
     NotActive,
-    NotApproved,
     NotRollingOut,
     VersionArchived,
+    VersionNotApproved,
 )
 from deployments.models import Deployment, EnvironmentRule
-from deployments.plan import Plan, Strategy
+from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status
 from mlops.core.errors import Invalid
 from tests.deployments.factories import VersionFactory, served, walked
 
 pytestmark = pytest.mark.django_db
-CANARY = Plan(strategy=Strategy(Rollout.CANARY, (10, 50), 60))
+CANARY = DeploymentPlan(strategy=Strategy(Rollout.CANARY, (10, 50), 60))
 
 
 def test_the_three_environments_have_their_rules():
@@ -43,7 +43,7 @@ def test_revisions_count_per_slot():
 
 
 def test_production_refuses_what_nobody_approved():
-    with pytest.raises(NotApproved):
+    with pytest.raises(VersionNotApproved):
         Deployment.request(VersionFactory(), "production", by=None)
 
     assert not Deployment.objects.exists()
@@ -63,7 +63,7 @@ def test_production_refuses_what_its_author_approved(person):
     )
     version.refresh_from_db()
 
-    with pytest.raises(NotApproved, match="somebody else"):
+    with pytest.raises(VersionNotApproved, match="somebody else"):
         Deployment.request(version, "production", by=None)
 
 
@@ -74,7 +74,7 @@ def test_the_gate_is_asked_again_at_each_step(person):
     walked(deployment, Status.VALIDATING)
     type(version).objects.update(approved_at=None, approved_by=None)
 
-    with pytest.raises(NotApproved):
+    with pytest.raises(VersionNotApproved):
         deployment.begin_deploying()
 
     assert Deployment.objects.get().status == Status.VALIDATING
@@ -104,7 +104,9 @@ def test_another_size_is_another_request():
     version = VersionFactory()
     Deployment.request(version, "development", by=None)
 
-    Deployment.request(version, "development", by=None, plan=Plan(instances=2))
+    Deployment.request(
+        version, "development", by=None, plan=DeploymentPlan(instances=2)
+    )
 
     assert Deployment.objects.in_progress().count() == 2
 
@@ -112,20 +114,20 @@ def test_another_size_is_another_request():
 @pytest.mark.parametrize(
     ("plan", "field"),
     [
-        (Plan(instance_type="mainframe"), "endpoint_config.instance_type"),
-        (Plan(instances=0), "endpoint_config.instances"),
-        (Plan(instances=33), "endpoint_config.instances"),
-        (Plan(instances=2, max_instances=1), "endpoint_config.instances"),
-        (Plan(instances=2, min_instances=3), "endpoint_config.instances"),
-        (Plan(strategy=Strategy(Rollout.CANARY)), "strategy.steps"),
-        (Plan(strategy=Strategy(Rollout.CANARY, (50, 10))), "strategy.steps"),
-        (Plan(strategy=Strategy(Rollout.CANARY, (0,))), "strategy.steps"),
-        (Plan(strategy=Strategy(Rollout.CANARY, (100,))), "strategy.steps"),
+        (DeploymentPlan(instance_type="mainframe"), "endpoint_config.instance_type"),
+        (DeploymentPlan(instances=0), "endpoint_config.instances"),
+        (DeploymentPlan(instances=33), "endpoint_config.instances"),
+        (DeploymentPlan(instances=2, max_instances=1), "endpoint_config.instances"),
+        (DeploymentPlan(instances=2, min_instances=3), "endpoint_config.instances"),
+        (DeploymentPlan(strategy=Strategy(Rollout.CANARY)), "strategy.steps"),
+        (DeploymentPlan(strategy=Strategy(Rollout.CANARY, (50, 10))), "strategy.steps"),
+        (DeploymentPlan(strategy=Strategy(Rollout.CANARY, (0,))), "strategy.steps"),
+        (DeploymentPlan(strategy=Strategy(Rollout.CANARY, (100,))), "strategy.steps"),
         (
-            Plan(strategy=Strategy(Rollout.CANARY, (10,), 0)),
+            DeploymentPlan(strategy=Strategy(Rollout.CANARY, (10,), 0)),
             "strategy.seconds_per_step",
         ),
-        (Plan(strategy=Strategy(Rollout.SHADOW, (10,))), "strategy.steps"),
+        (DeploymentPlan(strategy=Strategy(Rollout.SHADOW, (10,))), "strategy.steps"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(plan, field):

@@ -5,11 +5,11 @@ import pytest
 from deployments.errors import (
     DeploymentInProgress,
     MayNotDeploy,
+    NoEarlierDeployment,
     NotActive,
-    NothingToRollBackTo,
 )
 from deployments.models import Deployment
-from deployments.plan import Plan
+from deployments.plan import DeploymentPlan
 from deployments.states import Mover, Status
 from lifecycle.artifacts import file_path
 from tests.deployments.factories import (
@@ -67,14 +67,14 @@ def test_a_second_rollback_goes_further_back_and_does_not_ping_pong(versions):
     assert once.model_version == versions[1]
     assert twice.model_version == versions[0]
     assert twice.restores == first
-    with pytest.raises(NothingToRollBackTo):
+    with pytest.raises(NoEarlierDeployment):
         twice.roll_back()
 
 
 def test_a_first_deployment_has_nothing_to_go_back_to(versions):
     deployment = served(versions[0])
 
-    with pytest.raises(NothingToRollBackTo):
+    with pytest.raises(NoEarlierDeployment):
         deployment.roll_back()
 
     assert Deployment.objects.count() == 1
@@ -89,7 +89,7 @@ def test_a_version_that_was_deployed_again_is_left_for_the_one_before(versions):
 
 
 def resized(version, instances):
-    plan = Plan(instances=instances)
+    plan = DeploymentPlan(instances=instances)
     return walked(Deployment.request(version, "development", by=None, plan=plan))
 
 
@@ -112,7 +112,7 @@ def test_where_only_one_version_served_its_size_before_returns(versions):
 def test_the_same_in_the_same_size_is_nothing_to_go_back_to(versions):
     served(versions[0])
 
-    with pytest.raises(NothingToRollBackTo):
+    with pytest.raises(NoEarlierDeployment):
         served(versions[0]).roll_back()
 
 
@@ -150,7 +150,7 @@ def test_a_target_of_another_slot_is_refused(versions):
     second = served(versions[1])
     stranger = DeploymentFactory(active=True)
 
-    with pytest.raises(NothingToRollBackTo):
+    with pytest.raises(NoEarlierDeployment):
         second.roll_back(target=stranger)
 
 

@@ -17,7 +17,7 @@ from deployments.serving.gateway.sampler import PERIOD_S
 from deployments.serving.oip.errors import BadRequest
 from deployments.serving.terms import Tensor
 from deployments.states import Environment
-from deployments.worker import Sampling
+from deployments.worker import SampleIntake
 from tests.deployments.factories import DeploymentFactory
 from tests.deployments.targets.waiting import until
 
@@ -272,7 +272,7 @@ def test_the_worker_takes_in_beside_its_other_work():
     deployment = DeploymentFactory(active=True, signature=SIGNATURE)
     path = spool(deployment.pk, infer([1, 2]))
 
-    with Sampling(threading.Event()):
+    with SampleIntake(threading.Event()):
         until(lambda: not path.exists())
 
     assert rows(deployment) == [(1, 2)]

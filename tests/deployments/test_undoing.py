@@ -15,7 +15,7 @@ from django.utils import timezone
 from onnx import TensorProto, helper, numpy_helper
 
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule
-from deployments.plan import Plan, Strategy
+from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients
@@ -257,7 +257,7 @@ def test_nonsense_that_begins_at_a_flip_undoes_nothing(
     assert not Deployment.objects.filter(rollback_from__isnull=False).exists()
 
 
-CANARY = Plan(strategy=Strategy(Rollout.CANARY, (10, 50), FLIP_BAKE_S))
+CANARY = DeploymentPlan(strategy=Strategy(Rollout.CANARY, (10, 50), FLIP_BAKE_S))
 
 
 def test_a_canary_is_not_stopped_by_what_neither_version_takes(workers, door, rule):

@@ -12,7 +12,7 @@ from deployments.models import Deployment, EnvironmentRule
 from deployments.models.rollback import is_intact
 from deployments.reconciler import Reconciler
 from deployments.reconciler.spec import spec_of
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from deployments.states import Environment, Status
 from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
@@ -208,7 +208,7 @@ class TestTheListOfFiles:
             version.run, "model/weights.bin", [files["weights.bin"]], by=None
         )
 
-        with pytest.raises(Refused, match="added, removed or changed"):
+        with pytest.raises(TargetRefused, match="added, removed or changed"):
             spec_of(deployment, EnvironmentRule.of("staging"))
         assert not is_intact(deployment.artifact, deployment.artifact_sha256)
 

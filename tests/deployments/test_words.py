@@ -20,7 +20,7 @@ from django.db import transaction
 
 from deployments.kick import kick_and_wait
 from deployments.models import Deployment, DeploymentKey, Slot
-from deployments.plan import Plan, Strategy
+from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status, StickyBy
 from mlops.core.models import ApiToken
 from tests.deployments.factories import VersionFactory
@@ -35,8 +35,8 @@ CROWDS = [
     pytest.param(10_000, id="in a crowd", marks=pytest.mark.slow),
 ]
 ROUNDS = int(os.environ.get("WORDS_ROUNDS", "10"))
-CANARY = Plan(strategy=Strategy(Rollout.CANARY, (1, 99), 1))
-HALF = Plan(strategy=Strategy(Rollout.CANARY, (50,), 3600))
+CANARY = DeploymentPlan(strategy=Strategy(Rollout.CANARY, (1, 99), 1))
+HALF = DeploymentPlan(strategy=Strategy(Rollout.CANARY, (50,), 3600))
 KEY = "mlopsk_test"
 JUDGED_S = 2.0
 FULL = 100
@@ -194,7 +194,7 @@ def test_a_sticky_caller_keeps_the_new_version_as_its_share_grows(
     callers = [(each, {}) for each in keys] if sticky_by == "key" else by_header
     active(slot)
     strategy = Strategy(Rollout.CANARY, STEPS, 4, sticky_by, "X-Customer")
-    canary = asked(slot, plan=Plan(strategy=strategy))
+    canary = asked(slot, plan=DeploymentPlan(strategy=strategy))
     says(canary, traffic_percent=STEPS[0])
 
     rounds = who_have_it(door, slot, callers, canary)

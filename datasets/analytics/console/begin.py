@@ -37,7 +37,9 @@ def main() -> None:
     child = importlib.import_module(PROGRAM)
     limits = order["limits"]
     sandbox.confine(
-        sandbox.Limits(limits["memory_bytes"], cpu_s=limits["cpu_s"], passing=True)
+        sandbox.SandboxLimits(
+            limits["memory_bytes"], cpu_s=limits["cpu_s"], passing=True
+        )
     )
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are no files to it
     _report(order["report"], child.answer(order, tables))

@@ -150,7 +150,7 @@ class ModelServer:
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
             if size > self._max_bytes:
-                raise TooLarge(f"The body is larger than {self._max_bytes} bytes.")
+                raise BodyTooLarge(f"The body is larger than {self._max_bytes} bytes.")
             more = message.get("more_body", False)
         return gathered(chunks, json_bytes)
 
@@ -216,7 +216,7 @@ class ModelServer:
         return error.status, Answer(text, was_taken=was_taken)
 
 
-class TooLarge(BadRequest):
+class BodyTooLarge(BadRequest):
     status = 413
 
 

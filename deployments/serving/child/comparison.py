@@ -16,7 +16,7 @@ from deployments.serving.oip import convenience
 from deployments.serving.oip.decode import tensors
 from deployments.serving.oip.errors import BadRequest, ModelFailed
 from deployments.serving.oip.metadata import signature
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ Feeds = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ComparedRequest:
     """A request that is put to both; `name` is what a person calls it."""
 
     name: str
@@ -54,7 +54,7 @@ def run(
     shut_in()
     try:
         found = _compared(before.load(), newer.load, descriptors)
-    except Refused as error:
+    except TargetRefused as error:
         found = {"refused": str(error)}
     except MemoryError:
         found = {"refused": "the instance has too little memory to load it twice."}
@@ -82,7 +82,7 @@ def _compared(
 ) -> dict[str, Any]:
     try:
         newer = load_newer()
-    except Refused as error:
+    except TargetRefused as error:
         return _report([f"the file would be refused: {error}"], 0)
     said = [*_declared(now, newer)]
     asked = 0
@@ -92,7 +92,9 @@ def _compared(
             asked += 1
             said.extend(_difference(question, answers, newer))
     if not asked and not said:
-        raise Refused("it answers no request that could be asked, or none alike twice.")
+        raise TargetRefused(
+            "it answers no request that could be asked, or none alike twice."
+        )
     return _report(said, asked)
 
 
@@ -122,19 +124,19 @@ def _words(given: tuple[Tensor, ...]) -> str:
     return ", ".join(said) or "nothing"
 
 
-def _questions(now: Loaded, descriptors: dict[str, int]) -> Iterator[Question]:
+def _questions(now: Loaded, descriptors: dict[str, int]) -> Iterator[ComparedRequest]:
     """Yield what was stored with the model, then what is made up."""
     if "golden" in descriptors:
         stored = cases(modelfile.whole(descriptors["golden"]))
         for case in stored[:MOST_STORED]:
-            yield Question("a golden row", partial(_golden, case))
+            yield ComparedRequest("a golden row", partial(_golden, case))
     if "example" in descriptors:
         body = example.body(modelfile.whole(descriptors["example"]))
-        yield Question("the logged example", partial(_example, body))
+        yield ComparedRequest("the logged example", partial(_example, body))
     random = np.random.default_rng(SEED)
     for number in range(MADE_UP):
         row = _made_up(now.inputs, random, SCALES[number % len(SCALES)])
-        yield Question("a made-up row", partial(_in_form_of, row, now))
+        yield ComparedRequest("a made-up row", partial(_in_form_of, row, now))
 
 
 def _golden(case: Any, model: Loaded) -> Feeds:
@@ -174,7 +176,7 @@ def _made_up(
     return row
 
 
-def _answers(model: Loaded, question: Question) -> Mapping[str, Array] | None:
+def _answers(model: Loaded, question: ComparedRequest) -> Mapping[str, Array] | None:
     """Return what it answers now, None for what it does not, or not alike twice."""
     try:
         first, second = (
@@ -189,7 +191,7 @@ def _answers(model: Loaded, question: Question) -> Mapping[str, Array] | None:
 
 
 def _difference(
-    question: Question, answers: Mapping[str, Array], newer: Loaded
+    question: ComparedRequest, answers: Mapping[str, Array], newer: Loaded
 ) -> Iterator[str]:
     try:
         others = dict(newer.predict(question.feeds(newer), ()))

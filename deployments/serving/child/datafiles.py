@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 CHUNK = 4 << 20
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -26,23 +26,26 @@ class DataFiles:
     def __init__(self, told: list[dict[str, Any]]) -> None:
         self._told = told
         self._maps: dict[str, mmap.mmap] = {}
-        self._refusal: Refused | None = None
+        self._refusal: TargetRefused | None = None
         try:
             for each in told:
                 if each["size_bytes"]:
                     self._maps[each["path"]] = _mapped(each)
-        except Refused as refused:
+        except TargetRefused as refused:
             self._refusal = refused
 
     def verified(self) -> Mapping[str, memoryview]:
-        """Return what the files hold, by path. Raises Refused for a changed one."""
+        """Return what the files hold, by path.
+
+        Raises TargetRefused for a changed one.
+        """
         if self._refusal is not None:
             raise self._refusal
         found: dict[str, memoryview] = {}
         for each in self._told:
             content = memoryview(self._maps.get(each["path"], b""))
             if _sha256(content) != each["sha256"]:
-                raise Refused(
+                raise TargetRefused(
                     f"The checksum (SHA-256) of {each['path']!r} is not the registered "
                     "one: the file was changed or damaged after it was uploaded."
                 )
@@ -56,23 +59,25 @@ class DataFiles:
 
 
 def _mapped(told: dict[str, Any]) -> mmap.mmap:
-    """Return a map of a regular file, which no link leads to. Raises Refused."""
+    """Return a map of a regular file, which no link leads to. Raises TargetRefused."""
     try:
         descriptor = os.open(told["stored"], FLAGS)
     except FileNotFoundError:
-        raise Refused(
+        raise TargetRefused(
             f"The model's file {told['path']!r} is missing from the store."
         ) from None
     except OSError as error:
-        raise Refused(
+        raise TargetRefused(
             f"The model's file {told['path']!r} cannot be read: {error.strerror}."
         ) from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise Refused(f"The model's file {told['path']!r} is no regular file.")
+            raise TargetRefused(
+                f"The model's file {told['path']!r} is no regular file."
+            )
         if found.st_size != told["size_bytes"]:
-            raise Refused(
+            raise TargetRefused(
                 f"The model's file {told['path']!r} holds {found.st_size} bytes; "
                 f"{told['size_bytes']} were registered: it was changed or damaged "
                 "after it was uploaded."

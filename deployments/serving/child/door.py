@@ -11,7 +11,7 @@ from deployments.serving.http1.heads import (
     END,
     Head,
     Heads,
-    Known,
+    KnownHead,
 )
 from deployments.serving.http1.marks import TOOK
 from deployments.serving.http1.quick import QuickProtocol
@@ -22,7 +22,7 @@ AT_ONCE = b"%b: 0\r\n" % TOOK
 ID_LINE = b"\r\n%b: " % REQUEST_ID
 
 
-class Call(NamedTuple):
+class InferCall(NamedTuple):
     """A plain infer call on the model; `json_bytes` of its body are JSON, or all."""
 
     json_bytes: int | None
@@ -47,32 +47,32 @@ def marks(answer: Answer, took_ms: int) -> bytes:
     return took + b"".join(b"%b: 1\r\n" % mark for mark in marks_of(answer))
 
 
-def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
+def protocol_of(server: ModelServer) -> type[QuickProtocol[InferCall]]:
     """Return the protocol of the process's one model."""
 
-    def call(head: Head) -> Call | None:
+    def call(head: Head) -> InferCall | None:
         """Return what a plain infer call on the model asks for, else None."""
         parts = tuple(unquote(head.target.decode("latin-1")).strip("/").split("/"))
         if head.method != b"POST" or parts[-1] != "infer":
             return None
         try:
             server.require_here(parts[:-1])
-            return Call(json_bytes_of(head.headers))
+            return InferCall(json_bytes_of(head.headers))
         except (NotHere, UnclearLength):
             return None
 
-    class Door(QuickProtocol[Call]):
+    class ModelProtocol(QuickProtocol[InferCall]):
         heads = Heads(call)
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self._request_id = b""
 
-        def look_up(self, raw: bytes) -> Known[Call] | None:
+        def look_up(self, raw: bytes) -> KnownHead[InferCall] | None:
             known, self._request_id = without_id(raw)
             return self.heads.find(known)
 
-        def begin(self, meaning: Call, body: bytes) -> bool:
+        def begin(self, meaning: InferCall, body: bytes) -> bool:
             found = server.answer_now(body, meaning.json_bytes, self._request_id)
             if found is None:
                 return False
@@ -81,4 +81,4 @@ def protocol_of(server: ModelServer) -> type[QuickProtocol[Call]]:
             self.answer(whole(status, answer.body, more, answer.json_bytes))
             return True
 
-    return Door
+    return ModelProtocol

@@ -13,18 +13,25 @@ from types import ModuleType
 from typing import Any
 
 from deployments.serving.child import modelfile, report
-from deployments.serving.formats import Format, Loaded, Options, example, golden, reader
+from deployments.serving.formats import (
+    Loaded,
+    LoadOptions,
+    ModelFormat,
+    example,
+    golden,
+    reader,
+)
 from deployments.serving.formats.base import TOO_LITTLE_MEMORY, made_up
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
 from deployments.serving.oip.metadata import signature
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 logger = logging.getLogger(__name__)
 
 PROBES, PROBE_S = 50, 0.5
-CONVERTED = {Format.SKOPS, Format.PICKLE}
+CONVERTED = {ModelFormat.SKOPS, ModelFormat.PICKLE}
 CONVERTERS = {
     1: "deployments.serving.formats.first.conversion",
     2: "deployments.serving.formats.conversion",
@@ -32,7 +39,7 @@ CONVERTERS = {
 
 
 def run(
-    source: modelfile.Source,
+    source: modelfile.ModelSource,
     shut_in: Callable[[], object],
     job: dict[str, Any],
     descriptors: dict[str, int],
@@ -49,7 +56,7 @@ def run(
         finding = _finding(model, descriptors)
         if job["converts"]:
             finding |= _conversion(model, converter, job, descriptors)
-    except Refused as error:
+    except TargetRefused as error:
         finding = {"refused": str(error)}
     except MemoryError:
         logger.exception("out of memory at %s", _memory())
@@ -93,7 +100,7 @@ def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
 def _check_example(model: Loaded, descriptors: dict[str, int]) -> example.Feeds | None:
     """Return the example that was logged with the model, if there is one.
 
-    Raises Refused when the model does not take it. The first rules asked none.
+    Raises TargetRefused when the model does not take it. The first rules asked none.
     """
     if "example" not in descriptors:
         return None
@@ -101,7 +108,7 @@ def _check_example(model: Loaded, descriptors: dict[str, int]) -> example.Feeds 
 
 
 def _check_golden(model: Loaded, descriptors: dict[str, int]) -> int:
-    """Return how many stored answers were reproduced. Raises Refused."""
+    """Return how many stored answers were reproduced. Raises TargetRefused."""
     if "golden" not in descriptors:
         return 0
     with os.fdopen(os.dup(descriptors["golden"]), "rb") as file:
@@ -139,9 +146,10 @@ def _conversion(
         options = modelfile.options_of(job, descriptors)
         content = _converted(model, converter, options, descriptors)
         _check_golden(
-            reader(Format.ONNX, options.reading).read(content, options), descriptors
+            reader(ModelFormat.ONNX, options.reading).read(content, options),
+            descriptors,
         )
-    except Refused as error:
+    except TargetRefused as error:
         return {"conversion": f"not converted to ONNX ({error})"}
     except MemoryError:
         return {"conversion": "not converted to ONNX (too little memory)"}
@@ -157,7 +165,7 @@ def _conversion(
 def _converted(
     model: ColumnModel | LibraryModel,
     converter: ModuleType,
-    options: Options,
+    options: LoadOptions,
     descriptors: dict[str, int],
 ) -> bytes:
     if isinstance(model, ColumnModel):

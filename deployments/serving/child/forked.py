@@ -11,7 +11,7 @@ from typing import Any
 from deployments.serving.child import comparison, examine, interpreter, quick, serve
 from deployments.serving.child.modelfile import StoredFile
 from mlops.walls import walls
-from mlops.walls.sandbox import Limits, confine
+from mlops.walls.sandbox import SandboxLimits, confine
 
 
 def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
@@ -21,7 +21,7 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     from deployments.serving.formats.audit import audit  # noqa: PLC0415
 
     source = StoredFile(job, descriptors, audit)
-    limits = Limits(_to_load(job), cpu_s=job["cpu_s"], passing=True)
+    limits = SandboxLimits(_to_load(job), cpu_s=job["cpu_s"], passing=True)
     return examine.run(source, partial(_shut_in, job, limits), job, descriptors)
 
 
@@ -31,7 +31,9 @@ def compare_readings(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     # As above.
     from deployments.serving.formats.audit import audit  # noqa: PLC0415
 
-    limits = Limits(_to_load(job) + job["data_bytes"], cpu_s=job["cpu_s"], passing=True)
+    limits = SandboxLimits(
+        _to_load(job) + job["data_bytes"], cpu_s=job["cpu_s"], passing=True
+    )
     return comparison.run(job, descriptors, partial(_shut_in, job, limits), audit)
 
 
@@ -39,7 +41,7 @@ def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("serve", job, descriptors)
     source = StoredFile(job, descriptors)
-    shut_in = partial(_shut_in, job, Limits(_to_load(job)))
+    shut_in = partial(_shut_in, job, SandboxLimits(_to_load(job)))
     return serve.run(source, shut_in, quick.host, job, descriptors)
 
 
@@ -52,7 +54,7 @@ def _to_load(job: dict[str, Any]) -> int:
     return memory_bytes
 
 
-def _shut_in(job: dict[str, Any], limits: Limits) -> None:
+def _shut_in(job: dict[str, Any], limits: SandboxLimits) -> None:
     walls.raise_walls(walls.Walls(Path(job["empty"])))
     confine(limits)
 

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 
 from deployments.serving.child import report, room
 from deployments.serving.child.modelfile import format_of
-from deployments.serving.formats import Format
+from deployments.serving.formats import ModelFormat
 from deployments.serving.formats.code import FOLDER, require_permission
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 SCRIPT = Path(__file__).with_name("fresh.py")
 PASSING = {
@@ -43,7 +43,7 @@ def is_needed(job: dict[str, Any], descriptors: dict[str, int]) -> bool:
     """Whether loading the model runs its code."""
     if "folder" in descriptors:
         return True
-    return job["allows_code"] and format_of(descriptors["model"]) is Format.PICKLE
+    return job["allows_code"] and format_of(descriptors["model"]) is ModelFormat.PICKLE
 
 
 def replace(run: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
@@ -61,7 +61,7 @@ def replace(run: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
         _lay_out([_memory(message.encode()), *kept.values()])
         report_to = numbers["report"]
         _execute(job)
-    except Refused as refused:
+    except TargetRefused as refused:
         report.send(report_to, {"refused": str(refused)})
     except OSError as error:
         kind = "hindered" if error.errno in PASSING else "refused"
@@ -87,7 +87,7 @@ def _execute(job: dict[str, Any]) -> NoReturn:
     try:
         os.execve(program, arguments, _environment(job))  # noqa: S606 - an admin's, or ours
     except OSError as error:
-        raise Refused(
+        raise TargetRefused(
             f"The interpreter {program} cannot be started: {error.strerror}."
         ) from None
 

@@ -11,9 +11,16 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from deployments.serving.child.datafiles import DataFiles
-from deployments.serving.formats import Format, Loaded, Options, load, prepare, sniff
+from deployments.serving.formats import (
+    Loaded,
+    LoadOptions,
+    ModelFormat,
+    load,
+    prepare,
+    sniff,
+)
 from deployments.serving.formats.sniff import is_onnx
-from deployments.serving.terms import Manifest, Refused
+from deployments.serving.terms import Manifest, TargetRefused
 from mlops.walls import sandbox
 
 EXTERNAL = "deployments.serving.formats.external"
@@ -23,14 +30,14 @@ LARGEST_ONNX = (1 << 31) - 1
 Audit = Callable[[bytes, Mapping[str, int]], None]
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """Where a process has its model from."""
 
     def warm_up(self) -> None:
         """Import what loading takes, while the process may still read its files."""
 
     def load(self) -> Loaded:
-        """Return the model, closing its files. Raises Refused."""
+        """Return the model, closing its files. Raises TargetRefused."""
 
 
 class StoredFile:
@@ -48,19 +55,19 @@ class StoredFile:
         self._job, self._descriptors, self._audit = job, descriptors, audit
         self._descriptor = descriptors["model"]
         self._data: DataFiles | None = None
-        self._refusal: Refused | None = None
+        self._refusal: TargetRefused | None = None
 
     def warm_up(self) -> None:
         """What is wrong with the file is left for `load` to say."""
         try:
             _require_readable(self._descriptor)
-        except Refused as refused:
+        except TargetRefused as refused:
             self._refusal = refused
             return
         if "data" in self._descriptors:
             self._data = DataFiles(json.loads(whole(self._descriptors["data"])))
             importlib.import_module(EXTERNAL)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(TargetRefused):
             prepare(whole(self._descriptor), self._job["reading"])
 
     def load(self) -> Loaded:
@@ -71,7 +78,7 @@ class StoredFile:
         finally:
             os.close(self._descriptor)
         files = self._data.verified() if self._data is not None else {}
-        if self._audit is not None and sniff(content) is Format.ONNX:
+        if self._audit is not None and sniff(content) is ModelFormat.ONNX:
             self._audit(content, {name: len(each) for name, each in files.items()})
         options = options_of(self._job, self._descriptors)
         if files:
@@ -90,7 +97,7 @@ def _require_readable(descriptor: int) -> None:
         return
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as content:
         if is_onnx(content):
-            raise Refused(
+            raise TargetRefused(
                 "The ONNX file itself is larger than 2 GiB, which no reader of ONNX "
                 "takes. Save its weights beside it, as onnx.save_model does with "
                 "save_as_external_data=True, and upload both."
@@ -98,10 +105,13 @@ def _require_readable(descriptor: int) -> None:
 
 
 def read(descriptor: int, sha256: str) -> bytes:
-    """Return the file's bytes. Raises Refused if they are not what was registered."""
+    """Return the file's bytes.
+
+    Raises TargetRefused if they are not what was registered.
+    """
     content = whole(descriptor)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise Refused(
+        raise TargetRefused(
             "The artifact's checksum (SHA-256) is not the registered one: the file "
             "was changed or damaged after it was uploaded."
         )
@@ -115,17 +125,17 @@ def whole(descriptor: int) -> bytes:
         return file.read()
 
 
-def format_of(descriptor: int) -> Format | None:
+def format_of(descriptor: int) -> ModelFormat | None:
     """Return the file's format, None for an unknown one."""
     try:
         return sniff(whole(descriptor))
-    except Refused:
+    except TargetRefused:
         return None
 
 
-def options_of(job: dict[str, Any], descriptors: dict[str, int]) -> Options:
+def options_of(job: dict[str, Any], descriptors: dict[str, int]) -> LoadOptions:
     told = whole(descriptors["manifest"]) if "manifest" in descriptors else b"{}"
-    return Options(
+    return LoadOptions(
         threads=max(1, int(job["cpus"])),
         allows_code=job["allows_code"],
         feature_names=tuple(job["feature_names"]),

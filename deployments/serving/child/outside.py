@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from deployments.serving.child import comparison, examine, plain, room, serve
-from deployments.serving.child.modelfile import Source, StoredFile
-from deployments.serving.formats.pyfunc import PyfuncFolder
+from deployments.serving.child.modelfile import ModelSource, StoredFile
+from deployments.serving.formats.pyfunc import LoadedPyfunc
 from mlops.walls import readable
-from mlops.walls.sandbox import Limits, confine
+from mlops.walls.sandbox import SandboxLimits, confine
 
 logger = logging.getLogger(__name__)
 
 
 def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     place = Path(job["room"])
-    limits = Limits(
+    limits = SandboxLimits(
         job["memory_bytes"],
         cpu_s=job.get("cpu_s", 0),
         passing=kind != "serve",
@@ -32,14 +32,14 @@ def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     return serve.run(source, shut_in, plain.host, job, descriptors)
 
 
-def _shut_in(limits: Limits) -> None:
+def _shut_in(limits: SandboxLimits) -> None:
     confine(limits)
     for folder in readable.installed():
         if not os.access(folder, os.R_OK | os.X_OK):
             logger.warning("the model cannot read %s: it is closed to others", folder)
 
 
-def _source(job: dict[str, Any], descriptors: dict[str, int]) -> Source:
+def _source(job: dict[str, Any], descriptors: dict[str, int]) -> ModelSource:
     if "pyfunc" in job:
-        return PyfuncFolder(Path(job["room"]) / "model", job)
+        return LoadedPyfunc(Path(job["room"]) / "model", job)
     return StoredFile(job, descriptors)

@@ -28,7 +28,7 @@ class Unclear(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class PlainHead:
     method: str
     target: str
     headers: list[tuple[bytes, bytes]]
@@ -105,7 +105,7 @@ class Host:
         self._busy.discard(writer)
         return head is not None and head.stays_open
 
-    async def _answer(self, head: Head, reader: asyncio.StreamReader) -> bytes:
+    async def _answer(self, head: PlainHead, reader: asyncio.StreamReader) -> bytes:
         """Give the request to the model server as ASGI; return what it sends."""
         scope = {
             "type": "http",
@@ -138,7 +138,7 @@ class Host:
         return wire[: len(wire) - len(body)] if head.method == "HEAD" else wire
 
 
-def read_head(raw: bytes) -> Head:
+def read_head(raw: bytes) -> PlainHead:
     """Return a request's head. Raises Unclear for what only others would send."""
     first, *lines = raw.removesuffix(END).split(b"\r\n")
     parts = first.decode("latin-1").split(" ")
@@ -155,4 +155,4 @@ def read_head(raw: bytes) -> Head:
     stays_open = (
         parts[2] == "HTTP/1.1" and known.get(b"connection", b"").lower() != b"close"
     )
-    return Head(parts[0], parts[1], headers, int(length), stays_open)
+    return PlainHead(parts[0], parts[1], headers, int(length), stays_open)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from mlops.walls.walls import Walls
 
 CHUNK = 1 << 20
@@ -29,7 +29,9 @@ def walls_of(room: str) -> Walls:
 
 
 def make(room: Path, files: Iterable[dict[str, Any]]) -> None:
-    """Make the room with a copy of the files in `model`. Raises Refused or OSError.
+    """Make the room with a copy of the files in `model`.
+
+    Raises TargetRefused or OSError.
 
     A file is `path` (below `model`), `stored` (where its bytes lie) and `sha256`.
     As root it is given to the room's own user.
@@ -39,7 +41,7 @@ def make(room: Path, files: Iterable[dict[str, Any]]) -> None:
     for file in files:
         inside = PurePosixPath(file["path"])
         if inside.is_absolute() or ".." in inside.parts:
-            raise Refused(f"The path {file['path']!r} leads out of the folder.")
+            raise TargetRefused(f"The path {file['path']!r} leads out of the folder.")
         target = room / "model" / inside
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _copy(file, target)
@@ -73,7 +75,7 @@ def _copy(file: dict[str, Any], target: Path) -> None:
     try:
         source = os.open(file["stored"], flags)
     except FileNotFoundError:
-        raise Refused(
+        raise TargetRefused(
             f"The artifact's file {file['path']!r} is missing from the store."
         ) from None
     with os.fdopen(source, "rb") as given, target.open("xb") as taken:
@@ -81,7 +83,7 @@ def _copy(file: dict[str, Any], target: Path) -> None:
             digest.update(chunk)
             taken.write(chunk)
     if digest.hexdigest() != file["sha256"]:
-        raise Refused(
+        raise TargetRefused(
             f"The checksum (SHA-256) of {file['path']!r} is not the registered one: "
             "the file was changed or damaged after it was uploaded."
         )

@@ -8,11 +8,11 @@ from typing import Any
 
 from deployments.serving.child import memory, report
 from deployments.serving.child.app import ModelServer
-from deployments.serving.child.modelfile import Source
+from deployments.serving.child.modelfile import ModelSource
 from deployments.serving.child.runner import Runner
 from deployments.serving.formats.base import TOO_LITTLE_MEMORY
 from deployments.serving.oip import metadata
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ Host = Callable[[ModelServer, Runner, socket.socket, Ready], None]
 
 
 def run(
-    source: Source,
+    source: ModelSource,
     shut_in: Callable[[], object],
     host: Host,
     job: dict[str, Any],
@@ -37,8 +37,8 @@ def run(
     shut_in()
     try:
         model = source.load()
-    except (Refused, MemoryError) as error:
-        reason = str(error) if isinstance(error, Refused) else TOO_LITTLE_MEMORY
+    except (TargetRefused, MemoryError) as error:
+        reason = str(error) if isinstance(error, TargetRefused) else TOO_LITTLE_MEMORY
         logger.error("not loaded: %s", reason)  # noqa: TRY400 - a sentence, no traceback
         report.send(descriptors["report"], {"refused": reason})
         return 1

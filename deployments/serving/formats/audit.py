@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from deployments.serving.formats import external
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
@@ -37,7 +37,7 @@ def audit(content: bytes, sizes: Mapping[str, int] | None = None) -> None:
     try:
         model = onnx.load_from_string(content)
     except DecodeError:
-        raise Refused("The ONNX file is damaged.") from None
+        raise TargetRefused("The ONNX file is damaged.") from None
     local = frozenset(function.domain for function in model.functions)
     allowed = Allowed(DOMAINS | local, sizes or {})
     for message in external.messages(model):
@@ -49,7 +49,7 @@ def audit(content: bytes, sizes: Mapping[str, int] | None = None) -> None:
 def _require_known(message: Message) -> None:
     """Raise Refused for fields, or words of a closed set, that are not known here."""
     for unknown in UnknownFieldSet(message):
-        raise Refused(
+        raise TargetRefused(
             f"The ONNX file has a field of {message.DESCRIPTOR.name} (number "
             f"{unknown.field_number}) that is not known here; export it for onnx "
             f"{onnx.__version__} or older."
@@ -63,7 +63,7 @@ def _require_inside(tensor: Any, allowed: Allowed) -> None:
 
 def _require_operators(opset: Any, allowed: Allowed) -> None:
     if opset.domain not in allowed.domains:
-        raise Refused(
+        raise TargetRefused(
             f"The model needs custom operators ({opset.domain!r}), which are not "
             "loaded here."
         )

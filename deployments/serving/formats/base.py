@@ -26,11 +26,11 @@ class Weights(Protocol):
         """Whether instances share their pages."""
 
     def session(self, content: bytes, options: Any) -> Any:
-        """Return onnxruntime's session of the file. Raises Refused."""
+        """Return onnxruntime's session of the file. Raises TargetRefused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class LoadOptions:
     """How to load: threads of one prediction, and what the environment allows.
 
     `reading` is the number of the rules by which it is read (`serving.readings`);

@@ -18,13 +18,13 @@ from skl2onnx.sklapi import CastTransformer
 from sklearn.pipeline import make_pipeline
 
 from deployments.serving.formats import knowledge
-from deployments.serving.formats.base import Array, Options
+from deployments.serving.formats.base import Array, LoadOptions
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.onnx import FEATURE_NAMES, OnnxModel
 from deployments.serving.formats.rows import Matrix
 from deployments.serving.oip.datatypes import NUMPY
 from deployments.serving.oip.errors import BadRequest, ModelFailed
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 OPSET = 21
 ROWS, SCALES = 64, (0.1, 1.0, 10.0, 100.0)
@@ -34,11 +34,13 @@ TYPES = {"FP64": DoubleTensorType, "FP32": FloatTensorType}
 
 
 def convert(
-    model: LibraryModel, options: Options, example: Mapping[str, Array] | None = None
+    model: LibraryModel,
+    options: LoadOptions,
+    example: Mapping[str, Array] | None = None,
 ) -> bytes:
     """Return an ONNX file that answers as the estimator does.
 
-    Raises Refused, saying what differs or cannot be converted.
+    Raises TargetRefused, saying what differs or cannot be converted.
     """
     reason = "it is no scikit-learn model of numbers alone"
     asked = list(_requests(model, example)) if _is_plain(model) else []
@@ -49,11 +51,11 @@ def convert(
             _require_signature(converted, model)
             for feeds in asked:
                 _compare(feeds, converted, model)
-        except (Refused, BadRequest, ModelFailed) as refused:
+        except (TargetRefused, BadRequest, ModelFailed) as refused:
             reason = str(refused)
         else:
             return content
-    raise Refused(reason)
+    raise TargetRefused(reason)
 
 
 def _is_plain(model: LibraryModel) -> bool:
@@ -98,7 +100,7 @@ def _converted(estimator: Any, model: LibraryModel) -> onnx.ModelProto:
             )
     except Exception as error:  # noqa: BLE001 - whatever a converter raises
         first = str(error).strip().split("\n")[0][:200]
-        raise Refused(f"{type(error).__name__}: {first}") from None
+        raise TargetRefused(f"{type(error).__name__}: {first}") from None
     return made
 
 
@@ -126,7 +128,7 @@ def _require_signature(converted: OnnxModel, model: LibraryModel) -> None:
     got = {each.name: NUMPY[each.datatype] for each in converted.outputs}
     for name, dtype in want.items():
         if name not in got or np.dtype(got[name]).kind != np.dtype(dtype).kind:
-            raise Refused(f"the output {name!r} would be of another type")
+            raise TargetRefused(f"the output {name!r} would be of another type")
 
 
 def _requests(
@@ -195,9 +197,9 @@ def _compare(
     got = dict(converted.predict(feeds, tuple(want)))
     for name, values in want.items():
         if got[name].shape != values.shape:
-            raise Refused(f"the output {name!r} has another shape")
+            raise TargetRefused(f"the output {name!r} has another shape")
         if differs(got[name], values):
-            raise Refused(f"the output {name!r} differs on some rows")
+            raise TargetRefused(f"the output {name!r} differs on some rows")
 
 
 def differs(got: Array, want: Array) -> bool:

@@ -5,12 +5,12 @@ from typing import Any
 
 from deployments.serving.formats import knowledge
 from deployments.serving.formats.answers import OUTPUT
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.knowledge import Columns
 from deployments.serving.formats.library import LibraryModel, Method
-from deployments.serving.formats.rows import INPUT, Matrix, Rows, inferred, signed
-from deployments.serving.formats.schema import Schema
-from deployments.serving.terms import Refused
+from deployments.serving.formats.rows import INPUT, Matrix, ModelRows, inferred, signed
+from deployments.serving.formats.schema import ModelSchema
+from deployments.serving.terms import TargetRefused
 
 PLATFORM = "sklearn_sklearn"
 ASKED = {
@@ -29,11 +29,11 @@ TAKEN = (
 
 def estimator_model(
     estimator: Any,
-    options: Options,
+    options: LoadOptions,
     known: Columns | None = None,
     called: Callable[[Method], Method] = lambda method: method,
 ) -> LibraryModel:
-    """Return a fitted estimator as a model. Raises Refused.
+    """Return a fitted estimator as a model. Raises TargetRefused.
 
     `known` is what its own library tells of the columns, if that is not scikit-learn,
     `called` how that library's methods are called.
@@ -48,12 +48,12 @@ def estimator_model(
         known = knowledge.columns_of(estimator, width or 1)
     rows, is_guess = _rows(estimator, known, names or options.feature_names, options)
     if width == 0 and isinstance(rows, Matrix) and not options.manifest.inputs:
-        raise Refused(
+        raise TargetRefused(
             f"A {type(estimator).__name__} does not say how many columns it takes. Log "
             "it with mlflow and a signature (mlflow.models.infer_signature), or export "
             "it as ONNX."
         )
-    declared = Schema.of(options.manifest.outputs, OUTPUT).tensors
+    declared = ModelSchema.of(options.manifest.outputs, OUTPUT).tensors
     model = LibraryModel(PLATFORM, rows, methods, options, declared)
     model.estimator = estimator
     if is_guess:
@@ -62,11 +62,11 @@ def estimator_model(
 
 
 def _rows(
-    estimator: Any, known: Columns, names: tuple[str, ...], options: Options
-) -> tuple[Rows, bool]:
+    estimator: Any, known: Columns, names: tuple[str, ...], options: LoadOptions
+) -> tuple[ModelRows, bool]:
     """Return the inputs, and whether their type is a guess."""
     keeps = type(estimator).__module__.startswith("xgboost.")
-    schema = Schema.of(options.manifest.inputs, INPUT)
+    schema = ModelSchema.of(options.manifest.inputs, INPUT)
     if schema.tensors:
         return signed(schema, known, names, keeps_unknown=keeps), False
     number = knowledge.number_type(estimator)
@@ -76,18 +76,18 @@ def _rows(
     return rows, not number and isinstance(rows, Matrix)
 
 
-def _methods(estimator: Any, options: Options) -> Mapping[str, Method]:
+def _methods(estimator: Any, options: LoadOptions) -> Mapping[str, Method]:
     """Return what is asked: of a classifier labels, and probabilities beside them."""
     asked = options.manifest.predict_fn or "predict"
     if asked not in ASKED:
-        raise Refused(
+        raise TargetRefused(
             f"The MLmodel asks for {asked!r} of the model, which is not served here. "
             "Log it with pyfunc_predict_fn='predict' or 'predict_proba'."
         )
     if not hasattr(estimator, asked) and not options.manifest.predict_fn:
         asked = "transform"
     if not hasattr(estimator, asked):
-        raise Refused(
+        raise TargetRefused(
             f"A {type(estimator).__name__} can neither predict nor transform new rows. "
             "Serve a model that can, such as a classifier fitted on its labels."
         )
@@ -102,7 +102,7 @@ def _methods(estimator: Any, options: Options) -> Mapping[str, Method]:
 def _require_rows(estimator: Any) -> None:
     for each in knowledge.chain(estimator):
         if type(each).__name__ in knowledge.OF_RECORDS:
-            raise Refused(
+            raise TargetRefused(
                 f"The model begins with a {type(each).__name__}, which takes "
                 "dictionaries, not columns. Use a ColumnTransformer with a "
                 "OneHotEncoder instead, or serve it as an MLflow python_function."

@@ -7,7 +7,7 @@ from deployments.serving.formats.base import Array, Loaded
 from deployments.serving.formats.pyfunc import PLATFORM
 from deployments.serving.oip import convenience, wire
 from deployments.serving.oip.errors import BadRequest, ModelFailed
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 NOT_TAKEN = "The input example that was logged with the model is not taken"
 Feeds = dict[str, Array]
@@ -18,7 +18,7 @@ class OtherForm(Exception):
 
 
 def check(model: Loaded, stored: bytes) -> Feeds:
-    """Return the inputs of the example that the model took. Raises Refused.
+    """Return the inputs of the example that the model took. Raises TargetRefused.
 
     Objects, which only code takes, may be written otherwise there: OtherForm.
     """
@@ -34,8 +34,8 @@ def check(model: Loaded, stored: bytes) -> Feeds:
     return feeds
 
 
-def _refusal(error: Exception) -> Refused:
-    return Refused(
+def _refusal(error: Exception) -> TargetRefused:
+    return TargetRefused(
         f"{NOT_TAKEN}: {error} Log the model again with an example and a signature of "
         "the same columns."
     )
@@ -46,7 +46,7 @@ def body(stored: bytes) -> Any:
     try:
         found = wire.loads(stored)
     except json.JSONDecodeError:
-        raise Refused(
+        raise TargetRefused(
             "The input example that was logged with the model is not JSON."
         ) from None
     if isinstance(found, dict) and isinstance(found.get("inputs"), list):

@@ -26,7 +26,7 @@ from onnx import TensorProto
 
 from deployments.serving.formats.base import Array
 from deployments.serving.formats.onnx import PROVIDERS, RAISED
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 SHARED_FROM = 32 << 20
 """Bytes in other files from which on they are shared; fewer are copied and packed."""
@@ -90,13 +90,13 @@ def is_external(tensor: TensorProto) -> bool:
 def span_of(tensor: TensorProto, sizes: Mapping[str, int]) -> Span:
     """Return where an external tensor lies in the files, given by name and size.
 
-    Raises Refused for a file that is not among them, whatever its name leads to, and
-    for bytes that it does not have.
+    Raises TargetRefused for a file that is not among them, whatever its name leads to,
+    and for bytes that it does not have.
     """
     said = {entry.key: entry.value for entry in tensor.external_data}
     location = said.get("location", "")
     if location not in sizes:
-        raise Refused(_not_here(tensor.name, location))
+        raise TargetRefused(_not_here(tensor.name, location))
     reason = ""
     if tensor.data_location != TensorProto.EXTERNAL or tensor.HasField("raw_data"):
         reason = "says that they are within it, too"
@@ -105,14 +105,14 @@ def span_of(tensor: TensorProto, sizes: Mapping[str, int]) -> Span:
     elif not all(NUMBER.fullmatch(said.get(key, "0")) for key in ("offset", "length")):
         reason = "gives a place there that is no number"
     if reason:
-        raise Refused(
+        raise TargetRefused(
             f"The model keeps the weights {tensor.name!r} in another file "
             f"({location!r}), but {reason}; export it again."
         )
     start = int(said.get("offset", "0"))
     size = _size_of(tensor)
     if int(said.get("length", size)) != size or start + size > sizes[location]:
-        raise Refused(
+        raise TargetRefused(
             f"The weights {tensor.name!r} take {size} bytes; the model says that they "
             f"are {said.get('length', size)} from byte {start} of {location!r}, which "
             f"has {sizes[location]}. Upload the files that were saved together."
@@ -121,10 +121,10 @@ def span_of(tensor: TensorProto, sizes: Mapping[str, int]) -> Span:
 
 
 def _size_of(tensor: TensorProto) -> int:
-    """Return how many bytes the tensor's values take. Raises Refused."""
+    """Return how many bytes the tensor's values take. Raises TargetRefused."""
     bits = _BITS.get(tensor.data_type)
     if bits is None or any(size < 0 for size in tensor.dims):
-        raise Refused(
+        raise TargetRefused(
             f"The model keeps {tensor.name!r} in another file, where values of its "
             "type and shape cannot be."
         )
@@ -169,7 +169,10 @@ class ExternalWeights:
     def session(
         self, content: bytes, options: ort.SessionOptions
     ) -> ort.InferenceSession:
-        """Return a session of the model. Raises Refused, or what onnxruntime raises."""
+        """Return a session of the model.
+
+        Raises TargetRefused, or what onnxruntime raises.
+        """
         model = onnx.load_from_string(content)
         _drop_unused(model.graph)
         large = self._take_large(model)
@@ -235,14 +238,14 @@ class ExternalWeights:
         kept[tensor.name] = value
 
     def _write_in(self, model: onnx.ModelProto) -> None:
-        """Write all tensors that lie elsewhere into the model. Raises Refused."""
+        """Write all tensors that lie elsewhere into the model. Raises TargetRefused."""
         left = LARGEST_MODEL - model.ByteSize()
         for message in messages(model):
             if isinstance(message, TensorProto) and is_external(message):
                 span = span_of(message, self._sizes)
                 left -= span.size
                 if left < 0:
-                    raise Refused(
+                    raise TargetRefused(
                         "The model has more than 2 GiB of weights where they cannot "
                         "be left in other files: of types without a whole number of "
                         "bytes, or within nodes, functions and branches."

@@ -14,22 +14,25 @@ from deployments.serving.formats.base import Array, Loaded
 from deployments.serving.oip import wire
 from deployments.serving.oip.decode import tensor_array, tensors
 from deployments.serving.oip.errors import BadRequest, ModelFailed
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 ABSOLUTE, RELATIVE = 1e-4, 1e-3
 
 
 def check(model: Loaded, stored: bytes) -> int:
-    """Return how many rows the model reproduced. Raises Refused at one it did not."""
+    """Return how many rows the model reproduced.
+
+    Raises TargetRefused at one it did not.
+    """
     return sum(_check_one(model, case) for case in cases(stored))
 
 
 def cases(stored: bytes) -> list[Any]:
-    """Return the stored requests. Raises Refused."""
+    """Return the stored requests. Raises TargetRefused."""
     try:
         found = wire.loads(stored)
     except json.JSONDecodeError:
-        raise Refused("The golden rows are not JSON.") from None
+        raise TargetRefused("The golden rows are not JSON.") from None
     return found if isinstance(found, list) else [found]
 
 
@@ -42,11 +45,11 @@ def _check_one(model: Loaded, case: Any) -> int:
             want = _stored(entry, got)
             _compare(entry["name"], got, want, case.get("tolerance") or {})
     except BadRequest as error:
-        raise Refused(f"The golden rows do not fit the model: {error}") from None
+        raise TargetRefused(f"The golden rows do not fit the model: {error}") from None
     except ModelFailed as error:
-        raise Refused(f"The model failed on the golden rows: {error}") from None
+        raise TargetRefused(f"The model failed on the golden rows: {error}") from None
     except (KeyError, TypeError, AttributeError):
-        raise Refused(
+        raise TargetRefused(
             "The golden rows name no inputs or outputs of the model."
         ) from None
     return _rows(feeds)
@@ -89,7 +92,7 @@ def _compare(name: str, got: Array, want: Array, tolerance: dict[str, float]) ->
     if wrong.any():
         first = tuple(np.argwhere(wrong)[0])
         row = first[0] + 1 if first else 1
-        raise Refused(
+        raise TargetRefused(
             f"Golden row {row}: the output {name!r} is {got[first]}, but "
             f"{want[first]} is stored; {int(wrong.sum())} of {wrong.size} differ."
         )

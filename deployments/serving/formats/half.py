@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from deployments.serving.formats.base import Array
 from deployments.serving.oip.datatypes import NUMPY
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 Run = Callable[[Sequence[str], Mapping[str, Any]], Sequence[Any]]
 
@@ -18,12 +18,14 @@ BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16
 
 
 def runner_of(session: ort.InferenceSession, tensors: Sequence[Tensor]) -> Run:
-    """Return what runs a session of such inputs and outputs. Raises Refused."""
+    """Return what runs a session of such inputs and outputs. Raises TargetRefused."""
     if not any(each.datatype == HALF for each in tensors):
         run: Run = session.run
         return run
     if any(each.is_sequence or each.is_optional for each in tensors):
-        raise Refused("Sequences and optional values beside bfloat16 cannot be sent.")
+        raise TargetRefused(
+            "Sequences and optional values beside bfloat16 cannot be sent."
+        )
 
     def run_values(names: Sequence[str], feeds: Mapping[str, Any]) -> Sequence[Any]:
         given = {name: _value(array) for name, array in feeds.items()}

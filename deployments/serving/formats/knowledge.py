@@ -30,7 +30,7 @@ OF_RECORDS = ("DictVectorizer", "FeatureHasher")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownColumn:
     """What is known of a column: its type, and the words of a category.
 
     Of a category the library wants pandas' type of that name. `is_text` is a whole
@@ -43,14 +43,14 @@ class Known:
     is_text: bool = False
 
 
-UNKNOWN = Known()
-Columns = list[Known]
+UNKNOWN = KnownColumn()
+Columns = list[KnownColumn]
 
 
 def columns_of(model: Any, width: int) -> Columns:
     """Return what a model knows of each of its columns."""
     if type(model).__name__ in VECTORIZERS:
-        return [Known("BYTES", is_text=True)] * width
+        return [KnownColumn("BYTES", is_text=True)] * width
     for marks, read in _READ.items():
         if all(hasattr(model, mark) for mark in marks):
             return read(model, width)
@@ -120,9 +120,9 @@ def _of_transformer(model: Any, width: int) -> Columns:
         inside = columns_of(part, len(places))
         for place, known in zip(places, inside, strict=True):
             if known.is_text and not np.isscalar(columns):
-                known = Known("BYTES")  # noqa: PLW2901 - a column of a table
+                known = KnownColumn("BYTES")  # noqa: PLW2901 - a column of a table
             found[place] = _better(
-                found[place], Known("BYTES") if known.is_text else known
+                found[place], KnownColumn("BYTES") if known.is_text else known
             )
     return found
 
@@ -167,22 +167,22 @@ def _of_encoder(model: Any, width: int) -> Columns:
     return [_of_words(each) for each in model.categories_]
 
 
-def _of_words(words: Any, *, is_category: bool = False) -> Known:
+def _of_words(words: Any, *, is_category: bool = False) -> KnownColumn:
     array = np.asarray(words)
     plain = tuple(value for value in array.tolist() if not _is_missing(value))
     if array.dtype.kind in "OUS":
         datatype = "BYTES" if all(isinstance(one, str) for one in plain) else ""
     else:
         datatype = name_of(array.dtype)
-    return Known(datatype, plain, is_category)
+    return KnownColumn(datatype, plain, is_category)
 
 
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _of_value(value: Any) -> Known:
-    return Known("BYTES") if isinstance(value, str) else UNKNOWN
+def _of_value(value: Any) -> KnownColumn:
+    return KnownColumn("BYTES") if isinstance(value, str) else UNKNOWN
 
 
 def _merged(parts: Sequence[Columns], width: int) -> Columns:
@@ -192,7 +192,7 @@ def _merged(parts: Sequence[Columns], width: int) -> Columns:
     return merged
 
 
-def _better(one: Known, other: Known) -> Known:
+def _better(one: KnownColumn, other: KnownColumn) -> KnownColumn:
     """Return the one that says more; a type is more than nothing, words more still."""
     return max(one, other, key=lambda each: (bool(each.datatype), len(each.words)))
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deployments.serving.formats import answers
-from deployments.serving.formats.base import Array, Options, empty
-from deployments.serving.formats.rows import Rows
+from deployments.serving.formats.base import Array, LoadOptions, empty
+from deployments.serving.formats.rows import ModelRows
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 Method = Callable[[Any], Any]
 NAMES = {"sklearn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM"}
@@ -27,9 +27,9 @@ class LibraryModel:
     def __init__(
         self,
         platform: str,
-        rows: Rows,
+        rows: ModelRows,
         methods: Mapping[str, Method],
-        options: Options,
+        options: LoadOptions,
         declared: Sequence[Tensor] = (),
     ) -> None:
         self.platform = platform
@@ -76,7 +76,7 @@ class LibraryModel:
             raise ModelFailed(f"{type(error).__name__}: {said}") from None
 
     def _described(self) -> tuple[Tensor, ...]:
-        """Return the outputs as a made-up row shows them. Raises Refused."""
+        """Return the outputs as a made-up row shows them. Raises TargetRefused."""
         reason = ""
         for sample in self.rows.samples():
             try:
@@ -95,7 +95,7 @@ class LibraryModel:
             }
             self._source = {name: self._source[name] for name in shown}
             return tuple(answers.described(shown))
-        raise Refused(f"It cannot predict a made-up row: {reason}")
+        raise TargetRefused(f"It cannot predict a made-up row: {reason}")
 
 
 def version_note(library: str, wrote: str) -> list[str]:

@@ -4,15 +4,15 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.estimators import estimator_model
 from deployments.serving.formats.library import NAMES, LibraryModel, version_note
 
 OWN = {"xgboost": "xgboost", "lightgbm": "lightgbm"}
 
 
-def model_of(made: Any, options: Options) -> LibraryModel:
-    """Return what predicts as the object's own class does. Raises Refused."""
+def model_of(made: Any, options: LoadOptions) -> LibraryModel:
+    """Return what predicts as the object's own class does. Raises TargetRefused."""
     model = _model_of(made, options)
     flavor, wrote = options.manifest.flavor, options.manifest.version
     if flavor in NAMES:
@@ -20,7 +20,7 @@ def model_of(made: Any, options: Options) -> LibraryModel:
     return model
 
 
-def _model_of(made: Any, options: Options) -> LibraryModel:
+def _model_of(made: Any, options: LoadOptions) -> LibraryModel:
     library = type(made).__module__.partition(".")[0]
     if library in OWN:
         own = importlib.import_module(f"{__package__}.{OWN[library]}")

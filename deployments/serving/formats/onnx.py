@@ -10,11 +10,11 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as status
 
 from deployments.serving.formats import declared, half
-from deployments.serving.formats.base import Array, Options
+from deployments.serving.formats.base import Array, LoadOptions
 from deployments.serving.formats.declared import Shape
 from deployments.serving.oip import sequences
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 _TYPES = {
     "bool": "BOOL",
@@ -53,14 +53,14 @@ _LOCALE = re.compile(r"construct locale with name:(\S+?):")
 class OnnxModel:
     platform = "onnx_onnxv1"
 
-    def __init__(self, content: bytes, options: Options) -> None:
+    def __init__(self, content: bytes, options: LoadOptions) -> None:
         self._weights = options.weights  # which the session uses where they lie
         try:
             self._session = _session(content, options)
         except RAISED as error:
             if _is_memory(error):
                 raise MemoryError(str(error)) from None
-            raise Refused(_why_not_loaded(error)) from None
+            raise TargetRefused(_why_not_loaded(error)) from None
         given = self._session.get_inputs()
         shapes = declared.shapes(content)
         # The bytes are kept for other providers, as large as all weights.
@@ -120,11 +120,11 @@ class OnnxModel:
         return tuple(filter(None, kept.get(FEATURE_NAMES, "").split(",")))
 
 
-def read(content: bytes, options: Options) -> OnnxModel:
+def read(content: bytes, options: LoadOptions) -> OnnxModel:
     return OnnxModel(content, options)
 
 
-def _session(content: bytes, options: Options) -> ort.InferenceSession:
+def _session(content: bytes, options: LoadOptions) -> ort.InferenceSession:
     asked = _session_options(options.threads)
     if options.weights is not None:
         made: ort.InferenceSession = options.weights.session(content, asked)
@@ -145,7 +145,7 @@ def _session_options(threads: int) -> ort.SessionOptions:
 def _input(node: Any, shapes: Mapping[str, Shape]) -> Tensor:
     found = _tensor(node, shapes)
     if found is None:
-        raise Refused(
+        raise TargetRefused(
             f"The input {node.name!r} is a {node.type}; only tensors of numbers, "
             "booleans or strings can be sent, and sequences of them."
         )
@@ -157,7 +157,7 @@ def _output(node: Any, shapes: Mapping[str, Shape]) -> Tensor:
         return Tensor(node.name, "FP32", (-1, -1))
     found = _tensor(node, shapes)
     if found is None:
-        raise Refused(
+        raise TargetRefused(
             f"The output {node.name!r} is a {node.type}, which cannot be sent."
         )
     return found

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from deployments.serving.formats.base import Array, Loaded, Options
+from deployments.serving.formats.base import Array, Loaded, LoadOptions
 from deployments.serving.formats.onnx import OnnxModel
 from deployments.serving.formats.rows import INPUT
-from deployments.serving.formats.schema import Schema
+from deployments.serving.formats.schema import ModelSchema
 from deployments.serving.oip.datatypes import NUMPY
 from deployments.serving.oip.errors import BadRequest
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 MATRIX = 2
 
@@ -25,7 +25,7 @@ class ColumnsOfOnnx:
 
     feature_names: tuple[str, ...] = ()
 
-    def __init__(self, model: OnnxModel, schema: Schema) -> None:
+    def __init__(self, model: OnnxModel, schema: ModelSchema) -> None:
         self._model, self._schema = model, schema
         self.platform, self.notes = model.platform, model.notes
         self.inputs = schema.tensors
@@ -53,7 +53,7 @@ class ColumnsOfOnnx:
     def _require_fit(self) -> None:
         given, names = self._model.inputs, [each.name for each in self.inputs]
         if any(each.is_optional for each in self.inputs):
-            raise Refused(
+            raise TargetRefused(
                 "The signature has columns that are not required, which an ONNX file "
                 "cannot do without. Log the model with all columns required."
             )
@@ -64,16 +64,16 @@ class ColumnsOfOnnx:
             fits = {each.name for each in given} <= set(names)
         if not fits:
             have = ", ".join(f"{one.name} {list(one.shape)}" for one in given)
-            raise Refused(
+            raise TargetRefused(
                 f"The logged signature ({', '.join(names[:5])}) does not fit the "
                 f"inputs of the ONNX file ({have}). Log the model with a signature of "
                 "tensors that are called as the file calls them."
             )
 
 
-def read(content: bytes, options: Options) -> Loaded:
+def read(content: bytes, options: LoadOptions) -> Loaded:
     model = OnnxModel(content, options)
-    schema = Schema.of(options.manifest.inputs, INPUT)
+    schema = ModelSchema.of(options.manifest.inputs, INPUT)
     if schema.kinds is None:
         return model
     return ColumnsOfOnnx(model, schema)

@@ -5,11 +5,11 @@ import pickle
 import warnings
 from typing import Any
 
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.code import PICKLE, missing_module, require_permission
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.objects import model_of, other_versions
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 try:
     from joblib import load
@@ -17,7 +17,7 @@ except ModuleNotFoundError:  # a model's own interpreter need not have it
     load = pickle.load
 
 
-def read(content: bytes, options: Options) -> LibraryModel:
+def read(content: bytes, options: LoadOptions) -> LibraryModel:
     require_permission(PICKLE, options.allows_code, options.environment)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -35,6 +35,6 @@ def _unpickled(content: bytes) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - a pickle may raise anything
-        raise Refused(
+        raise TargetRefused(
             f"The pickle cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
         ) from None

@@ -19,9 +19,9 @@ from deployments.serving.formats.answers import OUTPUT
 from deployments.serving.formats.base import Array, made_up
 from deployments.serving.formats.code import missing_module
 from deployments.serving.formats.first.columns import INPUT
-from deployments.serving.formats.schema import Schema
+from deployments.serving.formats.schema import ModelSchema
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ CHECK = "_validate_prediction_input"
 OUTER = frozenset({"deployments", "mlflow", "contextlib"})
 
 
-class PyfuncFolder:
+class LoadedPyfunc:
     """A copy of the folder, which belongs to this process alone."""
 
     def __init__(self, folder: Path, job: dict[str, Any]) -> None:
@@ -45,10 +45,10 @@ class PyfuncFolder:
 
     def load(self) -> "PyfuncModel":
         told = self._job["pyfunc"]
-        inputs = Schema.of(told["inputs"], INPUT)
-        outputs = Schema.of(told["outputs"], OUTPUT)
+        inputs = ModelSchema.of(told["inputs"], INPUT)
+        outputs = ModelSchema.of(told["outputs"], OUTPUT)
         if not inputs.tensors:
-            raise Refused(
+            raise TargetRefused(
                 "The MLmodel has no signature that can be served. Log the model with "
                 "one: mlflow.models.infer_signature makes it."
             )
@@ -56,12 +56,12 @@ class PyfuncFolder:
         try:
             return PyfuncModel(self._loaded(), inputs, outputs)
         except ModuleNotFoundError as missing:
-            raise Refused(f"{missing_module(missing)}{_listed(unmet)}") from None
-        except (Refused, MemoryError):
+            raise TargetRefused(f"{missing_module(missing)}{_listed(unmet)}") from None
+        except (TargetRefused, MemoryError):
             raise
         except Exception as error:
             logger.exception("the folder's own code failed")
-            raise Refused(
+            raise TargetRefused(
                 "The python_function folder cannot be loaded: "
                 f"{type(error).__name__}: {str(error)[:300]}.{_listed(unmet)}"
             ) from None
@@ -92,7 +92,7 @@ class PyfuncModel:
     platform = PLATFORM
     feature_names: tuple[str, ...] = ()
 
-    def __init__(self, model: Any, inputs: Schema, outputs: Schema) -> None:
+    def __init__(self, model: Any, inputs: ModelSchema, outputs: ModelSchema) -> None:
         self._model, self._schema = model, inputs
         self._declared = outputs.tensors
         self.inputs = inputs.tensors
@@ -126,7 +126,7 @@ class PyfuncModel:
             if isinstance(cause, ModuleNotFoundError):
                 raise cause from None
             if not self._declared:
-                raise Refused(
+                raise TargetRefused(
                     "The MLmodel says nothing of the outputs, and the model does not "
                     f"take a row of zeros: {error}"
                 ) from None

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from deployments.serving.formats.base import Array, made_up
-from deployments.serving.formats.knowledge import UNKNOWN, Columns, Known
-from deployments.serving.formats.schema import Schema
+from deployments.serving.formats.knowledge import UNKNOWN, Columns, KnownColumn
+from deployments.serving.formats.schema import ModelSchema
 from deployments.serving.terms import Tensor
 
 INPUT = "input"
 
 
-class Rows(Protocol):
+class ModelRows(Protocol):
     """`feature_names` are the columns of a single wide input, empty if unknown."""
 
     @property
@@ -75,15 +75,15 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FrameRows:
     """A tensor for each column, given as a DataFrame.
 
     `known` has the columns whose words the model knows; where the library wants
     pandas' categories they are made of these words, in their order.
     """
 
-    schema: Schema
-    known: Mapping[str, Known] = field(default_factory=dict)
+    schema: ModelSchema
+    known: Mapping[str, KnownColumn] = field(default_factory=dict)
     keeps_unknown: bool = False
     feature_names: tuple[str, ...] = ()
 
@@ -112,7 +112,7 @@ class Table:
                 row[name] = np.array(known.words[:1], dtype=row[name].dtype)
         return [row]
 
-    def _category(self, column: Any, known: Known) -> Any:
+    def _category(self, column: Any, known: KnownColumn) -> Any:
         """Return pandas' categories; a word the model does not know is missing.
 
         With `keeps_unknown` it is left for the library to treat.
@@ -130,7 +130,7 @@ def pandas() -> Any:
 
 def inferred(
     known: Columns, names: Sequence[str], *, number: str, keeps_unknown: bool = False
-) -> Rows:
+) -> ModelRows:
     """Return the inputs of a model without a signature, from what it knows.
 
     Columns of numbers alone are one wide tensor, else each is an input of its own,
@@ -148,12 +148,16 @@ def inferred(
     )
     kinds = dict.fromkeys(called, "")
     by_name = dict(zip(called, known, strict=True))
-    return Table(Schema(tensors, kinds, is_named), by_name, keeps_unknown)
+    return FrameRows(ModelSchema(tensors, kinds, is_named), by_name, keeps_unknown)
 
 
 def signed(
-    schema: Schema, known: Columns, names: Sequence[str], *, keeps_unknown: bool = False
-) -> Rows:
+    schema: ModelSchema,
+    known: Columns,
+    names: Sequence[str],
+    *,
+    keeps_unknown: bool = False,
+) -> ModelRows:
     """Return the inputs that a logged signature declares."""
     if schema.kinds is None and len(schema.tensors) == 1 and not schema.is_named:
         return Matrix(schema.tensors[0], tuple(names))
@@ -161,4 +165,4 @@ def signed(
     if set(called) != set(names):  # such as LightGBM's, which have no spaces
         names = called if len(called) == len(known) else []
     by_name = dict(zip(names, known, strict=False))
-    return Table(schema, by_name, keeps_unknown)
+    return FrameRows(schema, by_name, keeps_unknown)

@@ -18,7 +18,7 @@ import numpy as np
 from deployments.serving.formats.base import Array
 from deployments.serving.oip.datatypes import name_of
 from deployments.serving.oip.errors import BadRequest
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 COLUMN_TYPES = {
     "boolean": "BOOL",
@@ -37,7 +37,7 @@ IN_JSON = {"object", "map", "any"}
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class ModelSchema:
     """One side of a signature; `kinds` are MLflow's types of columns, by name."""
 
     tensors: tuple[Tensor, ...] = ()
@@ -45,8 +45,8 @@ class Schema:
     is_named: bool = True
 
     @classmethod
-    def of(cls, text: str, unnamed: str) -> "Schema":
-        """Read it as the MLmodel has it: JSON. Raises Refused.
+    def of(cls, text: str, unnamed: str) -> "ModelSchema":
+        """Read it as the MLmodel has it: JSON. Raises TargetRefused.
 
         `unnamed` is what a nameless entry is called; of several with its place.
         """
@@ -63,7 +63,9 @@ class Schema:
                 return cls(_tensors(entries, names), is_named=is_named)
             return _of_columns(entries, names, is_named=is_named)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise Refused("The signature of the MLmodel cannot be read.") from None
+            raise TargetRefused(
+                "The signature of the MLmodel cannot be read."
+            ) from None
 
     def assembled(self, feeds: Mapping[str, Array]) -> Any:
         """Return what a pyfunc takes. Raises BadRequest."""
@@ -102,7 +104,7 @@ def _tensors(entries: list[dict[str, Any]], names: list[str]) -> tuple[Tensor, .
 
 def _of_columns(
     entries: list[dict[str, Any]], names: list[str], *, is_named: bool
-) -> Schema:
+) -> ModelSchema:
     tensors, kinds = [], {}
     for name, entry in zip(names, entries, strict=True):
         kind, items = entry["type"], entry
@@ -113,7 +115,7 @@ def _of_columns(
         is_optional = entry.get("required") is False
         tensors.append(Tensor(name, COLUMN_TYPES[kind], shape, is_optional))
         kinds[name] = kind
-    return Schema(tuple(tensors), kinds, is_named)
+    return ModelSchema(tuple(tensors), kinds, is_named)
 
 
 def _name(

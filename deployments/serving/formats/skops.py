@@ -14,11 +14,11 @@ from typing import Any
 
 import skops.io
 
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.first.skops import ALLOWED as FIRST
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.objects import model_of, other_versions
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 ALLOWED = FIRST | {
     # Plain data.
@@ -93,10 +93,10 @@ def needed(content: bytes) -> list[str]:
     return ["pandas", *own]
 
 
-def read(content: bytes, options: Options) -> LibraryModel:
+def read(content: bytes, options: LoadOptions) -> LibraryModel:
     asked = set(_attempt(skops.io.get_untrusted_types, data=content))
     if unknown := sorted(asked - ALLOWED):
-        raise Refused(
+        raise TargetRefused(
             "The skops file contains types that are not on the allow-list: "
             + ", ".join(unknown[:5])
             + ". Export the model as ONNX (skl2onnx.to_onnx), or save it with joblib "
@@ -116,4 +116,4 @@ def _attempt(step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - skops raises what the file provokes
-        raise Refused(f"The skops file is damaged: {str(error)[:300]}") from None
+        raise TargetRefused(f"The skops file is damaged: {str(error)[:300]}") from None

@@ -5,7 +5,7 @@ import mmap
 import zipfile
 from enum import StrEnum
 
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 KNOWN = "ONNX, skops, XGBoost (JSON or UBJ) and LightGBM (text)"
 _ZLIB = (b"x\x01", b"x\x9c", b"x\xda")
@@ -13,7 +13,7 @@ _PICKLE_PROTOCOLS = range(2, 6)
 _ONNX_GRAPH, _ONNX_FIELDS = 7, 26
 
 
-class Format(StrEnum):
+class ModelFormat(StrEnum):
     ONNX = "onnx"
     SKOPS = "skops"
     XGBOOST = "xgboost"
@@ -21,14 +21,14 @@ class Format(StrEnum):
     PICKLE = "pickle"
 
 
-def sniff(content: bytes) -> Format:
-    """Return the format. Raises Refused for an empty or an unknown one."""
+def sniff(content: bytes) -> ModelFormat:
+    """Return the format. Raises TargetRefused for an empty or an unknown one."""
     if not content:
-        raise Refused("The artifact is empty.")
+        raise TargetRefused("The artifact is empty.")
     for found, looks_like in _CHECKS:
         if looks_like(content):
             return found
-    raise Refused(
+    raise TargetRefused(
         f"The artifact is not in a format that can be served ({KNOWN}), or it is "
         "damaged."
     )
@@ -90,10 +90,10 @@ def _varint(content: bytes | mmap.mmap, position: int) -> tuple[int, int]:
 
 
 _CHECKS = (
-    (Format.SKOPS, _is_skops),
-    (Format.LIGHTGBM, _is_lightgbm),
-    (Format.XGBOOST, _is_xgboost),
-    (Format.PICKLE, _is_pickle),
-    (Format.ONNX, is_onnx),
-    (Format.PICKLE, _is_compressed_pickle),
+    (ModelFormat.SKOPS, _is_skops),
+    (ModelFormat.LIGHTGBM, _is_lightgbm),
+    (ModelFormat.XGBOOST, _is_xgboost),
+    (ModelFormat.PICKLE, _is_pickle),
+    (ModelFormat.ONNX, is_onnx),
+    (ModelFormat.PICKLE, _is_compressed_pickle),
 )

@@ -14,13 +14,13 @@ import xgboost
 from xgboost.core import XGBoostError
 
 from deployments.serving.formats.answers import OUTPUT
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.estimators import estimator_model
-from deployments.serving.formats.knowledge import UNKNOWN, Columns, Known
+from deployments.serving.formats.knowledge import UNKNOWN, Columns, KnownColumn
 from deployments.serving.formats.library import LibraryModel, Method, version_note
 from deployments.serving.formats.rows import INPUT, inferred, signed
-from deployments.serving.formats.schema import Schema
-from deployments.serving.terms import Refused
+from deployments.serving.formats.schema import ModelSchema
+from deployments.serving.terms import TargetRefused
 
 PLATFORM = "xgboost_ubj"
 NUMBER = "FP32"
@@ -52,7 +52,7 @@ def needed(content: bytes) -> list[str]:
     return ["pyarrow", "pandas"] if b"values" in content else []
 
 
-def read(content: bytes, options: Options) -> LibraryModel:
+def read(content: bytes, options: LoadOptions) -> LibraryModel:
     booster = xgboost.Booster({"nthread": options.threads})
     _load(booster, content)
     kind = _class_of(booster, options)
@@ -74,8 +74,8 @@ def read(content: bytes, options: Options) -> LibraryModel:
     return model
 
 
-def model_of(made: Any, options: Options) -> LibraryModel:
-    """Return a Booster or a wrapper as a model. Raises Refused."""
+def model_of(made: Any, options: LoadOptions) -> LibraryModel:
+    """Return a Booster or a wrapper as a model. Raises TargetRefused."""
     booster = _plain(made)
     booster.set_param({"nthread": options.threads})
     known = _columns(booster)
@@ -88,10 +88,10 @@ def model_of(made: Any, options: Options) -> LibraryModel:
 
 
 def _booster_model(
-    booster: xgboost.Booster, known: Columns, options: Options
+    booster: xgboost.Booster, known: Columns, options: LoadOptions
 ) -> LibraryModel:
     names = tuple(booster.feature_names or ())
-    schema = Schema.of(options.manifest.inputs, INPUT)
+    schema = ModelSchema.of(options.manifest.inputs, INPUT)
     if schema.tensors:
         rows = signed(schema, known, names, keeps_unknown=True)
     else:
@@ -105,7 +105,7 @@ def _booster_model(
         )
         return booster.predict(matrix, validate_features=False)
 
-    declared = Schema.of(options.manifest.outputs, OUTPUT).tensors
+    declared = ModelSchema.of(options.manifest.outputs, OUTPUT).tensors
     model = LibraryModel(PLATFORM, rows, {OUTPUT: predict}, options, declared)
     if (best := booster.attr("best_iteration")) is not None:
         rounds = booster.num_boosted_rounds()
@@ -122,12 +122,12 @@ def _checked(method: Callable[..., Any]) -> Method:
     return lambda given: method(given, validate_features=hasattr(given, "columns"))
 
 
-def _class_of(booster: xgboost.Booster, options: Options) -> Any:
+def _class_of(booster: xgboost.Booster, options: LoadOptions) -> Any:
     """Return the class that the MLmodel names, else the one that saved the file."""
     if named := options.manifest.model_class:
         name = named.rpartition(".")[2]
         if not named.startswith("xgboost.") or name not in CLASSES:
-            raise Refused(
+            raise TargetRefused(
                 f"The MLmodel says that the model is a {named}, which is not one of "
                 "XGBoost's own classes. Log its Booster (model.get_booster()) instead, "
                 "or serve it as an MLflow python_function."
@@ -145,7 +145,7 @@ def _load(model: Any, content: bytes) -> None:
         model.load_model(bytearray(content))
     except XGBoostError as error:
         reason = str(error).strip().split("\n")[0]
-        raise Refused(f"XGBoost cannot load it: {reason[:300]}") from None
+        raise TargetRefused(f"XGBoost cannot load it: {reason[:300]}") from None
 
 
 def _plain(model: Any) -> xgboost.Booster:
@@ -153,14 +153,14 @@ def _plain(model: Any) -> xgboost.Booster:
 
 
 def _columns(booster: xgboost.Booster) -> Columns:
-    known = [Known(NUMBER)] * booster.num_features()
+    known = [KnownColumn(NUMBER)] * booster.num_features()
     for place, (name, words) in enumerate(_categories(booster)):
         if words is not None and place < len(known):
             plain = _whole(name, words)
             kind = "BYTES" if all(isinstance(one, str) for one in plain) else "INT64"
             if any(isinstance(one, float) for one in plain):
                 kind = "FP64"
-            known[place] = Known(kind, plain, is_category=True)
+            known[place] = KnownColumn(kind, plain, is_category=True)
     return known or [UNKNOWN]
 
 
@@ -173,7 +173,7 @@ def _whole(name: str, words: Any) -> tuple[Any, ...]:
     if words.type == "string" and any(
         not word.isascii() for word in words.cast("binary").to_pylist()
     ):
-        raise Refused(
+        raise TargetRefused(
             "XGBoost keeps words of categories whole only where they are ASCII, and "
             f"the column '{name}' has others; the file has pieces of them. Train with "
             "ASCII words or whole numbers as categories."

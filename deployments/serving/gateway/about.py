@@ -13,16 +13,21 @@ from urllib.parse import unquote
 import orjson
 
 from deployments.serving.gateway.client import (
-    Answer,
     BadAnswer,
     BrokeOff,
     CannotConnect,
     ClosedEarly,
-    Instance,
+    Upstream,
+    UpstreamAnswer,
 )
-from deployments.serving.gateway.options import Options
-from deployments.serving.gateway.request import BadRequest, Headers, Target, wire_head
-from deployments.serving.gateway.routes import Routes, Share, Slot
+from deployments.serving.gateway.options import GatewayOptions
+from deployments.serving.gateway.request import (
+    Headers,
+    RequestRefused,
+    RequestTarget,
+    wire_head,
+)
+from deployments.serving.gateway.routes import RoutedSlot, Routes, TrafficShare
 
 INDEX = b"/v2/repository/index"
 MOST_MODEL_BYTES = 1 << 20
@@ -31,10 +36,12 @@ _NO_ANSWER = (CannotConnect, ClosedEarly, BrokeOff, BadAnswer, TimeoutError)
 
 
 class About:
-    def __init__(self, routes: Routes, options: Options) -> None:
+    def __init__(self, routes: Routes, options: GatewayOptions) -> None:
         self._routes, self._options = routes, options
 
-    async def probe(self, target: Target, shares: Sequence[Share]) -> bytes | None:
+    async def probe(
+        self, target: RequestTarget, shares: Sequence[TrafficShare]
+    ) -> bytes | None:
         """Return what an instance says of its health, None unless it is well.
 
         Nothing is waited for that is not there: how long the answer takes must not
@@ -48,8 +55,10 @@ class About:
                 return found.body
         return None
 
-    def index(self, slot: Slot, shares: Sequence[Share], body: bytes) -> bytes:
-        """Return the versions that serve. Raises BadRequest."""
+    def index(
+        self, slot: RoutedSlot, shares: Sequence[TrafficShare], body: bytes
+    ) -> bytes:
+        """Return the versions that serve. Raises RequestRefused."""
         only_ready = _only_ready(body)
         entries = [
             {
@@ -63,16 +72,18 @@ class About:
         ready = [each for each in entries if each["state"] == "READY"]
         return orjson.dumps(ready if only_ready else entries)
 
-    async def statistics(self, slot: Slot, shares: Sequence[Share]) -> bytes:
+    async def statistics(
+        self, slot: RoutedSlot, shares: Sequence[TrafficShare]
+    ) -> bytes:
         """Return what the instances that run now have counted, by version."""
         stats = [await self._stats_of(slot, share) for share in shares]
         return orjson.dumps({"model_stats": stats})
 
-    def _is_ready(self, share: Share) -> bool:
+    def _is_ready(self, share: TrafficShare) -> bool:
         backend = self._routes.backends.get(share.deployment_id)
         return backend is not None and backend.least_busy() is not None
 
-    async def _stats_of(self, slot: Slot, share: Share) -> dict[str, Any]:
+    async def _stats_of(self, slot: RoutedSlot, share: TrafficShare) -> dict[str, Any]:
         backend = self._routes.backends.get(share.deployment_id)
         instances = backend.instances if backend is not None else []
         reads = [self._read(each, b"/v2/models/stats") for each in instances]
@@ -83,7 +94,7 @@ class About:
             total = _sum(total, other)
         return {"name": slot.model, "version": share.version, **total}
 
-    async def _read(self, instance: Instance, path: bytes) -> Answer | None:
+    async def _read(self, instance: Upstream, path: bytes) -> UpstreamAnswer | None:
         """Return an instance's answer to a GET, None if there is none soon."""
         try:
             return await instance.exchange(
@@ -96,7 +107,7 @@ class About:
             return None
 
 
-def is_probe(target: Target) -> bool:
+def is_probe(target: RequestTarget) -> bool:
     """Whether the path asks if something lives or is ready, for which no key is."""
     parts = target.rest.split(b"/")[1:]
     if parts[:2] == [b"v2", b"health"]:
@@ -104,7 +115,7 @@ def is_probe(target: Target) -> bool:
     return parts[:2] == [b"v2", b"models"] and parts[-1] == b"ready" and len(parts) > 3  # noqa: PLR2004 - after the model's name
 
 
-def is_statistics(target: Target, model: str) -> bool:
+def is_statistics(target: RequestTarget, model: str) -> bool:
     """Whether the path asks for those of the model, of one version, or of all."""
     parts = [unquote(part.decode("latin-1")) for part in target.rest.split(b"/")[1:]]
     if parts[:2] != ["v2", "models"] or parts[-1] != "stats":
@@ -118,7 +129,7 @@ def allow(methods: Sequence[str]) -> Headers:
     return [(b"allow", ", ".join((*methods, "OPTIONS")).encode())]
 
 
-def allowed(target: Target) -> tuple[str, ...]:
+def allowed(target: RequestTarget) -> tuple[str, ...]:
     """Return the methods of a path, of those that are not OPTIONS."""
     if target.rest == b"/":
         return ("GET", "HEAD", "POST")
@@ -131,10 +142,10 @@ def _only_ready(body: bytes) -> bool:
     try:
         asked = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError:
-        raise BadRequest(400, "The body is not JSON.") from None
+        raise RequestRefused(400, "The body is not JSON.") from None
     value = asked.get("ready", False) if isinstance(asked, dict) else None
     if not isinstance(value, bool):
-        raise BadRequest(400, 'The body may be {"ready": true}.')
+        raise RequestRefused(400, 'The body may be {"ready": true}.')
     return value
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from deployments.serving.gateway.options import Options
-from deployments.serving.gateway.request import BadRequest, key_digests
-from deployments.serving.gateway.routes import Routes, Slot
+from deployments.serving.gateway.options import GatewayOptions
+from deployments.serving.gateway.request import RequestRefused, key_digests
+from deployments.serving.gateway.routes import RoutedSlot, Routes
 from deployments.serving.gateway.usage import Usage
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -17,10 +17,10 @@ Digests = tuple[str, ...]
 
 
 class Access:
-    def __init__(self, routes: Routes, options: Options, usage: Usage) -> None:
+    def __init__(self, routes: Routes, options: GatewayOptions, usage: Usage) -> None:
         self._routes, self._options, self._usage = routes, options, usage
 
-    def may_enter(self, digests: Digests, slot: Slot | None) -> bool:
+    def may_enter(self, digests: Digests, slot: RoutedSlot | None) -> bool:
         """Say whether one of the keys opens the slot, or there is no need of one."""
         routes = self._routes
         if routes.is_open or not self._options.needs_key:
@@ -30,7 +30,7 @@ class Access:
             for each in digests
         )
 
-    def key_for(self, digests: Digests, slot: Slot) -> str | None:
+    def key_for(self, digests: Digests, slot: RoutedSlot) -> str | None:
         """Return the slot's key that opens it now, "" where another does or none need.
 
         None is for a closer look: the caller may not enter, or has to wait.
@@ -44,7 +44,7 @@ class Access:
             return None if is_shut else digest
         return "" if self.may_enter(digests, slot) else None
 
-    def wait_s(self, digests: Digests, slot: Slot) -> int:
+    def wait_s(self, digests: Digests, slot: RoutedSlot) -> int:
         """Return after how many seconds the next call may come, 0 for now."""
         if not slot.key_limits:
             return 0
@@ -56,18 +56,18 @@ class Access:
         if digest:
             self._usage.count(digest)
 
-    def let_call(self, digests: Digests, slot: Slot) -> None:
-        """Count an infer call by its key. Raises BadRequest: 429."""
+    def let_call(self, digests: Digests, slot: RoutedSlot) -> None:
+        """Count an infer call by its key. Raises RequestRefused: 429."""
         if wait_s := self.wait_s(digests, slot):
             self._usage.refuse(_own_key(digests, slot))
-            raise BadRequest(429, OVER_LIMIT, [(b"retry-after", b"%d" % wait_s)])
+            raise RequestRefused(429, OVER_LIMIT, [(b"retry-after", b"%d" % wait_s)])
         self.count(_own_key(digests, slot))
 
     def require_reading(self, scope: dict[str, Any]) -> None:
         """Let through who may read: a token's holder, or the machine itself.
 
         Not who came through a proxy: that is on the machine for everybody. Raises
-        BadRequest: 401.
+        RequestRefused: 401.
         """
         routes, headers = self._routes, scope["headers"]
         routes.refresh()
@@ -81,9 +81,9 @@ class Access:
             or any(each in routes.readers for each in digests)
             or (is_local and not is_forwarded)
         ):
-            raise BadRequest(401, NEEDS_READING)
+            raise RequestRefused(401, NEEDS_READING)
 
 
-def _own_key(digests: Digests, slot: Slot) -> str:
+def _own_key(digests: Digests, slot: RoutedSlot) -> str:
     """Return the digest of the slot's key that is shown, "" of other callers."""
     return next((each for each in digests if each in slot.keys), "")

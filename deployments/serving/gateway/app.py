@@ -21,7 +21,7 @@ from deployments.serving.gateway.answers import (
     Send,
     error,
 )
-from deployments.serving.gateway.calls import REFUSED, Calls
+from deployments.serving.gateway.calls import REFUSED, CallLog
 from deployments.serving.gateway.choice import (
     Asking,
     Choice,
@@ -29,25 +29,25 @@ from deployments.serving.gateway.choice import (
     not_told,
     slot_of,
 )
-from deployments.serving.gateway.client import Answer, Failure, Instance
+from deployments.serving.gateway.client import Failure, Upstream, UpstreamAnswer
 from deployments.serving.gateway.coding import (
     coding_of,
     inflated,
 )
-from deployments.serving.gateway.counters import Outcome
+from deployments.serving.gateway.counters import CallOutcome
 from deployments.serving.gateway.dispatch import Dispatcher
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
 from deployments.serving.gateway.lanes import Lanes
 from deployments.serving.gateway.loads import Loads
 from deployments.serving.gateway.manner import Manner, answer_lines, manner_of
-from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.options import GatewayOptions
 from deployments.serving.gateway.quarantine import Quarantine
-from deployments.serving.gateway.quick import Asked, reader_of
+from deployments.serving.gateway.quick import HotRequest, reader_of
 from deployments.serving.gateway.replies import Reply, give, give_coded, is_coded
 from deployments.serving.gateway.request import (
-    BadRequest,
     Receive,
-    Target,
+    RequestRefused,
+    RequestTarget,
     Wire,
     key_digests,
     metadata_path,
@@ -55,7 +55,7 @@ from deployments.serving.gateway.request import (
     target_of,
     wire_head,
 )
-from deployments.serving.gateway.routes import Routes, Share, Slot
+from deployments.serving.gateway.routes import RoutedSlot, Routes, TrafficShare
 from deployments.serving.gateway.sampler import Sampler
 from deployments.serving.gateway.shared import Seats
 from deployments.serving.gateway.totals import Totals
@@ -83,14 +83,14 @@ NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer toke
 class Gateway:
     """One gateway process; all that it knows of deployments is in the route files."""
 
-    def __init__(self, options: Options, totals: int) -> None:
+    def __init__(self, options: GatewayOptions, totals: int) -> None:
         """Take a seat among the machine's gateways; `totals` is a file of `Totals`."""
         self.options = options
         self.id = uuid.uuid4().hex[:16]
         shared = options.run / "gateways"
         seats = Seats(shared)
         self._loads = Loads(shared, seats)
-        Instance.load_of = self._loads.of
+        Upstream.load_of = self._loads.of
         quarantine = Quarantine(shared / "quarantine", self._loads.table)
         self._totals = Totals(totals, seats, self._labels)
         self._routes = Routes(options.run, self.id)
@@ -98,7 +98,7 @@ class Gateway:
         self._lanes = Lanes(self._routes, self._access, options)
         self._bell: Waking = Bell(options.run / "kick.sock")
         dispatcher = Dispatcher(self._routes, options, quarantine, seats)
-        self._calls = Calls(self.id, options, dispatcher, self._totals)
+        self._calls = CallLog(self.id, options, dispatcher, self._totals)
         self._sampler = Sampler(
             options.samples, "machine", self._loads.pending, seats.own
         )
@@ -139,7 +139,7 @@ class Gateway:
             self._bell.wake()
             self._loads.give_back()
 
-    def begin(self, asked: Asked, body: bytes, reply: Reply) -> bool:
+    def begin(self, asked: HotRequest, body: bytes, reply: Reply) -> bool:
         """Answer an infer call with `reply`, without a task; False for the long way.
 
         That is for whatever takes more than passing it on: refusals, shadows,
@@ -155,14 +155,14 @@ class Gateway:
         key = share.deployment_id
         request = Wire(asked.wire_head, self._id_of(asked.manner), body)
 
-        def done(found: Answer | Failure) -> None:
+        def done(found: UpstreamAnswer | Failure) -> None:
             calls.end(key)
             if isinstance(found, Failure):
                 choice = Choice(share, asked.target, asked)
                 made_good = calls.make_good(choice, request, found, start)
                 calls.later(give(made_good, choice, asked.manner, reply))
                 return
-            outcome = Outcome.of(found)
+            outcome = CallOutcome.of(found)
             calls.count(key, outcome, start, found.took_ms)
             if slot.sample_rate and found.status == OK:
                 self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
@@ -179,7 +179,7 @@ class Gateway:
         self._access.count(lane.digest)
         return True
 
-    def may_enter(self, asked: Asked) -> bool:
+    def may_enter(self, asked: HotRequest) -> bool:
         """Say whether the caller shows a key of the slot, known a moment ago."""
         slot = self._routes.slots.get(asked.place)
         return slot is not None and self._access.may_enter(asked.digests, slot)
@@ -204,7 +204,7 @@ class Gateway:
     async def _show_metrics(self, scope: Scope, client: Client) -> None:
         try:
             self._access.require_reading(scope)
-        except BadRequest as refusal:
+        except RequestRefused as refusal:
             await self._refuse(client, refusal)
         else:
             page = exposition(self._totals.rows())
@@ -225,7 +225,7 @@ class Gateway:
             body = await self._body(scope, receive, choice.share)
             if slot is not None and await self._tell(target, choice, body, client):
                 return
-        except BadRequest as refusal:
+        except RequestRefused as refusal:
             await self._refuse(client, refusal)
             return
         rest = target.rest
@@ -244,13 +244,16 @@ class Gateway:
             key, rate = choice.deployment_id, slot.sample_rate
             self._sampler.offer(key, rate, body, json_bytes_of(headers))
 
-    async def _refuse(self, client: Client, refusal: BadRequest) -> None:
+    async def _refuse(self, client: Client, refusal: RequestRefused) -> None:
         more = [*REFUSALS.get(refusal.status, ()), *refusal.headers]
         self._calls.failures.note(client.request_id, refusal.status, str(refusal))
         await client.answer(refusal.status, error(str(refusal)), more)
 
-    async def _body(self, scope: Scope, receive: Receive, share: Share) -> bytes:
-        """Return the whole body as it was before it was coded. Raises BadRequest."""
+    async def _body(self, scope: Scope, receive: Receive, share: TrafficShare) -> bytes:
+        """Return the whole body as it was before it was coded.
+
+        Raises RequestRefused.
+        """
         coding, most = coding_of(scope["headers"]), self._most_bytes(share)
         body = await read_body(
             receive,
@@ -260,7 +263,9 @@ class Gateway:
         )
         return await inflated(body, coding, most)
 
-    async def _probe(self, target: Target, slot: Slot | None, client: Client) -> None:
+    async def _probe(
+        self, target: RequestTarget, slot: RoutedSlot | None, client: Client
+    ) -> None:
         """Say that an instance is well, or nothing of what there is."""
         shares = self._shares(target, slot)
         found = await self._about.probe(target, shares)
@@ -270,7 +275,7 @@ class Gateway:
             await client.answer(200, found)
 
     async def _tell(
-        self, target: Target, choice: Choice, body: bytes, client: Client
+        self, target: RequestTarget, choice: Choice, body: bytes, client: Client
     ) -> bool:
         """Answer what the gateway itself knows of a slot; False if it is not that."""
         slot = self._routes.slot_of.get(choice.deployment_id)
@@ -285,7 +290,9 @@ class Gateway:
             return False
         return True
 
-    def _shares(self, target: Target, slot: Slot | None) -> list[Share]:
+    def _shares(
+        self, target: RequestTarget, slot: RoutedSlot | None
+    ) -> list[TrafficShare]:
         """Return what may answer: of the version that is asked for, if one is."""
         if slot is None:
             return []
@@ -295,11 +302,14 @@ class Gateway:
         version = target.version
         return [each for each in slot.shares if version in (None, each.version)]
 
-    def _place(self, path: bytes) -> tuple[Target, Slot | None]:
-        """Return what a path names, and the slot if there is one. Raises BadRequest."""
+    def _place(self, path: bytes) -> tuple[RequestTarget, RoutedSlot | None]:
+        """Return what a path names, and the slot if there is one.
+
+        Raises RequestRefused.
+        """
         routes, target = self._routes, target_of(path)
         if target is None:
-            raise BadRequest(404, "Use /serving/{environment}/{model}/v2/….")
+            raise RequestRefused(404, "Use /serving/{environment}/{model}/v2/….")
         routes.refresh(target.place)
         slot = slot_of(routes, target)
         if slot is None:
@@ -308,21 +318,23 @@ class Gateway:
             slot = slot_of(routes, target)
         return target, slot
 
-    def _admit(self, target: Target, slot: Slot | None, scope: Scope) -> Choice:
-        """Return who answers. Raises BadRequest: 401, 404, 405, 429 or 503."""
+    def _admit(
+        self, target: RequestTarget, slot: RoutedSlot | None, scope: Scope
+    ) -> Choice:
+        """Return who answers. Raises RequestRefused: 401, 404, 405, 429 or 503."""
         asking = Asking(key_digests(scope["headers"]), scope["headers"])
         if not self._access.may_enter(asking.digests, slot):
             is_complete = self._routes.is_complete
-            raise BadRequest(401, NEEDS_KEY) if is_complete else not_told()
+            raise RequestRefused(401, NEEDS_KEY) if is_complete else not_told()
         methods = allowed(target)
         if scope["method"] not in methods:
-            raise BadRequest(405, f"Use {' or '.join(methods)}.", allow(methods))
+            raise RequestRefused(405, f"Use {' or '.join(methods)}.", allow(methods))
         choice = choose(self._routes, target, slot, asking)
         if slot is not None and target.is_infer and scope["method"] == "POST":
             self._access.let_call(asking.digests, slot)
         return choice
 
-    def _most_bytes(self, share: Share) -> int:
+    def _most_bytes(self, share: TrafficShare) -> int:
         return share.max_body_bytes or self.options.max_body_bytes
 
     async def _forward(

@@ -10,14 +10,14 @@ import orjson
 
 from deployments.serving.gateway.answers import error
 from deployments.serving.gateway.choice import Choice
-from deployments.serving.gateway.client import Answer, Failure
-from deployments.serving.gateway.counters import Counters, Outcome
-from deployments.serving.gateway.dispatch import Dispatcher, Rejected
+from deployments.serving.gateway.client import Failure, UpstreamAnswer
+from deployments.serving.gateway.counters import CallOutcome, Counters
+from deployments.serving.gateway.dispatch import CallRejected, Dispatcher
 from deployments.serving.gateway.files import replace
-from deployments.serving.gateway.lanes import Lane
-from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.lanes import CallLane
+from deployments.serving.gateway.options import GatewayOptions
 from deployments.serving.gateway.request import Wire
-from deployments.serving.gateway.routes import Share, Slot
+from deployments.serving.gateway.routes import RoutedSlot, TrafficShare
 from deployments.serving.gateway.totals import Totals
 from deployments.serving.histogram import bucket
 from deployments.serving.http1.failures import FailureLog
@@ -41,20 +41,24 @@ class Found(NamedTuple):
 
     status: int
     body: bytes
-    outcome: Outcome
+    outcome: CallOutcome
     retry_after_s: int = 0
     json_bytes: int | None = None
     took_ms: int | None = None
 
 
-class Calls:
+class CallLog:
     """What one gateway process has under way, and what came of it.
 
     `failures` is the log of requests that failed.
     """
 
     def __init__(
-        self, gateway_id: str, options: Options, dispatcher: Dispatcher, totals: Totals
+        self,
+        gateway_id: str,
+        options: GatewayOptions,
+        dispatcher: Dispatcher,
+        totals: Totals,
     ) -> None:
         self.failures = FailureLog(logger)
         self._dispatcher, self._totals = dispatcher, totals
@@ -66,7 +70,10 @@ class Calls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(
-        self, lane: Lane, request: Wire, done: Callable[[Answer | Failure], None]
+        self,
+        lane: CallLane,
+        request: Wire,
+        done: Callable[[UpstreamAnswer | Failure], None],
     ) -> bool:
         """Send without a task, if that can be; `done` calls `end` and `count`.
 
@@ -101,11 +108,11 @@ class Calls:
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         try:
             found = await self._dispatcher.send(choice, request, failure)
-        except Rejected as rejection:
+        except CallRejected as rejection:
             body, wait_s = error(str(rejection)), rejection.retry_after_s
             made = Found(rejection.status, body, rejection.outcome, wait_s)
         else:
-            outcome = Outcome.of(found)
+            outcome = CallOutcome.of(found)
             made = Found(
                 found.status, found.body, outcome, 0, found.json_bytes, found.took_ms
             )
@@ -119,7 +126,7 @@ class Calls:
         self.failures.note(request.request_id, status, f"deployment {deployment_id}")
 
     def count(
-        self, key: str, outcome: Outcome, start: float, took_ms: int | None = None
+        self, key: str, outcome: CallOutcome, start: float, took_ms: int | None = None
     ) -> None:
         """Count a call; where it took its time, also what of that was the model's."""
         ms = (time.perf_counter() - start) * 1000
@@ -129,13 +136,13 @@ class Calls:
         self._counters.add(key, outcome, ms, number, own)
         self._totals.add(key, outcome, ms, number)
 
-    def mirror(self, slot: Slot, request: Wire) -> None:
+    def mirror(self, slot: RoutedSlot, request: Wire) -> None:
         """Send copies to the shadows; their answers are only counted."""
         for shadow in slot.shadows:
             if len(self._tasks) < MOST_MIRRORED:
                 self.later(self._mirror_one(shadow, request))
 
-    async def _mirror_one(self, shadow: Share, request: Wire) -> None:
+    async def _mirror_one(self, shadow: TrafficShare, request: Wire) -> None:
         start, choice = time.perf_counter(), Choice(shadow)
         found = await self.exchange(choice, request)
         self.count(choice.deployment_id, found.outcome, start, found.took_ms)

@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deployments.serving.gateway.request import BadRequest, Target
-from deployments.serving.gateway.routes import Caller, Routes, Share, Slot
+from deployments.serving.gateway.request import RequestRefused, RequestTarget
+from deployments.serving.gateway.routes import (
+    RouteCaller,
+    RoutedSlot,
+    Routes,
+    TrafficShare,
+)
 
 
 @dataclass(slots=True)
 class Choice:
     """A share, and where it came from; without a target it stays what it is."""
 
-    share: Share
-    target: Target | None = None
-    caller: Caller | None = None
+    share: TrafficShare
+    target: RequestTarget | None = None
+    caller: RouteCaller | None = None
 
     @property
     def deployment_id(self) -> str:
@@ -30,7 +35,7 @@ class Choice:
             self.share = share
 
 
-def slot_of(routes: Routes, target: Target) -> Slot | None:
+def slot_of(routes: Routes, target: RequestTarget) -> RoutedSlot | None:
     if target.deployment_id:
         return routes.slot_of.get(target.deployment_id)
     return routes.slots.get((target.environment, target.model))
@@ -44,15 +49,23 @@ class Asking:
     headers: Sequence[tuple[bytes, bytes]]
 
 
-def choose(routes: Routes, target: Target, slot: Slot | None, caller: Caller) -> Choice:
-    """Return what serves the target. Raises BadRequest: 404, or 503 if it may come."""
+def choose(
+    routes: Routes, target: RequestTarget, slot: RoutedSlot | None, caller: RouteCaller
+) -> Choice:
+    """Return what serves the target.
+
+    Raises RequestRefused: 404, or 503 if it may come.
+    """
     if target.deployment_id:
         backend = routes.backends.get(target.deployment_id)
         if backend is None:
             raise _absent(routes, "There is no such deployment serving here.")
         share = slot.share_of(backend.deployment_id) if slot is not None else None
         return Choice(
-            share or Share(backend.deployment_id, backend.version, 100, is_shadow=False)
+            share
+            or TrafficShare(
+                backend.deployment_id, backend.version, 100, is_shadow=False
+            )
         )
     if slot is None:
         said = f"No model {target.model!r} serves in {target.environment!r}."
@@ -64,11 +77,11 @@ def choose(routes: Routes, target: Target, slot: Slot | None, caller: Caller) ->
     return Choice(share, target, caller)
 
 
-def not_told() -> BadRequest:
+def not_told() -> RequestRefused:
     """Return the refusal of a gateway that cannot know yet who may ask for what."""
     said = "This gateway has just started and does not know all models yet."
-    return BadRequest(503, said)
+    return RequestRefused(503, said)
 
 
-def _absent(routes: Routes, said: str) -> BadRequest:
-    return BadRequest(404, said) if routes.is_complete else not_told()
+def _absent(routes: Routes, said: str) -> RequestRefused:
+    return RequestRefused(404, said) if routes.is_complete else not_told()

@@ -37,7 +37,7 @@ class BadAnswer(Exception):
     """The answer is too large, or is not HTTP."""
 
 
-class Answer(NamedTuple):
+class UpstreamAnswer(NamedTuple):
     """What a model server says; `is_finite` is false of a NaN or an infinity.
 
     `json_bytes` of the body are JSON where binary tensors follow, else None. `took_ms`
@@ -53,13 +53,13 @@ class Answer(NamedTuple):
     was_taken: bool = False
 
 
-Done = Callable[[Answer | Exception], None]
+Done = Callable[[UpstreamAnswer | Exception], None]
 
 
 class Failure(NamedTuple):
     """An exchange that came to nothing: with whom, and why."""
 
-    instance: "Instance"
+    instance: "Upstream"
     reason: Exception
 
 
@@ -99,11 +99,11 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_at(self._until, self._look)
         self._transport.write(wire)
 
-    async def exchange(self, wire: bytes, timeout_s: float) -> Answer:
+    async def exchange(self, wire: bytes, timeout_s: float) -> UpstreamAnswer:
         """Send a whole request and return the answer, or raise what `begin` says."""
-        waiting: asyncio.Future[Answer] = self._loop.create_future()
+        waiting: asyncio.Future[UpstreamAnswer] = self._loop.create_future()
 
-        def done(found: Answer | Exception) -> None:
+        def done(found: UpstreamAnswer | Exception) -> None:
             if waiting.done():
                 return
             if isinstance(found, Exception):
@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
             return
         status, body = self._parser.get_status_code(), b"".join(self._chunks)
         names = {name for name, _ in self._headers}
-        answer = Answer(
+        answer = UpstreamAnswer(
             status,
             body,
             NOT_FINITE not in names,
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
         else:
             self._end(TimeoutError())
 
-    def _end(self, found: Answer | Exception) -> None:
+    def _end(self, found: UpstreamAnswer | Exception) -> None:
         """Report once; what comes later is not of this exchange."""
         done, self._done = self._done, None
         if self._parser is not None:
@@ -205,7 +205,7 @@ class Connection(asyncio.Protocol):
         done(found)
 
 
-def _whole(data: bytes, max_bytes: int) -> Answer | None:
+def _whole(data: bytes, max_bytes: int) -> UpstreamAnswer | None:
     """Return an answer that lies here from end to end, else None."""
     end = data.find(END, 0, MAX_BYTES) + len(END)
     head = answer_head(data[:end]) if end >= len(END) else None
@@ -213,7 +213,7 @@ def _whole(data: bytes, max_bytes: int) -> Answer | None:
         return None
     if head.body_bytes > max_bytes or head.status < FINAL:
         return None
-    return Answer(
+    return UpstreamAnswer(
         head.status,
         data[end:],
         head.is_finite,
@@ -223,7 +223,7 @@ def _whole(data: bytes, max_bytes: int) -> Answer | None:
     )
 
 
-class Instance:
+class Upstream:
     """A model server's socket and the connections to it.
 
     `load_of` says how its requests are counted; a gateway counts with the others.
@@ -244,7 +244,10 @@ class Instance:
         return self._load.total()
 
     def begin(
-        self, wire: bytes, read_s: float, done: Callable[[Answer | Failure], None]
+        self,
+        wire: bytes,
+        read_s: float,
+        done: Callable[[UpstreamAnswer | Failure], None],
     ) -> bool:
         """Send a request over a kept connection, as `Connection.begin`.
 
@@ -255,7 +258,7 @@ class Instance:
             return False
         self._load.enter()
 
-        def finish(found: Answer | Exception) -> None:
+        def finish(found: UpstreamAnswer | Exception) -> None:
             self._load.leave()
             self._keep(connection)
             done(Failure(self, found) if isinstance(found, Exception) else found)
@@ -265,7 +268,7 @@ class Instance:
 
     async def exchange(
         self, wire: bytes, *, connect_s: float, read_s: float, max_bytes: int
-    ) -> Answer:
+    ) -> UpstreamAnswer:
         """Send a request over a kept or a new connection.
 
         Raises CannotConnect, ClosedEarly, BrokeOff, BadAnswer or TimeoutError.

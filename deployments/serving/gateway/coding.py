@@ -7,7 +7,7 @@ import asyncio
 import zlib
 from collections.abc import Sequence
 
-from deployments.serving.gateway.request import BadRequest
+from deployments.serving.gateway.request import RequestRefused
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -23,19 +23,25 @@ _GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
 
 
 def coding_of(headers: Headers) -> bytes:
-    """Return how a body is coded, `identity` if it is not. Raises BadRequest: 415."""
+    """Return how a body is coded, `identity` if it is not.
+
+    Raises RequestRefused: 415.
+    """
     values = [value for name, value in headers if name == b"content-encoding"]
     named = [each.strip().lower() for each in b",".join(values).split(b",")]
     codings = [each for each in named if each not in (b"", IDENTITY)]
     if not codings:
         return IDENTITY
     if len(codings) > 1 or codings[0] not in CODINGS:
-        raise BadRequest(415, "Content-Encoding must be gzip or deflate.", SPOKEN)
+        raise RequestRefused(415, "Content-Encoding must be gzip or deflate.", SPOKEN)
     return CODINGS[codings[0]]
 
 
 async def inflated(body: bytes, coding: bytes, max_bytes: int) -> bytes:
-    """Return what a body says. Raises BadRequest: 413 at the limit, 400 if damaged."""
+    """Return what a body says.
+
+    Raises RequestRefused: 413 at the limit, 400 if damaged.
+    """
     if coding == IDENTITY or not body:
         return body
     if len(body) < THREAD_BYTES:
@@ -88,7 +94,9 @@ def _inflated(body: bytes, coding: bytes, max_bytes: int) -> bytes:
         except zlib.error:
             raise _damaged(coding) from None
         if len(piece) > left:
-            raise BadRequest(413, f"The body inflates to more than {max_bytes} bytes.")
+            raise RequestRefused(
+                413, f"The body inflates to more than {max_bytes} bytes."
+            )
         if not unpacker.eof:
             raise _damaged(coding)
         pieces.append(piece)
@@ -110,5 +118,5 @@ def _bits_of(body: bytes) -> int:
     return _ZLIB_BITS if is_wrapped else _RAW_BITS
 
 
-def _damaged(coding: bytes) -> BadRequest:
-    return BadRequest(400, f"The body is not {coding.decode()}.")
+def _damaged(coding: bytes) -> RequestRefused:
+    return RequestRefused(400, f"The body is not {coding.decode()}.")

@@ -13,14 +13,14 @@ from typing import Any
 
 import orjson
 
-from deployments.serving.gateway.client import Answer
+from deployments.serving.gateway.client import UpstreamAnswer
 from deployments.serving.gateway.files import replace
 
 MINUTE_S = 60
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What became of an infer call; but for `GOOD`, the name of its count.
 
     What is refused anew, which the version before would have taken, is among the
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable_count"
 
     @classmethod
-    def of(cls, answer: Answer) -> "Outcome":
+    def of(cls, answer: UpstreamAnswer) -> "CallOutcome":
         """Return what a model server's own answer amounts to."""
         if answer.status < CLIENT_ERROR:
             return cls.GOOD if answer.is_finite else cls.NOT_FINITE
@@ -48,8 +48,8 @@ class Outcome(StrEnum):
         return cls.REFUSED_ANEW if answer.was_taken else cls.REFUSED
 
 
-GOOD = Outcome.GOOD  # looking a member up takes longer than all else here
-UNTIMED = frozenset({Outcome.OVERLOAD, Outcome.UNAVAILABLE})
+GOOD = CallOutcome.GOOD  # looking a member up takes longer than all else here
+UNTIMED = frozenset({CallOutcome.OVERLOAD, CallOutcome.UNAVAILABLE})
 
 
 @dataclass(slots=True)
@@ -71,14 +71,14 @@ class Tally:
     histogram: dict[int, int] = field(default_factory=dict)
     correction: dict[int, int] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome, ms: float, number: int, own: int) -> None:
+    def add(self, outcome: CallOutcome, ms: float, number: int, own: int) -> None:
         """Count a call; `number` is the bucket of its latency, `own` of the model's."""
         self.request_count += 1
         if outcome is not GOOD:
             setattr(self, outcome, getattr(self, outcome) + 1)
             if outcome in UNTIMED:
                 return
-            if outcome is Outcome.REFUSED_ANEW:
+            if outcome is CallOutcome.REFUSED_ANEW:
                 self.client_error_count += 1
         self.sum_ms += ms
         self.max_ms = max(self.max_ms, ms)
@@ -113,7 +113,7 @@ class Counters:
         self._tallies: dict[str, Tally] = {}
 
     def add(
-        self, deployment_id: str, outcome: Outcome, ms: float, number: int, own: int
+        self, deployment_id: str, outcome: CallOutcome, ms: float, number: int, own: int
     ) -> None:
         """Count a call, as `Tally.add`."""
         if not 0 <= time.time() - self._minute < MINUTE_S:

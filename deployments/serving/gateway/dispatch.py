@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 
 from deployments.serving.gateway.choice import Choice
 from deployments.serving.gateway.client import (
-    Answer,
     BadAnswer,
     BrokeOff,
     CannotConnect,
     ClosedEarly,
     Failure,
-    Instance,
+    Upstream,
+    UpstreamAnswer,
 )
-from deployments.serving.gateway.counters import UNTIMED, Outcome
-from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.counters import UNTIMED, CallOutcome
+from deployments.serving.gateway.options import GatewayOptions
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.request import Wire
-from deployments.serving.gateway.routes import Backend, Routes, Share
+from deployments.serving.gateway.routes import Backend, Routes, TrafficShare
 from deployments.serving.gateway.shared import Seats
 
 logger = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ MOST_TRIES = 8
 DRAINS_AFTER_S = 0.2  # targets wait 0.3 s between route and signal
 
 
-class Rejected(Exception):
+class CallRejected(Exception):
     """The gateway answers itself; what has no other `outcome` is the model's error."""
 
     def __init__(
-        self, status: int, message: str, outcome: Outcome = Outcome.FAILED
+        self, status: int, message: str, outcome: CallOutcome = CallOutcome.FAILED
     ) -> None:
         super().__init__(message)
         self.status, self.outcome = status, outcome
@@ -50,20 +50,24 @@ class _Died(Exception):
     """The instance ended while it had the request."""
 
 
-def _nothing_ready() -> Rejected:
+def _nothing_ready() -> CallRejected:
     text = "No instance of the model is ready."
-    return Rejected(503, text, Outcome.UNAVAILABLE)
+    return CallRejected(503, text, CallOutcome.UNAVAILABLE)
 
 
 class Dispatcher:
     def __init__(
-        self, routes: Routes, options: Options, quarantine: Quarantine, seats: Seats
+        self,
+        routes: Routes,
+        options: GatewayOptions,
+        quarantine: Quarantine,
+        seats: Seats,
     ) -> None:
         self._routes, self._options = routes, options
         self._quarantine, self._seats = quarantine, seats
         self._retries: dict[str, asyncio.Lock] = {}
 
-    def ready(self, backend: Backend, most: int) -> Instance | None:
+    def ready(self, backend: Backend, most: int) -> Upstream | None:
         """Return an instance that has less than `most` to do.
 
         None when a request takes waiting, or a closer look: then it is for `send`.
@@ -75,16 +79,16 @@ class Dispatcher:
             return None
         return instance
 
-    def _most(self, share: Share) -> int:
+    def _most(self, share: TrafficShare) -> int:
         return share.max_concurrency or self._options.max_outstanding
 
-    def _limit_s(self, share: Share) -> float:
+    def _limit_s(self, share: TrafficShare) -> float:
         return share.timeout_s or self._options.read_s
 
     async def send(
         self, choice: Choice, wire: Wire, failure: Failure | None = None
-    ) -> Answer:
-        """Return the model server's answer. Raises Rejected.
+    ) -> UpstreamAnswer:
+        """Return the model server's answer. Raises CallRejected.
 
         Predicting changes nothing, and nothing is passed on before an answer is
         whole, so a request whose process ended is sent once more. Those requests go
@@ -99,13 +103,13 @@ class Dispatcher:
         self._quarantine.note_answer(choice.deployment_id, wire)
         return answer
 
-    async def _once_more(self, choice: Choice, wire: Wire) -> Answer:
+    async def _once_more(self, choice: Choice, wire: Wire) -> UpstreamAnswer:
         async with self._turn(choice.deployment_id):
             self._refuse_the_banned(choice, wire)
             try:
                 return await self._attempt(choice, wire)
             except _Died:
-                raise Rejected(
+                raise CallRejected(
                     502, "The model server ended on this request, twice."
                 ) from None
 
@@ -122,19 +126,22 @@ class Dispatcher:
 
     def _refuse_the_banned(self, choice: Choice, wire: Wire) -> None:
         if self._quarantine.holds(choice.deployment_id, wire):
-            raise Rejected(
+            raise CallRejected(
                 422, "This request ended the model server twice; it is not sent again."
             )
 
     async def _attempt(
         self, choice: Choice, wire: Wire, failure: Failure | None = None
-    ) -> Answer:
-        """Exchange with an instance. Raises Rejected, or _Died if the instance did."""
+    ) -> UpstreamAnswer:
+        """Exchange with an instance.
+
+        Raises CallRejected, or _Died if the instance did.
+        """
         hold_until = time.monotonic() + self._options.hold_s
         for _ in range(MOST_TRIES):
             if failure is None:
                 found = await self._exchange(choice, wire, hold_until)
-                if isinstance(found, Answer):
+                if isinstance(found, UpstreamAnswer):
                     return found
                 failure = found
             await self._judge(choice, wire, failure)
@@ -143,10 +150,10 @@ class Dispatcher:
 
     async def _exchange(
         self, choice: Choice, wire: Wire, hold_until: float
-    ) -> Answer | Failure:
+    ) -> UpstreamAnswer | Failure:
         options, instance = self._options, await self._instance(choice, hold_until)
         if instance.outstanding >= self._most(choice.share):
-            raise Rejected(503, "The model is busy.", Outcome.OVERLOAD)
+            raise CallRejected(503, "The model is busy.", CallOutcome.OVERLOAD)
         try:
             return await instance.exchange(
                 wire.whole(),
@@ -160,25 +167,25 @@ class Dispatcher:
     async def _judge(self, choice: Choice, wire: Wire, failure: Failure) -> None:
         """Return if it may be sent again as if nothing had been.
 
-        Raises Rejected or _Died.
+        Raises CallRejected or _Died.
         """
         instance, reason = failure
         if isinstance(reason, CannotConnect):
             instance.down_until = time.monotonic() + DOWN_S
         elif isinstance(reason, TimeoutError):
             limit = f"{self._limit_s(choice.share):g} s"
-            raise Rejected(504, f"The model did not answer within {limit}.")
+            raise CallRejected(504, f"The model did not answer within {limit}.")
         elif isinstance(reason, BadAnswer):
-            raise Rejected(502, str(reason))
+            raise CallRejected(502, str(reason))
         elif await self._died(instance):
             key = choice.deployment_id
             logger.warning("%s: %s ended on a request", key, instance.path)
             self._quarantine.note_death(key, wire, instance.path)
             raise _Died
         elif isinstance(reason, BrokeOff):
-            raise Rejected(502, "The model's answer broke off.")
+            raise CallRejected(502, "The model's answer broke off.")
 
-    async def _instance(self, choice: Choice, hold_until: float) -> Instance:
+    async def _instance(self, choice: Choice, hold_until: float) -> Upstream:
         """Return the least busy instance, waiting a moment for one to come up."""
         while True:
             choice.renew(self._routes)
@@ -191,7 +198,7 @@ class Dispatcher:
             place = choice.target.place if choice.target is not None else None
             self._routes.refresh(place, at_once=True)
 
-    async def _died(self, instance: Instance) -> bool:
+    async def _died(self, instance: Upstream) -> bool:
         """Tell a death from the end of a connection that only was idle.
 
         A draining instance ends some time after it was taken from the routes; one

@@ -4,10 +4,10 @@ from typing import Any
 
 from deployments.serving.gateway.app import Gateway
 from deployments.serving.gateway.guard import GuardedProtocol, Strangers
-from deployments.serving.gateway.quick import Asked
+from deployments.serving.gateway.quick import HotRequest
 
 
-class Door(GuardedProtocol[Asked]):
+class GatewayProtocol(GuardedProtocol[HotRequest]):
     strangers = Strangers()
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -19,10 +19,10 @@ class Door(GuardedProtocol[Asked]):
         options = self.app.options
         self.head_s, self.request_s = options.head_s, options.request_s
 
-    def may_wait(self, meaning: Asked) -> bool:
+    def may_wait(self, meaning: HotRequest) -> bool:
         return self._gateway.may_enter(meaning)
 
-    def begin(self, meaning: Asked, body: bytes) -> bool:
+    def begin(self, meaning: HotRequest, body: bytes) -> bool:
         if not self._gateway.begin(meaning, body, self.answer):
             return False
         if self._clock is not None:

@@ -3,18 +3,18 @@
 from typing import NamedTuple
 
 from deployments.serving.gateway.access import Access
-from deployments.serving.gateway.options import Options
-from deployments.serving.gateway.quick import Asked
-from deployments.serving.gateway.routes import Backend, Routes, Share, Slot
+from deployments.serving.gateway.options import GatewayOptions
+from deployments.serving.gateway.quick import HotRequest
+from deployments.serving.gateway.routes import Backend, RoutedSlot, Routes, TrafficShare
 
 MOST = 4096
 
 
-class Lane(NamedTuple):
+class CallLane(NamedTuple):
     """What answers a call, and its limits; `digest` is "" of who has no own key."""
 
-    slot: Slot
-    share: Share
+    slot: RoutedSlot
+    share: TrafficShare
     backend: Backend
     digest: str
     most_bytes: int
@@ -25,19 +25,19 @@ class Lane(NamedTuple):
 class Lanes:
     """Finds the lane of a call by its head, which comes again and again."""
 
-    def __init__(self, routes: Routes, access: Access, options: Options) -> None:
+    def __init__(self, routes: Routes, access: Access, options: GatewayOptions) -> None:
         self._routes, self._access, self._options = routes, access, options
         self._revision = -1
-        self._known: dict[Asked, Lane] = {}
+        self._known: dict[HotRequest, CallLane] = {}
 
-    def find(self, asked: Asked) -> Lane | None:
+    def find(self, asked: HotRequest) -> CallLane | None:
         """Return where the call goes, None for the long way."""
         if self._revision != self._routes.revision or len(self._known) > MOST:
             self._known.clear()
             self._revision = self._routes.revision
         return self._known.get(asked) or self._lane(asked)
 
-    def _lane(self, asked: Asked) -> Lane | None:
+    def _lane(self, asked: HotRequest) -> CallLane | None:
         slot = self._routes.slots.get(asked.place)
         if slot is None or slot.shadows:
             return None
@@ -49,7 +49,7 @@ class Lanes:
         if share is None or backend is None:
             return None
         options = self._options
-        lane = Lane(
+        lane = CallLane(
             slot,
             share,
             backend,

@@ -9,7 +9,7 @@ from deployments.serving.gateway.shared import (
     PENDING,
     SEATS,
     Seats,
-    Table,
+    SharedTable,
     key_of,
 )
 
@@ -52,7 +52,7 @@ class LocalLoad:
 class SharedLoad:
     """The load over all processes."""
 
-    def __init__(self, table: Table, row: int) -> None:
+    def __init__(self, table: SharedTable, row: int) -> None:
         self._numbers, self._header = table.numbers, table.header
         self._first, self._own = row * table.stride, table.own(row)
         self._numbers[self._own] |= HOLD
@@ -76,7 +76,7 @@ class Loads:
 
     def __init__(self, folder: Path, seats: Seats) -> None:
         self._seats = seats
-        self.table = Table.in_folder(folder, "loads", seats, rows=ROWS, cells=1)
+        self.table = SharedTable.in_folder(folder, "loads", seats, rows=ROWS, cells=1)
         self._clear(seats.own)
 
     def of(self, path: str) -> Load:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class GatewayOptions:
     """Limits of an instance hold for all gateways together; times are in seconds."""
 
     data_dir: str = "var"

@@ -15,7 +15,7 @@ import orjson
 
 from deployments.serving.gateway.files import replace
 from deployments.serving.gateway.request import Wire
-from deployments.serving.gateway.shared import NOTICE, Table
+from deployments.serving.gateway.shared import NOTICE, SharedTable
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Quarantine:
     one death. Suspicions and bans end by themselves.
     """
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: SharedTable) -> None:
         self._path, self._table = path, table
         self._suspects: Suspects = {}
         self._banned: dict[str, float] = {}

@@ -9,7 +9,7 @@ import httptools
 from deployments.serving.gateway.guard import MAX_HEADERS
 from deployments.serving.gateway.manner import Manner, manner_of
 from deployments.serving.gateway.request import (
-    Target,
+    RequestTarget,
     key_digests,
     target_of,
     wire_head,
@@ -19,7 +19,7 @@ from deployments.serving.http1.heads import Head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class HotRequest:
     """An infer call on a slot; `wire_head` is what the model server gets.
 
     One is read for each head, and is a key as itself: comparing would take longer.
@@ -27,7 +27,7 @@ class Asked:
     `json_bytes` of the body are JSON where binary tensors follow, else None.
     """
 
-    target: Target
+    target: RequestTarget
     place: tuple[str, str]
     digests: tuple[str, ...]
     wire_head: bytes
@@ -36,12 +36,12 @@ class Asked:
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-def reader_of(origins: frozenset[bytes]) -> Callable[[Head], Asked | None]:
+def reader_of(origins: frozenset[bytes]) -> Callable[[Head], HotRequest | None]:
     """Return what reads heads where pages of these origins may ask."""
     return partial(asked, origins=origins)
 
 
-def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> Asked | None:
+def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> HotRequest | None:
     """Return what a request asks for, None unless it is a plain infer call."""
     path = httptools.parse_url(head.target).path
     names = [name for name, _ in head.headers]
@@ -58,7 +58,7 @@ def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> Asked | Non
     target = target_of(path)
     if target is None or target.deployment_id or not target.is_infer:
         return None
-    return Asked(
+    return HotRequest(
         target,
         (target.environment, target.model),
         key_digests(head.headers),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from deployments.serving.gateway.answers import coded_headers
 from deployments.serving.gateway.calls import Found
 from deployments.serving.gateway.choice import Choice
-from deployments.serving.gateway.client import Answer
+from deployments.serving.gateway.client import UpstreamAnswer
 from deployments.serving.gateway.coding import IDENTITY, LEAST_BYTES, deflated
 from deployments.serving.gateway.manner import Manner, answer_lines
 from deployments.serving.http1.answers import whole
@@ -30,7 +30,7 @@ async def give(
 
 
 async def give_coded(
-    found: Answer | Found, head: bytes, coding: bytes, reply: Reply
+    found: UpstreamAnswer | Found, head: bytes, coding: bytes, reply: Reply
 ) -> None:
     body = await deflated(found.body, coding)
     lines = b"".join(b"%b: %b\r\n" % pair for pair in coded_headers(coding))

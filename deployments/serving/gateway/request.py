@@ -19,7 +19,7 @@ REMEMBERED_BYTES = 512
 _PARTS = 3  # environment, model, rest
 
 
-class BadRequest(Exception):
+class RequestRefused(Exception):
     """The client's request is refused at the door; 503: for the moment only.
 
     `headers` say what would do.
@@ -46,7 +46,7 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestTarget:
     """What a path names: a slot or one deployment, and the path below it.
 
     `version` is set when the path asks for one.
@@ -65,13 +65,13 @@ class Target:
         return self.environment, self.model or self.deployment_id
 
 
-def target_of(raw_path: bytes) -> Target | None:
+def target_of(raw_path: bytes) -> RequestTarget | None:
     """Return what `/serving/{environment}/{model}/…` or `/serving/_d/{id}/…` names."""
     is_usual = len(raw_path) <= REMEMBERED_BYTES
     return _remembered_target(raw_path) if is_usual else _target_of(raw_path)
 
 
-def _target_of(raw_path: bytes) -> Target | None:
+def _target_of(raw_path: bytes) -> RequestTarget | None:
     parts = raw_path.removeprefix(b"/serving/").split(b"/", _PARTS - 1)
     if len(parts) < _PARTS - 1 or not all(parts[: _PARTS - 1]):
         return None
@@ -82,7 +82,7 @@ def _target_of(raw_path: bytes) -> Target | None:
     if names[:2] == ["v2", "models"] and names[3:4] == ["versions"] and names[4:]:
         version = names[4]
     is_direct = first == DIRECT
-    return Target(
+    return RequestTarget(
         environment="" if is_direct else first,
         model="" if is_direct else second,
         deployment_id=second if is_direct else "",
@@ -102,7 +102,7 @@ def _text(part: bytes) -> str:
 async def read_body(
     receive: Receive, max_bytes: int, *, began_at: float, limit_s: float
 ) -> bytes:
-    """Return the whole body. Raises BadRequest for one too large or too slow.
+    """Return the whole body. Raises RequestRefused for one too large or too slow.
 
     `began_at`, in the loop's time, is when the request's first byte came. What is too
     large is still read, and dropped: a client that is cut off in the middle of
@@ -112,7 +112,7 @@ async def read_body(
         async with asyncio.timeout_at(began_at + limit_s):
             return await _read_all(receive, max_bytes)
     except TimeoutError:
-        raise BadRequest(408, late(limit_s)) from None
+        raise RequestRefused(408, late(limit_s)) from None
 
 
 def late(limit_s: float) -> str:
@@ -125,26 +125,26 @@ async def _read_all(receive: Receive, max_bytes: int) -> bytes:
     while more and size <= max_bytes * DROPPED:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise BadRequest(400, "The client went away.")
+            raise RequestRefused(400, "The client went away.")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= max_bytes:
             chunks.append(chunk)
         more = message.get("more_body", False)
     if size > max_bytes:
-        raise BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+        raise RequestRefused(413, f"The body is larger than {max_bytes} bytes.")
     return b"".join(chunks)
 
 
 def key_digests(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:
     """Return the SHA-256 of the bearer token, as route files hold keys; () without.
 
-    Raises BadRequest for two: what is in front of the gateway may have looked at the
-    other one.
+    Raises RequestRefused for two: what is in front of the gateway may have looked at
+    the other one.
     """
     said = [value for name, value in headers if name == b"authorization"]
     if len(said) > 1:
-        raise BadRequest(400, "Send one Authorization header.")
+        raise RequestRefused(400, "Send one Authorization header.")
     scheme, _, key = said[0].partition(b" ") if said else (b"", b"", b"")
     if scheme.lower() != b"bearer":
         return ()

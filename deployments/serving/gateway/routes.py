@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from deployments.serving.gateway.client import Instance
+from deployments.serving.gateway.client import Upstream
 from deployments.serving.gateway.files import Facts
 from deployments.serving.gateway.subscription import Subscription
 from deployments.serving.gateway.usage import KeyLimit
@@ -22,7 +22,7 @@ FRESH_S = 0.1
 """How often messages are looked for beside the event loop, which a load holds up."""
 
 
-class Caller(Protocol):
+class RouteCaller(Protocol):
     """What tells callers apart: digests of keys, headers with names in lower case."""
 
     @property
@@ -37,9 +37,9 @@ class Backend:
 
     deployment_id: str
     version: str
-    instances: list[Instance]
+    instances: list[Upstream]
 
-    def least_busy(self) -> Instance | None:
+    def least_busy(self) -> Upstream | None:
         """Return the instance with the fewest requests, None if all are down."""
         now, instances = time.monotonic(), self.instances
         if len(instances) == 1:
@@ -49,7 +49,7 @@ class Backend:
 
 
 @dataclass(slots=True)
-class Share:
+class TrafficShare:
     """A deployment's part of a slot's traffic; None is the gateway's own limit.
 
     `sticky_by` is "key", or a header's name and a colon, where callers keep theirs.
@@ -75,7 +75,7 @@ class Share:
         ]
         self.head = b"".join(b"%b: %b\r\n" % pair for pair in self.headers)
 
-    def point_of(self, caller: Caller) -> float | None:
+    def point_of(self, caller: RouteCaller) -> float | None:
         """Return where a caller stands in [0, 100), always the same; None of nobody."""
         if self.sticky_by == "key":
             found = caller.digests[0].encode() if caller.digests else b""
@@ -89,20 +89,20 @@ class Share:
 
 
 @dataclass(slots=True)
-class Slot:
+class RoutedSlot:
     """One model in one environment."""
 
     environment: str
     model: str
-    shares: list[Share] = field(default_factory=list)
-    shadows: list[Share] = field(default_factory=list)
+    shares: list[TrafficShare] = field(default_factory=list)
+    shadows: list[TrafficShare] = field(default_factory=list)
     keys: frozenset[str] = frozenset()
     key_limits: dict[str, KeyLimit] = field(default_factory=dict)
     sample_rate: float = 0.0
 
     def choose(
-        self, version: str | None = None, caller: Caller | None = None
-    ) -> Share | None:
+        self, version: str | None = None, caller: RouteCaller | None = None
+    ) -> TrafficShare | None:
         """Return a share by weight; with `version`, only among those that serve it.
 
         Where the newest one is sticky, a caller's own point decides. The newest takes
@@ -126,14 +126,14 @@ class Slot:
         limit = self.key_limits.get(digest)
         return limit is None or not limit.is_over()
 
-    def share_of(self, deployment_id: str) -> Share | None:
+    def share_of(self, deployment_id: str) -> TrafficShare | None:
         for each in (*self.shares, *self.shadows):
             if each.deployment_id == deployment_id:
                 return each
         return None
 
 
-def _at(shares: list[Share], point: float) -> Share:
+def _at(shares: list[TrafficShare], point: float) -> TrafficShare:
     """Return one of the others for a point; there is one but in odd routes."""
     return shares[int(point * len(shares) / FULL)]
 
@@ -151,12 +151,12 @@ class Routes:
             run / "gateways", gateway_id, self._take, self._act
         )
         self._backlog: deque[Iterator[None]] = deque()
-        self._instances: dict[str, Instance] = {}
-        self._of_file: dict[str, Slot | Backend] = {}
+        self._instances: dict[str, Upstream] = {}
+        self._of_file: dict[str, RoutedSlot | Backend] = {}
         self._looked_at = 0.0
-        self.slots: dict[tuple[str, str], Slot] = {}
+        self.slots: dict[tuple[str, str], RoutedSlot] = {}
         self.backends: dict[str, Backend] = {}
-        self.slot_of: dict[str, Slot] = {}
+        self.slot_of: dict[str, RoutedSlot] = {}
         self.keys: frozenset[str] = frozenset()
         self.is_open = False
         self.readers: frozenset[str] = frozenset()
@@ -251,7 +251,7 @@ class Routes:
 
     def _take_route(self, name: str, content: dict[str, Any] | None) -> None:
         gone = self._of_file.pop(name, None)
-        if isinstance(gone, Slot):
+        if isinstance(gone, RoutedSlot):
             self.slots.pop((gone.environment, gone.model), None)
             for share in (*gone.shares, *gone.shadows):
                 if self.slot_of.get(share.deployment_id) is gone:
@@ -277,14 +277,14 @@ class Routes:
         if content is None:
             return
         known = self._instances
-        found = [known.get(path) or Instance(path) for path in paths]
+        found = [known.get(path) or Upstream(path) for path in paths]
         known.update(zip(paths, found, strict=True))
         backend = Backend(content["deployment_id"], content["version"], found)
         self._of_file[name] = self.backends[backend.deployment_id] = backend
 
 
-def _slot(content: dict[str, Any]) -> Slot:
-    slot = Slot(
+def _slot(content: dict[str, Any]) -> RoutedSlot:
+    slot = RoutedSlot(
         content["environment"],
         content["model"],
         keys=frozenset(content["keys"]),
@@ -295,7 +295,7 @@ def _slot(content: dict[str, Any]) -> Slot:
         sample_rate=float(content.get("sample_rate", 0.0)),
     )
     for entry in content["entries"]:
-        share = Share(
+        share = TrafficShare(
             entry["deployment_id"],
             entry["version"],
             entry["weight"],
@@ -310,5 +310,5 @@ def _slot(content: dict[str, Any]) -> Slot:
     return slot
 
 
-def _outstanding(instance: Instance) -> int:
+def _outstanding(instance: Upstream) -> int:
     return instance.outstanding

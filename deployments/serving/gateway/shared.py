@@ -69,7 +69,7 @@ class Seats:
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, byte)
 
 
-class Table:
+class SharedTable:
     """Rows of `cells` numbers for each seat, in a file that every process maps.
 
     `text_bytes` of a row are for whoever makes it.
@@ -98,7 +98,7 @@ class Table:
     @classmethod
     def in_folder(
         cls, folder: Path, name: str, seats: Seats, *, rows: int, cells: int
-    ) -> "Table":
+    ) -> "SharedTable":
         """Return the table of that name and shape, kept over restarts."""
         path = folder / f"{name}-{rows}x{cells}"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.options import GatewayOptions
 from deployments.serving.gateway.totals import new_file
 from deployments.serving.gateway.worker import (
     BACKLOG,
@@ -38,7 +38,7 @@ HOPELESS = 3
 KILL_AFTER_S = DRAIN_S + 3
 
 
-def serve(options: Options) -> int:
+def serve(options: GatewayOptions) -> int:
     """Serve until SIGTERM; return the exit status."""
     logging.basicConfig(
         level=options.log_level,
@@ -55,7 +55,7 @@ def serve(options: Options) -> int:
     return supervisor.run(listener)
 
 
-def _listen(options: Options) -> socket.socket:
+def _listen(options: GatewayOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     address = (options.host, options.port)
     listener = socket.create_server(address, family=family, backlog=BACKLOG)
@@ -78,7 +78,7 @@ class Process:
 class Supervisor:
     """Listens to signals from its making on."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: GatewayOptions) -> None:
         self._options = options
         self._processes: dict[int, Process] = {}
         self._generation = 0

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from deployments.serving.gateway.counters import GOOD, UNTIMED, Outcome, Tally
-from deployments.serving.gateway.shared import Seats, Table, key_of
+from deployments.serving.gateway.counters import GOOD, UNTIMED, CallOutcome, Tally
+from deployments.serving.gateway.shared import Seats, SharedTable, key_of
 from deployments.serving.histogram import LAST
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ COUNTS = (
 SUM_US = len(COUNTS)
 HISTOGRAM = SUM_US + 1
 CELLS = HISTOGRAM + LAST + 1
-_CELL_OF = {each: COUNTS.index(each) for each in Outcome if each in COUNTS}
-_CELL_OF[Outcome.REFUSED_ANEW] = _CELL_OF[Outcome.REFUSED]
+_CELL_OF = {each: COUNTS.index(each) for each in CallOutcome if each in COUNTS}
+_CELL_OF[CallOutcome.REFUSED_ANEW] = _CELL_OF[CallOutcome.REFUSED]
 Labels = dict[str, str]
 
 
@@ -40,11 +40,15 @@ class Totals:
     def __init__(
         self, file: int, seats: Seats, labels: Callable[[str], Labels]
     ) -> None:
-        self._table = Table(file, seats, rows=ROWS, cells=CELLS, text_bytes=TEXT_BYTES)
+        self._table = SharedTable(
+            file, seats, rows=ROWS, cells=CELLS, text_bytes=TEXT_BYTES
+        )
         self._labels = labels
         self._first: dict[str, int] = {}
 
-    def add(self, deployment_id: str, outcome: Outcome, ms: float, number: int) -> None:
+    def add(
+        self, deployment_id: str, outcome: CallOutcome, ms: float, number: int
+    ) -> None:
         """Count a call; `number` is the bucket of its latency."""
         first = self._first.get(deployment_id)
         if first is None and (first := self._make(deployment_id)) is None:

@@ -16,7 +16,7 @@ from typing import Any
 from deployments.serving.gateway.shared import (
     EPOCH,
     Seats,
-    Table,
+    SharedTable,
     key_of,
     stored_rows,
 )
@@ -54,7 +54,7 @@ class Used:
 
 class Usage:
     def __init__(self, folder: Path, seats: Seats) -> None:
-        self._table = Table.in_folder(folder, NAME, seats, rows=ROWS, cells=CELLS)
+        self._table = SharedTable.in_folder(folder, NAME, seats, rows=ROWS, cells=CELLS)
         self._epoch = -1
         self._firsts: dict[str, int] = {}
 

@@ -18,9 +18,9 @@ import uvloop
 from uvicorn.server import ServerState
 
 from deployments.serving.gateway.app import Gateway
-from deployments.serving.gateway.door import Door
+from deployments.serving.gateway.door import GatewayProtocol
 from deployments.serving.gateway.guard import Strangers
-from deployments.serving.gateway.options import Options
+from deployments.serving.gateway.options import GatewayOptions
 
 KEEP_ALIVE_S = 75
 DRAIN_S = 15.0
@@ -44,19 +44,19 @@ class Files:
     totals: int
 
 
-def work(options: Options, files: Files) -> None:
+def work(options: GatewayOptions, files: Files) -> None:
     """Serve until told to leave."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Worker(options, files).run())
 
 
 class Worker:
-    def __init__(self, options: Options, files: Files) -> None:
+    def __init__(self, options: GatewayOptions, files: Files) -> None:
         self._files = files
-        Door.strangers = Strangers(options.workers)
+        GatewayProtocol.strangers = Strangers(options.workers)
         self._config = uvicorn.Config(
             Gateway(options, files.totals),
-            http=Door,
+            http=GatewayProtocol,
             ws="none",
             interface="asgi3",
             lifespan="on",
@@ -94,8 +94,8 @@ class Worker:
 
     def _protocol(
         self, loop: asyncio.AbstractEventLoop, state: dict[str, Any]
-    ) -> Callable[[], Door]:
-        return lambda: Door(self._config, self._state, state, loop)
+    ) -> Callable[[], GatewayProtocol]:
+        return lambda: GatewayProtocol(self._config, self._state, state, loop)
 
     def _stop(self) -> None:
         self._leaving.set()
@@ -119,5 +119,9 @@ class Worker:
                 return
             await asyncio.sleep(0.02)
 
-    def _doors(self) -> list[Door]:
-        return [each for each in self._state.connections if isinstance(each, Door)]
+    def _doors(self) -> list[GatewayProtocol]:
+        return [
+            each
+            for each in self._state.connections
+            if isinstance(each, GatewayProtocol)
+        ]

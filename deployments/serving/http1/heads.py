@@ -28,7 +28,7 @@ class Head:
     body_bytes: int
 
 
-class Known(NamedTuple, Generic[Meaning]):
+class KnownHead(NamedTuple, Generic[Meaning]):
     """What a head stands for, and how long a body follows it."""
 
     meaning: Meaning
@@ -47,27 +47,27 @@ class Heads(Generic[Meaning]):
 
     def __init__(self, read: Callable[[Head], Meaning | None]) -> None:
         self._read = read
-        self._known: dict[bytes, Known[Meaning]] = {}
+        self._known: dict[bytes, KnownHead[Meaning]] = {}
 
-    def find(self, raw: bytes) -> Known[Meaning] | None:
+    def find(self, raw: bytes) -> KnownHead[Meaning] | None:
         """Return what the bytes up to and with the empty line mean."""
         try:
             return self._known[raw]
         except KeyError:
             return self._learn(raw)
 
-    def keep(self, raw: bytes, known: Known[Meaning]) -> None:
+    def keep(self, raw: bytes, known: KnownHead[Meaning]) -> None:
         """Remember a head that was found to be good."""
         if len(self._known) >= MOST:
             self._known.clear()
         self._known[raw] = known._replace(is_kept=True)
 
-    def _learn(self, raw: bytes) -> Known[Meaning] | None:
+    def _learn(self, raw: bytes) -> KnownHead[Meaning] | None:
         head = request_head(raw) if len(raw) <= MAX_BYTES else None
         meaning = self._read(head) if head is not None else None
         if head is None or meaning is None:
             return None
-        return Known(meaning, head.body_bytes)
+        return KnownHead(meaning, head.body_bytes)
 
 
 def request_head(raw: bytes) -> Head | None:
@@ -76,7 +76,7 @@ def request_head(raw: bytes) -> Head | None:
     Whatever is unusual is None: what httptools refuses, `Transfer-Encoding`,
     `Expect`, an upgrade, two lengths, bytes after what the parser calls the end.
     """
-    reading = _Reading()
+    reading = _HeadCallbacks()
     parser = httptools.HttpRequestParser(reading)
     try:
         parser.feed_data(raw)
@@ -126,7 +126,7 @@ def took_ms_of(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
 @lru_cache(MOST)
 def answer_head(raw: bytes) -> AnswerHead | None:
     """As `request_head`, of an answer over a connection that stays open."""
-    reading = _Reading()
+    reading = _HeadCallbacks()
     parser = httptools.HttpResponseParser(reading)
     try:
         parser.feed_data(raw)
@@ -155,7 +155,7 @@ def answer_head(raw: bytes) -> AnswerHead | None:
     )
 
 
-class _Reading:
+class _HeadCallbacks:
     """Collects what httptools calls back."""
 
     def __init__(self) -> None:

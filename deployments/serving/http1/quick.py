@@ -8,7 +8,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from deployments.serving.http1.heads import END, MAX_BYTES, Heads, Known
+from deployments.serving.http1.heads import END, MAX_BYTES, Heads, KnownHead
 
 Meaning = TypeVar("Meaning")
 
@@ -45,7 +45,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         self._body_timer: asyncio.TimerHandle | None = None
         self._rested_at = 0.0
 
-    def look_up(self, raw: bytes) -> Known[Meaning] | None:
+    def look_up(self, raw: bytes) -> KnownHead[Meaning] | None:
         """Return what a head means, None for the long way."""
         return self.heads.find(raw)
 
@@ -166,7 +166,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
             return True
         return not missing and self._begin(known, data, end)
 
-    def _begin(self, known: Known[Meaning], data: bytes, end: int) -> bool:
+    def _begin(self, known: KnownHead[Meaning], data: bytes, end: int) -> bool:
         # Before `begin`, which may call `answer` at once; that sets it back.
         self._is_answering = True
         if self.begin(known.meaning, data[end:]):

@@ -26,13 +26,13 @@ from deployments.serving.supervisor.opened import (
     open_beside,
     open_files,
 )
-from deployments.serving.supervisor.progress import Progress
+from deployments.serving.supervisor.progress import ProcessProgress
 from deployments.serving.terms import (
-    Busy,
-    Comparison,
     NoRoom,
-    Refused,
+    ReadingComparison,
     Spec,
+    TargetBusy,
+    TargetRefused,
     TargetTrouble,
     Validation,
 )
@@ -57,7 +57,7 @@ class Examination:
 
     id: str
     spec: Spec
-    progress: Progress
+    progress: ProcessProgress
     report: int
     folders: Folders
     generation: int
@@ -112,7 +112,7 @@ class Examination:
         found = self.report_of(now)
         return None if found is None else _validation(found)
 
-    def comparison(self, now: float) -> Comparison | None:
+    def comparison(self, now: float) -> ReadingComparison | None:
         """Return what a comparison found; None and errors as of `finding`."""
         found = self.report_of(now)
         return None if found is None else _comparison(found)
@@ -120,12 +120,12 @@ class Examination:
     def report_of(self, now: float) -> dict[str, Any] | None:
         """Return what the process said, None as long as it has not.
 
-        Raises Refused, ShortOfMemory the first time that memory ends, Busy as long as
-        it waits for processors rather than works, or TargetTrouble when there was no
-        process to look.
+        Raises TargetRefused, ShortOfMemory the first time that memory ends, TargetBusy
+        as long as it waits for processors rather than works, or TargetTrouble when
+        there was no process to look.
         """
         if self.late:
-            raise Refused(
+            raise TargetRefused(
                 "The process that loaded the model has done nothing for "
                 f"{limit_s(self.spec):g} s, or was not done after {WALL_S:g} s; the "
                 "model hangs or is too slow to serve."
@@ -137,11 +137,13 @@ class Examination:
         if self.end == describe_end(NEVER_BEGAN):
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
-            raise Refused(_why(self.end, cpu_s(self.spec)))
+            raise TargetRefused(_why(self.end, cpu_s(self.spec)))
         if self.progress.age_s(now) > limit_s(self.spec) and (
             self.progress.is_starved(now)
         ):
-            raise Busy("The machine is busy: the model's validation waits for it.")
+            raise TargetBusy(
+                "The machine is busy: the model's validation waits for it."
+            )
         return None
 
     def _told(self, found: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +178,7 @@ def begin(
     now: float,
     before: Spec | None = None,
 ) -> Examination:
-    """Ask for a process that looks into the model. Raises Refused or OSError.
+    """Ask for a process that looks into the model. Raises TargetRefused or OSError.
 
     With `before` it compares the two, and converts nothing.
     """
@@ -209,7 +211,7 @@ def begin(
         for descriptor in files.values():
             os.close(descriptor)
     return Examination(
-        examination_id, spec, Progress(now), ours, folders, nursery.generation
+        examination_id, spec, ProcessProgress(now), ours, folders, nursery.generation
     )
 
 
@@ -237,19 +239,19 @@ def _no_room(reason: str) -> NoRoom:
     return NoRoom(f"The model cannot be validated now: {reason}.")
 
 
-def _comparison(found: dict[str, Any]) -> Comparison:
+def _comparison(found: dict[str, Any]) -> ReadingComparison:
     if "refused" in found:
-        raise Refused(str(found["refused"]))
+        raise TargetRefused(str(found["refused"]))
     try:
         said = tuple(map(str, found["differences"]))
-        return Comparison(said, int(found["requests"]))
+        return ReadingComparison(said, int(found["requests"]))
     except (KeyError, TypeError, ValueError):
-        raise Refused(NONSENSE) from None
+        raise TargetRefused(NONSENSE) from None
 
 
 def _validation(found: dict[str, Any]) -> Validation:
     if "refused" in found:
-        raise Refused(str(found["refused"]))
+        raise TargetRefused(str(found["refused"]))
     try:
         return Validation(
             found["platform"],
@@ -262,7 +264,7 @@ def _validation(found: dict[str, Any]) -> Validation:
             tuple(map(str, found.get("notes", ()))),
         )
     except (KeyError, TypeError):
-        raise Refused(NONSENSE) from None
+        raise TargetRefused(NONSENSE) from None
 
 
 def _why(end: str, limit_s: int) -> str:

@@ -10,7 +10,7 @@ from deployments.serving.supervisor import conversions, instance
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.instance import Instance, State
 from deployments.serving.supervisor.nursery import Nursery
-from deployments.serving.terms import Observation, Phase, Refused, Spec
+from deployments.serving.terms import Phase, Spec, TargetObservation, TargetRefused
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Fleet:
     def is_growing(self) -> bool:
         return any(each.is_growing for each in self.instances)
 
-    def observe(self, now: float) -> Observation:
+    def observe(self, now: float) -> TargetObservation:
         ready = sum(each.serves for each in self._published)
         if self.spec is None:
             phase = Phase.READY if ready else Phase.STARTING
@@ -99,7 +99,7 @@ class Fleet:
             phase = Phase.FAILED
         else:
             phase = Phase.READY if ready >= self.wanted else Phase.STARTING
-        return Observation(
+        return TargetObservation(
             phase,
             ready,
             self.wanted,
@@ -189,7 +189,7 @@ class Fleet:
     def _begin(self, spec: Spec, now: float) -> None:
         try:
             begun = instance.begin(spec, self.folders, self.nursery, now)
-        except Refused as refusal:
+        except TargetRefused as refusal:
             self.refusal = self.message = str(refusal)
             self._not_before = now + LONGEST_PAUSE_S
         except OSError as error:

@@ -22,7 +22,7 @@ from deployments.serving.supervisor.conversions import preferred
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.supervisor.opened import drain, finding_in, open_files
-from deployments.serving.supervisor.progress import Progress
+from deployments.serving.supervisor.progress import ProcessProgress
 from deployments.serving.terms import Spec
 
 GRACE_S = 0.3  # longer than gateways keep what they read
@@ -65,7 +65,7 @@ class Instance:
     is_inherited: bool = False
     is_leaving: bool = False
     is_worn: bool = False
-    progress: Progress | None = None
+    progress: ProcessProgress | None = None
     loaded_bytes: int = 0
     looks_full: int = 0
     used_bytes: int = 0
@@ -186,7 +186,7 @@ class _Files:
 
 
 def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instance:
-    """Ask for a process that serves the spec. Raises Refused or OSError."""
+    """Ask for a process that serves the spec. Raises TargetRefused or OSError."""
     spec = preferred(spec, folders)
     instance_id = uuid.uuid4().hex
     path = folders.socket(instance_id)
@@ -212,7 +212,7 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instanc
         spec.model_version,
         report=ours,
         generation=nursery.generation,
-        progress=Progress(now),
+        progress=ProcessProgress(now),
     )
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import orjson
 
 from deployments.serving.formats.code import FOLDER, require_permission
-from deployments.serving.terms import ModelFile, Refused, Spec
+from deployments.serving.terms import ModelFile, Spec, TargetRefused
 
 MAX_REPORT = 16 << 20
 NONSENSE = "The process that loaded the model reported nonsense."
 
 
 def open_model(file: ModelFile) -> int:
-    """Return a descriptor of the regular file. Raises Refused.
+    """Return a descriptor of the regular file. Raises TargetRefused.
 
     Links are not followed, and a named pipe does not make the caller wait.
     """
@@ -24,9 +24,9 @@ def open_model(file: ModelFile) -> int:
     try:
         descriptor = os.open(file.path, flags)
     except FileNotFoundError:
-        raise Refused("The artifact's file is missing from the store.") from None
+        raise TargetRefused("The artifact's file is missing from the store.") from None
     except OSError as error:
-        raise Refused(f"The artifact cannot be read: {error.strerror}.") from None
+        raise TargetRefused(f"The artifact cannot be read: {error.strerror}.") from None
     found = os.fstat(descriptor)
     reason = ""
     if not stat.S_ISREG(found.st_mode):
@@ -38,14 +38,14 @@ def open_model(file: ModelFile) -> int:
         )
     if reason:
         os.close(descriptor)
-        raise Refused(reason)
+        raise TargetRefused(reason)
     return descriptor
 
 
 def open_files(spec: Spec) -> dict[str, int]:
     """Return descriptors of the model: the file, or what is to know of its folder.
 
-    Raises Refused.
+    Raises TargetRefused.
     """
     file = spec.file
     if file.folder is None:
@@ -85,11 +85,11 @@ def _memory(name: str, told: object) -> int:
 
 
 def open_beside(path: Path) -> int:
-    """Open golden rows or an input example. Raises Refused."""
+    """Open golden rows or an input example. Raises TargetRefused."""
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(f"{path.name} cannot be read: {error.strerror}.") from None
+        raise TargetRefused(f"{path.name} cannot be read: {error.strerror}.") from None
 
 
 def drain(descriptor: int, said: bytearray) -> bool:

@@ -14,7 +14,7 @@ NOTHING = Effort(0.0, 0.0)
 
 
 @dataclass(slots=True)
-class Progress:
+class ProcessProgress:
     """What one process did since it was begun; times are monotonic seconds.
 
     Neither what it computes nor what it waits for a processor or a disk is idleness.

@@ -199,7 +199,7 @@ def _person(request: Request) -> User:
     return request.user
 
 
-def _set_cookies(response: Response, pair: sessions.Pair, *, secure: bool) -> None:
+def _set_cookies(response: Response, pair: sessions.TokenPair, *, secure: bool) -> None:
     """Hand the renewed pair back the way it came, out of reach of scripts."""
     for name, value in ((ACCESS_COOKIE, pair.access), (REFRESH_COOKIE, pair.refresh)):
         response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure)

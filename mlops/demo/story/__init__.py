@@ -7,7 +7,7 @@ Telling it again changes nothing that is there.
 """
 
 from mlops.demo.story import catalogue, drift, registry, serving, training
-from mlops.demo.story.cast import Cast
+from mlops.demo.story.cast import StoryCast
 
 CHAPTERS = (
     catalogue.share_the_data,
@@ -22,7 +22,7 @@ CHAPTERS = (
 )
 
 
-def tell(cast: Cast) -> None:
+def tell(cast: StoryCast) -> None:
     """Tell the chapters in order. Raises ApiTrouble where the story cannot go on."""
     for chapter in CHAPTERS:
         chapter(cast)

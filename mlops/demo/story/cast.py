@@ -10,7 +10,7 @@ from mlops.demo.api import Api
 from mlops.demo.panel import Panel, load
 from mlops.demo.told import MODEL
 
-__all__ = ["DATASET", "EXPERIMENT", "FEATURES", "LIFECYCLE", "MODEL", "Cast"]
+__all__ = ["DATASET", "EXPERIMENT", "FEATURES", "LIFECYCLE", "MODEL", "StoryCast"]
 
 DATASET = "sp500-panel"
 EXPERIMENT = "next-day-direction"
@@ -19,7 +19,7 @@ FEATURES = "/api/v1/features"
 
 
 @dataclass
-class Cast:
+class StoryCast:
     """The people of the story, each with an API client, and its data."""
 
     scientist: Api

@@ -5,15 +5,15 @@ from typing import Any
 
 from mlops.demo.api import ApiTrouble, segment
 from mlops.demo.panel import FEATURES as COLUMNS
-from mlops.demo.panel import SPLIT, Feature, Panel
-from mlops.demo.story.cast import DATASET, FEATURES, Cast
+from mlops.demo.panel import SPLIT, Panel, PanelFeature
+from mlops.demo.story.cast import DATASET, FEATURES, StoryCast
 
 FIRST, END = date(1991, 1, 1), date(2023, 1, 1)  # a year of momentum comes first
 DATASETS = f"{FEATURES}/datasets"
 INGESTION_TIMEOUT_S = 60.0
 
 
-def share_the_data(cast: Cast) -> None:
+def share_the_data(cast: StoryCast) -> None:
     declared = cast.scientist.get(FEATURES, limit=100)["features"]
     names = {feature["feature_name"] for feature in declared}
     for feature in COLUMNS:
@@ -25,7 +25,7 @@ def share_the_data(cast: Cast) -> None:
     _upload_second(cast, cast.panel.between(SPLIT, END))
 
 
-def _declare(cast: Cast, feature: Feature) -> None:
+def _declare(cast: StoryCast, feature: PanelFeature) -> None:
     body = {
         "feature_name": feature.name,
         "feature_type": "technical_indicator",
@@ -44,7 +44,7 @@ def _declare(cast: Cast, feature: Feature) -> None:
         cast.scientist.post(f"{FEATURES}/{feature.name}/activate")
 
 
-def _bind(cast: Cast, feature: Feature) -> None:
+def _bind(cast: StoryCast, feature: PanelFeature) -> None:
     shown = cast.scientist.get(f"{FEATURES}/{feature.name}")
     if "binding" in shown:
         return
@@ -58,7 +58,7 @@ def _bind(cast: Cast, feature: Feature) -> None:
         cast.scientist.put(f"{FEATURES}/{feature.name}", {"binding": binding})
 
 
-def _upload_first(cast: Cast, rows: Panel) -> None:
+def _upload_first(cast: StoryCast, rows: Panel) -> None:
     if any(one["name"] == DATASET for one in cast.scientist.get(DATASETS)):
         return
     with cast.step(f"Uploaded {DATASET} version 1, {len(rows.dates):,} rows"):
@@ -72,7 +72,7 @@ def _upload_first(cast: Cast, rows: Panel) -> None:
         _wait_until_ready(cast)
 
 
-def _upload_second(cast: Cast, rows: Panel) -> None:
+def _upload_second(cast: StoryCast, rows: Panel) -> None:
     versions = f"{DATASETS}/{segment(DATASET)}/versions"
     if len(cast.scientist.get(versions)) > 1:
         return
@@ -81,7 +81,7 @@ def _upload_second(cast: Cast, rows: Panel) -> None:
         _wait_until_ready(cast)
 
 
-def _wait_until_ready(cast: Cast) -> None:
+def _wait_until_ready(cast: StoryCast) -> None:
     def is_done(versions: Any) -> bool:
         return all(version["state"] != "processing" for version in versions)
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from mlops.demo.story.cast import DATASET, LIFECYCLE, MODEL, Cast
+from mlops.demo.story.cast import DATASET, LIFECYCLE, MODEL, StoryCast
 from mlops.demo.story.registry import FIRST_VERSION
 
 
-def notice_drift(cast: Cast) -> None:
+def notice_drift(cast: StoryCast) -> None:
     """Wait for the platform to see by itself that newer data has moved away."""
     if cast.scientist.get(f"{LIFECYCLE}/drift-events", model_name=MODEL):
         return

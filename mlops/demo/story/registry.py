@@ -3,14 +3,14 @@
 from typing import Any
 
 from mlops.demo import training
-from mlops.demo.story.cast import LIFECYCLE, MODEL, Cast
+from mlops.demo.story.cast import LIFECYCLE, MODEL, StoryCast
 from mlops.demo.story.training import ARTIFACT, FIRST_RUN, SECOND_RUN
 
 FIRST_VERSION, SECOND_VERSION = "1.0.0", "2.0.0"
 CHECKS = ("Judged on years it has not seen", "No feature looks ahead")
 
 
-def approve_first(cast: Cast) -> None:
+def approve_first(cast: StoryCast) -> None:
     _register(
         cast,
         FIRST_VERSION,
@@ -21,7 +21,7 @@ def approve_first(cast: Cast) -> None:
     _approve(cast, FIRST_VERSION)
 
 
-def approve_second(cast: Cast) -> None:
+def approve_second(cast: StoryCast) -> None:
     _register(
         cast,
         SECOND_VERSION,
@@ -35,7 +35,7 @@ def approve_second(cast: Cast) -> None:
         cast.scientist.post(f"{LIFECYCLE}/models/{MODEL}/compare", versions)
 
 
-def _register(cast: Cast, version: str, *, run_id: str, **details: object) -> None:
+def _register(cast: StoryCast, version: str, *, run_id: str, **details: object) -> None:
     versions = cast.scientist.get(f"{LIFECYCLE}/models", model_name=MODEL)
     if any(one["version"] == version for one in versions):
         return
@@ -58,7 +58,7 @@ def _figure(metric: dict[str, Any]) -> dict[str, Any]:
     return {"metric_name": metric["metric_name"], "value": metric["value"]}
 
 
-def _approve(cast: Cast, version: str) -> None:
+def _approve(cast: StoryCast, version: str) -> None:
     """Tick the checklist as the author, then approve as somebody else."""
     if cast.scientist.get(_path(version))["approved_by"]:
         return

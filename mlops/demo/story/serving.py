@@ -8,7 +8,7 @@ import numpy as np
 
 from mlops.demo.api import POLL_S, TIMEOUT_S, Api, ApiTrouble
 from mlops.demo.panel import Panel
-from mlops.demo.story.cast import LIFECYCLE, MODEL, Cast
+from mlops.demo.story.cast import LIFECYCLE, MODEL, StoryCast
 from mlops.demo.story.registry import FIRST_VERSION, SECOND_VERSION
 from mlops.demo.training import INPUT_NAME, tensor
 
@@ -21,18 +21,18 @@ PREDICTIONS = 50
 SEED = 11
 
 
-def deploy_first(cast: Cast) -> None:
+def deploy_first(cast: StoryCast) -> None:
     if not _deployments(cast, FIRST_VERSION):
         _deploy(cast, FIRST_VERSION, notes="The first one")
         _predict(cast, FIRST_VERSION, CRISIS_OF_2008)
 
 
-def deploy_second(cast: Cast) -> None:
+def deploy_second(cast: StoryCast) -> None:
     if not _deployments(cast, SECOND_VERSION):
         _deploy(cast, SECOND_VERSION, notes="Trained after the drift")
 
 
-def roll_back(cast: Cast) -> None:
+def roll_back(cast: StoryCast) -> None:
     """Ask the second model, and return to the first: the way back is rehearsed."""
     if is_rolled_back(cast):
         return
@@ -47,11 +47,11 @@ def roll_back(cast: Cast) -> None:
     _predict(cast, FIRST_VERSION, SPRING_OF_2020)
 
 
-def is_rolled_back(cast: Cast) -> bool:
+def is_rolled_back(cast: StoryCast) -> bool:
     return any(one["rollback_from"] for one in _deployments(cast, FIRST_VERSION))
 
 
-def _deployments(cast: Cast, version: str) -> list[dict[str, Any]]:
+def _deployments(cast: StoryCast, version: str) -> list[dict[str, Any]]:
     """Return the version's deployments that did not fail, newest first."""
     found = cast.scientist.get(DEPLOYMENTS, model_name=MODEL, environment=ENVIRONMENT)
     return [
@@ -61,7 +61,7 @@ def _deployments(cast: Cast, version: str) -> list[dict[str, Any]]:
     ]
 
 
-def _deploy(cast: Cast, version: str, *, notes: str) -> None:
+def _deploy(cast: StoryCast, version: str, *, notes: str) -> None:
     body = {
         "model_id": f"{MODEL}:{version}",
         "environment": ENVIRONMENT,
@@ -73,7 +73,7 @@ def _deploy(cast: Cast, version: str, *, notes: str) -> None:
         _wait_until_active(cast, deployment["id"])
 
 
-def _wait_until_active(cast: Cast, deployment_id: str) -> None:
+def _wait_until_active(cast: StoryCast, deployment_id: str) -> None:
     deployment = cast.scientist.wait(
         f"{DEPLOYMENTS}/{deployment_id}", lambda answer: answer["status"] in RESTING
     )
@@ -84,7 +84,7 @@ def _wait_until_active(cast: Cast, deployment_id: str) -> None:
         )
 
 
-def _predict(cast: Cast, version: str, period: tuple[date, date]) -> int:
+def _predict(cast: StoryCast, version: str, period: tuple[date, date]) -> int:
     """Ask for single rows of the period; return how many answers came true."""
     deployment = next(
         one for one in _deployments(cast, version) if one["status"] == "active"

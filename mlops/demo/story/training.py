@@ -4,7 +4,7 @@ from datetime import date
 
 from mlops.demo import training
 from mlops.demo.panel import FEATURE_NAMES, SPLIT, Panel
-from mlops.demo.story.cast import DATASET, EXPERIMENT, LIFECYCLE, Cast
+from mlops.demo.story.cast import DATASET, EXPERIMENT, LIFECYCLE, StoryCast
 from mlops.demo.training import Split, Trained
 
 FIRST_RUN, SECOND_RUN = "demo-linear-1991-2004", "demo-boosted-2007-2018"
@@ -12,7 +12,7 @@ ARTIFACT = "model.onnx"
 GOLDEN = f"{ARTIFACT}.golden.json"
 
 
-def train_first(cast: Cast) -> None:
+def train_first(cast: StoryCast) -> None:
     if not _is_open(cast):
         _open_experiment(cast)
     if _status(cast, FIRST_RUN) == "completed":
@@ -25,7 +25,7 @@ def train_first(cast: Cast) -> None:
         _finish(cast, FIRST_RUN, training.train_linear(split, points.add), points)
 
 
-def train_second(cast: Cast) -> None:
+def train_second(cast: StoryCast) -> None:
     if _status(cast, SECOND_RUN) == "completed":
         return
     split = Split.of(_years(cast, SPLIT.year, 2019), _years(cast, 2019, 2023))
@@ -49,16 +49,16 @@ class _Points:
         ]
 
 
-def _years(cast: Cast, first: int, end: int) -> Panel:
+def _years(cast: StoryCast, first: int, end: int) -> Panel:
     return cast.panel.between(date(first, 1, 1), date(end, 1, 1))
 
 
-def _is_open(cast: Cast) -> bool:
+def _is_open(cast: StoryCast) -> bool:
     experiments = cast.scientist.get(f"{LIFECYCLE}/experiments")
     return any(one["name"] == EXPERIMENT for one in experiments)
 
 
-def _open_experiment(cast: Cast) -> None:
+def _open_experiment(cast: StoryCast) -> None:
     body = {
         "name": EXPERIMENT,
         "description": "Does a stock close higher tomorrow? (It cannot be known.)",
@@ -68,14 +68,14 @@ def _open_experiment(cast: Cast) -> None:
         cast.scientist.post(f"{LIFECYCLE}/experiments", body)
 
 
-def _status(cast: Cast, run_id: str) -> str | None:
+def _status(cast: StoryCast, run_id: str) -> str | None:
     """Return the run's status, None if it was not started."""
     runs = cast.scientist.get(f"{LIFECYCLE}/runs", experiment_name=EXPERIMENT)
     return next((run["status"] for run in runs if run["run_id"] == run_id), None)
 
 
 def _start(
-    cast: Cast, run_id: str, *, dataset_version: str, parameters: dict[str, object]
+    cast: StoryCast, run_id: str, *, dataset_version: str, parameters: dict[str, object]
 ) -> _Points:
     """Start the run, unless an interrupted telling of the story has done so.
 
@@ -95,7 +95,7 @@ def _start(
     return _Points()
 
 
-def _finish(cast: Cast, run_id: str, trained: Trained, points: _Points) -> None:
+def _finish(cast: StoryCast, run_id: str, trained: Trained, points: _Points) -> None:
     run = f"{LIFECYCLE}/runs/{run_id}"
     for path, content in ((ARTIFACT, trained.onnx), (GOLDEN, trained.golden)):
         cast.scientist.upload(f"{run}/artifacts", content, path, path=path)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
-from deployments.serving.formats import Format, Options, load, reader
+from deployments.serving.formats import LoadOptions, ModelFormat, load, reader
 from deployments.serving.formats.conversion import convert
 from deployments.serving.terms import Manifest
 from lifecycle import mlmodel
@@ -76,12 +76,12 @@ def compare(place: Path) -> Compared:
 
 
 def served(place: Path, told: dict) -> ModelServer:
-    options = Options(allows_code=True, manifest=manifest(place))
+    options = LoadOptions(allows_code=True, manifest=manifest(place))
     content = (place / told["path"]).read_bytes()
     model = load(content, options)
     if told["converts"]:
         converted = convert(model, options)
-        model = reader(Format.ONNX, options.reading).read(converted, options)
+        model = reader(ModelFormat.ONNX, options.reading).read(converted, options)
     return ModelServer(
         model, name="m", version="1", runner=Runner(60), max_bytes=LARGEST
     )

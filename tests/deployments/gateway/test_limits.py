@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from deployments.serving.gateway.routes import Share, Slot
+from deployments.serving.gateway.routes import RoutedSlot, TrafficShare
 from deployments.serving.gateway.shared import Seats
 from deployments.serving.gateway.usage import (
     DAY_S,
@@ -30,11 +30,11 @@ class Asking:
         self.headers = ((header, name.encode()),)
 
 
-def two_versions(percent: int, sticky_by: str) -> Slot:
-    old = Share("old", "1", 100 - percent, is_shadow=False)
-    new = Share("new", "2", percent, is_shadow=False, sticky_by=sticky_by)
+def two_versions(percent: int, sticky_by: str) -> RoutedSlot:
+    old = TrafficShare("old", "1", 100 - percent, is_shadow=False)
+    new = TrafficShare("new", "2", percent, is_shadow=False, sticky_by=sticky_by)
     shares = [each for each in (old, new) if each.weight]
-    return Slot("staging", "m", shares)
+    return RoutedSlot("staging", "m", shares)
 
 
 @pytest.mark.parametrize("sticky_by", ["key", "x-session-id:"])
@@ -64,8 +64,8 @@ def test_who_does_not_say_the_header_is_shared_out_by_chance():
 
 
 def test_another_canary_begins_with_other_callers():
-    first = Share("first", "2", 10, is_shadow=False, sticky_by="key")
-    second = Share("second", "3", 10, is_shadow=False, sticky_by="key")
+    first = TrafficShare("first", "2", 10, is_shadow=False, sticky_by="key")
+    second = TrafficShare("second", "3", 10, is_shadow=False, sticky_by="key")
     callers = [Asking(f"caller {number}") for number in range(500)]
 
     chosen = [

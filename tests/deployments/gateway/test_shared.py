@@ -13,7 +13,7 @@ from deployments.serving.gateway.loads import Loads
 from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.request import Wire
 from deployments.serving.gateway.sampler import MAX_PENDING_BYTES, Sampler
-from deployments.serving.gateway.shared import Seats, Table, key_of
+from deployments.serving.gateway.shared import Seats, SharedTable, key_of
 from tests.deployments.gateway.door import Door, reply, route
 from tests.deployments.gateway.test_supervisor import workers
 from tests.deployments.targets.waiting import until
@@ -107,8 +107,8 @@ def test_rows_are_used_again_when_nobody_knows_the_instance(
 
 
 def test_a_key_has_one_row_in_every_table_of_the_folder(tmp_path, seats):
-    one = Table.in_folder(tmp_path, "t", seats, rows=8, cells=3)
-    two = Table.in_folder(tmp_path, "t", seats, rows=8, cells=3)
+    one = SharedTable.in_folder(tmp_path, "t", seats, rows=8, cells=3)
+    two = SharedTable.in_folder(tmp_path, "t", seats, rows=8, cells=3)
 
     rows = [one.row(key_of(name)) for name in "abc"]
 
@@ -124,7 +124,7 @@ def poison(request_id: bytes = b"1", body: bytes = b"poison") -> Wire:
 
 
 def test_what_one_process_quarantines_all_do(tmp_path, seats):
-    table = Table.in_folder(tmp_path, "t", seats, rows=8, cells=1)
+    table = SharedTable.in_folder(tmp_path, "t", seats, rows=8, cells=1)
     one, two = (Quarantine(tmp_path / "q", table) for _ in range(2))
 
     one.note_death("d", poison(b"1"), "/a")
@@ -136,7 +136,7 @@ def test_what_one_process_quarantines_all_do(tmp_path, seats):
 
 
 def test_an_answer_clears_the_suspicion_of_another_process(tmp_path, seats):
-    table = Table.in_folder(tmp_path, "t", seats, rows=8, cells=1)
+    table = SharedTable.in_folder(tmp_path, "t", seats, rows=8, cells=1)
     one, two = (Quarantine(tmp_path / "q", table) for _ in range(2))
     one.note_death("d", poison(b"1"), "/a")
     assert two.is_watching

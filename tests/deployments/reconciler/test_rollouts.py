@@ -10,7 +10,7 @@ from deployments.models import (
     EnvironmentRule,
     Lease,
 )
-from deployments.plan import Plan, Strategy
+from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.reconciler.acting import asked, made, settle, status_of, traffic
@@ -23,7 +23,9 @@ def canary_of(reconciler, kind=Rollout.CANARY, steps=(10, 50)):
     active = asked(version)
     settle(reconciler)
     strategy = Strategy(kind, steps, 60)
-    canary = asked(VersionFactory(model=version.model), plan=Plan(strategy=strategy))
+    canary = asked(
+        VersionFactory(model=version.model), plan=DeploymentPlan(strategy=strategy)
+    )
     for _ in range(4):
         reconciler.once()
     return active, canary
@@ -125,7 +127,7 @@ def test_a_shadow_is_mirrored_until_it_is_promoted(reconciler, target):
 
 def test_a_canary_beside_nothing_goes_all_at_once(reconciler):
     strategy = Strategy(Rollout.CANARY, (10,), 60)
-    deployment = asked(plan=Plan(strategy=strategy))
+    deployment = asked(plan=DeploymentPlan(strategy=strategy))
 
     settle(reconciler)
 

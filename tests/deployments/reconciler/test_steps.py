@@ -9,7 +9,7 @@ from deployments.models import (
     DeploymentKey,
     EnvironmentRule,
 )
-from deployments.plan import Plan
+from deployments.plan import DeploymentPlan
 from deployments.reconciler import reconcile_once
 from deployments.serving.terms import CallLimits, LimitedKey
 from deployments.states import Environment, Health, Status
@@ -157,7 +157,7 @@ def test_nothing_is_stopped_while_its_route_cannot_be_changed(
 
 def test_the_newest_pending_one_starts_and_the_others_are_superseded(reconciler):
     version = VersionFactory()
-    waiting = [asked(version, plan=Plan(instances=n)) for n in (1, 2, 3)]
+    waiting = [asked(version, plan=DeploymentPlan(instances=n)) for n in (1, 2, 3)]
 
     settle(reconciler)
 
@@ -170,7 +170,7 @@ def test_a_second_one_waits_while_another_comes_up(reconciler, target):
     target.script(version.version, validation_calls=3)
     first = asked(version)
     reconciler.once()
-    second = asked(version, plan=Plan(instances=2))
+    second = asked(version, plan=DeploymentPlan(instances=2))
     reconciler.once()
     waited = status_of(second)
 
@@ -271,7 +271,7 @@ def test_keys_travel_in_the_route(reconciler, target):
 
 
 def test_limits_of_keys_and_deployments_travel_in_the_route(reconciler, target):
-    plan = Plan(timeout_s=60, max_concurrency=5, max_body_bytes=1 << 20)
+    plan = DeploymentPlan(timeout_s=60, max_concurrency=5, max_body_bytes=1 << 20)
     deployment = asked(plan=plan)
     until = timezone.now() + timedelta(hours=1)
     limited, _ = DeploymentKey.issue(

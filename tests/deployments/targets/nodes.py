@@ -19,9 +19,9 @@ from ml_dtypes import bfloat16
 
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
-from deployments.serving.formats import Options, load
+from deployments.serving.formats import LoadOptions, load
 from deployments.serving.oip.datatypes import NUMPY, name_of
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from tests.deployments.targets.models import onnx_bytes
 
 INFER = "/v2/models/node/infer"
@@ -65,8 +65,8 @@ def judged(case: Any, server: ModelServer, post: Post) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever onnxruntime raises
         return Outcome(case.name, "not run", _first_line(error))
     try:
-        server.take(load(content, Options()))
-    except Refused as refused:
+        server.take(load(content, LoadOptions()))
+    except TargetRefused as refused:
         kind = "no word" if kinds - SPOKEN else "different"
         return Outcome(
             case.name, kind, ", ".join(sorted(kinds - SPOKEN)) or str(refused)
@@ -313,7 +313,7 @@ def _first_line(error: Exception) -> str:
 
 def new_server() -> ModelServer:
     """Return a model server of some model, in whose place others come."""
-    first = load(onnx_bytes(), Options())
+    first = load(onnx_bytes(), LoadOptions())
     return ModelServer(
         first, name="node", version="1", runner=Runner(60), max_bytes=MAX_BYTES
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.serving.terms import Phase, Refused, Route, RouteEntry
+from deployments.serving.terms import Phase, Route, RouteEntry, TargetRefused
 from tests.deployments.targets.waiting import until
 
 
@@ -43,7 +43,7 @@ class TargetSuite:
         assert target.validate(good) == first
 
     def test_a_bad_model_is_refused_with_a_sentence(self, target, bad):
-        with pytest.raises(Refused, match=r"\w+ \w+.*\."):
+        with pytest.raises(TargetRefused, match=r"\w+ \w+.*\."):
             until(lambda: target.validate(bad))
 
     def test_what_is_applied_becomes_ready(self, target, good):

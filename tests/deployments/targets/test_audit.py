@@ -4,7 +4,7 @@ import onnx
 import pytest
 
 from deployments.serving.formats.audit import audit
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import hostile, models
 
 PLACES = list(hostile.places())
@@ -32,7 +32,7 @@ def test_a_tensor_in_another_file_is_refused_in_every_place(place, is_declared):
     if not is_declared:
         tensor.ClearField("data_location")
 
-    with pytest.raises(Refused, match="etc/passwd"):
+    with pytest.raises(TargetRefused, match="etc/passwd"):
         audit(model.SerializeToString())
 
 
@@ -41,7 +41,7 @@ def test_a_field_that_is_not_known_is_refused_in_every_message(kind):
     model, message = hostile.model_with(hostile.messages()[kind])
     message.MergeFromString(b"\xca\x3e\x01x")  # field 1001, one byte
 
-    with pytest.raises(Refused, match=r"number 1001\) that is not known here"):
+    with pytest.raises(TargetRefused, match=r"number 1001\) that is not known here"):
         audit(model.SerializeToString())
 
 
@@ -49,13 +49,13 @@ def test_a_place_for_tensors_that_is_not_known_is_refused():
     model, tensor = hostile.model_with(hostile.messages()["onnx.TensorProto"])
     tensor.MergeFromString(b"\x70\x07")  # data_location 7
 
-    with pytest.raises(Refused, match="not known here"):
+    with pytest.raises(TargetRefused, match="not known here"):
         audit(model.SerializeToString())
 
 
 @pytest.mark.parametrize("name", hostile.carriers("etc/passwd", SIZE))
 def test_models_that_run_and_read_a_file_are_refused(name):
-    with pytest.raises(Refused, match="etc/passwd"):
+    with pytest.raises(TargetRefused, match="etc/passwd"):
         audit(hostile.carriers("etc/passwd", SIZE)[name])
 
 
@@ -64,7 +64,7 @@ def test_operators_of_a_functions_own_are_refused():
     function = model.functions.add(name="f", domain="local")
     function.opset_import.add(domain="com.evil", version=1)
 
-    with pytest.raises(Refused, match="custom operators"):
+    with pytest.raises(TargetRefused, match="custom operators"):
         audit(model.SerializeToString())
 
 

@@ -8,7 +8,7 @@ import xgboost
 from onnx import TensorProto, helper
 
 from deployments.serving import readings
-from deployments.serving.terms import Busy, Manifest, Refused
+from deployments.serving.terms import Manifest, TargetBusy, TargetRefused
 from tests.deployments.targets import models, weights
 from tests.deployments.targets.waiting import until
 
@@ -57,7 +57,7 @@ def compared(local, made, tmp_path):
         def ask():
             try:
                 return local.compare(again, now)
-            except Busy:
+            except TargetBusy:
                 return None
 
         return until(ask)
@@ -99,7 +99,7 @@ def test_what_was_stored_with_the_model_is_asked_too(compared):
 
 
 def test_a_model_of_chance_is_not_said_to_differ(compared):
-    with pytest.raises(Refused, match="alike twice"):
+    with pytest.raises(TargetRefused, match="alike twice"):
         compared(by_chance())
 
 
@@ -130,10 +130,10 @@ def test_a_pickle_is_asked_in_its_own_interpreter(compared):
 
 
 def test_a_file_that_cannot_be_read_cannot_be_compared(compared):
-    with pytest.raises(Refused):
+    with pytest.raises(TargetRefused):
         compared(models.onnx_bytes()[:-100])
 
 
 def test_a_process_that_dies_leaves_it_unknown(compared):
-    with pytest.raises(Refused, match="without a word"):
+    with pytest.raises(TargetRefused, match="without a word"):
         compared(models.pickled("__import__('os')._exit(3)"), allows_code=True)

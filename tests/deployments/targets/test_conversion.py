@@ -13,10 +13,10 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from deployments.serving.formats import Options, load
+from deployments.serving.formats import LoadOptions, load
 from deployments.serving.formats.conversion import convert
 from deployments.serving.oip.datatypes import NUMPY
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import is_gone, serve
 from tests.deployments.targets.waiting import until
@@ -38,10 +38,10 @@ def fitted(name):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_the_converted_model_answers_as_the_estimator_does(name):
-    model = load(skops.io.dumps(fitted(name)), Options())
+    model = load(skops.io.dumps(fitted(name)), LoadOptions())
     rows = models.iris()[0].astype(NUMPY[model.inputs[0].datatype])
 
-    converted = load(convert(model, Options()), Options())
+    converted = load(convert(model, LoadOptions()), LoadOptions())
 
     want = dict(model.predict({"input": rows}, ()))
     got = dict(converted.predict({"input": rows}, ()))
@@ -57,26 +57,26 @@ def test_the_converted_model_answers_as_the_estimator_does(name):
 def test_probabilities_that_differ_by_more_than_a_millionth_are_not_converted():
     rows, labels = models.iris()
     scaled = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, labels)
-    model = load(skops.io.dumps(scaled), Options())
+    model = load(skops.io.dumps(scaled), LoadOptions())
 
-    with pytest.raises(Refused, match="differs on some rows"):
-        convert(model, Options())
+    with pytest.raises(TargetRefused, match="differs on some rows"):
+        convert(model, LoadOptions())
 
 
 def test_names_of_columns_are_kept():
-    model = load(models.skops_bytes(), Options(feature_names=("a", "b", "c", "d")))
+    model = load(models.skops_bytes(), LoadOptions(feature_names=("a", "b", "c", "d")))
 
-    assert load(convert(model, Options()), Options()).feature_names[0] == "a"
+    assert load(convert(model, LoadOptions()), LoadOptions()).feature_names[0] == "a"
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_answers_otherwise_is_not_converted():
     estimator = LocalOutlierFactor(novelty=True).fit(models.iris()[0])
     content = models.pickle.dumps(estimator)
-    model = load(content, Options(allows_code=True))
+    model = load(content, LoadOptions(allows_code=True))
 
-    with pytest.raises(Refused, match=r"\w+"):
-        convert(model, Options())
+    with pytest.raises(TargetRefused, match=r"\w+"):
+        convert(model, LoadOptions())
 
 
 @pytest.mark.parametrize("content", [models.skops_bytes, models.joblib_bytes])

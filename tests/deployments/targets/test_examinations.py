@@ -10,8 +10,8 @@ import pytest
 
 from deployments.serving.processes import effort
 from deployments.serving.supervisor import examination, progress
-from deployments.serving.supervisor.progress import Progress
-from deployments.serving.terms import Busy, Refused
+from deployments.serving.supervisor.progress import ProcessProgress
+from deployments.serving.terms import TargetBusy, TargetRefused
 from deployments.targets import local as local_target
 from deployments.targets.local import LocalTarget
 from tests.deployments.targets import models
@@ -42,7 +42,7 @@ def ask_all(target, specs):
         nonlocal most
         for spec in specs:
             if spec.deployment_id not in answers:
-                with contextlib.suppress(Busy):
+                with contextlib.suppress(TargetBusy):
                     if found := target.validate(spec):
                         answers[spec.deployment_id] = found
                         target.stop(spec.deployment_id)
@@ -82,7 +82,7 @@ def test_one_that_waits_long_for_a_processor_says_so(local, made, monkeypatch):
     spec = made()
     local.validate(spec)
 
-    with pytest.raises(Busy, match="a processor is free"):
+    with pytest.raises(TargetBusy, match="a processor is free"):
         until(lambda: local.validate(spec))
 
     for each in sleeping:
@@ -108,14 +108,14 @@ def test_a_model_that_uses_up_its_processor_time_is_refused(local, made, monkeyp
     monkeypatch.setattr(examination, "CPU_S", 4)
     spec = made(models.pickled("[0 for _ in iter(int, 1)]"), allows_code=True)
 
-    with pytest.raises(Refused, match="4 s of processor time"):
+    with pytest.raises(TargetRefused, match="4 s of processor time"):
         ask_all(local, [spec])
 
 
 def test_memory_is_too_little_only_when_it_was_twice(local, made):
     spec = made(models.pickled("bytearray(1 << 40)"), allows_code=True)
 
-    with pytest.raises(Refused, match="too little memory to load"):
+    with pytest.raises(TargetRefused, match="too little memory to load"):
         ask_all(local, [spec])
 
     log = "".join(local.logs(spec.deployment_id, 1000))
@@ -153,7 +153,10 @@ def test_closing_leaves_none_that_has_just_begun(tmp_path, made):
 class TestProgress:
     def test_one_that_sleeps_is_idle_and_one_that_computes_is_not(self):
         with processes(SLEEPS, BURNS) as (sleeper, burner):
-            asleep, busy = Progress(time.monotonic()), Progress(time.monotonic())
+            asleep, busy = (
+                ProcessProgress(time.monotonic()),
+                ProcessProgress(time.monotonic()),
+            )
 
             def is_idle_for_long():
                 now = time.monotonic()
@@ -169,7 +172,7 @@ class TestProgress:
 
     def test_one_that_waits_for_processors_is_starved_and_not_idle(self):
         with processes(*[BURNS] * (4 * CORES)) as (first, *_):
-            watched = Progress(time.monotonic())
+            watched = ProcessProgress(time.monotonic())
 
             def is_starved():
                 now = time.monotonic()

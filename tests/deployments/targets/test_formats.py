@@ -9,17 +9,17 @@ from onnxruntime.capi import onnxruntime_pybind11_state as status
 from sklearn.datasets import load_iris
 from sklearn.utils import all_estimators
 
-from deployments.serving.formats import Format, Options, load, onnx, sniff
+from deployments.serving.formats import LoadOptions, ModelFormat, load, onnx, sniff
 from deployments.serving.formats.base import made_up
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import models
 
 FILES = {
-    Format.ONNX: models.onnx_bytes,
-    Format.SKOPS: models.skops_bytes,
-    Format.XGBOOST: models.xgboost_bytes,
-    Format.LIGHTGBM: models.lightgbm_bytes,
-    Format.PICKLE: models.joblib_bytes,
+    ModelFormat.ONNX: models.onnx_bytes,
+    ModelFormat.SKOPS: models.skops_bytes,
+    ModelFormat.XGBOOST: models.xgboost_bytes,
+    ModelFormat.LIGHTGBM: models.lightgbm_bytes,
+    ModelFormat.PICKLE: models.joblib_bytes,
 }
 
 
@@ -29,12 +29,12 @@ def test_the_content_tells_the_format(wanted):
 
 
 def test_xgboost_json_is_told_too():
-    assert sniff(models.xgboost_bytes("json")) is Format.XGBOOST
+    assert sniff(models.xgboost_bytes("json")) is ModelFormat.XGBOOST
 
 
 @pytest.mark.parametrize("found", FILES)
 def test_a_made_up_row_fits_what_the_model_says_of_itself(found):
-    model = load(FILES[found](), Options(allows_code=True))
+    model = load(FILES[found](), LoadOptions(allows_code=True))
 
     answers = model.predict(made_up(model.inputs), ())
 
@@ -43,10 +43,12 @@ def test_a_made_up_row_fits_what_the_model_says_of_itself(found):
         assert array.shape[1:] == tensor.shape[1:]
 
 
-@pytest.mark.parametrize("found", [Format.ONNX, Format.SKOPS, Format.PICKLE])
+@pytest.mark.parametrize(
+    "found", [ModelFormat.ONNX, ModelFormat.SKOPS, ModelFormat.PICKLE]
+)
 def test_forests_agree_with_scikit_learn(found):
     rows, _ = models.iris()
-    model = load(FILES[found](), Options(allows_code=True))
+    model = load(FILES[found](), LoadOptions(allows_code=True))
     given = model.inputs[0]
     dtype = np.float32 if given.datatype == "FP32" else np.float64
 
@@ -63,7 +65,7 @@ def test_xgboost_agrees_with_itself(form):
     rows, _ = models.iris()
     booster = xgboost.Booster()
     booster.load_model(bytearray(models.xgboost_bytes()))
-    model = load(models.xgboost_bytes(form), Options())
+    model = load(models.xgboost_bytes(form), LoadOptions())
 
     ((_, got),) = model.predict({"input": rows}, ())
 
@@ -73,7 +75,7 @@ def test_xgboost_agrees_with_itself(form):
 
 
 def test_a_zipmap_becomes_rows_of_numbers():
-    model = load(models.onnx_bytes(zipmap=True), Options())
+    model = load(models.onnx_bytes(zipmap=True), LoadOptions())
 
     answers = dict(model.predict({"X": models.iris()[0][:2]}, ()))
 
@@ -81,7 +83,7 @@ def test_a_zipmap_becomes_rows_of_numbers():
 
 
 def test_only_wanted_outputs_are_returned():
-    model = load(models.skops_bytes(), Options())
+    model = load(models.skops_bytes(), LoadOptions())
 
     answers = model.predict(made_up(model.inputs), ["predict_proba"])
 
@@ -102,8 +104,8 @@ def test_the_allow_list_covers_scikit_learns_plain_estimators(kind):
             continue
         tried += 1
         try:
-            load(content, Options())
-        except Refused as error:
+            load(content, LoadOptions())
+        except TargetRefused as error:
             refused[name] = str(error)
     assert tried > 20
     assert len(refused) <= tried // 10, refused
@@ -125,5 +127,5 @@ def test_a_file_compiled_for_other_hardware_is_refused():
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     made = helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
-    with pytest.raises(Refused):
-        load(made.SerializeToString(), Options())
+    with pytest.raises(TargetRefused):
+        load(made.SerializeToString(), LoadOptions())

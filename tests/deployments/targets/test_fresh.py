@@ -19,7 +19,7 @@ import pytest
 
 from deployments.serving.child import room
 from deployments.serving.processes import is_alive, start_time
-from deployments.serving.terms import NoRoom, Refused
+from deployments.serving.terms import NoRoom, TargetRefused
 from deployments.targets.local import LocalTarget
 from mlops.walls import walls
 from tests.deployments.targets import folders, models
@@ -70,7 +70,7 @@ def model(local, tmp_path):
 
 
 def refusal(target, spec) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(TargetRefused) as caught:
         until(lambda: target.validate(spec), limit_s=120)
     return str(caught.value)
 

@@ -13,7 +13,7 @@ import pytest
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.plain import Host, Unclear, read_head
 from deployments.serving.child.runner import Runner
-from deployments.serving.formats import Options, load
+from deployments.serving.formats import LoadOptions, load
 from deployments.serving.oip import wire
 from tests.deployments.targets import models
 
@@ -23,7 +23,7 @@ ROW = json.dumps({"instances": [[5.1, 3, 1, 0]]}).encode()
 @pytest.fixture
 def talk(tmp_path):
     """Send bytes to a model server over one connection; return what it answers."""
-    model = load(models.onnx_bytes(), Options())
+    model = load(models.onnx_bytes(), LoadOptions())
     runner = Runner(30)
     app = ModelServer(model, name="iris", version="1", runner=runner, max_bytes=1000)
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
-from deployments.serving.formats import Options, load
+from deployments.serving.formats import LoadOptions, load
 from deployments.serving.formats.base import made_up
 from deployments.serving.oip.datatypes import NUMPY
 from tests.deployments.targets import models
@@ -39,7 +39,7 @@ class Client:
     """Calls the server as ASGI, without a socket."""
 
     def __init__(self, content, options=None):
-        self.model = load(content, options or Options())
+        self.model = load(content, options or LoadOptions())
         runner = Runner(30)
         self.server = ModelServer(
             self.model, name="iris", version="1", runner=runner, max_bytes=100_000
@@ -290,7 +290,7 @@ class TestConvenience:
         assert boosted.post("/", {"dataframe_split": split}) == rows
 
     def test_names_given_by_the_registry_serve_for_onnx(self):
-        named = Client(models.onnx_bytes(), Options(feature_names=tuple("abcd")))
+        named = Client(models.onnx_bytes(), LoadOptions(feature_names=tuple("abcd")))
         records = [dict(zip("abcd", row, strict=True)) for row in self.ROWS]
 
         assert named.post("/", records)[1]["predictions"] == [0, 2]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 from tests.deployments.targets import folders, models
 from tests.deployments.targets.asking import ask
 from tests.deployments.targets.folders import predicting
@@ -63,7 +63,7 @@ def serving(local):
 @pytest.fixture
 def refusal(local):
     def look(spec) -> str:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(TargetRefused) as caught:
             until(lambda: local.validate(spec), limit_s=120)
         return str(caught.value)
 

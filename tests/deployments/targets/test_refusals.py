@@ -12,7 +12,7 @@ import xgboost
 from sklearn.preprocessing import FunctionTransformer
 
 from deployments.serving.supervisor import examination
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
 
@@ -22,7 +22,7 @@ def refusal(local):
     """Return why a spec is refused."""
 
     def ask(spec) -> str:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(TargetRefused) as caught:
             until(lambda: local.validate(spec))
         return str(caught.value)
 

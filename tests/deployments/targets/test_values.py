@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from deployments.serving.formats import Options, answers, load
+from deployments.serving.formats import LoadOptions, answers, load
 from deployments.serving.formats.answers import named
 from deployments.serving.oip import encode
 from deployments.serving.oip.errors import BadRequest, ModelFailed
@@ -339,4 +339,4 @@ def test_a_type_without_a_word_is_refused_in_a_sentence():
     )
 
     with pytest.raises(Exception, match="cannot be sent"):
-        load(content, Options())
+        load(content, LoadOptions())

@@ -11,9 +11,9 @@ import pytest
 from deployments.serving.child.datafiles import DataFiles
 from deployments.serving.formats import onnx as onnx_format
 from deployments.serving.formats.audit import audit
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.external import SHARED_FROM, ExternalWeights
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import hostile, models, weights
 from tests.deployments.targets.asking import ask_each
 from tests.deployments.targets.suite import TargetSuite, is_gone, serve
@@ -49,7 +49,7 @@ def loaded(files):
     }
     content = files["model.onnx"].read_bytes()
     audit(content, {name: len(each) for name, each in data.items()})
-    return onnx_format.read(content, Options(weights=ExternalWeights(data)))
+    return onnx_format.read(content, LoadOptions(weights=ExternalWeights(data)))
 
 
 class TestSuite(TargetSuite):
@@ -164,7 +164,7 @@ class TestTheFilesThatWereRegistered:
     def refusal(self, local):
         def ask_why(file):
             spec = models.spec_of(file)
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(TargetRefused) as caught:
                 until(lambda: local.validate(spec))
             return str(caught.value)
 
@@ -205,7 +205,7 @@ class TestTheFilesThatWereRegistered:
             for one in file.data
         ]
 
-        with pytest.raises(Refused, match="no regular file"):
+        with pytest.raises(TargetRefused, match="no regular file"):
             DataFiles(told).verified()
 
     def test_without_its_file_it_says_what_to_do(self, files, refusal):
@@ -258,7 +258,7 @@ def test_a_name_that_is_not_in_the_list_is_refused_in_every_place(name):
         model, tensor = hostile.model_with(place)
         hostile.make_external(tensor, HOSTILE[name], SIZE)
 
-        with pytest.raises(Refused, match="in another file"):
+        with pytest.raises(TargetRefused, match="in another file"):
             audit(model.SerializeToString(), {"weights.bin": SIZE})
 
 
@@ -275,7 +275,7 @@ def test_wherever_it_stands_the_file_is_read_and_no_other(name):
     content = hostile.carriers("weights.bin", SIZE)[name]
     files = {"weights.bin": memoryview(b"the file")}
 
-    model = onnx_format.read(content, Options(weights=ExternalWeights(files)))
+    model = onnx_format.read(content, LoadOptions(weights=ExternalWeights(files)))
     ((_, answer),) = model.predict({"x": np.zeros(1, np.float32)}, ("y",))
 
     assert answer.tobytes() == b"the file"
@@ -306,7 +306,7 @@ def test_bytes_that_the_file_does_not_have_are_refused(name):
     for key, value in said.items():
         tensor.external_data.add(key=key, value=value)
 
-    with pytest.raises(Refused):
+    with pytest.raises(TargetRefused):
         audit(model.SerializeToString(), {"weights.bin": SIZE})
 
 
@@ -327,7 +327,7 @@ def test_a_tensor_that_contradicts_itself_is_refused(change, said):
     hostile.make_external(tensor, "weights.bin", SIZE)
     change(tensor)
 
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(TargetRefused, match=said):
         audit(model.SerializeToString(), {"weights.bin": SIZE})
 
 
@@ -344,7 +344,9 @@ def test_a_model_that_no_protocol_buffer_can_be_is_told_what_to_do(tmp_path, loc
     spec = models.spec_of(models.stored(tmp_path, b"x"))
     spec = replace(spec, file=replace(spec.file, path=path, size_bytes=size))
 
-    with pytest.raises(Refused, match=r"larger than 2 GiB.*save_as_external_data"):
+    with pytest.raises(
+        TargetRefused, match=r"larger than 2 GiB.*save_as_external_data"
+    ):
         until(lambda: local.validate(spec))
 
 

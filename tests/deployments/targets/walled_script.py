@@ -86,7 +86,7 @@ def outcome(attempt):
 def answer(content):
     """Return what the model answers, as text."""
     try:
-        model = onnx.read(content, base.Options())
+        model = onnx.read(content, base.LoadOptions())
         ((_, values),) = model.predict({"x": np.zeros(1, np.float32)}, ("y",))
     except Exception as error:  # noqa: BLE001 - whatever onnxruntime makes of EACCES
         return f"{type(error).__name__}: {error}"
@@ -210,7 +210,7 @@ def main():
     if told["is_walled"]:
         room = told.get("room")
         walls.raise_walls(walls.Walls(Path(told["folder"]), room and Path(room)))
-        sandbox.confine(sandbox.Limits(1 << 30))
+        sandbox.confine(sandbox.SandboxLimits(1 << 30))
     os.chdir(told.get("begins_in", "/"))
     contents = [bytes.fromhex(each) for each in told.get("files", ())]
     tries = TRIES[told["tries"]](**told) if "tries" in told else {}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deployments.serving.formats.base import Array, Options, empty, made_up
+from deployments.serving.formats.base import Array, LoadOptions, empty, made_up
 from deployments.serving.oip.datatypes import name_of
 from deployments.serving.oip.errors import ModelFailed, OutOfMemory
 from deployments.serving.terms import Tensor
@@ -21,7 +21,7 @@ class ColumnModel:
     """
 
     def __init__(
-        self, platform: str, given: Tensor, outputs: Outputs, options: Options
+        self, platform: str, given: Tensor, outputs: Outputs, options: LoadOptions
     ) -> None:
         self.platform = platform
         self.estimator: Any = None

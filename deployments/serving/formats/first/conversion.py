@@ -16,31 +16,31 @@ from skl2onnx.sklapi import CastTransformer
 from sklearn.pipeline import make_pipeline
 
 from deployments.serving.formats import golden
-from deployments.serving.formats.base import Array, Options
+from deployments.serving.formats.base import Array, LoadOptions
 from deployments.serving.formats.first.columns import INPUT, ColumnModel
 from deployments.serving.formats.onnx import FEATURE_NAMES, OnnxModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 OPSET = 21
 ROWS, SCALES = 64, (0.1, 1.0, 10.0, 100.0)
 
 
-def convert(model: ColumnModel, options: Options) -> bytes:
+def convert(model: ColumnModel, options: LoadOptions) -> bytes:
     """Return an ONNX file that answers made-up rows as the estimator does.
 
-    Raises Refused, saying what differs or cannot be converted.
+    Raises TargetRefused, saying what differs or cannot be converted.
     """
     reason = "it is no scikit-learn model"
     for candidate in _candidates(model):
         try:
             content: bytes = candidate.SerializeToString()
             _compare(OnnxModel(content, options), model)
-        except (Refused, BadRequest, ModelFailed) as refused:
+        except (TargetRefused, BadRequest, ModelFailed) as refused:
             reason = str(refused)
         else:
             return content
-    raise Refused(reason)
+    raise TargetRefused(reason)
 
 
 def _candidates(model: ColumnModel) -> Iterator[onnx.ModelProto]:
@@ -75,7 +75,7 @@ def _converted(estimator: Any, model: ColumnModel) -> onnx.ModelProto:
             )
     except Exception as error:  # noqa: BLE001 - whatever a converter raises
         first = str(error).strip().split("\n")[0][:200]
-        raise Refused(f"{type(error).__name__}: {first}") from None
+        raise TargetRefused(f"{type(error).__name__}: {first}") from None
     return made
 
 
@@ -110,6 +110,6 @@ def _compare_rows(rows: Array, converted: OnnxModel, model: ColumnModel) -> None
     got = dict(converted.predict({INPUT: rows}, tuple(want)))
     for name, values in want.items():
         if got[name].shape != values.shape:
-            raise Refused(f"the output {name!r} has another shape")
+            raise TargetRefused(f"the output {name!r} has another shape")
         if golden.differing(got[name], values).any():
-            raise Refused(f"the output {name!r} differs on made-up rows")
+            raise TargetRefused(f"the output {name!r} differs on made-up rows")

@@ -3,18 +3,18 @@
 import dataclasses
 from typing import Any
 
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.first.columns import INPUT, ColumnModel
 from deployments.serving.oip.errors import ModelFailed
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 PLATFORM = "sklearn_sklearn"
 
 
-def estimator_model(estimator: Any, options: Options) -> ColumnModel:
-    """Return a fitted scikit-learn estimator as a model. Raises Refused."""
+def estimator_model(estimator: Any, options: LoadOptions) -> ColumnModel:
+    """Return a fitted scikit-learn estimator as a model. Raises TargetRefused."""
     if not hasattr(estimator, "predict"):
-        raise Refused(f"A {type(estimator).__name__} has no predict method.")
+        raise TargetRefused(f"A {type(estimator).__name__} has no predict method.")
     names = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
     options = dataclasses.replace(options, feature_names=options.feature_names or names)
     outputs = {"predict": estimator.predict}
@@ -25,6 +25,6 @@ def estimator_model(estimator: Any, options: Options) -> ColumnModel:
     try:
         model = ColumnModel(PLATFORM, given, outputs, options)
     except ModelFailed as error:
-        raise Refused(f"It cannot predict a row of zeros: {error}") from None
+        raise TargetRefused(f"It cannot predict a row of zeros: {error}") from None
     model.estimator = estimator
     return model

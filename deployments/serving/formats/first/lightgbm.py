@@ -6,21 +6,23 @@ import lightgbm
 import numpy as np
 from lightgbm.basic import LightGBMError
 
-from deployments.serving.formats.base import Array, Options
+from deployments.serving.formats.base import Array, LoadOptions
 from deployments.serving.formats.first.columns import INPUT, ColumnModel
-from deployments.serving.terms import Refused, Tensor
+from deployments.serving.terms import TargetRefused, Tensor
 
 END = b"end of trees"
 
 
-def read(content: bytes, options: Options) -> ColumnModel:
+def read(content: bytes, options: LoadOptions) -> ColumnModel:
     # LightGBM takes half a file for a model with fewer trees.
     if END not in content:
-        raise Refused("The LightGBM file is cut off: it does not end with its trees.")
+        raise TargetRefused(
+            "The LightGBM file is cut off: it does not end with its trees."
+        )
     try:
         booster = lightgbm.Booster(model_str=content.decode())
     except (LightGBMError, UnicodeDecodeError) as error:
-        raise Refused(f"LightGBM cannot load it: {str(error)[:300]}") from None
+        raise TargetRefused(f"LightGBM cannot load it: {str(error)[:300]}") from None
     names = tuple(booster.feature_name())
     options = dataclasses.replace(options, feature_names=options.feature_names or names)
 

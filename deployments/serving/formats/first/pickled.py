@@ -4,11 +4,11 @@ import io
 import pickle
 from typing import Any
 
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.code import PICKLE, missing_module, require_permission
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.first.estimators import estimator_model
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 try:
     from joblib import load
@@ -16,7 +16,7 @@ except ModuleNotFoundError:  # a model's own interpreter need not have it
     load = pickle.load
 
 
-def read(content: bytes, options: Options) -> ColumnModel:
+def read(content: bytes, options: LoadOptions) -> ColumnModel:
     require_permission(PICKLE, options.allows_code, options.environment)
     return estimator_model(_unpickled(content), options)
 
@@ -27,6 +27,6 @@ def _unpickled(content: bytes) -> Any:
     except ModuleNotFoundError as missing:
         raise missing_module(missing) from None
     except Exception as error:  # noqa: BLE001 - a pickle may raise anything
-        raise Refused(
+        raise TargetRefused(
             f"The pickle cannot be loaded: {type(error).__name__}: {str(error)[:300]}"
         ) from None

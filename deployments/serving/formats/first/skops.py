@@ -5,10 +5,10 @@ from typing import Any
 
 import skops.io
 
-from deployments.serving.formats.base import Options
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.first.estimators import estimator_model
-from deployments.serving.terms import Refused
+from deployments.serving.terms import TargetRefused
 
 # Plain data inside scikit-learn's own estimators. Never what a file asks for.
 ALLOWED = frozenset(
@@ -59,10 +59,10 @@ ALLOWED = frozenset(
 )
 
 
-def read(content: bytes, options: Options) -> ColumnModel:
+def read(content: bytes, options: LoadOptions) -> ColumnModel:
     asked = set(_attempt(skops.io.get_untrusted_types, data=content))
     if unknown := sorted(asked - ALLOWED):
-        raise Refused(
+        raise TargetRefused(
             "The skops file contains types that are not on the allow-list: "
             + ", ".join(unknown[:5])
             + "."
@@ -75,4 +75,4 @@ def _attempt(step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return step(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - skops raises what the file provokes
-        raise Refused(f"The skops file is damaged: {str(error)[:300]}") from None
+        raise TargetRefused(f"The skops file is damaged: {str(error)[:300]}") from None

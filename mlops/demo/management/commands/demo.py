@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from mlops.demo import people, story
 from mlops.demo.api import Api, ApiTrouble
-from mlops.demo.story.cast import Cast
+from mlops.demo.story.cast import StoryCast
 from mlops.demo.told import is_told
 
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         started = time.monotonic()
         with people.signed_in("scientist", "approver") as tokens:
             scientist, approver = (Api(url, token) for token in tokens)
-            cast = Cast(scientist, approver, self._say)
+            cast = StoryCast(scientist, approver, self._say)
             try:
                 story.tell(cast)
             except ApiTrouble as trouble:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from mlops.demo import people
-from mlops.demo.banner import Place, banner
+from mlops.demo.banner import DemoAddress, banner
 from mlops.demo.keeper import Orders, become_keeper
 from mlops.demo.stack import Program
 from mlops.demo.told import is_told
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
 
 def _banner(newcomers: people.Newcomers, *, serves: bool) -> str:
-    place = Place(
+    place = DemoAddress(
         url=f"http://localhost:{settings.PORT}",
         serving_url=settings.SERVING_URL,
         folder=str(settings.DATA_DIR),
