@@ -123,7 +123,7 @@ class ReaderBusy(Unavailable):
     code = "busy"
 
 
-class NoRoom(Unavailable):
+class DiskFull(Unavailable):
     """The disk of the server is full."""
 
     code = "no_room"

@@ -26,8 +26,8 @@ from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
 from datasets.errors import (
     BadFile,
+    DiskFull,
     FileTooLarge,
-    NoRoom,
     ReaderBusy,
     UnsupportedFormat,
 )
@@ -337,7 +337,7 @@ def explained(refused: IngestRefused) -> DomainError:
         "unsupported_format": UnsupportedFormat,
         "too_large": FileTooLarge,
         "too_heavy": FileTooLarge,
-        "no_room": NoRoom,
+        "no_room": DiskFull,
         "timeout": ReaderBusy,
         "reader_killed": ReaderBusy,
     }

@@ -27,7 +27,7 @@ class NotActive(DomainError):
     code = "not_active"
 
 
-class VersionNotApproved(DomainError):
+class ApprovalMissing(DomainError):
     """The environment asks for something that the version does not have yet."""
 
     code = "not_approved"

@@ -201,7 +201,7 @@ class Deployment(models.Model):
     ) -> Self:
         """Ask for a version to serve in an environment; return the pending deployment.
 
-        Raises Invalid, MayNotDeploy, VersionNotApproved, VersionArchived, or
+        Raises Invalid, MayNotDeploy, ApprovalMissing, VersionArchived, or
         DeploymentInProgress when the very same is on its way already.
         """
         place = Environment(environment)

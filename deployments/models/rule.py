@@ -11,7 +11,7 @@ from django.core.validators import (
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from deployments.errors import VersionArchived, VersionNotApproved
+from deployments.errors import ApprovalMissing, VersionArchived
 from deployments.kick import kick_on_commit
 from deployments.states import Environment
 from lifecycle.models import ModelVersion
@@ -126,7 +126,7 @@ class EnvironmentRule(models.Model):
     def require(self, version: ModelVersion) -> None:
         """Raise what keeps the version from coming here, if anything does.
 
-        VersionNotApproved, VersionArchived, or where an approval is needed also
+        ApprovalMissing, VersionArchived, or where an approval is needed also
         DataQualityFailed: an approval stands on its data.
 
         Asked when a deployment is requested and again at each step, so that a rule
@@ -138,7 +138,7 @@ class EnvironmentRule(models.Model):
             self._require_approval(version)
             version.require_sound_data()
         if self.needs_passed_checklist and not version.has_passed_checklist:
-            raise VersionNotApproved(
+            raise ApprovalMissing(
                 f"{self.environment} needs a checklist of {version} with every item "
                 "passed.",
                 field="environment",
@@ -146,7 +146,7 @@ class EnvironmentRule(models.Model):
 
     def _require_approval(self, version: ModelVersion) -> None:
         if not version.is_approved:
-            raise VersionNotApproved(
+            raise ApprovalMissing(
                 f"{self.environment} needs an approval of {version}.",
                 field="environment",
             )
@@ -155,7 +155,7 @@ class EnvironmentRule(models.Model):
             and version.approved_by_id == version.created_by_id
         )
         if by_author and not self.author_may_approve:
-            raise VersionNotApproved(
+            raise ApprovalMissing(
                 f"{self.environment} needs an approval of {version} by somebody else "
                 "than its author.",
                 field="environment",

@@ -177,7 +177,7 @@ class ModelVersion(models.Model):
 
         A name makes the model if there is none yet. Figures default to the run's
         newest metrics. Raises AlreadyExists for a label that is taken, Invalid for
-        a bad name, ChecklistNotPassed or NotApproved for a stage that it may not
+        a bad name, ChecklistNotPassed or VersionNotApproved for a stage that it may not
         start in; on any of them nothing is stored.
         """
         stage = details.pop("stage", ModelStage.EXPERIMENTAL)
@@ -214,7 +214,7 @@ class ModelVersion(models.Model):
         """Move to another stage, with a row of history; the same stage is no move.
 
         Leaving production keeps the reason as `rollback_notes`. Raises
-        IllegalStageMove, ChecklistNotPassed, NotApproved, DataQualityFailed, or
+        IllegalStageMove, ChecklistNotPassed, VersionNotApproved, DataQualityFailed, or
         StaleVersion if the version was changed since it was read.
         """
         with self._held(by, as_read=True) as (cursor, version, actor):

@@ -102,7 +102,7 @@ def move(
     """Move to another stage, with a row of history; the same stage is no move.
 
     Leaving production keeps the reason as `rollback_notes`. Raises IllegalStageMove,
-    ChecklistNotPassed, NotApproved or DataQualityFailed.
+    ChecklistNotPassed, VersionNotApproved or DataQualityFailed.
     """
     before = version.stage
     if before == stage:

@@ -3,13 +3,13 @@
 import pytest
 
 from deployments.errors import (
+    ApprovalMissing,
     DeploymentInProgress,
     IllegalTransition,
     MayNotDeploy,
     NotActive,
     NotRollingOut,
     VersionArchived,
-    VersionNotApproved,
 )
 from deployments.models import Deployment, EnvironmentRule
 from deployments.plan import DeploymentPlan, Strategy
@@ -43,7 +43,7 @@ def test_revisions_count_per_slot():
 
 
 def test_production_refuses_what_nobody_approved():
-    with pytest.raises(VersionNotApproved):
+    with pytest.raises(ApprovalMissing):
         Deployment.request(VersionFactory(), "production", by=None)
 
     assert not Deployment.objects.exists()
@@ -63,7 +63,7 @@ def test_production_refuses_what_its_author_approved(person):
     )
     version.refresh_from_db()
 
-    with pytest.raises(VersionNotApproved, match="somebody else"):
+    with pytest.raises(ApprovalMissing, match="somebody else"):
         Deployment.request(version, "production", by=None)
 
 
@@ -74,7 +74,7 @@ def test_the_gate_is_asked_again_at_each_step(person):
     walked(deployment, Status.VALIDATING)
     type(version).objects.update(approved_at=None, approved_by=None)
 
-    with pytest.raises(VersionNotApproved):
+    with pytest.raises(ApprovalMissing):
         deployment.begin_deploying()
 
     assert Deployment.objects.get().status == Status.VALIDATING
