@@ -31,7 +31,7 @@ class DeploymentsConfig(AppConfig):
             loop="deployments.worker.ReconcileLoop",
             bell="deployments.kick.kick",
             threads=(
-                "deployments.worker.Sampling",
+                "deployments.worker.SampleIntake",
                 "deployments.drift.watcher.Watcher",
                 "deployments.worker.Housekeeping",
             ),

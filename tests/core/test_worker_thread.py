@@ -3,6 +3,7 @@
 import threading
 import time
 
+from mlops.worker import registry
 from mlops.worker.thread import WorkerThread, call_all
 
 
@@ -53,3 +54,11 @@ def test_a_thread_that_waits_for_long_ends_at_once():
         began = time.monotonic()
 
     assert time.monotonic() - began < Waiting.pause_s / 2
+
+
+def test_every_thread_and_loop_that_an_app_registers_can_be_made():
+    stopping = threading.Event()
+
+    made = registry.threads(stopping)
+
+    assert {type(each).__name__ for each in made} >= {"Ingestion", "SampleIntake"}
