@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 
@@ -139,7 +140,21 @@ def _store_row(
     )
     with connection.cursor() as cursor:
         store.add(cursor, _owner(home), file, by=by.pk if by else None)
-    return Artifact.objects.select_related("created_by", "run").get(pk=file.pk)
+    return _as_stored(home, file, by=by)
+
+
+def _as_stored(home: Home, file: NewFile, *, by: User | None) -> Artifact:
+    """Return the row that was just written without asking for it again."""
+    artifact = Artifact(
+        run=home if isinstance(home, Run) else None,
+        logged_model=home if isinstance(home, LoggedModel) else None,
+        is_stored=True,
+        created_by=by,
+        **{each.name: getattr(file, each.name) for each in fields(file)},
+    )
+    artifact._state.adding = False  # noqa: SLF001 - as Django marks what it has read
+    artifact._state.db = connection.alias  # noqa: SLF001
+    return artifact
 
 
 def _owner(home: Home) -> ArtifactOwner:

@@ -6,10 +6,12 @@ deployment uses a file before its row goes.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 
 from lifecycle.store import sql
 from lifecycle.store.runs import HeldRun
@@ -74,6 +76,7 @@ class NewFile:
     artifact_type: str
     size_bytes: int
     sha256: str
+    created_at: datetime = field(default_factory=timezone.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def add(
             file.sha256,
             True,
             by,
-            sql.now(),
+            sql.moment(file.created_at),
         ),
     )
     audit.note(

@@ -7,6 +7,7 @@ makes prometheus_client share them through files.
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import (
@@ -68,9 +69,18 @@ def register_gauges(source: Callable[[], Iterable[Metric]]) -> None:
 
 def observe(route: str, method: str | None, status: int, seconds: float) -> None:
     """Count one answer. `route` is a pattern, never a path, or series never end."""
-    known = method if method in _METHODS else "other"
-    REQUESTS.labels(route, known, str(status)).inc()
-    LATENCY.labels(route, known).observe(seconds)
+    requests, latency = _series(
+        route, method if method in _METHODS else "other", status
+    )
+    requests.inc()
+    latency.observe(seconds)
+
+
+@lru_cache(maxsize=8192)
+def _series(route: str, method: str | None, status: int) -> tuple[Counter, Histogram]:
+    """Return the series of an answer; finding them costs more than counting in them."""
+    requests = REQUESTS.labels(route, method, str(status))
+    return requests, LATENCY.labels(route, method)
 
 
 class MetricsMiddleware:
