@@ -1,9 +1,4 @@
-"""The routes of features and datasets, and the frontend's other names for them."""
-
-from collections.abc import Mapping
-from itertools import chain
-
-from django.urls import URLPattern
+"""The routes of features and datasets, and the frontend's aliases."""
 
 from datasets.viewsets.datasets import (
     DatasetEnvelopeViewSet,
@@ -20,115 +15,110 @@ from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
 from datasets.viewsets.row_diff import RowDiffViewSet
 from datasets.viewsets.sql import SqlViewSet
 from datasets.viewsets.uploads import UploadViewSet
-from mlops.core.routes import documented, undocumented
-from mlops.core.viewsets import ApiViewSet
+from mlops.core.routes import Route, mount
 
 DATASET = "/datasets/<str:dataset_id>"
 VERSION = f"{DATASET}/versions/<str:label>"
 FEATURE = "/<str:feature_name>"
-Route = tuple[str, type[ApiViewSet], Mapping[str, str]]
 
 # Static words come before the names of features, which may not be those words.
-ROUTES: list[Route] = [
-    ("", FeatureViewSet, {"get": "list", "post": "create"}),
-    ("/usage", FeatureViewSet, {"post": "record_use"}),
-    ("/uploads", UploadViewSet, {"post": "create"}),
-    ("/uploads/preview", PreviewViewSet, {"post": "preview"}),
-    (
+ROUTES = [
+    Route("", FeatureViewSet, {"get": "list", "post": "create"}),
+    Route("/usage", FeatureViewSet, {"post": "record_use"}),
+    Route("/uploads", UploadViewSet, {"post": "create"}),
+    Route("/uploads/preview", PreviewViewSet, {"post": "preview"}),
+    Route(
         "/uploads/<str:upload_id>",
         UploadViewSet,
         {"get": "retrieve", "patch": "append", "delete": "destroy"},
     ),
-    ("/datasets", DatasetViewSet, {"get": "list", "post": "create"}),
-    (
+    Route("/datasets", DatasetViewSet, {"get": "list", "post": "create"}),
+    Route(
         DATASET,
         DatasetViewSet,
         {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
     ),
-    (
+    Route(
         f"{DATASET}/versions",
         DatasetVersionViewSet,
         {"get": "list", "post": "create"},
     ),
-    (f"{DATASET}/append", DatasetVersionViewSet, {"post": "append"}),
-    (VERSION, DatasetVersionViewSet, {"get": "retrieve", "delete": "destroy"}),
-    (f"{VERSION}/cancel", DatasetVersionViewSet, {"post": "cancel"}),
-    (f"{VERSION}/retry", DatasetVersionViewSet, {"post": "retry"}),
-    (f"{DATASET}/sample", ExplorationViewSet, {"get": "sample"}),
-    (f"{DATASET}/rows", ExplorationViewSet, {"get": "rows"}),
-    (f"{DATASET}/filter", ExplorationViewSet, {"get": "filter_link", "post": "filter"}),
-    (
+    Route(f"{DATASET}/append", DatasetVersionViewSet, {"post": "append"}),
+    Route(VERSION, DatasetVersionViewSet, {"get": "retrieve", "delete": "destroy"}),
+    Route(f"{VERSION}/cancel", DatasetVersionViewSet, {"post": "cancel"}),
+    Route(f"{VERSION}/retry", DatasetVersionViewSet, {"post": "retry"}),
+    Route(f"{DATASET}/sample", ExplorationViewSet, {"get": "sample"}),
+    Route(f"{DATASET}/rows", ExplorationViewSet, {"get": "rows"}),
+    Route(
+        f"{DATASET}/filter",
+        ExplorationViewSet,
+        {"get": "filter_link", "post": "filter"},
+    ),
+    Route(
         f"{DATASET}/filter/versions",
         DatasetVersionViewSet,
         {"post": "create_filtered"},
     ),
-    (f"{DATASET}/sql", SqlViewSet, {"post": "ask"}),
-    (f"{DATASET}/sql/export", SqlViewSet, {"post": "download"}),
-    (f"{DATASET}/sql/versions", DatasetVersionViewSet, {"post": "create_answered"}),
-    (f"{DATASET}/groups", GroupingViewSet, {"get": "groups_link", "post": "groups"}),
-    (f"{DATASET}/facets", GroupingViewSet, {"get": "facets_link", "post": "facets"}),
-    (f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
-    (
+    Route(f"{DATASET}/sql", SqlViewSet, {"post": "ask"}),
+    Route(f"{DATASET}/sql/export", SqlViewSet, {"post": "download"}),
+    Route(
+        f"{DATASET}/sql/versions", DatasetVersionViewSet, {"post": "create_answered"}
+    ),
+    Route(
+        f"{DATASET}/groups", GroupingViewSet, {"get": "groups_link", "post": "groups"}
+    ),
+    Route(
+        f"{DATASET}/facets", GroupingViewSet, {"get": "facets_link", "post": "facets"}
+    ),
+    Route(f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
+    Route(
         f"{DATASET}/statistics",
         ExplorationViewSet,
         {"get": "statistics", "post": "filtered_statistics"},
     ),
-    (f"{DATASET}/correlation", ExplorationViewSet, {"get": "correlation"}),
-    (f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
-    (f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
-    (f"{DATASET}/diff", RowDiffViewSet, {"get": "row_diff"}),
-    (
+    Route(f"{DATASET}/correlation", ExplorationViewSet, {"get": "correlation"}),
+    Route(f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
+    Route(f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
+    Route(f"{DATASET}/diff", RowDiffViewSet, {"get": "row_diff"}),
+    Route(
         f"{DATASET}/export",
         ExplorationViewSet,
         {"get": "export", "post": "filtered_export"},
     ),
-    (f"{DATASET}/export/options", ExplorationViewSet, {"get": "export_options"}),
-    (f"{DATASET}/associations", ExplorationViewSet, {"get": "associations"}),
-    (f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
-    (f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),
-    (f"{DATASET}/rules", QualityViewSet, {"get": "list", "post": "create"}),
-    (f"{DATASET}/rules/suggestions", SuggestionViewSet, {"get": "suggestions"}),
-    (
+    Route(f"{DATASET}/export/options", ExplorationViewSet, {"get": "export_options"}),
+    Route(f"{DATASET}/associations", ExplorationViewSet, {"get": "associations"}),
+    Route(f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
+    Route(f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),
+    Route(f"{DATASET}/rules", QualityViewSet, {"get": "list", "post": "create"}),
+    Route(f"{DATASET}/rules/suggestions", SuggestionViewSet, {"get": "suggestions"}),
+    Route(
         f"{DATASET}/rules/<str:rule_id>",
         QualityViewSet,
         {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
     ),
-    (f"{DATASET}/checks", QualityViewSet, {"get": "history", "post": "check"}),
-    (f"{DATASET}/lineage", LineageViewSet, {"get": "lineage"}),
-    (f"{DATASET}/events", LineageViewSet, {"get": "events"}),
-    (
+    Route(f"{DATASET}/checks", QualityViewSet, {"get": "history", "post": "check"}),
+    Route(f"{DATASET}/lineage", LineageViewSet, {"get": "lineage"}),
+    Route(f"{DATASET}/events", LineageViewSet, {"get": "events"}),
+    Route(
         FEATURE,
         FeatureViewSet,
         {"get": "retrieve", "put": "update", "delete": "destroy"},
     ),
-    (f"{FEATURE}/activate", FeatureViewSet, {"post": "activate"}),
-    (f"{FEATURE}/deprecate", FeatureViewSet, {"post": "deprecate"}),
-    (f"{FEATURE}/versions", FeatureViewSet, {"get": "versions", "post": "release"}),
-    (f"{FEATURE}/rollback", FeatureViewSet, {"post": "roll_back"}),
-    (f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
-    (f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
-    (f"{FEATURE}/events", FeatureViewSet, {"get": "events"}),
+    Route(f"{FEATURE}/activate", FeatureViewSet, {"post": "activate"}),
+    Route(f"{FEATURE}/deprecate", FeatureViewSet, {"post": "deprecate"}),
+    Route(
+        f"{FEATURE}/versions", FeatureViewSet, {"get": "versions", "post": "release"}
+    ),
+    Route(f"{FEATURE}/rollback", FeatureViewSet, {"post": "roll_back"}),
+    Route(f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
+    Route(f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
+    Route(f"{FEATURE}/events", FeatureViewSet, {"get": "events"}),
 ]
 
+# The frontend wants this list in an envelope: it comes before the alias of the other.
+ENVELOPE = [Route("/datasets", DatasetEnvelopeViewSet, {"get": "list"})]
 
-def _family(prefix: str, routes: list[Route]) -> list[URLPattern]:
-    """Return the routes under the present frontend's prefix, out of the document."""
-    return list(
-        chain.from_iterable(
-            (
-                *undocumented(f"{prefix}{route}", viewset, actions),
-                *undocumented(f"{prefix}{route}/", viewset, actions),
-            )
-            for route, viewset, actions in routes
-        )
-    )
-
-
-urlpatterns: list[URLPattern] = [
-    *chain.from_iterable(
-        documented(f"features{route}", viewset, actions)
-        for route, viewset, actions in ROUTES
-    ),
-    *documented("ml/features/datasets", DatasetEnvelopeViewSet, {"get": "list"}),
-    *_family("ml/features", ROUTES),
+urlpatterns = [
+    *mount(ENVELOPE, "ml/features"),
+    *mount(ROUTES, "features", aliases=["ml/features"]),
 ]

@@ -1,13 +1,6 @@
-"""The routes of deployments: each at its documented address and at its aliases.
+"""The routes of deployments, and the doubled prefix that some clients call."""
 
-Every address is good with and without a slash at its end, and under the doubled
-prefix that one generation of clients calls; only the first one is documented.
-"""
-
-from collections.abc import Callable, Iterator
-from typing import Any
-
-from django.urls import URLPattern, URLResolver, path
+from django.urls import path
 
 from deployments.viewsets import (
     DeploymentDriftViewSet,
@@ -20,59 +13,48 @@ from deployments.viewsets import (
     StreamViewSet,
     TelemetryViewSet,
 )
+from mlops.core.routes import Route, mount
 
-HOME = "ml/lifecycle/"
-DOUBLED = "ml/lifecycle/lifecycle/"
 ALL = "deployments"
-ONE = "deployments/<str:deployment_id>"
+ONE = f"{ALL}/<str:deployment_id>"
 
-View = Callable[..., Any]
-ROUTES: list[tuple[str, type, dict[str, str], str]] = [
-    (ALL, DeploymentViewSet, {"get": "list", "post": "create"}, "deployments"),
-    (
+ROUTES = [
+    Route(ALL, DeploymentViewSet, {"get": "list", "post": "create"}, "deployments"),
+    Route(
         ONE,
         DeploymentViewSet,
         {"get": "retrieve", "patch": "partial_update"},
         "deployment",
     ),
-    (f"{ONE}/status", DeploymentViewSet, {"patch": "set_status"}, ""),
-    (f"{ONE}/rollback", DeploymentViewSet, {"post": "roll_back"}, ""),
-    (f"{ONE}/promote", RolloutViewSet, {"post": "promote"}, ""),
-    (f"{ONE}/pause", RolloutViewSet, {"post": "pause"}, ""),
-    (f"{ONE}/resume", RolloutViewSet, {"post": "resume"}, ""),
-    (f"{ONE}/abort", RolloutViewSet, {"post": "abort"}, ""),
-    (f"{ONE}/terminate", RolloutViewSet, {"post": "terminate"}, ""),
-    (f"{ONE}/events", TelemetryViewSet, {"get": "events"}, ""),
-    (f"{ONE}/logs", TelemetryViewSet, {"get": "logs"}, ""),
-    (f"{ONE}/metrics", TelemetryViewSet, {"get": "metrics"}, ""),
-    (f"{ONE}/stream", StreamViewSet, {"get": "stream"}, ""),
-    (f"{ONE}/drift", DeploymentDriftViewSet, {"get": "list", "post": "check"}, ""),
-    (
+    Route(f"{ONE}/status", DeploymentViewSet, {"patch": "set_status"}),
+    Route(f"{ONE}/rollback", DeploymentViewSet, {"post": "roll_back"}),
+    Route(f"{ONE}/promote", RolloutViewSet, {"post": "promote"}),
+    Route(f"{ONE}/pause", RolloutViewSet, {"post": "pause"}),
+    Route(f"{ONE}/resume", RolloutViewSet, {"post": "resume"}),
+    Route(f"{ONE}/abort", RolloutViewSet, {"post": "abort"}),
+    Route(f"{ONE}/terminate", RolloutViewSet, {"post": "terminate"}),
+    Route(f"{ONE}/events", TelemetryViewSet, {"get": "events"}),
+    Route(f"{ONE}/logs", TelemetryViewSet, {"get": "logs"}),
+    Route(f"{ONE}/metrics", TelemetryViewSet, {"get": "metrics"}),
+    Route(f"{ONE}/stream", StreamViewSet, {"get": "stream"}),
+    Route(f"{ONE}/drift", DeploymentDriftViewSet, {"get": "list", "post": "check"}),
+    Route(
         f"{ONE}/drift/<uuid:check_id>",
         DeploymentDriftViewSet,
         {"get": "retrieve"},
         "deployment-drift-check",
     ),
-    (f"{ONE}/keys", DeploymentKeyViewSet, {"get": "list", "post": "create"}, ""),
-    (f"{ONE}/keys/<uuid:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}, ""),
-    ("instance-types", InstanceTypeViewSet, {"get": "list"}, ""),
+    Route(f"{ONE}/keys", DeploymentKeyViewSet, {"get": "list", "post": "create"}),
+    Route(f"{ONE}/keys/<uuid:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}),
+    Route("instance-types", InstanceTypeViewSet, {"get": "list"}),
 ]
+LINEAGE = [Route("lineage", LineageGraphViewSet, {"get": "graph"})]
 
+# The list's address with a slash has operations of its own: it comes before the alias.
+_WITH_SLASH = DeployModelViewSet.as_view({"get": "list", "post": "create"})
 
-def _patterns() -> Iterator[URLPattern]:
-    yield path("lineage", LineageGraphViewSet.as_view({"get": "graph"}))
-    yield path("lineage/", LineageGraphViewSet.as_view({"get": "graph"}, schema=None))
-    # The address with a slash has operations of its own; it must come first.
-    listed = DeployModelViewSet.as_view({"get": "list", "post": "create"})
-    yield path(f"{HOME}{ALL}/", listed)
-    for route, viewset, actions, name in ROUTES:
-        documented: View = viewset.as_view(actions)  # type: ignore[attr-defined]
-        alias: View = viewset.as_view(actions, schema=None)  # type: ignore[attr-defined]
-        yield path(f"{HOME}{route}", documented, name=name or None)
-        if route != ALL:
-            yield path(f"{HOME}{route}/", alias)
-        yield path(f"{DOUBLED}{route}", alias)
-        yield path(f"{DOUBLED}{route}/", alias)
-
-
-urlpatterns: list[URLPattern | URLResolver] = list(_patterns())
+urlpatterns = [
+    path(f"ml/lifecycle/{ALL}/", _WITH_SLASH),
+    *mount(LINEAGE, ""),
+    *mount(ROUTES, "ml/lifecycle/", aliases=["ml/lifecycle/lifecycle/"]),
+]

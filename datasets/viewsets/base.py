@@ -1,7 +1,7 @@
 """What the viewsets of a dataset share: how it is found, how answers are cached."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from rest_framework.parsers import MultiPartParser
@@ -29,7 +29,7 @@ class DatasetBase(ApiViewSet):
     queryset = Dataset.objects.all()
     lookup_url_kwarg = "dataset_id"
     # Reading a file takes long and receiving one longer: no transaction around it.
-    atomic_writes: ClassVar[bool] = False
+    atomic_writes = False
 
     def find_object(self) -> Dataset:
         return Dataset.objects.find(self.kwargs["dataset_id"])

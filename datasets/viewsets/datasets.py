@@ -1,7 +1,7 @@
 """Datasets: upload, list, detail, change, versions."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from drf_spectacular.utils import extend_schema
@@ -39,7 +39,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
     filterset_class = DatasetFilter
     serializer_class = DatasetAnswer
     queryset = Dataset.objects.with_listing()
-    sort_fields: ClassVar = {
+    sort_fields = {
         "name": "name",
         "created_at": "created_at",
         "updated_at": "updated_at",
@@ -150,16 +150,15 @@ class DatasetEnvelopeViewSet(DatasetViewSet):
 class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     """The versions of one dataset; `label` is a number, "latest" or a digest."""
 
-    action_permissions: ClassVar = {
+    action_permissions = {
         "create": "change",
         "create_filtered": "change",
         "create_answered": "change",
         "append": "change",
         "cancel": "change",
         "retry": "change",
-        "make_current": "change",
     }
-    compared_posts: ClassVar = frozenset(
+    compared_posts = frozenset(
         {"create", "append", "create_filtered", "create_answered"}
     )
 

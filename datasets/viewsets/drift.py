@@ -1,7 +1,5 @@
 """How far the data of one version is from another's."""
 
-from typing import ClassVar
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +15,7 @@ from mlops.core.throttling import AnalyticsThrottle
 
 class DriftViewSet(DatasetBase):
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
-    action_permissions: ClassVar = {
+    action_permissions = {
         "drift": "view",
         "drift_reports": "view",
     }

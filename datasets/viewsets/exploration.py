@@ -1,7 +1,7 @@
 """What is in a version: rows, statistics, correlation, schema, export."""
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -61,26 +61,23 @@ class ExplorationViewSet(DatasetBase):
     """Questions about the content of one version."""
 
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
-    takes_keys: ClassVar[bool] = False
-    action_permissions: ClassVar = dict.fromkeys(
-        (
-            "sample",
-            "rows",
-            "filter",
-            "search",
-            "statistics",
-            "correlation",
-            "associations",
-            "columns",
-            "compare",
-            "export",
-            "filter_link",
-            "filtered_statistics",
-            "filtered_export",
-            "export_options",
-        ),
-        "view",
-    )
+    takes_keys = False
+    action_permissions = {
+        "sample": "view",
+        "rows": "view",
+        "filter": "view",
+        "search": "view",
+        "statistics": "view",
+        "correlation": "view",
+        "associations": "view",
+        "columns": "view",
+        "compare": "view",
+        "export": "view",
+        "filter_link": "view",
+        "filtered_statistics": "view",
+        "filtered_export": "view",
+        "export_options": "view",
+    }
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
         """Let a download pass whatever `Accept` says: `format` is what decides."""

@@ -1,6 +1,6 @@
 """The feature store."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -35,7 +35,7 @@ class FeatureViewSet(ApiViewSet):
     """Features, found by name or id."""
 
     permission_model = "datasets.feature"
-    action_permissions: ClassVar = {
+    action_permissions = {
         "activate": "change",
         "deprecate": "change",
         "release": "change",
@@ -52,7 +52,7 @@ class FeatureViewSet(ApiViewSet):
     pagination_class = FeaturePagination
     schema = EnvelopeSchema()
     lookup_url_kwarg = "feature_name"
-    sort_fields: ClassVar = {
+    sort_fields = {
         "feature_name": "feature_name",
         "name": "feature_name",
         "created_at": "created_at",

@@ -1,6 +1,6 @@
 """Groups and facets of one version."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -30,10 +30,13 @@ class GroupingViewSet(DatasetBase):
     """What the rows of a version come to."""
 
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
-    takes_keys: ClassVar[bool] = False
-    action_permissions: ClassVar = dict.fromkeys(
-        ("groups", "groups_link", "facets", "facets_link"), "view"
-    )
+    takes_keys = False
+    action_permissions = {
+        "groups": "view",
+        "groups_link": "view",
+        "facets": "view",
+        "facets_link": "view",
+    }
 
     @extend_schema(
         operation_id="groupDataset",

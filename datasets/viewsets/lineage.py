@@ -1,7 +1,5 @@
 """What is connected to a dataset, and what its versions did to that."""
 
-from typing import ClassVar
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +11,7 @@ from datasets.viewsets.base import TAGS, DatasetBase
 
 
 class LineageViewSet(DatasetBase):
-    action_permissions: ClassVar = {"lineage": "view", "events": "view"}
+    action_permissions = {"lineage": "view", "events": "view"}
 
     @extend_schema(
         operation_id="getDatasetLineage",

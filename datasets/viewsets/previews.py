@@ -1,7 +1,5 @@
 """A look at files before they become a version."""
 
-from typing import ClassVar
-
 import orjson
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -15,7 +13,7 @@ from mlops.core.serializers import actor, validated
 
 
 class PreviewViewSet(UploadsMixin, DatasetBase):
-    action_permissions: ClassVar = {"preview": "add"}
+    action_permissions = {"preview": "add"}
 
     @extend_schema(
         operation_id="previewDataset",

@@ -1,7 +1,5 @@
 """Quality rules of a dataset, and the checks of its versions."""
 
-from typing import ClassVar
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +24,7 @@ from mlops.core.viewsets import created
 class QualityViewSet(DatasetBase):
     throttle_classes = [*DatasetBase.throttle_classes, CheckThrottle]
     permission_model = "datasets.qualityrule"
-    action_permissions: ClassVar = {
+    action_permissions = {
         "history": "datasets.view_qualityrun",
         "check": "datasets.add_qualityrun",
     }
@@ -124,7 +122,7 @@ class SuggestionViewSet(DatasetBase):
 
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
     permission_model = "datasets.qualityrule"
-    action_permissions: ClassVar = {"suggestions": "view"}
+    action_permissions = {"suggestions": "view"}
     pagination_class = None
 
     @extend_schema(

@@ -1,7 +1,5 @@
 """Which rows differ between two versions of a dataset."""
 
-from typing import ClassVar
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,8 +16,8 @@ class RowDiffViewSet(DatasetBase):
     """The rows of one version beside those of another."""
 
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
-    takes_keys: ClassVar[bool] = False
-    action_permissions: ClassVar = {"row_diff": "view"}
+    takes_keys = False
+    action_permissions = {"row_diff": "view"}
 
     @extend_schema(
         operation_id="diffDatasetVersions",

@@ -1,6 +1,6 @@
 """SQL of people over versions: a page of the result, a file, or a new version."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import FileResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -23,8 +23,8 @@ class SqlViewSet(DatasetBase):
     """One SELECT, run by a process that reads the named versions and nothing else."""
 
     throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
-    takes_keys: ClassVar[bool] = False
-    action_permissions: ClassVar = {
+    takes_keys = False
+    action_permissions = {
         "ask": "view",
         "download": "view",
     }

@@ -4,7 +4,7 @@ The PATCH is the one of tus 1.0 (`Upload-Offset`, `application/offset+octet-stre
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -42,11 +42,11 @@ class UploadViewSet(ApiViewSet):
     """The caller's own uploads."""
 
     permission_model = "datasets.uploadsession"
-    action_permissions: ClassVar = {"append": "add", "destroy": "add"}
+    action_permissions = {"append": "add", "destroy": "add"}
     queryset = UploadSession.objects.all()
     lookup_url_kwarg = "upload_id"
     parser_classes = [StreamParser, JSONParser]
-    atomic_writes: ClassVar[bool] = False
+    atomic_writes = False
 
     def find_object(self) -> UploadSession:
         return UploadSession.objects.find(

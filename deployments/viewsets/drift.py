@@ -29,7 +29,7 @@ from mlops.core.viewsets import created
 
 class DeploymentDriftViewSet(DeploymentBase):
     throttle_classes = [*DeploymentBase.throttle_classes, CheckThrottle]
-    action_permissions = {"list": "view", "retrieve": "view", "check": "change"}
+    action_permissions = {"check": "change"}
 
     @extend_schema(
         operation_id="listDeploymentDriftChecks",

@@ -22,12 +22,8 @@ from mlops.core.viewsets import created
 class DeploymentKeyViewSet(DeploymentBase):
     """A key belongs to the endpoint: it goes on to work after the next deployment."""
 
+    permission_model = "deployments.deploymentkey"
     takes_keys = False
-    action_permissions = {
-        "list": "deployments.view_deploymentkey",
-        "create": "deployments.add_deploymentkey",
-        "destroy": "deployments.delete_deploymentkey",
-    }
 
     @extend_schema(
         operation_id="listDeploymentKeys",

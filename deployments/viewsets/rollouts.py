@@ -10,9 +10,13 @@ from mlops.core.serializers import actor, validated
 
 
 class RolloutViewSet(DeploymentBase):
-    action_permissions = dict.fromkeys(
-        ("promote", "pause", "resume", "abort", "terminate"), "change"
-    )
+    action_permissions = {
+        "promote": "change",
+        "pause": "change",
+        "resume": "change",
+        "abort": "change",
+        "terminate": "change",
+    }
 
     @extend_schema(
         operation_id="promoteDeployment",

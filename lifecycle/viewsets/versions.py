@@ -26,17 +26,20 @@ from lifecycle.serializers.version import (
     ModelVersionUpdateSerializer,
 )
 from lifecycle.states import ModelStage
-from lifecycle.viewsets.base import TAGS, given, require
+from lifecycle.viewsets.base import TAGS, given
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
-
-PROMOTE = "lifecycle.promote_modelversion"
 
 
 class ModelVersionViewSet(ApiViewSet):
     permission_model = "lifecycle.modelversion"
-    # Each part of a PATCH needs a permission of its own; see `_require`.
+    # Each field of a PATCH needs a permission of its own.
     action_permissions = {"partial_update": "view"}
+    field_permissions = {
+        "checklist": "change",
+        "stage": "lifecycle.promote_modelversion",
+        "approved_by": "lifecycle.approve_modelversion",
+    }
     serializer_class = ModelVersionSerializer
     filterset_class = ModelVersionFilter
     sort_fields = {
@@ -79,7 +82,7 @@ class ModelVersionViewSet(ApiViewSet):
             body, "stage", "framework", "description", "hyperparameters"
         )
         if details.get("stage", ModelStage.EXPERIMENTAL) != ModelStage.EXPERIMENTAL:
-            require(request, PROMOTE)
+            self.require_fields(["stage"])
         if path := body.get("artifact_path"):
             details["artifact_path"] = label_uri(path, field="artifact_path")
         if "metrics" in body:
@@ -122,7 +125,8 @@ class ModelVersionViewSet(ApiViewSet):
         permission to approve, and somebody other than the version's author.
         """
         body = validated(ModelVersionUpdateSerializer, request)
-        _require(request, body)
+        fields = [name for name in self.field_permissions if body.get(name) is not None]
+        self.require_fields(fields or ["checklist"])
         found: ModelVersion = self.get_object()
         found.revise(by=actor(request), **_changes(body))
         fresh = ModelVersion.objects.with_parts().get(pk=found.pk)
@@ -171,18 +175,6 @@ def _shown(versions: list[ModelVersion]) -> list[dict[str, Any]]:
     counts = ModelVersion.objects.filter(pk__in=pks).deployment_counts()
     context = {"deployment_counts": counts}
     return list(ModelVersionSerializer(versions, many=True, context=context).data)
-
-
-def _require(request: Request, body: dict[str, Any]) -> None:
-    """Raise Forbidden unless the caller may do every part of the body."""
-    parts = {
-        "checklist": "lifecycle.change_modelversion",
-        "stage": PROMOTE,
-        "approved_by": "lifecycle.approve_modelversion",
-    }
-    asked = [part for part in parts if body.get(part) is not None]
-    for part in asked or ["checklist"]:
-        require(request, parts[part])
 
 
 def _changes(body: dict[str, Any]) -> VersionChanges:

@@ -22,6 +22,8 @@ class ActionPermissions(BasePermission):
     A viewset names its model in `permission_model` ("datasets.dataset") and its own
     actions in `action_permissions`: `{"roll_back": "change"}` means change of that
     model, `{"roll_back": "deployments.roll_back"}` exactly that permission.
+    Fields of a body that need another permission than their action stand in
+    `field_permissions`, in the same words; the view asks by `require_fields`.
     A view may say `permission_model = None`: any signed-in caller.
     """
 
@@ -45,7 +47,12 @@ def permission_for(view: object, action: str | None) -> str | None:
         return ""
     own = getattr(view, "action_permissions", {})
     verb = own.get(action, _BY_NAME.get(action or ""))
-    if verb is None or "." in verb:
+    return None if verb is None else full_name(verb, model)
+
+
+def full_name(verb: str, model: str) -> str:
+    """Return the permission that a verb (`change`) means for a model; or itself."""
+    if "." in verb:
         return verb
     app, name = model.split(".")
     return f"{app}.{verb}_{name}"

@@ -1,24 +1,50 @@
-"""Routes: documented without a trailing slash, served with one just as well."""
+"""The URL table of an app: each route documented once, and served at its aliases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from django.urls import URLPattern, path
 
 from mlops.core.viewsets import ApiViewSet
 
 
-def documented(
-    route: str, viewset: type[ApiViewSet], actions: Mapping[str, str]
+class Route(NamedTuple):
+    """A path below the app's prefix, and the action that each method calls.
+
+    `name` is for `reverse`, which gives the documented address.
+    """
+
+    path: str
+    viewset: type[ApiViewSet]
+    actions: Mapping[str, str]
+    name: str = ""
+
+
+def mount(
+    routes: Iterable[Route], prefix: str, *, aliases: Iterable[str] = ()
 ) -> list[URLPattern]:
-    """Return the route as the document shows it, and its twin with a slash."""
+    """Return the routes below their prefix, and below aliases that no document has.
+
+    Every address is served with a slash at its end as well. Within one prefix the
+    order of the routes holds: a fixed word comes before a variable part.
+    """
+    rows = list(routes)
+    patterns = [pattern for route in rows for pattern in _documented(prefix, route)]
+    for alias in aliases:
+        for route in rows:
+            patterns += _undocumented(f"{alias}{route.path}", route)
+            patterns += _undocumented(f"{alias}{route.path}/", route)
+    return patterns
+
+
+def _documented(prefix: str, route: Route) -> list[URLPattern]:
+    address = f"{prefix}{route.path}"
+    view = route.viewset.as_view(dict(route.actions))
     return [
-        path(route, viewset.as_view(dict(actions))),
-        *undocumented(f"{route}/", viewset, actions),
+        path(address, view, name=route.name or None),
+        *_undocumented(f"{address}/", route),
     ]
 
 
-def undocumented(
-    route: str, viewset: type[ApiViewSet], actions: Mapping[str, str]
-) -> list[URLPattern]:
-    """Return a route that works and that the document leaves out."""
-    return [path(route, viewset.as_view(dict(actions), schema=None))]
+def _undocumented(address: str, route: Route) -> list[URLPattern]:
+    return [path(address, route.viewset.as_view(dict(route.actions), schema=None))]

@@ -7,14 +7,16 @@ from mlops.core.account.viewsets import (
     SessionViewSet,
     TokenViewSet,
 )
-from mlops.core.routes import documented
+from mlops.core.routes import Route, mount
 
-urlpatterns = [
-    *documented("auth/login", DoorViewSet, {"post": "login"}),
-    *documented("auth/refresh", DoorViewSet, {"post": "refresh"}),
-    *documented("auth/logout", SessionViewSet, {"post": "logout"}),
-    *documented("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
-    *documented("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),
-    *documented("users/me", MeViewSet, {"get": "me"}),
-    *documented("audit", AuditViewSet, {"get": "list"}),
+ROUTES = [
+    Route("auth/login", DoorViewSet, {"post": "login"}),
+    Route("auth/refresh", DoorViewSet, {"post": "refresh"}),
+    Route("auth/logout", SessionViewSet, {"post": "logout"}),
+    Route("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
+    Route("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),
+    Route("users/me", MeViewSet, {"get": "me"}),
+    Route("audit", AuditViewSet, {"get": "list"}),
 ]
+
+urlpatterns = mount(ROUTES, "")

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db import OperationalError, transaction
@@ -15,9 +15,9 @@ from rest_framework.viewsets import GenericViewSet
 
 from mlops.core import etags, idempotency
 from mlops.core.authentication import SAFE_METHODS
-from mlops.core.errors import NotFound, PreconditionFailed
+from mlops.core.errors import Forbidden, NotFound, PreconditionFailed
 from mlops.core.json import JSONRenderer
-from mlops.core.permissions import ActionPermissions
+from mlops.core.permissions import ActionPermissions, full_name
 from mlops.core.throttling import WriteThrottle
 
 Handler = Callable[..., HttpResponseBase]
@@ -45,6 +45,7 @@ class ApiViewSet(GenericViewSet[Any]):
     throttle_classes: list[type[BaseThrottle]] = [WriteThrottle]
     permission_model: ClassVar[str | None]
     action_permissions: ClassVar[Mapping[str, str]] = {}
+    field_permissions: ClassVar[Mapping[str, str]] = {}
     sort_fields: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[tuple[str, ...]] = ()
     atomic_writes: ClassVar[bool] = True
@@ -75,6 +76,16 @@ class ApiViewSet(GenericViewSet[Any]):
             found = self._unchanged(found, wanted)
         self.fetched = found
         return found
+
+    def require_fields(self, names: Iterable[str]) -> None:
+        """Raise Forbidden unless the caller may set these fields; open mode may all."""
+        user = self.request.user
+        for name in names:
+            needed = full_name(
+                self.field_permissions[name], self.permission_model or ""
+            )
+            if user.is_authenticated and not user.has_perm(needed):
+                raise Forbidden(f"This needs the permission {needed}.")
 
     def lock(self, found: Model) -> None:
         """Hold what writers of the row hold, until the transaction ends.

@@ -1,5 +1,6 @@
 import io
 import re
+from collections import defaultdict
 
 import pytest
 from django.db import transaction
@@ -7,6 +8,7 @@ from django.urls import URLPattern, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from mlops.core.models import AuditEntry
+from mlops.core.permissions import permission_for
 from mlops.core.schema.hooks import operations
 from tests.contract.matrix import COLUMNS, ROWS
 from tests.contract.world import build
@@ -158,3 +160,25 @@ def api_patterns(patterns, prefix=""):
 def test_every_view_of_the_api_names_what_it_needs():
     for route, pattern in api_patterns(get_resolver().url_patterns):
         assert hasattr(pattern.callback.cls, "permission_model"), route
+
+
+def test_a_viewset_maps_each_action_of_its_routes_and_no_other():
+    called = defaultdict(set)
+    for _route, pattern in api_patterns(get_resolver().url_patterns):
+        called[pattern.callback.cls] |= set(pattern.callback.actions.values())
+
+    refused = {
+        f"{view.__name__}.{action}"
+        for view, actions in called.items()
+        for action in actions
+        if permission_for(view, action) is None
+    }
+    unused = {
+        f"{view.__name__}.{action}"
+        for view, actions in called.items()
+        for action in vars(view).get("action_permissions", {})
+        if action not in actions
+    }
+
+    assert refused == set()
+    assert unused == set()

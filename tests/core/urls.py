@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from lifecycle.models import Experiment
 from mlops.core.errors import AlreadyExists
 from mlops.core.json import JSONParser
-from mlops.core.routes import documented
+from mlops.core.routes import Route, mount
 from mlops.core.serializers import StrictSerializer, actor, validated
 from mlops.core.throttling import AnalyticsThrottle
 from mlops.core.viewsets import ApiViewSet, created
@@ -71,9 +71,16 @@ class SlowNoteViewSet(NoteViewSet):
 
 
 urlpatterns = [
-    *documented("notes", NoteViewSet, {"get": "list", "post": "create"}),
-    *documented(
-        "notes/<int:pk>", NoteViewSet, {"get": "retrieve", "patch": "partial_update"}
+    *mount(
+        [
+            Route("", NoteViewSet, {"get": "list", "post": "create"}),
+            Route(
+                "/<int:pk>",
+                NoteViewSet,
+                {"get": "retrieve", "patch": "partial_update"},
+            ),
+        ],
+        "notes",
     ),
     path(
         "overwritten/<int:pk>",
