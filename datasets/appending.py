@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from datasets import ingestion
+from datasets import ingestion, inline_ingestion
 from datasets.analytics.errors import IngestRefused
 from datasets.models import Dataset, DatasetVersion
 from datasets.models.dataset import Base
@@ -30,10 +30,10 @@ def append_version(
 @contextmanager
 def _prepared(
     files: Sequence[IncomingFile], base: Base
-) -> Iterator[ingestion.Prepared | None]:
+) -> Iterator[inline_ingestion.FinishedConversion | None]:
     try:
-        first = ingestion.base_of(base.version, widens=base.widens)
+        first = inline_ingestion.base_of(base.version, widens=base.widens)
     except IngestRefused as refused:
-        raise ingestion.explained(refused) from None
-    with ingestion.prepared(files, base.options, first) as found:
+        raise inline_ingestion.explained(refused) from None
+    with inline_ingestion.prepared(files, base.options, first) as found:
         yield found

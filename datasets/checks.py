@@ -11,7 +11,7 @@ from datasets import storage
 from datasets.analytics import quality
 from datasets.analytics.errors import AnalyticsError
 from datasets.models import Dataset, DatasetVersion, QualityRun
-from datasets.questions import dumps
+from datasets.stored_answers import dumps
 from mlops.core.models import User
 
 Results = list[dict[str, Any]]

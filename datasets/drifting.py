@@ -10,8 +10,8 @@ import orjson
 from datasets import formulas, storage
 from datasets.analytics import drift
 from datasets.models import DatasetVersion, DriftReport, IngestJob
-from datasets.questions import dumps
 from datasets.refusals import asking
+from datasets.stored_answers import dumps
 from mlops.core.errors import DomainError
 from mlops.core.models import User
 

@@ -12,8 +12,8 @@ from datasets import storage
 from datasets.analytics import expression, profile
 from datasets.models import DatasetVersion, Feature, FeatureBinding
 from datasets.models.event import columns_of
-from datasets.questions import dumps
 from datasets.refusals import Refused, asking
+from datasets.stored_answers import dumps
 
 logger = logging.getLogger(__name__)
 

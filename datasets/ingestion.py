@@ -10,12 +10,9 @@ last.
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,45 +21,23 @@ from django.db import transaction
 from datasets import checks, questions, storage
 from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
-from datasets.errors import (
-    BadFile,
-    DiskFull,
-    FileTooLarge,
-    ReaderBusy,
-    UnsupportedFormat,
-)
+from datasets.inline_ingestion import FinishedConversion, base_of, prepared
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
 from datasets.models.version import drop_content
+from datasets.prepared_answers import PreparedAnswers
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from datasets.sweeping import sweep
 from mlops.core.byte_store import byte_store
-from mlops.core.errors import DomainError
 from mlops.core.models import User
 
 logger = logging.getLogger(__name__)
 
-SMALL_BYTES = 8 * 2**20
-# As much memory as the loop has: what is too heavy here is so there.
-SMALL_LIMITS = ingest.Limits(wall_s=30, cpu_s=30)
-PREVIEW_LIMITS = replace(SMALL_LIMITS, first_bytes=2**20)
-PREVIEW_WAIT_S = 10.0
 POLL_S = 0.02
 REPORT_S = 1.0
 SWEEP_S = 600.0
 
 Watcher = Callable[[IngestJob], None]
-
-# Of a web process, one request at a time converts; the others leave it to the loop.
-_converting = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A finished conversion that no row stands for yet."""
-
-    outcome: ingest.Outcome
-    folder: Path
 
 
 def ingest_once(*, watch: Watcher | None = None) -> int:
@@ -76,95 +51,6 @@ def ingest_once(*, watch: Watcher | None = None) -> int:
         _read(job, watch)
         done += 1
     return done
-
-
-@contextmanager
-def prepared(
-    files: Sequence[IncomingFile],
-    options: Mapping[str, Any] | None = None,
-    base: ingest.Base | None = None,
-) -> Iterator[Prepared | None]:
-    """Convert small files before any row is written; None leaves them to the loop.
-
-    A person who uploads a few megabytes wants to see the table or what is wrong
-    with the file, not a promise; the child is done in a second. What it has no
-    time for is no fault of the file: the loop has more. Raises BadFile,
-    UnsupportedFormat or FileTooLarge, and then nothing was stored.
-    """
-    size = sum(file.size_bytes for file in files)
-    if size > SMALL_BYTES or not _converting.acquire(blocking=False):
-        yield None
-        return
-    folder = storage.work_folder(uuid.uuid4(), 0)
-    try:
-        yield _prepared(files, folder, options or {}, base)
-    finally:
-        storage.remove(folder)
-        _converting.release()
-
-
-def _prepared(
-    files: Sequence[IncomingFile],
-    folder: Path,
-    options: Mapping[str, Any],
-    base: ingest.Base | None,
-) -> Prepared | None:
-    sources = [ingest.SourceFile(file.path, file.name) for file in files]
-    chosen = ingest.Options.from_json(options)
-    try:
-        outcome = ingest.convert(
-            sources, folder, options=chosen, limits=SMALL_LIMITS, base=base
-        )
-    except IngestRefused as refused:
-        if refused.code in {"timeout", "reader_killed"}:
-            return None
-        raise explained(refused) from None
-    return Prepared(outcome, folder)
-
-
-def base_of(version: DatasetVersion, *, widens: bool = False) -> ingest.Base:
-    """Return the rows that an append comes after. Raises IngestRefused if gone."""
-    path = storage.data_path(version.digest)
-    if not path.exists():
-        raise IngestRefused(
-            "base_gone", f"The bytes of {version}, to append to, are gone."
-        )
-    columns = list(version.columns.order_by("position"))
-    return ingest.Base(
-        path=path,
-        version=version.number,
-        rows=version.row_count,
-        names=tuple(column.name for column in columns),
-        originals=tuple(column.original_name for column in columns),
-        types=tuple(column.data_type for column in columns),
-        nulls=tuple(column.null_count for column in columns),
-        widens=widens,
-    )
-
-
-def previewed(
-    sources: Sequence[ingest.SourceFile], options: Mapping[str, Any]
-) -> tuple[ingest.Outcome, bytes]:
-    """Read the beginning of files; return what it came to and the first rows' JSON.
-
-    Raises ReaderBusy, BadFile, UnsupportedFormat or FileTooLarge.
-    """
-    if not _converting.acquire(timeout=PREVIEW_WAIT_S):
-        raise ReaderBusy("Another file is being read; try again in a moment.")
-    folder = storage.work_folder(uuid.uuid4(), 0)
-    try:
-        outcome = ingest.convert(
-            sources,
-            folder,
-            options=ingest.Options.from_json(options),
-            limits=PREVIEW_LIMITS,
-        )
-        return outcome, (folder / storage.HEAD_FILE).read_bytes()
-    except IngestRefused as refused:
-        raise explained(refused) from None
-    finally:
-        storage.remove(folder)
-        _converting.release()
 
 
 def add_version(
@@ -188,7 +74,9 @@ def add_version(
     return version, is_new
 
 
-def settle_now(version: DatasetVersion | None, found: Prepared | None) -> None:
+def settle_now(
+    version: DatasetVersion | None, found: FinishedConversion | None
+) -> None:
     """Let a version be ready by what was prepared, unless the loop was faster."""
     if version is None or found is None or not version.job.claim(_worker()):
         return
@@ -210,7 +98,7 @@ def _read(job: IngestJob, watch: Watcher | None) -> None:
     try:
         outcome = _convert(job, version, folder, watch)
         if outcome is not None:
-            _settle(job, version, Prepared(outcome, folder))
+            _settle(job, version, FinishedConversion(outcome, folder))
     except IngestRefused as refused:
         _give_up(job, version, refused.message)
     finally:
@@ -253,10 +141,10 @@ def _report(job: IngestJob, child: ingest.Ingestion, watch: Watcher | None) -> b
     return is_ours
 
 
-def _settle(job: IngestJob, version: DatasetVersion, found: Prepared) -> None:
+def _settle(job: IngestJob, version: DatasetVersion, found: FinishedConversion) -> None:
     """Keep the content, analyse it, and let the version be ready."""
     outcome = found.outcome
-    analyses = questions.Prepared.read(found.folder)
+    analyses = PreparedAnswers.read(found.folder)
     with storage.held(outcome.digest):
         storage.keep(found.folder, outcome.digest)
         version.digest, version.type_rules = outcome.digest, outcome.type_rules
@@ -329,20 +217,3 @@ def _give_up(job: IngestJob, version: DatasetVersion, reason: str) -> None:
         if job.finish():
             version.fail(reason)
     logger.info("Version %s could not be read: %s", version.pk, reason)
-
-
-def explained(refused: IngestRefused) -> DomainError:
-    """Return the refusal as the answer to the request that brought the file."""
-    kinds: dict[str, type[DomainError]] = {
-        "unsupported_format": UnsupportedFormat,
-        "too_large": FileTooLarge,
-        "too_heavy": FileTooLarge,
-        "no_room": DiskFull,
-        "timeout": ReaderBusy,
-        "reader_killed": ReaderBusy,
-    }
-    error = kinds.get(refused.code, BadFile)(
-        refused.message, field="file", **refused.extra
-    )
-    error.code = refused.code  # type: ignore[misc]  # the reader's own word
-    return error

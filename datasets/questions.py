@@ -6,8 +6,8 @@ ETag, so a client that has the answer costs not even that row.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from datasets.analytics import (
     association,
     correlation,
     export,
-    facets,
-    grouping,
     profile,
     quality,
     rows,
@@ -27,8 +25,9 @@ from datasets.analytics import (
 from datasets.analytics.filters import Condition
 from datasets.analytics.ordered import filtered
 from datasets.analytics.rows import Method, Rows, Window
-from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
-from datasets.refusals import Refused, asking
+from datasets.models import DatasetVersion
+from datasets.refusals import asking
+from datasets.stored_answers import Question
 
 logger = logging.getLogger(__name__)
 
@@ -40,41 +39,6 @@ DETAIL_PAIRS = 2000
 INTERACTIVE_COLUMNS = 200
 WIDEST_MATRIX = 500
 MOST_PAIRS = 20_000
-LARGEST_KEPT = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of a content; `is_kept` answers are stored for the next one."""
-
-    version: DatasetVersion
-    kind: str
-    revision: int
-    compute: Callable[[], Any]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    is_kept: bool = True
-
-    @property
-    def key(self) -> AnalysisKey:
-        return AnalysisKey(
-            self.version.digest, self.kind, self.revision, self.parameters
-        )
-
-    @property
-    def etag(self) -> str:
-        return self.key.etag
-
-    def body(self) -> bytes:
-        """Return the answer as JSON, computing it if nobody asked before."""
-        key = self.key
-        stored = StoredAnalysis.objects.answer(key) if self.is_kept else None
-        if stored is not None:
-            return stored
-        with asking():
-            body = dumps(self.compute())
-        if self.is_kept and len(body) <= LARGEST_KEPT:
-            StoredAnalysis.objects.keep(key, body)
-        return body
 
 
 def sample(
@@ -160,66 +124,6 @@ def statistics(
     return Question(
         version, "statistics", profile.REVISION, compute, asked, is_kept=not asked
     )
-
-
-def groups(
-    version: DatasetVersion,
-    asked: grouping.Grouping,
-    conditions: Sequence[Condition] = (),
-    text: str = "",
-) -> Question:
-    """Ask for figures of groups of the rows that meet all conditions; not kept."""
-    path = storage.data_path(version.digest)
-
-    def compute() -> dict[str, Any]:
-        found = grouping.group(path, asked, conditions, text)
-        return {
-            "keys": [{"name": key.name, "type": key.type} for key in found.keys],
-            "figures": [
-                {"name": each.name, "type": each.type, "exact": each.is_exact}
-                for each in found.figures
-            ],
-            "groups": found.groups,
-            "group_count": found.total,
-            "row_count": found.row_count,
-            "offset": asked.offset,
-            "limit": asked.limit,
-            "truncated_cells": [
-                {"group": group, "column": column}
-                for group, column in found.truncated_cells
-            ],
-            "truncated_cell_count": found.truncated,
-        }
-
-    parameters = asdict(asked) | _among(conditions, text)
-    return Question(
-        version, "groups", grouping.REVISION, compute, parameters, is_kept=False
-    )
-
-
-def facets_of(
-    version: DatasetVersion,
-    wanted: facets.Wanted,
-    conditions: Sequence[Condition] = (),
-    text: str = "",
-) -> Question:
-    """Ask for top values and histograms of many columns at once; not kept.
-
-    Which columns there was no time for depends on the moment.
-    """
-    path = storage.data_path(version.digest)
-
-    def compute() -> facets.Facets:
-        return facets.facets(path, wanted, conditions, text)
-
-    parameters = asdict(wanted) | _among(conditions, text)
-    return Question(
-        version, "facets", facets.REVISION, compute, parameters, is_kept=False
-    )
-
-
-def _among(conditions: Sequence[Condition], text: str) -> dict[str, Any]:
-    return {"conditions": [asdict(each) for each in conditions], "q": text}
 
 
 def guarded_cells(version: DatasetVersion, request: export.Request) -> Question:
@@ -338,50 +242,3 @@ def detail(version: DatasetVersion, *, column_count: int | None = None) -> Quest
         return shown
 
     return Question(version, "detail", DETAIL_REVISION, compute)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Answers that the reader of the files made on the way, as JSON bytes."""
-
-    head: bytes
-    statistics: bytes
-
-    @classmethod
-    def read(cls, folder: Path) -> "Prepared":
-        return cls(
-            (folder / "head.json").read_bytes(), (folder / "profile.json").read_bytes()
-        )
-
-    @property
-    def profiles(self) -> dict[str, ColumnFigures]:
-        """The statistics of each column by its name."""
-        return {item["name"]: item for item in orjson.loads(self.statistics)["columns"]}
-
-    def keep(self, version: DatasetVersion, column_count: int) -> None:
-        """Store them, and what the dataset's page shows, under the digest.
-
-        An analysis that fails here is computed again when somebody asks for it: the
-        content is good without it.
-        """
-        StoredAnalysis.objects.keep(sample(version).key, self.head)
-        StoredAnalysis.objects.keep(statistics(version).key, self.statistics)
-        try:
-            detail(version, column_count=column_count).body()
-        except Refused as refused:
-            logger.warning("No correlation of %s: %s", version.digest, refused.message)
-
-
-def dumps(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=_plain)
-
-
-def joined(head: Mapping[str, Any], body: bytes) -> orjson.Fragment:
-    """Return one JSON object: the head's fields, then those of a stored body."""
-    start = dumps(dict(head))
-    both = start[:-1] + (b"," if len(start) > 2 and len(body) > 2 else b"") + body[1:]  # noqa: PLR2004 - "{}"
-    return orjson.Fragment(both)
-
-
-def _plain(value: Any) -> Any:
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)

@@ -10,8 +10,8 @@ from datasets import storage
 from datasets.analytics import row_diff
 from datasets.analytics.row_diff import Change, Window
 from datasets.models import DatasetVersion
-from datasets.questions import Question
 from datasets.refusals import asking
+from datasets.stored_answers import Question
 
 
 def between(

@@ -1,12 +1,9 @@
 """The routes of features and datasets, and the frontend's aliases."""
 
-from datasets.viewsets.datasets import (
-    DatasetEnvelopeViewSet,
-    DatasetVersionViewSet,
-    DatasetViewSet,
-)
+from datasets.viewsets.datasets import DatasetEnvelopeViewSet, DatasetViewSet
 from datasets.viewsets.drift import DriftViewSet
 from datasets.viewsets.exploration import ExplorationViewSet
+from datasets.viewsets.exports import ExportViewSet
 from datasets.viewsets.features import FeatureViewSet
 from datasets.viewsets.grouping import GroupingViewSet
 from datasets.viewsets.lineage import LineageViewSet
@@ -15,6 +12,7 @@ from datasets.viewsets.quality import QualityViewSet, SuggestionViewSet
 from datasets.viewsets.row_diff import RowDiffViewSet
 from datasets.viewsets.sql import SqlViewSet
 from datasets.viewsets.uploads import UploadViewSet
+from datasets.viewsets.versions import DatasetVersionViewSet
 from mlops.core.routes import Route, mount
 
 DATASET = "/datasets/<str:dataset_id>"
@@ -82,10 +80,10 @@ ROUTES = [
     Route(f"{DATASET}/diff", RowDiffViewSet, {"get": "row_diff"}),
     Route(
         f"{DATASET}/export",
-        ExplorationViewSet,
+        ExportViewSet,
         {"get": "export", "post": "filtered_export"},
     ),
-    Route(f"{DATASET}/export/options", ExplorationViewSet, {"get": "export_options"}),
+    Route(f"{DATASET}/export/options", ExportViewSet, {"get": "export_options"}),
     Route(f"{DATASET}/associations", ExplorationViewSet, {"get": "associations"}),
     Route(f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
     Route(f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),

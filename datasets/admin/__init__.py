@@ -1,7 +1,8 @@
 """The staff's pages of datasets and features; every change goes by a verb."""
 
 from datasets.admin.dataset import DatasetAdmin
-from datasets.admin.feature import FeatureAdmin, FeatureUsageAdmin, FeatureVersionAdmin
+from datasets.admin.feature import FeatureAdmin
+from datasets.admin.feature_records import FeatureUsageAdmin, FeatureVersionAdmin
 from datasets.admin.records import (
     ColumnAdmin,
     DatasetEventAdmin,

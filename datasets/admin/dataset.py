@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action
 
-from datasets import appending, ingestion, storage
+from datasets import appending, ingestion, inline_ingestion, storage
 from datasets.admin import svg
 from datasets.admin.forms import AppendForm, UploadForm, VersionForm, form_page
 from datasets.models import Dataset, DatasetVersion, QualityRun
@@ -214,7 +214,7 @@ class DatasetAdmin(VerbAdmin):
                 form.cleaned_data["description"],
                 form.cleaned_data["options"],
             )
-            with ingestion.prepared(files, options) as found:
+            with inline_ingestion.prepared(files, options) as found:
                 dataset = Dataset.create_from(
                     name, files, by=staff(request), options=options, description=text
                 )

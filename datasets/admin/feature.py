@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,110 +9,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
-from unfold.widgets import (
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
 
-from datasets.models import Dataset, Feature, FeatureUsage, FeatureVersion, Wanted
-from datasets.models.binding import MAX_KEY
-from mlops.core.admin import ReadOnly
+from datasets.admin.feature_form import BINDING, EDITED, FeatureForm
+from datasets.models import Feature, FeatureUsage, FeatureVersion
 from mlops.core.admin.base import EMPTY, VerbAdmin, act, link_to, link_to_list, staff
-
-EDITED = ("description", "tags", "upstream", "transformation", "validation_rules")
-BINDING = ("bound_dataset", "column", "expression", "entity_key", "event_time")
-
-
-class FeatureForm(forms.ModelForm[Feature]):
-    """A feature, and where its values are: empty fields bind it to nothing."""
-
-    bound_dataset = forms.ModelChoiceField(
-        Dataset.objects.order_by("name"),
-        label=_("dataset"),
-        required=False,
-        widget=UnfoldAdminSelectWidget(),
-        help_text=_("Whose current version holds the values; empty: unbound."),
-    )
-    column = forms.CharField(
-        label=_("column"),
-        required=False,
-        max_length=255,
-        strip=False,
-        widget=UnfoldAdminTextInputWidget(),
-    )
-    expression = forms.CharField(
-        label=_("formula"),
-        required=False,
-        max_length=1000,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("In place of a column: + - * / and parentheses over columns."),
-    )
-    entity_key = forms.CharField(
-        label=_("entity key"),
-        required=False,
-        strip=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text=_("Columns that say whose value a row holds, one a line."),
-    )
-    event_time = forms.CharField(
-        label=_("event time"),
-        required=False,
-        max_length=255,
-        strip=False,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("The column of dates or times at which a value holds."),
-    )
-
-    class Meta:
-        model = Feature
-        fields = ("feature_name", "feature_type", "data_type", *EDITED)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        bound = self.instance.bound_to
-        if bound is not None:
-            self.initial.update(
-                bound_dataset=bound.dataset_id,
-                column=bound.column,
-                expression=bound.expression,
-                entity_key="\n".join(bound.entity_key),
-                event_time=bound.event_time,
-            )
-
-    def clean_entity_key(self) -> list[str]:
-        names = [name for name in self.cleaned_data["entity_key"].splitlines() if name]
-        if len(names) > MAX_KEY or len(set(names)) != len(names):
-            raise forms.ValidationError(
-                _("At most %(most)d columns, each once.") % {"most": MAX_KEY}
-            )
-        return names
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for one of column and formula where a dataset is named."""
-        given: dict[str, Any] = super().clean() or self.cleaned_data
-        is_one = bool(given.get("column")) != bool(given.get("expression"))
-        if given.get("bound_dataset"):
-            if not is_one:
-                self.add_error("column", _("Give one of column and formula."))
-        elif any(given.get(name) for name in BINDING):
-            self.add_error("bound_dataset", _("Say in which dataset."))
-        return given
-
-    @property
-    def wanted(self) -> Wanted | None:
-        """What the feature is to be bound to; None: nothing."""
-        given = self.cleaned_data
-        dataset = given["bound_dataset"]
-        if dataset is None:
-            return None
-        return Wanted(
-            dataset=str(dataset.pk),
-            column=given["column"],
-            expression=given["expression"],
-            entity_key=given["entity_key"],
-            event_time=given["event_time"],
-        )
 
 
 class FeatureVersionInline(TabularInline):
@@ -271,56 +170,3 @@ class FeatureAdmin(VerbAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
-
-
-@admin.register(FeatureVersion)
-class FeatureVersionAdmin(ReadOnly):
-    list_display = (
-        "feature",
-        "version",
-        "changelog",
-        "breaking_changes",
-        "created_by",
-        "created_at",
-        "rolled_back_at",
-    )
-    list_filter = ("breaking_changes", "feature")
-    search_fields = ("feature__feature_name", "version", "changelog")
-    list_select_related = ("feature", "created_by")
-    actions: ClassVar = ("roll_back",)
-
-    @admin.action(description=_("Roll the feature back to this"), permissions=["act"])
-    def roll_back(
-        self, request: HttpRequest, queryset: QuerySet[FeatureVersion]
-    ) -> None:
-        act(
-            self,
-            request,
-            queryset.select_related("feature"),
-            lambda row, by: row.feature.roll_back_to(row.version, by=by),
-        )
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("datasets.change_feature"))
-
-
-@admin.register(FeatureUsage)
-class FeatureUsageAdmin(ReadOnly):
-    list_display = (
-        "feature_link",
-        "feature_version",
-        "used_by_model",
-        "model_version",
-        "environment",
-        "feature_importance",
-        "data_version",
-        "used_at",
-    )
-    list_filter = ("environment", "feature", "used_by_model")
-    search_fields = ("feature__feature_name", "used_by_model", "execution_id")
-    list_select_related = ("feature", "data_version__dataset")
-    date_hierarchy = "used_at"
-
-    @admin.display(description=_("feature"), ordering="feature")
-    def feature_link(self, use: FeatureUsage) -> SafeString | str:
-        return link_to(use.feature)

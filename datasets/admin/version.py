@@ -25,6 +25,7 @@ from datasets.models import (
     QualityRun,
 )
 from datasets.states import VersionState
+from datasets.stored_answers import Question
 from mlops.core.admin import ReadOnly
 from mlops.core.admin.base import EMPTY, act, link_to, link_to_list, staff
 from mlops.core.errors import DomainError
@@ -266,7 +267,7 @@ def _read_again(
     return made
 
 
-def _answer(question: questions.Question) -> Any:
+def _answer(question: Question) -> Any:
     """Return a stored or new answer; None when there is no content to ask."""
     version = question.version
     if version.state != VersionState.READY or version.purged_at is not None:

@@ -1,7 +1,8 @@
 """Datasets and their versions; features, their versions and their use."""
 
 from datasets.models.analysis import AnalysisKey, StoredAnalysis
-from datasets.models.binding import FeatureBinding, Wanted
+from datasets.models.binding import FeatureBinding
+from datasets.models.binding_target import Wanted
 from datasets.models.connection import StorageConnection
 from datasets.models.dataset import Dataset, DatasetFeature
 from datasets.models.drift import DriftReport

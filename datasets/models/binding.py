@@ -1,7 +1,6 @@
 """Where a feature's values are: a dataset, a column or formula, a key, a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -12,11 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.analytics import expression, profile, schema
 from datasets.analytics.errors import InvalidExpression
-from datasets.analytics.sql import TEMPORAL, Kind, TableColumn
-from datasets.errors import InvalidBinding, NotReady
+from datasets.analytics.sql import TableColumn
+from datasets.errors import NotReady
 from datasets.models import lineage
+from datasets.models.binding_target import Wanted, checked_columns
 from datasets.models.dataset import Dataset
-from datasets.models.event import DatasetEvent, columns_of
+from datasets.models.event import DatasetEvent
 from datasets.models.feature_version import FeatureUsage
 from datasets.models.version import DatasetVersion
 from datasets.states import BindingOrigin, BindingState, DatasetEventKind, FeatureStatus
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
     from datasets.models.feature import Feature
 
 MAX_KEY = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a feature is to be bound to: one of column and formula."""
-
-    dataset: str
-    column: str = ""
-    expression: str = ""
-    entity_key: Sequence[str] = ()
-    event_time: str = ""
 
 
 class FeatureBinding(models.Model):
@@ -117,7 +106,7 @@ class FeatureBinding(models.Model):
                 f"{dataset} has no version that could be read yet.",
                 field="binding.dataset",
             )
-        used = _checked(wanted, version)
+        used = checked_columns(wanted, version)
         cls.objects.filter(feature=feature).delete()
         return cls.objects.create(
             feature=feature,
@@ -256,46 +245,6 @@ class FeatureBinding(models.Model):
         if names:
             said += f" Computed from it: {', '.join(names)}."
         return f"{said} Models that use it: {', '.join(users)}." if users else said
-
-
-def _checked(wanted: Wanted, version: DatasetVersion) -> list[TableColumn]:
-    """Return the columns that are used. Raises InvalidBinding, naming the field."""
-    columns = columns_of(version)
-    known = {column.name: column for column in columns}
-    named = [(name, "entity_key") for name in wanted.entity_key]
-    named += [(wanted.event_time, "event_time")] if wanted.event_time else []
-    named += [(wanted.column, "column")] if wanted.column else []
-    for name, field in named:
-        if name not in known:
-            raise InvalidBinding(
-                f"{version.dataset} has no column {name!r}.", field=f"binding.{field}"
-            )
-        if trouble := _unfit(known[name], field):
-            raise InvalidBinding(trouble, field=f"binding.{field}")
-    used = [name for name, _field in named]
-    if wanted.expression:
-        used += _formula_columns(wanted.expression, columns)
-    return [known[name] for name in dict.fromkeys(used)]
-
-
-def _unfit(column: TableColumn, field: str) -> str:
-    """Return why a column cannot play its part; nothing when it can."""
-    if field == "event_time" and column.kind not in TEMPORAL:
-        return f"{column.name!r} is {column.type}, not a date or a time with its date."
-    if field == "entity_key" and column.kind is Kind.NESTED:
-        return f"{column.name!r} is {column.type}, which is no key."
-    return ""
-
-
-def _formula_columns(text: str, columns: Sequence[TableColumn]) -> tuple[str, ...]:
-    try:
-        formula = expression.parse(text)
-        formula.sql(columns)
-    except InvalidExpression as refused:
-        raise InvalidBinding(
-            refused.message, field="binding.expression", **refused.extra
-        ) from None
-    return formula.columns
 
 
 def _content(version: DatasetVersion) -> str:

@@ -17,7 +17,8 @@ from datasets.errors import (
     NameTaken,
 )
 from datasets.models import figures, lineage
-from datasets.models.binding import FeatureBinding, Wanted
+from datasets.models.binding import FeatureBinding
+from datasets.models.binding_target import Wanted
 from datasets.models.dataset import clean_tags
 from datasets.models.feature_lookup import FeatureQuerySet
 from datasets.models.feature_version import FeatureUsage, FeatureVersion

@@ -10,7 +10,7 @@ from rest_framework.request import Request as HttpRequest
 from datasets.analytics.export import Format, Request
 from datasets.analytics.filters import MAX_CONDITIONS, Condition, Operator, Order
 from datasets.analytics.rows import MAX_ROWS, Method, Window
-from datasets.serializers.dataset import WordList
+from datasets.serializers.dataset_requests import WordList
 from mlops.core.errors import BadQuery
 from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import StrictSerializer

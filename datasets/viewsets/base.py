@@ -9,7 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.models import Dataset, DatasetVersion
-from datasets.questions import Question, joined
+from datasets.serializers.queries import disambiguate, is_ambiguous
+from datasets.stored_answers import Question, joined
 from datasets.uploads import IncomingHandler
 from mlops.core import etags
 from mlops.core.authentication import SAFE_METHODS
@@ -58,6 +59,13 @@ class DatasetBase(ApiViewSet):
             return dataset.versions.of_label(label, field=field).require_content()
         shown.dataset = dataset
         return shown.require_content()
+
+    def asked_version(self, query: dict[str, Any]) -> DatasetVersion:
+        """Return the version of a query whose names of columns may hold commas."""
+        version = self.version(self.dataset(), query["version"])
+        if is_ambiguous(query):
+            disambiguate(query, version.column_names)
+        return version
 
     def answer(
         self,

@@ -1,6 +1,5 @@
 """Datasets: upload, list, detail, change, versions."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -8,27 +7,21 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import appending, exports, ingestion, questions, sources
-from datasets.analytics.export import Format
+from datasets import ingestion, inline_ingestion, questions, sources
 from datasets.filters import DatasetFilter
-from datasets.models import Dataset, DatasetVersion
-from datasets.models.dataset import Base
+from datasets.models import Dataset
 from datasets.pagination import DatasetPagination, EnvelopeSchema
 from datasets.serializers.dataset import (
     DatasetAnswer,
-    DatasetAppend,
-    DatasetCreate,
     DatasetDetailAnswer,
-    DatasetUpdate,
-    DatasetVersionAnswer,
-    DatasetVersionCreate,
 )
-from datasets.serializers.queries import DetailQuery, SelectionBody, asked, export_of
-from datasets.serializers.reading import RetryBody
-from datasets.serializers.sql import SqlBody
-from datasets.storage import IncomingFile
+from datasets.serializers.dataset_requests import (
+    DatasetCreate,
+    DatasetUpdate,
+)
+from datasets.serializers.queries import DetailQuery, asked
+from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
-from datasets.viewsets.sql import question_of
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import created
 
@@ -78,7 +71,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         fields = validated(DatasetCreate, request)
         name = Dataset.free_name(fields.pop("name"), by=actor(request))
         files = sources.taken(fields, by=actor(request))
-        with ingestion.prepared(files, fields.get("options")) as found:
+        with inline_ingestion.prepared(files, fields.get("options")) as found:
             dataset = Dataset.create_from(name, files, by=actor(request), **fields)
             ingestion.settle_now(dataset.newest_version, found)
         return created(self._shown(dataset), location=f"{ROUTE}/{dataset.pk}")
@@ -100,7 +93,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
             return Response(shown)
         body = questions.detail(version).body()
         if limit is None:
-            return Response(questions.joined(shown, body))
+            return Response(joined(shown, body))
         return Response({**shown, **_cut(orjson.loads(body), limit)})
 
     @extend_schema(
@@ -145,194 +138,6 @@ class DatasetEnvelopeViewSet(DatasetViewSet):
     )
     def list(self, request: Request) -> Response:
         return super().list(request)
-
-
-class DatasetVersionViewSet(UploadsMixin, DatasetBase):
-    """The versions of one dataset; `label` is a number, "latest" or a digest."""
-
-    action_permissions = {
-        "create": "change",
-        "create_filtered": "change",
-        "create_answered": "change",
-        "append": "change",
-        "cancel": "change",
-        "retry": "change",
-    }
-    compared_posts = frozenset(
-        {"create", "append", "create_filtered", "create_answered"}
-    )
-
-    @extend_schema(
-        operation_id="listDatasetVersions",
-        summary="List Dataset Versions",
-        tags=TAGS,
-        responses=DatasetVersionAnswer(many=True),
-    )
-    def list(self, request: Request, dataset_id: str) -> Response:
-        """Return the versions, newest first."""
-        versions = self.dataset().versions.select_related(
-            "dataset", "created_by", "job", "appended_to"
-        )
-        page = self.paginate_queryset(versions.order_by("-number")) or []
-        return self.get_paginated_response(DatasetVersionAnswer(page, many=True).data)
-
-    @extend_schema(
-        operation_id="createDatasetVersion",
-        summary="Create Dataset Version",
-        tags=TAGS,
-        request={
-            "multipart/form-data": DatasetVersionCreate,
-            "application/json": DatasetVersionCreate,
-        },
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
-    )
-    def create(self, request: Request, dataset_id: str) -> Response:
-        """Add a version; bytes that are one already answer 200 with that one."""
-        dataset = self.dataset()
-        fields = validated(DatasetVersionCreate, request)
-        files = sources.taken(fields, by=actor(request))
-        return self._added(request, dataset, files, fields.get("options"))
-
-    @extend_schema(
-        operation_id="appendToDatasetVersion",
-        summary="Append To Dataset Version",
-        tags=TAGS,
-        request={
-            "multipart/form-data": DatasetAppend,
-            "application/json": DatasetAppend,
-        },
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
-    )
-    def append(self, request: Request, dataset_id: str) -> Response:
-        """Add a version of a version's rows and then those of files.
-
-        The upload of before is not read again; its types hold, unless `widen` lets
-        them widen. Sent twice, the second is 409: the version is not current any more.
-        """
-        dataset = self.dataset()
-        fields = validated(DatasetAppend, request)
-        label = fields.pop("base_version")
-        first = self.version(dataset, label, field="base_version")
-        dataset.require_current(first)
-        options = fields.get("options") or {}
-        base = Base.of(first, options, widens=fields.pop("widen"))
-        files = sources.taken(fields, by=actor(request))
-        version, is_new = appending.append_version(
-            dataset, files, base, by=actor(request)
-        )
-        return self._shown(dataset, version, is_new=is_new)
-
-    @extend_schema(
-        operation_id="createFilteredDatasetVersion",
-        summary="Create Filtered Dataset Version",
-        tags=TAGS,
-        request=SelectionBody,
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
-    )
-    def create_filtered(self, request: Request, dataset_id: str) -> Response:
-        """Add a version that holds the rows of `version` that meet all conditions.
-
-        In their order and with their types; rows that are a version already answer
-        200 with that one.
-        """
-        dataset = self.dataset()
-        body = validated(SelectionBody, request)
-        version = self.version(dataset, body["version"])
-        wanted = export_of({**body, "format": Format.PARQUET})
-        return self._added(request, dataset, [exports.taken(version, wanted)])
-
-    @extend_schema(
-        operation_id="createDatasetVersionOfAnswer",
-        summary="Create Dataset Version Of Answer",
-        tags=TAGS,
-        request=SqlBody,
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
-    )
-    def create_answered(self, request: Request, dataset_id: str) -> Response:
-        """Add a version that holds what one SELECT gives, in its order.
-
-        Its ORDER BY has to leave no two different rows equal; otherwise it is 422
-        `sql_no_total_order`. Rows that are a version already answer 200 with that one.
-        """
-        question = question_of(self, validated(SqlBody, request))
-        return self._added(request, question.dataset, [question.taken()])
-
-    def _added(
-        self,
-        request: Request,
-        dataset: Dataset,
-        files: Sequence[IncomingFile],
-        options: dict[str, Any] | None = None,
-    ) -> Response:
-        version, is_new = ingestion.add_version(
-            dataset, files, by=actor(request), options=options
-        )
-        return self._shown(dataset, version, is_new=is_new)
-
-    def _shown(
-        self, dataset: Dataset, version: DatasetVersion, *, is_new: bool
-    ) -> Response:
-        shown = DatasetVersionAnswer(DatasetVersion.objects.get(pk=version.pk)).data
-        if not is_new:
-            return Response(shown)
-        location = f"{ROUTE}/{dataset.pk}/versions/{version.number}"
-        return created(shown, location=location)
-
-    @extend_schema(
-        operation_id="getDatasetVersion",
-        summary="Get Dataset Version",
-        tags=TAGS,
-        responses=DatasetVersionAnswer,
-    )
-    def retrieve(self, request: Request, dataset_id: str, label: str) -> Response:
-        version = self.dataset().versions.of_label(label, field="label")
-        return Response(DatasetVersionAnswer(version).data)
-
-    @extend_schema(
-        operation_id="cancelDatasetVersion",
-        summary="Cancel Dataset Version",
-        tags=TAGS,
-        request=None,
-        responses=DatasetVersionAnswer,
-    )
-    def cancel(self, request: Request, dataset_id: str, label: str) -> Response:
-        """Stop reading the files; the version becomes failed."""
-        version = self.dataset().versions.of_label(label, field="label")
-        version.cancel(by=actor(request))
-        return Response(DatasetVersionAnswer(version).data)
-
-    @extend_schema(
-        operation_id="retryDatasetVersion",
-        summary="Retry Dataset Version",
-        tags=TAGS,
-        request=RetryBody,
-        responses={200: DatasetVersionAnswer, 201: DatasetVersionAnswer},
-    )
-    def retry(self, request: Request, dataset_id: str, label: str) -> Response:
-        """Read the same files once more.
-
-        After a failure that is the same version (200). Of a version that is ready,
-        whose files are still kept, `options` make the next one (201).
-        """
-        dataset = self.dataset()
-        version = dataset.versions.of_label(label, field="label")
-        options = validated(RetryBody, request).get("options")
-        if options is not None and version.is_readable:
-            files = sources.again(version)
-            return self._added(request, dataset, files, options)
-        version.retry(by=actor(request), options=options)
-        return Response(DatasetVersionAnswer(version).data)
-
-    @extend_schema(
-        operation_id="purgeDatasetVersion",
-        summary="Purge Dataset Version",
-        tags=TAGS,
-        responses={204: None},
-    )
-    def destroy(self, request: Request, dataset_id: str, label: str) -> Response:
-        """Delete the bytes and keep the row; refused while a run relies on it."""
-        self.dataset().versions.of_label(label, field="label").purge(by=actor(request))
-        return Response(status=204)
 
 
 def _cut(shown: dict[str, Any], limit: int) -> dict[str, Any]:

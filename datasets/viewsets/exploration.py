@@ -1,18 +1,15 @@
-"""What is in a version: rows, statistics, correlation, schema, export."""
+"""What is in a version: rows, statistics, correlation, schema."""
 
 from functools import partial
 from typing import Any
 
-from django.http import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import comparison, exports, questions
+from datasets import comparison, questions
 from datasets.analytics import rows
 from datasets.analytics.rows import Method
-from datasets.models import DatasetVersion
 from datasets.serializers.exploration import (
     AssociationsAnswer,
     ComparisonAnswer,
@@ -25,9 +22,6 @@ from datasets.serializers.queries import (
     AssociationsQuery,
     CompareQuery,
     CorrelationQuery,
-    ExportBody,
-    ExportOptionsQuery,
-    ExportQuery,
     FilterBody,
     FilterQuery,
     PageQuery,
@@ -38,8 +32,6 @@ from datasets.serializers.queries import (
     VersionQuery,
     asked,
     conditions_of,
-    disambiguate,
-    export_of,
     is_ambiguous,
     window_of,
 )
@@ -47,13 +39,6 @@ from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import validated
 from mlops.core.throttling import AnalyticsThrottle
 
-FILES = {
-    (200, "text/csv"): OpenApiTypes.BINARY,
-    (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
-    (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
-    (200, "application/x-ndjson"): OpenApiTypes.BINARY,
-}
-OPTIONS = {"type": "object", "additionalProperties": True}
 ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
 
 
@@ -72,21 +57,9 @@ class ExplorationViewSet(DatasetBase):
         "associations": "view",
         "columns": "view",
         "compare": "view",
-        "export": "view",
         "filter_link": "view",
         "filtered_statistics": "view",
-        "filtered_export": "view",
-        "export_options": "view",
     }
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
-        """Let a download pass whatever `Accept` says: `format` is what decides."""
-        is_download = getattr(self, "action", None) in {
-            "export",
-            "filtered_export",
-            "export_options",
-        }
-        return super().perform_content_negotiation(request, force or is_download)
 
     @extend_schema(
         operation_id="getDatasetSample",
@@ -98,7 +71,7 @@ class ExplorationViewSet(DatasetBase):
     def sample(self, request: Request, dataset_id: str) -> Response:
         """Return some rows: the first, random or stratified ones."""
         query = asked(SampleQuery, request)
-        version = self._asked_version(query)
+        version = self.asked_version(query)
         question = questions.sample(
             version,
             window_of(query),
@@ -118,7 +91,7 @@ class ExplorationViewSet(DatasetBase):
     def correlation(self, request: Request, dataset_id: str) -> Response:
         """Return how columns go together, over the rows where both have a value."""
         query = asked(CorrelationQuery, request)
-        version = self._asked_version(query)
+        version = self.asked_version(query)
         question = questions.correlations(
             version, query["method"], query.get("columns")
         )
@@ -134,7 +107,7 @@ class ExplorationViewSet(DatasetBase):
     def associations(self, request: Request, dataset_id: str) -> Response:
         """Return Cramér's V of categories and the correlation ratio of numbers."""
         query = asked(AssociationsQuery, request)
-        version = self._asked_version(query)
+        version = self.asked_version(query)
         question = questions.associations(version, query.get("columns"))
         return self.answer(request, question, about(version))
 
@@ -220,7 +193,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def columns(self, request: Request, dataset_id: str) -> Response:
         """Return the columns in file order."""
-        version = self._asked_version(asked(VersionQuery, request))
+        version = self.asked_version(asked(VersionQuery, request))
         found = [
             {
                 "name": column.name,
@@ -248,67 +221,15 @@ class ExplorationViewSet(DatasetBase):
         earlier = self.version(dataset, query["with"], field="with")
         return Response(ComparisonAnswer(comparison.compare(earlier, later)).data)
 
-    @extend_schema(
-        operation_id="exportDataset",
-        summary="Export Dataset",
-        tags=TAGS,
-        parameters=[ExportQuery],
-        responses={
-            **FILES,
-            (206, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
-            416: OpenApiResponse(description="The file has no such range."),
-        },
-    )
-    def export(self, request: Request, dataset_id: str) -> HttpResponseBase:
-        """Stream the version, or the rows of a filter, as a file in its order.
-
-        The same request gives the same bytes. The whole version as Parquet has a
-        length and understands `Range`, so that readers fetch the columns they need.
-        How CSV and JSON lines have to be read again is behind the `Link`.
-        """
-        query = asked(ExportQuery, request)
-        return exports.attachment(request, self._asked_version(query), export_of(query))
-
-    @extend_schema(
-        operation_id="exportFilteredDataset",
-        summary="Export Filtered Dataset",
-        tags=TAGS,
-        request=ExportBody,
-        responses=FILES,
-    )
-    def filtered_export(self, request: Request, dataset_id: str) -> HttpResponseBase:
-        """Stream the rows that meet all conditions, as the export by GET does."""
-        body = validated(ExportBody, request)
-        return exports.attachment(request, self._asked_version(body), export_of(body))
-
-    @extend_schema(
-        operation_id="getExportOptions",
-        summary="Get Export Options",
-        tags=TAGS,
-        parameters=[ExportOptionsQuery],
-        responses={(200, "application/json"): OPTIONS},
-    )
-    def export_options(self, request: Request, dataset_id: str) -> Response:
-        """Return the upload options that read an (exact) export as what it was."""
-        query = asked(ExportOptionsQuery, request)
-        version = self._asked_version(query)
-        return Response(exports.reading_options(version, export_of(query)))
-
     def _statistics(self, request: Request, fields: dict[str, Any]) -> Response:
-        version = self._asked_version(fields)
+        version = self.asked_version(fields)
         conditions = conditions_of(fields)
         columns = fields.get("columns") or None
         question = questions.statistics(version, columns, conditions)
         return self.answer(request, question, about(version))
 
-    def _asked_version(self, query: dict[str, Any]) -> DatasetVersion:
-        version = self.version(self.dataset(), query["version"])
-        if is_ambiguous(query):
-            disambiguate(query, version.column_names)
-        return version
-
     def _page(self, fields: dict[str, Any], find: Any) -> Response:
-        version = self._asked_version(fields)
+        version = self.asked_version(fields)
         names = version.column_names if is_ambiguous(fields) else ()
         window = window_of(fields, names)
         found = questions.page(version, window, lambda path: find(path, window))

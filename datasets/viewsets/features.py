@@ -13,15 +13,17 @@ from datasets.pagination import EnvelopeSchema, FeaturePagination
 from datasets.serializers.binding import FeatureEventsResponse
 from datasets.serializers.feature import (
     FeatureAnswer,
-    FeatureCreate,
     FeatureLineageResponse,
     FeatureStatisticsAnswer,
-    FeatureUpdate,
     FeatureUsageAnswer,
-    FeatureUsageCreate,
     FeatureVersionAnswer,
-    FeatureVersionCreate,
     FeatureVersionListResponse,
+)
+from datasets.serializers.feature_requests import (
+    FeatureCreate,
+    FeatureUpdate,
+    FeatureUsageCreate,
+    FeatureVersionCreate,
 )
 from mlops.core.errors import BadQuery
 from mlops.core.serializers import actor, validated

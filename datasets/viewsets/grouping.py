@@ -6,9 +6,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import questions
+from datasets import group_questions
 from datasets.models import DatasetVersion
-from datasets.questions import joined
 from datasets.refusals import asking
 from datasets.serializers.grouping import (
     FacetsAnswer,
@@ -21,6 +20,7 @@ from datasets.serializers.grouping import (
     wanted_of,
 )
 from datasets.serializers.queries import Words, asked, conditions_of
+from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import validated
 from mlops.core.throttling import AnalyticsThrottle
@@ -90,7 +90,7 @@ class GroupingViewSet(DatasetBase):
         version = self._version_of(fields, "by")
         with asking():
             grouping = grouping_of(fields)
-        question = questions.groups(
+        question = group_questions.groups(
             version, grouping, conditions_of(fields), fields.get("q", "")
         )
         return self.answer(request, question, about(version))
@@ -99,7 +99,7 @@ class GroupingViewSet(DatasetBase):
         version = self._version_of(fields, "columns")
         with asking():
             wanted = wanted_of(fields)
-        question = questions.facets_of(
+        question = group_questions.facets_of(
             version, wanted, conditions_of(fields), fields.get("q", "")
         )
         # Without an ETag: a later answer may have had the time for more columns.

@@ -5,8 +5,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import ingestion, sources
-from datasets.serializers.dataset import DatasetPreview
+from datasets import inline_ingestion, sources
+from datasets.serializers.dataset_requests import DatasetPreview
 from datasets.serializers.reading import PreviewAnswer
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from mlops.core.serializers import actor, validated
@@ -33,7 +33,9 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
         """
         fields = validated(DatasetPreview, request)
         with sources.borrowed(fields, by=actor(request)) as files:
-            outcome, head = ingestion.previewed(files, fields.get("options") or {})
+            outcome, head = inline_ingestion.previewed(
+                files, fields.get("options") or {}
+            )
         shown = {
             "source_format": outcome.format,
             "types_are_of": "whole_file" if outcome.is_whole else "rows_read",

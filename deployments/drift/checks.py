@@ -15,8 +15,8 @@ from datasets import drifting, storage
 from datasets.analytics import drift
 from datasets.analytics.drift import ColumnDrift, DriftReport, Level
 from datasets.models import DatasetVersion
-from datasets.questions import dumps
 from datasets.refusals import asking
+from datasets.stored_answers import dumps
 from deployments.drift.columns import named
 from deployments.errors import NoTrainingData
 from deployments.models import Deployment, DriftCheck, DriftRule, Finding

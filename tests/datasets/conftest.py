@@ -3,7 +3,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from datasets import ingestion, storage
+from datasets import ingestion, inline_ingestion, storage
 from datasets.analytics import engine
 from datasets.models import Dataset
 
@@ -44,7 +44,7 @@ def make_dataset(data_dir, db):
 
     def make(name="prices", text=PRICES, by=None, **details):
         file = storage.receive(f"{name}.csv", [text.encode()])
-        with ingestion.prepared([file]) as found:
+        with inline_ingestion.prepared([file]) as found:
             dataset = Dataset.create_from(name, [file], by=by, **details)
             ingestion.settle_now(dataset.newest_version, found)
         return Dataset.objects.get(pk=dataset.pk)
@@ -58,7 +58,7 @@ def add_version(data_dir):
 
     def add(dataset, text, by=None):
         file = storage.receive("next.csv", [text.encode()])
-        with ingestion.prepared([file]) as found:
+        with inline_ingestion.prepared([file]) as found:
             version, is_new = dataset.add_version([file], by=by, outcome=found.outcome)
             if is_new:
                 ingestion.settle_now(version, found)

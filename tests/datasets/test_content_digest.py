@@ -6,7 +6,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from datasets import ingestion, storage
+from datasets import ingestion, inline_ingestion, storage
 from datasets.models import Dataset, DatasetVersion
 from tests.datasets.conftest import DATASETS, files_below
 
@@ -29,7 +29,7 @@ def test_the_same_rows_in_another_format_are_the_same_version(upload, api, as_pa
     table = storage.receive("rows.parquet", [as_parquet])
     dataset = Dataset.objects.get(pk=made["id"])
 
-    with ingestion.prepared([table]) as found:
+    with inline_ingestion.prepared([table]) as found:
         version, is_new = dataset.add_version([table], by=None, outcome=found.outcome)
 
     assert not is_new

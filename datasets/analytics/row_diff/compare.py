@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from datasets.analytics.cells import Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.ingest.common_types import common_type
@@ -18,6 +17,7 @@ from datasets.analytics.row_diff.model import (
     Window,
     cast,
 )
+from datasets.analytics.row_diff.shown import shown_rows
 from datasets.analytics.sql import (
     ROW_NUMBER,
     Source,
@@ -115,8 +115,8 @@ class Comparison:
                 f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
                 self._parameters,
             )
-            old = _values(cursor, self._before, self._old, [r[0] for r in found])
-            new = _values(cursor, self._after, self._new, [r[1] for r in found])
+            old = shown_rows(cursor, self._before, self._old, [r[0] for r in found])
+            new = shown_rows(cursor, self._after, self._new, [r[1] for r in found])
         return [self._row(b, a, flags, old, new) for b, a, flags in found]
 
     def _row(
@@ -286,23 +286,3 @@ def _of(pair: Pair, is_old: bool) -> TableColumn:  # noqa: FBT001 - one of two s
 
 def _any_repeats(aside: Sequence[Aside]) -> bool:
     return any(side.repeated_keys for side in aside)
-
-
-def _values(
-    cursor: Cursor,
-    place: Source,
-    columns: dict[str, TableColumn],
-    positions: Sequence[int | None],
-) -> dict[int, dict[str, Any]]:
-    """Return rows by their position, as the API writes them."""
-    numbers = [number for number in positions if number is not None]
-    if not numbers:
-        return {}
-    shown = list(columns.values())
-    found = cursor.rows(
-        f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {place.numbered_sql}"  # noqa: S608
-        f" WHERE {ROW_NUMBER} IN (SELECT unnest($numbers::BIGINT[]))",
-        place.parameters | {"numbers": numbers},
-    )
-    rows = records(shown, [row[1:] for row in found], Losses())
-    return {row[0]: values for row, values in zip(found, rows, strict=True)}

@@ -1,0 +1,61 @@
+"""A question about a version's content, and its answer, stored under its ETag."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
+from datasets.refusals import asking
+
+LARGEST_KEPT = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a content; `is_kept` answers are stored for the next one."""
+
+    version: DatasetVersion
+    kind: str
+    revision: int
+    compute: Callable[[], Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    is_kept: bool = True
+
+    @property
+    def key(self) -> AnalysisKey:
+        return AnalysisKey(
+            self.version.digest, self.kind, self.revision, self.parameters
+        )
+
+    @property
+    def etag(self) -> str:
+        return self.key.etag
+
+    def body(self) -> bytes:
+        """Return the answer as JSON, computing it if nobody asked before."""
+        key = self.key
+        stored = StoredAnalysis.objects.answer(key) if self.is_kept else None
+        if stored is not None:
+            return stored
+        with asking():
+            body = dumps(self.compute())
+        if self.is_kept and len(body) <= LARGEST_KEPT:
+            StoredAnalysis.objects.keep(key, body)
+        return body
+
+
+def dumps(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=_plain)
+
+
+def joined(head: Mapping[str, Any], body: bytes) -> orjson.Fragment:
+    """Return one JSON object: the head's fields, then those of a stored body."""
+    start = dumps(dict(head))
+    both = start[:-1] + (b"," if len(start) > 2 and len(body) > 2 else b"") + body[1:]  # noqa: PLR2004 - "{}"
+    return orjson.Fragment(both)
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)

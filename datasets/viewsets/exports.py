@@ -1,0 +1,92 @@
+"""A version, or the rows of a filter, as a file to download."""
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from datasets import exports
+from datasets.serializers.queries import (
+    ExportBody,
+    ExportOptionsQuery,
+    ExportQuery,
+    asked,
+    export_of,
+)
+from datasets.viewsets.base import TAGS, DatasetBase
+from mlops.core.serializers import validated
+from mlops.core.throttling import AnalyticsThrottle
+
+FILES = {
+    (200, "text/csv"): OpenApiTypes.BINARY,
+    (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+    (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
+    (200, "application/x-ndjson"): OpenApiTypes.BINARY,
+}
+OPTIONS = {"type": "object", "additionalProperties": True}
+
+
+class ExportViewSet(DatasetBase):
+    """Downloads of the content of one version."""
+
+    throttle_classes = [*DatasetBase.throttle_classes, AnalyticsThrottle]
+    takes_keys = False
+    action_permissions = {
+        "export": "view",
+        "filtered_export": "view",
+        "export_options": "view",
+    }
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
+        """Let a download pass whatever `Accept` says: `format` is what decides."""
+        is_download = getattr(self, "action", None) in self.action_permissions
+        return super().perform_content_negotiation(request, force or is_download)
+
+    @extend_schema(
+        operation_id="exportDataset",
+        summary="Export Dataset",
+        tags=TAGS,
+        parameters=[ExportQuery],
+        responses={
+            **FILES,
+            (206, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+            416: OpenApiResponse(description="The file has no such range."),
+        },
+    )
+    def export(self, request: Request, dataset_id: str) -> HttpResponseBase:
+        """Stream the version, or the rows of a filter, as a file in its order.
+
+        The same request gives the same bytes. The whole version as Parquet has a
+        length and understands `Range`, so that readers fetch the columns they need.
+        How CSV and JSON lines have to be read again is behind the `Link`.
+        """
+        query = asked(ExportQuery, request)
+        return exports.attachment(request, self.asked_version(query), export_of(query))
+
+    @extend_schema(
+        operation_id="exportFilteredDataset",
+        summary="Export Filtered Dataset",
+        tags=TAGS,
+        request=ExportBody,
+        responses=FILES,
+    )
+    def filtered_export(self, request: Request, dataset_id: str) -> HttpResponseBase:
+        """Stream the rows that meet all conditions, as the export by GET does."""
+        body = validated(ExportBody, request)
+        return exports.attachment(request, self.asked_version(body), export_of(body))
+
+    @extend_schema(
+        operation_id="getExportOptions",
+        summary="Get Export Options",
+        tags=TAGS,
+        parameters=[ExportOptionsQuery],
+        responses={(200, "application/json"): OPTIONS},
+    )
+    def export_options(self, request: Request, dataset_id: str) -> Response:
+        """Return the upload options that read an (exact) export as what it was."""
+        query = asked(ExportOptionsQuery, request)
+        version = self.asked_version(query)
+        return Response(exports.reading_options(version, export_of(query)))
