@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from datasets.analytics import expression
 from datasets.analytics.errors import InvalidExpression
@@ -10,9 +9,6 @@ from datasets.analytics.sql import TEMPORAL, Kind, TableColumn
 from datasets.errors import InvalidBinding
 from datasets.models.event import columns_of
 from datasets.models.version import DatasetVersion
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,7 @@ def _column(text: str) -> Text:
     )
 
 
-@extend_schema_serializer(component_name="FeatureBindingBody")
-class FeatureBindingBody(StrictSerializer):
+class FeatureBindingBodySerializer(StrictSerializer):
     """A dataset, and one of `column` and `expression` in its current version."""
 
     dataset = Text(max_length=200, help_text="Its name or id.")
@@ -72,8 +71,7 @@ class FeatureBindingBody(StrictSerializer):
         )
 
 
-@extend_schema_serializer(component_name="FeatureBinding")
-class FeatureBindingAnswer(AnswerSerializer):
+class FeatureBindingSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {
             "dataset_id",
@@ -125,8 +123,7 @@ class FeatureBindingAnswer(AnswerSerializer):
         return binding.bound_by.username if binding.bound_by else None
 
 
-@extend_schema_serializer(component_name="DatasetEventColumn")
-class DatasetEventColumn(AnswerSerializer):
+class DatasetEventColumnSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"after"})
 
     name = serializers.CharField()
@@ -135,7 +132,7 @@ class DatasetEventColumn(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="DatasetEventResponse")
-class DatasetEventAnswer(AnswerSerializer):
+class DatasetEventSerializer(AnswerSerializer):
     """What a version that became current did to columns and features."""
 
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
@@ -149,7 +146,7 @@ class DatasetEventAnswer(AnswerSerializer):
     dataset_name = serializers.CharField()
     version = serializers.IntegerField(source="version_number")
     feature_name = serializers.SerializerMethodField()
-    columns = DatasetEventColumn(many=True)
+    columns = DatasetEventColumnSerializer(many=True)
     message = serializers.CharField()
     created_at = TimeField()
 
@@ -157,5 +154,6 @@ class DatasetEventAnswer(AnswerSerializer):
         return event.feature.feature_name if event.feature else None
 
 
-class FeatureEventsResponse(AnswerSerializer):
-    events = DatasetEventAnswer(many=True, help_text="The newest 100.")
+@extend_schema_serializer(component_name="FeatureEventsResponse")
+class FeatureEventsSerializer(AnswerSerializer):
+    events = DatasetEventSerializer(many=True, help_text="The newest 100.")

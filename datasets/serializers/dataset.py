@@ -10,8 +10,7 @@ from datasets.states import QualityStatus, SourceFormat, SourceType, VersionStat
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
-@extend_schema_serializer(component_name="IngestProgress")
-class IngestProgressAnswer(AnswerSerializer):
+class IngestProgressSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"eta_s"})
 
     bytes_done = serializers.IntegerField(
@@ -23,14 +22,14 @@ class IngestProgressAnswer(AnswerSerializer):
     eta_s = serializers.FloatField(help_text="Seconds, by the pace so far.")
 
 
-class VersionOrigin(AnswerSerializer):
+class VersionOriginSerializer(AnswerSerializer):
     dataset_id = serializers.CharField()
     dataset_name = serializers.CharField()
     version = serializers.IntegerField()
 
 
 @extend_schema_serializer(component_name="DatasetVersionResponse")
-class DatasetVersionAnswer(AnswerSerializer):
+class DatasetVersionSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {
             "state_reason",
@@ -71,7 +70,7 @@ class DatasetVersionAnswer(AnswerSerializer):
     appended_to = serializers.SerializerMethodField(
         help_text="The version whose rows come first; `report.appended` says more."
     )
-    made_of = VersionOrigin(
+    made_of = VersionOriginSerializer(
         many=True,
         help_text="The versions that a filter or SQL took its rows from, as they were "
         "called.",
@@ -107,15 +106,15 @@ class DatasetVersionAnswer(AnswerSerializer):
     def get_created_by(self, version: DatasetVersion) -> str | None:
         return version.created_by.username if version.created_by else None
 
-    @extend_schema_field(IngestProgressAnswer)
+    @extend_schema_field(IngestProgressSerializer)
     def get_progress(self, version: DatasetVersion) -> dict[str, Any] | None:
         if version.state != VersionState.PROCESSING:
             return None
-        return dict(IngestProgressAnswer(version.job).data)
+        return dict(IngestProgressSerializer(version.job).data)
 
 
 @extend_schema_serializer(component_name="DatasetResponse")
-class DatasetAnswer(AnswerSerializer):
+class DatasetSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {
             "source_type",
@@ -208,7 +207,7 @@ class DatasetAnswer(AnswerSerializer):
         return current.quality_status if current else None
 
 
-class CorrelationPair(AnswerSerializer):
+class CorrelationPairSerializer(AnswerSerializer):
     feature1 = serializers.CharField()
     feature2 = serializers.CharField()
     correlation = serializers.FloatField(help_text="In [-1, 1].")
@@ -216,14 +215,14 @@ class CorrelationPair(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="DatasetDetailResponse")
-class DatasetDetailAnswer(DatasetAnswer):
+class DatasetDetailSerializer(DatasetSerializer):
     """The dataset, the first rows of its current version and their correlation.
 
     The last fields are stored bodies: the viewset adds them as they are.
     """
 
     absent_when_unknown: ClassVar[frozenset[str]] = (
-        DatasetAnswer.absent_when_unknown
+        DatasetSerializer.absent_when_unknown
         | {"sample_data", "correlation_matrix", "correlation_truncated"}
     )
 
@@ -232,7 +231,7 @@ class DatasetDetailAnswer(DatasetAnswer):
         source="shown_sample",
         help_text="The first rows, at most 100; `sample_limit` asks for fewer.",
     )
-    correlation_matrix = CorrelationPair(
+    correlation_matrix = CorrelationPairSerializer(
         many=True,
         source="shown_correlation",
         help_text="Pearson, the strongest 2,000 pairs; undefined pairs are absent.",

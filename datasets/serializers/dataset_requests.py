@@ -39,7 +39,7 @@ class WordList(serializers.ListField):
         return super().to_internal_value(data)
 
 
-class FilesMixin(serializers.Serializer[Any]):
+class FilesSerializer(serializers.Serializer[Any]):
     file = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True),
         required=False,
@@ -84,8 +84,7 @@ class FilesMixin(serializers.Serializer[Any]):
         return attrs
 
 
-@extend_schema_serializer(component_name="DatasetCreate")
-class DatasetCreate(FilesMixin, StrictSerializer):
+class DatasetCreateSerializer(FilesSerializer, StrictSerializer):
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=10_000
@@ -103,13 +102,11 @@ class DatasetCreate(FilesMixin, StrictSerializer):
     )
 
 
-@extend_schema_serializer(component_name="DatasetVersionCreate")
-class DatasetVersionCreate(FilesMixin, StrictSerializer):
+class DatasetVersionCreateSerializer(FilesSerializer, StrictSerializer):
     pass
 
 
-@extend_schema_serializer(component_name="DatasetAppend")
-class DatasetAppend(FilesMixin, StrictSerializer):
+class DatasetAppendSerializer(FilesSerializer, StrictSerializer):
     base_version = serializers.CharField(
         max_length=80,
         help_text="The version whose rows come first, as everywhere: a number or a "
@@ -130,12 +127,11 @@ class DatasetAppend(FilesMixin, StrictSerializer):
 
 
 @extend_schema_serializer(component_name="DatasetPreview")
-class DatasetPreview(FilesMixin, StrictSerializer):
+class DatasetPreviewRequestSerializer(FilesSerializer, StrictSerializer):
     pass
 
 
-@extend_schema_serializer(component_name="DatasetUpdate")
-class DatasetUpdate(StrictSerializer):
+class DatasetUpdateSerializer(StrictSerializer):
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=10_000
     )

@@ -5,35 +5,31 @@ from typing import ClassVar
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from datasets.serializers.dataset import CorrelationPair
+from datasets.serializers.dataset import CorrelationPairSerializer
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
-class AboutVersion(AnswerSerializer):
+class AboutVersionSerializer(AnswerSerializer):
     dataset_id = serializers.CharField()
     version = serializers.IntegerField()
 
 
-@extend_schema_serializer(component_name="DatasetColumn")
-class ColumnAnswer(AnswerSerializer):
+class DatasetColumnSerializer(AnswerSerializer):
     name = serializers.CharField()
     type = serializers.CharField(help_text="As DuckDB writes it.")
 
 
-@extend_schema_serializer(component_name="TruncatedCell")
-class TruncatedCell(AnswerSerializer):
+class TruncatedCellSerializer(AnswerSerializer):
     row = serializers.IntegerField(help_text="The position in `rows`.")
     column = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="NonFiniteCell")
-class NonFiniteCell(TruncatedCell):
+class NonFiniteCellSerializer(TruncatedCellSerializer):
     value = serializers.ChoiceField(["NaN", "Infinity", "-Infinity"])
 
 
-@extend_schema_serializer(component_name="DatasetRows")
-class RowsAnswer(AboutVersion):
-    columns = ColumnAnswer(many=True)
+class DatasetRowsSerializer(AboutVersionSerializer):
+    columns = DatasetColumnSerializer(many=True)
     rows = serializers.ListField(
         child=serializers.DictField(),
         help_text="By column. In columns of type FLOAT and DOUBLE the texts `NaN`, "
@@ -42,36 +38,38 @@ class RowsAnswer(AboutVersion):
     row_count = serializers.IntegerField(help_text="Of all rows that match; exact.")
     offset = serializers.IntegerField()
     limit = serializers.IntegerField()
-    non_finite_cells = NonFiniteCell(many=True, help_text="The first 100 of them.")
+    non_finite_cells = NonFiniteCellSerializer(
+        many=True, help_text="The first 100 of them."
+    )
     non_finite_cell_count = serializers.IntegerField(
         help_text="NaN and infinities, which are words in `rows`."
     )
-    truncated_cells = TruncatedCell(many=True, help_text="The first 100 of them.")
+    truncated_cells = TruncatedCellSerializer(
+        many=True, help_text="The first 100 of them."
+    )
     truncated_cell_count = serializers.IntegerField(
         help_text='Long cells, which end with "…" in `rows`.'
     )
 
 
-@extend_schema_serializer(component_name="UndefinedCorrelation")
-class UndefinedCorrelation(AnswerSerializer):
+class UndefinedCorrelationSerializer(AnswerSerializer):
     feature1 = serializers.CharField()
     feature2 = serializers.CharField()
     reason = serializers.CharField()
     n = serializers.IntegerField(help_text="Rows where both have a value.")
 
 
-@extend_schema_serializer(component_name="ExcludedColumn")
-class ExcludedColumn(AnswerSerializer):
+class ExcludedColumnSerializer(AnswerSerializer):
     column = serializers.CharField()
     reason = serializers.CharField()
 
 
 @extend_schema_serializer(component_name="CorrelationMatrixResponse")
-class CorrelationAnswer(AboutVersion):
+class CorrelationMatrixSerializer(AboutVersionSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"matrix"})
 
     features = serializers.ListField(child=serializers.CharField())
-    correlation_matrix = CorrelationPair(
+    correlation_matrix = CorrelationPairSerializer(
         many=True, help_text="Each pair once; undefined ones are absent."
     )
     matrix = serializers.ListField(
@@ -79,9 +77,13 @@ class CorrelationAnswer(AboutVersion):
         help_text="In the order of `features`; null where it is undefined; absent "
         "for more than 500 columns.",
     )
-    undefined = UndefinedCorrelation(many=True, help_text="At most 20,000 of them.")
+    undefined = UndefinedCorrelationSerializer(
+        many=True, help_text="At most 20,000 of them."
+    )
     undefined_count = serializers.IntegerField()
-    excluded = ExcludedColumn(many=True, help_text="Columns that have no figure.")
+    excluded = ExcludedColumnSerializer(
+        many=True, help_text="Columns that have no figure."
+    )
     exact = serializers.BooleanField(
         help_text="False: Spearman by ranks of whole columns, not of common rows."
     )
@@ -92,8 +94,7 @@ class CorrelationAnswer(AboutVersion):
     row_count = serializers.IntegerField()
 
 
-@extend_schema_serializer(component_name="AssociationPair")
-class AssociationPairAnswer(AnswerSerializer):
+class AssociationPairSerializer(AnswerSerializer):
     feature1 = serializers.CharField(help_text="The category.")
     feature2 = serializers.CharField()
     measure = serializers.CharField(help_text="cramers_v or correlation_ratio.")
@@ -101,41 +102,35 @@ class AssociationPairAnswer(AnswerSerializer):
     n = serializers.IntegerField(help_text="Rows where both have a value.")
 
 
-@extend_schema_serializer(component_name="DatasetAssociations")
-class AssociationsAnswer(AboutVersion):
-    pairs = AssociationPairAnswer(many=True)
-    undefined = UndefinedCorrelation(many=True)
-    excluded = ExcludedColumn(many=True)
+class DatasetAssociationsSerializer(AboutVersionSerializer):
+    pairs = AssociationPairSerializer(many=True)
+    undefined = UndefinedCorrelationSerializer(many=True)
+    excluded = ExcludedColumnSerializer(many=True)
 
 
-@extend_schema_serializer(component_name="DistinctCount")
-class DistinctAnswer(AnswerSerializer):
+class DistinctCountSerializer(AnswerSerializer):
     value = serializers.IntegerField()
     exact = serializers.BooleanField(help_text="False: an estimate, 2-3 % off.")
 
 
-@extend_schema_serializer(component_name="ColumnQuantiles")
-class QuantilesAnswer(AnswerSerializer):
+class ColumnQuantilesSerializer(AnswerSerializer):
     values = serializers.DictField(help_text="By fraction, as in `0.5`.")
     exact = serializers.BooleanField()
     rows = serializers.IntegerField(help_text="Rows that they were read from.")
 
 
-@extend_schema_serializer(component_name="ColumnHistogram")
-class HistogramAnswer(AnswerSerializer):
+class ColumnHistogramSerializer(AnswerSerializer):
     edges = serializers.ListField(child=serializers.JSONField())
     counts = serializers.ListField(child=serializers.IntegerField())
 
 
-@extend_schema_serializer(component_name="TopValue")
-class TopValueAnswer(AnswerSerializer):
+class TopValueSerializer(AnswerSerializer):
     value = serializers.JSONField()
     count = serializers.IntegerField()
     share = serializers.FloatField(help_text="Of the rows that have a value.")
 
 
-@extend_schema_serializer(component_name="ColumnStatistics")
-class ColumnStatisticsAnswer(AnswerSerializer):
+class ColumnStatisticsSerializer(AnswerSerializer):
     name = serializers.CharField()
     type = serializers.CharField()
     kind = serializers.CharField()
@@ -144,15 +139,17 @@ class ColumnStatisticsAnswer(AnswerSerializer):
     null_share = serializers.FloatField(help_text="A fraction in [0, 1].")
     nan = serializers.IntegerField()
     infinite = serializers.IntegerField()
-    distinct = DistinctAnswer(allow_null=True)
+    distinct = DistinctCountSerializer(allow_null=True)
     min = serializers.JSONField(allow_null=True)
     max = serializers.JSONField(allow_null=True)
     mean = serializers.FloatField(allow_null=True)
     std = serializers.FloatField(allow_null=True, help_text="Of the sample (n - 1).")
     zeros = serializers.IntegerField(allow_null=True)
-    quantiles = QuantilesAnswer(allow_null=True)
-    histogram = HistogramAnswer(allow_null=True)
-    top = TopValueAnswer(many=True, help_text="The most frequent values, at most 10.")
+    quantiles = ColumnQuantilesSerializer(allow_null=True)
+    histogram = ColumnHistogramSerializer(allow_null=True)
+    top = TopValueSerializer(
+        many=True, help_text="The most frequent values, at most 10."
+    )
     top_exact = serializers.BooleanField(
         help_text="False: their shares are those in a random sample."
     )
@@ -161,34 +158,29 @@ class ColumnStatisticsAnswer(AnswerSerializer):
     mean_length = serializers.FloatField(allow_null=True)
 
 
-@extend_schema_serializer(component_name="DatasetStatistics")
-class StatisticsAnswer(AboutVersion):
+class DatasetStatisticsSerializer(AboutVersionSerializer):
     row_count = serializers.IntegerField()
-    columns = ColumnStatisticsAnswer(many=True)
+    columns = ColumnStatisticsSerializer(many=True)
 
 
-@extend_schema_serializer(component_name="DatasetSchemaColumn")
-class SchemaColumnAnswer(ColumnAnswer):
+class DatasetSchemaColumnSerializer(DatasetColumnSerializer):
     position = serializers.IntegerField()
     original_name = serializers.CharField(help_text="In the uploaded file.")
     null_count = serializers.IntegerField()
 
 
-@extend_schema_serializer(component_name="DatasetSchema")
-class SchemaAnswer(AboutVersion):
-    columns = SchemaColumnAnswer(many=True)
+class DatasetSchemaSerializer(AboutVersionSerializer):
+    columns = DatasetSchemaColumnSerializer(many=True)
 
 
-@extend_schema_serializer(component_name="RetypedColumn")
-class RetypedAnswer(AnswerSerializer):
+class RetypedColumnSerializer(AnswerSerializer):
     name = serializers.CharField()
     before = serializers.CharField()
     after = serializers.CharField()
     widened = serializers.BooleanField(help_text="Every old value still fits.")
 
 
-@extend_schema_serializer(component_name="BrokenFeature")
-class BrokenFeatureAnswer(AnswerSerializer):
+class BrokenFeatureSerializer(AnswerSerializer):
     feature_name = serializers.CharField()
     column = serializers.CharField(help_text="Of those that the feature is bound to.")
     reason = serializers.CharField()
@@ -200,8 +192,7 @@ class BrokenFeatureAnswer(AnswerSerializer):
     )
 
 
-@extend_schema_serializer(component_name="DatasetComparison")
-class ComparisonAnswer(AnswerSerializer):
+class DatasetComparisonSerializer(AnswerSerializer):
     dataset_id = serializers.CharField()
     version = serializers.IntegerField(help_text="The later one.")
     compared_with = serializers.IntegerField()
@@ -210,9 +201,9 @@ class ComparisonAnswer(AnswerSerializer):
         help_text="null: a version was read before contents had digests, and the bytes "
         "differ.",
     )
-    added = ColumnAnswer(many=True)
-    removed = ColumnAnswer(many=True)
-    retyped = RetypedAnswer(many=True)
+    added = DatasetColumnSerializer(many=True)
+    removed = DatasetColumnSerializer(many=True)
+    retyped = RetypedColumnSerializer(many=True)
     reordered = serializers.BooleanField()
     row_count_before = serializers.IntegerField()
     row_count_after = serializers.IntegerField()
@@ -222,13 +213,13 @@ class ComparisonAnswer(AnswerSerializer):
         help_text="Both are the same bytes and options: types differ only by the "
         "revision of the type rules, and nothing breaks for that."
     )
-    breaks = BrokenFeatureAnswer(
+    breaks = BrokenFeatureSerializer(
         many=True, help_text="Features that are bound to removed or retyped columns."
     )
 
 
 @extend_schema_serializer(component_name="DriftReportResponse")
-class DriftReportAnswer(AnswerSerializer):
+class DriftReportSerializer(AnswerSerializer):
     id = serializers.CharField()
     dataset_id = serializers.CharField(source="current.dataset_id")
     reference_version = serializers.IntegerField(source="reference.number")
@@ -241,8 +232,7 @@ class DriftReportAnswer(AnswerSerializer):
     created_at = TimeField()
 
 
-@extend_schema_serializer(component_name="LineageNode")
-class LineageNodeAnswer(AnswerSerializer):
+class LineageNodeSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"version"})
 
     id = serializers.CharField()
@@ -251,8 +241,7 @@ class LineageNodeAnswer(AnswerSerializer):
     version = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="LineageEdge")
-class LineageEdgeAnswer(AnswerSerializer):
+class LineageEdgeSerializer(AnswerSerializer):
     source = serializers.CharField()  # type: ignore[assignment]  # a field's name, too
     target = serializers.CharField()
     relationship = serializers.CharField()
@@ -261,7 +250,6 @@ class LineageEdgeAnswer(AnswerSerializer):
     )
 
 
-@extend_schema_serializer(component_name="DatasetLineage")
-class LineageAnswer(AnswerSerializer):
-    nodes = LineageNodeAnswer(many=True)
-    edges = LineageEdgeAnswer(many=True)
+class DatasetLineageSerializer(AnswerSerializer):
+    nodes = LineageNodeSerializer(many=True)
+    edges = LineageEdgeSerializer(many=True)

@@ -6,10 +6,10 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.models import Feature, FeatureUsage, FeatureVersion
-from datasets.serializers.binding import FeatureBindingAnswer
+from datasets.serializers.binding import FeatureBindingSerializer
 from datasets.serializers.feature_requests import (
-    FeatureTransformation,
-    FeatureValidation,
+    FeatureTransformationSerializer,
+    FeatureValidationSerializer,
 )
 from datasets.states import UNBOUND, BindingState, DataType, FeatureStatus, FeatureType
 from mlops.core.serializers import AnswerSerializer, TimeField
@@ -17,7 +17,7 @@ from mlops.core.serializers import AnswerSerializer, TimeField
 BINDING_STATES = [*BindingState.choices, (UNBOUND, UNBOUND)]
 
 
-class FeatureStatistics(AnswerSerializer):
+class FeatureStatisticsSerializer(AnswerSerializer):
     """Of what the feature is bound to, in the current version of that dataset."""
 
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
@@ -38,7 +38,7 @@ class FeatureStatistics(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="FeatureResponse")
-class FeatureAnswer(AnswerSerializer):
+class FeatureSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {
             "transformation",
@@ -63,19 +63,19 @@ class FeatureAnswer(AnswerSerializer):
     tags = serializers.ListField(child=serializers.CharField())
     upstream_features = serializers.SerializerMethodField()
     downstream_features = serializers.SerializerMethodField()
-    validation_rules = FeatureValidation(many=True)
+    validation_rules = FeatureValidationSerializer(many=True)
     usage_count = serializers.IntegerField()
     created_at = TimeField()
     updated_at = TimeField()
-    transformation = FeatureTransformation()
+    transformation = FeatureTransformationSerializer()
     duckdb_table = serializers.CharField()
     duckdb_view = serializers.CharField()
-    statistics = FeatureStatistics(source="column_statistics")
+    statistics = FeatureStatisticsSerializer(source="column_statistics")
     statistics_reason = serializers.CharField(
         help_text="Why there are no statistics; absent where there are."
     )
     binding_state = serializers.ChoiceField(BINDING_STATES)
-    binding = FeatureBindingAnswer(source="bound_to")
+    binding = FeatureBindingSerializer(source="bound_to")
     last_used_at = TimeField()
     deprecated_at = TimeField()
 
@@ -90,7 +90,7 @@ class FeatureAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="FeatureVersionResponse")
-class FeatureVersionAnswer(AnswerSerializer):
+class FeatureVersionSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {"transformation_snapshot", "rolled_back_at"}
     )
@@ -100,33 +100,35 @@ class FeatureVersionAnswer(AnswerSerializer):
     version = serializers.CharField()
     changelog = serializers.CharField()
     breaking_changes = serializers.BooleanField()
-    validation_snapshot = FeatureValidation(many=True)
+    validation_snapshot = FeatureValidationSerializer(many=True)
     created_by = serializers.SerializerMethodField()
     created_at = TimeField()
     is_rolled_back = serializers.BooleanField()
-    transformation_snapshot = FeatureTransformation()
+    transformation_snapshot = FeatureTransformationSerializer()
     rolled_back_at = TimeField()
 
     def get_created_by(self, version: FeatureVersion) -> str:
         return version.created_by.username if version.created_by else ""
 
 
-class FeatureVersionListResponse(AnswerSerializer):
-    versions = FeatureVersionAnswer(many=True)
+@extend_schema_serializer(component_name="FeatureVersionListResponse")
+class FeatureVersionListSerializer(AnswerSerializer):
+    versions = FeatureVersionSerializer(many=True)
     total = serializers.IntegerField()
 
 
-class FeatureLineageNode(AnswerSerializer):
+class FeatureLineageNodeSerializer(AnswerSerializer):
     feature_name = serializers.CharField()
     version = serializers.CharField()
     relationship = serializers.CharField(help_text="upstream or downstream")
 
 
-class FeatureLineageResponse(AnswerSerializer):
+@extend_schema_serializer(component_name="FeatureLineageResponse")
+class FeatureLineageSerializer(AnswerSerializer):
     feature_name = serializers.CharField()
     current_version = serializers.CharField()
-    upstream_features = FeatureLineageNode(many=True)
-    downstream_features = FeatureLineageNode(many=True)
+    upstream_features = FeatureLineageNodeSerializer(many=True)
+    downstream_features = FeatureLineageNodeSerializer(many=True)
     all_upstream = serializers.ListField(child=serializers.CharField())
     all_downstream = serializers.ListField(child=serializers.CharField())
     direct_dependents_count = serializers.IntegerField()
@@ -134,7 +136,7 @@ class FeatureLineageResponse(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="FeatureUsageResponse")
-class FeatureUsageAnswer(AnswerSerializer):
+class FeatureUsageSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(
         {
             "feature_importance",
@@ -172,8 +174,7 @@ class FeatureUsageAnswer(AnswerSerializer):
         return use.feature.feature_name
 
 
-@extend_schema_serializer(component_name="FeatureStatisticsResponse")
-class FeatureStatisticsAnswer(AnswerSerializer):
+class FeatureStatisticsResponseSerializer(AnswerSerializer):
     """Figures of the feature's data and of its recorded use."""
 
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset(

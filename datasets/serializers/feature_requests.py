@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from datasets.serializers.binding import FeatureBindingBody
+from datasets.serializers.binding import FeatureBindingBodySerializer
 from datasets.states import DataType, FeatureStatus, FeatureType
 from mlops.core.fields import FiniteNumberField, Text, Truth, Whole
 from mlops.core.serializers import StrictSerializer
@@ -23,19 +23,19 @@ class NameList(serializers.ListField):
         super().__init__(max_length=1000, **options)
 
 
-class FeatureTransformation(StrictSerializer):
+class FeatureTransformationSerializer(StrictSerializer):
     transformation_type = Text(max_length=100)
     code = Text(max_length=MAX_TEXT, trim_whitespace=False)
     parameters = serializers.DictField(required=False)
 
 
-class FeatureValidation(StrictSerializer):
+class FeatureValidationSerializer(StrictSerializer):
     rule_type = Text(max_length=100)
     parameters = serializers.DictField()
     is_blocking = Truth(default=False)
 
 
-class FeatureCreate(StrictSerializer):
+class FeatureCreateSerializer(StrictSerializer):
     feature_name = Text(min_length=3, max_length=100)
     feature_type = serializers.ChoiceField(FeatureType.choices)
     data_type = serializers.ChoiceField(DataType.choices)
@@ -46,14 +46,14 @@ class FeatureCreate(StrictSerializer):
         help_text="Accepted and ignored: the owner is the caller.",
     )
     tags = NameList(required=False)
-    transformation = FeatureTransformation(required=False, allow_null=True)
-    validation_rules = FeatureValidation(many=True, required=False)
+    transformation = FeatureTransformationSerializer(required=False, allow_null=True)
+    validation_rules = FeatureValidationSerializer(many=True, required=False)
     upstream_features = NameList(required=False)
     duckdb_table = Text(
         required=False, allow_null=True, max_length=255, help_text=LABEL
     )
     duckdb_view = Text(required=False, allow_null=True, max_length=255, help_text=LABEL)
-    binding = FeatureBindingBody(
+    binding = FeatureBindingBodySerializer(
         required=False,
         allow_null=True,
         help_text="Where the values are; null: nowhere.",
@@ -64,7 +64,7 @@ class FeatureCreate(StrictSerializer):
         return attrs
 
 
-class FeatureUpdate(StrictSerializer):
+class FeatureUpdateSerializer(StrictSerializer):
     """Null means "leave as it is"; for transformation, tables and binding, "none"."""
 
     description = Text(
@@ -74,16 +74,16 @@ class FeatureUpdate(StrictSerializer):
     status = serializers.ChoiceField(
         FeatureStatus.choices, required=False, allow_null=True
     )
-    transformation = FeatureTransformation(required=False, allow_null=True)
+    transformation = FeatureTransformationSerializer(required=False, allow_null=True)
     validation_rules = serializers.ListField(
-        child=FeatureValidation(), required=False, allow_null=True
+        child=FeatureValidationSerializer(), required=False, allow_null=True
     )
     upstream_features = NameList(required=False, allow_null=True)
     duckdb_table = Text(
         required=False, allow_null=True, max_length=255, help_text=LABEL
     )
     duckdb_view = Text(required=False, allow_null=True, max_length=255, help_text=LABEL)
-    binding = FeatureBindingBody(
+    binding = FeatureBindingBodySerializer(
         required=False,
         allow_null=True,
         help_text="Where the values are; null: nowhere.",
@@ -98,7 +98,7 @@ class FeatureUpdate(StrictSerializer):
         }
 
 
-class FeatureVersionCreate(StrictSerializer):
+class FeatureVersionCreateSerializer(StrictSerializer):
     version = Text(max_length=100)
     changelog = Text(min_length=10, max_length=MAX_TEXT)
     breaking_changes = Truth(default=False)
@@ -107,15 +107,17 @@ class FeatureVersionCreate(StrictSerializer):
         max_length=255,
         help_text="Accepted and ignored: the author is the caller.",
     )
-    transformation_snapshot = FeatureTransformation(required=False, allow_null=True)
-    validation_snapshot = FeatureValidation(many=True, required=False)
+    transformation_snapshot = FeatureTransformationSerializer(
+        required=False, allow_null=True
+    )
+    validation_snapshot = FeatureValidationSerializer(many=True, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.pop("created_by", None)
         return attrs
 
 
-class FeatureUsageCreate(StrictSerializer):
+class FeatureUsageCreateSerializer(StrictSerializer):
     feature_name = Text(max_length=100)
     feature_version = Text(max_length=100)
     used_by_model = Text(max_length=255)

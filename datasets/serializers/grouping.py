@@ -3,7 +3,6 @@
 from typing import Any
 
 import orjson
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.analytics.aggregates import Aggregate, Function
@@ -17,18 +16,18 @@ from datasets.analytics.grouping import (
 )
 from datasets.analytics.search import MAX_QUERY
 from datasets.serializers.exploration import (
-    AboutVersion,
-    ColumnAnswer,
-    HistogramAnswer,
-    TopValueAnswer,
+    AboutVersionSerializer,
+    ColumnHistogramSerializer,
+    DatasetColumnSerializer,
+    TopValueSerializer,
 )
 from datasets.serializers.queries import (
     MAX_OFFSET,
     MAX_ORDERS,
-    ConditionField,
+    ConditionFieldSerializer,
     ConditionsText,
     NameList,
-    VersionQuery,
+    VersionQuerySerializer,
     order_of,
 )
 from mlops.core.fields import FiniteNumberField, Text, Whole
@@ -42,7 +41,7 @@ ORDERED = (
 )
 
 
-class AggregateField(StrictSerializer):
+class AggregateFieldSerializer(StrictSerializer):
     """One figure. Sums of whole numbers and decimals are exact."""
 
     function = serializers.ChoiceField([(item.value, item.name) for item in Function])
@@ -80,11 +79,13 @@ class AggregatesText(serializers.CharField):
             found = orjson.loads(super().to_internal_value(data))
         except orjson.JSONDecodeError:
             raise serializers.ValidationError("This is not valid JSON.") from None
-        child = serializers.ListField(child=AggregateField(), max_length=MAX_AGGREGATES)
+        child = serializers.ListField(
+            child=AggregateFieldSerializer(), max_length=MAX_AGGREGATES
+        )
         return child.run_validation(found)
 
 
-class GroupsQuery(VersionQuery):
+class GroupsQuerySerializer(VersionQuerySerializer):
     """Groups as a link."""
 
     by = NameList(
@@ -102,7 +103,7 @@ class GroupsQuery(VersionQuery):
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_GROUPS)
 
 
-class GroupsBody(StrictSerializer):
+class GroupsBodySerializer(StrictSerializer):
     """What to group by and what to compute, of rows that meet all conditions."""
 
     by = serializers.ListField(
@@ -111,13 +112,13 @@ class GroupsBody(StrictSerializer):
         help_text="Columns; without one, all rows are one group.",
     )
     aggregates = serializers.ListField(
-        child=AggregateField(),
+        child=AggregateFieldSerializer(),
         required=False,
         max_length=MAX_AGGREGATES,
         help_text="The count of rows, if left out.",
     )
     conditions = serializers.ListField(
-        child=ConditionField(), required=False, max_length=MAX_CONDITIONS
+        child=ConditionFieldSerializer(), required=False, max_length=MAX_CONDITIONS
     )
     q = Text(
         required=False, max_length=MAX_QUERY, trim_whitespace=False, help_text=SEARCHED
@@ -133,7 +134,7 @@ class GroupsBody(StrictSerializer):
     version = Text(default="latest", max_length=80)
 
 
-class FacetsQuery(VersionQuery):
+class FacetsQuerySerializer(VersionQuerySerializer):
     """Facets as a link."""
 
     columns = NameList(
@@ -149,7 +150,7 @@ class FacetsQuery(VersionQuery):
     top = serializers.IntegerField(default=10, min_value=1, max_value=MAX_VALUES)
 
 
-class FacetsBody(StrictSerializer):
+class FacetsBodySerializer(StrictSerializer):
     """Columns of the rows that meet all conditions."""
 
     columns = serializers.ListField(
@@ -158,7 +159,7 @@ class FacetsBody(StrictSerializer):
         max_length=MAX_FACETS,
     )
     conditions = serializers.ListField(
-        child=ConditionField(), required=False, max_length=MAX_CONDITIONS
+        child=ConditionFieldSerializer(), required=False, max_length=MAX_CONDITIONS
     )
     q = Text(
         required=False, max_length=MAX_QUERY, trim_whitespace=False, help_text=SEARCHED
@@ -167,15 +168,13 @@ class FacetsBody(StrictSerializer):
     version = Text(default="latest", max_length=80)
 
 
-@extend_schema_serializer(component_name="GroupFigure")
-class FigureAnswer(ColumnAnswer):
+class GroupFigureSerializer(DatasetColumnSerializer):
     exact = serializers.BooleanField(
         help_text="False: computed in floating point, and rounded to a double."
     )
 
 
-@extend_schema_serializer(component_name="DatasetGroup")
-class GroupAnswer(AnswerSerializer):
+class DatasetGroupSerializer(AnswerSerializer):
     key = serializers.DictField(help_text="By column; null is a missing value.")
     values = serializers.DictField(
         help_text="By name; null where there is no figure, as of no finite value."
@@ -189,29 +188,28 @@ class GroupAnswer(AnswerSerializer):
     )
 
 
-@extend_schema_serializer(component_name="TruncatedGroupCell")
-class TruncatedGroupCell(AnswerSerializer):
+class TruncatedGroupCellSerializer(AnswerSerializer):
     group = serializers.IntegerField(help_text="The position in `groups`.")
     column = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="DatasetGroups")
-class GroupsAnswer(AboutVersion):
-    keys = ColumnAnswer(many=True)
-    figures = FigureAnswer(many=True)
-    groups = GroupAnswer(many=True)
+class DatasetGroupsSerializer(AboutVersionSerializer):
+    keys = DatasetColumnSerializer(many=True)
+    figures = GroupFigureSerializer(many=True)
+    groups = DatasetGroupSerializer(many=True)
     group_count = serializers.IntegerField(help_text="Of all groups; exact.")
     row_count = serializers.IntegerField(help_text="Of the rows in all groups; exact.")
     offset = serializers.IntegerField()
     limit = serializers.IntegerField()
-    truncated_cells = TruncatedGroupCell(many=True, help_text="The first 100.")
+    truncated_cells = TruncatedGroupCellSerializer(
+        many=True, help_text="The first 100."
+    )
     truncated_cell_count = serializers.IntegerField(
         help_text='Long texts, which end with "…" in `groups`.'
     )
 
 
-@extend_schema_serializer(component_name="DatasetFacet")
-class FacetAnswer(AnswerSerializer):
+class DatasetFacetSerializer(AnswerSerializer):
     column = serializers.CharField()
     type = serializers.CharField()
     kind = serializers.CharField()
@@ -222,7 +220,7 @@ class FacetAnswer(AnswerSerializer):
     distinct = serializers.IntegerField(
         allow_null=True, help_text="Exact, NaN left out; null for nested and binary."
     )
-    values = TopValueAnswer(
+    values = TopValueSerializer(
         many=True, help_text="The most frequent ones, ties in their own order."
     )
     other_count = serializers.IntegerField(
@@ -231,24 +229,22 @@ class FacetAnswer(AnswerSerializer):
     truncated_values = serializers.IntegerField(
         help_text='How many of `values` are cut, and end with "…".'
     )
-    histogram = HistogramAnswer(
+    histogram = ColumnHistogramSerializer(
         allow_null=True, help_text="Of numbers, dates and times; finite values."
     )
 
 
-@extend_schema_serializer(component_name="UnfinishedFacet")
-class UnfinishedAnswer(AnswerSerializer):
+class UnfinishedFacetSerializer(AnswerSerializer):
     column = serializers.CharField()
     reason = serializers.CharField(
         help_text="query_timeout or too_large_for_interactive."
     )
 
 
-@extend_schema_serializer(component_name="DatasetFacets")
-class FacetsAnswer(AboutVersion):
+class DatasetFacetsSerializer(AboutVersionSerializer):
     row_count = serializers.IntegerField(help_text="Of the rows that match; exact.")
-    facets = FacetAnswer(many=True)
-    unfinished = UnfinishedAnswer(
+    facets = DatasetFacetSerializer(many=True)
+    unfinished = UnfinishedFacetSerializer(
         many=True, help_text=f"Columns that took more than {FACET_S:g} s."
     )
 

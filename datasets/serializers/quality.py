@@ -22,8 +22,7 @@ PARAMETER_HELP = "By the kind:\n" + "\n".join(
 )
 
 
-@extend_schema_serializer(component_name="QualityRuleCreate")
-class RuleCreate(StrictSerializer):
+class QualityRuleCreateSerializer(StrictSerializer):
     kind = serializers.ChoiceField(RULE_KINDS, help_text=KIND_HELP)
     columns = serializers.ListField(
         child=Text(max_length=1000, trim_whitespace=False),
@@ -34,15 +33,13 @@ class RuleCreate(StrictSerializer):
     severity = serializers.ChoiceField(Severity.choices, default=Severity.WARN)
 
 
-@extend_schema_serializer(component_name="QualityRuleUpdate")
-class RuleUpdate(StrictSerializer):
+class QualityRuleUpdateSerializer(StrictSerializer):
     parameters = serializers.DictField(required=False)
     severity = serializers.ChoiceField(Severity.choices, required=False)
     is_enabled = Truth(required=False)
 
 
-@extend_schema_serializer(component_name="QualityRuleSuggestion")
-class SuggestionAnswer(AnswerSerializer):
+class QualityRuleSuggestionSerializer(AnswerSerializer):
     kind = serializers.ChoiceField(RULE_KINDS)
     columns = serializers.ListField(child=serializers.CharField())
     parameters = serializers.DictField()
@@ -50,14 +47,13 @@ class SuggestionAnswer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="QualityRuleResponse")
-class RuleAnswer(SuggestionAnswer):
+class QualityRuleSerializer(QualityRuleSuggestionSerializer):
     id = serializers.CharField()
     is_enabled = serializers.BooleanField()
     created_at = TimeField()
 
 
-@extend_schema_serializer(component_name="QualityRuleResult")
-class RuleResultAnswer(SuggestionAnswer):
+class QualityRuleResultSerializer(QualityRuleSuggestionSerializer):
     rule_id = serializers.CharField()
     passed = serializers.BooleanField(
         allow_null=True, help_text="Null: it could not be checked; see `message`."
@@ -70,13 +66,12 @@ class RuleResultAnswer(SuggestionAnswer):
     examples = serializers.ListField(child=serializers.DictField())
 
 
-@extend_schema_serializer(component_name="QualityCheckRequest")
-class CheckRequest(StrictSerializer):
+class QualityCheckRequestSerializer(StrictSerializer):
     version = Text(default="latest", max_length=80)
 
 
 @extend_schema_serializer(component_name="QualityCheckResponse")
-class CheckAnswer(AnswerSerializer):
+class QualityCheckSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"created_by"})
 
     id = serializers.CharField()
@@ -85,6 +80,6 @@ class CheckAnswer(AnswerSerializer):
     rule_count = serializers.IntegerField()
     failed_count = serializers.IntegerField(help_text="Broken rules that fail.")
     warned_count = serializers.IntegerField(help_text="Broken rules that warn.")
-    results = RuleResultAnswer(many=True)
+    results = QualityRuleResultSerializer(many=True)
     created_by = serializers.CharField(source="created_by.username", default=None)
     created_at = TimeField()

@@ -23,7 +23,7 @@ EXPORT_FORMATS = [item.value for item in Format]
 MAX_CONDITIONS_TEXT = 20_000
 
 
-class VersionQuery(StrictSerializer):
+class VersionQuerySerializer(StrictSerializer):
     version = serializers.CharField(
         required=False,
         default="latest",
@@ -50,7 +50,7 @@ class NameList(WordList):
         return found
 
 
-class ColumnsQuery(VersionQuery):
+class ColumnsQuerySerializer(VersionQuerySerializer):
     columns = NameList(
         required=False,
         max_length=MAX_NAMES,
@@ -59,7 +59,7 @@ class ColumnsQuery(VersionQuery):
     )
 
 
-class ConditionField(StrictSerializer):
+class ConditionFieldSerializer(StrictSerializer):
     column = Text(max_length=1000, trim_whitespace=False)
     operator = serializers.ChoiceField([(item.value, item.name) for item in Operator])
     value = serializers.JSONField(required=False, allow_null=True)
@@ -85,11 +85,13 @@ class ConditionsText(serializers.CharField):
             found = orjson.loads(text)
         except orjson.JSONDecodeError:
             raise serializers.ValidationError("This is not valid JSON.") from None
-        child = serializers.ListField(child=ConditionField(), max_length=MAX_CONDITIONS)
+        child = serializers.ListField(
+            child=ConditionFieldSerializer(), max_length=MAX_CONDITIONS
+        )
         return child.run_validation(found)
 
 
-class SampleQuery(ColumnsQuery):
+class SampleQuerySerializer(ColumnsQuerySerializer):
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
     method = serializers.ChoiceField([item.value for item in Method], default="first")
     seed = serializers.IntegerField(
@@ -105,7 +107,7 @@ class SampleQuery(ColumnsQuery):
     )
 
 
-class PageQuery(ColumnsQuery):
+class PageQuerySerializer(ColumnsQuerySerializer):
     offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_OFFSET)
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
     order_by = NameList(
@@ -116,33 +118,33 @@ class PageQuery(ColumnsQuery):
     )
 
 
-class SearchQuery(PageQuery):
+class SearchQuerySerializer(PageQuerySerializer):
     q = serializers.CharField(
         max_length=200, trim_whitespace=False, help_text="A text, in any letter case."
     )
 
 
-class DetailQuery(StrictSerializer):
+class DetailQuerySerializer(StrictSerializer):
     sample_limit = serializers.IntegerField(
         required=False, min_value=0, max_value=MAX_ROWS
     )
 
 
-class StatisticsQuery(ColumnsQuery):
+class StatisticsQuerySerializer(ColumnsQuerySerializer):
     conditions = ConditionsText()
 
 
-class AssociationsQuery(ColumnsQuery):
+class AssociationsQuerySerializer(ColumnsQuerySerializer):
     pass
 
 
-class FilterQuery(PageQuery):
+class FilterQuerySerializer(PageQuerySerializer):
     """A filter as a link."""
 
     conditions = ConditionsText(required=True)
 
 
-class CorrelationQuery(ColumnsQuery):
+class CorrelationQuerySerializer(ColumnsQuerySerializer):
     method = serializers.ChoiceField(["pearson", "spearman"], default="pearson")
 
 
@@ -152,17 +154,17 @@ EXACT = (
 )
 
 
-class ExportQuery(ColumnsQuery):
+class ExportQuerySerializer(ColumnsQuerySerializer):
     format = serializers.ChoiceField(EXPORT_FORMATS, default="csv")
     conditions = ConditionsText()
     exact = serializers.BooleanField(default=False, help_text=EXACT)
 
 
-class ExportOptionsQuery(ColumnsQuery):
+class ExportOptionsQuerySerializer(ColumnsQuerySerializer):
     format = serializers.ChoiceField(EXPORT_FORMATS, default="csv")
 
 
-class CompareQuery(VersionQuery):
+class CompareQuerySerializer(VersionQuerySerializer):
     def get_fields(self) -> dict[str, Any]:
         # "with" is a word of Python, and the name in the contract.
         other = serializers.CharField(
@@ -171,7 +173,7 @@ class CompareQuery(VersionQuery):
         return {**super().get_fields(), "with": other}
 
 
-class DriftQuery(StrictSerializer):
+class DriftQuerySerializer(StrictSerializer):
     def get_fields(self) -> dict[str, Any]:
         # "from" is a word of Python.
         reference = serializers.CharField(
@@ -183,11 +185,11 @@ class DriftQuery(StrictSerializer):
         return {**super().get_fields(), "from": reference, "to": current}
 
 
-class SelectionBody(StrictSerializer):
+class SelectionBodySerializer(StrictSerializer):
     """Columns of the rows that meet all conditions."""
 
     conditions = serializers.ListField(
-        child=ConditionField(), max_length=MAX_CONDITIONS
+        child=ConditionFieldSerializer(), max_length=MAX_CONDITIONS
     )
     columns = serializers.ListField(
         child=Text(max_length=1000, trim_whitespace=False),
@@ -197,12 +199,12 @@ class SelectionBody(StrictSerializer):
     version = Text(default="latest", max_length=80)
 
 
-class ExportBody(SelectionBody):
+class ExportBodySerializer(SelectionBodySerializer):
     format = serializers.ChoiceField(EXPORT_FORMATS, default="csv")
     exact = Truth(default=False, help_text=EXACT)
 
 
-class FilterBody(SelectionBody):
+class FilterBodySerializer(SelectionBodySerializer):
     """Conditions that must all hold."""
 
     order_by = serializers.ListField(

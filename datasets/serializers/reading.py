@@ -34,8 +34,7 @@ def _sign(text: str) -> serializers.CharField:
     )
 
 
-@extend_schema_serializer(component_name="ReadingOptions")
-class ReadingOptions(StrictSerializer):
+class ReadingOptionsSerializer(StrictSerializer):
     """What is not given is found out; the report says what it came to."""
 
     encoding = serializers.CharField(required=False, max_length=40)
@@ -142,7 +141,7 @@ def _punctuation(sign: str) -> str:
     return sign
 
 
-@extend_schema_field(ReadingOptions)
+@extend_schema_field(ReadingOptionsSerializer)
 class ReadingOptionsField(serializers.Field[Any, Any, Any, Any]):
     """An object, or its JSON where a form has only text."""
 
@@ -154,7 +153,7 @@ class ReadingOptionsField(serializers.Field[Any, Any, Any, Any]):
                 raise serializers.ValidationError("This is not JSON.") from None
         if not isinstance(data, dict):
             raise serializers.ValidationError("This has to be an object.")
-        options = ReadingOptions(data=data)
+        options = ReadingOptionsSerializer(data=data)
         options.is_valid(raise_exception=True)
         return dict(options.validated_data)
 
@@ -180,21 +179,20 @@ def _first(detail: Any) -> Any:
     return detail
 
 
-@extend_schema_serializer(component_name="DatasetVersionRetry")
-class RetryBody(StrictSerializer):
+class DatasetVersionRetrySerializer(StrictSerializer):
     options = ReadingOptionsField(
         required=False, help_text="Read in this way; if not given, as before."
     )
 
 
-class PreviewedColumn(AnswerSerializer):
+class PreviewedColumnSerializer(AnswerSerializer):
     name = serializers.CharField()
     original_name = serializers.CharField(help_text="As the file calls it.")
     type = serializers.CharField()
 
 
 @extend_schema_serializer(component_name="DatasetPreviewResponse")
-class PreviewAnswer(AnswerSerializer):
+class DatasetPreviewSerializer(AnswerSerializer):
     """What an upload would come to, as far as its beginning says."""
 
     source_format = serializers.CharField()
@@ -203,7 +201,7 @@ class PreviewAnswer(AnswerSerializer):
         help_text="Later rows may need other types than `rows_read` do.",
     )
     rows_read = serializers.IntegerField()
-    columns = PreviewedColumn(many=True)
+    columns = PreviewedColumnSerializer(many=True)
     sample_data = serializers.ListField(
         child=serializers.DictField(), help_text="The first rows, at most 100."
     )

@@ -2,19 +2,18 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.analytics.row_diff import MAX_KEYS, Change
 from datasets.analytics.rows import MAX_ROWS
-from datasets.serializers.exploration import ColumnAnswer
-from datasets.serializers.queries import MAX_OFFSET, ColumnsQuery, NameList
+from datasets.serializers.exploration import DatasetColumnSerializer
+from datasets.serializers.queries import MAX_OFFSET, ColumnsQuerySerializer, NameList
 from mlops.core.serializers import AnswerSerializer
 
 CHANGES = [item.value for item in Change]
 
 
-class RowDiffQuery(ColumnsQuery):
+class RowDiffQuerySerializer(ColumnsQuerySerializer):
     key = NameList(
         max_length=MAX_KEYS,
         help_text="The columns that name a row in both versions, as in `columns`.",
@@ -35,15 +34,13 @@ class RowDiffQuery(ColumnsQuery):
         return {**super().get_fields(), "with": other}
 
 
-@extend_schema_serializer(component_name="RetypedDiffColumn")
-class RetypedDiffAnswer(AnswerSerializer):
+class RetypedDiffColumnSerializer(AnswerSerializer):
     name = serializers.CharField()
     before = serializers.CharField()
     after = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="RowsAside")
-class AsideAnswer(AnswerSerializer):
+class RowsAsideSerializer(AnswerSerializer):
     """Rows of one version that nothing could be matched with for certain."""
 
     missing_keys = serializers.IntegerField(help_text="Rows with a part of it missing.")
@@ -52,8 +49,7 @@ class AsideAnswer(AnswerSerializer):
     examples = serializers.ListField(child=serializers.DictField())
 
 
-@extend_schema_serializer(component_name="DiffRow")
-class DiffRowAnswer(AnswerSerializer):
+class DiffRowSerializer(AnswerSerializer):
     absent_when_unknown: ClassVar[frozenset[str]] = frozenset({"before", "after"})
 
     change = serializers.ChoiceField(CHANGES)
@@ -64,8 +60,7 @@ class DiffRowAnswer(AnswerSerializer):
     after = serializers.DictField(help_text="Absent of a deleted row.")
 
 
-@extend_schema_serializer(component_name="RowDiff")
-class RowDiffAnswer(AnswerSerializer):
+class RowDiffSerializer(AnswerSerializer):
     dataset_id = serializers.CharField()
     version = serializers.IntegerField(help_text="The later one.")
     compared_with = serializers.IntegerField()
@@ -73,9 +68,9 @@ class RowDiffAnswer(AnswerSerializer):
     compared = serializers.ListField(
         child=serializers.CharField(), help_text="Columns whose cells were compared."
     )
-    added_columns = ColumnAnswer(many=True)
-    removed_columns = ColumnAnswer(many=True)
-    retyped_columns = RetypedDiffAnswer(many=True)
+    added_columns = DatasetColumnSerializer(many=True)
+    removed_columns = DatasetColumnSerializer(many=True)
+    retyped_columns = RetypedDiffColumnSerializer(many=True)
     not_compared = serializers.ListField(
         child=serializers.CharField(),
         help_text="Columns of both of which no type holds the values of both.",
@@ -85,8 +80,8 @@ class RowDiffAnswer(AnswerSerializer):
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     changed_cells = serializers.DictField(child=serializers.IntegerField())
-    before = AsideAnswer()
-    after = AsideAnswer()
+    before = RowsAsideSerializer()
+    after = RowsAsideSerializer()
     beside = serializers.IntegerField(
         help_text="Rows that were not matched, as their key repeats in the other "
         "version."
@@ -94,4 +89,4 @@ class RowDiffAnswer(AnswerSerializer):
     row_count = serializers.IntegerField(help_text="Rows that can be paged through.")
     offset = serializers.IntegerField()
     limit = serializers.IntegerField()
-    rows = DiffRowAnswer(many=True)
+    rows = DiffRowSerializer(many=True)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.analytics.console import MAX_SQL, TABLE_NAME, Form, Order
 from datasets.analytics.rows import MAX_ROWS
-from datasets.serializers.exploration import AboutVersion, RowsAnswer
+from datasets.serializers.exploration import (
+    AboutVersionSerializer,
+    DatasetRowsSerializer,
+)
 from datasets.sql_console import OWN_TABLE
 from mlops.core.fields import Text, Whole
 from mlops.core.serializers import StrictSerializer
@@ -16,7 +18,7 @@ MAX_TABLES = 10
 MAX_SQL_OFFSET = 1_000_000
 
 
-class TableField(StrictSerializer):
+class TableFieldSerializer(StrictSerializer):
     """A version of a dataset that the statement calls by a name."""
 
     dataset = Text(max_length=200, help_text="Its id or name.")
@@ -29,7 +31,7 @@ class TableField(StrictSerializer):
 
 
 class TablesField(serializers.DictField):
-    child = TableField()
+    child = TableFieldSerializer()
 
     def to_internal_value(self, data: Any) -> Any:
         found = super().to_internal_value(data)
@@ -46,8 +48,7 @@ class TablesField(serializers.DictField):
         return found
 
 
-@extend_schema_serializer(component_name="SqlStatement")
-class SqlBody(StrictSerializer):
+class SqlStatementSerializer(StrictSerializer):
     """One SELECT over the version, as table `data`, and over versions named here."""
 
     sql = Text(
@@ -63,28 +64,25 @@ class SqlBody(StrictSerializer):
     )
 
 
-@extend_schema_serializer(component_name="SqlPageRequest")
-class SqlPageBody(SqlBody):
+class SqlPageRequestSerializer(SqlStatementSerializer):
     offset = Whole(default=0, min_value=0, max_value=MAX_SQL_OFFSET)
     limit = Whole(default=100, min_value=1, max_value=MAX_ROWS)
 
 
-@extend_schema_serializer(component_name="SqlExportRequest")
-class SqlExportBody(SqlBody):
+class SqlExportRequestSerializer(SqlStatementSerializer):
     format = serializers.ChoiceField(
         [Form.PARQUET.value, Form.ARROW.value], default=Form.PARQUET.value
     )
 
 
-@extend_schema_serializer(component_name="SqlTableVersion")
-class TableAnswer(AboutVersion):
+class SqlTableVersionSerializer(AboutVersionSerializer):
     pass
 
 
-@extend_schema_serializer(component_name="SqlResult")
-class SqlAnswer(RowsAnswer):
+class SqlResultSerializer(DatasetRowsSerializer):
     tables = serializers.DictField(
-        child=TableAnswer(), help_text="What each table was, `data` among them."
+        child=SqlTableVersionSerializer(),
+        help_text="What each table was, `data` among them.",
     )
     row_count = serializers.IntegerField(
         allow_null=True,

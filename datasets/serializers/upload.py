@@ -7,14 +7,13 @@ from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
-@extend_schema_serializer(component_name="UploadCreate")
-class UploadCreate(StrictSerializer):
+class UploadCreateSerializer(StrictSerializer):
     name = Text(max_length=255, help_text="A label, with its ending.")
     size_bytes = Whole(min_value=1, max_value=2**53)
 
 
 @extend_schema_serializer(component_name="UploadResponse")
-class UploadAnswer(AnswerSerializer):
+class UploadSerializer(AnswerSerializer):
     id = serializers.CharField()
     name = serializers.CharField()
     size_bytes = serializers.IntegerField()

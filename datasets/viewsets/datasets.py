@@ -12,14 +12,14 @@ from datasets.filters import DatasetFilter
 from datasets.models import Dataset
 from datasets.pagination import DatasetPagination, EnvelopeSchema
 from datasets.serializers.dataset import (
-    DatasetAnswer,
-    DatasetDetailAnswer,
+    DatasetDetailSerializer,
+    DatasetSerializer,
 )
 from datasets.serializers.dataset_requests import (
-    DatasetCreate,
-    DatasetUpdate,
+    DatasetCreateSerializer,
+    DatasetUpdateSerializer,
 )
-from datasets.serializers.queries import DetailQuery, asked
+from datasets.serializers.queries import DetailQuerySerializer, asked
 from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from mlops.core.serializers import actor, validated
@@ -30,7 +30,7 @@ ROUTE = "/api/v1/features/datasets"
 
 class DatasetViewSet(UploadsMixin, DatasetBase):
     filterset_class = DatasetFilter
-    serializer_class = DatasetAnswer
+    serializer_class = DatasetSerializer
     queryset = Dataset.objects.with_listing()
     sort_fields = {
         "name": "name",
@@ -44,21 +44,21 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         operation_id="getDatasets",
         summary="Get Datasets",
         tags=TAGS,
-        responses=DatasetAnswer(many=True),
+        responses=DatasetSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        return self.get_paginated_response(DatasetAnswer(page, many=True).data)
+        return self.get_paginated_response(DatasetSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="createDataset",
         summary="Create Dataset",
         tags=TAGS,
         request={
-            "multipart/form-data": DatasetCreate,
-            "application/json": DatasetCreate,
+            "multipart/form-data": DatasetCreateSerializer,
+            "application/json": DatasetCreateSerializer,
         },
-        responses={201: DatasetAnswer},
+        responses={201: DatasetSerializer},
     )
     def create(self, request: Request) -> Response:
         """Make a dataset of uploaded files.
@@ -68,7 +68,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         background: `state` is `processing`, then `ready`, or `failed` with
         `state_reason`.
         """
-        fields = validated(DatasetCreate, request)
+        fields = validated(DatasetCreateSerializer, request)
         name = Dataset.free_name(fields.pop("name"), by=actor(request))
         files = sources.taken(fields, by=actor(request))
         with inline_ingestion.prepared(files, fields.get("options")) as found:
@@ -80,12 +80,12 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         operation_id="getDataset",
         summary="Get Dataset",
         tags=TAGS,
-        parameters=[DetailQuery],
-        responses=DatasetDetailAnswer,
+        parameters=[DetailQuerySerializer],
+        responses=DatasetDetailSerializer,
     )
     def retrieve(self, request: Request, dataset_id: str) -> Response:
         """Return the dataset with its first rows and strongest correlations."""
-        limit = asked(DetailQuery, request).get("sample_limit")
+        limit = asked(DetailQuerySerializer, request).get("sample_limit")
         dataset = self.get_object()
         shown = self._shown(dataset)
         version = dataset.current_version
@@ -100,12 +100,12 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         operation_id="updateDataset",
         summary="Update Dataset",
         tags=TAGS,
-        request=DatasetUpdate,
-        responses=DatasetAnswer,
+        request=DatasetUpdateSerializer,
+        responses=DatasetSerializer,
     )
     def partial_update(self, request: Request, dataset_id: str) -> Response:
         dataset = self.get_object()
-        fields = validated(DatasetUpdate, request)
+        fields = validated(DatasetUpdateSerializer, request)
         return Response(self._shown(dataset.update(by=actor(request), **fields)))
 
     @extend_schema(
@@ -121,7 +121,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
 
     def _shown(self, dataset: Dataset) -> dict[str, Any]:
         whole = Dataset.objects.with_listing().get(pk=dataset.pk)
-        return dict(DatasetAnswer(whole).data)
+        return dict(DatasetSerializer(whole).data)
 
 
 class DatasetEnvelopeViewSet(DatasetViewSet):
@@ -134,7 +134,7 @@ class DatasetEnvelopeViewSet(DatasetViewSet):
         operation_id="listDatasets",
         summary="List Datasets",
         tags=TAGS,
-        responses=DatasetAnswer(many=True),
+        responses=DatasetSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
         return super().list(request)

@@ -6,8 +6,8 @@ from rest_framework.response import Response
 
 from datasets import drifting
 from datasets.models import DriftReport
-from datasets.serializers.exploration import DriftReportAnswer
-from datasets.serializers.queries import DriftQuery, asked
+from datasets.serializers.exploration import DriftReportSerializer
+from datasets.serializers.queries import DriftQuerySerializer, asked
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.serializers import actor
 from mlops.core.throttling import AnalyticsThrottle
@@ -24,28 +24,28 @@ class DriftViewSet(DatasetBase):
         operation_id="getDatasetDrift",
         summary="Get Dataset Drift",
         tags=TAGS,
-        parameters=[DriftQuery],
-        responses=DriftReportAnswer,
+        parameters=[DriftQuerySerializer],
+        responses=DriftReportSerializer,
     )
     def drift(self, request: Request, dataset_id: str) -> Response:
         """Return how far the data of `to` is from that of `from`; it is kept."""
-        query = asked(DriftQuery, request)
+        query = asked(DriftQuerySerializer, request)
         dataset = self.dataset()
         report = drifting.report(
             self.version(dataset, query["from"], field="from"),
             self.version(dataset, query["to"], field="to"),
             by=actor(request),
         )
-        return Response(DriftReportAnswer(report).data)
+        return Response(DriftReportSerializer(report).data)
 
     @extend_schema(
         operation_id="listDatasetDriftReports",
         summary="List Dataset Drift Reports",
         tags=TAGS,
-        responses=DriftReportAnswer(many=True),
+        responses=DriftReportSerializer(many=True),
     )
     def drift_reports(self, request: Request, dataset_id: str) -> Response:
         """Return the reports of the dataset, newest first."""
         reports = DriftReport.objects.filter(current__dataset=self.dataset())
         page = self.paginate_queryset(reports.select_related("reference", "current"))
-        return self.get_paginated_response(DriftReportAnswer(page, many=True).data)
+        return self.get_paginated_response(DriftReportSerializer(page, many=True).data)

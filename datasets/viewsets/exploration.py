@@ -11,25 +11,25 @@ from datasets import comparison, questions
 from datasets.analytics import rows
 from datasets.analytics.rows import Method
 from datasets.serializers.exploration import (
-    AssociationsAnswer,
-    ComparisonAnswer,
-    CorrelationAnswer,
-    RowsAnswer,
-    SchemaAnswer,
-    StatisticsAnswer,
+    CorrelationMatrixSerializer,
+    DatasetAssociationsSerializer,
+    DatasetComparisonSerializer,
+    DatasetRowsSerializer,
+    DatasetSchemaSerializer,
+    DatasetStatisticsSerializer,
 )
 from datasets.serializers.queries import (
-    AssociationsQuery,
-    CompareQuery,
-    CorrelationQuery,
-    FilterBody,
-    FilterQuery,
-    PageQuery,
-    SampleQuery,
-    SearchQuery,
-    SelectionBody,
-    StatisticsQuery,
-    VersionQuery,
+    AssociationsQuerySerializer,
+    CompareQuerySerializer,
+    CorrelationQuerySerializer,
+    FilterBodySerializer,
+    FilterQuerySerializer,
+    PageQuerySerializer,
+    SampleQuerySerializer,
+    SearchQuerySerializer,
+    SelectionBodySerializer,
+    StatisticsQuerySerializer,
+    VersionQuerySerializer,
     asked,
     conditions_of,
     is_ambiguous,
@@ -65,12 +65,12 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getDatasetSample",
         summary="Get Dataset Sample",
         tags=TAGS,
-        parameters=[SampleQuery],
+        parameters=[SampleQuerySerializer],
         responses={(200, "application/json"): ROWS},
     )
     def sample(self, request: Request, dataset_id: str) -> Response:
         """Return some rows: the first, random or stratified ones."""
-        query = asked(SampleQuery, request)
+        query = asked(SampleQuerySerializer, request)
         version = self.asked_version(query)
         question = questions.sample(
             version,
@@ -85,12 +85,12 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getDatasetCorrelation",
         summary="Get Dataset Correlation",
         tags=TAGS,
-        parameters=[CorrelationQuery],
-        responses=CorrelationAnswer,
+        parameters=[CorrelationQuerySerializer],
+        responses=CorrelationMatrixSerializer,
     )
     def correlation(self, request: Request, dataset_id: str) -> Response:
         """Return how columns go together, over the rows where both have a value."""
-        query = asked(CorrelationQuery, request)
+        query = asked(CorrelationQuerySerializer, request)
         version = self.asked_version(query)
         question = questions.correlations(
             version, query["method"], query.get("columns")
@@ -101,12 +101,12 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getDatasetAssociations",
         summary="Get Dataset Associations",
         tags=TAGS,
-        parameters=[AssociationsQuery],
-        responses=AssociationsAnswer,
+        parameters=[AssociationsQuerySerializer],
+        responses=DatasetAssociationsSerializer,
     )
     def associations(self, request: Request, dataset_id: str) -> Response:
         """Return Cramér's V of categories and the correlation ratio of numbers."""
-        query = asked(AssociationsQuery, request)
+        query = asked(AssociationsQuerySerializer, request)
         version = self.asked_version(query)
         question = questions.associations(version, query.get("columns"))
         return self.answer(request, question, about(version))
@@ -115,69 +115,69 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getDatasetStatistics",
         summary="Get Dataset Statistics",
         tags=TAGS,
-        parameters=[StatisticsQuery],
-        responses=StatisticsAnswer,
+        parameters=[StatisticsQuerySerializer],
+        responses=DatasetStatisticsSerializer,
     )
     def statistics(self, request: Request, dataset_id: str) -> Response:
         """Return the figures of every column, of all rows or of those of a filter."""
-        return self._statistics(request, asked(StatisticsQuery, request))
+        return self._statistics(request, asked(StatisticsQuerySerializer, request))
 
     @extend_schema(
         operation_id="getFilteredDatasetStatistics",
         summary="Get Filtered Dataset Statistics",
         tags=TAGS,
-        request=SelectionBody,
-        responses=StatisticsAnswer,
+        request=SelectionBodySerializer,
+        responses=DatasetStatisticsSerializer,
     )
     def filtered_statistics(self, request: Request, dataset_id: str) -> Response:
         """Return the figures of the rows that meet all conditions."""
-        return self._statistics(request, validated(SelectionBody, request))
+        return self._statistics(request, validated(SelectionBodySerializer, request))
 
     @extend_schema(
         operation_id="getDatasetRows",
         summary="Get Dataset Rows",
         tags=TAGS,
-        parameters=[PageQuery],
-        responses=RowsAnswer,
+        parameters=[PageQuerySerializer],
+        responses=DatasetRowsSerializer,
     )
     def rows(self, request: Request, dataset_id: str) -> Response:
         """Return a page of the rows; without `order_by` in the order of the file."""
-        return self._page(asked(PageQuery, request), rows.page)
+        return self._page(asked(PageQuerySerializer, request), rows.page)
 
     @extend_schema(
         operation_id="filterDataset",
         summary="Filter Dataset",
         tags=TAGS,
-        request=FilterBody,
-        responses=RowsAnswer,
+        request=FilterBodySerializer,
+        responses=DatasetRowsSerializer,
     )
     def filter(self, request: Request, dataset_id: str) -> Response:
         """Return a page of the rows that meet all conditions."""
-        body = validated(FilterBody, request)
+        body = validated(FilterBodySerializer, request)
         return self._page(body, partial(rows.page, conditions=conditions_of(body)))
 
     @extend_schema(
         operation_id="getFilteredDatasetRows",
         summary="Get Filtered Dataset Rows",
         tags=TAGS,
-        parameters=[FilterQuery],
-        responses=RowsAnswer,
+        parameters=[FilterQuerySerializer],
+        responses=DatasetRowsSerializer,
     )
     def filter_link(self, request: Request, dataset_id: str) -> Response:
         """Return what the same filter by POST does, at an address to share."""
-        query = asked(FilterQuery, request)
+        query = asked(FilterQuerySerializer, request)
         return self._page(query, partial(rows.page, conditions=conditions_of(query)))
 
     @extend_schema(
         operation_id="searchDataset",
         summary="Search Dataset",
         tags=TAGS,
-        parameters=[SearchQuery],
-        responses=RowsAnswer,
+        parameters=[SearchQuerySerializer],
+        responses=DatasetRowsSerializer,
     )
     def search(self, request: Request, dataset_id: str) -> Response:
         """Return a page of the rows where any cell matches a text."""
-        query = asked(SearchQuery, request)
+        query = asked(SearchQuerySerializer, request)
 
         def find(path: Any, window: rows.Window) -> rows.Rows:
             return rows.search(path, query["q"], window)
@@ -188,12 +188,12 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getDatasetSchema",
         summary="Get Dataset Schema",
         tags=TAGS,
-        parameters=[VersionQuery],
-        responses=SchemaAnswer,
+        parameters=[VersionQuerySerializer],
+        responses=DatasetSchemaSerializer,
     )
     def columns(self, request: Request, dataset_id: str) -> Response:
         """Return the columns in file order."""
-        version = self.asked_version(asked(VersionQuery, request))
+        version = self.asked_version(asked(VersionQuerySerializer, request))
         found = [
             {
                 "name": column.name,
@@ -204,22 +204,26 @@ class ExplorationViewSet(DatasetBase):
             }
             for column in version.columns.all()
         ]
-        return Response(SchemaAnswer({**about(version), "columns": found}).data)
+        return Response(
+            DatasetSchemaSerializer({**about(version), "columns": found}).data
+        )
 
     @extend_schema(
         operation_id="compareDatasetVersions",
         summary="Compare Dataset Versions",
         tags=TAGS,
-        parameters=[CompareQuery],
-        responses=ComparisonAnswer,
+        parameters=[CompareQuerySerializer],
+        responses=DatasetComparisonSerializer,
     )
     def compare(self, request: Request, dataset_id: str) -> Response:
         """Return what changed from `with` to `version`, and what that breaks."""
-        query = asked(CompareQuery, request)
+        query = asked(CompareQuerySerializer, request)
         dataset = self.dataset()
         later = self.version(dataset, query["version"])
         earlier = self.version(dataset, query["with"], field="with")
-        return Response(ComparisonAnswer(comparison.compare(earlier, later)).data)
+        return Response(
+            DatasetComparisonSerializer(comparison.compare(earlier, later)).data
+        )
 
     def _statistics(self, request: Request, fields: dict[str, Any]) -> Response:
         version = self.asked_version(fields)

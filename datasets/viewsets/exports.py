@@ -10,9 +10,9 @@ from rest_framework.response import Response
 
 from datasets import exports
 from datasets.serializers.queries import (
-    ExportBody,
-    ExportOptionsQuery,
-    ExportQuery,
+    ExportBodySerializer,
+    ExportOptionsQuerySerializer,
+    ExportQuerySerializer,
     asked,
     export_of,
 )
@@ -49,7 +49,7 @@ class ExportViewSet(DatasetBase):
         operation_id="exportDataset",
         summary="Export Dataset",
         tags=TAGS,
-        parameters=[ExportQuery],
+        parameters=[ExportQuerySerializer],
         responses={
             **FILES,
             (206, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
@@ -63,30 +63,30 @@ class ExportViewSet(DatasetBase):
         length and understands `Range`, so that readers fetch the columns they need.
         How CSV and JSON lines have to be read again is behind the `Link`.
         """
-        query = asked(ExportQuery, request)
+        query = asked(ExportQuerySerializer, request)
         return exports.attachment(request, self.asked_version(query), export_of(query))
 
     @extend_schema(
         operation_id="exportFilteredDataset",
         summary="Export Filtered Dataset",
         tags=TAGS,
-        request=ExportBody,
+        request=ExportBodySerializer,
         responses=FILES,
     )
     def filtered_export(self, request: Request, dataset_id: str) -> HttpResponseBase:
         """Stream the rows that meet all conditions, as the export by GET does."""
-        body = validated(ExportBody, request)
+        body = validated(ExportBodySerializer, request)
         return exports.attachment(request, self.asked_version(body), export_of(body))
 
     @extend_schema(
         operation_id="getExportOptions",
         summary="Get Export Options",
         tags=TAGS,
-        parameters=[ExportOptionsQuery],
+        parameters=[ExportOptionsQuerySerializer],
         responses={(200, "application/json"): OPTIONS},
     )
     def export_options(self, request: Request, dataset_id: str) -> Response:
         """Return the upload options that read an (exact) export as what it was."""
-        query = asked(ExportOptionsQuery, request)
+        query = asked(ExportOptionsQuerySerializer, request)
         version = self.asked_version(query)
         return Response(exports.reading_options(version, export_of(query)))

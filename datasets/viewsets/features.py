@@ -10,20 +10,20 @@ from datasets import formulas
 from datasets.filters import FeatureFilter
 from datasets.models import Feature
 from datasets.pagination import EnvelopeSchema, FeaturePagination
-from datasets.serializers.binding import FeatureEventsResponse
+from datasets.serializers.binding import FeatureEventsSerializer
 from datasets.serializers.feature import (
-    FeatureAnswer,
-    FeatureLineageResponse,
-    FeatureStatisticsAnswer,
-    FeatureUsageAnswer,
-    FeatureVersionAnswer,
-    FeatureVersionListResponse,
+    FeatureLineageSerializer,
+    FeatureSerializer,
+    FeatureStatisticsResponseSerializer,
+    FeatureUsageSerializer,
+    FeatureVersionListSerializer,
+    FeatureVersionSerializer,
 )
 from datasets.serializers.feature_requests import (
-    FeatureCreate,
-    FeatureUpdate,
-    FeatureUsageCreate,
-    FeatureVersionCreate,
+    FeatureCreateSerializer,
+    FeatureUpdateSerializer,
+    FeatureUsageCreateSerializer,
+    FeatureVersionCreateSerializer,
 )
 from mlops.core.errors import BadQuery
 from mlops.core.serializers import actor, validated
@@ -49,7 +49,7 @@ class FeatureViewSet(ApiViewSet):
         "record_use": "datasets.add_featureusage",
     }
     queryset = Feature.objects.with_details()
-    serializer_class = FeatureAnswer
+    serializer_class = FeatureSerializer
     filterset_class = FeatureFilter
     pagination_class = FeaturePagination
     schema = EnvelopeSchema()
@@ -70,7 +70,7 @@ class FeatureViewSet(ApiViewSet):
         operation_id="listFeatures",
         summary="List Features",
         tags=TAGS,
-        responses=FeatureAnswer(many=True),
+        responses=FeatureSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
@@ -80,18 +80,18 @@ class FeatureViewSet(ApiViewSet):
         operation_id="createFeature",
         summary="Create Feature",
         tags=TAGS,
-        request=FeatureCreate,
-        responses={201: FeatureAnswer},
+        request=FeatureCreateSerializer,
+        responses={201: FeatureSerializer},
     )
     def create(self, request: Request) -> Response:
-        fields = validated(FeatureCreate, request)
+        fields = validated(FeatureCreateSerializer, request)
         return created(self._shown(Feature.create_from(**fields, by=actor(request))))
 
     @extend_schema(
         operation_id="getFeature",
         summary="Get Feature",
         tags=TAGS,
-        responses=FeatureAnswer,
+        responses=FeatureSerializer,
     )
     def retrieve(self, request: Request, feature_name: str) -> Response:
         return Response(self._shown(self.get_object()))
@@ -100,12 +100,12 @@ class FeatureViewSet(ApiViewSet):
         operation_id="updateFeature",
         summary="Update Feature",
         tags=TAGS,
-        request=FeatureUpdate,
-        responses=FeatureAnswer,
+        request=FeatureUpdateSerializer,
+        responses=FeatureSerializer,
     )
     def update(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
-        fields = validated(FeatureUpdate, request)
+        fields = validated(FeatureUpdateSerializer, request)
         return Response(self._shown(feature.update(**fields, by=actor(request))))
 
     @extend_schema(
@@ -124,7 +124,7 @@ class FeatureViewSet(ApiViewSet):
         summary="Activate Feature",
         tags=TAGS,
         request=None,
-        responses=FeatureAnswer,
+        responses=FeatureSerializer,
     )
     def activate(self, request: Request, feature_name: str) -> Response:
         return Response(self._shown(self.get_object().activate(by=actor(request))))
@@ -134,7 +134,7 @@ class FeatureViewSet(ApiViewSet):
         summary="Deprecate Feature",
         tags=TAGS,
         request=None,
-        responses=FeatureAnswer,
+        responses=FeatureSerializer,
     )
     def deprecate(self, request: Request, feature_name: str) -> Response:
         return Response(self._shown(self.get_object().deprecate(by=actor(request))))
@@ -143,26 +143,28 @@ class FeatureViewSet(ApiViewSet):
         operation_id="getFeatureVersions",
         summary="Get Feature Versions",
         tags=TAGS,
-        responses=FeatureVersionListResponse,
+        responses=FeatureVersionListSerializer,
     )
     def versions(self, request: Request, feature_name: str) -> Response:
         versions = self.get_object().versions.select_related("feature", "created_by")
         listed = list(versions.order_by("-number"))
-        answer = FeatureVersionListResponse({"versions": listed, "total": len(listed)})
+        answer = FeatureVersionListSerializer(
+            {"versions": listed, "total": len(listed)}
+        )
         return Response(answer.data)
 
     @extend_schema(
         operation_id="createVersion",
         summary="Create Version",
         tags=TAGS,
-        request=FeatureVersionCreate,
-        responses={200: FeatureVersionAnswer},
+        request=FeatureVersionCreateSerializer,
+        responses={200: FeatureVersionSerializer},
     )
     def release(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
-        fields = validated(FeatureVersionCreate, request)
+        fields = validated(FeatureVersionCreateSerializer, request)
         version = feature.release_version(**fields, by=actor(request))
-        return Response(FeatureVersionAnswer(version).data)
+        return Response(FeatureVersionSerializer(version).data)
 
     @extend_schema(
         operation_id="rollbackVersion",
@@ -177,7 +179,7 @@ class FeatureViewSet(ApiViewSet):
                 description="The version's name, or its id.",
             )
         ],
-        responses={200: FeatureVersionAnswer},
+        responses={200: FeatureVersionSerializer},
     )
     def roll_back(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
@@ -185,7 +187,7 @@ class FeatureViewSet(ApiViewSet):
         if not target:
             raise BadQuery("Say which version.", field="target_version")
         version = feature.roll_back_to(target, by=actor(request))
-        return Response(FeatureVersionAnswer(version).data)
+        return Response(FeatureVersionSerializer(version).data)
 
     @extend_schema(
         operation_id="getFeatureLineage",
@@ -199,19 +201,19 @@ class FeatureViewSet(ApiViewSet):
                 description="Also what is not next to it.",
             )
         ],
-        responses=FeatureLineageResponse,
+        responses=FeatureLineageSerializer,
     )
     def lineage(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
         recursive = _truth(request, "recursive", default=True)
-        answer = FeatureLineageResponse(feature.lineage(recursive=recursive))
+        answer = FeatureLineageSerializer(feature.lineage(recursive=recursive))
         return Response(answer.data)
 
     @extend_schema(
         operation_id="getFeatureStatistics",
         summary="Get Feature Statistics",
         tags=TAGS,
-        responses=FeatureStatisticsAnswer,
+        responses=FeatureStatisticsResponseSerializer,
     )
     def statistics(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
@@ -225,37 +227,37 @@ class FeatureViewSet(ApiViewSet):
             **feature.usages.summary(),
             **feature.data_summary(),
         }
-        return Response(FeatureStatisticsAnswer(figures).data)
+        return Response(FeatureStatisticsResponseSerializer(figures).data)
 
     @extend_schema(
         operation_id="listFeatureEvents",
         summary="List Feature Events",
         tags=TAGS,
-        responses=FeatureEventsResponse,
+        responses=FeatureEventsSerializer,
     )
     def events(self, request: Request, feature_name: str) -> Response:
         """Return when the feature broke or was mended, newest first."""
         events = list(self.get_object().events.select_related("feature")[:MOST_EVENTS])
-        return Response(FeatureEventsResponse({"events": events}).data)
+        return Response(FeatureEventsSerializer({"events": events}).data)
 
     @extend_schema(
         operation_id="recordFeatureUsage",
         summary="Record Feature Usage",
         tags=TAGS,
-        request=FeatureUsageCreate,
-        responses={201: FeatureUsageAnswer},
+        request=FeatureUsageCreateSerializer,
+        responses={201: FeatureUsageSerializer},
     )
     def record_use(self, request: Request) -> Response:
-        fields = validated(FeatureUsageCreate, request)
+        fields = validated(FeatureUsageCreateSerializer, request)
         feature = Feature.objects.find(fields.pop("feature_name"))
         use = feature.record_use(**fields, by=actor(request))
-        return created(FeatureUsageAnswer(use).data)
+        return created(FeatureUsageSerializer(use).data)
 
     def _shown(self, feature: Feature) -> Any:
         """Return the answer of a feature, read anew with all that it shows."""
         whole = Feature.objects.with_details().get(pk=feature.pk)
         formulas.compute(whole)
-        return FeatureAnswer(whole).data
+        return FeatureSerializer(whole).data
 
 
 def _truth(request: Request, name: str, *, default: bool) -> bool:

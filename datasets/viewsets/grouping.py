@@ -10,12 +10,12 @@ from datasets import group_questions
 from datasets.models import DatasetVersion
 from datasets.refusals import asking
 from datasets.serializers.grouping import (
-    FacetsAnswer,
-    FacetsBody,
-    FacetsQuery,
-    GroupsAnswer,
-    GroupsBody,
-    GroupsQuery,
+    DatasetFacetsSerializer,
+    DatasetGroupsSerializer,
+    FacetsBodySerializer,
+    FacetsQuerySerializer,
+    GroupsBodySerializer,
+    GroupsQuerySerializer,
     grouping_of,
     wanted_of,
 )
@@ -42,8 +42,8 @@ class GroupingViewSet(DatasetBase):
         operation_id="groupDataset",
         summary="Group Dataset",
         tags=TAGS,
-        request=GroupsBody,
-        responses=GroupsAnswer,
+        request=GroupsBodySerializer,
+        responses=DatasetGroupsSerializer,
     )
     def groups(self, request: Request, dataset_id: str) -> Response:
         """Return figures of groups of rows, one page in one order.
@@ -51,40 +51,40 @@ class GroupingViewSet(DatasetBase):
         Counts and sums of whole numbers and decimals are exact. NaN and infinities
         are left out of other figures, and counted in `left_out`.
         """
-        return self._groups(request, validated(GroupsBody, request))
+        return self._groups(request, validated(GroupsBodySerializer, request))
 
     @extend_schema(
         operation_id="getDatasetGroups",
         summary="Get Dataset Groups",
         tags=TAGS,
-        parameters=[GroupsQuery],
-        responses=GroupsAnswer,
+        parameters=[GroupsQuerySerializer],
+        responses=DatasetGroupsSerializer,
     )
     def groups_link(self, request: Request, dataset_id: str) -> Response:
         """Return what the same question by POST does, at an address to share."""
-        return self._groups(request, asked(GroupsQuery, request))
+        return self._groups(request, asked(GroupsQuerySerializer, request))
 
     @extend_schema(
         operation_id="facetDataset",
         summary="Facet Dataset",
         tags=TAGS,
-        request=FacetsBody,
-        responses=FacetsAnswer,
+        request=FacetsBodySerializer,
+        responses=DatasetFacetsSerializer,
     )
     def facets(self, request: Request, dataset_id: str) -> Response:
         """Return top values and histograms of many columns, with exact counts."""
-        return self._facets(validated(FacetsBody, request))
+        return self._facets(validated(FacetsBodySerializer, request))
 
     @extend_schema(
         operation_id="getDatasetFacets",
         summary="Get Dataset Facets",
         tags=TAGS,
-        parameters=[FacetsQuery],
-        responses=FacetsAnswer,
+        parameters=[FacetsQuerySerializer],
+        responses=DatasetFacetsSerializer,
     )
     def facets_link(self, request: Request, dataset_id: str) -> Response:
         """Return what the same question by POST does, at an address to share."""
-        return self._facets(asked(FacetsQuery, request))
+        return self._facets(asked(FacetsQuerySerializer, request))
 
     def _groups(self, request: Request, fields: dict[str, Any]) -> Response:
         version = self._version_of(fields, "by")

@@ -6,8 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets import inline_ingestion, sources
-from datasets.serializers.dataset_requests import DatasetPreview
-from datasets.serializers.reading import PreviewAnswer
+from datasets.serializers.dataset_requests import DatasetPreviewRequestSerializer
+from datasets.serializers.reading import DatasetPreviewSerializer
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from mlops.core.serializers import actor, validated
 
@@ -20,10 +20,10 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
         summary="Preview Dataset",
         tags=TAGS,
         request={
-            "multipart/form-data": DatasetPreview,
-            "application/json": DatasetPreview,
+            "multipart/form-data": DatasetPreviewRequestSerializer,
+            "application/json": DatasetPreviewRequestSerializer,
         },
-        responses=PreviewAnswer,
+        responses=DatasetPreviewSerializer,
     )
     def preview(self, request: Request) -> Response:
         """Return the first rows of files, and how they are read.
@@ -31,7 +31,7 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
         Nothing is kept, and a resumable upload is not used up. Of a text file the
         first megabyte is read: `types_are_of` says so.
         """
-        fields = validated(DatasetPreview, request)
+        fields = validated(DatasetPreviewRequestSerializer, request)
         with sources.borrowed(fields, by=actor(request)) as files:
             outcome, head = inline_ingestion.previewed(
                 files, fields.get("options") or {}
@@ -44,4 +44,4 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
             "sample_data": orjson.loads(head),
             "report": outcome.report,
         }
-        return Response(PreviewAnswer(shown).data)
+        return Response(DatasetPreviewSerializer(shown).data)

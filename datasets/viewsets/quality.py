@@ -7,14 +7,14 @@ from rest_framework.response import Response
 from datasets import checks, questions
 from datasets.models import QualityRule, QualityRun
 from datasets.serializers.quality import (
-    CheckAnswer,
-    CheckRequest,
-    RuleAnswer,
-    RuleCreate,
-    RuleUpdate,
-    SuggestionAnswer,
+    QualityCheckRequestSerializer,
+    QualityCheckSerializer,
+    QualityRuleCreateSerializer,
+    QualityRuleSerializer,
+    QualityRuleSuggestionSerializer,
+    QualityRuleUpdateSerializer,
 )
-from datasets.serializers.queries import VersionQuery, asked
+from datasets.serializers.queries import VersionQuerySerializer, asked
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.serializers import actor, validated
 from mlops.core.throttling import AnalyticsThrottle, CheckThrottle
@@ -33,49 +33,51 @@ class QualityViewSet(DatasetBase):
         operation_id="listQualityRules",
         summary="List Quality Rules",
         tags=TAGS,
-        responses=RuleAnswer(many=True),
+        responses=QualityRuleSerializer(many=True),
     )
     def list(self, request: Request, dataset_id: str) -> Response:
         """Return the rules, oldest first."""
         page = self.paginate_queryset(self.dataset().rules.all())
-        return self.get_paginated_response(RuleAnswer(page, many=True).data)
+        return self.get_paginated_response(QualityRuleSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="createQualityRule",
         summary="Create Quality Rule",
         tags=TAGS,
-        request=RuleCreate,
-        responses={201: RuleAnswer},
+        request=QualityRuleCreateSerializer,
+        responses={201: QualityRuleSerializer},
     )
     def create(self, request: Request, dataset_id: str) -> Response:
         """Add a rule; every new version is checked by it."""
         dataset = self.dataset()
-        fields = validated(RuleCreate, request)
+        fields = validated(QualityRuleCreateSerializer, request)
         rule = QualityRule.add(dataset, by=actor(request), **fields)
-        return created(RuleAnswer(rule).data)
+        return created(QualityRuleSerializer(rule).data)
 
     @extend_schema(
         operation_id="getQualityRule",
         summary="Get Quality Rule",
         tags=TAGS,
-        responses=RuleAnswer,
+        responses=QualityRuleSerializer,
     )
     def retrieve(self, request: Request, dataset_id: str, rule_id: str) -> Response:
-        return Response(RuleAnswer(self._rule(rule_id)).data)
+        return Response(QualityRuleSerializer(self._rule(rule_id)).data)
 
     @extend_schema(
         operation_id="updateQualityRule",
         summary="Update Quality Rule",
         tags=TAGS,
-        request=RuleUpdate,
-        responses=RuleAnswer,
+        request=QualityRuleUpdateSerializer,
+        responses=QualityRuleSerializer,
     )
     def partial_update(
         self, request: Request, dataset_id: str, rule_id: str
     ) -> Response:
         rule = self._rule(rule_id)
-        fields = validated(RuleUpdate, request)
-        return Response(RuleAnswer(rule.change(by=actor(request), **fields)).data)
+        fields = validated(QualityRuleUpdateSerializer, request)
+        return Response(
+            QualityRuleSerializer(rule.change(by=actor(request), **fields)).data
+        )
 
     @extend_schema(
         operation_id="deleteQualityRule",
@@ -92,26 +94,28 @@ class QualityViewSet(DatasetBase):
         operation_id="listQualityChecks",
         summary="List Quality Checks",
         tags=TAGS,
-        responses=CheckAnswer(many=True),
+        responses=QualityCheckSerializer(many=True),
     )
     def history(self, request: Request, dataset_id: str) -> Response:
         """Return all checks of the dataset, newest first: the trend."""
         runs = QualityRun.objects.filter(version__dataset=self.dataset())
         page = self.paginate_queryset(runs.select_related("version", "created_by"))
-        return self.get_paginated_response(CheckAnswer(page, many=True).data)
+        return self.get_paginated_response(QualityCheckSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="runQualityCheck",
         summary="Run Quality Check",
         tags=TAGS,
-        request=CheckRequest,
-        responses={201: CheckAnswer},
+        request=QualityCheckRequestSerializer,
+        responses={201: QualityCheckSerializer},
     )
     def check(self, request: Request, dataset_id: str) -> Response:
         """Check a version now, by the rules of now."""
-        fields = validated(CheckRequest, request)
+        fields = validated(QualityCheckRequestSerializer, request)
         version = self.version(self.dataset(), fields["version"])
-        return created(CheckAnswer(checks.check(version, by=actor(request))).data)
+        return created(
+            QualityCheckSerializer(checks.check(version, by=actor(request))).data
+        )
 
     def _rule(self, rule_id: str) -> QualityRule:
         return QualityRule.objects.find(self.dataset(), rule_id)
@@ -129,11 +133,11 @@ class SuggestionViewSet(DatasetBase):
         operation_id="suggestQualityRules",
         summary="Suggest Quality Rules",
         tags=TAGS,
-        parameters=[VersionQuery],
-        responses=SuggestionAnswer(many=True),
+        parameters=[VersionQuerySerializer],
+        responses=QualityRuleSuggestionSerializer(many=True),
     )
     def suggestions(self, request: Request, dataset_id: str) -> Response:
         """Return rules that the data itself suggests; nothing is stored as a rule."""
-        query = asked(VersionQuery, request)
+        query = asked(VersionQuerySerializer, request)
         version = self.version(self.dataset(), query["version"])
         return self.answer(request, questions.suggestions(version))

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from datasets import row_diffs
 from datasets.analytics.row_diff import Change, Window
 from datasets.serializers.queries import Words, asked
-from datasets.serializers.row_diff import RowDiffAnswer, RowDiffQuery
+from datasets.serializers.row_diff import RowDiffQuerySerializer, RowDiffSerializer
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.throttling import AnalyticsThrottle
 
@@ -23,8 +23,8 @@ class RowDiffViewSet(DatasetBase):
         operation_id="diffDatasetVersions",
         summary="Diff Dataset Versions",
         tags=TAGS,
-        parameters=[RowDiffQuery],
-        responses=RowDiffAnswer,
+        parameters=[RowDiffQuerySerializer],
+        responses=RowDiffSerializer,
     )
     def row_diff(self, request: Request, dataset_id: str) -> Response:
         """Return the rows that were added, deleted or changed from `with` to `version`.
@@ -32,7 +32,7 @@ class RowDiffViewSet(DatasetBase):
         Rows are matched by a key of one or more columns, and come in its order. Rows
         whose key is missing or repeats are counted and set aside.
         """
-        query = asked(RowDiffQuery, request)
+        query = asked(RowDiffQuerySerializer, request)
         dataset = self.dataset()
         later = self.version(dataset, query["version"])
         earlier = self.version(dataset, query["with"], field="with")
@@ -45,4 +45,4 @@ class RowDiffViewSet(DatasetBase):
         window = Window(query["offset"], query["limit"], changes)
         columns = query.get("columns") or None
         found = row_diffs.between(earlier, later, query["key"], columns, window)
-        return Response(RowDiffAnswer(found).data)
+        return Response(RowDiffSerializer(found).data)

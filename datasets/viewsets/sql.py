@@ -12,7 +12,11 @@ from datasets.analytics.console import Form
 from datasets.analytics.export import Format
 from datasets.exports import CONTENT_TYPES
 from datasets.models import Dataset
-from datasets.serializers.sql import SqlAnswer, SqlExportBody, SqlPageBody
+from datasets.serializers.sql import (
+    SqlExportRequestSerializer,
+    SqlPageRequestSerializer,
+    SqlResultSerializer,
+)
 from datasets.sql_console import OWN_TABLE, Question
 from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import actor, validated
@@ -38,15 +42,15 @@ class SqlViewSet(DatasetBase):
         operation_id="askDataset",
         summary="Ask Dataset",
         tags=TAGS,
-        request=SqlPageBody,
-        responses=SqlAnswer,
+        request=SqlPageRequestSerializer,
+        responses=SqlResultSerializer,
     )
     def ask(self, request: Request, dataset_id: str) -> Response:
         """Return a page of what one SELECT gives.
 
         The version is the table `data`. `row_order` says whether the order is one.
         """
-        body = validated(SqlPageBody, request)
+        body = validated(SqlPageRequestSerializer, request)
         question = question_of(self, body)
         found = question.page(offset=body["offset"], limit=body["limit"])
         return Response({**about(question.tables[OWN_TABLE]), **found})
@@ -55,7 +59,7 @@ class SqlViewSet(DatasetBase):
         operation_id="exportDatasetAnswer",
         summary="Export Dataset Answer",
         tags=TAGS,
-        request=SqlExportBody,
+        request=SqlExportRequestSerializer,
         responses={
             (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
             (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
@@ -66,7 +70,7 @@ class SqlViewSet(DatasetBase):
 
         `X-Row-Order` says whether its order is one, as `row_order` of a page does.
         """
-        body = validated(SqlExportBody, request)
+        body = validated(SqlExportRequestSerializer, request)
         question = question_of(self, body)
         file, found = question.file(Form(body["format"]))
         answer = FileResponse(

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.models import UploadSession
-from datasets.serializers.upload import UploadAnswer, UploadCreate
+from datasets.serializers.upload import UploadCreateSerializer, UploadSerializer
 from datasets.viewsets.features import TAGS
 from mlops.core.errors import BadQuery
 from mlops.core.json import JSONParser
@@ -57,20 +57,20 @@ class UploadViewSet(ApiViewSet):
         operation_id="createUpload",
         summary="Create Upload",
         tags=TAGS,
-        request={"application/json": UploadCreate},
-        responses={201: UploadAnswer},
+        request={"application/json": UploadCreateSerializer},
+        responses={201: UploadSerializer},
     )
     def create(self, request: Request) -> Response:
         """Announce a file; its chunks follow by PATCH within a day of each other."""
-        fields = validated(UploadCreate, request)
+        fields = validated(UploadCreateSerializer, request)
         upload = UploadSession.begin(**fields, by=actor(request))
-        return created(UploadAnswer(upload).data, location=f"{ROUTE}/{upload.pk}")
+        return created(UploadSerializer(upload).data, location=f"{ROUTE}/{upload.pk}")
 
     @extend_schema(
         operation_id="getUpload",
         summary="Get Upload",
         tags=TAGS,
-        responses=UploadAnswer,
+        responses=UploadSerializer,
     )
     def retrieve(self, request: Request, upload_id: str) -> Response:
         """Say how many bytes have arrived, which is where the next chunk starts."""
@@ -90,7 +90,7 @@ class UploadViewSet(ApiViewSet):
                 description="The byte at which this chunk starts.",
             )
         ],
-        responses=UploadAnswer,
+        responses=UploadSerializer,
     )
     def append(self, request: Request, upload_id: str) -> Response:
         """Write a chunk; 409 with the right offset when it does not fit on."""
@@ -113,7 +113,7 @@ class UploadViewSet(ApiViewSet):
 
 def _progress(upload: UploadSession) -> Response:
     headers = {"Upload-Offset": str(upload.offset), "Cache-Control": "no-store"}
-    return Response(UploadAnswer(upload).data, headers=headers)
+    return Response(UploadSerializer(upload).data, headers=headers)
 
 
 def _offset(request: Request) -> int:

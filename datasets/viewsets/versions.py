@@ -12,15 +12,15 @@ from datasets.analytics.export import Format
 from datasets.models import Dataset, DatasetVersion
 from datasets.models.dataset import Base
 from datasets.serializers.dataset import (
-    DatasetVersionAnswer,
+    DatasetVersionSerializer,
 )
 from datasets.serializers.dataset_requests import (
-    DatasetAppend,
-    DatasetVersionCreate,
+    DatasetAppendSerializer,
+    DatasetVersionCreateSerializer,
 )
-from datasets.serializers.queries import SelectionBody, export_of
-from datasets.serializers.reading import RetryBody
-from datasets.serializers.sql import SqlBody
+from datasets.serializers.queries import SelectionBodySerializer, export_of
+from datasets.serializers.reading import DatasetVersionRetrySerializer
+from datasets.serializers.sql import SqlStatementSerializer
 from datasets.storage import IncomingFile
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from datasets.viewsets.datasets import ROUTE
@@ -48,7 +48,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         operation_id="listDatasetVersions",
         summary="List Dataset Versions",
         tags=TAGS,
-        responses=DatasetVersionAnswer(many=True),
+        responses=DatasetVersionSerializer(many=True),
     )
     def list(self, request: Request, dataset_id: str) -> Response:
         """Return the versions, newest first."""
@@ -56,22 +56,24 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
             "dataset", "created_by", "job", "appended_to"
         )
         page = self.paginate_queryset(versions.order_by("-number")) or []
-        return self.get_paginated_response(DatasetVersionAnswer(page, many=True).data)
+        return self.get_paginated_response(
+            DatasetVersionSerializer(page, many=True).data
+        )
 
     @extend_schema(
         operation_id="createDatasetVersion",
         summary="Create Dataset Version",
         tags=TAGS,
         request={
-            "multipart/form-data": DatasetVersionCreate,
-            "application/json": DatasetVersionCreate,
+            "multipart/form-data": DatasetVersionCreateSerializer,
+            "application/json": DatasetVersionCreateSerializer,
         },
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+        responses={201: DatasetVersionSerializer, 200: DatasetVersionSerializer},
     )
     def create(self, request: Request, dataset_id: str) -> Response:
         """Add a version; bytes that are one already answer 200 with that one."""
         dataset = self.dataset()
-        fields = validated(DatasetVersionCreate, request)
+        fields = validated(DatasetVersionCreateSerializer, request)
         files = sources.taken(fields, by=actor(request))
         return self._added(request, dataset, files, fields.get("options"))
 
@@ -80,10 +82,10 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         summary="Append To Dataset Version",
         tags=TAGS,
         request={
-            "multipart/form-data": DatasetAppend,
-            "application/json": DatasetAppend,
+            "multipart/form-data": DatasetAppendSerializer,
+            "application/json": DatasetAppendSerializer,
         },
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+        responses={201: DatasetVersionSerializer, 200: DatasetVersionSerializer},
     )
     def append(self, request: Request, dataset_id: str) -> Response:
         """Add a version of a version's rows and then those of files.
@@ -92,7 +94,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         them widen. Sent twice, the second is 409: the version is not current any more.
         """
         dataset = self.dataset()
-        fields = validated(DatasetAppend, request)
+        fields = validated(DatasetAppendSerializer, request)
         label = fields.pop("base_version")
         first = self.version(dataset, label, field="base_version")
         dataset.require_current(first)
@@ -108,8 +110,8 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         operation_id="createFilteredDatasetVersion",
         summary="Create Filtered Dataset Version",
         tags=TAGS,
-        request=SelectionBody,
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+        request=SelectionBodySerializer,
+        responses={201: DatasetVersionSerializer, 200: DatasetVersionSerializer},
     )
     def create_filtered(self, request: Request, dataset_id: str) -> Response:
         """Add a version that holds the rows of `version` that meet all conditions.
@@ -118,7 +120,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         200 with that one.
         """
         dataset = self.dataset()
-        body = validated(SelectionBody, request)
+        body = validated(SelectionBodySerializer, request)
         version = self.version(dataset, body["version"])
         wanted = export_of({**body, "format": Format.PARQUET})
         return self._added(request, dataset, [exports.taken(version, wanted)])
@@ -127,8 +129,8 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         operation_id="createDatasetVersionOfAnswer",
         summary="Create Dataset Version Of Answer",
         tags=TAGS,
-        request=SqlBody,
-        responses={201: DatasetVersionAnswer, 200: DatasetVersionAnswer},
+        request=SqlStatementSerializer,
+        responses={201: DatasetVersionSerializer, 200: DatasetVersionSerializer},
     )
     def create_answered(self, request: Request, dataset_id: str) -> Response:
         """Add a version that holds what one SELECT gives, in its order.
@@ -136,7 +138,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         Its ORDER BY has to leave no two different rows equal; otherwise it is 422
         `sql_no_total_order`. Rows that are a version already answer 200 with that one.
         """
-        question = question_of(self, validated(SqlBody, request))
+        question = question_of(self, validated(SqlStatementSerializer, request))
         return self._added(request, question.dataset, [question.taken()])
 
     def _added(
@@ -154,7 +156,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     def _shown(
         self, dataset: Dataset, version: DatasetVersion, *, is_new: bool
     ) -> Response:
-        shown = DatasetVersionAnswer(DatasetVersion.objects.get(pk=version.pk)).data
+        shown = DatasetVersionSerializer(DatasetVersion.objects.get(pk=version.pk)).data
         if not is_new:
             return Response(shown)
         location = f"{ROUTE}/{dataset.pk}/versions/{version.number}"
@@ -164,31 +166,31 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         operation_id="getDatasetVersion",
         summary="Get Dataset Version",
         tags=TAGS,
-        responses=DatasetVersionAnswer,
+        responses=DatasetVersionSerializer,
     )
     def retrieve(self, request: Request, dataset_id: str, label: str) -> Response:
         version = self.dataset().versions.of_label(label, field="label")
-        return Response(DatasetVersionAnswer(version).data)
+        return Response(DatasetVersionSerializer(version).data)
 
     @extend_schema(
         operation_id="cancelDatasetVersion",
         summary="Cancel Dataset Version",
         tags=TAGS,
         request=None,
-        responses=DatasetVersionAnswer,
+        responses=DatasetVersionSerializer,
     )
     def cancel(self, request: Request, dataset_id: str, label: str) -> Response:
         """Stop reading the files; the version becomes failed."""
         version = self.dataset().versions.of_label(label, field="label")
         version.cancel(by=actor(request))
-        return Response(DatasetVersionAnswer(version).data)
+        return Response(DatasetVersionSerializer(version).data)
 
     @extend_schema(
         operation_id="retryDatasetVersion",
         summary="Retry Dataset Version",
         tags=TAGS,
-        request=RetryBody,
-        responses={200: DatasetVersionAnswer, 201: DatasetVersionAnswer},
+        request=DatasetVersionRetrySerializer,
+        responses={200: DatasetVersionSerializer, 201: DatasetVersionSerializer},
     )
     def retry(self, request: Request, dataset_id: str, label: str) -> Response:
         """Read the same files once more.
@@ -198,12 +200,12 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         """
         dataset = self.dataset()
         version = dataset.versions.of_label(label, field="label")
-        options = validated(RetryBody, request).get("options")
+        options = validated(DatasetVersionRetrySerializer, request).get("options")
         if options is not None and version.is_readable:
             files = sources.again(version)
             return self._added(request, dataset, files, options)
         version.retry(by=actor(request), options=options)
-        return Response(DatasetVersionAnswer(version).data)
+        return Response(DatasetVersionSerializer(version).data)
 
     @extend_schema(
         operation_id="purgeDatasetVersion",

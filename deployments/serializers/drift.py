@@ -15,7 +15,6 @@ from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 MOST_COLUMNS = 2000
 
 
-@extend_schema_serializer(component_name="DriftCheckCreate")
 class DriftCheckCreateSerializer(StrictSerializer):
     """What to compare; nothing is needed."""
 
@@ -48,7 +47,6 @@ class DriftCheckCreateSerializer(StrictSerializer):
         return attrs
 
 
-@extend_schema_serializer(component_name="DriftFinding")
 class DriftFindingSerializer(AnswerSerializer):
     """The check of a column that went furthest beyond its bound."""
 

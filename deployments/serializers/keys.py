@@ -14,7 +14,6 @@ from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
-@extend_schema_serializer(component_name="DeploymentKeyCreate")
 class DeploymentKeyCreateSerializer(StrictSerializer):
     name = Text(max_length=100)
     expires_at = serializers.DateTimeField(

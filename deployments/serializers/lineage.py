@@ -6,8 +6,7 @@ from rest_framework import serializers
 from mlops.core.serializers import AnswerSerializer
 
 
-@extend_schema_serializer(component_name="LineageGraphNode")
-class LineageNodeSerializer(AnswerSerializer):
+class LineageGraphNodeSerializer(AnswerSerializer):
     key = serializers.CharField(help_text="How the edges call it.")
     kind = serializers.CharField(
         help_text="dataset, dataset_version, column, feature, experiment, run, "
@@ -18,8 +17,7 @@ class LineageNodeSerializer(AnswerSerializer):
     name = serializers.CharField()
 
 
-@extend_schema_serializer(component_name="LineageGraphEdge")
-class LineageEdgeSerializer(AnswerSerializer):
+class LineageGraphEdgeSerializer(AnswerSerializer):
     """The target was made from the source."""
 
     source = serializers.CharField()  # type: ignore[assignment]  # a field's name, too
@@ -30,9 +28,9 @@ class LineageEdgeSerializer(AnswerSerializer):
 
 @extend_schema_serializer(component_name="LineageGraphResponse")
 class LineageGraphSerializer(AnswerSerializer):
-    of = LineageNodeSerializer()
-    nodes = LineageNodeSerializer(many=True)
-    edges = LineageEdgeSerializer(many=True)
+    of = LineageGraphNodeSerializer()
+    nodes = LineageGraphNodeSerializer(many=True)
+    edges = LineageGraphEdgeSerializer(many=True)
     is_truncated = serializers.BooleanField(
         help_text="Whether there are more edges than these."
     )

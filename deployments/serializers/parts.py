@@ -11,7 +11,6 @@ from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
-@extend_schema_serializer(component_name="EndpointConfig")
 class EndpointConfigSerializer(StrictSerializer):
     instances = Whole(
         min_value=1,
@@ -76,7 +75,6 @@ class StrategySerializer(StrictSerializer):
     )
 
 
-@extend_schema_serializer(component_name="DeploymentMetrics")
 class DeploymentMetricsSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"error_rate", "last_updated"})
 

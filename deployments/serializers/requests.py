@@ -39,7 +39,6 @@ class _DeploySerializer(StrictSerializer):
         return {**body, "plan": self.plan_of(body)}
 
 
-@extend_schema_serializer(component_name="ModelDeploy")
 class ModelDeploySerializer(_DeploySerializer):
     model_id = Text(
         max_length=400, help_text="Its id, or `name:version`, or `name/version`."
@@ -49,7 +48,6 @@ class ModelDeploySerializer(_DeploySerializer):
     deployment_notes = Text(required=False, max_length=10_000)
 
 
-@extend_schema_serializer(component_name="DeploymentCreate")
 class DeploymentCreateSerializer(_DeploySerializer):
     """Names the version by `model_id`, or by `model_name` and `model_version`."""
 
@@ -99,7 +97,6 @@ class DeploymentCreateSerializer(_DeploySerializer):
         return super().validate(body)
 
 
-@extend_schema_serializer(component_name="DeploymentUpdate")
 class DeploymentUpdateSerializer(StrictSerializer):
     """Only `status` changes anything; what the server measures is refused (409)."""
 

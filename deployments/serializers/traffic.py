@@ -7,7 +7,6 @@ from deployments.models.report import TrafficPoint
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
-@extend_schema_serializer(component_name="TrafficPoint")
 class TrafficPointSerializer(AnswerSerializer):
     """Percentiles are right to about 5 %; null where nothing was timed."""
 

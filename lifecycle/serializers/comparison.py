@@ -7,14 +7,12 @@ from mlops.core.fields import FiniteNumberField, Text
 from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 
-@extend_schema_serializer(component_name="ModelComparisonRequest")
 class ModelComparisonRequestSerializer(StrictSerializer):
     versions = serializers.ListField(
         child=Text(max_length=100), min_length=1, max_length=100, allow_empty=False
     )
 
 
-@extend_schema_serializer(component_name="MetricComparison")
 class MetricComparisonSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"dataset"})
 

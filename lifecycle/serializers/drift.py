@@ -15,7 +15,6 @@ from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 MAX_TEXT = 100_000
 
 
-@extend_schema_serializer(component_name="DriftEventCreate")
 class DriftEventCreateSerializer(StrictSerializer):
     model_name = Text(max_length=256)
     version = Text(max_length=100)

@@ -20,7 +20,6 @@ FILLED_METADATA = ("accuracy", "loss", "f1_score", "auc")
 """What the frontend looks for in `metadata` though it is a metric."""
 
 
-@extend_schema_serializer(component_name="ExperimentCreate")
 class ExperimentCreateSerializer(StrictSerializer):
     name = Text(min_length=3, max_length=500)
     description = Text(allow_blank=True, max_length=MAX_TEXT)
@@ -31,7 +30,6 @@ class ExperimentCreateSerializer(StrictSerializer):
     metadata = FreeMap(required=False)
 
 
-@extend_schema_serializer(component_name="ExperimentUpdate")
 class ExperimentUpdateSerializer(StrictSerializer):
     description = Text(
         required=False, allow_null=True, allow_blank=True, max_length=MAX_TEXT
@@ -85,7 +83,6 @@ class ExperimentSerializer(AnswerSerializer):
         return self.known(summary(instance, run))
 
 
-@extend_schema_serializer(component_name="ExperimentArtifact")
 class ExperimentArtifactSerializer(AnswerSerializer):
     """A file of one of the experiment's runs or logged models."""
 

@@ -42,7 +42,6 @@ class FreeMap(serializers.DictField):
     child = AnyValue()
 
 
-@extend_schema_serializer(component_name="MetricSnapshot")
 class MetricSnapshotSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
     value = FiniteNumberField()
@@ -61,13 +60,11 @@ class MetricSnapshotSerializer(StrictSerializer):
     )
 
 
-@extend_schema_serializer(component_name="ParameterSnapshot")
 class ParameterSnapshotSerializer(StrictSerializer):
     name = Text(max_length=MAX_KEY_LENGTH)
     value = AnyValue()
 
 
-@extend_schema_serializer(component_name="ArtifactReference")
 class ArtifactReferenceSerializer(StrictSerializer):
     name = Text(max_length=1000)
     uri = Text(

@@ -26,7 +26,6 @@ NOTE_TAG = "mlflow.note.content"
 Row = dict[str, Any]
 
 
-@extend_schema_serializer(component_name="RunCreate")
 class RunCreateSerializer(StrictSerializer):
     run_id = Text(
         required=False,
@@ -58,7 +57,6 @@ class RunCreateSerializer(StrictSerializer):
     notes = Text(required=False, allow_null=True, allow_blank=True, max_length=100_000)
 
 
-@extend_schema_serializer(component_name="RunUpdate")
 class RunUpdateSerializer(StrictSerializer):
     status = serializers.ChoiceField(
         choices=ShownRunStatus.choices, required=False, allow_null=True
@@ -79,7 +77,6 @@ class RunUpdateSerializer(StrictSerializer):
     notes = Text(required=False, allow_null=True, allow_blank=True, max_length=100_000)
 
 
-@extend_schema_serializer(component_name="MetricPointCreate")
 class MetricPointCreateSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
     value = FiniteNumberField()
@@ -90,7 +87,6 @@ class MetricPointCreateSerializer(StrictSerializer):
     dataset = Text(required=False, allow_null=True, max_length=500)
 
 
-@extend_schema_serializer(component_name="MetricBatchCreate")
 class MetricBatchCreateSerializer(StrictSerializer):
     metrics = many(
         MetricPointCreateSerializer(),

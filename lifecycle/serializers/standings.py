@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from lifecycle.standings import PastStanding, RegistryChange, Standings
@@ -31,7 +30,6 @@ class _StandingSerializer(AnswerSerializer):
         )
 
 
-@extend_schema_serializer(component_name="StageStanding")
 class StageStandingSerializer(_StandingSerializer):
     stage = Text()
 
@@ -39,7 +37,6 @@ class StageStandingSerializer(_StandingSerializer):
         return self.placed(instance, "stage")
 
 
-@extend_schema_serializer(component_name="AliasStanding")
 class AliasStandingSerializer(_StandingSerializer):
     alias = Text()
 
@@ -47,7 +44,6 @@ class AliasStandingSerializer(_StandingSerializer):
         return self.placed(instance, "alias")
 
 
-@extend_schema_serializer(component_name="ModelChange")
 class ModelChangeSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"before", "after", "changed_by"})
 
@@ -73,7 +69,6 @@ class ModelChangeSerializer(AnswerSerializer):
         )
 
 
-@extend_schema_serializer(component_name="ModelHistory")
 class ModelHistorySerializer(AnswerSerializer):
     model_name = Text()
     at = TimeField()

@@ -25,7 +25,6 @@ MAX_TEXT = 100_000
 Row = dict[str, Any]
 
 
-@extend_schema_serializer(component_name="ModelVersionCreate")
 class ModelVersionCreateSerializer(StrictSerializer):
     model_name = Text(min_length=1, max_length=256)
     version = Text(min_length=1, max_length=100)
