@@ -25,7 +25,7 @@ def main() -> None:
 def _costs(folder: Path, shape: tables.Shape) -> list[tuple[object, ...]]:
     path = tables.parquet(folder, shape)
     rules = [
-        quality.Rule(kind, (f"x{column}",), parameters)
+        quality.RuleSpec(kind, (f"x{column}",), parameters)
         for column in range(shape.columns)
         for kind, parameters in (
             (quality.RuleKind.NOT_NULL, {}),

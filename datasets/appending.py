@@ -6,13 +6,17 @@ from contextlib import contextmanager
 from datasets import ingestion, inline_ingestion
 from datasets.analytics.errors import IngestRefused
 from datasets.models import Dataset, DatasetVersion
-from datasets.models.dataset import Base
+from datasets.models.dataset import AppendBase
 from datasets.storage import IncomingFile
 from mlops.core.models import User
 
 
 def append_version(
-    dataset: Dataset, files: Sequence[IncomingFile], base: Base, *, by: User | None
+    dataset: Dataset,
+    files: Sequence[IncomingFile],
+    base: AppendBase,
+    *,
+    by: User | None,
 ) -> tuple[DatasetVersion, bool]:
     """Return the version of a version's rows and then those of files, and if it is new.
 
@@ -29,7 +33,7 @@ def append_version(
 
 @contextmanager
 def _prepared(
-    files: Sequence[IncomingFile], base: Base
+    files: Sequence[IncomingFile], base: AppendBase
 ) -> Iterator[inline_ingestion.FinishedConversion | None]:
     try:
         first = inline_ingestion.base_of(base.version, widens=base.widens)

@@ -15,4 +15,4 @@ class DatasetsConfig(AppConfig):
     def ready(self) -> None:
         """Tell the analytics where data is; nothing is opened before a fork."""
         engine.configure(settings.DATA_DIR / "datasets")
-        registry.register(threads=("datasets.worker.Ingestion",))
+        registry.register(threads=("datasets.worker.IngestionThread",))

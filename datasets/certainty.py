@@ -40,18 +40,18 @@ _ORDER = tuple(Certainty)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VersionCertainty:
     certainty: Certainty
     reasons: tuple[str, ...] = ()
 
 
-def verdict(version: DatasetVersion) -> Verdict:
+def verdict(version: DatasetVersion) -> VersionCertainty:
     """Return what rows, columns and files say of a ready version, the least sure.
 
     Rows that were appended to, filtered or computed are as sure as the version that
     they came from.
     """
-    waiting, seen, found = [version], {version.pk}, list[Verdict]()
+    waiting, seen, found = [version], {version.pk}, list[VersionCertainty]()
     while waiting:
         one = waiting.pop()
         found.append(_own(one))
@@ -63,18 +63,22 @@ def verdict(version: DatasetVersion) -> Verdict:
                 waiting.append(first)
     least = max(found, key=lambda each: _ORDER.index(each.certainty))
     reasons = dict.fromkeys(reason for each in found for reason in each.reasons)
-    return Verdict(least.certainty, tuple(reasons))
+    return VersionCertainty(least.certainty, tuple(reasons))
 
 
-def _own(version: DatasetVersion) -> Verdict:
+def _own(version: DatasetVersion) -> VersionCertainty:
     """Return what is known of the reading of the version's own files."""
     if version.type_rules >= GUARANTEED_FROM:
-        return Verdict(Certainty.GUARANTEED)
+        return VersionCertainty(Certainty.GUARANTEED)
     reasons = tuple(dict.fromkeys(_reasons(version)))
-    return Verdict(Certainty.UNKNOWN if reasons else Certainty.UNCHANGED, reasons)
+    return VersionCertainty(
+        Certainty.UNKNOWN if reasons else Certainty.UNCHANGED, reasons
+    )
 
 
-def _before(version: DatasetVersion, found: list[Verdict]) -> Iterator[DatasetVersion]:
+def _before(
+    version: DatasetVersion, found: list[VersionCertainty]
+) -> Iterator[DatasetVersion]:
     """Yield the versions that rows came from; of one that is gone, add that."""
     if version.appended_to is not None:
         yield version.appended_to
@@ -84,7 +88,7 @@ def _before(version: DatasetVersion, found: list[Verdict]) -> Iterator[DatasetVe
             yield first
         else:
             gone = f"{named['dataset_name']} v{named['version']}, of which it was made"
-            found.append(Verdict(Certainty.UNKNOWN, (f"{gone}, is gone",)))
+            found.append(VersionCertainty(Certainty.UNKNOWN, (f"{gone}, is gone",)))
 
 
 def _reasons(version: DatasetVersion) -> Iterator[str]:

@@ -70,7 +70,7 @@ def check(version: DatasetVersion, *, by: User | None) -> QualityRun:
     return QualityRun.write(version.require_content(), results(version), by=by)
 
 
-def _references(rules: Iterable[quality.Rule]) -> dict[str, Path]:
+def _references(rules: Iterable[quality.RuleSpec]) -> dict[str, Path]:
     """Return the current content of each dataset that a foreign key names."""
     names = {
         rule.parameters["dataset"]

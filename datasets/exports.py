@@ -15,7 +15,7 @@ from django.http import (
 
 from datasets import questions, storage
 from datasets.analytics import export
-from datasets.analytics.export import Format, Request
+from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.sql import TableColumn
 from datasets.models import AnalysisKey, DatasetVersion
 from datasets.refusals import asking
@@ -25,10 +25,10 @@ from mlops.core.byte_store import byte_store
 from mlops.core.errors import NotFound
 
 CONTENT_TYPES = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.PARQUET: "application/vnd.apache.parquet",
-    Format.ARROW: "application/vnd.apache.arrow.stream",
-    Format.JSON_LINES: "application/x-ndjson",
+    ExportFormat.CSV: "text/csv; charset=utf-8",
+    ExportFormat.PARQUET: "application/vnd.apache.parquet",
+    ExportFormat.ARROW: "application/vnd.apache.arrow.stream",
+    ExportFormat.JSON_LINES: "application/x-ndjson",
 }
 # To be raised whenever the bytes of an export could be others than before.
 REVISION = 2
@@ -83,7 +83,7 @@ def _columns(version: DatasetVersion, wanted: Request) -> list[TableColumn]:
 
 
 def _is_file(version: DatasetVersion, wanted: Request) -> bool:
-    if wanted.format is not Format.PARQUET or wanted.conditions:
+    if wanted.format is not ExportFormat.PARQUET or wanted.conditions:
         return False
     return wanted.columns is None or list(wanted.columns) == version.column_names
 
@@ -128,9 +128,9 @@ def _describe(
     )
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cache-Control"] = CACHING
-    if form is Format.CSV:
+    if form is ExportFormat.CSV:
         _say_guarded(answer, version, wanted)
-    if form in {Format.CSV, Format.JSON_LINES}:
+    if form in {ExportFormat.CSV, ExportFormat.JSON_LINES}:
         query = urlencode(
             {
                 "version": version.number,

@@ -51,7 +51,7 @@ def groups(
 
 def facets_of(
     version: DatasetVersion,
-    wanted: facets.Wanted,
+    wanted: facets.FacetOptions,
     conditions: Sequence[Condition] = (),
     text: str = "",
 ) -> Question:

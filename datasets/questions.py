@@ -24,7 +24,7 @@ from datasets.analytics import (
 )
 from datasets.analytics.filters import Condition
 from datasets.analytics.ordered import filtered
-from datasets.analytics.rows import Method, Rows, Window
+from datasets.analytics.rows import Rows, SampleMethod, Window
 from datasets.models import DatasetVersion
 from datasets.refusals import asking
 from datasets.stored_answers import Question
@@ -45,7 +45,7 @@ def sample(
     version: DatasetVersion,
     window: Window = Window(limit=SAMPLE_ROWS),  # noqa: B008 - frozen
     *,
-    method: Method = Method.FIRST,
+    method: SampleMethod = SampleMethod.FIRST,
     seed: int = 0,
     by: str | None = None,
 ) -> Question:
@@ -55,11 +55,11 @@ def sample(
     """
     path = storage.data_path(version.digest)
     drawn = storage.sample_path(version.digest)
-    if method is Method.RANDOM and drawn.exists():
+    if method is SampleMethod.RANDOM and drawn.exists():
         # A few rows from everywhere in a large file would unpack all of it.
         path = drawn
     asked = {"limit": window.limit, "columns": window.columns, "method": method}
-    is_first = method is Method.FIRST
+    is_first = method is SampleMethod.FIRST
     if not is_first:
         asked |= {"seed": seed, "by": by}
 

@@ -8,7 +8,7 @@ import orjson
 
 from datasets import storage
 from datasets.analytics import row_diff
-from datasets.analytics.row_diff import Change, Window
+from datasets.analytics.row_diff import DiffPage, RowChange
 from datasets.models import DatasetVersion
 from datasets.refusals import asking
 from datasets.stored_answers import Question
@@ -19,7 +19,7 @@ def between(
     later: DatasetVersion,
     key: Sequence[str],
     columns: Sequence[str] | None,
-    window: Window,
+    window: DiffPage,
 ) -> dict[str, Any]:
     """Return the counts of all differences and a page of them, in one order."""
     with asking():
@@ -34,7 +34,7 @@ def between(
     found = orjson.loads(question.body())
     with asking():
         rows = compared.rows(window)
-    counts = {change: found[change] for change in Change}
+    counts = {change: found[change] for change in RowChange}
     return {
         "dataset_id": str(later.dataset_id),
         "version": later.number,

@@ -13,7 +13,7 @@ import orjson
 
 from datasets import storage
 from datasets.analytics import console
-from datasets.analytics.console import Asked, Form, Outcome
+from datasets.analytics.console import Asked, Form, StatementOutcome
 from datasets.models import Dataset, DatasetVersion
 from datasets.refusals import asking
 from datasets.storage import IncomingFile
@@ -24,7 +24,7 @@ OWN_TABLE = "data"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SqlQuery:
     """A statement of a person about a dataset; `tables` maps names to versions."""
 
     dataset: Dataset
@@ -58,7 +58,7 @@ class Question:
             "truncated_cell_count": losses["truncated"],
         }
 
-    def file(self, form: Form) -> tuple[BinaryIO, Outcome]:
+    def file(self, form: Form) -> tuple[BinaryIO, StatementOutcome]:
         """Return the whole result as a file that is gone when it is closed."""
         folder = storage.root() / "work"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ class Question:
             for name, version in self.tables.items()
         }
 
-    def _ask(self, form: Form, target: BinaryIO, **window: int) -> Outcome:
+    def _ask(self, form: Form, target: BinaryIO, **window: int) -> StatementOutcome:
         audit.record(
             "ask_sql",
             self.dataset,

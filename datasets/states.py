@@ -46,7 +46,7 @@ class QualityStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class Severity(models.TextChoices):
+class RuleSeverity(models.TextChoices):
     WARN = "warn", _("warn")
     FAIL = "fail", _("fail")
 

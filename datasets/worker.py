@@ -16,7 +16,7 @@ class _Stopping(Exception):
     """The worker ends; another one takes the job over when its lease is over."""
 
 
-class Ingestion(WorkerThread):
+class IngestionThread(WorkerThread):
     """Looks for uploads."""
 
     pause_s = 10.0

@@ -241,7 +241,7 @@ SPECTACULAR_SETTINGS = {
         "DatasetState": "datasets.states.VersionState",
         "DatasetFormat": "datasets.states.SourceFormat",
         "QualityStatus": "datasets.states.QualityStatus",
-        "QualitySeverity": "datasets.states.Severity",
+        "QualitySeverity": "datasets.states.RuleSeverity",
         "QualityRuleKind": "datasets.analytics.quality.RuleKind",
         "FilterOperator": "datasets.analytics.filters.Operator",
     },

@@ -16,7 +16,7 @@ from datasets import appending, ingestion, inline_ingestion, storage
 from datasets.admin import svg
 from datasets.admin.forms import AppendForm, UploadForm, VersionForm, form_page
 from datasets.models import Dataset, DatasetVersion, QualityRun
-from datasets.models.dataset import Base
+from datasets.models.dataset import AppendBase
 from mlops.core.admin.base import (
     EMPTY,
     VerbAdmin,
@@ -253,7 +253,7 @@ class DatasetAdmin(VerbAdmin):
             said = form.cleaned_data
             first = dataset.versions.of_label(str(said["base_version"]))
             dataset.require_current(first)
-            base = Base.of(first, said["options"], widens=said["widen"])
+            base = AppendBase.of(first, said["options"], widens=said["widen"])
             appending.append_version(dataset, files, base, by=staff(request))
             return dataset
 

@@ -10,7 +10,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from datasets.models import Dataset, Feature, Wanted
+from datasets.models import BindingTarget, Dataset, Feature
 from datasets.models.binding import MAX_KEY
 
 EDITED = ("description", "tags", "upstream", "transformation", "validation_rules")
@@ -93,13 +93,13 @@ class FeatureForm(forms.ModelForm[Feature]):
         return given
 
     @property
-    def wanted(self) -> Wanted | None:
+    def wanted(self) -> BindingTarget | None:
         """What the feature is to be bound to; None: nothing."""
         given = self.cleaned_data
         dataset = given["bound_dataset"]
         if dataset is None:
             return None
-        return Wanted(
+        return BindingTarget(
             dataset=str(dataset.pk),
             column=given["column"],
             expression=given["expression"],

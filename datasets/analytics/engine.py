@@ -58,7 +58,7 @@ _CURSOR_SETTINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LaneLimits:
     """What one lane may take. Sizes as DuckDB writes them (`512MB`).
 
     Beside `concurrent` questions that run, `waiting` may wait for `wait_s`: each one
@@ -81,17 +81,17 @@ class EngineSettings:
     """Where data lies and what each lane may take of the machine."""
 
     data_dir: Path
-    lanes: Mapping[Lane, Limits]
+    lanes: Mapping[Lane, LaneLimits]
 
 
-DEFAULT_LANES: Mapping[Lane, Limits] = {
-    Lane.INTERACTIVE: Limits(2, "512MB", "1GB", 5.0, 2, 2.0),
-    Lane.HEAVY: Limits(2, "1GB", "8GB", 120.0, 1, 120.0, waiting=2),
-    Lane.SERIAL: Limits(1, "512MB", "1GB", 15.0, 2, 4.0),
+DEFAULT_LANES: Mapping[Lane, LaneLimits] = {
+    Lane.INTERACTIVE: LaneLimits(2, "512MB", "1GB", 5.0, 2, 2.0),
+    Lane.HEAVY: LaneLimits(2, "1GB", "8GB", 120.0, 1, 120.0, waiting=2),
+    Lane.SERIAL: LaneLimits(1, "512MB", "1GB", 15.0, 2, 4.0),
 }
 
 
-class _Process:
+class _ProcessState:
     """What belongs to this process; a fork starts with an empty one."""
 
     settings: EngineSettings | None = None
@@ -128,28 +128,28 @@ def configure(
 
 def settings() -> EngineSettings | None:
     """Return what `configure` said last, None before."""
-    return _Process.settings
+    return _ProcessState.settings
 
 
 def restore(known: EngineSettings | None) -> None:
     """Go back to settings that `settings` returned; open instances are closed."""
-    with _Process.lock:
-        _Process.settings = known
+    with _ProcessState.lock:
+        _ProcessState.settings = known
         _close_all()
 
 
 def _close_all() -> None:
     # After a fork the instances belong to the parent: forget them, never close them.
-    if _Process.pid == os.getpid():
-        for engine in _Process.engines.values():
+    if _ProcessState.pid == os.getpid():
+        for engine in _ProcessState.engines.values():
             engine.close()
-    _Process.engines = {}
-    _Process.pid = os.getpid()
+    _ProcessState.engines = {}
+    _ProcessState.pid = os.getpid()
 
 
 def _after_fork() -> None:
-    _Process.lock = threading.Lock()
-    _Process.engines = {}
+    _ProcessState.lock = threading.Lock()
+    _ProcessState.engines = {}
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -159,7 +159,7 @@ class Engine:
     """One DuckDB instance. Use `for_process`; threads share it, cursors they do not."""
 
     def __init__(
-        self, folder: Path, limits: Limits, *, files: Sequence[Path] = ()
+        self, folder: Path, limits: LaneLimits, *, files: Sequence[Path] = ()
     ) -> None:
         """Open an instance that reaches what is below `folder`, and `files`."""
         self.folder = folder
@@ -171,15 +171,17 @@ class Engine:
     @classmethod
     def for_process(cls, lane: Lane = Lane.INTERACTIVE) -> "Engine":
         """Return the instance of this process, made on first use after a fork."""
-        with _Process.lock:
-            if _Process.settings is None:
+        with _ProcessState.lock:
+            if _ProcessState.settings is None:
                 raise RuntimeError("datasets.analytics.engine.configure was not called")
-            if _Process.pid != os.getpid():
+            if _ProcessState.pid != os.getpid():
                 _close_all()
-            if lane not in _Process.engines:
-                settings = _Process.settings
-                _Process.engines[lane] = cls(settings.data_dir, settings.lanes[lane])
-            return _Process.engines[lane]
+            if lane not in _ProcessState.engines:
+                settings = _ProcessState.settings
+                _ProcessState.engines[lane] = cls(
+                    settings.data_dir, settings.lanes[lane]
+                )
+            return _ProcessState.engines[lane]
 
     @contextmanager
     def cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
@@ -294,7 +296,7 @@ class Cursor:
 
 
 def _open_locked(
-    folder: Path, limits: Limits, files: Sequence[Path]
+    folder: Path, limits: LaneLimits, files: Sequence[Path]
 ) -> "duckdb.DuckDBPyConnection":
     """Open an in-memory database and lock it. The order of the steps matters."""
     import duckdb  # noqa: PLC0415 - 20 MB, for who asks a question only

@@ -76,7 +76,7 @@ class Facets:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FacetOptions:
     """Which columns (None for all, of up to 50), and how many values of each."""
 
     columns: Sequence[str] | None = None
@@ -91,7 +91,7 @@ class Wanted:
 
 def facets(
     table: Table,
-    wanted: Wanted,
+    wanted: FacetOptions,
     conditions: Sequence[Condition] = (),
     text: str = "",
 ) -> Facets:

@@ -12,7 +12,12 @@ from functools import partial, reduce
 import numpy as np
 
 from datasets.analytics.blas import one_thread_per_product
-from datasets.analytics.correlation.blocks import Column, Floats, Partition, blocks
+from datasets.analytics.correlation.blocks import (
+    ColumnValues,
+    Floats,
+    Partition,
+    blocks,
+)
 from datasets.analytics.correlation.passes import Mapper
 from datasets.analytics.distributions import Shape
 from datasets.analytics.figures import ColumnProfile, Profile
@@ -96,11 +101,11 @@ def _added(one: tuple[Shape, ...], other: tuple[Shape, ...]) -> tuple[Shape, ...
     return tuple(a.merge(b) for a, b in zip(one, other, strict=True))
 
 
-def _present(column: Column) -> Floats:
+def _present(column: ColumnValues) -> Floats:
     return column.values if column.present is None else column.values[column.present]
 
 
-def _extent(column: Column) -> Extent:
+def _extent(column: ColumnValues) -> Extent:
     values = _present(column)
     finite = values[np.isfinite(values)]
     nan = int(np.count_nonzero(np.isnan(values)))

@@ -34,7 +34,7 @@ from datasets.analytics.sql import (
 MAX_ROWS = 1_000
 
 
-class Method(StrEnum):
+class SampleMethod(StrEnum):
     FIRST = "first"
     RANDOM = "random"
     STRATIFIED = "stratified"
@@ -107,7 +107,7 @@ def sample(
     table: Table,
     window: Window,
     *,
-    method: Method = Method.FIRST,
+    method: SampleMethod = SampleMethod.FIRST,
     seed: int = 0,
     stratify_by: str | None = None,
 ) -> Rows:
@@ -117,16 +117,16 @@ def sample(
     each value of `stratify_by` in proportion, and at least one while there is
     room. `total` is the number of rows sampled from.
     """
-    if method is Method.FIRST:
+    if method is SampleMethod.FIRST:
         return page(table, window)
-    if method is Method.STRATIFIED and stratify_by is None:
+    if method is SampleMethod.STRATIFIED and stratify_by is None:
         raise InvalidParameter("A stratified sample needs a column.", field="by")
     place = single(table)
     with Engine.for_process().cursor() as cursor:
         columns = cursor.columns(place)
         total = _count(cursor, place, Clause())
         rng = random.Random(seed)  # noqa: S311 - a repeatable sample, not a secret
-        if method is Method.RANDOM:
+        if method is SampleMethod.RANDOM:
             chosen = rng.sample(range(total), min(window.limit, total))
         else:
             by = pick(columns, [stratify_by or ""], field="by")[0]
@@ -244,4 +244,13 @@ def _stratified(
     return [row[0] for row in chosen]
 
 
-__all__ = ["Condition", "Method", "Order", "Rows", "Window", "page", "sample", "search"]
+__all__ = [
+    "Condition",
+    "Order",
+    "Rows",
+    "SampleMethod",
+    "Window",
+    "page",
+    "sample",
+    "search",
+]

@@ -11,7 +11,7 @@ _WIDER = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "VARC
 
 
 @dataclass(frozen=True, slots=True)
-class Retyped:
+class RetypedColumn:
     """A column whose type changed; `widened` when every old value still fits."""
 
     name: str
@@ -26,7 +26,7 @@ class SchemaDiff:
 
     added: tuple[TableColumn, ...]
     removed: tuple[TableColumn, ...]
-    retyped: tuple[Retyped, ...]
+    retyped: tuple[RetypedColumn, ...]
     reordered: bool
 
     @property
@@ -66,7 +66,7 @@ def diff(before: Sequence[TableColumn], after: Sequence[TableColumn]) -> SchemaD
         added=tuple(column for column in after if column.name not in old),
         removed=tuple(column for column in before if column.name not in new),
         retyped=tuple(
-            Retyped(
+            RetypedColumn(
                 name, old[name].type, new[name].type, _widened(old[name], new[name])
             )
             for name in kept_after

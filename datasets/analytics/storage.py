@@ -20,7 +20,7 @@ import pyarrow.fs
 
 from datasets.analytics.blas import one_thread_per_product
 from datasets.analytics.correlation.blocks import Partition, open_parquet, partitions
-from datasets.analytics.correlation.matrix import Correlation, Method, solve
+from datasets.analytics.correlation.matrix import Correlation, CorrelationMethod, solve
 from datasets.analytics.correlation.passes import Mapper, gathered, in_threads
 from datasets.analytics.errors import SourceMissing
 from datasets.analytics.figures import Profile
@@ -133,7 +133,7 @@ def correlate_remote(
         with open_parquet(key, filesystem) as file:
             row_count += file.metadata.num_rows
     return Correlation(
-        method=Method.PEARSON,
+        method=CorrelationMethod.PEARSON,
         row_count=row_count,
         columns=tuple(names),
         excluded=(),

@@ -2,7 +2,7 @@
 
 from datasets.models.analysis import AnalysisKey, StoredAnalysis
 from datasets.models.binding import FeatureBinding
-from datasets.models.binding_target import Wanted
+from datasets.models.binding_target import BindingTarget
 from datasets.models.connection import StorageConnection
 from datasets.models.dataset import Dataset, DatasetFeature
 from datasets.models.drift import DriftReport
@@ -17,6 +17,7 @@ from datasets.models.version import DatasetVersion
 
 __all__ = [
     "AnalysisKey",
+    "BindingTarget",
     "Column",
     "Dataset",
     "DatasetEvent",
@@ -34,5 +35,4 @@ __all__ = [
     "StorageConnection",
     "StoredAnalysis",
     "UploadSession",
-    "Wanted",
 ]

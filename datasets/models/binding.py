@@ -14,7 +14,7 @@ from datasets.analytics.errors import InvalidExpression
 from datasets.analytics.sql import TableColumn
 from datasets.errors import NotReady
 from datasets.models import lineage
-from datasets.models.binding_target import Wanted, checked_columns
+from datasets.models.binding_target import BindingTarget, checked_columns
 from datasets.models.dataset import Dataset
 from datasets.models.event import DatasetEvent
 from datasets.models.feature_version import FeatureUsage
@@ -91,7 +91,7 @@ class FeatureBinding(models.Model):
 
     @classmethod
     def write(
-        cls, feature: "Feature", wanted: Wanted, *, by: User | None
+        cls, feature: "Feature", wanted: BindingTarget, *, by: User | None
     ) -> "FeatureBinding":
         """Bind a feature in place of what it was bound to; the transaction holds.
 

@@ -12,7 +12,7 @@ from datasets.models.version import DatasetVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BindingTarget:
     """What a feature is to be bound to: one of column and formula."""
 
     dataset: str
@@ -22,7 +22,9 @@ class Wanted:
     event_time: str = ""
 
 
-def checked_columns(wanted: Wanted, version: DatasetVersion) -> list[TableColumn]:
+def checked_columns(
+    wanted: BindingTarget, version: DatasetVersion
+) -> list[TableColumn]:
     """Return the columns that are used. Raises InvalidBinding, naming the field."""
     columns = columns_of(version)
     known = {column.name: column for column in columns}

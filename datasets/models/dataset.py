@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from datasets.errors import DatasetNotFound, NameTaken, NotCurrent
 from datasets.models import event
 from datasets.models.parts import Column
-from datasets.models.version import DatasetVersion, Outcome
+from datasets.models.version import DatasetVersion, IngestedContent
 from datasets.states import VersionState
 from datasets.storage import IncomingFile
 from mlops.core import audit, etags, names
@@ -29,7 +29,7 @@ MAX_TAG_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class AppendBase:
     """A version that rows are appended to, and how the new files are to be read."""
 
     version: DatasetVersion
@@ -39,7 +39,7 @@ class Base:
     @classmethod
     def of(
         cls, version: DatasetVersion, options: Mapping[str, Any], *, widens: bool
-    ) -> "Base":
+    ) -> "AppendBase":
         """Return it with the version's own options where no other are given."""
         return cls(version, {**version.options, **options}, widens)
 
@@ -203,7 +203,7 @@ class Dataset(models.Model):
         files: Sequence[IncomingFile],
         *,
         by: User | None,
-        outcome: Outcome | None = None,
+        outcome: IngestedContent | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> tuple[DatasetVersion, bool]:
         """Return the version of these files, and whether it is new.
@@ -235,10 +235,10 @@ class Dataset(models.Model):
     def append_rows(
         self,
         files: Sequence[IncomingFile],
-        base: Base,
+        base: AppendBase,
         *,
         by: User | None,
-        outcome: Outcome | None = None,
+        outcome: IngestedContent | None = None,
     ) -> tuple[DatasetVersion, bool]:
         """Return the version of a version's rows and then those of these files.
 

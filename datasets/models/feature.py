@@ -18,7 +18,7 @@ from datasets.errors import (
 )
 from datasets.models import figures, lineage
 from datasets.models.binding import FeatureBinding
-from datasets.models.binding_target import Wanted
+from datasets.models.binding_target import BindingTarget
 from datasets.models.dataset import clean_tags
 from datasets.models.feature_lookup import FeatureQuerySet
 from datasets.models.feature_version import FeatureUsage, FeatureVersion
@@ -104,7 +104,7 @@ class Feature(models.Model):
         *,
         by: User | None,
         upstream_features: Iterable[str] = (),
-        binding: Wanted | None = None,
+        binding: BindingTarget | None = None,
         **fields: Any,
     ) -> "Feature":
         """Make a draft with its version 1.0.0, owned by the caller.
@@ -155,7 +155,7 @@ class Feature(models.Model):
             audit.record("update", self, by=by, changes=fields)
         return self
 
-    def bind(self, wanted: Wanted | None, *, by: User | None) -> None:
+    def bind(self, wanted: BindingTarget | None, *, by: User | None) -> None:
         """Say where the feature's values are, in place of what was said; None: nowhere.
 
         Raises DatasetNotFound, NotReady or InvalidBinding; then nothing has changed.

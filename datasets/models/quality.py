@@ -13,7 +13,7 @@ from datasets.errors import RuleNotFound
 from datasets.models.dataset import Dataset
 from datasets.models.version import DatasetVersion
 from datasets.refusals import asking
-from datasets.states import QualityStatus, Severity
+from datasets.states import QualityStatus, RuleSeverity
 from mlops.core import audit
 from mlops.core.models import User
 
@@ -41,7 +41,10 @@ class QualityRule(models.Model):
     columns = models.JSONField(_("columns"), default=list, blank=True)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     severity = models.CharField(
-        _("severity"), max_length=8, choices=Severity.choices, default=Severity.WARN
+        _("severity"),
+        max_length=8,
+        choices=RuleSeverity.choices,
+        default=RuleSeverity.WARN,
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     created_by = models.ForeignKey(
@@ -58,7 +61,7 @@ class QualityRule(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # Choices are a form's word; this holds for every writer.
             models.CheckConstraint(
-                condition=models.Q(severity__in=Severity.values),
+                condition=models.Q(severity__in=RuleSeverity.values),
                 name="quality_rule_severity",
             )
         ]
@@ -103,8 +106,8 @@ class QualityRule(models.Model):
         with asking():
             quality.validate(self.as_rule(), columns)
 
-    def as_rule(self) -> quality.Rule:
-        return quality.Rule(
+    def as_rule(self) -> quality.RuleSpec:
+        return quality.RuleSpec(
             quality.RuleKind(self.kind),
             tuple(self.columns),
             self.parameters,
@@ -152,7 +155,7 @@ class QualityRun(models.Model):
         and `severity`; what could not be checked counts as not passed.
         """
         broken = [item["severity"] for item in results if not item["passed"]]
-        failed = broken.count(Severity.FAIL)
+        failed = broken.count(RuleSeverity.FAIL)
         status = _verdict(results, broken)
         with transaction.atomic():
             run = cls.objects.create(
@@ -173,6 +176,6 @@ class QualityRun(models.Model):
 def _verdict(results: list[dict[str, Any]], broken: list[str]) -> QualityStatus:
     if not results:
         return QualityStatus.UNCHECKED
-    if Severity.FAIL in broken:
+    if RuleSeverity.FAIL in broken:
         return QualityStatus.FAILED
     return QualityStatus.WARNED if broken else QualityStatus.PASSED

@@ -28,7 +28,7 @@ from mlops.core.byte_store import byte_store
 from mlops.core.models import User
 
 
-class Outcome(Protocol):
+class IngestedContent(Protocol):
     """What the reader of the files says (`datasets.analytics.ingest`)."""
 
     @property
@@ -168,7 +168,9 @@ class DatasetVersion(models.Model):
         self.appended_to, self.widens = base, widens
         self.save(update_fields=["appended_to", "widens"])
 
-    def become_ready(self, outcome: Outcome, columns: Sequence["Column"]) -> None:
+    def become_ready(
+        self, outcome: IngestedContent, columns: Sequence["Column"]
+    ) -> None:
         """Write what the reader found; the caller's transaction and lock hold.
 
         Raises IllegalMove unless the version is being read.

@@ -17,12 +17,12 @@ from mlops.worker.registry import wake_on_commit
 
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset
-    from datasets.models.version import DatasetVersion, Outcome
+    from datasets.models.version import DatasetVersion, IngestedContent
 
 SHORTEST_DIGEST = 8
 
 
-def _is_content(outcome: "Outcome") -> Q:
+def _is_content(outcome: "IngestedContent") -> Q:
     return Q(digest=outcome.digest) | Q(content_digest=outcome.content_digest)
 
 
@@ -37,7 +37,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
     def holding(
         self,
         files: Sequence[IncomingFile],
-        outcome: "Outcome | None" = None,
+        outcome: "IngestedContent | None" = None,
         options: Mapping[str, Any] | None = None,
     ) -> "DatasetVersion | None":
         """Return the newest ready version of exactly these bytes or of that content.
@@ -61,7 +61,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
                 return version
         return None
 
-    def twins(self, outcome: "Outcome") -> Self:
+    def twins(self, outcome: "IngestedContent") -> Self:
         """Ready versions that say the same, whatever their files were."""
         return self.holding_bytes().filter(_is_content(outcome))
 

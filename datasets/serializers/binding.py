@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.analytics.expression import LONGEST
-from datasets.models import FeatureBinding, Wanted
+from datasets.models import BindingTarget, FeatureBinding
 from datasets.models.binding import MAX_KEY
 from datasets.states import (
     BindingOrigin,
@@ -62,7 +62,7 @@ class FeatureBindingBodySerializer(StrictSerializer):
             raise serializers.ValidationError(
                 {"entity_key": "A column is named twice."}
             )
-        return Wanted(
+        return BindingTarget(
             dataset=attrs["dataset"],
             column=attrs.get("column") or "",
             expression=attrs.get("expression") or "",

@@ -14,7 +14,7 @@ MAX_TEXT = 100_000
 LABEL = "A label that people keep here; it binds nothing, `binding` does."
 
 
-class NameList(serializers.ListField):
+class TextList(serializers.ListField):
     """A list of short texts."""
 
     child = Text(max_length=255)
@@ -45,10 +45,10 @@ class FeatureCreateSerializer(StrictSerializer):
         max_length=255,
         help_text="Accepted and ignored: the owner is the caller.",
     )
-    tags = NameList(required=False)
+    tags = TextList(required=False)
     transformation = FeatureTransformationSerializer(required=False, allow_null=True)
     validation_rules = FeatureValidationSerializer(many=True, required=False)
-    upstream_features = NameList(required=False)
+    upstream_features = TextList(required=False)
     duckdb_table = Text(
         required=False, allow_null=True, max_length=255, help_text=LABEL
     )
@@ -70,7 +70,7 @@ class FeatureUpdateSerializer(StrictSerializer):
     description = Text(
         required=False, allow_null=True, min_length=10, max_length=MAX_DESCRIPTION
     )
-    tags = NameList(required=False, allow_null=True)
+    tags = TextList(required=False, allow_null=True)
     status = serializers.ChoiceField(
         FeatureStatus.choices, required=False, allow_null=True
     )
@@ -78,7 +78,7 @@ class FeatureUpdateSerializer(StrictSerializer):
     validation_rules = serializers.ListField(
         child=FeatureValidationSerializer(), required=False, allow_null=True
     )
-    upstream_features = NameList(required=False, allow_null=True)
+    upstream_features = TextList(required=False, allow_null=True)
     duckdb_table = Text(
         required=False, allow_null=True, max_length=255, help_text=LABEL
     )

@@ -6,7 +6,7 @@ import orjson
 from rest_framework import serializers
 
 from datasets.analytics.aggregates import Aggregate, Function
-from datasets.analytics.facets import FACET_S, MAX_FACETS, MAX_VALUES, Wanted
+from datasets.analytics.facets import FACET_S, MAX_FACETS, MAX_VALUES, FacetOptions
 from datasets.analytics.filters import MAX_CONDITIONS
 from datasets.analytics.grouping import (
     MAX_AGGREGATES,
@@ -24,9 +24,9 @@ from datasets.serializers.exploration import (
 from datasets.serializers.queries import (
     MAX_OFFSET,
     MAX_ORDERS,
+    ColumnNameList,
     ConditionFieldSerializer,
     ConditionsText,
-    NameList,
     VersionQuerySerializer,
     order_of,
 )
@@ -88,7 +88,7 @@ class AggregatesText(serializers.CharField):
 class GroupsQuerySerializer(VersionQuerySerializer):
     """Groups as a link."""
 
-    by = NameList(
+    by = ColumnNameList(
         required=False,
         max_length=MAX_KEYS,
         help_text="Columns: the parameter repeated, or one text with commas.",
@@ -98,7 +98,7 @@ class GroupsQuerySerializer(VersionQuerySerializer):
     q = serializers.CharField(
         required=False, max_length=MAX_QUERY, trim_whitespace=False, help_text=SEARCHED
     )
-    order_by = NameList(required=False, max_length=MAX_ORDERS, help_text=ORDERED)
+    order_by = ColumnNameList(required=False, max_length=MAX_ORDERS, help_text=ORDERED)
     offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_OFFSET)
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_GROUPS)
 
@@ -137,7 +137,7 @@ class GroupsBodySerializer(StrictSerializer):
 class FacetsQuerySerializer(VersionQuerySerializer):
     """Facets as a link."""
 
-    columns = NameList(
+    columns = ColumnNameList(
         required=False,
         max_length=MAX_FACETS,
         help_text="Columns: the parameter repeated, or one text with commas. All of "
@@ -271,5 +271,5 @@ def grouping_of(fields: dict[str, Any]) -> Grouping:
     )
 
 
-def wanted_of(fields: dict[str, Any]) -> Wanted:
-    return Wanted(fields.get("columns") or None, fields["top"])
+def wanted_of(fields: dict[str, Any]) -> FacetOptions:
+    return FacetOptions(fields.get("columns") or None, fields["top"])

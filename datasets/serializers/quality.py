@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.analytics.quality import KINDS, RuleKind
-from datasets.states import QualityStatus, Severity
+from datasets.states import QualityStatus, RuleSeverity
 from mlops.core.fields import Text, Truth
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
@@ -30,12 +30,12 @@ class QualityRuleCreateSerializer(StrictSerializer):
         max_length=8,
     )
     parameters = serializers.DictField(required=False, help_text=PARAMETER_HELP)
-    severity = serializers.ChoiceField(Severity.choices, default=Severity.WARN)
+    severity = serializers.ChoiceField(RuleSeverity.choices, default=RuleSeverity.WARN)
 
 
 class QualityRuleUpdateSerializer(StrictSerializer):
     parameters = serializers.DictField(required=False)
-    severity = serializers.ChoiceField(Severity.choices, required=False)
+    severity = serializers.ChoiceField(RuleSeverity.choices, required=False)
     is_enabled = Truth(required=False)
 
 
@@ -43,7 +43,7 @@ class QualityRuleSuggestionSerializer(AnswerSerializer):
     kind = serializers.ChoiceField(RULE_KINDS)
     columns = serializers.ListField(child=serializers.CharField())
     parameters = serializers.DictField()
-    severity = serializers.ChoiceField(Severity.choices)
+    severity = serializers.ChoiceField(RuleSeverity.choices)
 
 
 @extend_schema_serializer(component_name="QualityRuleResponse")

@@ -7,9 +7,9 @@ import orjson
 from rest_framework import serializers
 from rest_framework.request import Request as HttpRequest
 
-from datasets.analytics.export import Format, Request
+from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.filters import MAX_CONDITIONS, Condition, Operator, Order
-from datasets.analytics.rows import MAX_ROWS, Method, Window
+from datasets.analytics.rows import MAX_ROWS, SampleMethod, Window
 from datasets.serializers.dataset_requests import WordList
 from mlops.core.errors import BadQuery
 from mlops.core.fields import Text, Truth, Whole
@@ -19,7 +19,7 @@ MAX_OFFSET = 2**53
 MAX_ORDERS = 8
 MAX_NAMES = 200
 MAX_COLUMNS = 2000
-EXPORT_FORMATS = [item.value for item in Format]
+EXPORT_FORMATS = [item.value for item in ExportFormat]
 MAX_CONDITIONS_TEXT = 20_000
 
 
@@ -32,7 +32,7 @@ class VersionQuerySerializer(StrictSerializer):
     )
 
 
-class Words(list[str]):
+class CommaSeparated(list[str]):
     """The parts of one text with commas, and that text: it may be one name."""
 
     def __init__(self, parts: Iterable[str], whole: str) -> None:
@@ -40,18 +40,18 @@ class Words(list[str]):
         self.whole = whole
 
 
-class NameList(WordList):
+class ColumnNameList(WordList):
     """Column names, some of which may hold commas."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
         found = super().to_internal_value(data)
         if isinstance(data, list) and len(data) == 1 and "," in data[0]:
-            return Words(found, data[0])
+            return CommaSeparated(found, data[0])
         return found
 
 
 class ColumnsQuerySerializer(VersionQuerySerializer):
-    columns = NameList(
+    columns = ColumnNameList(
         required=False,
         max_length=MAX_NAMES,
         help_text="Column names: the parameter repeated, or one text with commas, "
@@ -93,7 +93,9 @@ class ConditionsText(serializers.CharField):
 
 class SampleQuerySerializer(ColumnsQuerySerializer):
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
-    method = serializers.ChoiceField([item.value for item in Method], default="first")
+    method = serializers.ChoiceField(
+        [item.value for item in SampleMethod], default="first"
+    )
     seed = serializers.IntegerField(
         default=0,
         min_value=0,
@@ -110,7 +112,7 @@ class SampleQuerySerializer(ColumnsQuerySerializer):
 class PageQuerySerializer(ColumnsQuerySerializer):
     offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_OFFSET)
     limit = serializers.IntegerField(default=100, min_value=1, max_value=MAX_ROWS)
-    order_by = NameList(
+    order_by = ColumnNameList(
         required=False,
         max_length=MAX_ORDERS,
         help_text="Column names as in `columns`, each with a minus before it for "
@@ -241,7 +243,7 @@ def is_ambiguous(fields: dict[str, Any]) -> bool:
     """Whether one has to know the columns' names to read `columns` or `order_by`."""
     orders = fields.get("order_by") or []
     given = (fields.get("columns"), orders)
-    is_split = any(isinstance(words, Words) for words in given)
+    is_split = any(isinstance(words, CommaSeparated) for words in given)
     return is_split or any(text.startswith("-") for text in orders)
 
 
@@ -249,7 +251,7 @@ def disambiguate(fields: dict[str, Any], names: Container[str]) -> None:
     """Take a text with commas for the one name that it is, in place."""
     for name in ("columns", "order_by"):
         words = fields.get(name)
-        if isinstance(words, Words) and (
+        if isinstance(words, CommaSeparated) and (
             words.whole in names or words.whole.removeprefix("-") in names
         ):
             fields[name] = [words.whole]
@@ -265,7 +267,7 @@ def conditions_of(fields: dict[str, Any]) -> list[Condition]:
 def export_of(fields: dict[str, Any]) -> Request:
     """Return what a query or a body wants to have as a file."""
     return Request(
-        Format(fields["format"]),
+        ExportFormat(fields["format"]),
         fields.get("columns") or None,
         conditions_of(fields),
         is_guarded=not fields.get("exact", False),

@@ -4,17 +4,21 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from datasets.analytics.row_diff import MAX_KEYS, Change
+from datasets.analytics.row_diff import MAX_KEYS, RowChange
 from datasets.analytics.rows import MAX_ROWS
 from datasets.serializers.exploration import DatasetColumnSerializer
-from datasets.serializers.queries import MAX_OFFSET, ColumnsQuerySerializer, NameList
+from datasets.serializers.queries import (
+    MAX_OFFSET,
+    ColumnNameList,
+    ColumnsQuerySerializer,
+)
 from mlops.core.serializers import AnswerSerializer
 
-CHANGES = [item.value for item in Change]
+CHANGES = [item.value for item in RowChange]
 
 
 class RowDiffQuerySerializer(ColumnsQuerySerializer):
-    key = NameList(
+    key = ColumnNameList(
         max_length=MAX_KEYS,
         help_text="The columns that name a row in both versions, as in `columns`.",
     )

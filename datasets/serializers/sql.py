@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from datasets.analytics.console import MAX_SQL, TABLE_NAME, Form, Order
+from datasets.analytics.console import MAX_SQL, TABLE_NAME, Form, RowOrder
 from datasets.analytics.rows import MAX_ROWS
 from datasets.serializers.exploration import (
     AboutVersionSerializer,
@@ -90,7 +90,7 @@ class SqlResultSerializer(DatasetRowsSerializer):
     )
     has_more = serializers.BooleanField(help_text="Whether rows follow this page.")
     row_order = serializers.ChoiceField(
-        [item.value for item in Order],
+        [item.value for item in RowOrder],
         help_text="`total`: no two different rows are equal in what they are ordered "
         "by, so pages part the result. `ties`: some are. `none`: no ORDER BY, so rows "
         "may come otherwise next time. `unchecked`: by no columns of the result.",

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from datasets import comparison, questions
 from datasets.analytics import rows
-from datasets.analytics.rows import Method
+from datasets.analytics.rows import SampleMethod
 from datasets.serializers.exploration import (
     CorrelationMatrixSerializer,
     DatasetAssociationsSerializer,
@@ -75,7 +75,7 @@ class ExplorationViewSet(DatasetBase):
         question = questions.sample(
             version,
             window_of(query),
-            method=Method(query["method"]),
+            method=SampleMethod(query["method"]),
             seed=query["seed"],
             by=query.get("by"),
         )

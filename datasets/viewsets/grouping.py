@@ -19,7 +19,7 @@ from datasets.serializers.grouping import (
     grouping_of,
     wanted_of,
 )
-from datasets.serializers.queries import Words, asked, conditions_of
+from datasets.serializers.queries import CommaSeparated, asked, conditions_of
 from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import validated
@@ -109,6 +109,6 @@ class GroupingViewSet(DatasetBase):
         """Return the version; a text with commas may be the name of one column."""
         version = self.version(self.dataset(), fields["version"])
         words = fields.get(names)
-        if isinstance(words, Words) and words.whole in version.column_names:
+        if isinstance(words, CommaSeparated) and words.whole in version.column_names:
             fields[names] = [words.whole]
         return version

@@ -5,8 +5,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets import row_diffs
-from datasets.analytics.row_diff import Change, Window
-from datasets.serializers.queries import Words, asked
+from datasets.analytics.row_diff import DiffPage, RowChange
+from datasets.serializers.queries import CommaSeparated, asked
 from datasets.serializers.row_diff import RowDiffQuerySerializer, RowDiffSerializer
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.throttling import AnalyticsThrottle
@@ -39,10 +39,10 @@ class RowDiffViewSet(DatasetBase):
         names = later.column_names
         for field in ("key", "columns"):
             words = query.get(field)
-            if isinstance(words, Words) and words.whole in names:
+            if isinstance(words, CommaSeparated) and words.whole in names:
                 query[field] = [words.whole]
-        changes = frozenset(map(Change, query.get("change") or Change))
-        window = Window(query["offset"], query["limit"], changes)
+        changes = frozenset(map(RowChange, query.get("change") or RowChange))
+        window = DiffPage(query["offset"], query["limit"], changes)
         columns = query.get("columns") or None
         found = row_diffs.between(earlier, later, query["key"], columns, window)
         return Response(RowDiffSerializer(found).data)

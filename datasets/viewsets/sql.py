@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets.analytics.console import Form
-from datasets.analytics.export import Format
+from datasets.analytics.export import ExportFormat
 from datasets.exports import CONTENT_TYPES
 from datasets.models import Dataset
 from datasets.serializers.sql import (
@@ -17,7 +17,7 @@ from datasets.serializers.sql import (
     SqlPageRequestSerializer,
     SqlResultSerializer,
 )
-from datasets.sql_console import OWN_TABLE, Question
+from datasets.sql_console import OWN_TABLE, SqlQuery
 from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import actor, validated
 from mlops.core.throttling import AnalyticsThrottle
@@ -77,7 +77,7 @@ class SqlViewSet(DatasetBase):
             file,
             as_attachment=True,
             filename=f"{question.dataset.name}-sql.{body['format']}",
-            content_type=CONTENT_TYPES[Format(body["format"])],
+            content_type=CONTENT_TYPES[ExportFormat(body["format"])],
         )
         answer["X-Row-Order"] = found.order.value
         answer["X-Row-Count"] = str(found.row_count)
@@ -86,7 +86,7 @@ class SqlViewSet(DatasetBase):
         return answer
 
 
-def question_of(view: DatasetBase, body: dict[str, Any]) -> Question:
+def question_of(view: DatasetBase, body: dict[str, Any]) -> SqlQuery:
     """Return the question of a body; each of its tables is one the caller may see."""
     dataset = view.dataset()
     tables = {OWN_TABLE: view.version(dataset, body["version"])}
@@ -94,4 +94,4 @@ def question_of(view: DatasetBase, body: dict[str, Any]) -> Question:
         other = Dataset.objects.find(named["dataset"])
         view.check_object_permissions(view.request, other)
         tables[name] = view.version(other, named["version"], field="tables")
-    return Question(dataset, body["sql"], tables, actor(view.request))
+    return SqlQuery(dataset, body["sql"], tables, actor(view.request))

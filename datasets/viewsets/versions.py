@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets import appending, exports, ingestion, sources
-from datasets.analytics.export import Format
+from datasets.analytics.export import ExportFormat
 from datasets.models import Dataset, DatasetVersion
-from datasets.models.dataset import Base
+from datasets.models.dataset import AppendBase
 from datasets.serializers.dataset import (
     DatasetVersionSerializer,
 )
@@ -99,7 +99,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         first = self.version(dataset, label, field="base_version")
         dataset.require_current(first)
         options = fields.get("options") or {}
-        base = Base.of(first, options, widens=fields.pop("widen"))
+        base = AppendBase.of(first, options, widens=fields.pop("widen"))
         files = sources.taken(fields, by=actor(request))
         version, is_new = appending.append_version(
             dataset, files, base, by=actor(request)
@@ -122,7 +122,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         dataset = self.dataset()
         body = validated(SelectionBodySerializer, request)
         version = self.version(dataset, body["version"])
-        wanted = export_of({**body, "format": Format.PARQUET})
+        wanted = export_of({**body, "format": ExportFormat.PARQUET})
         return self._added(request, dataset, [exports.taken(version, wanted)])
 
     @extend_schema(

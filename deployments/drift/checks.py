@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from datasets import drifting, storage
 from datasets.analytics import drift
-from datasets.analytics.drift import ColumnDrift, DriftReport, Level
+from datasets.analytics.drift import ColumnDrift, Level, TableDrift
 from datasets.models import DatasetVersion
 from datasets.refusals import asking
 from datasets.stored_answers import dumps
@@ -123,7 +123,7 @@ def training_data(deployment: Deployment) -> DatasetVersion:
     return data
 
 
-def findings(report: DriftReport) -> list[Finding]:
+def findings(report: TableDrift) -> list[Finding]:
     """Return the worst check of each column that moved, in the report's order."""
     found = [_finding(_plain(column)) for column in report.columns]
     return [one for one in found if one is not None]
@@ -171,7 +171,7 @@ def _plain(column: ColumnDrift) -> dict[str, Any]:
     return plain
 
 
-def _body(report: DriftReport) -> dict[str, Any]:
+def _body(report: TableDrift) -> dict[str, Any]:
     body: dict[str, Any] = orjson.loads(dumps(report))
     return body
 

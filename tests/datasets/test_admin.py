@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from datasets.models import Dataset, DatasetVersion, Feature, Wanted
+from datasets.models import BindingTarget, Dataset, DatasetVersion, Feature
 from tests.datasets.conftest import PRICES
 from tests.datasets.factories import FeatureFactory
 
@@ -57,7 +57,7 @@ def test_every_row_has_a_page_of_its_own(staff, dataset, model):
 
 
 def test_a_versions_page_draws_what_is_in_it(staff, dataset):
-    FeatureFactory(feature_name="close", binding=Wanted("prices", "close"))
+    FeatureFactory(feature_name="close", binding=BindingTarget("prices", "close"))
 
     html = staff.get(
         page("datasetversion_change", dataset.current_version_id)

@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from datasets import ingestion, storage
 from datasets.models import Dataset
-from datasets.models.dataset import Base
+from datasets.models.dataset import AppendBase
 from mlops.core import etags
 from mlops.core.errors import PreconditionFailed
 from tests.datasets.conftest import DATASETS
@@ -110,7 +110,7 @@ def test_the_state_is_compared_once_more_under_the_lock(append):
 
 def test_the_loop_appends_only_while_the_version_is_current(append, add_version):
     dataset = Dataset.objects.get()
-    base = Base.of(dataset.versions.get(), {}, widens=False)
+    base = AppendBase.of(dataset.versions.get(), {}, widens=False)
     files = [storage.receive("b.csv", [SECOND.encode()]) for _ in range(2)]
     waiting, _ = dataset.append_rows(files[:1], base, by=None)
     stale, _ = dataset.append_rows(files[1:], base, by=None)

@@ -4,7 +4,13 @@ import pytest
 
 from datasets import drifting
 from datasets.analytics.ingest import REVISION
-from datasets.models import Dataset, DatasetEvent, Feature, FeatureBinding, Wanted
+from datasets.models import (
+    BindingTarget,
+    Dataset,
+    DatasetEvent,
+    Feature,
+    FeatureBinding,
+)
 from tests.datasets.conftest import DATASETS
 from tests.datasets.factories import FeatureFactory
 
@@ -184,7 +190,7 @@ def test_a_binding_that_fits_nothing_is_refused_by_its_field(
     assert ".".join(made.json()["errors"][0]["loc"]) == f"body.{field}"
     assert not Feature.objects.exists()
 
-    FeatureFactory(feature_name="kept", binding=Wanted("shop", "cost"))
+    FeatureFactory(feature_name="kept", binding=BindingTarget("shop", "cost"))
     put = scientist.put(f"{FEATURES}/kept", {"binding": {**BOUND, **change}})
     assert put.status_code == status
     assert Feature.objects.get().binding.column == "cost"
@@ -211,8 +217,8 @@ def test_a_column_that_changes_breaks_what_is_bound_to_it(
     make_dataset, add_version, later, kind, reason
 ):
     dataset = make_dataset("shop", "price\n1\n2\n")
-    column = FeatureFactory(binding=Wanted("shop", "price"))
-    formula = FeatureFactory(binding=Wanted("shop", expression="price * 2"))
+    column = FeatureFactory(binding=BindingTarget("shop", "price"))
+    formula = FeatureFactory(binding=BindingTarget("shop", expression="price * 2"))
 
     add_version(dataset, later)
 
@@ -227,7 +233,7 @@ def test_a_column_that_changes_breaks_what_is_bound_to_it(
 
 def test_a_new_version_that_breaks_nothing_is_no_event(make_dataset, add_version):
     dataset = make_dataset("shop", "price\n1\n2\n")
-    feature = FeatureFactory(binding=Wanted("shop", "price"))
+    feature = FeatureFactory(binding=BindingTarget("shop", "price"))
 
     add_version(dataset, "size,price\n1,2\n3,4\n")
 
@@ -238,7 +244,7 @@ def test_a_new_version_that_breaks_nothing_is_no_event(make_dataset, add_version
 
 def test_a_broken_feature_keeps_since_when_and_breaks_once(make_dataset, add_version):
     dataset = make_dataset("shop", "price,cost\n1,1\n2,2\n")
-    feature = FeatureFactory(binding=Wanted("shop", "price"))
+    feature = FeatureFactory(binding=BindingTarget("shop", "price"))
     add_version(dataset, "cost\n1\n")
     add_version(dataset, "cost\n2\n")
 
@@ -249,7 +255,7 @@ def test_a_broken_feature_keeps_since_when_and_breaks_once(make_dataset, add_ver
 
 def test_an_older_version_made_current_mends_the_feature(make_dataset, add_version):
     dataset = make_dataset("shop", "price,cost\n1,1\n2,2\n")
-    feature = FeatureFactory(binding=Wanted("shop", "price"))
+    feature = FeatureFactory(binding=BindingTarget("shop", "price"))
     add_version(dataset, "cost\n1\n")
 
     add_version(dataset, "price,cost\n1,1\n2,2\n")
@@ -282,7 +288,7 @@ def test_types_that_differ_by_the_rules_alone_break_nothing_and_are_said_once(
     type(first).objects.filter(pk=first.pk).update(
         type_rules=1, digest="0" * 64, content_digest=""
     )
-    feature = FeatureFactory(binding=Wanted("shop", "code"))
+    feature = FeatureFactory(binding=BindingTarget("shop", "code"))
     rule = {"kind": "type", "columns": ["code"], "parameters": {"type": "integer"}}
     scientist.post(f"{DATASETS}/shop/rules", rule, format="json")
 
@@ -318,8 +324,8 @@ def test_types_that_differ_by_the_rules_alone_break_nothing_and_are_said_once(
 
 def test_the_list_is_narrowed_by_dataset_and_state(shop, scientist, add_version):
     FeatureFactory(feature_name="free")
-    FeatureFactory(feature_name="whole", binding=Wanted("shop", "cost"))
-    FeatureFactory(feature_name="torn", binding=Wanted("shop", "note"))
+    FeatureFactory(feature_name="whole", binding=BindingTarget("shop", "cost"))
+    FeatureFactory(feature_name="torn", binding=BindingTarget("shop", "note"))
     add_version(shop, "day,shop,price,cost\n2024-01-01,a,1,2\n")
 
     def names(**query):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from datasets.models import DriftReport, Wanted
+from datasets.models import BindingTarget, DriftReport
 from tests.datasets.conftest import DATASETS
 from tests.datasets.factories import FeatureFactory
 
@@ -61,7 +61,7 @@ def test_categories_are_associated(make_dataset, api):
 
 
 def test_a_feature_has_the_figures_of_its_column(drifted, api):
-    FeatureFactory(feature_name="ret_1d", binding=Wanted("panel", "ret_1d"))
+    FeatureFactory(feature_name="ret_1d", binding=BindingTarget("panel", "ret_1d"))
     viewer = api("viewer")
 
     shown = viewer.get("/api/v1/features/ret_1d").json()["statistics"]
@@ -78,7 +78,7 @@ def test_a_feature_has_the_figures_of_its_column(drifted, api):
 
 def test_a_feature_has_no_figures_of_a_column_that_is_only_called_so(make_dataset, api):
     make_dataset("shop", "beta\n1\n2\n", features=["beta"])
-    FeatureFactory(feature_name="beta", binding=Wanted("shop", "beta"))
+    FeatureFactory(feature_name="beta", binding=BindingTarget("shop", "beta"))
     make_dataset("newer", "beta\n100\n200\n", features=["beta"])
 
     figures = api("viewer").get("/api/v1/features/beta/statistics").json()
@@ -89,7 +89,9 @@ def test_a_feature_has_no_figures_of_a_column_that_is_only_called_so(make_datase
 
 
 def test_the_graph_leads_from_a_dataset_to_the_models(drifted, api):
-    base = FeatureFactory(feature_name="ret_1d", binding=Wanted("panel", "ret_1d"))
+    base = FeatureFactory(
+        feature_name="ret_1d", binding=BindingTarget("panel", "ret_1d")
+    )
     FeatureFactory(feature_name="vol_21d", upstream_features=["ret_1d"])
     base.record_use(
         by=None,
@@ -111,7 +113,7 @@ def test_the_graph_leads_from_a_dataset_to_the_models(drifted, api):
 
 def test_a_column_that_goes_shows_what_breaks(make_dataset, add_version, api):
     dataset = make_dataset("prices", "close,volume\n1,2\n3,4\n")
-    FeatureFactory(feature_name="volume", binding=Wanted("prices", "volume"))
+    FeatureFactory(feature_name="volume", binding=BindingTarget("prices", "volume"))
     FeatureFactory(feature_name="turnover", upstream_features=["volume"])
     add_version(dataset, "close\n1\n")
 
@@ -128,7 +130,7 @@ def test_numbers_that_become_text_break_what_reckons_with_them(
     make_dataset, add_version, api
 ):
     dataset = make_dataset("prices", "close,volume\n1,2\n3,4\n")
-    FeatureFactory(feature_name="volume", binding=Wanted("prices", "volume"))
+    FeatureFactory(feature_name="volume", binding=BindingTarget("prices", "volume"))
     add_version(dataset, "close,volume\n1,many\n")
 
     compared = api("viewer").get(f"{DATASETS}/prices/compare", {"with": "1"}).json()

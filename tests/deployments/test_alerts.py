@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from datasets.models import Feature, Wanted
+from datasets.models import BindingTarget, Feature
 from deployments.alerts import address, deliver_due
 from deployments.alerts.address import RefusedAddress, checked
 from deployments.models import AlertDelivery, AlertHook
@@ -373,7 +373,7 @@ def test_hook_hears_what_a_new_version_did_to_columns_and_features(
         feature_type="raw",
         data_type="float",
         description="The price of a thing",
-        binding=Wanted("shop", "price"),
+        binding=BindingTarget("shop", "price"),
     )
     add_version(dataset, "size\n1\n")
 

@@ -3,12 +3,12 @@
 import pytest
 
 from datasets.models import (
+    BindingTarget,
     Column,
     Dataset,
     DatasetVersion,
     Feature,
     FeatureUsage,
-    Wanted,
 )
 from datasets.states import VersionState
 from tests.deployments.factories import VersionFactory, served
@@ -34,7 +34,7 @@ def story():
     version.run.read_dataset(data)
     Column.objects.create(version=data, position=0, name="close", data_type="DOUBLE")
     dataset.make_current(data)
-    feature("close").bind(Wanted("prices", "close"), by=None)
+    feature("close").bind(BindingTarget("prices", "close"), by=None)
     momentum = feature("momentum")
     momentum.rely_on(["close"])
     FeatureUsage.objects.create(

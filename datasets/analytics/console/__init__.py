@@ -10,9 +10,9 @@ from datasets.analytics.console.model import (
     TABLE_NAME,
     Asked,
     Form,
-    Limits,
-    Order,
-    Outcome,
+    RowOrder,
+    StatementLimits,
+    StatementOutcome,
 )
 from datasets.analytics.console.parent import ask
 
@@ -21,8 +21,8 @@ __all__ = [
     "TABLE_NAME",
     "Asked",
     "Form",
-    "Limits",
-    "Order",
-    "Outcome",
+    "RowOrder",
+    "StatementLimits",
+    "StatementOutcome",
     "ask",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from datasets.analytics.console import told
-from datasets.analytics.console.model import Form, Limits, Outcome
+from datasets.analytics.console.model import Form, StatementLimits, StatementOutcome
 from datasets.analytics.console.run import Statement
 from datasets.analytics.errors import AnalyticsError
 
@@ -31,8 +31,8 @@ def answer(order: Mapping[str, Any], tables: Mapping[str, str]) -> dict[str, Any
         return {"refused": refused}
 
 
-def _answered(order: Mapping[str, Any], tables: Mapping[str, str]) -> Outcome:
-    with _database(tables, Limits(**order["limits"])) as database:
+def _answered(order: Mapping[str, Any], tables: Mapping[str, str]) -> StatementOutcome:
+    with _database(tables, StatementLimits(**order["limits"])) as database:
         statement = Statement(database, order["sql"], tuple(tables))
         form = Form(order["form"])
         if form is Form.PAGE:
@@ -42,7 +42,7 @@ def _answered(order: Mapping[str, Any], tables: Mapping[str, str]) -> Outcome:
 
 @contextmanager
 def _database(
-    tables: Mapping[str, str], limits: Limits
+    tables: Mapping[str, str], limits: StatementLimits
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Open a database that reads the tables, and lock it; nothing can spill."""
     database = duckdb.connect(

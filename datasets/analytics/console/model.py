@@ -25,7 +25,7 @@ class Form(StrEnum):
     VERSION = "version"
 
 
-class Order(StrEnum):
+class RowOrder(StrEnum):
     """What is known of the order of a result's rows.
 
     TOTAL: no two different rows are equal in what they are ordered by. UNCHECKED: the
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StatementLimits:
     """What one statement may take; all but `memory_limit` hold outside DuckDB.
 
     `memory_bytes` is what the process may map beyond its libraries. So many run at
@@ -68,23 +68,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StatementOutcome:
     """What the result was. `row_count` is None where the end was not seen.
 
     Of a page, `has_more` says that rows follow it.
     """
 
     columns: tuple[tuple[str, str], ...]
-    order: Order
+    order: RowOrder
     row_count: int | None = None
     has_more: bool = False
     losses: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> "Outcome":
+    def from_json(cls, body: Mapping[str, Any]) -> "StatementOutcome":
         return cls(
             tuple((str(name), str(kind)) for name, kind in body["columns"]),
-            Order(body["order"]),
+            RowOrder(body["order"]),
             body["row_count"],
             bool(body["has_more"]),
             body["losses"],

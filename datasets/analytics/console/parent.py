@@ -19,11 +19,11 @@ from datasets.analytics.console import model
 from datasets.analytics.console.model import (
     Asked,
     Form,
-    Limits,
-    Outcome,
     SqlLimit,
     SqlRefused,
     SqlUnavailable,
+    StatementLimits,
+    StatementOutcome,
 )
 from datasets.analytics.console.slots import slot
 from datasets.analytics.endings import Ending, ending, named
@@ -42,19 +42,21 @@ KILLED = (
 _CLASSES = {each.__name__: each for each in (SqlRefused, SqlLimit)}
 
 
-def ask(asked: Asked, target: BinaryIO, limits: Limits | None = None) -> Outcome:
+def ask(
+    asked: Asked, target: BinaryIO, limits: StatementLimits | None = None
+) -> StatementOutcome:
     """Run a statement; write the result to `target`, return what it is.
 
     A page is a JSON list of rows. On an error part of the result may be written.
     Raises SqlRefused, SqlLimit, SqlUnavailable, SourceMissing or Busy.
     """
-    limits = limits or Limits()
+    limits = limits or StatementLimits()
     _require_names(asked)
     known = engine.settings()
     if known is None:
         raise RuntimeError("datasets.analytics.engine.configure was not called")
     with slot(known.data_dir, limits), _opened(asked.tables) as numbers:
-        return _Process(asked, numbers, limits).run(target)
+        return _ChildRun(asked, numbers, limits).run(target)
 
 
 def _require_names(asked: Asked) -> None:
@@ -90,10 +92,12 @@ def _opened(tables: Mapping[str, Path]) -> Iterator[dict[str, int]]:
         yield numbers
 
 
-class _Process:
+class _ChildRun:
     """One run of the child, from its start to its end."""
 
-    def __init__(self, asked: Asked, numbers: dict[str, int], limits: Limits) -> None:
+    def __init__(
+        self, asked: Asked, numbers: dict[str, int], limits: StatementLimits
+    ) -> None:
         self._limits = limits
         self._log = b""
         is_page = asked.form is Form.PAGE
@@ -118,7 +122,7 @@ class _Process:
             os.close(report_end)
         self._order = orjson.dumps(order) + b"\n"
 
-    def run(self, target: BinaryIO) -> Outcome:
+    def run(self, target: BinaryIO) -> StatementOutcome:
         try:
             said = self._read(target)
         finally:
@@ -184,13 +188,13 @@ class _Process:
             f"{self._limits.wall_s:g} s in all.",
         )
 
-    def _outcome(self, said: bytes, code: int) -> Outcome:
+    def _outcome(self, said: bytes, code: int) -> StatementOutcome:
         if not said:
             raise self._ended(code)
         body = orjson.loads(said)
         if "refused" in body:
             raise _refusal(body["refused"])
-        return Outcome.from_json(body["outcome"])
+        return StatementOutcome.from_json(body["outcome"])
 
     def _ended(self, code: int) -> AnalyticsError:
         """Return why there is no report, which a process that lives always writes."""

@@ -10,7 +10,13 @@ import pyarrow.parquet as pq
 
 from datasets.analytics.cells import Losses, records, select_list
 from datasets.analytics.console import statement, told
-from datasets.analytics.console.model import Form, Order, Outcome, SqlLimit, SqlRefused
+from datasets.analytics.console.model import (
+    Form,
+    RowOrder,
+    SqlLimit,
+    SqlRefused,
+    StatementOutcome,
+)
 from datasets.analytics.sql import Kind, TableColumn, quote_ident
 
 RESULT, WHOLE = "__result", "__whole"
@@ -35,7 +41,7 @@ class Statement:
         self._result = self._selected(self._tree)
         self.columns = self._described()
 
-    def page(self, target: BinaryIO, offset: int, limit: int) -> Outcome:
+    def page(self, target: BinaryIO, offset: int, limit: int) -> StatementOutcome:
         """Write a page of the rows as a JSON list of objects."""
         found = self._query(
             f"SELECT {select_list(self.columns)} FROM {RESULT}"  # noqa: S608
@@ -46,7 +52,7 @@ class Statement:
         target.write(orjson.dumps(rows))
         has_more = len(found) > limit
         is_end = not has_more and (found or not offset)
-        return Outcome(
+        return StatementOutcome(
             columns=tuple((column.name, column.type) for column in self.columns),
             order=self._known_order(),
             row_count=offset + len(found) if is_end else None,
@@ -59,7 +65,7 @@ class Statement:
             },
         )
 
-    def file(self, target: BinaryIO, form: Form) -> Outcome:
+    def file(self, target: BinaryIO, form: Form) -> StatementOutcome:
         """Write all rows as Parquet or Arrow.
 
         As a version they are sorted once more, by what they were found to be ordered
@@ -71,14 +77,14 @@ class Statement:
         cells = ", ".join(map(_stored, self.columns))
         again = ""
         if form is Form.VERSION:
-            if order is not Order.TOTAL:
+            if order is not RowOrder.TOTAL:
                 raise SqlRefused("sql_no_total_order", _WHY_NOT[order])
             again = f" ORDER BY {', '.join(terms)}"
         batches = self._query(
             f"SELECT {cells} FROM {RESULT}{again}"  # noqa: S608 - names are quoted
         ).to_arrow_reader(BATCH_ROWS)
         rows = _written(target, form, batches)
-        return Outcome(
+        return StatementOutcome(
             tuple((field.name, str(field.type)) for field in batches.schema),
             order,
             row_count=rows,
@@ -116,14 +122,14 @@ class Statement:
         types = map(str, self._result.types)
         return [TableColumn(*both) for both in zip(names, types, strict=True)]
 
-    def _known_order(self) -> Order:
+    def _known_order(self) -> RowOrder:
         """Return the same where there is no need to know it: it may take too much."""
         try:
             return self._order()[0]
         except (duckdb.OutOfMemoryException, duckdb.InterruptException):
-            return Order.UNCHECKED
+            return RowOrder.UNCHECKED
 
-    def _order(self) -> tuple[Order, list[str]]:
+    def _order(self) -> tuple[RowOrder, list[str]]:
         """Return what is known of the order, and its terms as SQL.
 
         Of a result that is cut by LIMIT the rows before the cut are looked at: ties
@@ -131,13 +137,13 @@ class Statement:
         """
         terms = statement.terms(self._tree)
         if terms is not None and not terms:
-            return Order.NONE, []
+            return RowOrder.NONE, []
         names = [column.name for column in self.columns]
         places = {name.lower(): place for place, name in enumerate(names)}
         is_clear = terms is not None and len(places) == len(names)
         keys = statement.keys(terms or [], places) if is_clear else None
         if not keys:
-            return Order.UNCHECKED, []
+            return RowOrder.UNCHECKED, []
         by = [quote_ident(names[place]) for place, _ in keys]
         ties = _over(
             self._whole(),
@@ -147,7 +153,7 @@ class Statement:
         )
         (count,) = ties.fetchall()[0]
         sorting = [f"{name} {way}" for name, (_, way) in zip(by, keys, strict=True)]
-        return (Order.TIES if count else Order.TOTAL), sorting
+        return (RowOrder.TIES if count else RowOrder.TOTAL), sorting
 
     def _whole(self) -> "duckdb.DuckDBPyRelation":
         tree = statement.unlimited(self._tree)
@@ -178,11 +184,11 @@ def _rows(found: "duckdb.DuckDBPyRelation | None") -> "duckdb.DuckDBPyRelation":
 
 
 _WHY_NOT = {
-    Order.NONE: "A version needs an order: end the statement with ORDER BY.",
-    Order.TIES: "Different rows are equal in what the statement orders by: name more "
-    "columns in ORDER BY, until no two are.",
-    Order.UNCHECKED: "A version is ordered by columns of its own: name columns of the "
-    "result in ORDER BY, each with a name that no other has in any letter case.",
+    RowOrder.NONE: "A version needs an order: end the statement with ORDER BY.",
+    RowOrder.TIES: "Different rows are equal in what the statement orders by: name "
+    "more columns in ORDER BY, until no two are.",
+    RowOrder.UNCHECKED: "A version is ordered by columns of its own: name columns of "
+    "the result in ORDER BY, each with a name that no other has in any letter case.",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from datasets.analytics.console.model import Limits
+from datasets.analytics.console.model import StatementLimits
 from datasets.analytics.errors import Busy
 
 FOLDER = "sql_slots"
@@ -15,7 +15,7 @@ POLL_S = 0.05
 
 
 @contextmanager
-def slot(data_dir: Path, limits: Limits) -> Iterator[None]:
+def slot(data_dir: Path, limits: StatementLimits) -> Iterator[None]:
     """Hold one of the places, across processes. Raises Busy when none gets free.
 
     The kernel gives a place back when the process that holds it dies.

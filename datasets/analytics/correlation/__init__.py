@@ -9,8 +9,8 @@ from datasets.analytics.correlation.comoments import CoMoments
 from datasets.analytics.correlation.matrix import (
     REVISION,
     Correlation,
-    Method,
-    Pair,
+    CorrelationMethod,
+    CorrelationPair,
     Reason,
     UndefinedPair,
 )
@@ -20,8 +20,8 @@ __all__ = [
     "REVISION",
     "CoMoments",
     "Correlation",
-    "Method",
-    "Pair",
+    "CorrelationMethod",
+    "CorrelationPair",
     "Reason",
     "UndefinedPair",
     "comoments",

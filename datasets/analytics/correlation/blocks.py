@@ -25,7 +25,7 @@ _LEAST_ROWS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ColumnValues:
     """Values of one column; where `present` is false they mean nothing."""
 
     values: Floats
@@ -71,7 +71,7 @@ def open_parquet(path: str, filesystem: pa.fs.FileSystem | None) -> pq.ParquetFi
     return pq.ParquetFile(filesystem.open_input_file(path), pre_buffer=True)
 
 
-def blocks(partition: Partition, names: Sequence[str]) -> Iterator[list[Column]]:
+def blocks(partition: Partition, names: Sequence[str]) -> Iterator[list[ColumnValues]]:
     """Yield the named columns of a partition, a few megabytes at a time."""
     rows = max(_BLOCK_BYTES // (8 * len(names)), _LEAST_ROWS)
     with open_parquet(partition.path, partition.filesystem) as file:
@@ -87,7 +87,7 @@ def blocks(partition: Partition, names: Sequence[str]) -> Iterator[list[Column]]
                 yield [_column(by_name[name]) for name in names]
 
 
-def _column(array: pa.Array) -> Column:
+def _column(array: pa.Array) -> ColumnValues:
     if not pa.types.is_float64(array.type):
         if pa.types.is_boolean(array.type):
             array = array.cast(pa.int8())
@@ -95,8 +95,8 @@ def _column(array: pa.Array) -> Column:
     validity, data = array.buffers()
     values = np.frombuffer(data, dtype=np.float64)[array.offset :][: len(array)]
     if not array.null_count:
-        return Column(values, None)
-    return Column(values, _mask(validity, array.offset, len(array)))
+        return ColumnValues(values, None)
+    return ColumnValues(values, _mask(validity, array.offset, len(array)))
 
 
 def _mask(validity: Any, offset: int, length: int) -> Mask:

@@ -18,7 +18,7 @@ WORST_ERROR = 1e-9
 ROUNDINGS = 4
 
 
-class Method(StrEnum):
+class CorrelationMethod(StrEnum):
     PEARSON = "pearson"
     SPEARMAN = "spearman"
 
@@ -36,7 +36,7 @@ _REASONS = (None, Reason.TOO_FEW_PAIRS, Reason.CONSTANT, Reason.OUT_OF_RANGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CorrelationPair:
     """A defined correlation in [-1, 1] over `n` rows where both have a value."""
 
     feature1: str
@@ -64,7 +64,7 @@ class Correlation:
     pair's common rows; otherwise over all values of each column.
     """
 
-    method: Method
+    method: CorrelationMethod
     row_count: int
     columns: tuple[str, ...]
     excluded: tuple[tuple[str, Reason], ...]
@@ -73,7 +73,9 @@ class Correlation:
     reasons: npt.NDArray[np.int8]
     exact: bool = True
 
-    def pairs(self, *, min_abs: float = 0.0, top: int | None = None) -> list[Pair]:
+    def pairs(
+        self, *, min_abs: float = 0.0, top: int | None = None
+    ) -> list[CorrelationPair]:
         """Return the defined pairs of two columns with |r| >= `min_abs`.
 
         In the order of columns; with `top`, the strongest ones, strongest first.
@@ -86,7 +88,7 @@ class Correlation:
             kept = kept[np.argsort(-np.abs(values[kept]), kind="stable")[:top]]
         counts = self.counts[first, second]
         return [
-            Pair(
+            CorrelationPair(
                 self.columns[first[index]],
                 self.columns[second[index]],
                 float(values[index]),

@@ -8,11 +8,16 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from datasets.analytics.blas import one_thread_per_product
-from datasets.analytics.correlation.blocks import Column, Partition, blocks, partitions
+from datasets.analytics.correlation.blocks import (
+    ColumnValues,
+    Partition,
+    blocks,
+    partitions,
+)
 from datasets.analytics.correlation.comoments import CoMoments
 from datasets.analytics.correlation.matrix import (
     Correlation,
-    Method,
+    CorrelationMethod,
     Reason,
     Solved,
     solve,
@@ -52,7 +57,7 @@ def correlate(
     table: Table,
     columns: Sequence[str] | None = None,
     *,
-    method: Method | str = Method.PEARSON,
+    method: CorrelationMethod | str = CorrelationMethod.PEARSON,
 ) -> Correlation:
     """Return the correlations of the numeric and boolean columns.
 
@@ -66,9 +71,9 @@ def correlate(
         row_count = int(
             cursor.row(f"SELECT count(*) FROM {place.sql}", place.parameters)[0]  # noqa: S608
         )
-        solved, exact = _solved(place, names, Method(method), engine, cursor)
+        solved, exact = _solved(place, names, CorrelationMethod(method), engine, cursor)
     return Correlation(
-        method=Method(method),
+        method=CorrelationMethod(method),
         row_count=row_count,
         columns=tuple(names),
         excluded=excluded,
@@ -99,7 +104,7 @@ def comoments(
             found = block_comoments(block)
             state = found if state is None else state.merge(found)
     if state is None:
-        empty = [Column(np.zeros(0), None) for _ in names]
+        empty = [ColumnValues(np.zeros(0), None) for _ in names]
         return block_comoments(empty)
     return state
 
@@ -133,14 +138,18 @@ def _numeric(
 
 
 def _solved(
-    place: Source, names: list[str], method: Method, engine: Engine, cursor: Cursor
+    place: Source,
+    names: list[str],
+    method: CorrelationMethod,
+    engine: Engine,
+    cursor: Cursor,
 ) -> tuple[Solved, bool]:
     if not names:
         empty = np.zeros((0, 0))
         flags = empty.astype(bool)
         return Solved(empty, empty.astype(int), empty.astype(np.int8), flags), True
     threads = engine.limits.threads
-    if method is Method.SPEARMAN:
+    if method is CorrelationMethod.SPEARMAN:
         with rank_columns(place, names, engine.folder, cursor.check) as ranked:
             state = reduce(CoMoments.merge, map(block_comoments, ranked.blocks()))
             return _ranked_again(solve(state), ranked, cursor.check)
@@ -208,14 +217,14 @@ def _exact_pair(
         found = block_comoments(block)
         state = found if state is None else state.merge(found)
     if state is None:
-        state = block_comoments([Column(np.zeros(0), None)] * 2)
+        state = block_comoments([ColumnValues(np.zeros(0), None)] * 2)
     solved = solve(state)
     return float(solved.matrix[0, 1]), int(solved.reasons[0, 1])
 
 
 def _common_rows(
     parts: Sequence[Partition], names: tuple[str, str]
-) -> Iterator[list[Column]]:
+) -> Iterator[list[ColumnValues]]:
     for part in parts:
         for block in blocks(part, names):
             common = np.ones(len(block[0]), dtype=bool)
@@ -224,4 +233,4 @@ def _common_rows(
                 if column.present is not None:
                     common &= column.present
             if common.any():
-                yield [Column(column.values[common], None) for column in block]
+                yield [ColumnValues(column.values[common], None) for column in block]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.analytics.correlation.blocks import (
-    Column,
+    ColumnValues,
     blocks,
     open_parquet,
     partitions,
@@ -56,21 +56,21 @@ class Ranked:
             if self.gaps[i] or self.gaps[j]
         ]
 
-    def common(self, i: int, j: int) -> list[Column]:
+    def common(self, i: int, j: int) -> list[ColumnValues]:
         """Return two columns ranked within the rows where both have a value.
 
         Ranks of ranks are the ranks of the values.
         """
         first, second = np.array(self.ranks[i]), np.array(self.ranks[j])
         both = ~(np.isnan(first) | np.isnan(second))
-        return [Column(average_ranks(one[both]), None) for one in (first, second)]
+        return [ColumnValues(average_ranks(one[both]), None) for one in (first, second)]
 
-    def blocks(self) -> Iterator[list[Column]]:
+    def blocks(self) -> Iterator[list[ColumnValues]]:
         count, rows = self.ranks.shape
         for start in range(0, rows, _BLOCK_ROWS):
             block = np.array(self.ranks[:, start : start + _BLOCK_ROWS])
             yield [
-                Column(block[i], ~np.isnan(block[i]) if self.gaps[i] else None)
+                ColumnValues(block[i], ~np.isnan(block[i]) if self.gaps[i] else None)
                 for i in range(count)
             ]
 
@@ -131,7 +131,7 @@ def _rows(path: str) -> int:
         return int(file.metadata.num_rows)
 
 
-def _with_nan(column: Column) -> npt.NDArray[np.float64]:
+def _with_nan(column: ColumnValues) -> npt.NDArray[np.float64]:
     values = column.values.copy()
     if column.present is not None:
         values[~column.present] = np.nan

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.analytics.correlation.blocks import Column, Mask
+from datasets.analytics.correlation.blocks import ColumnValues, Mask
 from datasets.analytics.correlation.comoments import CoMoments, Floats, from_sums
 
 SLICE_BYTES = 2 << 20
@@ -19,7 +19,7 @@ _MASK_HEAD = 4_096
 _HEALTHY = (1e-200, 1e200)
 
 
-def block_comoments(columns: Sequence[Column]) -> CoMoments:
+def block_comoments(columns: Sequence[ColumnValues]) -> CoMoments:
     """Return the state of one block of rows."""
     shift = _shifts(columns)
     scale = np.ones(len(columns))
@@ -34,7 +34,7 @@ def block_comoments(columns: Sequence[Column]) -> CoMoments:
         return from_sums(shift, scale, found[0], found[1:])
 
 
-def _shifts(columns: Sequence[Column]) -> Floats:
+def _shifts(columns: Sequence[ColumnValues]) -> Floats:
     """Return a value in the middle of each column's block: robust, and cheap.
 
     With an outlier of 1e12 a mean would take digits from every pair in which the
@@ -53,7 +53,7 @@ def _shifts(columns: Sequence[Column]) -> Floats:
     return middle
 
 
-def _some_present(column: Column, count: int) -> Floats:
+def _some_present(column: ColumnValues, count: int) -> Floats:
     assert column.present is not None  # noqa: S101 - asked by the caller
     places = np.flatnonzero(column.present[:_MASK_HEAD])
     if not len(places):
@@ -68,7 +68,7 @@ def _some_present(column: Column, count: int) -> Floats:
 Sums = tuple[Floats, Floats, Floats, Floats]
 
 
-def _sums(columns: Sequence[Column], shift: Floats, scale: Floats) -> Sums:
+def _sums(columns: Sequence[ColumnValues], shift: Floats, scale: Floats) -> Sums:
     """Return counts, sums of z, sums of z^2 and sums of products."""
     rows, count = len(columns[0]), len(columns)
     gaps = [index for index, column in enumerate(columns) if column.present is not None]
@@ -97,7 +97,7 @@ def _sums(columns: Sequence[Column], shift: Floats, scale: Floats) -> Sums:
 
 
 def _fill(
-    part: Floats, columns: Sequence[Column], rows: tuple[int, int], shift: Floats
+    part: Floats, columns: Sequence[ColumnValues], rows: tuple[int, int], shift: Floats
 ) -> None:
     start, stop = rows
     count = len(columns)
@@ -137,7 +137,7 @@ def _assembled(
     return n, z_sums, z_squares, products[:count, :count]
 
 
-def _doubtful(found: Sums, columns: Sequence[Column], shift: Floats) -> Mask:
+def _doubtful(found: Sums, columns: Sequence[ColumnValues], shift: Floats) -> Mask:
     """Return which columns hold NaN or infinities, or have squares out of range."""
     own = np.diagonal(found[3])
     low, high = _HEALTHY
@@ -152,7 +152,7 @@ def _doubtful(found: Sums, columns: Sequence[Column], shift: Floats) -> Mask:
     return doubtful
 
 
-def _finite(columns: Sequence[Column], doubtful: Mask) -> list[Column]:
+def _finite(columns: Sequence[ColumnValues], doubtful: Mask) -> list[ColumnValues]:
     """Return the columns with NaN and infinities of the doubtful ones as gaps."""
     return [
         _only_finite(column) if is_doubtful else column
@@ -160,16 +160,16 @@ def _finite(columns: Sequence[Column], doubtful: Mask) -> list[Column]:
     ]
 
 
-def _only_finite(column: Column) -> Column:
+def _only_finite(column: ColumnValues) -> ColumnValues:
     finite = np.isfinite(column.values)
     if column.present is not None:
         finite &= column.present
     elif finite.all():
         return column
-    return Column(column.values, finite)
+    return ColumnValues(column.values, finite)
 
 
-def _scales(columns: Sequence[Column], shift: Floats, doubtful: Mask) -> Floats:
+def _scales(columns: Sequence[ColumnValues], shift: Floats, doubtful: Mask) -> Floats:
     """Return powers of two that bring the largest z of doubtful columns near one."""
     scale = np.ones(len(columns))
     for index in map(int, np.flatnonzero(doubtful)):

@@ -13,8 +13,8 @@ from datasets.analytics.drift.report import (
     Bound,
     Check,
     ColumnDrift,
-    DriftReport,
     Level,
+    TableDrift,
     Thresholds,
 )
 
@@ -24,8 +24,8 @@ __all__ = [
     "Bound",
     "Check",
     "ColumnDrift",
-    "DriftReport",
     "Level",
+    "TableDrift",
     "Thresholds",
     "compare",
 ]

@@ -18,9 +18,9 @@ from datasets.analytics.drift.report import (
     Bound,
     Check,
     ColumnDrift,
-    DriftReport,
     Excluded,
     Level,
+    TableDrift,
     Thresholds,
     worst,
 )
@@ -55,7 +55,7 @@ def compare(
     *,
     thresholds: Thresholds | None = None,
     is_same_source: bool = False,
-) -> DriftReport:
+) -> TableDrift:
     """Return how the columns of `current` differ from those of `reference`.
 
     Numbers are compared by values, text and truth values by categories, times by
@@ -74,7 +74,7 @@ def compare(
         if is_same_source:
             changed = changed.by_rules()
         levels = [column.level for column in found]
-        return DriftReport(
+        return TableDrift(
             level=worst(levels + (changed.levels if columns is None else [])),
             row_count_reference=judge.rows[0],
             row_count_current=judge.rows[1],

@@ -142,7 +142,7 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftReport:
+class TableDrift:
     """The columns that both tables have, in the order of the reference.
 
     `level` is the worst of them. `removed` and `added` columns and those of another

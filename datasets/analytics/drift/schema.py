@@ -8,7 +8,7 @@ from datasets.analytics.sql import NUMERIC, Kind, TableColumn
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SchemaChange:
     """Names of columns; those of `became_text` are among `retyped`."""
 
     removed: tuple[str, ...]
@@ -17,7 +17,7 @@ class Change:
     became_text: tuple[str, ...]
     retyped_by_rules: tuple[str, ...] = ()
 
-    def by_rules(self) -> "Change":
+    def by_rules(self) -> "SchemaChange":
         """Return the change where types differ by the rules of the reader alone."""
         return replace(self, retyped=(), became_text=(), retyped_by_rules=self.retyped)
 
@@ -32,12 +32,12 @@ class Change:
         return [Level.WARNING] if self.retyped else []
 
 
-def change(before: Sequence[TableColumn], after: Sequence[TableColumn]) -> Change:
+def change(before: Sequence[TableColumn], after: Sequence[TableColumn]) -> SchemaChange:
     """Return how the columns `after` differ from those `before`."""
     then = {column.name: family(column) for column in before}
     now = {column.name: family(column) for column in after}
     retyped = [name for name in then if name in now and now[name] != then[name]]
-    return Change(
+    return SchemaChange(
         removed=tuple(name for name in then if name not in now),
         added=tuple(name for name in now if name not in then),
         retyped=tuple(retyped),

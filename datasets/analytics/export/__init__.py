@@ -6,10 +6,15 @@ with the `reading_options` that belong to them.
 
 from datasets.analytics.export.csv_lines import guarded
 from datasets.analytics.export.reading import reading_options, unlike
-from datasets.analytics.export.stream import Format, Request, guarded_cells, stream
+from datasets.analytics.export.stream import (
+    ExportFormat,
+    Request,
+    guarded_cells,
+    stream,
+)
 
 __all__ = [
-    "Format",
+    "ExportFormat",
     "Request",
     "guarded",
     "guarded_cells",

@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from datasets.analytics.export.stream import Format
+from datasets.analytics.export.stream import ExportFormat
 from datasets.analytics.ingest import is_chosen_type
 from datasets.analytics.sql import Kind, TableColumn
 
 
-def unlike(columns: Sequence[TableColumn], kind: Format | str) -> list[str]:
+def unlike(columns: Sequence[TableColumn], kind: ExportFormat | str) -> list[str]:
     """Return the columns whose type does not come back by the reading options.
 
     Nested values and types that text has no form for; binary files say all types.
     """
-    if kind not in {Format.CSV, Format.JSON_LINES}:
+    if kind not in {ExportFormat.CSV, ExportFormat.JSON_LINES}:
         return []
     return [column.name for column in columns if not is_chosen_type(column.type)]
 
 
 def reading_options(
-    columns: Sequence[TableColumn], kind: Format | str
+    columns: Sequence[TableColumn], kind: ExportFormat | str
 ) -> dict[str, Any]:
     """Return the options of an upload; none for formats that say it themselves.
 
@@ -30,10 +30,10 @@ def reading_options(
     types = {
         column.name: column.type if is_chosen_type(column.type) else "VARCHAR"
         for column in columns
-        if kind != Format.JSON_LINES or column.kind is not Kind.NESTED
+        if kind != ExportFormat.JSON_LINES or column.kind is not Kind.NESTED
     }
-    match Format(kind):
-        case Format.CSV:
+    match ExportFormat(kind):
+        case ExportFormat.CSV:
             return {
                 "encoding": "utf-8",
                 "delimiter": ",",
@@ -42,7 +42,7 @@ def reading_options(
                 "null_values": [],
                 "types": types,
             }
-        case Format.JSON_LINES:
+        case ExportFormat.JSON_LINES:
             return {"encoding": "utf-8", "null_values": [], "types": types}
         case _:
             return {}

@@ -29,7 +29,7 @@ TIMEOUT_S = 3_600.0
 _GROUP_ROWS = 61_440
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     ARROW = "arrow"
@@ -43,7 +43,7 @@ class Request:
     In a CSV `is_guarded` puts a `'` before text that a spreadsheet would run.
     """
 
-    format: Format
+    format: ExportFormat
     columns: Sequence[str] | None = None
     conditions: Sequence[Condition] = ()
     is_guarded: bool = True
@@ -57,7 +57,7 @@ def stream(table: Table, request: Request) -> Iterator[bytes]:
     first chunk.
     """
     selection, is_whole = _selected(table, request)
-    if is_whole and request.format is Format.PARQUET:
+    if is_whole and request.format is ExportFormat.PARQUET:
         return _file(selection.place.paths[0])
     return _chunks(selection, request)
 
@@ -93,7 +93,7 @@ def _chunks(selection: Selection, request: Request) -> Iterator[bytes]:
     # A slow reader keeps a cursor for long, but no slot: it must not block questions.
     engine = Engine.for_process()
     with engine.unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
-        if request.format is Format.CSV:
+        if request.format is ExportFormat.CSV:
             is_guarded = request.is_guarded
             yield from csv_lines.write(cursor, selection, is_guarded=is_guarded)
         else:
@@ -158,8 +158,8 @@ def _open_arrow(sink: _Sink, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWrite
     return pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema)
 
 
-_WRITERS: dict[Format, Callable[..., Iterator[bytes]]] = {
-    Format.JSON_LINES: _json_lines,
-    Format.PARQUET: _binary(_open_parquet),
-    Format.ARROW: _binary(_open_arrow),
+_WRITERS: dict[ExportFormat, Callable[..., Iterator[bytes]]] = {
+    ExportFormat.JSON_LINES: _json_lines,
+    ExportFormat.PARQUET: _binary(_open_parquet),
+    ExportFormat.ARROW: _binary(_open_arrow),
 }

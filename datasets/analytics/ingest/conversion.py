@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from datasets.analytics.engine import Engine
-from datasets.analytics.engine import Limits as EngineLimits
+from datasets.analytics.engine import Engine, LaneLimits
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
 from datasets.analytics.ingest.append import Append
@@ -121,8 +120,8 @@ class Conversion:
         )
 
 
-def _engine_limits(limits: Limits) -> EngineLimits:
-    return EngineLimits(
+def _engine_limits(limits: Limits) -> LaneLimits:
+    return LaneLimits(
         threads=limits.threads,
         memory_limit=limits.memory_limit,
         temp_limit=limits.temp_limit,

@@ -8,9 +8,9 @@ from datasets.analytics.quality.rules import (
     KindDescription,
     Parameter,
     QualityReport,
-    Rule,
     RuleKind,
     RuleResult,
+    RuleSpec,
     Severity,
 )
 from datasets.analytics.quality.suggest import suggest
@@ -21,9 +21,9 @@ __all__ = [
     "KindDescription",
     "Parameter",
     "QualityReport",
-    "Rule",
     "RuleKind",
     "RuleResult",
+    "RuleSpec",
     "Severity",
     "evaluate",
     "suggest",

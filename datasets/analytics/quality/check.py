@@ -14,9 +14,9 @@ from datasets.analytics.quality.fit import fitting
 from datasets.analytics.quality.keys import common
 from datasets.analytics.quality.rules import (
     QualityReport,
-    Rule,
     RuleKind,
     RuleResult,
+    RuleSpec,
     is_met,
 )
 from datasets.analytics.sql import (
@@ -38,7 +38,7 @@ _RULES_PER_QUERY = 100
 
 def evaluate(
     table: Table,
-    rules: Sequence[Rule],
+    rules: Sequence[RuleSpec],
     *,
     references: Mapping[str, Table] | None = None,
     now: dt.datetime | None = None,
@@ -74,10 +74,10 @@ class _Check:
     row_count: int = 0
     chosen: dict[int, list[TableColumn]] = field(default_factory=dict)
 
-    def run(self, rules: Sequence[Rule]) -> QualityReport:
+    def run(self, rules: Sequence[RuleSpec]) -> QualityReport:
         (self.row_count,) = self._row(f"SELECT count(*) FROM {self.place.sql}")  # noqa: S608
         results: dict[int, RuleResult] = {}
-        by_row: list[tuple[int, Rule]] = []
+        by_row: list[tuple[int, RuleSpec]] = []
         for number, rule in enumerate(rules):
             try:
                 self.chosen[number] = fitting(rule, self.columns)
@@ -97,7 +97,7 @@ class _Check:
     def _row(self, sql: str, **parameters: Any) -> tuple[Any, ...]:
         return self.cursor.row(sql, self.place.parameters | parameters)
 
-    def _rows(self, rules: Sequence[tuple[int, Rule]]) -> dict[int, RuleResult]:
+    def _rows(self, rules: Sequence[tuple[int, RuleSpec]]) -> dict[int, RuleResult]:
         """Count the violations of many rules in one SELECT."""
         clause = Clause()
         parts = [compiled(clause, rule, self.chosen[number]) for number, rule in rules]
@@ -123,7 +123,7 @@ class _Check:
             for index, (number, rule) in enumerate(rules)
         }
 
-    def _judged(self, rule: Rule, number: int, counts: Sequence[int]) -> RuleResult:
+    def _judged(self, rule: RuleSpec, number: int, counts: Sequence[int]) -> RuleResult:
         violations, checked = counts
         share = violations / checked if checked else 0.0
         passed = is_met(rule, violations, checked)
@@ -138,7 +138,7 @@ class _Check:
             examples=() if passed else self._examples(rule, chosen),
         )
 
-    def _gaps(self, rule: Rule, column: TableColumn) -> dict[str, int] | None:
+    def _gaps(self, rule: RuleSpec, column: TableColumn) -> dict[str, int] | None:
         """Tell NULL, NaN and infinities apart where a rule is about missing values."""
         if rule.kind not in {RuleKind.NOT_NULL, RuleKind.FINITE}:
             return None
@@ -151,7 +151,7 @@ class _Check:
         return dict(zip(gaps, found, strict=True))
 
     def _examples(
-        self, rule: Rule, chosen: Sequence[TableColumn]
+        self, rule: RuleSpec, chosen: Sequence[TableColumn]
     ) -> tuple[dict[str, Any], ...]:
         clause = Clause()
         part: RowRule = compiled(clause, rule, chosen)
@@ -172,8 +172,8 @@ class _Check:
             for row, shown in zip(rows, values, strict=True)
         )
 
-    def _single(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
-        checks: dict[RuleKind, Callable[[Rule, list[TableColumn]], RuleResult]] = {
+    def _single(self, rule: RuleSpec, chosen: list[TableColumn]) -> RuleResult:
+        checks: dict[RuleKind, Callable[[RuleSpec, list[TableColumn]], RuleResult]] = {
             RuleKind.UNIQUE: self._unique,
             RuleKind.TYPE: self._type,
             RuleKind.ROW_COUNT: self._count,
@@ -185,7 +185,7 @@ class _Check:
         except QueryFailed:
             return RuleResult(rule, None, "The rule cannot be applied.")
 
-    def _unique(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+    def _unique(self, rule: RuleSpec, chosen: list[TableColumn]) -> RuleResult:
         """Count rows beyond the first of their key, exactly: no estimate proves it."""
         key = ", ".join(present(column) for column in chosen)
         complete = " AND ".join(f"({present(c)}) IS NOT NULL" for c in chosen)
@@ -216,19 +216,19 @@ class _Check:
             examples=examples,
         )
 
-    def _type(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+    def _type(self, rule: RuleSpec, chosen: list[TableColumn]) -> RuleResult:
         asked, column = rule.parameters["type"], chosen[0]
         passed = asked.lower() == column.kind or asked.upper() == column.type
         return RuleResult(rule, passed, observed=column.type)
 
-    def _count(self, rule: Rule, _chosen: list[TableColumn]) -> RuleResult:
+    def _count(self, rule: RuleSpec, _chosen: list[TableColumn]) -> RuleResult:
         low, high = rule.parameters.get("min"), rule.parameters.get("max")
         passed = (low is None or self.row_count >= low) and (
             high is None or self.row_count <= high
         )
         return RuleResult(rule, passed, observed=self.row_count)
 
-    def _freshness(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+    def _freshness(self, rule: RuleSpec, chosen: list[TableColumn]) -> RuleResult:
         name = quote_ident(chosen[0].name)
         (newest,) = self._row(
             f"SELECT epoch(max(CASE WHEN isfinite({name}) THEN {name} END))"  # noqa: S608
@@ -244,7 +244,7 @@ class _Check:
             observed=round(hours, 3),
         )
 
-    def _foreign_key(self, rule: Rule, chosen: list[TableColumn]) -> RuleResult:
+    def _foreign_key(self, rule: RuleSpec, chosen: list[TableColumn]) -> RuleResult:
         other = self.references.get(rule.parameters["dataset"])
         if other is None:
             return RuleResult(rule, None, "The other dataset has no ready version.")

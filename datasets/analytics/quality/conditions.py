@@ -14,7 +14,7 @@ from datasets.analytics.filters import (
     composed,
     present,
 )
-from datasets.analytics.quality.rules import Rule, RuleKind
+from datasets.analytics.quality.rules import RuleKind, RuleSpec
 from datasets.analytics.sql import NUMERIC, TEMPORAL, Kind, TableColumn, quote_ident
 
 MAX_PATTERN = 500
@@ -28,7 +28,7 @@ class RowRule:
     checked: str
 
 
-def compiled(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def compiled(clause: Clause, rule: RuleSpec, columns: Sequence[TableColumn]) -> RowRule:
     """Return the SQL of a rule about rows. Raises InvalidRule."""
     try:
         return _COMPILERS[rule.kind](clause, rule, columns)
@@ -36,11 +36,15 @@ def compiled(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowR
         raise InvalidRule(error.message, field="parameters") from None
 
 
-def _not_null(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def _not_null(
+    _clause: Clause, _rule: RuleSpec, columns: Sequence[TableColumn]
+) -> RowRule:
     return RowRule(f"({present(columns[0])}) IS NULL", "true")
 
 
-def _finite(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def _finite(
+    _clause: Clause, _rule: RuleSpec, columns: Sequence[TableColumn]
+) -> RowRule:
     column = columns[0]
     if column.kind is not Kind.FLOAT:
         raise InvalidRule(
@@ -50,7 +54,7 @@ def _finite(_clause: Clause, _rule: Rule, columns: Sequence[TableColumn]) -> Row
     return RowRule(f"NOT isfinite({name})", f"{name} IS NOT NULL")
 
 
-def _range(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def _range(clause: Clause, rule: RuleSpec, columns: Sequence[TableColumn]) -> RowRule:
     column = columns[0]
     if column.kind not in NUMERIC | TEMPORAL | {Kind.TIME}:
         raise InvalidRule(
@@ -67,7 +71,7 @@ def _range(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRul
     return RowRule(f"({' OR '.join(parts)})", f"({value}) IS NOT NULL")
 
 
-def _set(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def _set(clause: Clause, rule: RuleSpec, columns: Sequence[TableColumn]) -> RowRule:
     values = rule.parameters.get("values")
     if not isinstance(values, list | tuple) or not 0 < len(values) <= MAX_SET_VALUES:
         raise InvalidRule(
@@ -81,7 +85,7 @@ def _set(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
     return RowRule(f"({value}) NOT IN ({listed})", f"({value}) IS NOT NULL")
 
 
-def _regex(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def _regex(clause: Clause, rule: RuleSpec, columns: Sequence[TableColumn]) -> RowRule:
     pattern, column = rule.parameters.get("pattern"), columns[0]
     if column.kind is not Kind.TEXT:
         raise InvalidRule(f"{column.name!r} holds no text.", field="columns")
@@ -96,7 +100,9 @@ def _regex(clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRul
     )
 
 
-def _compare(_clause: Clause, rule: Rule, columns: Sequence[TableColumn]) -> RowRule:
+def _compare(
+    _clause: Clause, rule: RuleSpec, columns: Sequence[TableColumn]
+) -> RowRule:
     given = rule.parameters.get("operator")
     signs: dict[Any, str] = {op.value: sign for op, sign in COMPARISONS.items()}
     if given not in signs:
@@ -150,7 +156,9 @@ def _family(column: TableColumn) -> str:
     return "time" if column.kind in TEMPORAL else column.kind
 
 
-_COMPILERS: dict[RuleKind, Callable[[Clause, Rule, Sequence[TableColumn]], RowRule]] = {
+_COMPILERS: dict[
+    RuleKind, Callable[[Clause, RuleSpec, Sequence[TableColumn]], RowRule]
+] = {
     RuleKind.NOT_NULL: _not_null,
     RuleKind.FINITE: _finite,
     RuleKind.RANGE: _range,

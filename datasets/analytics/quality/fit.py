@@ -7,13 +7,13 @@ from datasets.analytics.engine import Engine
 from datasets.analytics.errors import InvalidRule, QueryFailed
 from datasets.analytics.filters import Clause
 from datasets.analytics.quality.conditions import ROW_KINDS, compiled
-from datasets.analytics.quality.rules import KINDS, Rule, RuleKind
+from datasets.analytics.quality.rules import KINDS, RuleKind, RuleSpec
 from datasets.analytics.sql import TEMPORAL, TableColumn, pick
 
 _MAX_HOURS = 1e9
 
 
-def validate(rule: Rule, columns: Sequence[TableColumn]) -> None:
+def validate(rule: RuleSpec, columns: Sequence[TableColumn]) -> None:
     """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
     fitting(rule, columns)
     if rule.kind is RuleKind.REGEX:
@@ -29,7 +29,7 @@ def _check_pattern(pattern: str) -> None:
         raise InvalidRule("The pattern is not valid.", field="parameters") from None
 
 
-def fitting(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:
+def fitting(rule: RuleSpec, columns: Sequence[TableColumn]) -> list[TableColumn]:
     """Return the rule's columns. Raises InvalidRule or UnknownColumn."""
     _check_shape(rule)
     chosen = pick(columns, rule.columns, field="columns")
@@ -42,7 +42,7 @@ def fitting(rule: Rule, columns: Sequence[TableColumn]) -> list[TableColumn]:
     return chosen
 
 
-def _check_shape(rule: Rule) -> None:
+def _check_shape(rule: RuleSpec) -> None:
     described = KINDS[rule.kind]
     if not described.least_columns <= len(rule.columns) <= described.most_columns:
         raise InvalidRule(
@@ -64,7 +64,7 @@ def _check_shape(rule: Rule) -> None:
             )
 
 
-def _check_mostly(rule: Rule) -> None:
+def _check_mostly(rule: RuleSpec) -> None:
     share = rule.parameters.get("mostly", 1)
     if not _is_number(share) or not 0 <= share <= 1:
         raise InvalidRule("mostly must be between 0 and 1.", field="parameters")
@@ -72,20 +72,20 @@ def _check_mostly(rule: Rule) -> None:
         raise InvalidRule("Give mostly or max_share, not both.", field="parameters")
 
 
-def _check_share(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
+def _check_share(rule: RuleSpec, _chosen: Sequence[TableColumn]) -> None:
     share = rule.parameters.get("max_share", 0)
     if not _is_number(share) or not 0 <= share <= 1:
         raise InvalidRule("max_share must be between 0 and 1.", field="parameters")
 
 
-def _check_row_count(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
+def _check_row_count(rule: RuleSpec, _chosen: Sequence[TableColumn]) -> None:
     limits = [rule.parameters.get(name) for name in ("min", "max")]
     given = [limit for limit in limits if limit is not None]
     if not given or not all(_is_whole(limit) for limit in given):
         raise InvalidRule("min or max must be a number of rows.", field="parameters")
 
 
-def _check_freshness(rule: Rule, chosen: Sequence[TableColumn]) -> None:
+def _check_freshness(rule: RuleSpec, chosen: Sequence[TableColumn]) -> None:
     hours = rule.parameters["max_age_hours"]
     if not _is_number(hours) or not 0 < hours < _MAX_HOURS:
         raise InvalidRule("max_age_hours must be positive.", field="parameters")
@@ -93,7 +93,7 @@ def _check_freshness(rule: Rule, chosen: Sequence[TableColumn]) -> None:
         raise InvalidRule(f"{chosen[0].name!r} holds no times.", field="columns")
 
 
-def _check_texts(rule: Rule, _chosen: Sequence[TableColumn]) -> None:
+def _check_texts(rule: RuleSpec, _chosen: Sequence[TableColumn]) -> None:
     for name, value in rule.parameters.items():
         if name != "mostly" and not isinstance(value, str):
             raise InvalidRule(f"{name} must be a text.", field="parameters")
@@ -107,7 +107,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-_VALUES: dict[RuleKind, Callable[[Rule, Sequence[TableColumn]], None]] = {
+_VALUES: dict[RuleKind, Callable[[RuleSpec, Sequence[TableColumn]], None]] = {
     RuleKind.NOT_NULL: _check_share,
     RuleKind.ROW_COUNT: _check_row_count,
     RuleKind.FRESHNESS: _check_freshness,

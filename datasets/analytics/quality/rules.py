@@ -147,7 +147,7 @@ KINDS: Mapping[RuleKind, KindDescription] = dict(
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleSpec:
     """One thing that has to hold. `id` is the caller's, and only handed back."""
 
     kind: RuleKind
@@ -168,7 +168,7 @@ class RuleResult:
     `examples` hold the position of a row (from 0) as `row` and the rule's columns.
     """
 
-    rule: Rule
+    rule: RuleSpec
     passed: bool | None
     message: str = ""
     observed: Any = None
@@ -178,7 +178,7 @@ class RuleResult:
     examples: tuple[dict[str, Any], ...] = ()
 
 
-def is_met(rule: Rule, violations: int, checked: int) -> bool:
+def is_met(rule: RuleSpec, violations: int, checked: int) -> bool:
     """Say whether few enough rows break a rule, without the error of a double."""
     allowed = rule.parameters.get("max_share")
     if allowed is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from datasets.analytics.figures import ColumnProfile, Profile
 from datasets.analytics.quality.check import MAX_RULES, evaluate
-from datasets.analytics.quality.rules import Rule, RuleKind
+from datasets.analytics.quality.rules import RuleKind, RuleSpec
 from datasets.analytics.sql import NUMERIC, Kind, Table, is_called_key
 
 MAX_SET = 10
@@ -19,7 +19,7 @@ _ORDERED = (
 )
 
 
-def suggest(table: Table, profile: Profile) -> tuple[Rule, ...]:
+def suggest(table: Table, profile: Profile) -> tuple[RuleSpec, ...]:
     """Return rules that hold for the table: each was checked on all of its rows.
 
     Raises QueryTimeout or Busy.
@@ -29,7 +29,7 @@ def suggest(table: Table, profile: Profile) -> tuple[Rule, ...]:
     return tuple(result.rule for result in report.results if result.passed)
 
 
-def candidates(profile: Profile) -> tuple[Rule, ...]:
+def candidates(profile: Profile) -> tuple[RuleSpec, ...]:
     """Return rules that a profile makes likely, the widest first."""
     rules = [_row_count(profile)]
     for column in profile.columns:
@@ -38,24 +38,24 @@ def candidates(profile: Profile) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _row_count(profile: Profile) -> Rule:
+def _row_count(profile: Profile) -> RuleSpec:
     least = max(int(profile.row_count * _AT_LEAST_SHARE), 1)
-    return Rule(RuleKind.ROW_COUNT, parameters={"min": least})
+    return RuleSpec(RuleKind.ROW_COUNT, parameters={"min": least})
 
 
-def _of_column(column: ColumnProfile, rows: int) -> Iterator[Rule]:
+def _of_column(column: ColumnProfile, rows: int) -> Iterator[RuleSpec]:
     name = (column.name,)
     if rows and not column.nulls and not column.nan:
-        yield Rule(RuleKind.NOT_NULL, name)
-    yield Rule(RuleKind.TYPE, name, {"type": column.kind})
+        yield RuleSpec(RuleKind.NOT_NULL, name)
+    yield RuleSpec(RuleKind.TYPE, name, {"type": column.kind})
     if _seems_key(column, rows):
-        yield Rule(RuleKind.UNIQUE, name)
+        yield RuleSpec(RuleKind.UNIQUE, name)
     if column.kind in NUMERIC and column.min is not None and float(column.min) >= 0:
-        yield Rule(RuleKind.RANGE, name, {"min": 0})
+        yield RuleSpec(RuleKind.RANGE, name, {"min": 0})
     if column.kind is Kind.TEXT and _has_few_values(column, rows):
         # A profile shows the first 100 characters of a text.
         values = sorted(str(top.value) for top in column.top)
-        yield Rule(RuleKind.SET, name, {"values": values})
+        yield RuleSpec(RuleKind.SET, name, {"values": values})
 
 
 def _has_few_values(column: ColumnProfile, rows: int) -> bool:
@@ -74,10 +74,10 @@ def _seems_key(column: ColumnProfile, rows: int) -> bool:
     return is_distinct and column.nulls == 0 and is_called_key(column.name)
 
 
-def _between_columns(profile: Profile) -> Iterator[Rule]:
+def _between_columns(profile: Profile) -> Iterator[RuleSpec]:
     """Suggest the order of prices in a bar: low <= open, close <= high."""
     numeric = {c.name.lower(): c.name for c in profile.columns if c.kind in NUMERIC}
     for less, more in _ORDERED:
         if less in numeric and more in numeric:
             pair = (numeric[less], numeric[more])
-            yield Rule(RuleKind.COMPARE, pair, {"operator": "le"})
+            yield RuleSpec(RuleKind.COMPARE, pair, {"operator": "le"})

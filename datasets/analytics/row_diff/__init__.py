@@ -9,20 +9,20 @@ from datasets.analytics.row_diff.compare import Comparison
 from datasets.analytics.row_diff.model import (
     MAX_KEYS,
     REVISION,
-    Change,
-    Retyped,
+    DiffPage,
+    RetypedDiffColumn,
     Row,
+    RowChange,
     Summary,
-    Window,
 )
 
 __all__ = [
     "MAX_KEYS",
     "REVISION",
-    "Change",
     "Comparison",
-    "Retyped",
+    "DiffPage",
+    "RetypedDiffColumn",
     "Row",
+    "RowChange",
     "Summary",
-    "Window",
 ]

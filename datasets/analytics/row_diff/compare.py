@@ -9,12 +9,12 @@ from datasets.analytics.ingest.common_types import common_type
 from datasets.analytics.row_diff.model import (
     MAX_KEYS,
     Aside,
-    Change,
-    Pair,
-    Retyped,
+    ComparedColumn,
+    DiffPage,
+    RetypedDiffColumn,
     Row,
+    RowChange,
     Summary,
-    Window,
     cast,
 )
 from datasets.analytics.row_diff.shown import shown_rows
@@ -81,7 +81,7 @@ class Comparison:
                 c for n, c in self._old.items() if n not in self._new
             ),
             retyped_columns=tuple(
-                Retyped(name, old.type, self._new[name].type)
+                RetypedDiffColumn(name, old.type, self._new[name].type)
                 for name, old in self._old.items()
                 if name in self._new and self._new[name].type != old.type
             ),
@@ -100,7 +100,7 @@ class Comparison:
             beside=beside,
         )
 
-    def rows(self, window: Window) -> list[Row]:
+    def rows(self, window: DiffPage) -> list[Row]:
         """Return a stretch of the differences, by the key: an order without ties."""
         with Engine.for_process(Lane.HEAVY).cursor() as cursor:
             aside = [self._aside(cursor, p) for p in (self._before, self._after)]
@@ -128,10 +128,10 @@ class Comparison:
         new: dict[int, dict[str, Any]],
     ) -> Row:
         if before is None or after is None:
-            change = Change.ADDED if before is None else Change.DELETED
+            change = RowChange.ADDED if before is None else RowChange.DELETED
             columns: tuple[str, ...] = ()
         else:
-            change = Change.CHANGED
+            change = RowChange.CHANGED
             columns = tuple(
                 p.after.name for p, f in zip(self._pairs, flags, strict=True) if f
             )
@@ -142,7 +142,7 @@ class Comparison:
             None if after is None else new[after],
         )
 
-    def _keys(self, names: Sequence[str]) -> list[Pair]:
+    def _keys(self, names: Sequence[str]) -> list[ComparedColumn]:
         if not 1 <= len(set(names)) <= MAX_KEYS:
             raise InvalidParameter(f"A key has 1 to {MAX_KEYS} columns.", field="key")
         pick(list(self._old.values()), names, field="key")
@@ -158,10 +158,10 @@ class Comparison:
             found.append(pair)
         return found
 
-    def _pair(self, name: str) -> Pair | None:
+    def _pair(self, name: str) -> ComparedColumn | None:
         old, new = self._old[name], self._new[name]
         common = common_type([old.type, new.type])
-        return Pair(old, new, common) if common else None
+        return ComparedColumn(old, new, common) if common else None
 
     def _aside(self, cursor: Cursor, place: Source) -> Aside:
         """Count rows whose key is missing or repeats."""
@@ -263,11 +263,11 @@ class Comparison:
     def _differs(self) -> str:
         return " OR ".join(f"({pair.differs})" for pair in self._pairs) or "false"
 
-    def _wanted(self, changes: Iterable[Change]) -> str:
+    def _wanted(self, changes: Iterable[RowChange]) -> str:
         conditions = {
-            Change.ADDED: "b.n IS NULL",
-            Change.DELETED: "a.n IS NULL",
-            Change.CHANGED: "b.n IS NOT NULL AND a.n IS NOT NULL"
+            RowChange.ADDED: "b.n IS NULL",
+            RowChange.DELETED: "a.n IS NULL",
+            RowChange.CHANGED: "b.n IS NOT NULL AND a.n IS NOT NULL"
             f" AND ({self._differs})",
         }
         return " OR ".join(f"({conditions[change]})" for change in sorted(changes))
@@ -280,7 +280,7 @@ class Comparison:
         }
 
 
-def _of(pair: Pair, is_old: bool) -> TableColumn:  # noqa: FBT001 - one of two sides
+def _of(pair: ComparedColumn, is_old: bool) -> TableColumn:  # noqa: FBT001 - one of two sides
     return pair.before if is_old else pair.after
 
 

@@ -11,14 +11,14 @@ MAX_KEYS = 8
 _WIDE_WHOLE = frozenset({"BIGINT", "UBIGINT"})
 
 
-class Change(StrEnum):
+class RowChange(StrEnum):
     ADDED = "added"
     DELETED = "deleted"
     CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ComparedColumn:
     """A column of both tables, and the type in which its cells are compared."""
 
     before: TableColumn
@@ -39,14 +39,14 @@ class Pair:
         return found
 
 
-def cast(cell: str, pair: Pair) -> str:
+def cast(cell: str, pair: ComparedColumn) -> str:
     if pair.before.type == pair.after.type:
         return cell
     return f"{cell}::{pair.common}"
 
 
 @dataclass(frozen=True, slots=True)
-class Retyped:
+class RetypedDiffColumn:
     """A column whose type is another one."""
 
     name: str
@@ -76,7 +76,7 @@ class Summary:
     compared: tuple[str, ...]
     added_columns: tuple[TableColumn, ...]
     removed_columns: tuple[TableColumn, ...]
-    retyped_columns: tuple[Retyped, ...]
+    retyped_columns: tuple[RetypedDiffColumn, ...]
     not_compared: tuple[str, ...]
     added: int
     deleted: int
@@ -92,16 +92,16 @@ class Summary:
 class Row:
     """One difference. `columns` are those that changed; the sides are JSON values."""
 
-    change: Change
+    change: RowChange
     columns: tuple[str, ...]
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class DiffPage:
     """A stretch of the differences, in the order of the key."""
 
     offset: int = 0
     limit: int = 100
-    changes: frozenset[Change] = frozenset(Change)
+    changes: frozenset[RowChange] = frozenset(RowChange)

@@ -14,8 +14,8 @@ from datasets.analytics import console
 from datasets.analytics.console import (
     Asked,
     Form,
-    Limits,
-    Order,
+    RowOrder,
+    StatementLimits,
     parent,
     statement,
     told,
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.skipif(
     bool(walls.missing()), reason="this kernel or container lacks a wall"
 )
 NUMBERS = "SELECT i, 'n' || i % 7 AS name, (i / 2)::DOUBLE AS x FROM range(1000) t(i)"
-PATIENT = Limits(wall_s=120, wait_s=120, cpu_s=60)
+PATIENT = StatementLimits(wall_s=120, wait_s=120, cpu_s=60)
 """On a loaded machine; what takes seconds is ended by its own limit in the others."""
-SHORT = Limits(wall_s=60, wait_s=120, cpu_s=3)
+SHORT = StatementLimits(wall_s=60, wait_s=120, cpu_s=3)
 SAMPLE = [*REFUSED[::45], *ENDED[5::14]]
 
 
@@ -66,7 +66,11 @@ def test_a_select_is_answered_as_a_page_with_types(table):
         ("avg(x)", "DOUBLE"),
     )
     assert rows[0] == {"name": "n1", "s": 71214, "avg(x)": 249.0}
-    assert (found.has_more, found.row_count, found.order) == (True, None, Order.TOTAL)
+    assert (found.has_more, found.row_count, found.order) == (
+        True,
+        None,
+        RowOrder.TOTAL,
+    )
 
 
 def test_named_tables_are_joined(table, parquet):
@@ -76,7 +80,7 @@ def test_named_tables_are_joined(table, parquet):
     found, rows = page(sql, {"data": table, "words": other})
 
     assert rows == [{"word": "one", "n": 143}]
-    assert (found.row_count, found.order) == (1, Order.NONE)
+    assert (found.row_count, found.order) == (1, RowOrder.NONE)
 
 
 def test_values_leave_as_the_rows_of_the_api_do(table):
@@ -101,14 +105,14 @@ def test_values_leave_as_the_rows_of_the_api_do(table):
 @pytest.mark.parametrize(
     ("ending", "order"),
     [
-        ("", Order.NONE),
-        ("ORDER BY i", Order.TOTAL),
-        ("ORDER BY name, 1 DESC", Order.TOTAL),
-        ("ORDER BY ALL", Order.TOTAL),
-        ("ORDER BY name", Order.TIES),
-        ("ORDER BY name LIMIT 1", Order.TIES),
-        ("ORDER BY i % 3", Order.UNCHECKED),
-        ("ORDER BY data.i", Order.UNCHECKED),
+        ("", RowOrder.NONE),
+        ("ORDER BY i", RowOrder.TOTAL),
+        ("ORDER BY name, 1 DESC", RowOrder.TOTAL),
+        ("ORDER BY ALL", RowOrder.TOTAL),
+        ("ORDER BY name", RowOrder.TIES),
+        ("ORDER BY name LIMIT 1", RowOrder.TIES),
+        ("ORDER BY i % 3", RowOrder.UNCHECKED),
+        ("ORDER BY data.i", RowOrder.UNCHECKED),
     ],
 )
 def test_an_order_is_total_when_no_two_rows_are_equal_in_it(table, ending, order):
@@ -120,7 +124,7 @@ def test_an_order_is_total_when_no_two_rows_are_equal_in_it(table, ending, order
 def test_equal_rows_may_be_equal_in_their_order(table):
     found, _ = ask("SELECT name FROM data ORDER BY name", table, limit=1)
 
-    assert found.order is Order.TOTAL
+    assert found.order is RowOrder.TOTAL
 
 
 def test_a_result_is_a_parquet_file_with_every_digit(table):
@@ -311,7 +315,7 @@ def test_a_process_without_a_report_is_refused_for_its_own_cause(
 
 
 def test_results_that_are_too_large_are_cut_off_from_outside(table):
-    small = Limits(wall_s=120, wait_s=120, file_bytes=10_000)
+    small = StatementLimits(wall_s=120, wait_s=120, file_bytes=10_000)
 
     with pytest.raises(SqlLimit) as refused:
         ask("SELECT hash(range) AS h FROM range(1000000)", table, Form.PARQUET, small)
@@ -320,7 +324,7 @@ def test_results_that_are_too_large_are_cut_off_from_outside(table):
 
 
 def test_so_many_run_at_once_and_no_more(data):
-    limits = Limits(at_once=2, wait_s=0)
+    limits = StatementLimits(at_once=2, wait_s=0)
 
     with slot(data, limits), slot(data, limits), pytest.raises(Busy):
         with slot(data, limits):
@@ -333,7 +337,7 @@ def test_a_time_limit_holds_from_outside(table):
     slow = "SELECT sum(a.i * b.i * c.i * d.i) FROM data a, data b, data c, data d"
 
     with pytest.raises(SqlLimit) as refused:
-        ask(slow, table, limits=Limits(wall_s=5, wait_s=120, cpu_s=1))
+        ask(slow, table, limits=StatementLimits(wall_s=5, wait_s=120, cpu_s=1))
 
     assert refused.value.code == "sql_time_limit"
 

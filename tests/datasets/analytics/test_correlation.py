@@ -9,7 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets.analytics import correlation
-from datasets.analytics.correlation import CoMoments, Method, Reason, correlate
+from datasets.analytics.correlation import (
+    CoMoments,
+    CorrelationMethod,
+    Reason,
+    correlate,
+)
 from datasets.analytics.correlation.blocks import Partition, partitions
 from datasets.analytics.errors import InvalidParameter, UnknownColumn
 
@@ -286,7 +291,7 @@ def test_spearman_ranks_with_ties_shared(data, rng):
     x = rng.integers(0, 20, 5_000).astype(float)
     y = np.exp(x) + rng.standard_normal(5_000)
 
-    found = correlate(write(data, {"x": x, "y": y}), method=Method.SPEARMAN)
+    found = correlate(write(data, {"x": x, "y": y}), method=CorrelationMethod.SPEARMAN)
 
     from scipy.stats import spearmanr
 

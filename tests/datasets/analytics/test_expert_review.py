@@ -53,7 +53,7 @@ from datasets.analytics.filters import Condition
 from datasets.analytics.ingest import SourceFile
 from datasets.analytics.ingest.context import row_group_rows
 from datasets.analytics.profile import profile
-from datasets.analytics.quality import Rule, RuleKind, evaluate
+from datasets.analytics.quality import RuleKind, RuleSpec, evaluate
 from datasets.analytics.rows import Window
 
 HERE = Path(__file__).parent
@@ -183,7 +183,7 @@ def test_nan_is_missing_everywhere(parquet):
 
     (x, _) = profile(table).columns
     matrix = correlate(table)
-    (found,) = evaluate(table, [Rule(RuleKind.NOT_NULL, ("x",))]).results
+    (found,) = evaluate(table, [RuleSpec(RuleKind.NOT_NULL, ("x",))]).results
     shown = rows.page(table, Window()).rows
 
     assert (x.max, x.nan, x.infinite) == (49.0, 1, 1)
@@ -204,7 +204,7 @@ def test_a_stream_given_up_does_not_own_the_cursor(data):
 
 def test_uniqueness_is_counted_and_not_estimated(parquet):
     table = parquet("SELECT i, i // 2 * 2 AS twice FROM range(300000) t(i)")
-    rules = [Rule(RuleKind.UNIQUE, (name,)) for name in ("i", "twice")]
+    rules = [RuleSpec(RuleKind.UNIQUE, (name,)) for name in ("i", "twice")]
 
     one, two = evaluate(table, rules).results
 

@@ -10,7 +10,7 @@ import pytest
 
 from datasets.analytics import export
 from datasets.analytics.errors import InvalidFilter, UnknownColumn
-from datasets.analytics.export import Format, Request
+from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.filters import Condition, Operator
 
 MESSY = (
@@ -21,7 +21,7 @@ MESSY = (
 
 
 def stream(table, kind, *arguments, **named):
-    return export.stream(table, Request(Format(kind), *arguments, **named))
+    return export.stream(table, Request(ExportFormat(kind), *arguments, **named))
 
 
 def whole(table, kind, *arguments, **named):
@@ -29,7 +29,7 @@ def whole(table, kind, *arguments, **named):
 
 
 def test_csv_reads_back_and_guards_formulas(parquet):
-    text = whole(parquet(MESSY), Format.CSV).decode()
+    text = whole(parquet(MESSY), ExportFormat.CSV).decode()
 
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
     assert row["formula"] == "'=1+1"
@@ -60,7 +60,7 @@ def test_an_exact_csv_changes_no_cell_and_a_guarded_one_is_counted(parquet):
     exact = whole(table, "csv", is_guarded=False)
 
     assert exact == b"phone,=x\r\n+82 2,-\r\na,b\r\n"
-    assert export.guarded_cells(table, Request(Format.CSV)) == 3
+    assert export.guarded_cells(table, Request(ExportFormat.CSV)) == 3
 
 
 def test_json_lines_hold_values_uncut(parquet):
@@ -68,7 +68,7 @@ def test_json_lines_hold_values_uncut(parquet):
         "SELECT repeat('x', 5000) AS text, 9007199254740993 AS big, 'nan'::DOUBLE AS nan"
     )
 
-    (line,) = whole(table, Format.JSON_LINES).splitlines()
+    (line,) = whole(table, ExportFormat.JSON_LINES).splitlines()
 
     assert orjson.loads(line) == {
         "text": "x" * 5000,
@@ -92,20 +92,20 @@ def test_parquet_and_arrow_read_back_with_filters_and_columns(parquet):
 def test_a_whole_parquet_export_is_the_stored_file(parquet):
     table = parquet("SELECT i FROM range(1000) t(i)")
 
-    assert whole(table, Format.PARQUET) == table.read_bytes()
+    assert whole(table, ExportFormat.PARQUET) == table.read_bytes()
 
 
-@pytest.mark.parametrize("kind", list(Format))
+@pytest.mark.parametrize("kind", list(ExportFormat))
 def test_no_rows_are_still_a_file(parquet, kind):
     table = parquet("SELECT 1 AS a, 'x' AS b")
 
     body = whole(table, kind, None, [Condition("a", Operator.EQUAL, 2)])
 
-    if kind is Format.PARQUET:
+    if kind is ExportFormat.PARQUET:
         assert pq.read_table(io.BytesIO(body)).num_rows == 0
-    if kind is Format.ARROW:
+    if kind is ExportFormat.ARROW:
         assert pa.ipc.open_stream(body).read_all().column_names == ["a", "b"]
-    if kind is Format.CSV:
+    if kind is ExportFormat.CSV:
         assert body == b"a,b\r\n"
 
 

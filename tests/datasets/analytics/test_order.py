@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets.analytics import export, rows
-from datasets.analytics.export import Format, Request
+from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.filters import Condition, Operator
-from datasets.analytics.quality import Rule, RuleKind, evaluate
+from datasets.analytics.quality import RuleKind, RuleSpec, evaluate
 from datasets.analytics.rows import Window
 
 
 def stream(table, kind, *arguments):
-    return export.stream(table, Request(Format(kind), *arguments))
+    return export.stream(table, Request(ExportFormat(kind), *arguments))
 
 
 ROWS = 61_440
@@ -89,7 +89,7 @@ def test_pages_of_a_long_list_are_the_rows_in_the_order_of_the_file(
 
 
 def test_examples_of_a_rule_are_the_first_rows_that_break_it(spread):
-    rule = Rule(RuleKind.SET, ("day",), {"values": [1, 2, 3, 4, 5, 6, 7, 8, 9]})
+    rule = RuleSpec(RuleKind.SET, ("day",), {"values": [1, 2, 3, 4, 5, 6, 7, 8, 9]})
 
     (result,) = evaluate(spread, [rule]).results
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from datasets.analytics import profile, quality, schema
 from datasets.analytics.errors import InvalidRule, UnknownColumn
-from datasets.analytics.quality import KINDS, Rule, RuleKind, evaluate, suggest
+from datasets.analytics.quality import KINDS, RuleKind, RuleSpec, evaluate, suggest
 from tests.datasets.analytics.random_tables import PROPERTY, typed_tables
 
 NOW = dt.datetime(2024, 1, 2, tzinfo=dt.UTC)
@@ -26,7 +26,7 @@ TABLE = (
 
 
 def check(table, kind, *columns, **parameters):
-    rule = Rule(RuleKind(kind), columns, parameters)
+    rule = RuleSpec(RuleKind(kind), columns, parameters)
     return evaluate(table, [rule], references={"other": table}, now=NOW).results[0]
 
 
@@ -111,7 +111,9 @@ def test_rules_about_the_table(parquet, kind, columns, parameters, passed):
 
 
 def test_many_rules_are_checked_at_once_and_answer_in_order(parquet):
-    rules = [Rule(RuleKind.RANGE, ("id",), {"min": n}, id=str(n)) for n in range(250)]
+    rules = [
+        RuleSpec(RuleKind.RANGE, ("id",), {"min": n}, id=str(n)) for n in range(250)
+    ]
 
     report = evaluate(parquet(TABLE), rules)
 
@@ -131,8 +133,8 @@ def test_many_rules_are_checked_at_once_and_answer_in_order(parquet):
     ],
 )
 def test_a_rule_that_cannot_be_checked_is_a_result(parquet, kind, columns, parameters):
-    good = Rule(RuleKind.NOT_NULL, ("id",))
-    bad = Rule(RuleKind(kind), tuple(columns), parameters)
+    good = RuleSpec(RuleKind.NOT_NULL, ("id",))
+    bad = RuleSpec(RuleKind(kind), tuple(columns), parameters)
 
     table = parquet(TABLE)
     report = evaluate(table, [good, bad, good], references={"other": table})
@@ -171,13 +173,13 @@ def test_a_rule_without_sense_is_refused_when_it_is_made(
     found = schema.columns(parquet(TABLE))
 
     with pytest.raises(InvalidRule):
-        quality.validate(Rule(RuleKind(kind), tuple(columns), parameters), found)
+        quality.validate(RuleSpec(RuleKind(kind), tuple(columns), parameters), found)
 
 
 def test_an_unknown_column_is_refused_when_a_rule_is_made(parquet):
     with pytest.raises(UnknownColumn):
         quality.validate(
-            Rule(RuleKind.UNIQUE, ("gone",)), schema.columns(parquet(TABLE))
+            RuleSpec(RuleKind.UNIQUE, ("gone",)), schema.columns(parquet(TABLE))
         )
 
 
@@ -243,7 +245,7 @@ def other(parquet, select):
     ],
 )
 def test_foreign_keys_are_compared_by_value(parquet, child, parent, violations):
-    rule = Rule(RuleKind.FOREIGN_KEY, ("x",), {"dataset": "other", "column": "y"})
+    rule = RuleSpec(RuleKind.FOREIGN_KEY, ("x",), {"dataset": "other", "column": "y"})
     references = other(parquet, f"SELECT {parent} AS y")
 
     report = evaluate(parquet(f"SELECT {child} AS x"), [rule], references=references)

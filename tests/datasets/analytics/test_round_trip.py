@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 
 from datasets.analytics import engine, export
-from datasets.analytics.export import Format, Request
+from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.ingest import Limits, Options, SourceFile
 from datasets.analytics.ingest.conversion import Conversion
 from datasets.analytics.sql import TableColumn
@@ -32,7 +32,7 @@ def exported_again(folder, first, kind):
     """Export the table of an outcome and read that with the options handed along."""
     outcome, path = first
     columns = [TableColumn(column.name, column.type) for column in outcome.columns]
-    body = b"".join(export.stream(path, Request(Format(kind), is_guarded=False)))
+    body = b"".join(export.stream(path, Request(ExportFormat(kind), is_guarded=False)))
     options = export.reading_options(columns, kind)
     return read(folder, body, f"a.{kind}", **options)
 
@@ -48,7 +48,9 @@ def test_an_export_that_is_read_again_is_the_same_content(table):
         pq.write_table(table, out)
         first = read(folder, out.getvalue().to_pybytes(), "a.parquet")
         try:
-            again = {kind: exported_again(folder, first, kind)[0] for kind in Format}
+            again = {
+                kind: exported_again(folder, first, kind)[0] for kind in ExportFormat
+            }
         finally:
             engine.restore(before)
 

@@ -5,7 +5,12 @@ import random
 import pytest
 
 from datasets.analytics.errors import InvalidParameter, UnknownColumn
-from datasets.analytics.row_diff import Change, Comparison, Retyped, Window
+from datasets.analytics.row_diff import (
+    Comparison,
+    DiffPage,
+    RetypedDiffColumn,
+    RowChange,
+)
 
 BEFORE = (
     "SELECT * FROM (VALUES (1, 'a', 1.5), (2, 'b', NULL), (3, 'c', 2.5), (4, 'd', 9.0))"
@@ -24,12 +29,12 @@ def test_rows_are_matched_by_key_whatever_their_order(parquet):
 
     assert (found.added, found.deleted, found.changed, found.unchanged) == (1, 1, 2, 1)
     assert found.changed_cells == {"name": 1, "score": 1}
-    rows = compared.rows(Window())
+    rows = compared.rows(DiffPage())
     assert [(row.change, row.columns) for row in rows] == [
-        (Change.CHANGED, ("score",)),
-        (Change.CHANGED, ("name",)),
-        (Change.DELETED, ()),
-        (Change.ADDED, ()),
+        (RowChange.CHANGED, ("score",)),
+        (RowChange.CHANGED, ("name",)),
+        (RowChange.DELETED, ()),
+        (RowChange.ADDED, ()),
     ]
     assert rows[0].before == {"id": 1, "name": "a", "score": "1.5"}
     assert rows[0].after == {"id": 1, "name": "a", "score": None}
@@ -60,7 +65,7 @@ def test_other_columns_and_types_are_said_and_common_types_compared(parquet):
     assert found.unchanged == 1
     assert [column.name for column in found.added_columns] == ["new"]
     assert [column.name for column in found.removed_columns] == ["gone"]
-    assert Retyped("n", "INTEGER", "DOUBLE") in found.retyped_columns
+    assert RetypedDiffColumn("n", "INTEGER", "DOUBLE") in found.retyped_columns
     assert found.not_compared == ("odd",)
     assert found.compared == ("n", "t")
 
@@ -82,7 +87,7 @@ def test_missing_empty_and_not_a_number_are_told_apart(parquet):
         " unnest(['nan', NULL, NULL]::DOUBLE[]) d"
     )
 
-    rows = Comparison(one, other, ["id"]).rows(Window())
+    rows = Comparison(one, other, ["id"]).rows(DiffPage())
 
     assert [row.columns for row in rows] == [("t",), ("d",)]
 
@@ -108,7 +113,7 @@ def test_pages_are_a_partition_and_agree_with_an_oracle(parquet):
     compared = Comparison(_table(parquet, old), _table(parquet, new), ["k", "l"])
 
     found = []
-    while page := compared.rows(Window(offset=len(found), limit=97)):
+    while page := compared.rows(DiffPage(offset=len(found), limit=97)):
         found += page
     expected = [
         (key, old.get(key), new.get(key))
@@ -121,7 +126,7 @@ def test_pages_are_a_partition_and_agree_with_an_oracle(parquet):
     ] == expected
     summary = compared.summary()
     assert summary.added + summary.deleted + summary.changed == len(expected)
-    only = compared.rows(Window(limit=1_000, changes=frozenset({Change.DELETED})))
+    only = compared.rows(DiffPage(limit=1_000, changes=frozenset({RowChange.DELETED})))
     assert len(only) == summary.deleted
 
 

@@ -12,7 +12,7 @@ from datasets.analytics.errors import (
     UnknownColumn,
 )
 from datasets.analytics.filters import Condition, Operator, Order
-from datasets.analytics.rows import Method, Window
+from datasets.analytics.rows import SampleMethod, Window
 
 NUMBERS = "SELECT i, i % 7 AS rest, 'name ' || i AS name FROM range(300000) t(i)"
 
@@ -218,9 +218,9 @@ def test_search_works_without_text_columns(parquet):
 def test_a_random_sample_repeats_with_its_seed(parquet):
     table = parquet(NUMBERS)
 
-    one = rows.sample(table, Window(limit=50), method=Method.RANDOM, seed=1)
-    same = rows.sample(table, Window(limit=50), method=Method.RANDOM, seed=1)
-    other = rows.sample(table, Window(limit=50), method=Method.RANDOM, seed=2)
+    one = rows.sample(table, Window(limit=50), method=SampleMethod.RANDOM, seed=1)
+    same = rows.sample(table, Window(limit=50), method=SampleMethod.RANDOM, seed=1)
+    other = rows.sample(table, Window(limit=50), method=SampleMethod.RANDOM, seed=2)
 
     assert one.rows == same.rows
     assert ids(one) == sorted(ids(one))
@@ -232,7 +232,7 @@ def test_a_random_sample_repeats_with_its_seed(parquet):
 def test_a_sample_of_a_small_table_is_the_table(parquet):
     table = parquet("SELECT i FROM range(10) t(i)")
 
-    found = rows.sample(table, Window(limit=50), method=Method.RANDOM)
+    found = rows.sample(table, Window(limit=50), method=SampleMethod.RANDOM)
 
     assert ids(found) == list(range(10))
 
@@ -244,7 +244,7 @@ def test_a_stratified_sample_keeps_proportions_and_rare_values(parquet):
     )
 
     found = rows.sample(
-        table, Window(limit=100), method=Method.STRATIFIED, stratify_by="kind"
+        table, Window(limit=100), method=SampleMethod.STRATIFIED, stratify_by="kind"
     )
 
     kinds = [row["kind"] for row in found.rows]
@@ -261,7 +261,7 @@ def test_windows_have_limits(window):
 
 def test_a_stratified_sample_needs_a_column(parquet):
     with pytest.raises(InvalidParameter):
-        rows.sample(parquet("SELECT 1 AS i"), Window(), method=Method.STRATIFIED)
+        rows.sample(parquet("SELECT 1 AS i"), Window(), method=SampleMethod.STRATIFIED)
 
 
 def test_a_path_with_a_glob_would_read_other_files(data):
