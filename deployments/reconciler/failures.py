@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.patience import want_of_room
-from deployments.reconciler.routes import Routing
+from deployments.reconciler.slot_traffic import SlotTraffic
 from deployments.serving.terms import TargetBusy, TargetRefused, TargetTrouble
 from deployments.states import STARTED, Health
 
@@ -20,7 +20,7 @@ class FailurePolicy:
     lease: Lease
     memory: Memory
     rules: Mapping[str, EnvironmentRule]
-    routing: Routing
+    traffic: SlotTraffic
 
     def note_begin(self, deployment: Deployment) -> None:
         """Count an attempt when the step was begun by another reconciler.
@@ -94,14 +94,10 @@ class FailurePolicy:
         What has a share of the requests fails when it has none any more; until that
         can be had it is tried again.
         """
-        if deployment.is_rolling_out:
-            self.lease.require()
-            try:
-                self.routing.without(deployment)
-            except (TargetTrouble, OSError) as trouble:
-                with self.lease.held():
-                    deployment.notice(f"{message} It still has traffic: {trouble}")
-                return False
+        if deployment.is_rolling_out and not self.traffic.withdraw(
+            deployment, f"{message} It still has traffic"
+        ):
+            return False
         with self.lease.held():
             if deployment.is_current:
                 deployment.record_health(Health.UNHEALTHY, 0, message)

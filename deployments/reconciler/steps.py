@@ -3,10 +3,8 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
 from deployments.errors import (
     DeploymentInProgress,
@@ -24,8 +22,10 @@ from deployments.reconciler.probation import (
     is_baking,
     recent_figures,
 )
-from deployments.reconciler.routes import Routing, Sharer
+from deployments.reconciler.rollouts import RolloutSteps
+from deployments.reconciler.routes import Routing
 from deployments.reconciler.signature import signature_of
+from deployments.reconciler.slot_traffic import SlotTraffic
 from deployments.reconciler.spec import spec_of
 from deployments.serving.terms import (
     Phase,
@@ -35,7 +35,7 @@ from deployments.serving.terms import (
     TargetTrouble,
     Validation,
 )
-from deployments.states import Health, Mover, Rollout, Status
+from deployments.states import Health, Mover, Status
 from deployments.targets.base import Target
 from mlops.core.errors import DomainError
 
@@ -58,12 +58,18 @@ class Steps:
     rules: Mapping[str, EnvironmentRule]
     routing: Routing
     targets: Mapping[str, Target]
+    traffic: SlotTraffic = field(init=False)
     failures: FailurePolicy = field(init=False)
     judging: Judging = field(init=False)
+    rollouts: RolloutSteps = field(init=False)
 
     def __post_init__(self) -> None:
-        self.failures = FailurePolicy(self.lease, self.memory, self.rules, self.routing)
+        self.traffic = SlotTraffic(self.lease, self.routing)
+        self.failures = FailurePolicy(self.lease, self.memory, self.rules, self.traffic)
         self.judging = Judging(self.lease, self.memory)
+        self.rollouts = RolloutSteps(
+            self.lease, self.rules, self.targets, self.traffic, self.judging
+        )
 
     def take_all(
         self,
@@ -152,14 +158,7 @@ class Steps:
             raise TargetRefused(seen.message or "The model server did not come up.")
         if seen.phase != Phase.READY:
             return self._wait_for(deployment, seen)
-        if self._goes_all_at_once(deployment):
-            return self._activate(deployment)
-        if not deployment.is_rolling_out:
-            self._share(deployment, 0)
-            with self.lease.held():
-                deployment.rollout.begin()
-            return True
-        return self._roll_out(deployment)
+        return self.rollouts.take(deployment)
 
     def _wait_for(self, deployment: Deployment, seen: TargetObservation) -> bool:
         self.judging.record(deployment, Health.DEGRADED, seen)
@@ -195,63 +194,9 @@ class Steps:
             against = against or reason
         return bool(against) and self._roll_back(deployment, against)
 
-    # Rollouts ---------------------------------------------------------------------
-
-    def _goes_all_at_once(self, deployment: Deployment) -> bool:
-        """Whether nothing speaks for a slower way, or somebody has promoted it."""
-        kind = deployment.plan.strategy.kind
-        if kind == Rollout.ALL_AT_ONCE or deployment.is_promoted:
-            return True
-        able = self._target(deployment).capabilities()
-        if not (able.mirrors if kind == Rollout.SHADOW else able.splits_traffic):
-            raise TargetRefused(f"Where this would run, there is no {kind}.")
-        # Beside nothing there is nothing to compare with.
-        return not deployment.is_rolling_out and deployment.slot.active is None
-
-    def _roll_out(self, deployment: Deployment) -> bool:
-        """Give up a bad canary, else give it its next share when it is time."""
-        plan, rule = deployment.plan.strategy, self._rule(deployment)
-        if reason := self.judging.verdict(deployment, rule):
-            raise TargetRefused(f"The rollout was stopped: {reason}.")
-        if deployment.is_paused or plan.kind == Rollout.SHADOW:
-            return False
-        began = deployment.rollout_at or timezone.now()
-        if timezone.now() - began < timedelta(seconds=plan.seconds_per_step):
-            return False
-        if deployment.rollout_step + 1 >= len(plan.steps):
-            return self._activate(deployment)
-        self._share(deployment, deployment.rollout_step + 1)
-        with self.lease.held():
-            deployment.rollout.advance()
-        return True
-
-    def _activate(self, deployment: Deployment) -> bool:
-        """Let it answer everything, and say so when it does."""
-        deployment.require_gate()
-        self.lease.require()
-        self.routing.lead(deployment.slot, Sharer.whole(deployment))
-        with self.lease.held():
-            deployment.activate()
-        return True
-
-    def _share(self, deployment: Deployment, step: int) -> None:
-        """Let it have its part at a step of its rollout, beside what serves."""
-        self.lease.require()
-        active = deployment.slot.active
-        self.routing.lead(
-            deployment.slot,
-            Sharer.whole(active) if active and not active.ends_as else None,
-            Sharer.at_step(deployment, step),
-        )
-
     def _end(self, deployment: Deployment) -> bool:
         """Take the requests away, then say that it has ended, as somebody asked."""
-        self.lease.require()
-        try:
-            self.routing.without(deployment)
-        except (TargetTrouble, OSError) as trouble:
-            with self.lease.held():
-                deployment.notice(f"cannot be ended now: {trouble}")
+        if not self.traffic.withdraw(deployment, "cannot be ended now"):
             return False
         with self.lease.held():
             deployment.end_as_asked()
