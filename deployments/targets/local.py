@@ -15,7 +15,7 @@ from deployments.serving import logs
 from deployments.serving.publishing import FilePublisher, Publishing
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
 from deployments.serving.supervisor.conversions import preferred
-from deployments.serving.supervisor.examination import Examination, ShortOfMemory
+from deployments.serving.supervisor.examination import Examination, LookAgain
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.nursery import Nursery
@@ -108,9 +108,8 @@ class LocalTarget:
                 return running.finding(time.monotonic())
             except TargetBusy:
                 raise
-            except ShortOfMemory:
-                self._forget(spec.deployment_id)
-                self._examine(spec.deployment_id, spec).may_repeat = False
+            except LookAgain:
+                self._examine_again(spec.deployment_id, spec)
                 return None
             except TargetTrouble:
                 self._forget(spec.deployment_id)
@@ -119,13 +118,17 @@ class LocalTarget:
     def compare(self, spec: Spec, before: Spec) -> ReadingComparison | None:
         with self._lock:
             name = f"{COMPARES}{spec.deployment_id}"
-            running = self._examined(name, spec, preferred(before, self._folders))
+            before = preferred(before, self._folders)
+            running = self._examined(name, spec, before)
             if running is None:
                 return None
             try:
                 found = running.comparison(time.monotonic())
             except TargetBusy:
                 raise
+            except LookAgain:
+                self._examine_again(name, spec, before)
+                return None
             except (TargetRefused, TargetTrouble):
                 self._forget(name)
                 raise
@@ -156,6 +159,10 @@ class LocalTarget:
         begun = examination.begin(spec, self._folders, self._nursery, now, before)
         self._examinations[name] = begun
         return begun
+
+    def _examine_again(self, name: str, spec: Spec, before: Spec | None = None) -> None:
+        self._forget(name)
+        self._examine(name, spec, before).may_repeat = False
 
     def _may_examine(self, name: str, now: float) -> bool:
         """Whether a processor is free for one more; Busy once it waits for long."""

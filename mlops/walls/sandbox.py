@@ -35,7 +35,7 @@ def confine(limits: SandboxLimits) -> None:
     Everything that is imported from a folder others may not read must have been
     imported before.
     """
-    _limit(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_bytes)
+    _limit(resource.RLIMIT_AS, mapped_bytes() + limits.memory_bytes)
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
     _limit(resource.RLIMIT_CORE, 0)
     if limits.cpu_s:
@@ -56,7 +56,7 @@ def give_back(memory_bytes: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if resource.RLIM_INFINITY in (soft, hard):
         return
-    if _mapped_bytes() > soft - memory_bytes:
+    if mapped_bytes() > soft - memory_bytes:
         raise MemoryError
     resource.setrlimit(resource.RLIMIT_AS, (soft - memory_bytes, hard - memory_bytes))
 
@@ -76,7 +76,8 @@ def _limit(kind: int, value: int, spare: int = 0) -> None:
     resource.setrlimit(kind, (value, most))
 
 
-def _mapped_bytes() -> int:
+def mapped_bytes() -> int:
+    """Return what the process has mapped, which `RLIMIT_AS` limits."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * resource.getpagesize()
 

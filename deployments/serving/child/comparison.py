@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deployments.serving.child import modelfile, report
+from deployments.serving.child.loading_errors import finding_of, is_the_files
 from deployments.serving.formats import Loaded, example
 from deployments.serving.formats.base import Array, made_up
 from deployments.serving.formats.golden import cases, differing
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 MADE_UP, SEED, SCALES = 32, 1, (1.0, 10.0, 1000.0)
 MOST, LONGEST, MOST_STORED = 10, 300, 100
 ABSOLUTE, RELATIVE = 1e-9, 1e-6
+TWICE = "the instance has too little memory to load it twice."
 Feeds = dict[str, Any]
 
 
@@ -54,10 +56,10 @@ def run(
     shut_in()
     try:
         found = _compared(before.load(), newer.load, descriptors)
-    except TargetRefused as error:
-        found = {"refused": str(error)}
-    except MemoryError:
-        found = {"refused": "the instance has too little memory to load it twice."}
+    except (TargetRefused, MemoryError) as error:
+        found = finding_of(error)
+        if "out_of_memory" in found:
+            found = {"refused": TWICE}
     report.send(descriptors["report"], found)
     return 0
 
@@ -83,6 +85,8 @@ def _compared(
     try:
         newer = load_newer()
     except TargetRefused as error:
+        if not is_the_files(error):
+            raise
         return _report([f"the file would be refused: {error}"], 0)
     said = [*_declared(now, newer)]
     asked = 0

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from deployments.serving import readings
 from deployments.serving.child import modelfile, report
+from deployments.serving.child.loading_errors import finding_of
 from deployments.serving.formats import (
     Loaded,
     LoadOptions,
@@ -21,7 +23,7 @@ from deployments.serving.formats import (
     golden,
     reader,
 )
-from deployments.serving.formats.base import TOO_LITTLE_MEMORY, made_up
+from deployments.serving.formats.base import made_up
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
@@ -32,10 +34,8 @@ logger = logging.getLogger(__name__)
 
 PROBES, PROBE_S = 50, 0.5
 CONVERTED = {ModelFormat.SKOPS, ModelFormat.PICKLE}
-CONVERTERS = {
-    1: "deployments.serving.formats.first.conversion",
-    2: "deployments.serving.formats.conversion",
-}
+FIRST_CONVERTER = "deployments.serving.formats.first.conversion"
+CONVERTER = "deployments.serving.formats.conversion"
 
 
 def run(
@@ -48,26 +48,22 @@ def run(
 
     `shut_in` takes the process's rights before the model is looked at.
     """
-    source.warm_up()
-    converter = imported_converter(job, descriptors) if job["converts"] else None
-    shut_in()
     try:
+        source.warm_up()
+        converter = imported_converter(job, descriptors) if job["converts"] else None
+        shut_in()
         model = source.load()
         finding = _finding(model, descriptors)
         if job["converts"]:
             finding |= _conversion(model, converter, job, descriptors)
-    except TargetRefused as error:
-        finding = {"refused": str(error)}
-    except MemoryError:
-        logger.exception("out of memory at %s", _memory())
-        finding = {"refused": TOO_LITTLE_MEMORY, "out_of_memory": True}
-    except Exception as error:  # whatever a library says of a file that it cannot read
-        logger.exception("loading raised")
-        finding = {
-            "refused": f"Loading it raised {type(error).__name__}: {error}"[:500]
-        }
-    if "refused" in finding:
-        logger.error("refused: %s", finding["refused"])
+    except Exception as error:
+        if isinstance(error, MemoryError):
+            logger.exception("out of memory at %s", _memory())
+        elif not isinstance(error, TargetRefused):
+            logger.exception("loading raised")
+        finding = finding_of(error)
+        for kind, said in finding.items():
+            logger.error("%s: %s", kind, said)  # noqa: TRY400 - a sentence, no traceback
     report.send(descriptors["report"], finding)
     return 0
 
@@ -127,7 +123,8 @@ def imported_converter(
     if descriptor is None or modelfile.format_of(descriptor) not in CONVERTED:
         return None
     try:
-        return importlib.import_module(CONVERTERS[job["reading"]])
+        is_first = job["reading"] == readings.FIRST
+        return importlib.import_module(FIRST_CONVERTER if is_first else CONVERTER)
     except ModuleNotFoundError as missing:
         logger.warning("no conversion: %s", missing)
         return None

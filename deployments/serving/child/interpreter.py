@@ -5,7 +5,6 @@ descriptors; a room of its own; an environment without anything of ours. Nothing
 this process's memory goes along.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -14,17 +13,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from deployments.serving.child import report, room
+from deployments.serving.child.loading_errors import PASSING
 from deployments.serving.child.modelfile import format_of
 from deployments.serving.formats import ModelFormat
 from deployments.serving.formats.code import FOLDER, require_permission
 from deployments.serving.terms import TargetRefused
 
 SCRIPT = Path(__file__).with_name("fresh.py")
-PASSING = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
-    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
-}
-"""What may be otherwise when it is tried again."""
 KEPT = (
     *("report", "listener", "model", "manifest", "golden", "example", "converted"),
     *("model_before", "manifest_before"),

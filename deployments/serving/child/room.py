@@ -1,6 +1,7 @@
 """A folder for one process alone: its copy of a model's files, and room to write."""
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from mlops.walls.walls import Walls
 CHUNK = 1 << 20
 FIRST_USER, USERS = 61184, 4336
 """Numbers that no distribution gives to people (systemd has them for services)."""
-TRIES = 100
+TRIES = 1000
 WORK = "work"
 """The folder in the room where its process begins."""
 
@@ -60,7 +61,7 @@ def _make_empty(room: Path) -> None:
         except FileNotFoundError:
             continue
         return
-    raise OSError(f"{room} cannot be made")
+    raise OSError(errno.EAGAIN, f"{room} cannot be made")
 
 
 def _require_ours(folder: Path) -> None:

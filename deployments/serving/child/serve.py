@@ -8,9 +8,9 @@ from typing import Any
 
 from deployments.serving.child import memory, report
 from deployments.serving.child.app import ModelServer
+from deployments.serving.child.loading_errors import finding_of
 from deployments.serving.child.modelfile import ModelSource
 from deployments.serving.child.runner import Runner
-from deployments.serving.formats.base import TOO_LITTLE_MEMORY
 from deployments.serving.oip import metadata
 from deployments.serving.terms import TargetRefused
 
@@ -37,10 +37,13 @@ def run(
     shut_in()
     try:
         model = source.load()
-    except (TargetRefused, MemoryError) as error:
-        reason = str(error) if isinstance(error, TargetRefused) else TOO_LITTLE_MEMORY
-        logger.error("not loaded: %s", reason)  # noqa: TRY400 - a sentence, no traceback
-        report.send(descriptors["report"], {"refused": reason})
+    except Exception as error:
+        finding = finding_of(error)
+        is_known = isinstance(error, (TargetRefused, MemoryError))
+        if not is_known and "hindered" not in finding:
+            raise
+        logger.error("not loaded: %s", finding)  # noqa: TRY400 - sentences, no traceback
+        report.send(descriptors["report"], finding)
         return 1
     memory.trim()
     runner = Runner(job["predict_limit_s"])

@@ -16,6 +16,7 @@ TOO_LITTLE_MEMORY = (
     "There is too little memory to load the model: deploy it with an instance type "
     "that has more."
 )
+_NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 
 
 class Weights(Protocol):
@@ -67,6 +68,12 @@ class Loaded(Protocol):
 
         Raises BadRequest, ModelFailed or OutOfMemory (`oip.errors`).
         """
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether memory ended, in whatever words a native library has for it."""
+    text = str(error)
+    return isinstance(error, MemoryError) or any(mark in text for mark in _NO_MEMORY)
 
 
 def empty(output: Tensor) -> Array:

@@ -10,7 +10,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as status
 
 from deployments.serving.formats import declared, half
-from deployments.serving.formats.base import Array, LoadOptions
+from deployments.serving.formats.base import Array, LoadOptions, is_memory
 from deployments.serving.formats.declared import Shape
 from deployments.serving.oip import sequences
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
@@ -40,7 +40,6 @@ RAISED = tuple(
 )
 """Every status of onnxruntime is a class of its own."""
 PROVIDERS = ["CPUExecutionProvider"]
-_NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
 FEATURE_NAMES = "feature_names"
 SHARED = (
     "The weights beside the ONNX file are shared by all instances, and so not packed "
@@ -58,7 +57,7 @@ class OnnxModel:
         try:
             self._session = _session(content, options)
         except RAISED as error:
-            if _is_memory(error):
+            if is_memory(error):
                 raise MemoryError(str(error)) from None
             raise TargetRefused(_why_not_loaded(error)) from None
         given = self._session.get_inputs()
@@ -109,9 +108,9 @@ class OnnxModel:
         calls by one name and that differ; they are looked at no sooner, because
         many exporters name them carelessly and the graph runs all the same.
         """
-        if (said := _differing_lengths(self._symbols, feeds)) and not _is_memory(error):
+        if (said := _differing_lengths(self._symbols, feeds)) and not is_memory(error):
             return BadRequest(said)
-        kind = OutOfMemory if _is_memory(error) else ModelFailed
+        kind = OutOfMemory if is_memory(error) else ModelFailed
         return kind(_first_line(error) or type(error).__name__)
 
     def _named_features(self) -> tuple[str, ...]:
@@ -207,11 +206,6 @@ def _differing_lengths(
                     f"{name!r}; the model failed on that."
                 )
     return ""
-
-
-def _is_memory(error: Exception) -> bool:
-    text = str(error)
-    return isinstance(error, MemoryError) or any(mark in text for mark in _NO_MEMORY)
 
 
 def _why_not_loaded(error: Exception) -> str:

@@ -47,8 +47,16 @@ DATA_BYTES_A_S = 50 << 20
 _KILLED_BY_LIMIT = "killed by SIGXCPU"
 
 
-class ShortOfMemory(Exception):
-    """The process got no memory. A limit is too small when it is so twice."""
+_KILLED, _GONE = "killed by SIGKILL", "gone"
+KILLED = (
+    "The process that loaded the model was killed: by somebody, or by the kernel, "
+    "which had no memory left."
+)
+GONE = "The process that loaded the model is gone, as is the one that began it."
+
+
+class LookAgain(Exception):
+    """It had too little memory, or crashed: the file's fault when it is so twice."""
 
 
 @dataclass(slots=True)
@@ -88,7 +96,7 @@ class Examination:
             and not nursery.hears_of(self.generation)
             and not is_alive(self.pid, self.born)
         ):
-            self.end = self.end or "gone"
+            self.end = self.end or _GONE
         if not self.end and self._is_late(now):
             self.late = True
             self.kill()
@@ -120,9 +128,9 @@ class Examination:
     def report_of(self, now: float) -> dict[str, Any] | None:
         """Return what the process said, None as long as it has not.
 
-        Raises TargetRefused, ShortOfMemory the first time that memory ends, TargetBusy
-        as long as it waits for processors rather than works, or TargetTrouble when
-        there was no process to look.
+        Raises TargetRefused for what is the file's fault, LookAgain the first time that
+        memory ends or the process crashes, TargetBusy as long as it waits for
+        processors rather than works, or TargetTrouble for what is the machine's.
         """
         if self.late:
             raise TargetRefused(
@@ -137,7 +145,7 @@ class Examination:
         if self.end == describe_end(NEVER_BEGAN):
             raise TargetTrouble("The process that loads models was not begun.")
         if self.end:
-            raise TargetRefused(_why(self.end, cpu_s(self.spec)))
+            raise self._blame()
         if self.progress.age_s(now) > limit_s(self.spec) and (
             self.progress.is_starved(now)
         ):
@@ -148,10 +156,23 @@ class Examination:
 
     def _told(self, found: dict[str, Any]) -> dict[str, Any]:
         if self.may_repeat and "out_of_memory" in found:
-            raise ShortOfMemory
+            raise LookAgain
         if "hindered" in found:
             raise _no_room(str(found["hindered"]))
         return found
+
+    def _blame(self) -> Exception:
+        """Return what to raise of a process that ended without a report."""
+        limit_s = cpu_s(self.spec)
+        if self.end == _KILLED_BY_LIMIT or (
+            self.end == _KILLED and self.progress.run_s >= limit_s
+        ):
+            return TargetRefused(
+                f"Loading the model took more than {limit_s} s of processor time."
+            )
+        if self.end in (_KILLED, _GONE):
+            return TargetTrouble(KILLED if self.end == _KILLED else GONE)
+        return LookAgain() if self.may_repeat else TargetRefused(_why(self.end))
 
     def kill(self) -> None:
         """End the process and forget what it said."""
@@ -267,11 +288,7 @@ def _validation(found: dict[str, Any]) -> Validation:
         raise TargetRefused(NONSENSE) from None
 
 
-def _why(end: str, limit_s: int) -> str:
-    if end == _KILLED_BY_LIMIT:
-        return f"Loading the model took more than {limit_s} s of processor time."
-    if end == "killed by SIGKILL":
-        return "The process that loaded the model was killed, likely out of memory."
+def _why(end: str) -> str:
     if end.startswith("killed by"):
         return (
             f"The process that loaded the model was {end}: the file is damaged, or "

@@ -45,6 +45,7 @@ class Fleet:
     _crashes: deque[float] = field(default_factory=deque)
     _not_before: float = 0.0
     _look_at: float = 0.0
+    _ran_short: bool = False
 
     def ask(self, spec: Spec) -> None:
         """Want what the spec says; scaling between its bounds is kept."""
@@ -118,7 +119,7 @@ class Fleet:
         if self.wanted and len(ready) >= self.wanted:
             kept = ready[-self.wanted :]
             self._drain([each for each in self.instances if each not in kept], now)
-            self.refusal = ""
+            self.refusal, self._ran_short = "", False
 
     def _drain(self, leaving: list[Instance], now: float) -> None:
         for each in leaving:
@@ -172,14 +173,19 @@ class Fleet:
         self._crashes.append(now)
         crashes = len(self._recent(now))
         pause = min(FIRST_PAUSE_S * 2 ** (crashes - 1), LONGEST_PAUSE_S)
-        if each.refusal or crashes >= MANY_CRASHES:
+        self.refusal = "" if self._may_repeat(each) else each.refusal
+        if self.refusal or crashes >= MANY_CRASHES:
             pause = LONGEST_PAUSE_S
-        if each.refusal and self.spec is not None and self.spec.converts:
+        if self.refusal and self.spec is not None and self.spec.converts:
             conversions.reject(self.spec, self.folders)
-        self.refusal = each.refusal
         self.message = each.refusal or f"The model server was {each.end}."
         self._not_before = now + pause
         self._say(f"instance {each.id} {each.end}; the next one in {pause:g} s")
+
+    def _may_repeat(self, each: Instance) -> bool:
+        """Whether memory ended for the first time since all were ready."""
+        ran_short_before, self._ran_short = self._ran_short, each.ran_short
+        return each.ran_short and not ran_short_before
 
     def _recent(self, now: float) -> "deque[float]":
         while self._crashes and now - self._crashes[0] > WINDOW_S:

@@ -46,7 +46,8 @@ class State(StrEnum):
 class Instance:
     """A process of ours, or one that a supervisor before us left.
 
-    `refusal` is why its model was not loaded, `end` how the process ended,
+    `refusal` is why its model was not loaded, and whether it `ran_short` of memory,
+    `end` how the process ended,
     `hindrance` why the machine could not even begin it. One that is worn has filled
     its memory, and serves until another can take its place.
     """
@@ -72,6 +73,7 @@ class Instance:
     is_growing: bool = False
     signalled: bool = False
     refusal: str = ""
+    ran_short: bool = False
     hindrance: str = ""
     end: str = ""
 
@@ -160,6 +162,7 @@ class Instance:
         self.close()
         finding = finding_in(bytes(self.said))
         self.refusal = str(finding.get("refused", ""))
+        self.ran_short = "out_of_memory" in finding
         self.hindrance = str(finding.get("hindered", ""))
         if finding.get("ready") and self.state is State.STARTING:
             # Before the first request can come: what it leaves behind is growth.

@@ -49,6 +49,11 @@ class ProcessProgress:
     def age_s(self, now: float) -> float:
         return now - self.since
 
+    @property
+    def run_s(self) -> float:
+        """What it had computed when it was last seen to get on."""
+        return self._known.run_s
+
     def is_starved(self, now: float) -> bool:
         """Whether it waited for processors for most of its time."""
         return self._known.wait_s > STARVED * max(self.age_s(now), LOOK_S)

@@ -5,13 +5,20 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from deployments.serving.processes import effort
 from deployments.serving.supervisor import examination, progress
 from deployments.serving.supervisor.progress import ProcessProgress
-from deployments.serving.terms import TargetBusy, TargetRefused
+from deployments.serving.terms import (
+    NoRoom,
+    Phase,
+    TargetBusy,
+    TargetRefused,
+    TargetTrouble,
+)
 from deployments.targets import local as local_target
 from deployments.targets.local import LocalTarget
 from tests.deployments.targets import models
@@ -120,6 +127,75 @@ def test_memory_is_too_little_only_when_it_was_twice(local, made):
 
     log = "".join(local.logs(spec.deployment_id, 1000))
     assert log.count("out of memory at") == 2
+
+
+def test_a_crash_is_the_fault_of_the_file_only_when_it_was_twice(local, made):
+    code = "import os; os.write(2, b'crashes\\n'); os.kill(os.getpid(), 11)"
+    spec = made(models.evil_bytes(code), allows_code=True)
+
+    with pytest.raises(TargetRefused, match="SIGSEGV"):
+        ask_all(local, [spec])
+
+    assert "".join(local.logs(spec.deployment_id, 1000)).count("crashes") == 2
+
+
+def test_a_process_that_was_killed_is_no_fault_of_its_file(local, made):
+    code = "import os; os.kill(os.getpid(), 9)"
+    spec = made(models.evil_bytes(code), allows_code=True)
+
+    with pytest.raises(TargetTrouble, match="by the kernel, which had no memory left"):
+        ask_all(local, [spec])
+
+
+MORE_THAN_A_MACHINE = 1 << 46
+is_strict = Path("/proc/sys/vm/overcommit_memory").read_text() != "1\n"
+needs_a_limit = pytest.mark.skipif(not is_strict, reason="the kernel refuses nothing")
+
+
+@needs_a_limit
+def test_memory_that_the_machine_lacks_is_waited_for(local, made):
+    content = models.pickled(f"bytearray({MORE_THAN_A_MACHINE // 2})")
+    spec = made(content, allows_code=True, memory_bytes=MORE_THAN_A_MACHINE)
+
+    with pytest.raises(NoRoom, match="the machine has too little memory free"):
+        ask_all(local, [spec])
+
+
+WHERE_IT_SERVES = "__import__('resource').getrlimit(0)[0] < 0"
+SOUND = "type('M', (), {'n_features_in_': 4, 'predict': lambda self, r: r[:, 0]})()"
+
+
+def test_what_serves_is_refused_for_its_memory_only_when_it_was_twice(local, made):
+    content = models.pickled(f"{WHERE_IT_SERVES} and bytearray(1 << 40) or {SOUND}")
+    spec = made(content, allows_code=True)
+    ask_all(local, [spec])
+
+    local.apply(spec)
+    seen = until(lambda: is_failed(local, spec))
+    local.stop(spec.deployment_id)
+
+    assert "too little memory to load" in seen.message
+    assert seen.restarts == 2
+
+
+@needs_a_limit
+def test_what_serves_waits_for_memory_that_the_machine_lacks(local, made):
+    wanted = f"bytearray({MORE_THAN_A_MACHINE // 2})"
+    content = models.pickled(f"{WHERE_IT_SERVES} and {wanted} or {SOUND}")
+    spec = made(content, allows_code=True, memory_bytes=MORE_THAN_A_MACHINE)
+
+    local.apply(spec)
+    said = until(lambda: local.observe(spec.deployment_id).message)
+    phase = local.observe(spec.deployment_id).phase
+    local.stop(spec.deployment_id)
+
+    assert "the machine has too little memory free" in said
+    assert phase == Phase.STARTING
+
+
+def is_failed(target, spec):
+    seen = target.observe(spec.deployment_id)
+    return seen if seen.phase == Phase.FAILED else None
 
 
 def records(target):
