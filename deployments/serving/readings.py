@@ -10,6 +10,7 @@ is here:
 2. Each file as the class that saved it predicts: with the best iteration, labels and
    words of categories; of a folder with an MLmodel, as its signature and
    `mlflow.pyfunc` say. Columns of words and texts are inputs of their own.
+3. As 2, but XGBoost's words of categories only where the file has them whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FIRST = 1
-NEWEST = 2
+WHOLE_WORDS = 3
+NEWEST = 3
 
 CHANGES = {
     2: (
@@ -25,6 +27,10 @@ CHANGES = {
         "does, or as the MLmodel says: labels of classifiers beside probabilities, the "
         "best iteration of early stopping, words of categories, columns of the logged "
         "signature."
+    ),
+    3: (
+        "Revision 3 of the rules of reading refuses XGBoost models whose words of "
+        "categories are not ASCII: the file has pieces of them."
     ),
 }
 """What newer rules may answer otherwise, by their number."""

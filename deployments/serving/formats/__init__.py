@@ -29,6 +29,7 @@ _READERS = {
         ModelFormat.PICKLE: "pickled",
     },
 }
+_READERS[3] = _READERS[2]
 
 
 def reader(found: ModelFormat, reading: int) -> ModuleType:

@@ -13,6 +13,7 @@ from typing import Any
 import xgboost
 from xgboost.core import XGBoostError
 
+from deployments.serving import readings
 from deployments.serving.formats.answers import OUTPUT
 from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.estimators import estimator_model
@@ -78,7 +79,7 @@ def model_of(made: Any, options: LoadOptions) -> LibraryModel:
     """Return a Booster or a wrapper as a model. Raises TargetRefused."""
     booster = _plain(made)
     booster.set_param({"nthread": options.threads})
-    known = _columns(booster)
+    known = _columns(booster, options.reading)
     if made is not booster:
         model = estimator_model(made, options, known, _checked)
     else:
@@ -152,11 +153,13 @@ def _plain(model: Any) -> xgboost.Booster:
     return model if isinstance(model, xgboost.Booster) else model.get_booster()
 
 
-def _columns(booster: xgboost.Booster) -> Columns:
+def _columns(booster: xgboost.Booster, reading: int) -> Columns:
     known = [KnownColumn(NUMBER)] * booster.num_features()
     for place, (name, words) in enumerate(_categories(booster)):
         if words is not None and place < len(known):
-            plain = _whole(name, words)
+            if reading >= readings.WHOLE_WORDS:
+                _require_whole(name, words)
+            plain = tuple(words.to_pylist())
             kind = "BYTES" if all(isinstance(one, str) for one in plain) else "INT64"
             if any(isinstance(one, float) for one in plain):
                 kind = "FP64"
@@ -164,8 +167,8 @@ def _columns(booster: xgboost.Booster) -> Columns:
     return known or [UNKNOWN]
 
 
-def _whole(name: str, words: Any) -> tuple[Any, ...]:
-    """Return the categories of a column. Raises Refused for words that are not ASCII.
+def _require_whole(name: str, words: Any) -> None:
+    """Raise TargetRefused for categories that are words and not ASCII.
 
     XGBoost measures words in characters and cuts them by bytes (3.1 and 3.2), in the
     file and in what is asked: what it keeps of them are pieces of several words.
@@ -178,7 +181,6 @@ def _whole(name: str, words: Any) -> tuple[Any, ...]:
             f"the column '{name}' has others; the file has pieces of them. Train with "
             "ASCII words or whole numbers as categories."
         )
-    return tuple(words.to_pylist())
 
 
 def _categories(booster: xgboost.Booster) -> list[tuple[str, Any]]:

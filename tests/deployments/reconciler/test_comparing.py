@@ -59,7 +59,8 @@ def test_before_it_was_asked_that_is_said(api, older):
     told = reading_of(api, older)
 
     assert told["differences"] is None
-    assert told["notes"][-1] == "This model was not yet asked under revision 2."
+    sentence = f"This model was not yet asked under revision {readings.NEWEST}."
+    assert told["notes"][-1] == sentence
 
 
 def test_each_is_asked_once_and_none_that_is_new(api, reconciler, target, clock, older):
@@ -88,11 +89,12 @@ def test_trouble_leaves_it_for_a_later_minute(api, reconciler, target, clock, ol
 
 @pytest.fixture
 def upgrade(monkeypatch):
-    """Return what installs a third revision of the rules."""
+    """Return what installs one more revision of the rules."""
+    newer = readings.NEWEST + 1
 
     def install():
-        monkeypatch.setattr(readings, "NEWEST", 3)
-        monkeypatch.setitem(readings.CHANGES, 3, "Revision 3 does more.")
+        monkeypatch.setattr(readings, "NEWEST", newer)
+        monkeypatch.setitem(readings.CHANGES, newer, "It does more.")
 
     return install
 

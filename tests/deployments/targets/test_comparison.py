@@ -3,13 +3,15 @@
 import dataclasses
 import json
 
+import pandas
 import pytest
 import xgboost
 from onnx import TensorProto, helper
 
 from deployments.serving import readings
-from deployments.serving.terms import Manifest, TargetBusy, TargetRefused
+from deployments.serving.terms import Manifest, Phase, TargetBusy, TargetRefused
 from tests.deployments.targets import models, weights
+from tests.deployments.targets.asking import ask
 from tests.deployments.targets.waiting import until
 
 
@@ -132,6 +134,24 @@ def test_a_pickle_is_asked_in_its_own_interpreter(compared):
 def test_a_file_that_cannot_be_read_cannot_be_compared(compared):
     with pytest.raises(TargetRefused):
         compared(models.onnx_bytes()[:-100])
+
+
+def test_words_in_pieces_serve_on_and_would_be_refused(local, made):
+    rows = pandas.DataFrame({"town": pandas.Categorical(["éa", "b"] * 20)})
+    data = xgboost.DMatrix(rows, [1, 2] * 20, enable_categorical=True)
+    booster = xgboost.train({"verbosity": 0}, data, 2)
+    now = made(bytes(booster.save_raw("ubj")), reading=2)
+    body = {"dataframe_split": {"columns": ["town"], "data": [["a"]]}}
+
+    local.apply(now)
+    until(lambda: local.observe(now.deployment_id).phase == Phase.READY)
+    status, _ = ask(local, now, "/", body)
+    again = dataclasses.replace(now, reading=readings.NEWEST)
+    (said,) = until(lambda: local.compare(again, now)).differences
+    local.stop(now.deployment_id)
+
+    assert status == 200
+    assert said.startswith("the file would be refused: XGBoost keeps words")
 
 
 def test_a_process_that_dies_leaves_it_unknown(compared):
