@@ -20,6 +20,7 @@ THREAD_BYTES = 1 << 16
 LEVEL = 1
 MOST_MEMBERS = 64
 _GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
+_GZIP_MARK = b"\x1f\x8b"
 
 
 def coding_of(headers: Headers) -> bytes:
@@ -86,26 +87,35 @@ def _deflated(body: bytes, coding: bytes) -> bytes:
 def _inflated(body: bytes, coding: bytes, max_bytes: int) -> bytes:
     """Return the whole of it, member after member; not a byte over the limit."""
     bits = _GZIP_BITS if coding == GZIP else _bits_of(body)
-    pieces, left = [], max_bytes
+    name, pieces, left = coding.decode(), list[bytes](), max_bytes
     for _ in range(MOST_MEMBERS):
-        unpacker = zlib.decompressobj(bits)
-        try:
-            piece = unpacker.decompress(body, left + 1)
-        except zlib.error:
-            raise _damaged(coding) from None
+        piece, body = _first_member(body, bits, name, left + 1)
         if len(piece) > left:
             raise RequestRefused(
                 413, f"The body inflates to more than {max_bytes} bytes."
             )
-        if not unpacker.eof:
-            raise _damaged(coding)
         pieces.append(piece)
-        body, left = unpacker.unused_data, left - len(piece)
+        left -= len(piece)
         if not body:
             return b"".join(pieces)
-        if coding != GZIP:
-            break
-    raise _damaged(coding)
+        if coding != GZIP or not body.startswith(_GZIP_MARK[: len(body)]):
+            raise RequestRefused(400, f"The body goes on after the end of its {name}.")
+    raise RequestRefused(400, f"The body has more than {MOST_MEMBERS} gzip members.")
+
+
+def _first_member(
+    body: bytes, bits: int, name: str, most_bytes: int
+) -> tuple[bytes, bytes]:
+    """Return at most so many bytes of the first member, and what follows it."""
+    unpacker = zlib.decompressobj(bits)
+    try:
+        piece = unpacker.decompress(body, most_bytes)
+    except zlib.error:
+        said = f"The body is not {name}, or its {name} is damaged."
+        raise RequestRefused(400, said) from None
+    if not unpacker.eof and len(piece) < most_bytes:
+        raise RequestRefused(400, f"The body breaks off within its {name}.")
+    return piece, unpacker.unused_data
 
 
 def _bits_of(body: bytes) -> int:
@@ -116,7 +126,3 @@ def _bits_of(body: bytes) -> int:
         and int.from_bytes(body[:2]) % 31 == 0
     )
     return _ZLIB_BITS if is_wrapped else _RAW_BITS
-
-
-def _damaged(coding: bytes) -> RequestRefused:
-    return RequestRefused(400, f"The body is not {coding.decode()}.")

@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 
 from deployments.serving.gateway.answers import error
 from deployments.serving.gateway.manner import DATE
-from deployments.serving.gateway.request import late
+from deployments.serving.gateway.request import host_fault, late
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.quick import QuickProtocol
 
@@ -152,6 +152,9 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
         size = sum(len(name) + len(value) for name, value in self.headers)
         if len(self.headers) > MAX_HEADERS or size + len(self.url) > MAX_HEAD_BYTES:
             self._refuse_head()
+            return
+        if fault := host_fault(self.headers, self.parser.get_http_version()):
+            self.refuse(400, fault)
             return
         if self.is_responding:
             # It waits for the one before it, which is not its own time.

@@ -10,6 +10,7 @@ from deployments.serving.gateway.guard import MAX_HEADERS
 from deployments.serving.gateway.manner import Manner, manner_of
 from deployments.serving.gateway.request import (
     RequestTarget,
+    host_fault,
     key_digests,
     target_of,
     wire_head,
@@ -49,7 +50,7 @@ def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> HotRequest 
         return None
     if head.method != b"POST" or not path.startswith(b"/serving/"):
         return None
-    if b"content-encoding" in names:
+    if b"content-encoding" in names or host_fault(head.headers, "1.1"):
         return None
     try:
         json_bytes = json_bytes_of(head.headers)

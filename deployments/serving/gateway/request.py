@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,8 @@ DIRECT = "_d"
 DROPPED = 4  # times the limit
 REMEMBERED_BYTES = 512
 _PARTS = 3  # environment, model, rest
+_HOST = re.compile(rb"(\[[\w.:%~!$&'()*+,;=-]+\]|[\w.%~!$&'()*+,;=-]*)(:\d*)?")
+"""RFC 3986, 3.2.2 and 3.2.3: what may stand in a Host, if not all that may not."""
 
 
 class RequestRefused(Exception):
@@ -134,6 +137,16 @@ async def _read_all(receive: Receive, max_bytes: int) -> bytes:
     if size > max_bytes:
         raise RequestRefused(413, f"The body is larger than {max_bytes} bytes.")
     return b"".join(chunks)
+
+
+def host_fault(headers: Sequence[tuple[bytes, bytes]], version: str) -> str:
+    """Return what is wrong with a head's Host, "" for nothing: RFC 9112, 3.2."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if not hosts:
+        return "Send a Host header." if version >= "1.1" else ""
+    if len(hosts) > 1:
+        return "Send one Host header."
+    return "" if _HOST.fullmatch(hosts[0]) else "The Host header is not a host."
 
 
 def key_digests(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:

@@ -150,6 +150,53 @@ def test_two_keys_are_one_too_many(endless_door, slot):
     assert found.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        (b"1.1", [b"x"], 200),
+        (b"1.1", [b""], 200),
+        (b"1.1", [b"models.example:8501"], 200),
+        (b"1.1", [b"[::1]:8501"], 200),
+        (b"1.0", [], 200),
+        (b"1.1", [], 400),
+        (b"1.1", [b"x", b"x"], 400),
+        (b"1.0", [b"x", b"y"], 400),
+        (b"1.1", [b"x/y"], 400),
+        (b"1.1", [b"user@x"], 400),
+        (b"1.1", [b"x:port"], 400),
+        (b"1.1", ["모델".encode()], 400),
+    ],
+)
+def test_a_request_names_one_host(endless_door, slot, version, hosts, status):
+    here = slot()
+    for _ in range(2):  # the second head of those that are good is known
+        head = infer(here, more=b"connection: close\r\n")
+        lines = b"".join(b"host: %b\r\n" % each for each in hosts)
+        head = head.replace(b"host: x\r\n", lines)
+        found = talk(
+            endless_door, head.replace(b"HTTP/1.1", b"HTTP/" + version), b"12345"
+        )
+
+        assert found.startswith(b"HTTP/1.1 %d " % status)
+        assert status == 200 or b"connection: close\r\n" in found
+    assert len(here.servers[0].requests) == (2 if status == 200 else 0)
+
+
+def test_a_known_connection_names_its_host_each_time(endless_door, slot):
+    here = slot()
+    good = infer(here) + b"12345"
+    with connected(endless_door) as client:
+        for _ in range(2):
+            client.sendall(good)
+            found = b""
+            while not found.endswith(b"{}"):
+                found += client.recv(65536)
+        client.sendall(good.replace(b"host: x\r\n", b""))
+
+        assert read_to_end(client).startswith(b"HTTP/1.1 400 ")
+    assert len(here.servers[0].requests) == 2
+
+
 def test_a_refusal_is_seen_by_who_is_still_sending(endless_door, slot):
     head = infer(slot(), key="wrong", length=3 << 20, more=b"connection: close\r\n")
 
