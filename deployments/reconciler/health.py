@@ -47,8 +47,8 @@ def health_of(
     if runs.is_down:
         return Health.UNHEALTHY, runs.seen.message or "nothing is ready"
     reason = complaint(figures, rule) or verdict
-    said = figures.request_count >= rule.min_requests
-    if said and _lost(figures, rule) >= HOPELESS_RATE * figures.request_count:
+    taken = _taken(figures)
+    if not _are_few(taken, rule) and _lost(figures, rule) >= HOPELESS_RATE * taken:
         return Health.UNHEALTHY, reason or "every second call came to nothing"
     if runs.has_restarted:
         reason = reason or "an instance was restarted in the last five minutes"
@@ -57,25 +57,38 @@ def health_of(
 
 
 def complaint(figures: Figures, rule: EnvironmentRule) -> str:
-    """Return which limit of the rule the traffic is over, for people; "" if none."""
-    count = figures.request_count
-    if count < rule.min_requests:
-        return _of_few(_lost(figures, rule), count - figures.rejected_count)
-    for rate, limit, text in (
-        (figures.error_rate, rule.max_error_rate, "failed"),
-        (figures.unavailable_rate, rule.max_error_rate, "found no instance ready"),
+    """Return which limit of the rule the traffic is over, for people; "" if none.
+
+    What overload turned away says nothing of a version, and hides nothing of it.
+    """
+    taken = _taken(figures)
+    if _are_few(taken, rule):
+        return _of_few(_lost(figures, rule), taken)
+    for bad, limit, text in (
+        (figures.error_count, rule.max_error_rate, "failed"),
+        (figures.unavailable_count, rule.max_error_rate, "found no instance ready"),
         (
-            figures.non_finite_rate,
+            figures.non_finite_count,
             rule.max_non_finite_rate,
             "were answered with a NaN or an infinity",
         ),
     ):
-        if limit is not None and rate > limit:
-            return f"{rate:.1%} of {count} requests {text}, more than {limit:.1%}"
+        if limit is not None and bad / taken > limit:
+            let_in = " that were let in" if figures.rejected_count else ""
+            share = f"{bad / taken:.1%} of {taken} requests{let_in} {text}"
+            return f"{share}, more than {limit:.1%}"
     p95 = figures.percentile_ms(0.95)
     if rule.max_p95_ms is not None and p95 is not None and p95 > rule.max_p95_ms:
         return f"p95 is {p95:.1f} ms, more than {rule.max_p95_ms:.1f} ms"
     return ""
+
+
+def _taken(figures: Figures) -> int:
+    return figures.request_count - figures.rejected_count
+
+
+def _are_few(taken: int, rule: EnvironmentRule) -> bool:
+    return taken < max(rule.min_requests, 1)
 
 
 def _of_few(lost: int, taken: int) -> str:

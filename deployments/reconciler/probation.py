@@ -87,7 +87,8 @@ def needs_the_judge(figures: Figures, rule: EnvironmentRule) -> bool:
     if window.request_count < limits.min_requests:
         return False
     bad = max(window.failed_count, window.refused_count, window.non_finite_count)
-    return bad > min(limits.failed, limits.non_finite or 1.0) * window.request_count
+    odd = 1.0 if limits.non_finite is None else limits.non_finite
+    return bad > min(limits.failed, odd) * window.request_count
 
 
 def recent_figures(

@@ -100,6 +100,16 @@ def test_a_slow_p95_degrades_where_a_limit_is_set(reconciler):
         ({"non_finite_count": 100}, "unhealthy", "100.0% of 100 requests were"),
         ({"client_error_count": 100}, "healthy", ""),
         ({"rejected_count": 100}, "healthy", ""),
+        (
+            {"rejected_count": 70, "errors": 30},
+            "unhealthy",
+            "100.0% of 30 requests that were let in failed",
+        ),
+        (
+            {"rejected_count": 90, "errors": 10},
+            "degraded",
+            "all of 10 requests came to nothing",
+        ),
     ],
 )
 def test_health_looks_at_all_that_a_version_can_do(reconciler, counts, health, reason):
@@ -113,6 +123,17 @@ def test_health_looks_at_all_that_a_version_can_do(reconciler, counts, health, r
     assert deployment.health == health
     assert deployment.health_reason.startswith(reason)
     assert bool(reason) == bool(deployment.health_reason)
+
+
+def test_where_one_request_is_enough_none_is_no_failure(reconciler):
+    EnvironmentRule.objects.filter(pk="staging").update(min_requests=0)
+    deployment = asked(environment="staging")
+    settle(reconciler)
+
+    reconciler.once()
+
+    deployment.refresh_from_db()
+    assert deployment.health == Health.HEALTHY
 
 
 @pytest.mark.parametrize("count", [30, 100])
