@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
-from datasets.analytics.ingest import quoting
+from datasets.analytics.ingest import quoting, rejects
 from datasets.analytics.ingest.accounting import Written, described
 from datasets.analytics.ingest.choices import grammar, plan
 from datasets.analytics.ingest.context import Context, Read, Rejected, path_list
 from datasets.analytics.ingest.dialect import Dialect, find_dialect
-from datasets.analytics.ingest.encodings import UTF8
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.partitions import literal, partitions_of
 from datasets.analytics.ingest.plain import Format, Plain
@@ -20,13 +18,6 @@ from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import quote_literal
 
 MAX_LINE_BYTES = 2 << 20
-_LISTED_ERRORS = 100_000
-_REASONS = {
-    "MISSING COLUMNS": "too few cells",
-    "TOO MANY COLUMNS": "too many cells",
-    "UNQUOTED VALUE": "a quote that does not close or stands inside a cell",
-    "LINE SIZE OVER MAXIMUM": "a line of more than 2 MB",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +80,13 @@ class _Table:
             self.attempts.clear()
         found = []
         for first, *rest in self._runs():
-            rejects = "ignore_errors=true" if self.is_rejecting or limit else ""
-            if self.is_rejecting and counted:
-                rejects = self._stored()
+            leaving = ""
+            if self.is_rejecting or limit:
+                leaving = self._stored(is_counted=counted)
             plains = [file.plain for file in (first, *rest)]
             most = f" LIMIT {limit:d}" if limit else ""
             found.append(
-                f"SELECT {_cells(first)} FROM {_scan(first, plains, rejects)}{most}"  # noqa: S608
+                f"SELECT {_cells(first)} FROM {_scan(first, plains, leaving)}{most}"  # noqa: S608
             )
         return found
 
@@ -104,13 +95,18 @@ class _Table:
         keyed = groupby(self.files, key=lambda file: file.form)
         return [list(parts) for _, parts in keyed]
 
-    def _stored(self) -> str:
+    def _stored(self, *, is_counted: bool) -> str:
+        """Return the options that leave rows out and keep which.
+
+        `ignore_errors` alone finds no row at all behind a quote that closes too early.
+        """
         self.scans += 1
         name = f"rejects_{self.scans:d}"
-        self.attempts.append(name)
+        if is_counted:
+            self.attempts.append(name)
         return (
             f"store_rejects=true, rejects_table='{name}',"
-            f" rejects_scan='{name}_scans', rejects_limit={_LISTED_ERRORS:d}"
+            f" rejects_scan='{name}_scans', rejects_limit={rejects.LISTED_ERRORS:d}"
         )
 
     def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
@@ -140,7 +136,7 @@ def _cells(file: _File) -> str:
     return ", ".join(f"{cell} AS r{column}" for column, cell in enumerate(cells))
 
 
-def _scan(file: _File, plains: Sequence[Plain], rejects: str) -> str:
+def _scan(file: _File, plains: Sequence[Plain], leaving: str) -> str:
     dialect = file.dialect
     columns = ", ".join(f"'k{i}': 'VARCHAR'" for i in range(len(dialect.names)))
     quote = quote_literal(dialect.quote)
@@ -155,8 +151,8 @@ def _scan(file: _File, plains: Sequence[Plain], rejects: str) -> str:
     ]
     if dialect.skip:
         options.append(f"skip={dialect.skip:d}")
-    if rejects:
-        options.append(rejects)
+    if leaving:
+        options.append(leaving)
     paths = path_list([plain.path for plain in plains])
     return f"read_csv({paths}, {', '.join(options)})"
 
@@ -166,7 +162,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     table = _table(context, plains)
     context.expected_rows = table.expected
     written = _written(context, table)
-    rejected = _rejected(context, table)
+    rejected = rejects.rejected(context, plains, table.attempts)
     notes = _check_loss(context, table, rejected)
     dialect = table.files[0].dialect
     return Read(
@@ -235,48 +231,6 @@ def _written_anew(context: Context, table: _Table, intent: Plan) -> Proof:
             "invalid_file", "The file cannot be read as a table of text."
         ) from None
     return proof
-
-
-def _rejected(context: Context, table: _Table) -> Rejected:
-    """Return the rows that the statement that wrote the table left out."""
-    if not table.attempts:
-        return Rejected()
-    errors = [
-        row
-        for name in table.attempts
-        for row in context.cursor.rows(
-            "SELECT s.file_path, e.line, e.error_type::VARCHAR, left(e.csv_line, 200)"  # noqa: S608
-            f" FROM {name} e JOIN {name}_scans s USING (scan_id, file_id)"
-            " ORDER BY e.file_id, e.line, e.column_idx",
-            {},
-        )
-    ]
-    plains = {str(file.plain.path): file.plain for file in table.files}
-    encodings = {
-        str(file.plain.path): file.plain.text.encoding
-        for file in table.files
-        if file.plain.text
-    }
-    lines: dict[tuple[str, int], dict[str, Any]] = {}
-    for path, line, error, text in errors:
-        plain = plains[path]
-        row = {
-            "file": plain.name,
-            "line": plain.dropped.line(line),
-            "column": None,
-            "reason": _reason(error, encodings.get(path, UTF8)),
-            "text": text,
-        }
-        lines.setdefault((path, line), row)
-    listed = list(lines.values())[: context.limits.reported_rows]
-    return Rejected(len(lines), len(errors) < _LISTED_ERRORS, listed)
-
-
-def _reason(error: str, encoding: str) -> str:
-    if error == "INVALID ENCODING":
-        name = "UTF-8" if encoding == UTF8 else encoding
-        return f"bytes that are not {name}"
-    return _REASONS.get(error, "not readable")
 
 
 def _check_loss(context: Context, table: _Table, rejected: Rejected) -> list[str]:

@@ -5,7 +5,6 @@ parsed here first.
 """
 
 import json
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,9 +30,12 @@ from datasets.analytics.ingest.json_values import (
 )
 from datasets.analytics.ingest.model import NULL_WORDS, Options
 from datasets.analytics.ingest.names import clean_names
+from datasets.analytics.ingest.nested import Shapes, nested_types
 from datasets.analytics.ingest.partitions import partitions_of
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.ingest.proof import Proof
+from datasets.analytics.ingest.rejects import unreadable
+from datasets.analytics.ingest.text import is_utf8
 from datasets.analytics.sql import quote_literal
 
 MAX_LINE_BYTES = 16 << 20
@@ -72,6 +74,7 @@ class _Key:
     first_repeated: int = 0
     # A nested number would change, so that the column is text of JSON.
     is_exact: bool = True
+    shapes: Shapes = field(default_factory=Shapes)
     # The name of a folder: text that may be of any type, as the cells of a CSV.
     is_folder: bool = False
 
@@ -204,19 +207,7 @@ def _nested_types(
     }
     nested = [place for place, key in enumerate(keys) if key.is_nested]
     if nested:
-        rows = context.cursor.rows(
-            f"DESCRIBE SELECT * FROM read_json({path_list(paths)}, {_OPTIONS},"  # noqa: S608
-            " sample_size=-1, map_inference_threshold=-1,"
-            " field_appearance_threshold=0, maximum_depth=6,"
-            " dateformat='%Y-%m-%d', timestampformat='%Y-%m-%dT%H:%M:%S')",
-            {},
-        )
-        types = {row[0]: row[1] for row in rows}
-        for place in nested:
-            kind = types[f"k{place:d}"]
-            # What has no type of its own, or none in Parquet, is text of JSON.
-            if not re.search(r"HUGEINT|JSON|\"NULL\"", kind):
-                found[place] = kind
+        found |= nested_types(context, paths, nested, _OPTIONS)
     return found
 
 
@@ -259,6 +250,11 @@ def _notes(found: _Lines, names: Sequence[str], types: dict[int, str]) -> Iterat
             yield (
                 f"{name}: given twice in {key.repeated} lines, first in line"
                 f" {key.first_repeated}; the last value was kept."
+            )
+        if place in types and key.shapes.are_joined:
+            yield (
+                f"{name}: keys inside it are null in some objects and absent from"
+                " others; both are missing."
             )
         if not key.is_exact or (key.is_nested and place not in types):
             yield f"{name}: kept as text of JSON, which no type holds exactly."
@@ -338,6 +334,7 @@ def _written(found: _Lines, key: _Key, value: Any) -> Any:
     if isinstance(value, Digits):
         return found.mark + value
     if kind is _Kind.NESTED:
+        key.shapes.add(value)
         try:
             return as_numbers(value)
         except ValueError:
@@ -387,12 +384,16 @@ def _reject(
                 "file": plain.name,
                 "line": number,
                 "column": None,
-                "reason": "half of a character"
-                if is_cut_text(raw)
-                else "not a JSON object",
+                "reason": _reason(plain, raw),
                 "text": text,
             }
         )
+
+
+def _reason(plain: Plain, raw: bytes) -> str:
+    if not is_utf8(raw):
+        return unreadable(plain, raw)
+    return "half of a character" if is_cut_text(raw) else "not a JSON object"
 
 
 def _check_loss(context: Context, found: _Lines) -> None:

@@ -24,6 +24,9 @@ from datasets.analytics.ingest.text import (
 _FOREIGN_LINES = 1_000
 # A byte that no UTF-8 has: its line is rejected by whoever reads it.
 _BAD = "\udcff"
+# What stands for a NUL byte in a text that was written again.
+NUL_BYTE = b"\xfe"
+_NUL = "\udcfe"
 _NOT_ASCII = re.compile("[^\\x00-\\x7f]")
 _BAD_HANDLER = "datasets.bad-byte"
 codecs.register_error(_BAD_HANDLER, lambda error: (_BAD, _end_of(error)))
@@ -42,14 +45,15 @@ def transcode(
     Of a table without the lines that a person said to be none of its own.
 
     Bytes that are not in the encoding become one that no UTF-8 has, so that their
-    lines are rejected; so do zero bytes, and lines of UTF-8 in a file of another
+    lines are rejected; so do NUL bytes, and lines of UTF-8 in a file of another
     encoding.
     """
     target = context.temporary / f"{path.name}.utf8"
-    plain, held = _cleaner(context, is_table=is_table), ""
+    plain, held, nul_bytes = _cleaner(context, is_table=is_table), "", 0
     with path.open("rb") as file, target.open("wb") as out:
         for piece in _decoded(file, facts):
-            text = (held + piece).replace("\0", _BAD)
+            nul_bytes += piece.count("\0")
+            text = (held + piece).replace("\0", _NUL)
             held = "\r" if text.endswith("\r") else ""
             text = text.removesuffix("\r") if held else text
             out.write(plain.of(text.encode(UTF8, "surrogateescape")))
@@ -57,7 +61,11 @@ def transcode(
     context.bytes_read = 0
     rewritten = scan_utf8(context, target)
     known = replace(
-        rewritten, encoding=facts.encoding, mixes_line_ends=False, found=facts.found
+        rewritten,
+        encoding=facts.encoding,
+        nul_bytes=nul_bytes,
+        mixes_line_ends=False,
+        found=facts.found,
     )
     return target, known, plain.dropped()
 

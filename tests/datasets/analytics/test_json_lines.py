@@ -1,5 +1,8 @@
 """JSON lines: every number with its digits, every key accounted for."""
 
+import json
+import re
+
 import pytest
 
 from tests.datasets.analytics.reading import read
@@ -62,3 +65,43 @@ def test_a_line_with_half_a_character_is_rejected_by_its_number(tmp_path):
     assert table.column() == ["\U0001f600", "ok"]
     (rejected,) = table.report["rejected"]["rows"]
     assert (rejected["line"], rejected["reason"]) == (1, "half of a character")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (['{"d": "2024-01-05"}'], "STRUCT(d VARCHAR)"),
+        (['["C56A4180-65AA-42EC-A945-5FD21DEC0538"]'], "VARCHAR[]"),
+        (['["10:30"]', "[]"], "VARCHAR[]"),
+        (["[-0, 1]", "[2]"], "DOUBLE[]"),
+        (['{"x": 1, "X": 2}'], "VARCHAR"),
+        (['{"x": 1}', '{"X": 2}'], "VARCHAR"),
+        (['{"": 1}'], "VARCHAR"),
+        (['{"DAY": [{"a b": true}]}'], 'STRUCT("DAY" STRUCT("a b" BOOLEAN)[])'),
+    ],
+)
+def test_nested_values_are_spelled_as_they_were(tmp_path, values, kind):
+    table = read(
+        tmp_path,
+        "".join(f'{{"v": {value}}}\n' for value in values),
+        name="a.jsonl",
+    )
+
+    assert table.types == {"v": kind}
+    if kind == "VARCHAR":
+        kept = [json.loads(text) for text in table.column()]
+        assert kept == list(map(json.loads, values))
+    else:
+        text = " ".join(table.column())
+        words = re.findall(r"[-:\w]{3,}", " ".join(values))
+        assert all(word in text for word in words if word != "true"), text
+
+
+def test_keys_that_are_null_or_absent_deeper_down_are_named(tmp_path):
+    body = '{"v": {"x": 1, "y": null}}\n{"v": {"x": 2}}\n{"v": {"x": 3, "y": 4}}\n'
+
+    table = read(tmp_path, body, name="a.jsonl")
+
+    assert table.types == {"v": "STRUCT(x BIGINT, y BIGINT)"}
+    (note,) = table.report["notes"]
+    assert note.startswith("v: keys inside it are null in some objects and absent")
