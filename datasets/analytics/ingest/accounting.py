@@ -1,12 +1,12 @@
 """What became of the cells of a table: which are missing or text, and why."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from datasets.analytics.ingest.guard import Lost
 from datasets.analytics.ingest.proof import Proof
-from datasets.analytics.ingest.rules import TEXT
+from datasets.analytics.ingest.rules import TEXT, Rule
 
 _LISTED = 5
 
@@ -80,8 +80,18 @@ def _near_misses(proof: Proof) -> Iterable[dict[str, Any]]:
                 "looks_like": rule.label,
                 "count": found.count,
                 "rows": [{"row": row, "text": text} for row, text in found.rows],
-                "read_with": {"types": {name: rule.type}},
+                "read_with": _options_of(name, rule),
             }
+
+
+def _options_of(name: str, rule: Rule) -> dict[str, Any]:
+    """Return the options by which a column is read by a rule."""
+    found: dict[str, Any] = {"types": {name: rule.type}}
+    if rule.format:
+        found["date_formats"] = [rule.format]
+    if rule.signs:
+        found |= asdict(rule.signs)
+    return found
 
 
 def _lost_to_choice(proof: Proof, how: Lost) -> Iterable[dict[str, Any]]:

@@ -58,6 +58,7 @@ _OF_CELLS = frozenset(
 _HEEDED = {
     Format.JSON_LINES: frozenset(
         {"encoding", "types", "null_values", "date_formats", "union_by_name"}
+        | {"skip_lines", "header_row", "comment"}
     ),
     Format.PARQUET: frozenset({"union_by_name", "types"}),
     Format.ARROW: frozenset({"union_by_name", "types"}),

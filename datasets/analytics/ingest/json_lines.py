@@ -167,7 +167,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
         names,
         originals,
         rejected=found.rejected,
-        notes=written.notes + list(_notes(found, names, types)),
+        notes=[*written.notes, *_notes(found, names, types), *_left_out(plains)],
         cells=written.cells(),
     )
 
@@ -263,6 +263,14 @@ def _notes(found: _Lines, names: Sequence[str], types: dict[int, str]) -> Iterat
             yield f"{name}: kept as text of JSON; it holds {kinds}."
 
 
+def _left_out(plains: Sequence[Plain]) -> Iterator[str]:
+    above = sum(plain.dropped.above for plain in plains)
+    comments = sum(plain.dropped.comments for plain in plains)
+    for count, what in ((above, "lines above the first"), (comments, "comments")):
+        if count:
+            yield f"{count} {what} were skipped."
+
+
 def _clean(
     context: Context,
     plain: Plain,
@@ -287,7 +295,7 @@ def _clean(
                 found.keys.setdefault(key, _Key())
             context.check_columns(len(found.keys))
         found.kept += 1
-        _note_repeated(found, record, number)
+        _note_repeated(found, record, plain.dropped.line(number))
         positions = {key: index for index, key in enumerate(found.keys)}
         written = {
             f"k{positions[key]:d}": _written(found, found.keys[key], value)
@@ -382,7 +390,7 @@ def _reject(
         rejected.rows.append(
             {
                 "file": plain.name,
-                "line": number,
+                "line": plain.dropped.line(number),
                 "column": None,
                 "reason": _reason(plain, raw),
                 "text": text,

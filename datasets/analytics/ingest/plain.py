@@ -15,7 +15,7 @@ from datasets.analytics.ingest.model import SourceFile
 from datasets.analytics.ingest.quotes import Quotes
 from datasets.analytics.ingest.remarks import Dropped
 from datasets.analytics.ingest.text import TextFacts, quote_of, scan
-from datasets.analytics.ingest.transcoding import has_remarks, transcode
+from datasets.analytics.ingest.transcoding import beginning, has_remarks, transcode
 
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 64 << 10
@@ -129,13 +129,14 @@ def _text(context: Context, path: Path, label: str, name: str) -> Plain:
         raise IngestRefused(
             "unsupported_format", "The file is binary, and not of a kind that is read."
         )
-    is_table = not _is_json(_head(path), name)
-    dropped = Dropped()
-    if facts.needs_rewriting or (is_table and has_remarks(context.options)):
+    has_lines_out = has_remarks(context.options)
+    start = beginning(context, path, facts) if has_lines_out else _head(path)
+    is_table, dropped = not _is_json(start, name), Dropped()
+    if facts.needs_rewriting or has_lines_out:
         path, facts, dropped = transcode(context, path, facts, is_table=is_table)
     start = _head(path)
     if _is_json(start, name):
-        return Plain(path, label, Format.JSON_LINES, facts)
+        return Plain(path, label, Format.JSON_LINES, facts, dropped=dropped)
     start = start.lstrip(_BLANK)
     if start[:1] == b"<":
         raise IngestRefused(

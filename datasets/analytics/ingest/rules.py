@@ -37,7 +37,8 @@ class Rule:
     a small price, and where `is_careless` only if nothing stands in the cell that
     casts overlook. `evidence` must match one cell at least: of `1,234` nobody knows
     what the comma means. `is_number` tells what a person would call numbers from
-    dates and times; `has_empty`, that an empty text in quotes is a value.
+    dates and times; `has_empty`, that an empty text in quotes is a value. `format`
+    and `signs` are what a person has to give for a chosen type to be read so.
     """
 
     label: str
@@ -52,6 +53,7 @@ class Rule:
     evidence: str = ""
     note: str = ""
     format: str | None = None
+    signs: "Signs | None" = None
     is_number: bool = False
     has_empty: bool = False
 
@@ -168,6 +170,7 @@ def whole_number(signs: Signs = PLAIN, evidence: str = "") -> Rule:
         fast="{v}::VARCHAR = {x}" if signs == PLAIN else "",
         evidence=evidence,
         note=_signs_note(signs) if signs.thousands else "",
+        signs=signs if signs != PLAIN else None,
         is_number=True,
     )
 
@@ -189,6 +192,7 @@ def floating(signs: Signs = PLAIN, evidence: str = "") -> Rule:
         is_careless=True,
         evidence=evidence,
         note=_signs_note(signs) if signs != PLAIN else "",
+        signs=signs if signs != PLAIN else None,
         is_number=True,
     )
 

@@ -22,6 +22,7 @@ from datasets.analytics.ingest.text import (
 )
 
 _FOREIGN_LINES = 1_000
+_BEGINNING = 64 << 10
 # A byte that no UTF-8 has: its line is rejected by whoever reads it.
 _BAD = "\udcff"
 # What stands for a NUL byte in a text that was written again.
@@ -42,7 +43,8 @@ def transcode(
 ) -> tuple[Path, TextFacts, Dropped]:
     """Write the file again as UTF-8 with one kind of line end.
 
-    Of a table without the lines that a person said to be none of its own.
+    Without the lines that a person said to be none of its own. Quotes of JSON hold
+    no line ends.
 
     Bytes that are not in the encoding become one that no UTF-8 has, so that their
     lines are rejected; so do NUL bytes, and lines of UTF-8 in a file of another
@@ -75,9 +77,18 @@ def has_remarks(options: Options) -> bool:
     return bool(options.comment) or lines_above(options) > 0
 
 
+def beginning(context: Context, path: Path, facts: TextFacts) -> bytes:
+    """Return the start of a text below the lines that are left out."""
+    cleaner = Remarks(context.options, "")
+    with path.open("rb") as file:
+        text = next(_decoded(file, facts), "")
+    start = text[:_BEGINNING].encode(UTF8, "surrogateescape")
+    return cleaner.of(start) + cleaner.last()
+
+
 def _cleaner(context: Context, *, is_table: bool) -> "Remarks | _LineEnds":
-    quote = quote_of(context)
-    if is_table and has_remarks(context.options):
+    quote = quote_of(context) if is_table else ""
+    if has_remarks(context.options):
         return Remarks(context.options, quote)
     return _LineEnds(quote, context.options.delimiter)
 

@@ -158,3 +158,27 @@ def test_a_misfit_of_one_rule_that_another_one_reads_is_named_no_misfit(tmp_path
 
     assert table.types == {"a": "BIGINT", "b": "VARCHAR"}
     assert table.report["cells"]["kept_as_text"] == []
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1 234,5", "12,5", "3,5"],
+        ["1,234,567", "2,345,678", "x"],
+        ["1.234,50", "2.345,60", "x"],
+        ["25/12/2024", "13/02/2024", "x"],
+        ["2024년 1월 5일", "2024년 1월 6일", "x"],
+        ["2024-01-05T00:00:00Z", "2024-01-06T00:00:00Z", "x"],
+        ["true", "false", "x"],
+        ["1.5", "2.5", "V12"],
+    ],
+)
+def test_the_options_that_a_report_names_read_all_cells_but_those(tmp_path, cells):
+    body = "a;b\n" + "".join(f"{cell};y\n" for cell in cells)
+    (near,) = read(tmp_path, body).report["cells"]["kept_as_text"]
+
+    table = read(tmp_path, body, **near["read_with"])
+
+    (lost,) = table.report["cells"]["made_missing"]
+    assert (lost["count"], lost["rows"]) == (near["count"], near["rows"])
+    assert sum(value is None for value in table.column()) == 1

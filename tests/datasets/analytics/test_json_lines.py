@@ -105,3 +105,24 @@ def test_keys_that_are_null_or_absent_deeper_down_are_named(tmp_path):
     assert table.types == {"v": "STRUCT(x BIGINT, y BIGINT)"}
     (note,) = table.report["notes"]
     assert note.startswith("v: keys inside it are null in some objects and absent")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp949"])
+def test_lines_above_and_comments_are_no_records(tmp_path, encoding):
+    body = '5" 보고서\n# one\n{"a": "# 가"}\n# two\n{"a": "나"}\nx\n{"a": "다"}\n'
+
+    table = read(
+        tmp_path,
+        body.encode(encoding),
+        name="a.jsonl",
+        encoding=encoding,
+        skip_lines=1,
+        comment="#",
+    )
+
+    assert table.column() == ["# 가", "나", "다"]
+    assert table.report["rejected"]["rows"][0]["line"] == 6
+    assert table.report["notes"] == [
+        "1 lines above the first were skipped.",
+        "2 comments were skipped.",
+    ]
