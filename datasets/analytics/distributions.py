@@ -143,11 +143,14 @@ class Shape:
             return None
         if width == 0:
             return Histogram((self._edge(self.low),) * 2, (self.count,))
-        edges = tuple(self._edge(float(edge)) for edge in self.edges)
+        is_plain = not self.base and self.column.kind not in TEMPORAL
+        edges: tuple[float | str, ...] = tuple(self.edges.tolist())
+        if not is_plain:
+            edges = tuple(map(self._edge, self.edges.tolist()))
         if self.base and len(set(edges)) < len(edges):
             # As numbers, bins that are so close would begin where they end.
             edges = tuple(distances.text(float(e), self.base) for e in self.edges)
-        return Histogram(edges, tuple(int(count) for count in self.bins))
+        return Histogram(edges, tuple(self.bins.tolist()))
 
     def _moved_back(self, value: float) -> float:
         return distances.moved_back(value, self.base) if self.base else value

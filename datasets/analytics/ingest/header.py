@@ -59,13 +59,11 @@ def names_the_columns(
     """
     missing = {"", *null_words}
     body = [row for row in rows[:_ROWS] if len(row) == len(first)]
-    columns = [
-        {look(row[place]) for row in body if row[place].strip() not in missing}
-        for place in range(len(first))
-    ]
-    given = [(cell, below) for cell, below in zip(first, columns, strict=True)]
-    if any(_differs(cell, below) for cell, below in given if cell.strip()):
-        return True
+    # The first column that differs decides: of 2,000 the others need no look.
+    for place, cell in enumerate(first):
+        column = (row[place] for row in body if row[place].strip() not in missing)
+        if cell.strip() and _differs(cell, {look(text) for text in column}):
+            return True
     looks = [look(cell) for cell in first if cell.strip()]
     if all(found is Look.TEXT for found in looks):
         return bool(looks)
