@@ -136,7 +136,7 @@ def guarded_cells(version: DatasetVersion, request: export.Request) -> Question:
     def compute() -> int:
         return export.guarded_cells(path, request)
 
-    return Question(version, "guarded_cells", 1, compute, asked, is_kept=not asked)
+    return Question(version, "guarded_cells", 2, compute, asked, is_kept=not asked)
 
 
 def suggestions(version: DatasetVersion) -> Question:

@@ -9,7 +9,8 @@ from datasets.analytics.sql import Kind, TableColumn, count_where, quote_ident
 # A spreadsheet runs a cell that begins with one of these (OWASP: CSV injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _IS_FORMULA = "regexp_matches({text}, '^[=+\\-@\\t\\r]')"
-_WRITTEN = frozenset({Kind.TEXT, Kind.NESTED})
+# Base64 may begin with a plus.
+_WRITTEN = frozenset({Kind.TEXT, Kind.NESTED, Kind.BINARY})
 
 
 def write(cursor: Cursor, selection: Selection, *, is_guarded: bool) -> Iterator[bytes]:
@@ -60,14 +61,13 @@ def _text(column: TableColumn) -> str:
     name = quote_ident(column.name)
     if column.kind is Kind.NESTED:
         return f"to_json({name})::VARCHAR"
+    if column.kind is Kind.BINARY:
+        return f"to_base64({name}::BLOB)"
     return f"{name}::VARCHAR"
 
 
 def _cell(column: TableColumn, is_guarded: bool) -> str:  # noqa: FBT001
     """Return an expression for a cell: NULL is nothing, an empty text is `""`."""
-    if column.kind is Kind.BINARY:
-        encoded = f"to_base64({quote_ident(column.name)}::BLOB)"
-        return f"CASE WHEN {encoded} = '' THEN '\"\"' ELSE {encoded} END"
     text = _text(column)
     if column.kind not in _WRITTEN:
         return text

@@ -63,6 +63,18 @@ def test_an_exact_csv_changes_no_cell_and_a_guarded_one_is_counted(parquet):
     assert export.guarded_cells(table, Request(ExportFormat.CSV)) == 3
 
 
+def test_base64_that_begins_with_a_plus_is_guarded_and_counted(parquet):
+    table = parquet(
+        "SELECT unhex(x) AS raw FROM (VALUES ('FBEFBE'), ('00'), (''), (NULL)) v(x)"
+    )
+
+    guarded, exact = (whole(table, "csv", is_guarded=how) for how in (True, False))
+
+    assert guarded.split(b"\r\n")[1:3] == [b"'++++", b"AA=="]
+    assert exact.split(b"\r\n")[1:5] == [b"++++", b"AA==", b'""', b""]
+    assert export.guarded_cells(table, Request(ExportFormat.CSV)) == 1
+
+
 def test_json_lines_hold_values_uncut(parquet):
     table = parquet(
         "SELECT repeat('x', 5000) AS text, 9007199254740993 AS big, 'nan'::DOUBLE AS nan"
