@@ -1,107 +1,27 @@
-"""JSON lines: one object per line; a line that is none is reported.
+"""JSON lines: one object per line, or one array of objects; all else is reported."""
 
-DuckDB turns a broken line into a row of NULLs without a word, so every line is
-parsed here first.
-"""
-
-import json
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import orjson
 
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.accounting import described
 from datasets.analytics.ingest.choices import grammar, plan
-from datasets.analytics.ingest.context import Context, Read, Rejected, path_list
+from datasets.analytics.ingest.context import Context, Read, path_list
 from datasets.analytics.ingest.grammar import Grammar
-from datasets.analytics.ingest.json_values import (
-    WORDS,
-    Digits,
-    Record,
-    as_numbers,
-    is_cut_text,
-    parsed,
-    text_of,
-)
+from datasets.analytics.ingest.guard import Lost
+from datasets.analytics.ingest.json_copying import MAX_LINE_BYTES, copy_lines
+from datasets.analytics.ingest.json_keys import JsonKey, JsonKind, JsonLines
 from datasets.analytics.ingest.model import NULL_WORDS, Options
 from datasets.analytics.ingest.names import clean_names
-from datasets.analytics.ingest.nested import Shapes, nested_types
+from datasets.analytics.ingest.nested import nested_types
 from datasets.analytics.ingest.partitions import partitions_of
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.ingest.proof import Proof
-from datasets.analytics.ingest.rejects import unreadable
-from datasets.analytics.ingest.text import is_utf8
+from datasets.analytics.ingest.rules import TEXT
 from datasets.analytics.sql import quote_literal
 
-MAX_LINE_BYTES = 16 << 20
-_MAX_ARRAY_BYTES = 256 << 20
-
-
-class _Kind(StrEnum):
-    """What a value is, as far as columns go."""
-
-    TRUTH = "true or false"
-    NUMBER = "number"
-    WORD = "word for a number"
-    TEXT = "text"
-    NESTED = "object or list"
-
-
-_KINDS: dict[type, _Kind] = {
-    bool: _Kind.TRUTH,
-    int: _Kind.NUMBER,
-    float: _Kind.NUMBER,
-    Digits: _Kind.NUMBER,
-    str: _Kind.TEXT,
-    dict: _Kind.NESTED,
-    list: _Kind.NESTED,
-}
-
-
-@dataclass(slots=True)
-class _Key:
-    """What the lines say of one key."""
-
-    kinds: set[_Kind] = field(default_factory=set)
-    present: int = 0
-    nulls: int = 0
-    repeated: int = 0
-    first_repeated: int = 0
-    # A nested number would change, so that the column is text of JSON.
-    is_exact: bool = True
-    shapes: Shapes = field(default_factory=Shapes)
-    # The name of a folder: text that may be of any type, as the cells of a CSV.
-    is_folder: bool = False
-
-    @property
-    def is_number(self) -> bool:
-        return _Kind.NUMBER in self.kinds <= {_Kind.NUMBER, _Kind.WORD}
-
-    @property
-    def is_text(self) -> bool:
-        return self.kinds <= {_Kind.TEXT, _Kind.WORD} and bool(self.kinds)
-
-    @property
-    def is_nested(self) -> bool:
-        return self.kinds == {_Kind.NESTED} and self.is_exact
-
-
-@dataclass(slots=True)
-class _Lines:
-    """What one pass over the lines found. `keys` keep the order of appearance."""
-
-    keys: dict[str, _Key] = field(default_factory=dict)
-    kept: int = 0
-    rejected: Rejected = field(default_factory=Rejected)
-    # Put before what JSON has no form for, to be taken off again in SQL.
-    mark: str = field(default_factory=lambda: secrets.token_hex(12))
-    # Texts that a person called missing.
-    words: tuple[str, ...] = ()
+_OPTIONS = f"format='newline_delimited', maximum_object_size={MAX_LINE_BYTES:d}"
 
 
 @dataclass(slots=True)
@@ -125,33 +45,75 @@ class _Table:
         return set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A table that was written; `types` are those of columns that are no text."""
+
+    found: JsonLines
+    names: list[str]
+    types: dict[int, str]
+    proof: Proof
+
+    def respelled(self) -> frozenset[str]:
+        """Return keys of text, or of cells to be named, whose digits were lost."""
+        named = self.proof.counts(Lost.BAD) | self.proof.counts(Lost.ROUNDED)
+        return frozenset(
+            name
+            for place, (name, key) in enumerate(self.found.keys.items())
+            if key.is_respelled
+            and place not in self.types
+            and (place in named or self._is_text(place))
+        )
+
+    def _is_text(self, place: int) -> bool:
+        return (self.proof.proposals[place].rule or TEXT).type == TEXT.type
+
+
 def read(context: Context, plains: Sequence[Plain]) -> Read:
     """Write the table. Raises IngestRefused when too much of it would be lost."""
+    table = _write(context, *_copied(context, plains))
+    if spelled := table.respelled():
+        table = _write(context, *_copied(context, plains, spelled))
+    written = described(table.proof)
+    return Read(
+        table.names,
+        list(table.found.keys),
+        rejected=table.found.rejected,
+        notes=[*written.notes, *_notes(table), *_left_out(plains)],
+        cells=written.cells(),
+    )
+
+
+def _copied(
+    context: Context, plains: Sequence[Plain], spelled: frozenset[str] = frozenset()
+) -> tuple[JsonLines, list[Path]]:
+    """Copy the objects of all files; numbers of some keys as they are spelled."""
     given = context.options.null_values
     # The usual words are those of CSV, where nothing else says that a cell is missing.
-    found, paths = _Lines(words=() if given == NULL_WORDS else given), []
+    words = () if given == NULL_WORDS else given
+    found, paths = JsonLines(words, spelled, has_files=len(plains) > 1), []
     folders = partitions_of(context, plains)
     for index, plain in enumerate(plains):
         path = context.temporary / f"lines_{index:d}.jsonl"
         added = dict(zip(folders.keys, folders.values[index], strict=True))
         with path.open("wb") as out:
-            _clean(context, plain, out, found, added)
+            copy_lines(context, plain, out, found, added)
         paths.append(path)
     _check_loss(context, found)
     context.expected_rows = found.kept
-    originals = list(found.keys)
+    return found, paths
+
+
+def _write(context: Context, found: JsonLines, paths: Sequence[Path]) -> _Written:
+    originals, keys = list(found.keys), list(found.keys.values())
     names = clean_names(originals)
-    keys = list(found.keys.values())
-    types = _nested_types(context, paths, keys)
-    chosen = [
-        {*context.options.types} & {name, key}
-        for name, key in zip(names, originals, strict=True)
-    ]
-    for key, is_chosen in zip(keys, chosen, strict=True):
-        if is_chosen and key.kinds <= {_Kind.NUMBER, _Kind.WORD, _Kind.TEXT}:
+    types = _types(context, found, paths)
+    for name, original, key in zip(names, originals, keys, strict=True):
+        is_chosen = not {name, original}.isdisjoint(context.options.types)
+        if is_chosen and key.kinds <= {JsonKind.NUMBER, JsonKind.WORD, JsonKind.TEXT}:
             # Long numbers may travel as text: the type says what both are.
-            key.kinds -= {_Kind.NUMBER, _Kind.WORD}
-            key.kinds.add(_Kind.TEXT)
+            key.kinds -= {JsonKind.NUMBER, JsonKind.WORD}
+            key.kinds.add(JsonKind.TEXT)
     table = _Table(names, _select(paths, keys, types, found.mark))
     grammars = [_grammar(context.options, key) for key in keys]
     options = _without_nested(context.options, names, originals, types)
@@ -162,14 +124,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     )
     proof = Proof(context, table, intent)
     proof.write()
-    written = described(proof)
-    return Read(
-        names,
-        originals,
-        rejected=found.rejected,
-        notes=[*written.notes, *_notes(found, names, types), *_left_out(plains)],
-        cells=written.cells(),
-    )
+    return _Written(found, names, types, proof)
 
 
 def _without_nested(
@@ -189,7 +144,7 @@ def _without_nested(
     return replace(options, types=wanted)
 
 
-def _grammar(options: Options, key: _Key) -> Grammar:
+def _grammar(options: Options, key: JsonKey) -> Grammar:
     """Numbers are numbers, and texts times at the most: "5" is no 5."""
     if key.is_folder:
         return grammar(options)
@@ -198,24 +153,24 @@ def _grammar(options: Options, key: _Key) -> Grammar:
     )
 
 
-def _nested_types(
-    context: Context, paths: Sequence[Path], keys: Sequence[_Key]
-) -> dict[int, str]:
+def _types(context: Context, found: JsonLines, paths: Sequence[Path]) -> dict[int, str]:
     """Return the types of columns that are no text to begin with."""
-    found = {
-        place: "BOOLEAN" for place, key in enumerate(keys) if key.kinds == {_Kind.TRUTH}
+    keys = list(enumerate(found.keys.items()))
+    types = {
+        place: "BOOLEAN" for place, (_, key) in keys if key.kinds == {JsonKind.TRUTH}
     }
-    nested = [place for place, key in enumerate(keys) if key.is_nested]
+    nested = [
+        place
+        for place, (name, key) in keys
+        if key.is_nested and name not in found.spelled
+    ]
     if nested:
-        found |= nested_types(context, paths, nested, _OPTIONS)
-    return found
-
-
-_OPTIONS = f"format='newline_delimited', maximum_object_size={MAX_LINE_BYTES:d}"
+        types |= nested_types(context, paths, nested, _OPTIONS)
+    return types
 
 
 def _select(
-    paths: Sequence[Path], keys: Sequence[_Key], types: dict[int, str], mark: str
+    paths: Sequence[Path], keys: Sequence[JsonKey], types: dict[int, str], mark: str
 ) -> str:
     columns, cells = [], []
     for place, key in enumerate(keys):
@@ -239,28 +194,40 @@ def _select(
     return f"SELECT {', '.join(cells)} FROM {source}"  # noqa: S608 - numbered columns
 
 
-def _notes(found: _Lines, names: Sequence[str], types: dict[int, str]) -> Iterator[str]:
-    for place, (name, key) in enumerate(zip(names, found.keys.values(), strict=True)):
+def _notes(table: _Written) -> Iterator[str]:
+    found = table.found
+    for place, (name, key) in enumerate(
+        zip(table.names, found.keys.values(), strict=True)
+    ):
         if key.nulls and key.present < found.kept:
             yield (
                 f"{name}: null in {key.nulls} lines and absent from"
                 f" {found.kept - key.present}; both are missing."
             )
-        if key.repeated:
+        if (repeated := key.repeated).count:
             yield (
-                f"{name}: given twice in {key.repeated} lines, first in line"
-                f" {key.first_repeated}; the last value was kept."
+                f"{name}: given twice in {repeated.count} lines, first in"
+                f" {repeated.first}; the last value was kept."
             )
-        if place in types and key.shapes.are_joined:
+        if (inside := key.repeated_inside).count:
             yield (
-                f"{name}: keys inside it are null in some objects and absent from"
-                " others; both are missing."
+                f"{name}: keys inside it are given twice in {inside.count} lines,"
+                f" first in {inside.first}; the last value of each was kept."
             )
-        if not key.is_exact or (key.is_nested and place not in types):
-            yield f"{name}: kept as text of JSON, which no type holds exactly."
-        elif len(key.kinds) > 1 and not (key.is_number or key.is_text):
-            kinds = ", ".join(sorted(key.kinds))
-            yield f"{name}: kept as text of JSON; it holds {kinds}."
+        yield from _type_notes(name, key, is_typed=place in table.types)
+
+
+def _type_notes(name: str, key: JsonKey, *, is_typed: bool) -> Iterator[str]:
+    if is_typed and key.shapes.are_joined:
+        yield (
+            f"{name}: keys inside it are null in some objects and absent from"
+            " others; both are missing."
+        )
+    if not key.is_exact or (key.is_nested and not is_typed):
+        yield f"{name}: kept as text of JSON, which no type holds exactly."
+    elif len(key.kinds) > 1 and not (key.is_number or key.is_text):
+        kinds = ", ".join(sorted(key.kinds))
+        yield f"{name}: kept as text of JSON; it holds {kinds}."
 
 
 def _left_out(plains: Sequence[Plain]) -> Iterator[str]:
@@ -271,140 +238,7 @@ def _left_out(plains: Sequence[Plain]) -> Iterator[str]:
             yield f"{count} {what} were skipped."
 
 
-def _clean(
-    context: Context,
-    plain: Plain,
-    out: BinaryIO,
-    found: _Lines,
-    added: Mapping[str, str | None],
-) -> None:
-    """Copy the lines that are objects, under keys that DuckDB keeps apart.
-
-    Each gets the values of its folders.
-    """
-    for number, raw in _lines(context, plain.path):
-        if not raw.strip():
-            continue
-        record = parsed(raw) if len(raw) <= MAX_LINE_BYTES else None
-        if record is None or not record.values:
-            _reject(context, plain, found.rejected, number, raw)
-            continue
-        _add_folders(found, record.values, added)
-        if not record.values.keys() <= found.keys.keys():
-            for key in record.values:
-                found.keys.setdefault(key, _Key())
-            context.check_columns(len(found.keys))
-        found.kept += 1
-        _note_repeated(found, record, plain.dropped.line(number))
-        positions = {key: index for index, key in enumerate(found.keys)}
-        written = {
-            f"k{positions[key]:d}": _written(found, found.keys[key], value)
-            for key, value in record.values.items()
-        }
-        out.write(orjson.dumps(written))
-        out.write(b"\n")
-
-
-def _add_folders(
-    found: _Lines, values: dict[str, Any], added: Mapping[str, str | None]
-) -> None:
-    for name, value in added.items():
-        if name in values:
-            raise IngestRefused(
-                "invalid_file",
-                f"{name!r} is a key of the lines and of the folders; rename one.",
-            )
-        found.keys.setdefault(name, _Key(is_folder=True))
-        if value:
-            values[name] = value
-
-
-def _note_repeated(found: _Lines, record: Record, number: int) -> None:
-    for name in record.repeated:
-        # A key that is given twice deeper down belongs to no column of its own.
-        key = found.keys.get(name) or next(iter(found.keys.values()))
-        key.repeated += 1
-        key.first_repeated = key.first_repeated or number
-
-
-def _written(found: _Lines, key: _Key, value: Any) -> Any:
-    """Take note of a value; return how it is written for DuckDB."""
-    key.present += 1
-    if value is None:
-        key.nulls += 1
-        return None
-    kind = _KINDS[type(value)]
-    if kind is _Kind.TEXT and value in found.words:
-        return value
-    if kind is _Kind.TEXT and value in WORDS:
-        kind = _Kind.WORD
-    key.kinds.add(kind)
-    if isinstance(value, Digits):
-        return found.mark + value
-    if kind is _Kind.NESTED:
-        key.shapes.add(value)
-        try:
-            return as_numbers(value)
-        except ValueError:
-            key.is_exact = False
-            return found.mark + text_of(value)
-    return value
-
-
-def _lines(context: Context, path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open("rb") as file:
-        start = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
-        file.seek(0)
-        if start.startswith(b"["):
-            yield from enumerate(_items(file), start=1)
-            return
-        context.bytes_read = 0
-        for number, line in enumerate(file, start=1):
-            context.bytes_read += len(line)
-            yield number, line
-
-
-def _items(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the items of one JSON array, which has to fit into memory."""
-    raw = file.read(_MAX_ARRAY_BYTES + 1)
-    if len(raw) > _MAX_ARRAY_BYTES:
-        raise IngestRefused(
-            "too_heavy", "A JSON array of this size must come as JSON lines."
-        )
-    try:
-        items = json.loads(
-            raw, parse_int=Digits, parse_float=Digits, parse_constant=Digits
-        )
-    except (ValueError, RecursionError):
-        raise IngestRefused("invalid_file", "The file is not valid JSON.") from None
-    for item in items:
-        yield text_of(item).encode("utf-8", "surrogatepass")
-
-
-def _reject(
-    context: Context, plain: Plain, rejected: Rejected, number: int, raw: bytes
-) -> None:
-    rejected.count += 1
-    if len(rejected.rows) < context.limits.reported_rows:
-        text = raw[:200].decode("utf-8", "replace").rstrip()
-        rejected.rows.append(
-            {
-                "file": plain.name,
-                "line": plain.dropped.line(number),
-                "column": None,
-                "reason": _reason(plain, raw),
-                "text": text,
-            }
-        )
-
-
-def _reason(plain: Plain, raw: bytes) -> str:
-    if not is_utf8(raw):
-        return unreadable(plain, raw)
-    return "half of a character" if is_cut_text(raw) else "not a JSON object"
-
-
-def _check_loss(context: Context, found: _Lines) -> None:
+def _check_loss(context: Context, found: JsonLines) -> None:
     lost, limits = found.rejected.count, context.limits
     if not found.kept and not lost:
         raise IngestRefused("no_rows", "The file holds no rows.")

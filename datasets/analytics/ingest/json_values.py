@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,30 +29,49 @@ class Digits(str):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One object: its values, and the keys that it gives more than once."""
+    """One object: its values, and the keys that it gives more than once.
+
+    `inside` are the keys whose value has, at any depth, an object that does so.
+    """
 
     values: dict[str, Any]
     repeated: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Pairs:
-    repeated: list[str] = field(default_factory=list)
+    """Makes objects of pairs, and remembers those that give a key more than once."""
+
+    found: list[tuple[dict[str, Any], list[str]]] = field(default_factory=list)
 
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                if key in seen:
-                    self.repeated.append(key)
-                seen.add(key)
+            counts = Counter(key for key, _ in pairs)
+            self.found.append((found, [key for key in found if counts[key] > 1]))
         return found
 
+    def record(self, values: dict[str, Any]) -> Record:
+        keys = {id(found): tuple(repeated) for found, repeated in self.found}
+        repeated = keys.pop(id(values), ())
+        inside = (key for key, value in values.items() if keys and _has(value, keys))
+        return Record(values, repeated, tuple(inside))
 
-def parsed(raw: bytes) -> Record | None:
-    """Return the object of a line, None where it is none or cannot be kept."""
-    if _LONG.search(raw) is None and not _has_minus_zero(raw):
+
+def _has(value: Any, places: Collection[int]) -> bool:
+    """Return whether a value is, or holds, one of some objects."""
+    if isinstance(value, dict):
+        return id(value) in places or any(_has(v, places) for v in value.values())
+    return isinstance(value, list) and any(_has(item, places) for item in value)
+
+
+def parsed(raw: bytes, *, exactly: bool = False) -> Record | None:
+    """Return the object of a line, None where it is none or cannot be kept.
+
+    `exactly` gives every number as its digits, not only those that could change.
+    """
+    if not exactly and _LONG.search(raw) is None and not _has_minus_zero(raw):
         try:
             found = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -83,7 +103,7 @@ def _parsed_exactly(raw: bytes) -> Record | None:
         return None
     if not isinstance(found, dict):
         return None
-    return Record(found, tuple(dict.fromkeys(pairs.repeated)))
+    return pairs.record(found)
 
 
 def is_cut_text(raw: bytes) -> bool:

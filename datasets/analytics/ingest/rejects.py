@@ -8,6 +8,7 @@ from typing import Any
 from datasets.analytics.ingest.context import Context, Rejected
 from datasets.analytics.ingest.encodings import UTF8
 from datasets.analytics.ingest.plain import Plain
+from datasets.analytics.ingest.text import is_utf8
 from datasets.analytics.ingest.transcoding import NUL_BYTE
 
 LISTED_ERRORS = 100_000
@@ -18,7 +19,7 @@ _REASONS = {
     "LINE SIZE OVER MAXIMUM": "a line of more than 2 MB",
 }
 _CHUNK_BYTES = 4 << 20
-_LINE_BYTES = 64 << 10
+_ROW_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +89,28 @@ def _lines(plain: Plain, rows: Sequence[_Row]) -> dict[int, int]:
                 chunk = file.read(min(_CHUNK_BYTES, begin - place))
                 if not chunk:
                     break
-                line += _line_ends(last + chunk)
+                line += line_ends(last + chunk)
                 place, last = place + len(chunk), chunk[-1:]
                 # It may be half of one, to be counted with the other.
-                line -= _line_ends(last)
-            line, last = line + _line_ends(last), b""
+                line -= line_ends(last)
+            line, last = line + line_ends(last), b""
             found[row.number] = line
     return found
 
 
-def _line_ends(text: bytes) -> int:
+def line_ends(text: bytes) -> int:
+    """Return how many lines end in a text, as an editor counts them."""
     return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
 
 
 def _reason(plain: Plain, row: _Row) -> str:
-    if row.error != "INVALID ENCODING" or plain.text is None:
+    if row.error != "INVALID ENCODING":
         return _REASONS.get(row.error, "not readable")
     with plain.path.open("rb") as file:
         file.seek(row.begin - 1)
-        start = file.read(_LINE_BYTES).lstrip(b"\n").partition(b"\n")[0]
-    return unreadable(plain, start)
+        start = file.read(_ROW_BYTES)
+    lines = start.split(b"\n")
+    return unreadable(plain, next((line for line in lines if not is_utf8(line)), b""))
 
 
 def unreadable(plain: Plain, line: bytes) -> str:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from datasets.analytics.errors import IngestRefused
 from tests.datasets.analytics.reading import read
 
 BIG = "99999999999999999999"
@@ -125,4 +126,99 @@ def test_lines_above_and_comments_are_no_records(tmp_path, encoding):
     assert table.report["notes"] == [
         "1 lines above the first were skipped.",
         "2 comments were skipped.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1e22", "1E400"],
+        ["1.50", "1e400", "1E+2", "12", "-0"],
+        ["1.50", '"x"'],
+        ["1.0e0", "true", "null"],
+        ["[1.50, 2]", '"x"', "2.10"],
+        ['{"a":1.50}', '{"a":[1]}'],
+        ['{"a":1.50}', f'{{"a":{BIG}}}'],
+        ['{"a":1.50,"A":1E2}'],
+    ],
+)
+def test_numbers_that_become_text_keep_their_spelling(tmp_path, values):
+    lines = [f'{{"v": {value}, "w": 1.50}}\n' for value in values]
+
+    table = read(tmp_path, "".join(lines), name="a.jsonl")
+
+    assert table.types == {"v": "VARCHAR", "w": "DOUBLE"}
+    kept = [None if value == "null" else value.replace(", ", ",") for value in values]
+    assert table.column() == kept
+    assert table.column(1) == ["1.5"] * len(values)
+
+
+def test_numbers_that_are_text_by_choice_or_do_not_fit_are_named_as_spelled(tmp_path):
+    body = '{"a": 1.50, "b": 2.50}\n{"a": 1e2, "b": 3}\n'
+
+    table = read(tmp_path, body, name="a.jsonl", types={"a": "VARCHAR", "b": "BIGINT"})
+
+    assert table.rows == [("1.50", None), ("1e2", "3")]
+    (lost,) = table.cells["made_missing"]
+    assert lost["rows"] == [{"row": 0, "text": "2.50"}]
+
+
+def test_keys_repeated_inside_a_value_are_noted_with_its_column(tmp_path):
+    lines = [
+        '{"id": 1, "v": {"id": 1, "id": 2}}',
+        '{"id": 2, "v": {"id": 3}}',
+        '{"id": 3, "id": 4, "v": {"id": 5}}',
+    ]
+    notes = [
+        "id: given twice in 1 lines, first in line 3; the last value was kept.",
+        (
+            "v: keys inside it are given twice in 1 lines, first in line 1; the last"
+            " value of each was kept."
+        ),
+    ]
+
+    for text in ("\n".join(lines), "[" + ",\n".join(lines) + "]"):
+        table = read(tmp_path, text, name="a.jsonl")
+
+        assert table.column() == ["1", "2", "4"]
+        assert table.report["notes"] == notes
+
+
+def test_items_of_an_array_are_named_by_their_lines(tmp_path):
+    items = ['{"a":\n 1}', "5", '{"a": "\\ud83d"}', '{"a": "\xff"}', "null"]
+    items += [f'{{"a": {i}}}' for i in range(10)]
+    body = "// one\n[\n" + ",\n".join(items).replace("null", "\n\nnull") + "\n]\n"
+
+    table = read(
+        tmp_path,
+        body.encode("latin-1"),
+        name="a.json",
+        encoding="utf-8",
+        comment="//",
+    )
+
+    named = [(row["line"], row["reason"]) for row in table.report["rejected"]["rows"]]
+    assert named == [
+        (5, "not a JSON object"),
+        (6, "half of a character"),
+        (7, "bytes that are not UTF-8"),
+        (10, "not a JSON object"),
+    ]
+    assert len(table.rows) == 11
+
+
+@pytest.mark.parametrize("body", ["[1", '[{"a": 1},]', '[{"a": 1}] x', "[,]", "[[[["])
+def test_an_array_that_is_no_json_is_refused(tmp_path, body):
+    with pytest.raises(IngestRefused, match="not valid JSON"):
+        read(tmp_path, body, name="a.json")
+
+
+def test_lines_of_several_files_are_named_with_their_file(tmp_path):
+    table = read(tmp_path, '{"a": 1}\n', '{"a": 1, "a": 2}\n', name="a.jsonl")
+
+    assert table.report["notes"] == [
+        (
+            "a: given twice in 1 lines, first in line 1 of 1_a.jsonl; the last value was"
+            " kept."
+        )
     ]

@@ -31,7 +31,7 @@ def test_lines_are_counted_as_an_editor_does(tmp_path, ends, mark):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp949"])
 def test_a_nul_byte_is_called_one(tmp_path, encoding):
-    body = "a,b\n가,x\n2,y\0z\n" + "나,다\n" * 20
+    body = 'a,b\n가,x\n2,"y\n\0z"\n' + "나,다\n" * 20
 
     table = read(tmp_path, body.encode(encoding), encoding=encoding)
 
