@@ -6,26 +6,24 @@ where every new cell fits it, or (if widening is allowed) the narrowest that hol
 both exactly, as one upload of all the files would have had.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from datasets.analytics.errors import IngestRefused, QueryFailed
-from datasets.analytics.ingest.choices import grammar
 from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
 from datasets.analytics.ingest.context import Context, Read, path_list
+from datasets.analytics.ingest.misfits import LINED, Misfits, line_of
 from datasets.analytics.ingest.model import Base
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.plain import Format, Plain
-from datasets.analytics.ingest.rules import decimal, trimmed
+from datasets.analytics.ingest.rules import TEXT as TEXT_RULE
 from datasets.analytics.ingest.union import common_names
-from datasets.analytics.sql import ROW_NUMBER, quote_ident, quote_literal
+from datasets.analytics.sql import quote_ident
 
-TEXT = "VARCHAR"
+TEXT = TEXT_RULE.type
 Reader = Callable[[Context, Sequence[Plain]], Read]
-_LINED = frozenset({Format.CSV, Format.TSV, Format.JSON_LINES})
-_SPELLED = _LINED | {Format.XLSX}
+_SPELLED = LINED | {Format.XLSX}
 _LOSSY = "value-would-change"
 
 
@@ -185,8 +183,9 @@ class Append:
 
     def _misfit(self, read: Read, name: str, new: int, held: str) -> IngestRefused:
         kind = self._kinds[new]
-        row, text = self._first_misfit(read, new, held)
-        line = self._line(read, row)
+        misfits = Misfits(self.context, self._part, read.names[new], kind, held)
+        row, text = misfits.first()
+        line = line_of(self.context, self.plains, read, row)
         where = f"row {row + 1} of what was sent" if line is None else f"line {line}"
         return IngestRefused(
             "does_not_fit",
@@ -199,50 +198,6 @@ class Append:
             row=row + 1,
             line=line,
         )
-
-    def _first_misfit(self, read: Read, new: int, held: str) -> tuple[int, str]:
-        """Return position and text of the first new cell that the type changes."""
-        cell, kind = quote_ident(read.names[new]), self._kinds[new]
-        numbered = f"read_parquet({path_list([self._part])}, {ROW_NUMBER}=true)"
-        for condition in (f"NOT ({self._fits(held, kind, cell)})", "true"):
-            found = self.context.cursor.rows(
-                f"SELECT {ROW_NUMBER}, left({cell}::VARCHAR, 200) FROM {numbered}"  # noqa: S608
-                f" WHERE {cell} IS NOT NULL AND {condition}"
-                f" ORDER BY {ROW_NUMBER} LIMIT 1",
-                {},
-            )
-            if found:
-                return found[0]
-        return 0, ""
-
-    def _fits(self, held: str, kind: str, cell: str) -> str:
-        """Return the condition that a new cell is one of the version's type."""
-        same = f"try_cast(try_cast({cell} AS {held}) AS {kind}) IS NOT DISTINCT FROM"
-        if kind != TEXT:
-            return f"{same} {cell}"
-        rules = {rule.type: rule for rule in grammar(self.context.options).rules()}
-        if found := re.fullmatch(r"DECIMAL\(38,(\d+)\)", held):
-            rules[held] = decimal(int(found[1]))
-        words = ", ".join(map(quote_literal, ("", *self.context.options.null_values)))
-        fits = rules[held].fits(cell) if held in rules else f"{same} {cell}"
-        return f"{trimmed(cell)} IN ({words}) OR {fits}"
-
-    def _line(self, read: Read, row: int) -> int | None:
-        """Return the line of a row of one text file of which every row was kept."""
-        plain, dialect = self.plains[0], read.dialect
-        if plain.format not in _LINED or len(self.plains) > 1 or read.rejected.count:
-            return None
-        above = bool(dialect.get("header"))
-        above += dialect.get("skip_lines", 0) - plain.dropped.above
-        quote = dialect.get("quote", "").encode()
-        for number, (line, is_row) in enumerate(_lines(plain.path, quote), start=1):
-            if above:
-                above -= is_row
-            elif is_row and line.strip():
-                if not row:
-                    return plain.dropped.line(number)
-                row -= 1
-        return None
 
     def _read_as_text(self, columns: dict[str, str]) -> Read:
         """Read the new files once more: cells of these columns stay as sent."""
@@ -325,13 +280,3 @@ def _select(
         f"SELECT {', '.join(cells)} FROM"  # noqa: S608 - names are quoted
         f" read_parquet({path_list([path])}) AS t({listed})"
     )
-
-
-def _lines(path: Path, quote: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield each line, and whether a row begins in it: not within quotes."""
-    in_quotes = False
-    with path.open("rb") as file:
-        for line in file:
-            yield line, not in_quotes
-            if quote:
-                in_quotes ^= line.count(quote) % 2 == 1

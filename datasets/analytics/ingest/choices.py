@@ -8,7 +8,7 @@ from datasets.analytics.ingest.chosen import chosen_rule, is_chosen_type
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.plain import Format
-from datasets.analytics.ingest.proof import Plan
+from datasets.analytics.ingest.plan import Plan
 from datasets.analytics.ingest.rules import PLAIN, Rule, Signs
 
 

@@ -13,7 +13,8 @@ from datasets.analytics.ingest.dialect import Dialect, find_dialect
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.partitions import literal, partitions_of
 from datasets.analytics.ingest.plain import Format, Plain
-from datasets.analytics.ingest.proof import Plan, Proof
+from datasets.analytics.ingest.plan import Plan
+from datasets.analytics.ingest.proof import Proof
 from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import quote_literal
 

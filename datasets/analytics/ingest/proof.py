@@ -6,79 +6,24 @@ nothing. Then the cells that did not fit widen the proposal, and it is tried aga
 Nobody can write without the guard, because it is the expression that is written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from itertools import groupby
-from typing import Protocol
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
 from datasets.analytics.ingest.context import Context
+from datasets.analytics.ingest.counters import LossCounters
 from datasets.analytics.ingest.evidence import Evidence
-from datasets.analytics.ingest.grammar import Grammar
-from datasets.analytics.ingest.guard import (
-    MISFIT,
-    WIDE,
-    Empty,
-    Guard,
-    Lost,
-    long_form,
-    shared,
-)
+from datasets.analytics.ingest.examples import examples, examples_of_many
+from datasets.analytics.ingest.guard import MISFIT, WIDE, Empty, Guard, Lost, shared
+from datasets.analytics.ingest.plan import Plan, RawTable
 from datasets.analytics.ingest.proposing import Cells, Proposal
 from datasets.analytics.ingest.rules import TEXT, Rule
 from datasets.analytics.sql import quote_ident
 
 _ROUNDS = 60
-_EXAMPLES = 20
 _SAMPLE_ROWS = 2_000
 _LEAST_ROWS = 50
 _SAMPLE_CELLS = 60_000
-
-
-class RawTable(Protocol):
-    """Cells of text, as a file gives them: an empty one is NULL."""
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def parts(self, *, limit: int | None = None, counted: bool = False) -> list[str]:
-        """Return SELECTs of the cells as r0, r1, …: one after the other, the table.
-
-        Of each `limit` rows, where it is given; what a `counted` one leaves out for
-        its form is remembered.
-        """
-        ...
-
-    @property
-    def has_quotes(self) -> bool: ...
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether no cell holds a character that casts to numbers overlook."""
-        ...
-
-    def wholly_quoted(self, columns: Sequence[int]) -> set[int]:
-        """Return those columns of which every cell stands in quotes."""
-        ...
-
-    def with_quoted_words(
-        self, columns: Sequence[int], words: Sequence[str]
-    ) -> set[int]:
-        """Return those columns in which one of the words stands in quotes."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What may become of each column. `forced` rules come from a person.
-
-    `kept` columns are no text and have the types that they need.
-    """
-
-    grammars: Sequence[Grammar]
-    null_words: tuple[str, ...] = ()
-    forced: Mapping[int, Rule] = field(default_factory=dict)
-    kept: Mapping[int, str] = field(default_factory=dict)
 
 
 class Proof:
@@ -93,9 +38,9 @@ class Proof:
         # Columns of text in which quotes say nothing, and those that stay in doubt.
         self.unquoted: set[int] = set()
         self.uncertain: dict[int, Rule] = {}
-        self._round = 0
+        self._statements = 0
         self._groups: list[tuple[Guard, list[int]]] = []
-        self._counts: dict[Lost, dict[int, int]] = {}
+        self._counters = LossCounters(context.cursor, [], 0)
 
     def write(self) -> None:
         """Write data.parquet. Raises IngestRefused or the engine's errors."""
@@ -130,8 +75,10 @@ class Proof:
     def _copy(self) -> None:
         """Write the table by rules that hold for all of it."""
         for _ in range(_ROUNDS):
-            self._round += 1
-            self._make_counters()
+            self._statements += 1
+            self._groups = self._grouped()
+            cursor, number = self.context.cursor, self._statements
+            self._counters = LossCounters(cursor, self._groups, number)
             try:
                 parts = self.table.parts(counted=True)
                 selects = [self._guarded(part) for part in parts]
@@ -153,45 +100,13 @@ class Proof:
             for column, found in self.proposals.items()
             if found.rule is not TEXT and column not in self.plan.forced
         ]
-        wide = len(self.table.names) > WIDE
-        examples = self._examples_of_many(columns) if wide else self._examples(columns)
-        refuted = [column for column, cells in examples.items() if cells]
+        look = examples_of_many if len(self.table.names) > WIDE else examples
+        found = look(self.context.cursor, self._by_guard(columns), self.rows())
+        refuted = [column for column, cells in found.items() if cells]
         if not refuted:
             raise IngestRefused("invalid_file", "The columns have no types that hold.")
-        self.cells.add(examples)
+        self.cells.add(found)
         self._propose(refuted)
-
-    def _examples(self, columns: Sequence[int]) -> dict[int, list[str]]:
-        """Return cells that do not fit by column, in one look at the table."""
-        if not columns:
-            return {}
-        wanted = [
-            _examples_of(
-                f"CASE WHEN {self.guard(column).is_kept(f'r{column}')}"
-                f" THEN NULL ELSE r{column} END"
-            )
-            for column in columns
-        ]
-        found = self.context.cursor.row(
-            f"SELECT {', '.join(wanted)} FROM ({self.rows()})",  # noqa: S608
-            {},
-        )
-        return {
-            column: _flat(found[3 * i : 3 * i + 3]) for i, column in enumerate(columns)
-        }
-
-    def _examples_of_many(self, columns: Sequence[int]) -> dict[int, list[str]]:
-        """Return the same, in one look for each guard."""
-        examples: dict[int, list[str]] = {}
-        for guard, same in self._by_guard(columns):
-            cells = long_form(same, [f"r{column}" for column in same], self.rows())
-            found = self.context.cursor.rows(
-                f"SELECT c, {_examples_of('x')} FROM ({cells})"  # noqa: S608
-                f" WHERE ({guard.is_kept('x')}) IS NOT TRUE GROUP BY c",
-                {},
-            )
-            examples |= {row[0]: _flat(row[1:]) for row in found}
-        return examples
 
     def rows(self) -> str:
         """Return a SELECT of all cells, in no order."""
@@ -235,69 +150,24 @@ class Proof:
         inner, outer = ["*"], dict[int, str]()
         for guard, same in self._groups:
             cells = [f"r{column}" for column in same]
-            first = f"{self._round:d}_{same[0]:d}"
+            counter = self._counters.name(same)
             if len(same) > 1:
-                inner.append(f"{shared(guard, cells, first)} AS g{same[0]}")
+                inner.append(f"{shared(guard, cells, counter)} AS g{same[0]}")
                 outer |= {c: f"g{same[0]}[{i + 1}]" for i, c in enumerate(same)}
                 continue
             quick = f"q{same[0]}"
             if guard.rule and guard.rule.quick:
                 inner.append(f"{guard.rule.read_quickly(cells[0])} AS {quick}")
-            outer[same[0]] = guard.of(cells[0], quick, first)
+            outer[same[0]] = guard.of(cells[0], quick, counter)
         listed = ", ".join(
             f"{outer[column]} AS {quote_ident(name)}"
             for column, name in enumerate(self.table.names)
         )
         return f"SELECT {listed} FROM (SELECT {', '.join(inner)} FROM ({select}))"  # noqa: S608
 
-    def _make_counters(self) -> None:
-        """Make sequences that count, in the statement, what it makes missing."""
-        self._groups = self._grouped()
-        self._counts = {}
-        names = [
-            f"{how}_{self._round:d}_{same[0]:d}"
-            for guard, same in self._groups
-            for how in guard.counted
-        ]
-        for start in range(0, len(names), 500):
-            self.context.cursor.rows(
-                ";".join(
-                    f"CREATE OR REPLACE SEQUENCE {name}"
-                    for name in names[start : start + 500]
-                ),
-                {},
-            )
-
     def counts(self, how: Lost) -> dict[int, int]:
         """Return by column how often the last statement counted something."""
-        if how not in self._counts:
-            self._counts[how] = self._counted(how)
-        return self._counts[how]
-
-    def _counted(self, how: Lost) -> dict[int, int]:
-        prefix = f"{how}_{self._round:d}_"
-        rows = self.context.cursor.rows(
-            "SELECT sequence_name, last_value FROM duckdb_sequences()"
-            " WHERE starts_with(sequence_name, $prefix) AND last_value IS NOT NULL",
-            {"prefix": prefix},
-        )
-        found = {int(name.removeprefix(prefix)): count for name, count in rows}
-        for guard, same in self._groups:
-            if len(same) > 1 and found.pop(same[0], 0):
-                found |= self._counted_apart(guard, same, how)
-        return found
-
-    def _counted_apart(
-        self, guard: Guard, columns: Sequence[int], how: Lost
-    ) -> dict[int, int]:
-        """Return the counts of columns that share an expression, and so a counter."""
-        cells = [f"r{column}" for column in columns]
-        rows = self.context.cursor.rows(
-            f"SELECT c, count(*) FROM ({long_form(columns, cells, self.rows())})"  # noqa: S608
-            f" WHERE {guard.is_lost('x', how)} GROUP BY c",
-            {},
-        )
-        return dict(rows)
+        return self._counters.counts(how, self.rows())
 
     def _reconsidered(self) -> set[int]:
         """Return columns whose rule has to change, now that all cells are known."""
@@ -346,15 +216,3 @@ class Proof:
             tuple(self.plan.null_words),
             frozenset(self.cells.wordy),
         )
-
-
-def _examples_of(cell: str) -> str:
-    """Return aggregates of some cells, of those that widen a type most among them."""
-    return (
-        f"min({cell}, {_EXAMPLES}), max({cell}, {_EXAMPLES}),"
-        f" max_by({cell}, strlen({cell}), {_EXAMPLES})"
-    )
-
-
-def _flat(lists: Iterable[Sequence[str | None] | None]) -> list[str]:
-    return [cell for cells in lists for cell in cells or () if cell]

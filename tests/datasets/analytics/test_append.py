@@ -142,6 +142,49 @@ def test_a_cell_that_does_not_fit_is_named_with_its_line(read):
     assert "'007' in line 5" in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "line"),
+    [
+        ("a.csv", "a,t\n2,x\n\n007,y\n", 4),
+        ("a.csv", 'a,t\n2,5" disk\n007,y\n', 3),
+        ("a.csv", 'a,t\n2,"one\rtwo\r\nthree"\n007,y\n', 5),
+        ("a.csv", 'a,"t\n"\n2,x\n007,y\n', 4),
+        ("a.csv", "a,t\r2,x\r007,y\r", 3),
+        ("a.csv", "sep=,\na,t\n2,x\n007,y\n", 4),
+        ("a.csv", "a,t\n2,  \n  ,\n007,y\n", 4),
+        ("a.jsonl", '{"a": 2}\n\n{"a": "007"}\n', 3),
+        ("a.json", '[\n{"a": 2,\n"t": 1},\n{"a": "007"}\n]', 4),
+    ],
+)
+def test_the_line_of_a_misfit_is_that_of_an_editor(read, name, body, line):
+    before = base(read("a,t\n1,x\n"))
+
+    with pytest.raises(IngestRefused) as refused:
+        read(body, base=before, name=name, union_by_name=True)
+
+    assert (refused.value.extra["column"], refused.value.extra["line"]) == ("a", line)
+
+
+def test_lines_left_out_count_in_the_line_of_a_misfit(read):
+    before = base(read("a,t\n1,x\n"))
+    options = {"skip_lines": 2, "comment": "#", "union_by_name": True}
+
+    for name, body in (
+        ("a.csv", "one\ntwo\na,t\n# three\n2,x\n007,y\n"),
+        ("a.jsonl", 'one\ntwo\n{"a": 1}\n# three\n{"a": 2}\n{"a": "007"}\n'),
+    ):
+        with pytest.raises(IngestRefused) as refused:
+            read(body, base=before, name=name, **options)
+        assert refused.value.extra["line"] == 6
+
+
+def test_words_that_stay_text_are_not_counted_as_missing(read):
+    found = read("a,b\n1,x\nNA,y\n2,z\n", base=base(read("a,b\nx,x\n")))
+
+    assert [row["a"] for row in rows_of(found)] == ["x", "1", "NA", "2"]
+    assert found[0].report["cells"]["missing_words"] == []
+
+
 def test_other_columns_are_refused_or_filled_when_asked(read):
     before = read("a,b\n1,x\n")
 
