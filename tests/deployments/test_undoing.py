@@ -153,9 +153,11 @@ def more(clients, answers=400):
     until(lambda: clients.sent >= enough)
 
 
-@pytest.mark.parametrize("turns", [10, 3, 1])
-@pytest.mark.parametrize("kind", BAD)
-def test_a_bad_version_is_undone_by_itself(workers, door, rule, kind, turns):
+@pytest.mark.parametrize(
+    "case", [(kind, turns) for kind in BAD for turns in (10, 3, 1)]
+)
+def test_a_bad_version_is_undone_by_itself(workers, door, rule, case, record_property):
+    kind, turns = case
     if kind == "slow":
         rule.update(max_p95_ms=150.0)
     workers()
@@ -181,9 +183,35 @@ def test_a_bad_version_is_undone_by_itself(workers, door, rule, kind, turns):
         answers = {s for d, s in clients.outcomes if d == str(one.pk)}
         assert answers == {200}, (clients.outcomes, clients.errors[:3])
     second.refresh_from_db()
-    took = restored.created_at - second.deployed_at
-    assert took.total_seconds() < BAKE_S
+    took_s = (restored.created_at - second.deployed_at).total_seconds()
+    record_property("seconds", took_s)
+    assert took_s < BAKE_S
     assert restored.reason
+
+
+WHERE_IT_SERVES = "__import__('resource').getrlimit(0)[0] < 0"
+"""Only the process that validates has a limit of processor time."""
+NEVER_READY = pickled(
+    f"{WHERE_IT_SERVES} and __import__('time').sleep(10**6) or "
+    "type('M', (), dict(n_features_in_=1, predict=lambda self, x: x[:, 0]))()"
+)
+
+
+def test_what_is_never_ready_fails_and_the_old_one_serves_on(workers, door, rule):
+    rule.update(progress_deadline_s=20)
+    workers()
+    first = deployed(good())
+
+    with Clients(door, PATH, CLIENTS, sent(1)) as clients:
+        more(clients)
+        second = followed(first, NEVER_READY)
+        until(lambda: status_of(second) == Status.FAILED, 240)
+        more(clients)
+
+    second.refresh_from_db()
+    assert "did not become ready within 20 s" in second.error_message
+    assert {*clients.outcomes} == {(str(first.pk), 200)}, clients.errors[:3]
+    until(lambda: is_settled(first))
 
 
 def is_over(deployment):
