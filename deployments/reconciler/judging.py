@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from deployments.judge import verdict
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.figures import Figures
+from deployments.reconciler.health import RunCondition, health_of
 from deployments.reconciler.memory import Memory, Record
 from deployments.reconciler.probation import (
     SETTLED,
@@ -24,6 +26,17 @@ from deployments.reconciler.probation import (
 from deployments.serving.terms import TargetObservation
 from deployments.states import Health
 
+RESTARTS_S = 300.0
+
+
+class Judgement(NamedTuple):
+    """How it does, and why no better; what the judge has against it; is it down."""
+
+    health: Health
+    reason: str
+    against: str
+    is_down: bool
+
 
 @dataclass(slots=True)
 class Judging:
@@ -35,6 +48,19 @@ class Judging:
 
     def figures_of(self, deployment: Deployment) -> Figures:
         return self.figures.get(deployment.pk, Figures())
+
+    def look(
+        self, deployment: Deployment, seen: TargetObservation, rule: EnvironmentRule
+    ) -> Judgement:
+        """Return what is to be said of one that serves, or is about to."""
+        runs = RunCondition(
+            seen,
+            self.memory.seconds_down(deployment, seen),
+            self.memory.restarted_within(deployment, seen, RESTARTS_S),
+        )
+        against = self.verdict(deployment, rule)
+        health, reason = health_of(runs, self.figures_of(deployment), rule, against)
+        return Judgement(health, reason, against, runs.is_down)
 
     def verdict(self, deployment: Deployment, rule: EnvironmentRule) -> str:
         """Return what the judge has against it, "" if nothing."""

@@ -9,7 +9,7 @@ from django.utils import timezone
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.judging import Judging
 from deployments.reconciler.slot_traffic import SlotTraffic
-from deployments.serving.terms import TargetRefused
+from deployments.serving.terms import TargetObservation, TargetRefused
 from deployments.states import Rollout
 from deployments.targets.base import Target
 
@@ -24,13 +24,13 @@ class RolloutSteps:
     traffic: SlotTraffic
     judging: Judging
 
-    def take(self, deployment: Deployment) -> bool:
+    def take(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Take the next step of what is ready. Raises TargetRefused to stop it."""
         if self._goes_all_at_once(deployment):
-            return self._activate(deployment)
+            return self._activate(deployment, seen)
         if not deployment.is_rolling_out:
             return self._begin(deployment)
-        return self._go_on(deployment)
+        return self._go_on(deployment, seen)
 
     def _goes_all_at_once(self, deployment: Deployment) -> bool:
         """Whether nothing speaks for a slower way, or somebody has promoted it."""
@@ -43,12 +43,14 @@ class RolloutSteps:
         # Beside nothing there is nothing to compare with.
         return not deployment.is_rolling_out and deployment.slot.active is None
 
-    def _activate(self, deployment: Deployment) -> bool:
-        """Let it answer everything, and say so when it does."""
+    def _activate(self, deployment: Deployment, seen: TargetObservation) -> bool:
+        """Let it answer everything, and say so when it does, and how it does."""
         deployment.require_gate()
         self.traffic.give_all(deployment)
+        found = self.judging.look(deployment, seen, self._rule(deployment))
         with self.lease.held():
             deployment.activate()
+            self.judging.record(deployment, found.health, seen, found.reason)
         return True
 
     def _begin(self, deployment: Deployment) -> bool:
@@ -57,11 +59,10 @@ class RolloutSteps:
             deployment.rollout.begin()
         return True
 
-    def _go_on(self, deployment: Deployment) -> bool:
+    def _go_on(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Give up a bad canary, else give it its next share when it is time."""
         plan = deployment.plan.strategy
-        rule = EnvironmentRule.among(self.rules, deployment.environment)
-        if reason := self.judging.verdict(deployment, rule):
+        if reason := self.judging.verdict(deployment, self._rule(deployment)):
             raise TargetRefused(f"The rollout was stopped: {reason}.")
         if deployment.is_paused or plan.kind == Rollout.SHADOW:
             return False
@@ -69,8 +70,11 @@ class RolloutSteps:
         if timezone.now() - began < timedelta(seconds=plan.seconds_per_step):
             return False
         if deployment.rollout_step + 1 >= len(plan.steps):
-            return self._activate(deployment)
+            return self._activate(deployment, seen)
         self.traffic.share(deployment, deployment.rollout_step + 1)
         with self.lease.held():
             deployment.rollout.advance()
         return True
+
+    def _rule(self, deployment: Deployment) -> EnvironmentRule:
+        return EnvironmentRule.among(self.rules, deployment.environment)

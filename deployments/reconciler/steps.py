@@ -15,7 +15,7 @@ from deployments.errors import (
 )
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.failures import FailurePolicy
-from deployments.reconciler.health import GRACE_S, RunCondition, health_of
+from deployments.reconciler.health import GRACE_S
 from deployments.reconciler.judging import Judging
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.probation import (
@@ -40,8 +40,6 @@ from deployments.targets.base import Target
 from mlops.core.errors import DomainError
 
 logger = logging.getLogger(__name__)
-
-RESTARTS_S = 300.0
 
 
 @dataclass(slots=True)
@@ -158,7 +156,7 @@ class Steps:
             raise TargetRefused(seen.message or "The model server did not come up.")
         if seen.phase != Phase.READY:
             return self._wait_for(deployment, seen)
-        return self.rollouts.take(deployment)
+        return self.rollouts.take(deployment, seen)
 
     def _wait_for(self, deployment: Deployment, seen: TargetObservation) -> bool:
         self.judging.record(deployment, Health.DEGRADED, seen)
@@ -177,21 +175,12 @@ class Steps:
     def _watch(self, deployment: Deployment) -> bool:
         rule = self._rule(deployment)
         seen = self._brought_up(deployment)
-        runs = RunCondition(
-            seen,
-            self.memory.seconds_down(deployment, seen),
-            self.memory.restarted_within(deployment, seen, RESTARTS_S),
-        )
-        against = self.judging.verdict(deployment, rule)
-        health, reason = health_of(
-            runs, self.judging.figures_of(deployment), rule, against
-        )
-        self.judging.record(deployment, health, seen, reason)
+        found = self.judging.look(deployment, seen, rule)
+        self.judging.record(deployment, found.health, seen, found.reason)
         self._tell_news(deployment, seen)
         if not is_baking(deployment, rule):
             return False
-        if runs.is_down:
-            against = against or reason
+        against = found.against or (found.reason if found.is_down else "")
         return bool(against) and self._roll_back(deployment, against)
 
     def _end(self, deployment: Deployment) -> bool:

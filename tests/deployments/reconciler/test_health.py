@@ -5,10 +5,11 @@ import pytest
 from deployments.models import (
     EnvironmentRule,
 )
-from deployments.states import Health
+from deployments.states import Health, Status
 from tests.deployments.reconciler.acting import (
     asked,
     settle,
+    status_of,
     told,
     traffic,
 )
@@ -41,6 +42,14 @@ def test_health_follows_what_runs(reconciler, target, clock):
     assert (before, healthy) == (Health.DEGRADED, (Health.HEALTHY, 1))
     assert (degraded, unhealthy) == (Health.DEGRADED, Health.UNHEALTHY)
     assert "unhealthy now: killed by SIGKILL" in told(deployment)
+
+
+def test_what_becomes_active_says_how_it_does_in_the_same_word(reconciler):
+    deployment = asked()
+    while status_of(deployment) != Status.ACTIVE:
+        reconciler.once()
+
+    assert (deployment.health, deployment.ready_instances) == (Health.HEALTHY, 1)
 
 
 @pytest.mark.parametrize(
