@@ -33,14 +33,18 @@ class Cast:
 
     def of(self, cell: str, error: str) -> str:
         """Return SQL of the value; it fails with `error` where a cell would change."""
-        cast = f"try_cast({cell} AS {self.type})"
         if not self.is_checked:
             return f"{cell}::{self.type}"
-        same = f"{cast}::DECIMAL(38,0) = {cell}" if self.type == "DOUBLE" else "true"
         return (
-            f"CASE WHEN {cell} IS NULL THEN NULL WHEN {cast} IS NULL OR NOT ({same})"
-            f" THEN error('{error}') ELSE {cast} END"
+            f"CASE WHEN {cell} IS NULL THEN NULL WHEN {self.is_lost(cell)}"
+            f" THEN error('{error}') ELSE try_cast({cell} AS {self.type}) END"
         )
+
+    def is_lost(self, cell: str) -> str:
+        """Return the condition that a cell which is there would change."""
+        cast = f"try_cast({cell} AS {self.type})"
+        same = f"{cast}::DECIMAL(38,0) = {cell}" if self.type == "DOUBLE" else "true"
+        return f"{cast} IS NULL OR NOT ({same})"
 
 
 def common_type(kinds: Sequence[str]) -> str | None:

@@ -1,7 +1,7 @@
 """Parquet from elsewhere: nothing that its footer says of sizes is believed."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -10,8 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
-from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
+from datasets.analytics.ingest.common_types import NOTHING, cast
 from datasets.analytics.ingest.context import Context, Read, path_list
+from datasets.analytics.ingest.file_types import (
+    TypedFile,
+    common,
+    retyped,
+    would_change,
+)
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.partitions import partitions_of, typed
 from datasets.analytics.ingest.plain import Plain
@@ -33,21 +39,6 @@ _UNITS = {
 
 _DAMAGED = "The Parquet file is damaged or forged."
 _LOSSY = "value-would-change-"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file, the types of its columns, and where each column of the table is."""
-
-    plain: Plain
-    types: list[str]
-    places: tuple[int | None, ...]
-    # SQL of the columns that its folders add.
-    constants: tuple[str, ...] = ()
-
-    def kind(self, column: int) -> str:
-        place = self.places[column]
-        return NOTHING if place is None else self.types[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +69,16 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     folders = partitions_of(context, plains)
     added = [typed(context, folders.column(i)) for i in range(len(folders.keys))]
     files = [
-        _File(plain, _types(context, plain), place, tuple(c[i] for c in added))
+        TypedFile(plain, _types(context, plain), place, tuple(c[i] for c in added))
         for i, (plain, place) in enumerate(zip(plains, places, strict=True))
     ]
-    types = [_common(files, column, name) for column, name in enumerate(originals)]
+    types = [common(files, column, name) for column, name in enumerate(originals)]
     originals += folders.keys
     names = clean_names(originals)
     _copy(context, files, types, names)
     _check_count(context, rows)
     notes = wide | dict.fromkeys(note for footer in described for note in footer.notes)
-    notes |= dict.fromkeys(_retyped(files, types, names))
+    notes |= dict.fromkeys(retyped(files, types, names))
     return Read(names, originals, notes=list(notes))
 
 
@@ -109,43 +100,6 @@ def _types(context: Context, plain: Plain) -> list[str]:
     except AnalyticsError:
         raise IngestRefused("invalid_file", _DAMAGED) from None
     return [row[1] for row in rows]
-
-
-def _common(files: Sequence[_File], column: int, name: str) -> str:
-    """Return the type of a column. Raises IngestRefused, which names both types."""
-    kinds = [file.kind(column) for file in files]
-    found = common_type(kinds)
-    if found is not None:
-        return found
-    first = next(i for i, kind in enumerate(kinds) if kind != NOTHING)
-    # Of three types, two and two may have a common one: then the last is named.
-    other = next(
-        (i for i, kind in enumerate(kinds) if not common_type([kinds[first], kind])),
-        len(kinds) - 1,
-    )
-    raise _no_common_type(
-        files[other], name, kinds[other], (files[first], kinds[first])
-    )
-
-
-def _no_common_type(
-    file: _File, name: str, kind: str, first: tuple[_File, str]
-) -> IngestRefused:
-    return IngestRefused(
-        "invalid_file",
-        f"Column {name!r} is {kind} in {file.plain.name!r} and {first[1]} in"
-        f" {first[0].plain.name!r}: no type holds both exactly.",
-        column=name,
-    )
-
-
-def _retyped(
-    files: Sequence[_File], types: Sequence[str], names: Sequence[str]
-) -> Iterator[str]:
-    for column, name in enumerate(names[: len(types)]):
-        kinds = {file.kind(column) for file in files} - {NOTHING}
-        if len(kinds) > 1:
-            yield f"{name}: {types[column]}, which holds {', '.join(sorted(kinds))}."
 
 
 def _with_known_decimals(
@@ -223,7 +177,7 @@ def _check_rows(context: Context, rows: int, columns: int, size: int) -> None:
 
 def _copy(
     context: Context,
-    files: Sequence[_File],
+    files: Sequence[TypedFile],
     types: Sequence[str],
     names: Sequence[str],
 ) -> None:
@@ -233,11 +187,15 @@ def _copy(
     except TooHeavy:
         raise
     except AnalyticsError as error:
-        raise _refusal(context, str(error.__context__), types, names) from None
+        raise _refusal(context, str(error.__context__), files, types, names) from None
 
 
 def _refusal(
-    context: Context, text: str, types: Sequence[str], names: Sequence[str]
+    context: Context,
+    text: str,
+    files: Sequence[TypedFile],
+    types: Sequence[str],
+    names: Sequence[str],
 ) -> IngestRefused:
     if _TOO_LARGE in text:
         return IngestRefused(
@@ -246,18 +204,13 @@ def _refusal(
         )
     if found := re.search(rf"{_LOSSY}(\d+)", text):
         column = int(found[1])
-        return IngestRefused(
-            "invalid_file",
-            f"Column {names[column]!r} has different types in the files, and a value"
-            f" that their common type {types[column]} would change.",
-            column=names[column],
-        )
+        return would_change(context, files, column, types[column], names[column])
     return IngestRefused("invalid_file", _DAMAGED)
 
 
 def _selects(
     context: Context,
-    files: Sequence[_File],
+    files: Sequence[TypedFile],
     types: Sequence[str],
     names: Sequence[str],
 ) -> list[str]:
@@ -268,7 +221,7 @@ def _selects(
 
 def _select(
     context: Context,
-    files: Sequence[_File],
+    files: Sequence[TypedFile],
     types: Sequence[str],
     names: Sequence[str],
 ) -> str:

@@ -58,7 +58,20 @@ def test_the_common_type_holds_every_value(tmp_path, files, kind, kept):
     [
         ([(["a"], None), ([1], None)], r"BIGINT in '1_a\.parquet' and VARCHAR in '0_a"),
         ([([[1]], None), ([[1.5]], None)], r"DOUBLE\[\] in '1_a\.parquet'"),
-        ([([2**53 + 1], None), ([1.5], None)], "DOUBLE would change"),
+        (
+            [([1.5, None], None), ([None, 7, 2**53 + 1], None)],
+            (
+                r"BIGINT in '1_a\.parquet' and DOUBLE in '0_a\.parquet': their common type"
+                r" DOUBLE would change 9007199254740993 in row 3 of the first\."
+            ),
+        ),
+        (
+            [
+                ([19880899200000000], pa.timestamp("us")),
+                ([1], pa.timestamp("ns")),
+            ],
+            r"TIMESTAMP_NS would change 2600-01-01 00:00:00 in row 1 of the first\.",
+        ),
     ],
 )
 def test_types_without_a_common_one_are_refused_by_file_and_column(
