@@ -21,6 +21,7 @@ from datasets.analytics.ingest.json_values import (
     Digits,
     Record,
     as_numbers,
+    has_fraction,
     is_cut_text,
     parsed,
     text_of,
@@ -120,7 +121,7 @@ def _nested(found: JsonLines, key: JsonKey, value: Any, *, is_spelled: bool) -> 
         key.is_exact = False
     else:
         if not is_spelled:
-            key.is_respelled = True
+            key.is_respelled = key.is_respelled or has_fraction(numbers)
             return numbers
     return found.mark + text_of(value)
 

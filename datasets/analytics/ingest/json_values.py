@@ -157,6 +157,15 @@ def as_numbers(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def has_fraction(value: Any) -> bool:
+    """Return whether a value holds a floating number, at any depth."""
+    if isinstance(value, Mapping):
+        return any(map(has_fraction, value.values()))
+    if isinstance(value, list):
+        return any(map(has_fraction, value))
+    return isinstance(value, float)
+
+
 def _number(digits: Digits) -> int | float:
     if re.fullmatch(r"-?\d+", digits):
         number = int(digits) if len(digits) <= MAX_DIGITS else _SAFE
