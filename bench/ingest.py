@@ -178,7 +178,7 @@ def wide(place: Path) -> str:
 
 def kills(path: Path, place: Path) -> str:
     """Return what is left of conversions that were killed, and of the last one."""
-    files = [ingest.SourceFile(path, "ticks.csv")]
+    files = [ingest.InputFile(path, "ticks.csv")]
     folder = place / "killed"
     start = time.monotonic()
     whole = ingest.convert(files, folder)

@@ -112,7 +112,7 @@ def _convert(
     watch: Watcher | None,
 ) -> ingest.Outcome | None:
     """Run the child to its end; None when the job was taken from us."""
-    files = [ingest.SourceFile(file.path, file.name) for file in version.sources.all()]
+    files = [ingest.InputFile(file.path, file.name) for file in version.sources.all()]
     options = ingest.Options.from_json(version.options)
     first = version.appended_to
     base = base_of(first, widens=version.widens) if first else None

@@ -70,7 +70,7 @@ def _prepared(
     options: Mapping[str, Any],
     base: ingest.Base | None,
 ) -> FinishedConversion | None:
-    sources = [ingest.SourceFile(file.path, file.name) for file in files]
+    sources = [ingest.InputFile(file.path, file.name) for file in files]
     chosen = ingest.Options.from_json(options)
     try:
         outcome = ingest.convert(
@@ -104,7 +104,7 @@ def base_of(version: DatasetVersion, *, widens: bool = False) -> ingest.Base:
 
 
 def previewed(
-    sources: Sequence[ingest.SourceFile], options: Mapping[str, Any]
+    sources: Sequence[ingest.InputFile], options: Mapping[str, Any]
 ) -> tuple[ingest.Outcome, bytes]:
     """Read the beginning of files; return what it came to and the first rows' JSON.
 

@@ -40,7 +40,7 @@ def taken(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
 @contextmanager
 def borrowed(
     fields: dict[str, Any], *, by: User | None
-) -> Iterator[list[ingest.SourceFile]]:
+) -> Iterator[list[ingest.InputFile]]:
     """Give the files of a validated body for a look: uploads are not used up.
 
     Raises UploadNotFound, IllegalMove or ConnectionNotFound.
@@ -53,9 +53,9 @@ def borrowed(
     if name := fields.get("connection"):
         connection = StorageConnection.objects.named(name)
         own += connections.fetch(connection, fields["path"])
-    files = [ingest.SourceFile(upload.path, upload.name) for upload in uploads]
+    files = [ingest.InputFile(upload.path, upload.name) for upload in uploads]
     try:
-        yield files + [ingest.SourceFile(file.path, file.name) for file in own]
+        yield files + [ingest.InputFile(file.path, file.name) for file in own]
     finally:
         _discard(own)
 

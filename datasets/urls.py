@@ -13,7 +13,7 @@ from datasets.viewsets.row_diff import RowDiffViewSet
 from datasets.viewsets.sql import SqlViewSet
 from datasets.viewsets.uploads import UploadViewSet
 from datasets.viewsets.versions import DatasetVersionViewSet
-from mlops.core.routes import Route, mount
+from mlops.core.routes import ApiRoute, mount
 
 DATASET = "/datasets/<str:dataset_id>"
 VERSION = f"{DATASET}/versions/<str:label>"
@@ -21,100 +21,100 @@ FEATURE = "/<str:feature_name>"
 
 # Static words come before the names of features, which may not be those words.
 ROUTES = [
-    Route("", FeatureViewSet, {"get": "list", "post": "create"}),
-    Route("/usage", FeatureViewSet, {"post": "record_use"}),
-    Route("/uploads", UploadViewSet, {"post": "create"}),
-    Route("/uploads/preview", PreviewViewSet, {"post": "preview"}),
-    Route(
+    ApiRoute("", FeatureViewSet, {"get": "list", "post": "create"}),
+    ApiRoute("/usage", FeatureViewSet, {"post": "record_use"}),
+    ApiRoute("/uploads", UploadViewSet, {"post": "create"}),
+    ApiRoute("/uploads/preview", PreviewViewSet, {"post": "preview"}),
+    ApiRoute(
         "/uploads/<str:upload_id>",
         UploadViewSet,
         {"get": "retrieve", "patch": "append", "delete": "destroy"},
     ),
-    Route("/datasets", DatasetViewSet, {"get": "list", "post": "create"}),
-    Route(
+    ApiRoute("/datasets", DatasetViewSet, {"get": "list", "post": "create"}),
+    ApiRoute(
         DATASET,
         DatasetViewSet,
         {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
     ),
-    Route(
+    ApiRoute(
         f"{DATASET}/versions",
         DatasetVersionViewSet,
         {"get": "list", "post": "create"},
     ),
-    Route(f"{DATASET}/append", DatasetVersionViewSet, {"post": "append"}),
-    Route(VERSION, DatasetVersionViewSet, {"get": "retrieve", "delete": "destroy"}),
-    Route(f"{VERSION}/cancel", DatasetVersionViewSet, {"post": "cancel"}),
-    Route(f"{VERSION}/retry", DatasetVersionViewSet, {"post": "retry"}),
-    Route(f"{DATASET}/sample", ExplorationViewSet, {"get": "sample"}),
-    Route(f"{DATASET}/rows", ExplorationViewSet, {"get": "rows"}),
-    Route(
+    ApiRoute(f"{DATASET}/append", DatasetVersionViewSet, {"post": "append"}),
+    ApiRoute(VERSION, DatasetVersionViewSet, {"get": "retrieve", "delete": "destroy"}),
+    ApiRoute(f"{VERSION}/cancel", DatasetVersionViewSet, {"post": "cancel"}),
+    ApiRoute(f"{VERSION}/retry", DatasetVersionViewSet, {"post": "retry"}),
+    ApiRoute(f"{DATASET}/sample", ExplorationViewSet, {"get": "sample"}),
+    ApiRoute(f"{DATASET}/rows", ExplorationViewSet, {"get": "rows"}),
+    ApiRoute(
         f"{DATASET}/filter",
         ExplorationViewSet,
         {"get": "filter_link", "post": "filter"},
     ),
-    Route(
+    ApiRoute(
         f"{DATASET}/filter/versions",
         DatasetVersionViewSet,
         {"post": "create_filtered"},
     ),
-    Route(f"{DATASET}/sql", SqlViewSet, {"post": "ask"}),
-    Route(f"{DATASET}/sql/export", SqlViewSet, {"post": "download"}),
-    Route(
+    ApiRoute(f"{DATASET}/sql", SqlViewSet, {"post": "ask"}),
+    ApiRoute(f"{DATASET}/sql/export", SqlViewSet, {"post": "download"}),
+    ApiRoute(
         f"{DATASET}/sql/versions", DatasetVersionViewSet, {"post": "create_answered"}
     ),
-    Route(
+    ApiRoute(
         f"{DATASET}/groups", GroupingViewSet, {"get": "groups_link", "post": "groups"}
     ),
-    Route(
+    ApiRoute(
         f"{DATASET}/facets", GroupingViewSet, {"get": "facets_link", "post": "facets"}
     ),
-    Route(f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
-    Route(
+    ApiRoute(f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
+    ApiRoute(
         f"{DATASET}/statistics",
         ExplorationViewSet,
         {"get": "statistics", "post": "filtered_statistics"},
     ),
-    Route(f"{DATASET}/correlation", ExplorationViewSet, {"get": "correlation"}),
-    Route(f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
-    Route(f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
-    Route(f"{DATASET}/diff", RowDiffViewSet, {"get": "row_diff"}),
-    Route(
+    ApiRoute(f"{DATASET}/correlation", ExplorationViewSet, {"get": "correlation"}),
+    ApiRoute(f"{DATASET}/schema", ExplorationViewSet, {"get": "columns"}),
+    ApiRoute(f"{DATASET}/compare", ExplorationViewSet, {"get": "compare"}),
+    ApiRoute(f"{DATASET}/diff", RowDiffViewSet, {"get": "row_diff"}),
+    ApiRoute(
         f"{DATASET}/export",
         ExportViewSet,
         {"get": "export", "post": "filtered_export"},
     ),
-    Route(f"{DATASET}/export/options", ExportViewSet, {"get": "export_options"}),
-    Route(f"{DATASET}/associations", ExplorationViewSet, {"get": "associations"}),
-    Route(f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
-    Route(f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),
-    Route(f"{DATASET}/rules", QualityViewSet, {"get": "list", "post": "create"}),
-    Route(f"{DATASET}/rules/suggestions", SuggestionViewSet, {"get": "suggestions"}),
-    Route(
+    ApiRoute(f"{DATASET}/export/options", ExportViewSet, {"get": "export_options"}),
+    ApiRoute(f"{DATASET}/associations", ExplorationViewSet, {"get": "associations"}),
+    ApiRoute(f"{DATASET}/drift", DriftViewSet, {"get": "drift"}),
+    ApiRoute(f"{DATASET}/drift-reports", DriftViewSet, {"get": "drift_reports"}),
+    ApiRoute(f"{DATASET}/rules", QualityViewSet, {"get": "list", "post": "create"}),
+    ApiRoute(f"{DATASET}/rules/suggestions", SuggestionViewSet, {"get": "suggestions"}),
+    ApiRoute(
         f"{DATASET}/rules/<str:rule_id>",
         QualityViewSet,
         {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
     ),
-    Route(f"{DATASET}/checks", QualityViewSet, {"get": "history", "post": "check"}),
-    Route(f"{DATASET}/lineage", LineageViewSet, {"get": "lineage"}),
-    Route(f"{DATASET}/events", LineageViewSet, {"get": "events"}),
-    Route(
+    ApiRoute(f"{DATASET}/checks", QualityViewSet, {"get": "history", "post": "check"}),
+    ApiRoute(f"{DATASET}/lineage", LineageViewSet, {"get": "lineage"}),
+    ApiRoute(f"{DATASET}/events", LineageViewSet, {"get": "events"}),
+    ApiRoute(
         FEATURE,
         FeatureViewSet,
         {"get": "retrieve", "put": "update", "delete": "destroy"},
     ),
-    Route(f"{FEATURE}/activate", FeatureViewSet, {"post": "activate"}),
-    Route(f"{FEATURE}/deprecate", FeatureViewSet, {"post": "deprecate"}),
-    Route(
+    ApiRoute(f"{FEATURE}/activate", FeatureViewSet, {"post": "activate"}),
+    ApiRoute(f"{FEATURE}/deprecate", FeatureViewSet, {"post": "deprecate"}),
+    ApiRoute(
         f"{FEATURE}/versions", FeatureViewSet, {"get": "versions", "post": "release"}
     ),
-    Route(f"{FEATURE}/rollback", FeatureViewSet, {"post": "roll_back"}),
-    Route(f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
-    Route(f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
-    Route(f"{FEATURE}/events", FeatureViewSet, {"get": "events"}),
+    ApiRoute(f"{FEATURE}/rollback", FeatureViewSet, {"post": "roll_back"}),
+    ApiRoute(f"{FEATURE}/lineage", FeatureViewSet, {"get": "lineage"}),
+    ApiRoute(f"{FEATURE}/statistics", FeatureViewSet, {"get": "statistics"}),
+    ApiRoute(f"{FEATURE}/events", FeatureViewSet, {"get": "events"}),
 ]
 
 # The frontend wants this list in an envelope: it comes before the alias of the other.
-ENVELOPE = [Route("/datasets", DatasetEnvelopeViewSet, {"get": "list"})]
+ENVELOPE = [ApiRoute("/datasets", DatasetEnvelopeViewSet, {"get": "list"})]
 
 urlpatterns = [
     *mount(ENVELOPE, "ml/features"),

@@ -13,42 +13,42 @@ from deployments.viewsets import (
     StreamViewSet,
     TelemetryViewSet,
 )
-from mlops.core.routes import Route, mount
+from mlops.core.routes import ApiRoute, mount
 
 ALL = "deployments"
 ONE = f"{ALL}/<str:deployment_id>"
 
 ROUTES = [
-    Route(ALL, DeploymentViewSet, {"get": "list", "post": "create"}, "deployments"),
-    Route(
+    ApiRoute(ALL, DeploymentViewSet, {"get": "list", "post": "create"}, "deployments"),
+    ApiRoute(
         ONE,
         DeploymentViewSet,
         {"get": "retrieve", "patch": "partial_update"},
         "deployment",
     ),
-    Route(f"{ONE}/status", DeploymentViewSet, {"patch": "set_status"}),
-    Route(f"{ONE}/rollback", DeploymentViewSet, {"post": "roll_back"}),
-    Route(f"{ONE}/promote", RolloutViewSet, {"post": "promote"}),
-    Route(f"{ONE}/pause", RolloutViewSet, {"post": "pause"}),
-    Route(f"{ONE}/resume", RolloutViewSet, {"post": "resume"}),
-    Route(f"{ONE}/abort", RolloutViewSet, {"post": "abort"}),
-    Route(f"{ONE}/terminate", RolloutViewSet, {"post": "terminate"}),
-    Route(f"{ONE}/events", TelemetryViewSet, {"get": "events"}),
-    Route(f"{ONE}/logs", TelemetryViewSet, {"get": "logs"}),
-    Route(f"{ONE}/metrics", TelemetryViewSet, {"get": "metrics"}),
-    Route(f"{ONE}/stream", StreamViewSet, {"get": "stream"}),
-    Route(f"{ONE}/drift", DeploymentDriftViewSet, {"get": "list", "post": "check"}),
-    Route(
+    ApiRoute(f"{ONE}/status", DeploymentViewSet, {"patch": "set_status"}),
+    ApiRoute(f"{ONE}/rollback", DeploymentViewSet, {"post": "roll_back"}),
+    ApiRoute(f"{ONE}/promote", RolloutViewSet, {"post": "promote"}),
+    ApiRoute(f"{ONE}/pause", RolloutViewSet, {"post": "pause"}),
+    ApiRoute(f"{ONE}/resume", RolloutViewSet, {"post": "resume"}),
+    ApiRoute(f"{ONE}/abort", RolloutViewSet, {"post": "abort"}),
+    ApiRoute(f"{ONE}/terminate", RolloutViewSet, {"post": "terminate"}),
+    ApiRoute(f"{ONE}/events", TelemetryViewSet, {"get": "events"}),
+    ApiRoute(f"{ONE}/logs", TelemetryViewSet, {"get": "logs"}),
+    ApiRoute(f"{ONE}/metrics", TelemetryViewSet, {"get": "metrics"}),
+    ApiRoute(f"{ONE}/stream", StreamViewSet, {"get": "stream"}),
+    ApiRoute(f"{ONE}/drift", DeploymentDriftViewSet, {"get": "list", "post": "check"}),
+    ApiRoute(
         f"{ONE}/drift/<uuid:check_id>",
         DeploymentDriftViewSet,
         {"get": "retrieve"},
         "deployment-drift-check",
     ),
-    Route(f"{ONE}/keys", DeploymentKeyViewSet, {"get": "list", "post": "create"}),
-    Route(f"{ONE}/keys/<uuid:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}),
-    Route("instance-types", InstanceTypeViewSet, {"get": "list"}),
+    ApiRoute(f"{ONE}/keys", DeploymentKeyViewSet, {"get": "list", "post": "create"}),
+    ApiRoute(f"{ONE}/keys/<uuid:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}),
+    ApiRoute("instance-types", InstanceTypeViewSet, {"get": "list"}),
 ]
-LINEAGE = [Route("lineage", LineageGraphViewSet, {"get": "graph"})]
+LINEAGE = [ApiRoute("lineage", LineageGraphViewSet, {"get": "graph"})]
 
 # The list's address with a slash has operations of its own: it comes before the alias.
 _WITH_SLASH = DeployModelViewSet.as_view({"get": "list", "post": "create"})

@@ -10,28 +10,30 @@ from lifecycle.viewsets import (
     ModelViewSet,
     RunViewSet,
 )
-from mlops.core.routes import Route, mount
+from mlops.core.routes import ApiRoute, mount
 
 _LIST = {"get": "list", "post": "create"}
 _ONE = {"get": "retrieve", "patch": "partial_update"}
 
 ROUTES = [
-    Route("experiments", ExperimentViewSet, _LIST),
-    Route("experiments/<str:name>", ExperimentViewSet, _ONE),
-    Route("runs", RunViewSet, _LIST),
-    Route("runs/<str:run_id>", RunViewSet, _ONE),
-    Route("runs/<str:run_id>/metrics", MetricViewSet, {"post": "log"}),
-    Route("runs/<str:run_id>/metrics/<path:key>", MetricViewSet, {"get": "history"}),
-    Route("runs/<str:run_id>/artifacts", ArtifactViewSet, _LIST),
-    Route(
+    ApiRoute("experiments", ExperimentViewSet, _LIST),
+    ApiRoute("experiments/<str:name>", ExperimentViewSet, _ONE),
+    ApiRoute("runs", RunViewSet, _LIST),
+    ApiRoute("runs/<str:run_id>", RunViewSet, _ONE),
+    ApiRoute("runs/<str:run_id>/metrics", MetricViewSet, {"post": "log"}),
+    ApiRoute("runs/<str:run_id>/metrics/<path:key>", MetricViewSet, {"get": "history"}),
+    ApiRoute("runs/<str:run_id>/artifacts", ArtifactViewSet, _LIST),
+    ApiRoute(
         "runs/<str:run_id>/artifacts/<path:path>", ArtifactViewSet, {"get": "download"}
     ),
-    Route("models", ModelVersionViewSet, _LIST),
-    Route("models/<str:model_name>/compare", ModelViewSet, {"post": "compare"}),
-    Route("models/<str:model_name>/history", ModelHistoryViewSet, {"get": "history"}),
-    Route("models/<str:model_name>/<str:version>", ModelVersionViewSet, _ONE),
-    Route("models/<str:model_id>", ModelViewSet, {"get": "retrieve"}),
-    Route("drift-events", DriftEventViewSet, _LIST),
+    ApiRoute("models", ModelVersionViewSet, _LIST),
+    ApiRoute("models/<str:model_name>/compare", ModelViewSet, {"post": "compare"}),
+    ApiRoute(
+        "models/<str:model_name>/history", ModelHistoryViewSet, {"get": "history"}
+    ),
+    ApiRoute("models/<str:model_name>/<str:version>", ModelVersionViewSet, _ONE),
+    ApiRoute("models/<str:model_id>", ModelViewSet, {"get": "retrieve"}),
+    ApiRoute("drift-events", DriftEventViewSet, _LIST),
 ]
 
 urlpatterns = mount(ROUTES, "ml/lifecycle/", aliases=["ml/lifecycle/lifecycle/"])

@@ -12,7 +12,7 @@ from datasets.analytics import ingest
 
 def main(order: str) -> None:
     given = {name: Path(path) for name, path in json.loads(order).items()}
-    source = ingest.SourceFile(given["path"], given["path"].name)
+    source = ingest.InputFile(given["path"], given["path"].name)
     ingest.convert([source], given["folder"])
 
 

@@ -46,7 +46,7 @@ def parquet(folder: Path, shape: Shape) -> Path:
         raw = folder / "raw.parquet"
         _write(raw, shape)
         shutil.rmtree(target, ignore_errors=True)
-        ingest.convert([ingest.SourceFile(raw, "raw.parquet")], target)
+        ingest.convert([ingest.InputFile(raw, "raw.parquet")], target)
         raw.unlink()
     return target / "data.parquet"
 

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from mlops.core.viewsets import ApiViewSet
 
 
-class Route(NamedTuple):
+class ApiRoute(NamedTuple):
     """A path below the app's prefix, and the action that each method calls.
 
     `name` is for `reverse`, which gives the documented address.
@@ -21,7 +21,7 @@ class Route(NamedTuple):
 
 
 def mount(
-    routes: Iterable[Route], prefix: str, *, aliases: Iterable[str] = ()
+    routes: Iterable[ApiRoute], prefix: str, *, aliases: Iterable[str] = ()
 ) -> list[URLPattern]:
     """Return the routes below their prefix, and below aliases that no document has.
 
@@ -37,7 +37,7 @@ def mount(
     return patterns
 
 
-def _documented(prefix: str, route: Route) -> list[URLPattern]:
+def _documented(prefix: str, route: ApiRoute) -> list[URLPattern]:
     address = f"{prefix}{route.path}"
     view = route.viewset.as_view(dict(route.actions))
     return [
@@ -46,5 +46,5 @@ def _documented(prefix: str, route: Route) -> list[URLPattern]:
     ]
 
 
-def _undocumented(address: str, route: Route) -> list[URLPattern]:
+def _undocumented(address: str, route: ApiRoute) -> list[URLPattern]:
     return [path(address, route.viewset.as_view(dict(route.actions), schema=None))]

@@ -7,16 +7,16 @@ from mlops.core.account.viewsets import (
     SessionViewSet,
     TokenViewSet,
 )
-from mlops.core.routes import Route, mount
+from mlops.core.routes import ApiRoute, mount
 
 ROUTES = [
-    Route("auth/login", DoorViewSet, {"post": "login"}),
-    Route("auth/refresh", DoorViewSet, {"post": "refresh"}),
-    Route("auth/logout", SessionViewSet, {"post": "logout"}),
-    Route("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
-    Route("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),
-    Route("users/me", MeViewSet, {"get": "me"}),
-    Route("audit", AuditViewSet, {"get": "list"}),
+    ApiRoute("auth/login", DoorViewSet, {"post": "login"}),
+    ApiRoute("auth/refresh", DoorViewSet, {"post": "refresh"}),
+    ApiRoute("auth/logout", SessionViewSet, {"post": "logout"}),
+    ApiRoute("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
+    ApiRoute("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),
+    ApiRoute("users/me", MeViewSet, {"get": "me"}),
+    ApiRoute("audit", AuditViewSet, {"get": "list"}),
 ]
 
 urlpatterns = mount(ROUTES, "")

@@ -61,4 +61,4 @@ def test_every_thread_and_loop_that_an_app_registers_can_be_made():
 
     made = registry.threads(stopping)
 
-    assert {type(each).__name__ for each in made} >= {"Ingestion", "SampleIntake"}
+    assert {type(each).__name__ for each in made} >= {"IngestionThread", "SampleIntake"}

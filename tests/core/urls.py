@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from lifecycle.models import Experiment
 from mlops.core.errors import AlreadyExists
 from mlops.core.json import JSONParser
-from mlops.core.routes import Route, mount
+from mlops.core.routes import ApiRoute, mount
 from mlops.core.serializers import StrictSerializer, actor, validated
 from mlops.core.throttling import AnalyticsThrottle
 from mlops.core.viewsets import ApiViewSet, created
@@ -73,8 +73,8 @@ class SlowNoteViewSet(NoteViewSet):
 urlpatterns = [
     *mount(
         [
-            Route("", NoteViewSet, {"get": "list", "post": "create"}),
-            Route(
+            ApiRoute("", NoteViewSet, {"get": "list", "post": "create"}),
+            ApiRoute(
                 "/<int:pk>",
                 NoteViewSet,
                 {"get": "retrieve", "patch": "partial_update"},

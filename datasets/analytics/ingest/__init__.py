@@ -10,11 +10,11 @@ from datasets.analytics.ingest.encodings import known_encoding
 from datasets.analytics.ingest.model import (
     Base,
     IngestedColumn,
+    InputFile,
     Limits,
     Options,
     Outcome,
     Progress,
-    SourceFile,
 )
 from datasets.analytics.ingest.parent import Ingestion, convert, start
 from datasets.analytics.ingest.rules import REVISION
@@ -25,11 +25,11 @@ __all__ = [
     "Base",
     "IngestedColumn",
     "Ingestion",
+    "InputFile",
     "Limits",
     "Options",
     "Outcome",
     "Progress",
-    "SourceFile",
     "convert",
     "is_chosen_type",
     "is_known_form",

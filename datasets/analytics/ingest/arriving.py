@@ -9,7 +9,7 @@ from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.archive import Archive
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.excel import prepare_workbook, refuse_old_document
-from datasets.analytics.ingest.model import SourceFile
+from datasets.analytics.ingest.model import InputFile
 from datasets.analytics.ingest.plain import Format, Plain, prepare
 
 _ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -18,7 +18,7 @@ _MISSING = "__HIVE_DEFAULT_PARTITION__"
 _NAMED = 5
 
 
-def arrived(context: Context, files: Sequence[SourceFile]) -> list[Plain]:
+def arrived(context: Context, files: Sequence[InputFile]) -> list[Plain]:
     """Return the files in a readable form, in order. Raises IngestRefused."""
     found = [plain for file in files for plain in _of_file(context, file)]
     if context.options.sheet is not None and all(
@@ -28,7 +28,7 @@ def arrived(context: Context, files: Sequence[SourceFile]) -> list[Plain]:
     return found
 
 
-def _of_file(context: Context, file: SourceFile) -> list[Plain]:
+def _of_file(context: Context, file: InputFile) -> list[Plain]:
     archive = _archive(context, file.path)
     if archive is None or archive.is_workbook:
         return [_alone(context, file, is_workbook=archive is not None)]
@@ -42,7 +42,7 @@ def _of_file(context: Context, file: SourceFile) -> list[Plain]:
             )
         plain = _alone(
             context,
-            SourceFile(member.path, member.name),
+            InputFile(member.path, member.name),
             is_workbook=inner is not None,
         )
         found.append(plain)
@@ -59,7 +59,7 @@ def _archive(context: Context, path: Path) -> Archive | None:
     return Archive(context, path) if start in {_ZIP, _EMPTY_ZIP} else None
 
 
-def _alone(context: Context, file: SourceFile, *, is_workbook: bool) -> Plain:
+def _alone(context: Context, file: InputFile, *, is_workbook: bool) -> Plain:
     with file.path.open("rb") as opened:
         if opened.read(4) == _COMPOUND:
             refuse_old_document(file.path)

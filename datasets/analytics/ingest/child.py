@@ -21,7 +21,7 @@ import orjson
 
 from datasets.analytics.engine import TEMP_FOLDER
 from datasets.analytics.errors import AnalyticsError, IngestRefused
-from datasets.analytics.ingest.model import Base, Limits, Options, Outcome, SourceFile
+from datasets.analytics.ingest.model import Base, InputFile, Limits, Options, Outcome
 from datasets.analytics.ingest.parent import (
     NO_ROOM,
     OUTCOME_FILE,
@@ -80,7 +80,7 @@ def _convert(order: dict[str, Any], folder: Path, limits: Limits) -> Outcome:
     # Imported late, so that the limits already hold for the libraries.
     from datasets.analytics.ingest.conversion import Conversion  # noqa: PLC0415
 
-    files = [SourceFile(Path(file["path"]), file["name"]) for file in order["files"]]
+    files = [InputFile(Path(file["path"]), file["name"]) for file in order["files"]]
     options = Options.from_json(order["options"])
     base = Base.from_json(order["base"]) if order["base"] else None
     return Conversion(files, folder, options, limits, base).run()

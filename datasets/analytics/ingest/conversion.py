@@ -16,10 +16,10 @@ from datasets.analytics.ingest.context import Context, Read
 from datasets.analytics.ingest.model import (
     Base,
     IngestedColumn,
+    InputFile,
     Limits,
     Options,
     Outcome,
-    SourceFile,
 )
 from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.sidecars import write_sidecars
@@ -43,7 +43,7 @@ class Conversion:
 
     def __init__(
         self,
-        files: Sequence[SourceFile],
+        files: Sequence[InputFile],
         folder: Path,
         options: Options,
         limits: Limits,

@@ -22,7 +22,7 @@ MAX_LINE_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _CsvFile:
     """One file, how it is cut, and where each column of the table is in it."""
 
     plain: Plain
@@ -46,7 +46,7 @@ class _File:
 
 
 @dataclass(slots=True)
-class _Table:
+class _CsvTable:
     """The files as one table of text. `is_rejecting` once a row cannot be cut.
 
     `attempts` name the tables of what the last counted reading left out.
@@ -54,7 +54,7 @@ class _Table:
 
     originals: list[str]
     names: list[str]
-    files: list[_File]
+    files: list[_CsvFile]
     expected: int
     is_rejecting: bool = False
     scans: int = 0
@@ -91,7 +91,7 @@ class _Table:
             )
         return found
 
-    def _runs(self) -> list[list[_File]]:
+    def _runs(self) -> list[list[_CsvFile]]:
         """Return the files in their order, those of one dialect together."""
         keyed = groupby(self.files, key=lambda file: file.form)
         return [list(parts) for _, parts in keyed]
@@ -131,13 +131,13 @@ class _Table:
         }
 
 
-def _cells(file: _File) -> str:
+def _cells(file: _CsvFile) -> str:
     cells = ["NULL::VARCHAR" if p is None else f"k{p}" for p in file.places]
     cells += map(literal, file.constants)
     return ", ".join(f"{cell} AS r{column}" for column, cell in enumerate(cells))
 
 
-def _scan(file: _File, plains: Sequence[Plain], leaving: str) -> str:
+def _scan(file: _CsvFile, plains: Sequence[Plain], leaving: str) -> str:
     dialect = file.dialect
     columns = ", ".join(f"'k{i}': 'VARCHAR'" for i in range(len(dialect.names)))
     quote = quote_literal(dialect.quote)
@@ -188,7 +188,7 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     )
 
 
-def _table(context: Context, plains: Sequence[Plain]) -> _Table:
+def _table(context: Context, plains: Sequence[Plain]) -> _CsvTable:
     dialects = [find_dialect(context, plain) for plain in plains]
     listed = [
         (plain.name, dialect.names)
@@ -197,16 +197,16 @@ def _table(context: Context, plains: Sequence[Plain]) -> _Table:
     originals, places = common_names(listed, union=context.options.union_by_name)
     folders = partitions_of(context, plains)
     originals += folders.keys
-    parts = list(map(_File, plains, dialects, places, folders.values))
+    parts = list(map(_CsvFile, plains, dialects, places, folders.values))
     lines = sum(
         file.plain.text.lines - file.dialect.lines_above
         for file in parts
         if file.plain.text
     )
-    return _Table(originals, clean_names(originals), parts, lines)
+    return _CsvTable(originals, clean_names(originals), parts, lines)
 
 
-def _written(context: Context, table: _Table) -> Written:
+def _written(context: Context, table: _CsvTable) -> Written:
     grammars = [grammar(context.options)] * len(table.names)
     intent = plan(context.options, table.names, table.originals, grammars)
     proof = Proof(context, table, intent)
@@ -221,7 +221,7 @@ def _written(context: Context, table: _Table) -> Written:
     return described(proof)
 
 
-def _written_anew(context: Context, table: _Table, intent: Plan) -> Proof:
+def _written_anew(context: Context, table: _CsvTable, intent: Plan) -> Proof:
     proof = Proof(context, table, intent)
     try:
         proof.write()
@@ -234,7 +234,7 @@ def _written_anew(context: Context, table: _Table, intent: Plan) -> Proof:
     return proof
 
 
-def _check_loss(context: Context, table: _Table, rejected: Rejected) -> list[str]:
+def _check_loss(context: Context, table: _CsvTable, rejected: Rejected) -> list[str]:
     """Refuse a table that lost too much, by the rejects or by the count of lines."""
     path = quote_literal(str(context.folder / "data.parquet"))
     (kept,) = context.cursor.row(f"SELECT count(*) FROM read_parquet({path})", {})  # noqa: S608

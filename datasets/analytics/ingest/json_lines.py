@@ -25,7 +25,7 @@ _OPTIONS = f"format='newline_delimited', maximum_object_size={MAX_LINE_BYTES:d}"
 
 
 @dataclass(slots=True)
-class _Table:
+class _JsonTable:
     """The lines as a table of text, nested and truth values as they are."""
 
     names: list[str]
@@ -114,7 +114,7 @@ def _write(context: Context, found: JsonLines, paths: Sequence[Path]) -> _Writte
             # Long numbers may travel as text: the type says what both are.
             key.kinds -= {JsonKind.NUMBER, JsonKind.WORD}
             key.kinds.add(JsonKind.TEXT)
-    table = _Table(names, _select(paths, keys, types, found.mark))
+    table = _JsonTable(names, _select(paths, keys, types, found.mark))
     grammars = [_grammar(context.options, key) for key in keys]
     options = _without_nested(context.options, names, originals, types)
     intent = replace(

@@ -23,7 +23,7 @@ NULL_WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFile:
+class InputFile:
     """A file to read. `name` is the client's label; its ending is a hint only."""
 
     path: Path

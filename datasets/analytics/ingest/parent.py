@@ -17,11 +17,11 @@ from datasets.analytics.endings import Ending, ending, named
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.model import (
     Base,
+    InputFile,
     Limits,
     Options,
     Outcome,
     Progress,
-    SourceFile,
 )
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Ingestion:
 
 
 def start(
-    files: Sequence[SourceFile],
+    files: Sequence[InputFile],
     folder: Path,
     *,
     options: Options | None = None,
@@ -177,7 +177,7 @@ def start(
 
 
 def convert(
-    files: Sequence[SourceFile],
+    files: Sequence[InputFile],
     folder: Path,
     *,
     options: Options | None = None,

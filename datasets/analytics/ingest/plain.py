@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
-from datasets.analytics.ingest.model import SourceFile
+from datasets.analytics.ingest.model import InputFile
 from datasets.analytics.ingest.quotes import Quotes
 from datasets.analytics.ingest.remarks import Dropped
 from datasets.analytics.ingest.text import TextFacts, quote_of, scan
@@ -69,7 +69,7 @@ _FOREIGN = {
 }
 
 
-def prepare(context: Context, file: SourceFile) -> Plain:
+def prepare(context: Context, file: InputFile) -> Plain:
     """Return the file in a readable form; the bytes decide, the name is a hint."""
     path, name = file.path, file.name.lower()
     head = _head(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from datasets.analytics.ingest import Limits, Options, SourceFile
+from datasets.analytics.ingest import InputFile, Limits, Options
 from datasets.analytics.ingest.conversion import Conversion
 
 
@@ -37,7 +37,7 @@ def read(
     for index, body in enumerate(bodies):
         path = place / f"upload_{index}"
         path.write_bytes(body if isinstance(body, bytes) else body.encode())
-        files.append(SourceFile(path, f"{index}_{name}"))
+        files.append(InputFile(path, f"{index}_{name}"))
     found = Conversion(files, place / "out", Options(**options), Limits()).run()
     with duckdb.connect(config={"threads": 1}) as database:
         database.execute("SET TimeZone='UTC'")

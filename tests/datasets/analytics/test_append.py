@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest import Base, Limits, Options, SourceFile
+from datasets.analytics.ingest import Base, InputFile, Limits, Options
 from datasets.analytics.ingest.conversion import Conversion
 
 
@@ -27,7 +27,7 @@ class Reader:
         for index, body in enumerate(bodies):
             path = place / f"upload_{index}"
             path.write_bytes(body if isinstance(body, bytes) else body.encode())
-            files.append(SourceFile(path, f"{index}_{name}"))
+            files.append(InputFile(path, f"{index}_{name}"))
         reading = Conversion(files, place / "out", Options(**options), Limits(), base)
         return reading.run(), place / "out/data.parquet"
 

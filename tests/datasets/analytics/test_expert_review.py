@@ -50,7 +50,7 @@ from datasets.analytics.correlation import correlate
 from datasets.analytics.engine import DEFAULT_LANES, Engine, Lane
 from datasets.analytics.errors import AnalyticsError, Busy, TooHeavy
 from datasets.analytics.filters import Condition
-from datasets.analytics.ingest import SourceFile
+from datasets.analytics.ingest import InputFile
 from datasets.analytics.ingest.context import row_group_rows
 from datasets.analytics.profile import profile
 from datasets.analytics.quality import RuleKind, RuleSpec, evaluate
@@ -112,7 +112,7 @@ def test_a_reader_of_foreign_files_is_limited_by_the_system(data, tmp_path):
         "Max file size": str(64 << 30),
         "Max core file size": "0",
     }
-    child = ingest.start([SourceFile(upload, "a.csv")], data / "converted")
+    child = ingest.start([InputFile(upload, "a.csv")], data / "converted")
     hard: dict[str, str] = {}
 
     # The child takes its limits one after the other.
@@ -136,7 +136,7 @@ def test_uploaded_names_never_reach_the_disk(data, tmp_path):
     upload = tmp_path / "upload"
     upload.write_bytes(b"a\n1\n")
 
-    ingest.convert([SourceFile(upload, "../[a-z]*?.csv")], data / "converted")
+    ingest.convert([InputFile(upload, "../[a-z]*?.csv")], data / "converted")
 
     assert {path.name for path in (data / "converted").iterdir()} == {
         "data.parquet",
@@ -149,7 +149,7 @@ def test_uploaded_names_never_reach_the_disk(data, tmp_path):
 def test_content_is_not_writable_and_no_condition_is_sql(data, tmp_path):
     upload = tmp_path / "upload"
     upload.write_bytes(b"a,s\n1,x\n")
-    ingest.convert([SourceFile(upload, "a.csv")], data / "converted")
+    ingest.convert([InputFile(upload, "a.csv")], data / "converted")
     table = data / "converted" / "data.parquet"
     before = table.read_bytes()
     attack = f"x'; COPY (SELECT 9) TO '{table}' (USE_TMP_FILE false); --"
@@ -215,7 +215,7 @@ def test_uniqueness_is_counted_and_not_estimated(parquet):
 def test_row_groups_let_all_cores_read_and_fit_into_memory(data, tmp_path):
     upload = tmp_path / "upload"
     upload.write_bytes(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i) for i in range(400_000)))
-    ingest.convert([SourceFile(upload, "a.csv")], data / "converted")
+    ingest.convert([InputFile(upload, "a.csv")], data / "converted")
 
     found = pq.ParquetFile(data / "converted" / "data.parquet").metadata
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given
 
-from datasets.analytics.ingest import Limits, Options, SourceFile
+from datasets.analytics.ingest import InputFile, Limits, Options
 from datasets.analytics.ingest.conversion import Conversion
 from tests.datasets.analytics import oracle
 from tests.datasets.analytics.random_tables import PROPERTY, samples
@@ -29,7 +29,7 @@ def read(sample):
         for number, body in enumerate(sample.bodies):
             path = folder / f"upload_{number}"
             path.write_bytes(body)
-            files.append(SourceFile(path, f"{number}.csv"))
+            files.append(InputFile(path, f"{number}.csv"))
         out = folder / "out"
         out.mkdir()
         options = Options(**sample.options)

@@ -10,7 +10,7 @@ import pytest
 
 from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest import SourceFile
+from datasets.analytics.ingest import InputFile
 
 OWN_GROWTH_KB = 64 << 10
 
@@ -24,7 +24,7 @@ def hostile(data, tmp_path):
         write(path)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
-            return ingest.convert([SourceFile(path, name)], data / "converted")
+            return ingest.convert([InputFile(path, name)], data / "converted")
         except IngestRefused as refusal:
             return refusal
         finally:

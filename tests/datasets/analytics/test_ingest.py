@@ -12,7 +12,7 @@ import pytest
 from datasets.analytics import ingest, rows
 from datasets.analytics.engine import Engine
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest import Limits, Options, SourceFile
+from datasets.analytics.ingest import InputFile, Limits, Options
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.rows import Window
@@ -29,7 +29,7 @@ def take(data, tmp_path):
         for index, (name, body) in enumerate(files):
             path = tmp_path / f"upload_{index}"
             path.write_bytes(body)
-            sources.append(SourceFile(path, name))
+            sources.append(InputFile(path, name))
         folder = data / "converted"
         outcome = ingest.convert(sources, folder, options=options, limits=limits)
         return outcome, folder
@@ -362,7 +362,7 @@ def test_progress_is_told_and_a_killed_conversion_starts_again(data, tmp_path):
     upload.write_bytes(
         b"a,b\n" + b"".join(b"%d,%d\n" % (i, i) for i in range(2_000_000))
     )
-    files, folder = [SourceFile(upload, "a.csv")], data / "converted"
+    files, folder = [InputFile(upload, "a.csv")], data / "converted"
 
     ingestion = ingest.start(files, folder)
     deadline = time.monotonic() + 120
@@ -397,7 +397,7 @@ def test_progress_never_runs_back_from_one_stage_to_the_next(data, tmp_path):
 def test_a_child_ends_with_its_parent(data, tmp_path):
     upload = tmp_path / "upload"
     upload.write_bytes(b"a,b\n" + b"1,2\n" * 5_000_000)
-    ingestion = ingest.start([SourceFile(upload, "a.csv")], data / "converted")
+    ingestion = ingest.start([InputFile(upload, "a.csv")], data / "converted")
 
     ingestion._process.stdin.close()  # what the system does when the parent is gone
 
@@ -409,7 +409,7 @@ def test_a_child_holds_no_variable_of_ours(data, tmp_path, monkeypatch):
     upload = tmp_path / "upload"
     upload.write_bytes(b"a,b\n" + b"1,2\n" * 1_000_000)
 
-    ingestion = ingest.start([SourceFile(upload, "a.csv")], data / "converted")
+    ingestion = ingest.start([InputFile(upload, "a.csv")], data / "converted")
     environment = b""
     deadline = time.monotonic() + 120
     while not environment and time.monotonic() < deadline:
@@ -428,7 +428,7 @@ def test_a_time_limit_ends_it(data, tmp_path):
 
     with pytest.raises(IngestRefused) as refused:
         ingest.convert(
-            [SourceFile(upload, "a.csv")], data / "converted", limits=Limits(wall_s=1)
+            [InputFile(upload, "a.csv")], data / "converted", limits=Limits(wall_s=1)
         )
 
     assert refused.value.code == "timeout"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets.analytics.ingest import Limits, Options, SourceFile
+from datasets.analytics.ingest import InputFile, Limits, Options
 from datasets.analytics.ingest.conversion import Conversion
 from tests.datasets.analytics import oracle
 from tests.datasets.analytics.random_tables import PROPERTY
@@ -97,7 +97,7 @@ def read(body, **options):
         path.write_bytes(body)
         out = Path(place, "out")
         out.mkdir()
-        files = [SourceFile(path, "a.jsonl")]
+        files = [InputFile(path, "a.jsonl")]
         limits = Limits(threads=1)
         outcome = Conversion(files, out, Options(**options), limits).run()
         return outcome, pq.read_table(out / "data.parquet")

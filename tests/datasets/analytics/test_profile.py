@@ -197,7 +197,7 @@ def test_long_numbers_have_the_same_figures_at_ingestion(parquet, data, kind, fi
         f"SELECT CAST({first} AS {kind}) + (i % 3)::{kind} AS x FROM range(3000) t(i)"
     )
 
-    ingest.convert([ingest.SourceFile(upload, "a.parquet")], data / "out")
+    ingest.convert([ingest.InputFile(upload, "a.parquet")], data / "out")
 
     kept = orjson.loads((data / "out/profile.json").read_bytes())["columns"][0]
     asked = profile(data / "out/data.parquet").columns[0]

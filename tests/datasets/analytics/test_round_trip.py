@@ -12,7 +12,7 @@ from hypothesis import given
 
 from datasets.analytics import engine, export
 from datasets.analytics.export import ExportFormat, Request
-from datasets.analytics.ingest import Limits, Options, SourceFile
+from datasets.analytics.ingest import InputFile, Limits, Options
 from datasets.analytics.ingest.conversion import Conversion
 from datasets.analytics.sql import TableColumn
 from tests.datasets.analytics.random_tables import PROPERTY, typed_tables
@@ -22,7 +22,7 @@ def read(folder, body, name, **options):
     place = folder / f"read_{sum(1 for _ in folder.iterdir())}"
     (place / "out").mkdir(parents=True)
     (place / "upload").write_bytes(body)
-    files = [SourceFile(place / "upload", name)]
+    files = [InputFile(place / "upload", name)]
     given_ = Options.from_json(options)
     outcome = Conversion(files, place / "out", given_, Limits(), None).run()
     return outcome, place / "out/data.parquet"

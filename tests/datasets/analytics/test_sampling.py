@@ -11,7 +11,7 @@ def sampled(folder, select):
     upload = folder / "upload.parquet"
     with duckdb.connect() as database:
         database.execute(f"COPY ({select}) TO '{upload}' (FORMAT parquet)")
-        ingest.convert([ingest.SourceFile(upload, "a.parquet")], folder / "out")
+        ingest.convert([ingest.InputFile(upload, "a.parquet")], folder / "out")
         files = [folder / "out/data.parquet", folder / "out/sample.parquet"]
         rows = [database.execute(f"FROM '{file}'").fetchall() for file in files]
         types = [

@@ -140,7 +140,7 @@ def test_fifty_rows_of_two_thousand_columns_cost_some_seconds(tmp_path):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
     found = ingest.convert(
-        [ingest.SourceFile(Path(upload), "wide.csv")], tmp_path / "out"
+        [ingest.InputFile(Path(upload), "wide.csv")], tmp_path / "out"
     )
 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
