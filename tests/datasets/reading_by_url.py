@@ -52,10 +52,16 @@ def _opened(token: str):
     from fsspec.implementations.http import HTTPFileSystem
 
     class Versions(HTTPFileSystem):
-        """Files that never change: DuckDB asks when they did."""
+        """Files that never change, and are asked by HEAD whether they are there.
+
+        DuckDB wants to know when they did; fsspec would begin to fetch the whole.
+        """
 
         def modified(self, _path: str) -> dt.datetime:
             return dt.datetime.fromtimestamp(0, dt.UTC)
+
+        async def _exists(self, path: str, **_options: object) -> bool:
+            return (await self._info(path))["size"] is not None
 
     fsspec.register_implementation("http", Versions, clobber=True)
     headers = {"Authorization": f"Bearer {token}"}
