@@ -5,7 +5,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from datasets.analytics import engine
-from mlops.worker import registry
+from mlops.worker import registration
 
 
 class DatasetsConfig(AppConfig):
@@ -15,4 +15,4 @@ class DatasetsConfig(AppConfig):
     def ready(self) -> None:
         """Tell the analytics where data is; nothing is opened before a fork."""
         engine.configure(settings.DATA_DIR / "datasets")
-        registry.register(threads=("datasets.worker.IngestionThread",))
+        registration.register(threads=("datasets.worker.IngestionThread",))

@@ -18,7 +18,7 @@ from datasets.analytics import export
 from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.sql import TableColumn
 from datasets.models import AnalysisKey, DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.storage import IncomingFile
 from mlops.core import etags, ranges
 from mlops.core.byte_store import byte_store
@@ -60,11 +60,11 @@ def attachment(
     return answer
 
 
-def taken(version: DatasetVersion, wanted: Request) -> IncomingFile:
+def as_upload(version: DatasetVersion, wanted: Request) -> IncomingFile:
     """Write the rows as an upload of their own: Parquet, so with their types."""
     path = storage.data_path(version.digest)
     name = f"{version.dataset.name}-v{version.number}-filtered.parquet"
-    with asking():
+    with translated_errors():
         file = storage.receive(name, export.stream(path, wanted))
     return replace(file, made_of=(version.pk,))
 
@@ -104,10 +104,10 @@ def _written(
 ) -> HttpResponseBase:
     path = storage.data_path(version.digest)
     if request.method == "HEAD":
-        with asking():
+        with translated_errors():
             export.stream(path, wanted)
         return HttpResponse()
-    with asking():
+    with translated_errors():
         chunks = export.stream(path, wanted)
         first = next(chunks, b"")
     return StreamingHttpResponse(_whole(first, chunks))

@@ -12,14 +12,14 @@ from datasets import storage
 from datasets.analytics import expression, profile
 from datasets.models import DatasetVersion, Feature, FeatureBinding
 from datasets.models.event import columns_of
-from datasets.refusals import Refused, asking
+from datasets.refusals import Refused, translated_errors
 from datasets.stored_answers import dumps
 
 logger = logging.getLogger(__name__)
 
 
 def compute(feature: Feature) -> None:
-    """Compute a formula's statistics over the current content, unless they are kept.
+    """Compute a formula's statistics over the current content, unless they are stored.
 
     What is refused (a busy process, a content that is too large) leaves them out;
     the feature says that they are not there.
@@ -47,7 +47,7 @@ def catch_up(version: DatasetVersion) -> None:
 
 def _figures(bound: FeatureBinding, version: DatasetVersion) -> dict[str, Any]:
     formula = expression.parse(bound.expression)
-    with asking():
+    with translated_errors():
         table = expression.computed(
             storage.data_path(version.digest), formula, columns_of(version)
         )

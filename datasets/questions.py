@@ -26,7 +26,7 @@ from datasets.analytics.filters import Condition
 from datasets.analytics.ordered import filtered
 from datasets.analytics.rows import Rows, SampleMethod, Window
 from datasets.models import DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.stored_answers import Question
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,8 @@ def page(
     window: Window,
     find: Callable[[Path], Rows],
 ) -> dict[str, Any]:
-    """Return rows with what a pager needs to know; nothing of it is stored."""
-    with asking():
+    """Return a page of rows with its paging fields; it is not stored."""
+    with translated_errors():
         found = find(storage.data_path(version.digest))
     return {
         "columns": [

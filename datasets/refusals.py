@@ -1,4 +1,4 @@
-"""Analytics' errors on their way out, in its own words."""
+"""Translates errors of analytics to errors of the domain."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +17,8 @@ class Refused(DomainError):
 
 
 @contextmanager
-def asking() -> Iterator[None]:
-    """Let analytics' errors leave as errors of the domain."""
+def translated_errors() -> Iterator[None]:
+    """Translate errors of analytics that leave the block."""
     try:
         yield
     except AnalyticsError as error:

@@ -10,7 +10,7 @@ from datasets import storage
 from datasets.analytics import row_diff
 from datasets.analytics.row_diff import DiffPage, RowChange
 from datasets.models import DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.stored_answers import Question
 
 
@@ -22,7 +22,7 @@ def between(
     window: DiffPage,
 ) -> dict[str, Any]:
     """Return the counts of all differences and a page of them, in one order."""
-    with asking():
+    with translated_errors():
         compared = row_diff.Comparison(
             storage.data_path(earlier.digest),
             storage.data_path(later.digest),
@@ -32,7 +32,7 @@ def between(
     asked = {"with": earlier.digest, "key": list(key), "columns": columns}
     question = Question(later, "row_diff", row_diff.REVISION, compared.summary, asked)
     found = orjson.loads(question.body())
-    with asking():
+    with translated_errors():
         rows = compared.rows(window)
     counts = {change: found[change] for change in RowChange}
     return {

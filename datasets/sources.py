@@ -14,7 +14,7 @@ from datasets.storage import IncomingFile
 from mlops.core.models import User
 
 
-def taken(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
+def received_files(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
     """Take the files out of a validated body; they are on disk and complete.
 
     Raises EmptyFile, UploadNotFound, IllegalMove or ConnectionNotFound; no upload is
@@ -38,10 +38,10 @@ def taken(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
 
 
 @contextmanager
-def borrowed(
+def previewed_files(
     fields: dict[str, Any], *, by: User | None
 ) -> Iterator[list[ingest.InputFile]]:
-    """Give the files of a validated body for a look: uploads are not used up.
+    """Yield the files of a validated body for a preview: uploads are not used up.
 
     Raises UploadNotFound, IllegalMove or ConnectionNotFound.
     """
@@ -60,7 +60,7 @@ def borrowed(
         _discard(own)
 
 
-def again(version: DatasetVersion) -> list[IncomingFile]:
+def kept_files(version: DatasetVersion) -> list[IncomingFile]:
     """Take the kept files of a version once more, as files of their own.
 
     Raises IllegalMove when they are gone, or are not the whole of it.

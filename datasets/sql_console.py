@@ -1,4 +1,4 @@
-"""SQL of people over versions: whose it is, what it reads, what became of it.
+"""SQL of users over versions: whose it is, what it reads, and its result.
 
 Each statement is an entry of the audit trail, text and all, before it runs.
 """
@@ -15,7 +15,7 @@ from datasets import storage
 from datasets.analytics import console
 from datasets.analytics.console import Asked, Form, StatementOutcome
 from datasets.models import Dataset, DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.storage import IncomingFile
 from mlops.core import audit
 from mlops.core.models import User
@@ -71,13 +71,13 @@ class SqlQuery:
         target.seek(0)
         return target, found
 
-    def taken(self) -> IncomingFile:
+    def as_upload(self) -> IncomingFile:
         """Return the result as an upload of its own. Refused without a total order."""
         file, _ = self.file(Form.VERSION)
         name = f"{self.dataset.name}-sql.parquet"
         with file:
-            taken = storage.receive(name, iter(lambda: file.read(1 << 18), b""))
-        return replace(taken, made_of=tuple(v.pk for v in self.tables.values()))
+            as_upload = storage.receive(name, iter(lambda: file.read(1 << 18), b""))
+        return replace(as_upload, made_of=tuple(v.pk for v in self.tables.values()))
 
     @property
     def shown_tables(self) -> dict[str, dict[str, Any]]:
@@ -97,5 +97,5 @@ class SqlQuery:
             name: storage.data_path(version.digest)
             for name, version in self.tables.items()
         }
-        with asking():
+        with translated_errors():
             return console.ask(Asked(self.sql, paths, form, **window), target)

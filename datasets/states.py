@@ -1,4 +1,4 @@
-"""The words that datasets and features use, as data."""
+"""The statuses and moves of datasets and features, as data."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -38,7 +38,7 @@ class SourceFormat(models.TextChoices):
 
 
 class QualityStatus(models.TextChoices):
-    """What the rules said of a version; "unchecked" when there were none."""
+    """The result of a version's quality rules; "unchecked" when there were none."""
 
     UNCHECKED = "unchecked", _("unchecked")
     PASSED = "passed", _("passed")

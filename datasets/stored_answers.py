@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 
 LARGEST_KEPT = 16 * 2**20
 
@@ -39,7 +39,7 @@ class Question:
         stored = StoredAnalysis.objects.answer(key) if self.is_kept else None
         if stored is not None:
             return stored
-        with asking():
+        with translated_errors():
             body = dumps(self.compute())
         if self.is_kept and len(body) <= LARGEST_KEPT:
             StoredAnalysis.objects.keep(key, body)

@@ -17,10 +17,10 @@ class _Stopping(Exception):
 
 
 class IngestionThread(WorkerThread):
-    """Looks for uploads."""
+    """Reads pending uploads."""
 
     pause_s = 10.0
-    trouble = "An upload was not read"
+    failure_message = "An upload was not read"
 
     def round(self) -> None:
         try:

@@ -4,8 +4,8 @@ from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
-from deployments.kick import wait_on_commit
-from mlops.worker import registry
+from deployments.wake import wait_on_commit
+from mlops.worker import registration
 
 
 class DeploymentsConfig(AppConfig):
@@ -26,10 +26,10 @@ class DeploymentsConfig(AppConfig):
         tokens_changed.connect(wait_on_commit)
         post_delete.connect(wait_on_commit, sender=ApiToken)
         for news in (AlertHook, AlertDelivery, DriftEvent):
-            post_save.connect(registry.wake_on_commit, sender=news)
-        registry.register(
+            post_save.connect(registration.wake_on_commit, sender=news)
+        registration.register(
             loop="deployments.worker.ReconcileLoop",
-            bell="deployments.kick.kick",
+            waker="deployments.wake.wake_worker",
             threads=(
                 "deployments.worker.SampleIntake",
                 "deployments.drift.watcher.Watcher",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's name
 
-from mlops.walls import walls
+from mlops.sandbox import isolation
 
 
 @register(Tags.security)
@@ -16,5 +16,5 @@ def models_are_shut_in(**_options: Any) -> list[CheckMessage]:
             hint="docs/deployments.md says what each wall needs.",
             id="mlops.W010",
         )
-        for lacking in walls.missing()
+        for lacking in isolation.missing()
     ]

@@ -1,4 +1,4 @@
-"""What Prometheus is told about deployments: the same numbers as the API."""
+"""Prometheus metrics of deployments: the same numbers as the API."""
 
 import math
 import uuid

@@ -1,7 +1,7 @@
 """Judges a version by what it did to the calls that it got: a function of counts.
 
 What counts against a version is what the version before would have answered. The
-witness is that version's own record, beside it or just before it: a share of bad
+baseline is that version's own record, beside it or just before it: a share of bad
 answers counts where both hold,
 
 * it is larger than one and a half times the other's by more than the limit: callers do
@@ -20,7 +20,7 @@ Where there is no record of the version before, the limits alone say what is too
 failures, answers that are not finite, and slow ones.
 
 A refusal is the version's where the one before would have taken the same request. Model
-servers tell, where signatures say all of what is taken; nothing else needs to be
+servers report that, where signatures say all of what is taken; nothing else needs to be
 compared then. Elsewhere the shares that are refused are, where the two differ in what
 they take; without another version to compare with refusals are the callers'.
 """
@@ -108,10 +108,10 @@ def verdict(
     for judged, old, limit in shares:
         if old is None:
             if judged.rate > limit:
-                return f"{_said(judged)}, more than {limit:.1%}"
+                return f"{_described(judged)}, more than {limit:.1%}"
         elif judged.rate - MIX * old.rate > limit and surprise(judged, old) < ALPHA:
             beside = f"; of the version before {old.rate:.1%} of {old.of}"
-            return f"{_said(judged)}{_over(judged, limit)}{beside}"
+            return f"{_described(judged)}{_over(judged, limit)}{beside}"
     return ""
 
 
@@ -198,7 +198,7 @@ def _slow_ms(before: CallWindow | None, p95_ms: float | None) -> float | None:
     return max(SLOWER * usual, p95_ms)
 
 
-def _said(share: BadShare) -> str:
+def _described(share: BadShare) -> str:
     return f"{share.rate:.1%} of {share.of} requests {share.text}"
 
 

@@ -148,7 +148,7 @@ def _downstream_of_column(
     runs = read.order_by("run").values_list("run", flat=True).distinct()
     firsts = {f"feature:{pk.hex}": "provides" for pk in features}
     firsts |= {f"run:{pk}": "read_by" for pk in runs[:MOST_RUNS]}
-    yield from (Edge(1, here.key, key, said) for key, said in firsts.items())
+    yield from (Edge(1, here.key, key, relation) for key, relation in firsts.items())
     walked = list[Edge]()
     if depth > 1:
         walked = lineage.walk(list(firsts), "downstream", links=LINKS, depth=depth - 1)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.instance_types import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.serving.terms import CallLimits
 from deployments.states import Rollout, StickyBy
 from mlops.core.errors import Invalid

@@ -95,7 +95,7 @@ TRANSITIONS: dict[tuple[Status, Status], frozenset[Mover]] = {
 }
 
 
-def wishes_from(status: str) -> list[str]:
+def requestable_from(status: str) -> list[str]:
     """Return what a person may ask a status to become, in the order of the table."""
     allowed = [
         str(to)

@@ -5,7 +5,7 @@ import threading
 from deployments.reconciler import Reconciler
 from deployments.reconciler.leftovers import sweep
 from deployments.reconciler.loop import run
-from deployments.reconciler.sampling import Intake, prune
+from deployments.reconciler.sample_intake import Intake, prune
 from deployments.states import Environment
 from deployments.targets import configured
 from mlops.worker.thread import WorkerThread
@@ -38,10 +38,10 @@ class ReconcileLoop:
 
 
 class SampleIntake(WorkerThread):
-    """Takes in what gateways sampled."""
+    """Stores what gateways sampled."""
 
     pause_s = 5.0
-    trouble = "Samples were not taken in"
+    failure_message = "Samples were not taken in"
 
     def __init__(self, stopping: threading.Event) -> None:
         super().__init__(stopping)
@@ -60,7 +60,7 @@ class Housekeeping(WorkerThread):
     """Deletes now and then what nothing needs any more."""
 
     pause_s = 600.0
-    trouble = "Nothing was swept"
+    failure_message = "Nothing was swept"
 
     def round(self) -> None:
         sweep()

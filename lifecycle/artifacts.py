@@ -36,42 +36,42 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# A file that is whole, or one that was being written when everything stopped.
+# A complete file, or one that was being written when the server crashed.
 _OURS = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{32}\.part)?$")
 
-Home = Run | LoggedModel
+Owner = Run | LoggedModel
 AT_ONCE = 500
 
 
 def save(
-    home: Home, path: str, chunks: Iterable[bytes], *, by: User | None
+    owner: Owner, path: str, chunks: Iterable[bytes], *, by: User | None
 ) -> Artifact:
-    """Receive a file of a run or logged model, and keep it; see `keep`.
+    """Receive a file of a run or logged model and store it; see `keep`.
 
     Raises TooLarge as well.
     """
     normal_path(path)
     key, most = stored_key(uuid.uuid4()), settings.MAX_UPLOAD_BYTES
     received = byte_store().put(key, chunks, max_bytes=most)
-    return keep(home, path, received, by=by)
+    return keep(owner, path, received, by=by)
 
 
-def keep(home: Home, path: str, received: Received, *, by: User | None) -> Artifact:
-    """Let a received file be the one under a path relative to its home.
+def keep(owner: Owner, path: str, received: Received, *, by: User | None) -> Artifact:
+    """Store a received file under a path relative to its owner.
 
-    It lies under a `stored_key`, on disk before its row appears; a file that was under
-    this path is replaced whole. Raises UnsafePath or ArtifactInUse (a model version
-    or deployment stands on the old file or on its folder); then the file is gone and
+    Its bytes lie under a `stored_key`, on disk before the row appears; a file that was
+    under this path is replaced whole. Raises UnsafePath or ArtifactInUse (a model
+    version or deployment uses the old file or its folder); then the file is gone and
     nothing else has changed.
     """
     try:
-        place = normal_path(path)
+        path = normal_path(path)
         with transaction.atomic():
-            _remove_row(_lock(home), place, by=by)
-            artifact = _store_row(home, place, received, by=by)
+            _remove_row(_lock(owner), path, by=by)
+            artifact = _store_row(owner, path, received, by=by)
     except DomainError:
-        # Nothing else says surely that the row is not there: a connection may be lost
-        # after its commit. What is left then is the sweep's.
+        # Only these errors prove that the row is not there: a connection may be lost
+        # after its commit. What is left then is for the sweep.
         byte_store().delete(received.key)
         raise
     return artifact
@@ -85,7 +85,7 @@ def file_path(artifact: Artifact) -> Path:
 def delete(artifact: Artifact, *, by: User | None = None) -> None:
     """Remove an artifact, its file after the commit. Raises ArtifactInUse."""
     with transaction.atomic():
-        _remove_row(_lock(_home(artifact)), artifact.path, by=by)
+        _remove_row(_lock(_owner_of(artifact)), artifact.path, by=by)
 
 
 def sweep(older_than_s: float = 86_400.0) -> int:
@@ -114,22 +114,22 @@ def _name(blob: Blob) -> str:
     return blob.key.rpartition("/")[2]
 
 
-def _home(artifact: Artifact) -> Home:
-    home = artifact.run or artifact.logged_model
-    if home is None:
+def _owner_of(artifact: Artifact) -> Owner:
+    owner = artifact.run or artifact.logged_model
+    if owner is None:
         raise ValueError("the database lets no artifact be without a home")
-    return home
+    return owner
 
 
-def _lock(home: Home) -> Home:
-    """Make writers of one home wait for each other."""
-    if not type(home).objects.select_for_update().filter(pk=home.pk).exists():
-        raise NotFound(f"{home} was deleted.", field="run_id")
-    return home
+def _lock(owner: Owner) -> Owner:
+    """Lock the owner's row: writers of one owner wait for each other."""
+    if not type(owner).objects.select_for_update().filter(pk=owner.pk).exists():
+        raise NotFound(f"{owner} was deleted.", field="run_id")
+    return owner
 
 
 def _store_row(
-    home: Home, path: str, received: Received, *, by: User | None
+    owner: Owner, path: str, received: Received, *, by: User | None
 ) -> Artifact:
     file = NewFile(
         pk=uuid.UUID(received.key.rpartition("/")[2]),
@@ -139,15 +139,15 @@ def _store_row(
         sha256=received.sha256,
     )
     with connection.cursor() as cursor:
-        store.add(cursor, _owner(home), file, by=by.pk if by else None)
-    return _as_stored(home, file, by=by)
+        store.add(cursor, _owner_row(owner), file, by=by.pk if by else None)
+    return _as_stored(owner, file, by=by)
 
 
-def _as_stored(home: Home, file: NewFile, *, by: User | None) -> Artifact:
+def _as_stored(owner: Owner, file: NewFile, *, by: User | None) -> Artifact:
     """Return the row that was just written without asking for it again."""
     artifact = Artifact(
-        run=home if isinstance(home, Run) else None,
-        logged_model=home if isinstance(home, LoggedModel) else None,
+        run=owner if isinstance(owner, Run) else None,
+        logged_model=owner if isinstance(owner, LoggedModel) else None,
         is_stored=True,
         created_by=by,
         **{each.name: getattr(file, each.name) for each in fields(file)},
@@ -157,16 +157,16 @@ def _as_stored(home: Home, file: NewFile, *, by: User | None) -> Artifact:
     return artifact
 
 
-def _owner(home: Home) -> ArtifactOwner:
-    if isinstance(home, Run):
-        return ArtifactOwner(run=home.pk, logged_model=None, name=str(home))
-    return ArtifactOwner(run=None, logged_model=home.pk, name=str(home))
+def _owner_row(owner: Owner) -> ArtifactOwner:
+    if isinstance(owner, Run):
+        return ArtifactOwner(run=owner.pk, logged_model=None, name=str(owner))
+    return ArtifactOwner(run=None, logged_model=owner.pk, name=str(owner))
 
 
-def _remove_row(home: Home, path: str, *, by: User | None) -> None:
-    # One question for the file and for the folders that it could belong to.
+def _remove_row(owner: Owner, path: str, *, by: User | None) -> None:
+    # One query for the file and for the folders that it could belong to.
     asked = [path, *servable.manifests_above(path)]
-    found = home.artifacts.filter(path__in=asked).order_by()
+    found = owner.artifacts.filter(path__in=asked).order_by()
     here = {artifact.path: artifact for artifact in found}
     old = here.pop(path, None)
     if any(one.is_stored and one.is_in_use() for one in here.values()):
@@ -181,7 +181,7 @@ def _remove_row(home: Home, path: str, *, by: User | None) -> None:
             "A model version or deployment stands on this file; use another path.",
             field="path",
         )
-    if above := servable.keeping_weights_in(home.artifacts.all(), path):
+    if above := servable.keeping_weights_in(owner.artifacts.all(), path):
         raise ArtifactInUse(
             f"A model version or deployment stands on {above[0].path!r}, which keeps "
             "weights in this file; use another path.",
@@ -189,6 +189,6 @@ def _remove_row(home: Home, path: str, *, by: User | None) -> None:
         )
     stale = stored_key(old.pk) if old.is_stored else ""
     with connection.cursor() as cursor:
-        store.remove(cursor, old, _owner(home), by=by.pk if by else None)
+        store.remove(cursor, old, _owner_row(owner), by=by.pk if by else None)
     if stale:
         transaction.on_commit(lambda: byte_store().delete(stale))

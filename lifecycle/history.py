@@ -1,4 +1,4 @@
-"""What was recorded of an experiment: its newest runs, their events and files."""
+"""The recorded history of an experiment: its newest runs, their events and files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""Removing for good what was deleted: runs, logged models, experiments, their files.
+"""Permanent removal of what was soft-deleted: runs, logged models, experiments, files.
 
-Deletion hides and `restore` brings back; after a purge the rows, the bytes and the
-hold on an experiment's name are gone. What a model version stands on stays: the run
-or logged model it was made from, that model's run, and so their experiment.
+A soft delete hides and `restore` undoes it; after a purge the rows and bytes are gone
+and an experiment's name is free. What a model version needs stays: the run or logged
+model it was made from, that model's run, and so their experiment.
 """
 
 import logging
@@ -25,7 +25,7 @@ KEPT_EXPERIMENT = 0
 
 @dataclass(slots=True)
 class PurgeReport:
-    """What was removed (or would be), and what stays because versions stand on it."""
+    """What was removed (or would be), and what stays because versions need it."""
 
     experiments: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ def _gone(before: datetime) -> Q:
 
 
 def _remove(  # noqa: PLR0913 - the same for runs and logged models
-    home: Run | LoggedModel,
+    owner: Run | LoggedModel,
     before: datetime,
     removed: list[str],
     done: PurgeReport,
@@ -66,36 +66,38 @@ def _remove(  # noqa: PLR0913 - the same for runs and logged models
     by: User | None,
     dry_run: bool,
 ) -> None:
-    """Remove one thing, unless it was restored or registered since it was listed."""
-    named = home.uid if isinstance(home, Run) else home.pk
+    """Remove one row, unless it was restored or registered since it was listed."""
+    named = owner.uid if isinstance(owner, Run) else owner.pk
     with transaction.atomic():
-        rows = type(home).objects.select_related("experiment")
+        rows = type(owner).objects.select_related("experiment")
         held = rows.select_for_update(of=("self", "experiment"))
-        if not held.filter(_gone(before), pk=home.pk):
+        if not held.filter(_gone(before), pk=owner.pk):
             return
-        if _is_stood_on(home):
+        if _is_needed(owner):
             done.kept.append(named)
             return
-        files = list(home.artifacts.all())
+        files = list(owner.artifacts.all())
         removed.append(named)
         done.size_bytes += sum(file.size_bytes for file in files)
         if not dry_run:
-            _delete(home, files, by=by)
+            _delete(owner, files, by=by)
 
 
-def _delete(home: Run | LoggedModel, files: list[Artifact], *, by: User | None) -> None:
+def _delete(
+    owner: Run | LoggedModel, files: list[Artifact], *, by: User | None
+) -> None:
     for file in files:
         artifacts.delete(file, by=by)
-    home.erase(files=len(files), by=by)
+    owner.erase(files=len(files), by=by)
 
 
-def _is_stood_on(home: Run | LoggedModel) -> bool:
+def _is_needed(owner: Run | LoggedModel) -> bool:
     """Whether a version or a deployment needs the thing, a file or a model of it."""
-    if home.model_versions.exists():
+    if owner.model_versions.exists():
         return True
-    if isinstance(home, Run) and home.logged_models.exclude(model_versions=None):
+    if isinstance(owner, Run) and owner.logged_models.exclude(model_versions=None):
         return True
-    return any(file.is_in_use() for file in home.artifacts.all())
+    return any(file.is_in_use() for file in owner.artifacts.all())
 
 
 def _remove_experiment(

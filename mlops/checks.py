@@ -48,7 +48,7 @@ def origins_are_exact(**_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
-def doors_are_closed(**_options: Any) -> list[CheckMessage]:
+def open_mode_is_reported(**_options: Any) -> list[CheckMessage]:
     """Open mode is for trying things out, and says so."""
     if not settings.OPEN_MODE:
         return []

@@ -94,9 +94,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "mlops.core.middleware.RequestContextMiddleware",
-    "lifecycle.mlflow.middleware.MlflowDoor",
+    "lifecycle.mlflow.middleware.MlflowFastPathMiddleware",
     "mlops.core.metrics.MetricsMiddleware",
-    "mlops.core.middleware.CautionMiddleware",
+    "mlops.core.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -23,7 +23,7 @@ from sklearn.ensemble import RandomForestClassifier
 from deployments.serving.logs import open_for_append
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.instance import serving_job
-from deployments.serving.supervisor.nursery import Nursery
+from deployments.serving.supervisor.zygote_client import ZygoteClient
 from deployments.serving.terms import ModelFile, Phase, Route, RouteEntry, Spec
 from deployments.targets.local import LocalTarget
 
@@ -75,7 +75,7 @@ def bring_up(target: LocalTarget, spec: Spec) -> float:
 @contextlib.contextmanager
 def child(folder: Path) -> Iterator[int]:
     """Run one model process on a TCP port, which any load generator can reach."""
-    spec, nursery = new_spec(folder), Nursery(folder / "zygote.log")
+    spec, zygote = new_spec(folder), ZygoteClient(folder / "zygote.log")
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port = listener.getsockname()[1]
     reading, writing = os.pipe()
@@ -92,18 +92,18 @@ def child(folder: Path) -> Iterator[int]:
         "record": {},
         "job": serving_job(spec, Folders(folder), "bench"),
     }
-    nursery.fork(message, files)
+    zygote.fork(message, files)
     for name in ("report", "model", "log"):
         os.close(files[name])
     listener.close()
     os.read(reading, 100)  # it says when it is ready
     os.close(reading)
-    nursery.listen()
+    zygote.listen()
     try:
         yield port
     finally:
-        os.kill(nursery.started["bench"][0], 15)
-        nursery.close()
+        os.kill(zygote.started["bench"][0], 15)
+        zygote.close()
 
 
 @contextlib.contextmanager

@@ -250,10 +250,10 @@ class DatasetAdmin(VerbAdmin):
             return HttpResponseRedirect(url)
 
         def save(form: AppendForm, files: list[storage.IncomingFile]) -> Dataset:
-            said = form.cleaned_data
-            first = dataset.versions.of_label(str(said["base_version"]))
+            fields = form.cleaned_data
+            first = dataset.versions.of_label(str(fields["base_version"]))
             dataset.require_current(first)
-            base = AppendBase.of(first, said["options"], widens=said["widen"])
+            base = AppendBase.of(first, fields["options"], widens=fields["widen"])
             appending.append_version(dataset, files, base, by=staff(request))
             return dataset
 

@@ -94,10 +94,10 @@ class FeatureAdmin(VerbAdmin):
         bound = feature.bound_to
         if bound is None:
             return str(_("unbound"))
-        said = [str(bound), bound.get_state_display(), bound.get_origin_display()]
+        parts = [str(bound), bound.get_state_display(), bound.get_origin_display()]
         if bound.broken_text:
-            said.append(bound.broken_text)
-        return format_html_join(" · ", "{}", ((one,) for one in said))
+            parts.append(bound.broken_text)
+        return format_html_join(" · ", "{}", ((one,) for one in parts))
 
     @admin.display(description=_("data"))
     def data(self, feature: Feature) -> SafeString | str:

@@ -255,7 +255,7 @@ def _read_again(
     if not version.is_readable:
         version.retry(by=by, options=options)
         return version
-    files = sources.again(version)
+    files = sources.kept_files(version)
     try:
         made, _is_new = ingestion.add_version(
             version.dataset, files, by=by, options=options

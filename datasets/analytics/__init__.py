@@ -6,6 +6,6 @@ file into canonical Parquet in a child process; `rows`, `profile`, `correlation`
 questions about such files, `console` those in SQL; `storage` says where they live.
 """
 
-from datasets.analytics.arrow import look_for_pandas_in_vain
+from datasets.analytics.arrow import hide_pandas
 
-look_for_pandas_in_vain()
+hide_pandas()

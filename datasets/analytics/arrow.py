@@ -30,8 +30,8 @@ def _hidden() -> Iterator[None]:
         sys.meta_path.remove(hiding)
 
 
-def look_for_pandas_in_vain() -> None:
-    """Let pyarrow look, and find nothing, unless pandas is there already."""
+def hide_pandas() -> None:
+    """Let pyarrow's probe fail, unless pandas is imported already."""
     if HIDDEN in sys.modules:
         return
     with _hidden():

@@ -17,7 +17,7 @@ from datasets.analytics.sql import (
     TableColumn,
     pick,
     quote_ident,
-    source,
+    source_of,
 )
 
 REVISION = 1
@@ -76,16 +76,16 @@ def associate(table: Table, columns: Sequence[str] | None = None) -> Association
 
     Raises UnknownColumn, QueryTimeout or Busy.
     """
-    place = source(table)
+    source = source_of(table)
     with Engine.for_process(Lane.HEAVY).cursor() as cursor:
-        chosen = pick(cursor.columns(place), columns, field="columns")
-        categorical, excluded = _categorical(cursor, place, chosen)
+        chosen = pick(cursor.columns(source), columns, field="columns")
+        categorical, excluded = _categorical(cursor, source, chosen)
         numeric = [column for column in chosen if column.kind in NUMERIC]
         found: list[AssociationPair | UndefinedAssociation] = []
         for first, second in combinations(categorical, 2):
-            found.append(_cramers_v(cursor, place, first, second))
+            found.append(_cramers_v(cursor, source, first, second))
         for category in categorical:
-            found += _correlation_ratios(cursor, place, category, numeric)
+            found += _correlation_ratios(cursor, source, category, numeric)
     return Association(
         tuple(pair for pair in found if isinstance(pair, AssociationPair)),
         tuple(pair for pair in found if isinstance(pair, UndefinedAssociation)),
@@ -94,7 +94,7 @@ def associate(table: Table, columns: Sequence[str] | None = None) -> Association
 
 
 def _categorical(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn]
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn]
 ) -> tuple[list[TableColumn], list[tuple[str, str]]]:
     kept: list[TableColumn] = []
     excluded: list[tuple[str, str]] = []
@@ -105,29 +105,29 @@ def _categorical(
             excluded.append((column.name, "unsupported"))
         elif len(kept) >= MAX_CATEGORICAL:
             excluded.append((column.name, "too_many_columns"))
-        elif _categories(cursor, place, column) > MAX_CATEGORIES:
+        elif _categories(cursor, source, column) > MAX_CATEGORIES:
             excluded.append((column.name, "too_many_categories"))
         else:
             kept.append(column)
     return kept, excluded
 
 
-def _categories(cursor: Cursor, place: Source, column: TableColumn) -> int:
+def _categories(cursor: Cursor, source: Source, column: TableColumn) -> int:
     (count,) = cursor.row(
-        f"SELECT approx_count_distinct({quote_ident(column.name)}) FROM {place.sql}",  # noqa: S608
-        place.parameters,
+        f"SELECT approx_count_distinct({quote_ident(column.name)}) FROM {source.sql}",  # noqa: S608
+        source.parameters,
     )
     return int(count)
 
 
 def _cramers_v(
-    cursor: Cursor, place: Source, first: TableColumn, second: TableColumn
+    cursor: Cursor, source: Source, first: TableColumn, second: TableColumn
 ) -> AssociationPair | UndefinedAssociation:
     a, b = quote_ident(first.name), quote_ident(second.name)
     rows = cursor.rows(
-        f"SELECT {a}, {b}, count(*) FROM {place.sql}"  # noqa: S608 - names are quoted
+        f"SELECT {a}, {b}, count(*) FROM {source.sql}"  # noqa: S608 - names are quoted
         f" WHERE {a} IS NOT NULL AND {b} IS NOT NULL GROUP BY ALL",
-        place.parameters,
+        source.parameters,
     )
     across = {value: index for index, value in enumerate({row[0] for row in rows})}
     down = {value: index for index, value in enumerate({row[1] for row in rows})}
@@ -144,7 +144,10 @@ def _cramers_v(
 
 
 def _correlation_ratios(
-    cursor: Cursor, place: Source, category: TableColumn, numeric: Sequence[TableColumn]
+    cursor: Cursor,
+    source: Source,
+    category: TableColumn,
+    numeric: Sequence[TableColumn],
 ) -> list[AssociationPair | UndefinedAssociation]:
     """Return eta of every number by one category, in one grouped query."""
     if not numeric:
@@ -152,8 +155,8 @@ def _correlation_ratios(
     name = quote_ident(category.name)
     select = ", ".join(_moments(column) for column in numeric)
     rows = cursor.rows(
-        f"SELECT {select} FROM {place.sql} WHERE {name} IS NOT NULL GROUP BY {name}",  # noqa: S608
-        place.parameters,
+        f"SELECT {select} FROM {source.sql} WHERE {name} IS NOT NULL GROUP BY {name}",  # noqa: S608
+        source.parameters,
     )
     found: list[AssociationPair | UndefinedAssociation] = []
     for index, column in enumerate(numeric):

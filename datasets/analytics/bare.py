@@ -1,4 +1,4 @@
-"""The variables of a process that reads what strangers wrote."""
+"""The environment of a process that reads untrusted input."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import datasets
 
 
 def environment() -> dict[str, str]:
-    """Return them, none of ours among them: such a process holds no secret to lose."""
+    """Return its variables, none of ours: such a process holds no secrets."""
     root = Path(next(iter(datasets.__path__))).parent
     return {
         "PATH": os.defpath,

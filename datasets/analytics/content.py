@@ -1,4 +1,4 @@
-"""The digest of what a table says, whatever file says it.
+"""The digest of a table's content, whatever file holds it.
 
 SHA-256 of the columns' names and types and of every cell in its order. It is a tree:
 each block of 8,192 rows has a digest, and these make that of the table, so that

@@ -167,7 +167,7 @@ class Shape:
 
 def shapes(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     columns: Sequence[TableColumn],
     sums: Mapping[str, Mapping[str, Any]],
     blocks: Iterable[pa.RecordBatch] | None = None,
@@ -184,17 +184,17 @@ def shapes(
             _add_blocks(blocks, wanted)
         else:
             for start in range(0, len(wanted), COLUMNS_PER_PASS):
-                _pass(cursor, place, wanted[start : start + COLUMNS_PER_PASS])
+                _pass(cursor, source, wanted[start : start + COLUMNS_PER_PASS])
     return {shape.column.name: shape.figures() for shape in wanted if shape.count}
 
 
-def _pass(cursor: Cursor, place: Source, wanted: Sequence[Shape]) -> None:
+def _pass(cursor: Cursor, source: Source, wanted: Sequence[Shape]) -> None:
     select = ", ".join(
         f"{shape.expression} AS c{index}" for index, shape in enumerate(wanted)
     )
     batches = cursor.batches(
-        f"SELECT {select} FROM {place.sql}",  # noqa: S608 - names are quoted
-        place.parameters,
+        f"SELECT {select} FROM {source.sql}",  # noqa: S608 - names are quoted
+        source.parameters,
         batch_rows=BATCH_ROWS,
     )
     for batch in batches:

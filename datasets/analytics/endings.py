@@ -1,4 +1,4 @@
-"""Why a process of ours ended before it had said anything: by status and log."""
+"""Why a child process ended without a report: from its status and log."""
 
 import re
 import signal

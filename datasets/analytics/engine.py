@@ -127,7 +127,7 @@ def configure(
 
 
 def settings() -> EngineSettings | None:
-    """Return what `configure` said last, None before."""
+    """Return what `configure` was given last, None before."""
     return _ProcessState.settings
 
 

@@ -23,7 +23,7 @@ from datasets.analytics.sql import (
     Table,
     TableColumn,
     quote_ident,
-    source,
+    source_of,
 )
 
 LONGEST = 1000
@@ -111,7 +111,7 @@ def computed(
 ) -> Source:
     """Return a table of one column, VALUE, that the formula makes of each row."""
     select = f"{formula.sql(columns)} AS {quote_ident(VALUE)}"
-    return replace(source(table), select=select)
+    return replace(source_of(table), select=select)
 
 
 class _Reader:
@@ -175,12 +175,12 @@ class _Reader:
         rest = self._text[self._at :].lstrip()
         if not rest:
             return InvalidExpression("The formula ends too early.")
-        place = len(self._text) - len(rest) + 1
+        position = len(self._text) - len(rest) + 1
         return InvalidExpression(
-            f"{rest[:20]!r} at character {place} is not understood: a formula has"
+            f"{rest[:20]!r} at character {position} is not understood: a formula has"
             " columns, numbers, + - * / and parentheses; names with other characters"
             " stand in double quotes.",
-            position=place,
+            position=position,
         )
 
 

@@ -102,34 +102,34 @@ def facets(
     engine = Engine.for_process(Lane.SERIAL)
     with engine.cursor() as cursor:
         deadline = time.monotonic() + engine.limits.timeout_s
-        columns, place = selected(cursor, single(table), conditions, text)
+        columns, source = selected(cursor, single(table), conditions, text)
         chosen = pick(columns, wanted.columns, field="columns")
         if len(chosen) > MAX_FACETS:
             raise InvalidParameter(
                 f"Name at most {MAX_FACETS} columns.", field="columns"
             )
-        (rows,) = cursor.row(f"SELECT count(*) FROM {place.sql}", place.parameters)  # noqa: S608
+        (rows,) = cursor.row(f"SELECT count(*) FROM {source.sql}", source.parameters)  # noqa: S608
         found: list[Facet] = []
         unfinished: list[Unfinished] = []
         for column in chosen:
             left_s = min(FACET_S, deadline - time.monotonic())
             with engine.unslotted_cursor(timeout_s=max(left_s, 1e-9)) as own:
                 try:
-                    found.append(_facet(own, place, column, wanted.top, rows))
+                    found.append(_facet(own, source, column, wanted.top, rows))
                 except (QueryTimeout, TooHeavy) as error:
                     unfinished.append(Unfinished(column.name, error.code))
     return Facets(rows, tuple(found), tuple(unfinished))
 
 
 def _facet(
-    cursor: Cursor, place: Source, column: TableColumn, top: int, rows: int
+    cursor: Cursor, source: Source, column: TableColumn, top: int, rows: int
 ) -> Facet:
     name = quote_ident(column.name)
     is_watched = column.kind is Kind.FLOAT or column.kind in TEMPORAL
     nan, infinite = left_out(column) if is_watched else ("0", "0")
     counts = cursor.row(
-        f"SELECT count({name}), {nan}, {infinite}{_range(column)} FROM {place.sql}",  # noqa: S608
-        place.parameters,
+        f"SELECT count({name}), {nan}, {infinite}{_range(column)} FROM {source.sql}",  # noqa: S608
+        source.parameters,
     )
     facet = {
         "column": column.name,
@@ -143,10 +143,10 @@ def _facet(
     if len(counts) > 3:  # noqa: PLR2004 - it has a range
         ends = ("min", "max") if column.kind in NUMERIC else ("low", "high")
         sums = {column.name: dict(zip(ends, counts[3:], strict=True))}
-        shape = shapes(cursor, place, [column], sums).get(column.name, {})
+        shape = shapes(cursor, source, [column], sums).get(column.name, {})
         facet["histogram"] = shape.get("histogram")
     if column.kind in ORDERED:
-        facet |= _top(cursor, place, column, top, counts[0] - counts[1])
+        facet |= _top(cursor, source, column, top, counts[0] - counts[1])
     return Facet(**facet)
 
 
@@ -159,17 +159,17 @@ def _range(column: TableColumn) -> str:
 
 
 def _top(
-    cursor: Cursor, place: Source, column: TableColumn, top: int, count: int
+    cursor: Cursor, source: Source, column: TableColumn, top: int, count: int
 ) -> dict[str, Any]:
     """Return the most frequent values, ties in the order of the values."""
     shown = TableColumn("value", column.type)
     found = cursor.rows(
         "WITH counted AS MATERIALIZED (SELECT value, count(*) AS n FROM"  # noqa: S608
-        f" (SELECT {present(column)} AS value FROM {place.sql})"
+        f" (SELECT {present(column)} AS value FROM {source.sql})"
         " WHERE value IS NOT NULL GROUP BY value)"
         f" SELECT (SELECT count(*) FROM counted), n, {select_list([shown])}"
         f" FROM counted ORDER BY n DESC, counted.value LIMIT {top:d}",
-        place.parameters,
+        source.parameters,
     )
     losses = Losses()
     values = records([shown], [row[2:] for row in found], losses)

@@ -27,13 +27,13 @@ def batches(columns: Sequence[TableColumn], rows: int) -> Iterator[list[TableCol
             yield same[start : start + _COLUMNS_PER_QUERY]
 
 
-def cells(place: Source, columns: Sequence[TableColumn]) -> str:
+def cells(source: Source, columns: Sequence[TableColumn]) -> str:
     """Return a SELECT of each cell `x` with the place `c` of its column in the list."""
     names = [quote_ident(column.name) for column in columns]
     if len(names) == 1:
-        return f"SELECT 0 AS c, {names[0]} AS x FROM {place.sql}"  # noqa: S608
+        return f"SELECT 0 AS c, {names[0]} AS x FROM {source.sql}"  # noqa: S608
     numbers = ", ".join(map(str, range(len(names))))
     return (
         f"SELECT unnest([{numbers}]) AS c, unnest([{', '.join(names)}]) AS x"  # noqa: S608
-        f" FROM {place.sql}"
+        f" FROM {source.sql}"
     )

@@ -21,7 +21,7 @@ its column has."""
 
 def frequencies(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     few_rows: Source,
     columns: Sequence[TableColumn],
     sums: Mapping[str, Mapping[str, Any]],
@@ -35,7 +35,7 @@ def frequencies(
     few = [c for c in counted if sums[c.name]["distinct"] < GROUPED_BELOW]
     many = [c for c in counted if sums[c.name]["distinct"] >= GROUPED_BELOW]
     found: dict[str, dict[str, Any]] = {}
-    for column, rows in _grouped(cursor, place, few):
+    for column, rows in _grouped(cursor, source, few):
         count = sums[column.name]["count"]
         top = tuple(TopValue(value, n, n / count) for value, n, *_ in rows)
         distinct = Distinct(rows[0][3] if rows else 0, exact=True)
@@ -43,7 +43,7 @@ def frequencies(
     for column in many:
         count = sums[column.name]["count"]
         distinct = Distinct(min(sums[column.name]["distinct"], count), exact=False)
-        exact = few_rows is place
+        exact = few_rows is source
         found[column.name] = {"distinct": distinct, "top": (), "top_exact": exact}
     # Among many fractions none is frequent.
     listed = [column for column in many if column.kind is not Kind.FLOAT]
@@ -58,12 +58,12 @@ def frequencies(
 
 
 def _grouped(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn]
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn]
 ) -> Iterator[tuple[TableColumn, list[_Row]]]:
     """Yield the most frequent values of each column, NaN left out."""
     (row_count,) = cursor.row(
-        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
-        place.parameters,
+        f"SELECT count(*) FROM {source.sql}",  # noqa: S608 - a bound path
+        source.parameters,
     )
     for same in batches(columns, row_count):
         number = "AND NOT isnan(x)" if same[0].kind is Kind.FLOAT else ""
@@ -72,11 +72,11 @@ def _grouped(
             " (SELECT c, x, n, sum(n) OVER of_column AS rows,"
             " count(*) OVER of_column AS different,"
             " row_number() OVER (PARTITION BY c ORDER BY n DESC, x) AS rank"
-            f" FROM (SELECT c, x, count(*) AS n FROM ({cells(place, same)})"
+            f" FROM (SELECT c, x, count(*) AS n FROM ({cells(source, same)})"
             f" WHERE x IS NOT NULL {number} GROUP BY c, x)"
             " WINDOW of_column AS (PARTITION BY c))"
             f" WHERE rank <= {TOP_VALUES:d} ORDER BY c, rank",
-            place.parameters,
+            source.parameters,
         )
         found: list[list[_Row]] = [[] for _ in same]
         for c, value, count, of, different in rows:

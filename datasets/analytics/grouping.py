@@ -177,8 +177,8 @@ def group(
     Busy.
     """
     with Engine.for_process(Lane.SERIAL).cursor() as cursor:
-        columns, place = selected(cursor, single(table), conditions, text)
-        plan = _plan(cursor, columns, place, asked)
+        columns, source = selected(cursor, single(table), conditions, text)
+        plan = _plan(cursor, columns, source, asked)
         head = (
             f"WITH grouped AS MATERIALIZED ({plan.grouped()})"  # noqa: S608
             " SELECT (SELECT count(*) FROM grouped),"
@@ -192,14 +192,14 @@ def group(
         found = cursor.rows(
             f"{head}{watched}{cells} FROM grouped{plan.order()}"
             f" LIMIT {asked.limit:d} OFFSET {asked.offset:d}",
-            place.parameters,
+            source.parameters,
         )
-        sizes = found[0][:2] if found else cursor.row(head, place.parameters)
+        sizes = found[0][:2] if found else cursor.row(head, source.parameters)
     return _answer(plan, [row[2:] for row in found], sizes)
 
 
 def _plan(
-    cursor: Cursor, columns: list[TableColumn], place: Source, asked: Grouping
+    cursor: Cursor, columns: list[TableColumn], source: Source, asked: Grouping
 ) -> _Plan:
     keys = pick(columns, asked.by, field="by")
     for key in keys:
@@ -219,14 +219,14 @@ def _plan(
         for figure, column in zip(asked.figures, of, strict=True)
         if column is not None and figure.function in _ADDED_UP
     }
-    ranges, source = ranges_of(cursor, place, keys, added.values())
+    ranges, relation = ranges_of(cursor, source, keys, added.values())
     figures = [
         compiled(
             figure, column, ranges.get(column.name, Ranges()) if column else Ranges()
         )
         for figure, column in zip(asked.figures, of, strict=True)
     ]
-    return _Plan(asked, keys, figures, _watched(asked, of), source)
+    return _Plan(asked, keys, figures, _watched(asked, of), relation)
 
 
 def _watched(asked: Grouping, of: Sequence[TableColumn | None]) -> list[TableColumn]:

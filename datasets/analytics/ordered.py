@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from datasets.analytics.engine import Cursor, Engine
 from datasets.analytics.filters import Clause, Condition, compile_filter
-from datasets.analytics.sql import ROW_NUMBER, Source, Table, TableColumn, source
+from datasets.analytics.sql import ROW_NUMBER, Source, Table, TableColumn, source_of
 
 BATCH_ROWS = 4_096
 _STRETCH_ROWS = 245_760
@@ -23,7 +23,7 @@ _STRETCH_CELLS = 12_288_000
 class Selection:
     """Columns of the rows that meet a clause; several files follow one another."""
 
-    place: Source
+    source: Source
     columns: Sequence[TableColumn]
     where: Clause = field(default_factory=Clause)
 
@@ -33,7 +33,7 @@ class Selection:
         """Stream a SELECT list over the rows in the order of the file."""
         fitting = _STRETCH_CELLS // max(len(self.columns), 1)
         rows = max(min(_STRETCH_ROWS, fitting), batch_rows)
-        for path in self.place.paths:
+        for path in self.source.paths:
             file = Source((path,))
             for start in range(0, _count(cursor, file), rows):
                 stretch = within(self.where, start, start + rows - 1)
@@ -50,10 +50,10 @@ def filtered(table: Table, conditions: Sequence[Condition]) -> Source:
 
     Raises UnknownColumn or InvalidFilter.
     """
-    place = source(table)
+    source = source_of(table)
     with Engine.for_process().cursor() as cursor:
-        where = compile_filter(cursor.columns(place), conditions)
-    return replace(place, where=where.sql, values=where.parameters)
+        where = compile_filter(cursor.columns(source), conditions)
+    return replace(source, where=where.sql, values=where.parameters)
 
 
 def within(where: Clause, first: int, last: int) -> Clause:

@@ -27,7 +27,7 @@ from datasets.analytics.sql import (
     count_where,
     pick,
     quote_ident,
-    source,
+    source_of,
 )
 
 REVISION = 6
@@ -45,16 +45,16 @@ def profile(
     `sample` is a random sample of the table: quantiles of more than 100,000 rows
     are read from it. Without one they are computed from all rows, at a price.
     """
-    place = source(table)
+    source = source_of(table)
     with Engine.for_process(Lane.HEAVY).cursor() as cursor:
-        chosen = pick(cursor.columns(place), columns, field="columns")
-        drawn = source(sample) if sample else None
-        return profile_with(cursor, place, chosen, (lambda: drawn) if drawn else None)
+        chosen = pick(cursor.columns(source), columns, field="columns")
+        drawn = source_of(sample) if sample else None
+        return profile_with(cursor, source, chosen, (lambda: drawn) if drawn else None)
 
 
 def profile_with(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     chosen: Sequence[TableColumn],
     sampled: Callable[[], Source] | None,
     blocks: Iterable[pa.RecordBatch] | None = None,
@@ -64,12 +64,12 @@ def profile_with(
     `blocks` are all rows of the table, of a caller who reads them anyway: `sampled` is
     called when all of them are read.
     """
-    row_count, sums = _sums(cursor, place, chosen)
-    found_shapes = shapes(cursor, place, chosen, sums, blocks)
+    row_count, sums = _sums(cursor, source, chosen)
+    found_shapes = shapes(cursor, source, chosen, sums, blocks)
     sample = sampled() if sampled else None
     exact = sample is None or row_count <= EXACT_QUANTILES_ROWS
-    few_rows = place if exact or sample is None else sample
-    found_frequencies = frequencies(cursor, place, few_rows, chosen, sums)
+    few_rows = source if exact or sample is None else sample
+    found_frequencies = frequencies(cursor, source, few_rows, chosen, sums)
     found_quantiles = quantiles(cursor, few_rows, chosen, exact=exact)
     profiles = []
     for column in chosen:
@@ -148,21 +148,21 @@ def _extremes(value: str, kind: Kind, are_finite: str) -> dict[str, str]:
 
 
 def _sums(
-    cursor: Cursor, place: Source, chosen: Sequence[TableColumn]
+    cursor: Cursor, source: Source, chosen: Sequence[TableColumn]
 ) -> tuple[int, dict[str, dict[str, Any]]]:
     """Return the row count and the aggregates by column, in a few queries."""
     (row_count,) = cursor.row(
-        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
-        place.parameters,
+        f"SELECT count(*) FROM {source.sql}",  # noqa: S608 - a bound path
+        source.parameters,
     )
-    sums = _summed(cursor, place, chosen, row_count, careful=False)
+    sums = _summed(cursor, source, chosen, row_count, careful=False)
     odd = [column for column in chosen if not sums[column.name].pop("finite", True)]
-    return row_count, sums | _summed(cursor, place, odd, row_count, careful=True)
+    return row_count, sums | _summed(cursor, source, odd, row_count, careful=True)
 
 
 def _summed(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     columns: Sequence[TableColumn],
     row_count: int,
     *,
@@ -174,15 +174,15 @@ def _summed(
         if len(same) == 1:
             single += same
         else:
-            sums |= _folded_sums(cursor, place, same, careful=careful)
+            sums |= _folded_sums(cursor, source, same, careful=careful)
     for start in range(0, len(single), _COLUMNS_PER_QUERY):
         part = single[start : start + _COLUMNS_PER_QUERY]
-        sums |= _wide_sums(cursor, place, part, careful=careful)
+        sums |= _wide_sums(cursor, source, part, careful=careful)
     return sums
 
 
 def _wide_sums(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], *, careful: bool
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn], *, careful: bool
 ) -> dict[str, dict[str, Any]]:
     wanted = [
         (column.name, field, expression)
@@ -193,8 +193,8 @@ def _wide_sums(
     ]
     values = cursor.row(
         f"SELECT {', '.join(expression for *_, expression in wanted)}"  # noqa: S608
-        f" FROM {place.sql}",
-        place.parameters,
+        f" FROM {source.sql}",
+        source.parameters,
     )
     sums: dict[str, dict[str, Any]] = {}
     for (name, field, _), value in zip(wanted, values, strict=True):
@@ -203,13 +203,13 @@ def _wide_sums(
 
 
 def _folded_sums(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], *, careful: bool
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn], *, careful: bool
 ) -> dict[str, dict[str, Any]]:
     wanted = _aggregates("x", columns[0].kind, careful=careful)
     rows = cursor.rows(
         f"SELECT c, {', '.join(wanted.values())}"  # noqa: S608 - names are quoted
-        f" FROM ({cells(place, columns)}) GROUP BY c",
-        place.parameters,
+        f" FROM ({cells(source, columns)}) GROUP BY c",
+        source.parameters,
     )
     return {
         columns[c].name: dict(zip(wanted, values, strict=True)) for c, *values in rows

@@ -21,18 +21,18 @@ _COLUMNS_PER_QUERY = 100
 
 
 def quantiles(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], *, exact: bool
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn], *, exact: bool
 ) -> dict[str, Quantiles]:
     """Return quantiles by column for numbers (interpolated) and times (existing)."""
     wanted = [column for column in columns if column.kind in NUMERIC | TEMPORAL]
     if not wanted:
         return {}
     (rows,) = cursor.row(
-        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
-        place.parameters,
+        f"SELECT count(*) FROM {source.sql}",  # noqa: S608 - a bound path
+        source.parameters,
     )
     found: dict[str, Quantiles] = {}
-    for column, listed in _listed(cursor, place, wanted, rows):
+    for column, listed in _listed(cursor, source, wanted, rows):
         if listed is not None:
             shown = [_shown(column, value) for value in listed]
             by_fraction = dict(zip(map(str, FRACTIONS), shown, strict=True))
@@ -41,7 +41,7 @@ def quantiles(
 
 
 def _listed(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], rows: int
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn], rows: int
 ) -> Iterator[tuple[TableColumn, Any]]:
     single: list[TableColumn] = []
     for same in batches(columns, rows):
@@ -50,16 +50,16 @@ def _listed(
             continue
         found = cursor.rows(
             f"SELECT c, {_expression('x', same[0].kind)}"  # noqa: S608
-            f" FROM ({cells(place, same)}) GROUP BY c",
-            place.parameters,
+            f" FROM ({cells(source, same)}) GROUP BY c",
+            source.parameters,
         )
         yield from ((same[c], listed) for c, listed in found)
     for start in range(0, len(single), _COLUMNS_PER_QUERY):
         part = single[start : start + _COLUMNS_PER_QUERY]
         select = ", ".join(_expression(quote_ident(c.name), c.kind) for c in part)
         values = cursor.row(
-            f"SELECT {select} FROM {place.sql}",  # noqa: S608
-            place.parameters,
+            f"SELECT {select} FROM {source.sql}",  # noqa: S608
+            source.parameters,
         )
         yield from zip(part, values, strict=True)
 

@@ -1,4 +1,4 @@
-"""What is looked at before numbers are added up: how long, how large, how far apart."""
+"""Ranges that are read before numbers are summed: length, magnitude, spread."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _LARGEST, _SMALLEST = 2.0**400, 2.0**-400
 
 def ranges_of(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     keys: Sequence[TableColumn],
     added: Iterable[TableColumn],
 ) -> tuple[dict[str, Ranges], str]:
@@ -32,14 +32,14 @@ def ranges_of(
     """
     looked_at = [c for c in added if c.kind in NUMERIC and c.type not in WIDEST]
     if not looked_at:
-        return {}, place.sql
+        return {}, source.sql
     found = cursor.row(
         f"SELECT {', '.join(_extremes(column) for column in looked_at)}"  # noqa: S608
-        f" FROM {place.sql}",
-        place.parameters,
+        f" FROM {source.sql}",
+        source.parameters,
     )
     ranges, windows = {}, []
-    longest = 1 + max(len(column.name) for column in cursor.columns(place))
+    longest = 1 + max(len(column.name) for column in cursor.columns(source))
     names = ", ".join(quote_ident(key.name) for key in keys)
     group = f"PARTITION BY {names}" if names else ""
     for index, column in enumerate(looked_at):
@@ -49,8 +49,8 @@ def ranges_of(
         if window:
             windows.append(f"{window} AS {name}")
     if not windows:
-        return ranges, place.sql
-    return ranges, f"(SELECT *, {', '.join(windows)} FROM {place.sql})"  # noqa: S608
+        return ranges, source.sql
+    return ranges, f"(SELECT *, {', '.join(windows)} FROM {source.sql})"  # noqa: S608
 
 
 def _extremes(column: TableColumn) -> str:

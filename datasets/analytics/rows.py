@@ -83,11 +83,11 @@ def page(table: Table, window: Window, conditions: Sequence[Condition] = ()) -> 
 
     Raises UnknownColumn, InvalidFilter, QueryTimeout, TooHeavy or Busy.
     """
-    place = single(table)
+    source = single(table)
     with Engine.for_process().cursor() as cursor:
-        columns = cursor.columns(place)
+        columns = cursor.columns(source)
         where = compile_filter(columns, conditions)
-        return _page(cursor, place, columns, where, window)
+        return _page(cursor, source, columns, where, window)
 
 
 def search(table: Table, text: str, window: Window) -> Rows:
@@ -95,12 +95,12 @@ def search(table: Table, text: str, window: Window) -> Rows:
 
     A number, date or truth value also matches where a cell equals it exactly.
     """
-    place = single(table)
+    source = single(table)
     with Engine.for_process().cursor() as cursor:
-        columns = cursor.columns(place)
+        columns = cursor.columns(source)
         where = Clause()
         where.sql = f" WHERE {matching(where, columns, text)}"
-        return _page(cursor, place, columns, where, window)
+        return _page(cursor, source, columns, where, window)
 
 
 def sample(
@@ -121,41 +121,41 @@ def sample(
         return page(table, window)
     if method is SampleMethod.STRATIFIED and stratify_by is None:
         raise InvalidParameter("A stratified sample needs a column.", field="by")
-    place = single(table)
+    source = single(table)
     with Engine.for_process().cursor() as cursor:
-        columns = cursor.columns(place)
-        total = _count(cursor, place, Clause())
+        columns = cursor.columns(source)
+        total = _count(cursor, source, Clause())
         rng = random.Random(seed)  # noqa: S311 - a repeatable sample, not a secret
         if method is SampleMethod.RANDOM:
             chosen = rng.sample(range(total), min(window.limit, total))
         else:
             by = pick(columns, [stratify_by or ""], field="by")[0]
-            chosen = _stratified(cursor, place, by, window.limit, rng)
+            chosen = _stratified(cursor, source, by, window.limit, rng)
         shown = pick(columns, window.columns, field="columns")
-        return _by_number(cursor, place, shown, sorted(chosen), total)
+        return _by_number(cursor, source, shown, sorted(chosen), total)
 
 
 def _page(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     columns: list[TableColumn],
     where: Clause,
     window: Window,
 ) -> Rows:
     shown = pick(columns, window.columns, field="columns")
     if not window.order_by and not where.sql:
-        total = _count(cursor, place, where)
+        total = _count(cursor, source, where)
         last = min(window.offset + window.limit, total)
         numbers = list(range(window.offset, last))
     else:
-        numbers, total = _found(cursor, place, columns, where, window)
-    found = _by_number(cursor, place, shown, numbers, total)
+        numbers, total = _found(cursor, source, columns, where, window)
+    found = _by_number(cursor, source, shown, numbers, total)
     return replace(found, offset=window.offset)
 
 
 def _found(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     columns: list[TableColumn],
     where: Clause,
     window: Window,
@@ -166,27 +166,27 @@ def _found(
     """
     order = compile_order(columns, window.order_by, tie_breaker=ROW_NUMBER)
     found = cursor.rows(
-        f"SELECT {ROW_NUMBER} FROM {place.numbered_sql}{where.sql}{order}"  # noqa: S608
+        f"SELECT {ROW_NUMBER} FROM {source.numbered_sql}{where.sql}{order}"  # noqa: S608
         f" LIMIT {window.limit:d} OFFSET {window.offset:d}",
-        place.parameters | where.parameters,
+        source.parameters | where.parameters,
     )
     is_end = len(found) < window.limit and (found or not window.offset)
     # Another look at every row, to count them, is needed before the end only.
-    total = window.offset + len(found) if is_end else _count(cursor, place, where)
+    total = window.offset + len(found) if is_end else _count(cursor, source, where)
     return [row[0] for row in found], total
 
 
-def _count(cursor: Cursor, place: Source, where: Clause) -> int:
+def _count(cursor: Cursor, source: Source, where: Clause) -> int:
     counted = cursor.row(
-        f"SELECT count(*) FROM {place.sql}{where.sql}",  # noqa: S608
-        place.parameters | where.parameters,
+        f"SELECT count(*) FROM {source.sql}{where.sql}",  # noqa: S608
+        source.parameters | where.parameters,
     )
     return int(counted[0])
 
 
 def _by_number(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     shown: list[TableColumn],
     numbers: list[int],
     total: int,
@@ -194,10 +194,10 @@ def _by_number(
     if not numbers:
         return _answer(shown, [], total)
     fetched = cursor.rows(
-        f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {place.numbered_sql}"  # noqa: S608
+        f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {source.numbered_sql}"  # noqa: S608
         f" WHERE {ROW_NUMBER} BETWEEN $lowest AND $highest"
         f" AND {ROW_NUMBER} IN (SELECT unnest($numbers::BIGINT[]))",
-        place.parameters
+        source.parameters
         | {"numbers": numbers, "lowest": min(numbers), "highest": max(numbers)},
     )
     position = {number: index for index, number in enumerate(numbers)}
@@ -226,7 +226,7 @@ def _answer(
 
 
 def _stratified(
-    cursor: Cursor, place: Source, by: TableColumn, limit: int, rng: random.Random
+    cursor: Cursor, source: Source, by: TableColumn, limit: int, rng: random.Random
 ) -> list[int]:
     # One row of every stratum first, then the rest in proportion to its size: the
     # k-th of n shuffled rows of a stratum has the rank k/n, and the lowest win.
@@ -236,10 +236,10 @@ def _stratified(
         f" (PARTITION BY stratum ORDER BY hash(number + $seed), number) AS place,"
         f" count(*) OVER (PARTITION BY stratum) AS size FROM"
         f" (SELECT {ROW_NUMBER} AS number, {name} AS stratum"
-        f" FROM {place.numbered_sql}))"
+        f" FROM {source.numbered_sql}))"
         f" ORDER BY place > 1, (place - 0.5) / size, hash(number + $seed), number"
         f" LIMIT {limit:d}",
-        place.parameters | {"seed": rng.getrandbits(31)},
+        source.parameters | {"seed": rng.getrandbits(31)},
     )
     return [row[0] for row in chosen]
 

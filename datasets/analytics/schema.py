@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datasets.analytics.engine import Engine
-from datasets.analytics.sql import Table, TableColumn, source
+from datasets.analytics.sql import Table, TableColumn, source_of
 
 TEXT = "VARCHAR"
 _WIDER = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "VARCHAR")
@@ -50,7 +50,7 @@ class SchemaDiff:
 def columns(table: Table) -> tuple[TableColumn, ...]:
     """Return the columns of a table in file order."""
     with Engine.for_process().cursor() as cursor:
-        return tuple(cursor.columns(source(table)))
+        return tuple(cursor.columns(source_of(table)))
 
 
 def diff(before: Sequence[TableColumn], after: Sequence[TableColumn]) -> SchemaDiff:

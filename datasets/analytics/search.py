@@ -43,18 +43,18 @@ def matching(clause: Clause, columns: Sequence[TableColumn], text: str) -> str:
 
 
 def selected(
-    cursor: Cursor, place: Source, conditions: Sequence[Condition], text: str = ""
+    cursor: Cursor, source: Source, conditions: Sequence[Condition], text: str = ""
 ) -> tuple[list[TableColumn], Source]:
     """Return the columns, and the rows that meet all conditions and hold the text.
 
     An empty text is looked for nowhere. Raises UnknownColumn or InvalidFilter.
     """
-    columns = cursor.columns(place)
+    columns = cursor.columns(source)
     where = compile_filter(columns, conditions)
     if text:
         found = matching(where, columns, text)
         where.sql = f"{where.sql} AND {found}" if where.sql else f" WHERE {found}"
-    return columns, Source(place.paths, where.sql, where.parameters)
+    return columns, Source(source.paths, where.sql, where.parameters)
 
 
 def _equal_value(clause: Clause, column: TableColumn, text: str) -> str | None:

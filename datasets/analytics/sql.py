@@ -108,7 +108,7 @@ class Source:
 Table = Path | str | Sequence[Path] | Source
 
 
-def source(table: Table) -> Source:
+def source_of(table: Table) -> Source:
     """Return the source of one path or of several.
 
     A glob character in a path is refused: DuckDB would also read the files of
@@ -131,10 +131,10 @@ def single(table: Table) -> Source:
 
     Raises SourceMissing, and ValueError for several files.
     """
-    place = source(table)
-    if len(place.paths) != 1:
+    source = source_of(table)
+    if len(source.paths) != 1:
         raise ValueError("rows of several files have no common position")
-    return place
+    return source
 
 
 def quote_ident(name: str) -> str:

@@ -241,10 +241,10 @@ class FeatureBinding(models.Model):
         users = FeatureUsage.objects.models_of(
             [self.feature_id, *(item.id for item in below)]
         )
-        said = ""
+        text = ""
         if names:
-            said += f" Computed from it: {', '.join(names)}."
-        return f"{said} Models that use it: {', '.join(users)}." if users else said
+            text += f" Computed from it: {', '.join(names)}."
+        return f"{text} Models that use it: {', '.join(users)}." if users else text
 
 
 def _content(version: DatasetVersion) -> str:

@@ -29,7 +29,7 @@ class StorageConnectionQuerySet(models.QuerySet["StorageConnection"]):
 
 
 class StorageConnection(models.Model):
-    """A named place that only an admin configures; clients say its name, no address.
+    """A named source that only an admin configures; clients give its name, no address.
 
     The secret key is not kept here: `secret_variable` names the environment
     variable of the server that holds it.

@@ -30,7 +30,7 @@ SEVERITIES: dict[DatasetEventKind, EventSeverity] = {
 
 
 class DatasetEvent(models.Model):
-    """A change that whoever relies on the dataset should hear of.
+    """A change that users of the dataset should know of.
 
     `columns` lists `{name, before, after}`; `after` is null of a column that went.
     The event outlives its dataset, by whose name it goes on.
@@ -134,7 +134,7 @@ def columns_of(version: DatasetVersion) -> list[TableColumn]:
     return [TableColumn(*row) for row in rows.values_list("name", "data_type")]
 
 
-_SAID = {
+_MESSAGES = {
     DatasetEventKind.COLUMNS_REMOVED: "{after} lacks columns of {before}: {names}.",
     DatasetEventKind.COLUMNS_BECAME_TEXT: (
         "Columns became text from {before} to {after}: {names}."
@@ -156,7 +156,7 @@ def _note(
     columns: Sequence[dict[str, Any]],
 ) -> None:
     before, after = versions
-    message = _SAID[kind].format(
+    message = _MESSAGES[kind].format(
         before=before, after=after, names=_listed(columns), revision=after.type_rules
     )
     if kind in {DatasetEventKind.COLUMNS_BECAME_TEXT, DatasetEventKind.COLUMNS_RETYPED}:

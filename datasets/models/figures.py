@@ -1,4 +1,4 @@
-"""A column's stored profile in the words of the feature store."""
+"""A column's stored profile in the feature store's terms."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mlops.worker.registry import wake_on_commit
+from mlops.worker.registration import wake_on_commit
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
@@ -32,7 +32,7 @@ class IngestJobQuerySet(models.QuerySet["IngestJob"]):
     def claim_next(self, worker: str) -> "IngestJob | None":
         """Take the oldest free job for `worker`; None when there is none.
 
-        Compare and swap on the attempt number: of two workers one wins.
+        Compare-and-swap on the attempt number: of two workers one wins.
         """
         for job in self.claimable(timezone.now())[:10]:
             if job.claim(worker):
@@ -141,7 +141,7 @@ class IngestJob(models.Model):
         self._ours().update(lease_until=None, worker="")
 
     def request_cancel(self) -> None:
-        """Close the job under the worker's feet; it notices at its next report."""
+        """Close the job; its worker notices at its next report."""
         now = timezone.now()
         IngestJob.objects.filter(pk=self.pk).update(
             cancel_requested_at=now, finished_at=now, lease_until=None

@@ -12,7 +12,7 @@ from datasets.analytics.sql import TableColumn
 from datasets.errors import RuleNotFound
 from datasets.models.dataset import Dataset
 from datasets.models.version import DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.states import QualityStatus, RuleSeverity
 from mlops.core import audit
 from mlops.core.models import User
@@ -103,7 +103,7 @@ class QualityRule(models.Model):
         columns = [
             TableColumn(row.name, row.data_type) for row in version.columns.all()
         ]
-        with asking():
+        with translated_errors():
             quality.validate(self.as_rule(), columns)
 
     def as_rule(self) -> quality.RuleSpec:

@@ -13,7 +13,7 @@ from datasets.models.parts import SourceFile, combined_sha256, ending_of
 from datasets.states import QualityStatus, VersionState
 from datasets.storage import IncomingFile
 from mlops.core.models import User
-from mlops.worker.registry import wake_on_commit
+from mlops.worker.registration import wake_on_commit
 
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset

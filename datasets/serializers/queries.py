@@ -216,7 +216,9 @@ class FilterBodySerializer(SelectionBodySerializer):
     limit = Whole(default=100, min_value=1, max_value=MAX_ROWS)
 
 
-def asked(query: type[StrictSerializer], request: HttpRequest) -> dict[str, Any]:
+def validated_query(
+    query: type[StrictSerializer], request: HttpRequest
+) -> dict[str, Any]:
     """Return the query string as the serializer reads it. Raises BadQuery (400)."""
     reader = query(data=request.query_params)
     if not reader.is_valid():

@@ -19,7 +19,7 @@ from datasets.serializers.dataset_requests import (
     DatasetCreateSerializer,
     DatasetUpdateSerializer,
 )
-from datasets.serializers.queries import DetailQuerySerializer, asked
+from datasets.serializers.queries import DetailQuerySerializer, validated_query
 from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
 from mlops.core.serializers import actor, validated
@@ -70,7 +70,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         """
         fields = validated(DatasetCreateSerializer, request)
         name = Dataset.free_name(fields.pop("name"), by=actor(request))
-        files = sources.taken(fields, by=actor(request))
+        files = sources.received_files(fields, by=actor(request))
         with inline_ingestion.prepared(files, fields.get("options")) as found:
             dataset = Dataset.create_from(name, files, by=actor(request), **fields)
             ingestion.settle_now(dataset.newest_version, found)
@@ -85,7 +85,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
     )
     def retrieve(self, request: Request, dataset_id: str) -> Response:
         """Return the dataset with its first rows and strongest correlations."""
-        limit = asked(DetailQuerySerializer, request).get("sample_limit")
+        limit = validated_query(DetailQuerySerializer, request).get("sample_limit")
         dataset = self.get_object()
         shown = self._shown(dataset)
         version = dataset.current_version

@@ -4,10 +4,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import drifting
+from datasets import drift_reports
 from datasets.models import DriftReport
 from datasets.serializers.exploration import DriftReportSerializer
-from datasets.serializers.queries import DriftQuerySerializer, asked
+from datasets.serializers.queries import DriftQuerySerializer, validated_query
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.serializers import actor
 from mlops.core.throttling import AnalyticsThrottle
@@ -29,9 +29,9 @@ class DriftViewSet(DatasetBase):
     )
     def drift(self, request: Request, dataset_id: str) -> Response:
         """Return how far the data of `to` is from that of `from`; it is kept."""
-        query = asked(DriftQuerySerializer, request)
+        query = validated_query(DriftQuerySerializer, request)
         dataset = self.dataset()
-        report = drifting.report(
+        report = drift_reports.report(
             self.version(dataset, query["from"], field="from"),
             self.version(dataset, query["to"], field="to"),
             by=actor(request),

@@ -30,9 +30,9 @@ from datasets.serializers.queries import (
     SelectionBodySerializer,
     StatisticsQuerySerializer,
     VersionQuerySerializer,
-    asked,
     conditions_of,
     is_ambiguous,
+    validated_query,
     window_of,
 )
 from datasets.viewsets.base import TAGS, DatasetBase, about
@@ -70,7 +70,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def sample(self, request: Request, dataset_id: str) -> Response:
         """Return some rows: the first, random or stratified ones."""
-        query = asked(SampleQuerySerializer, request)
+        query = validated_query(SampleQuerySerializer, request)
         version = self.asked_version(query)
         question = questions.sample(
             version,
@@ -90,7 +90,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def correlation(self, request: Request, dataset_id: str) -> Response:
         """Return how columns go together, over the rows where both have a value."""
-        query = asked(CorrelationQuerySerializer, request)
+        query = validated_query(CorrelationQuerySerializer, request)
         version = self.asked_version(query)
         question = questions.correlations(
             version, query["method"], query.get("columns")
@@ -106,7 +106,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def associations(self, request: Request, dataset_id: str) -> Response:
         """Return Cramér's V of categories and the correlation ratio of numbers."""
-        query = asked(AssociationsQuerySerializer, request)
+        query = validated_query(AssociationsQuerySerializer, request)
         version = self.asked_version(query)
         question = questions.associations(version, query.get("columns"))
         return self.answer(request, question, about(version))
@@ -120,7 +120,9 @@ class ExplorationViewSet(DatasetBase):
     )
     def statistics(self, request: Request, dataset_id: str) -> Response:
         """Return the figures of every column, of all rows or of those of a filter."""
-        return self._statistics(request, asked(StatisticsQuerySerializer, request))
+        return self._statistics(
+            request, validated_query(StatisticsQuerySerializer, request)
+        )
 
     @extend_schema(
         operation_id="getFilteredDatasetStatistics",
@@ -142,7 +144,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def rows(self, request: Request, dataset_id: str) -> Response:
         """Return a page of the rows; without `order_by` in the order of the file."""
-        return self._page(asked(PageQuerySerializer, request), rows.page)
+        return self._page(validated_query(PageQuerySerializer, request), rows.page)
 
     @extend_schema(
         operation_id="filterDataset",
@@ -165,7 +167,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def filter_link(self, request: Request, dataset_id: str) -> Response:
         """Return what the same filter by POST does, at an address to share."""
-        query = asked(FilterQuerySerializer, request)
+        query = validated_query(FilterQuerySerializer, request)
         return self._page(query, partial(rows.page, conditions=conditions_of(query)))
 
     @extend_schema(
@@ -177,7 +179,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def search(self, request: Request, dataset_id: str) -> Response:
         """Return a page of the rows where any cell matches a text."""
-        query = asked(SearchQuerySerializer, request)
+        query = validated_query(SearchQuerySerializer, request)
 
         def find(path: Any, window: rows.Window) -> rows.Rows:
             return rows.search(path, query["q"], window)
@@ -193,7 +195,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def columns(self, request: Request, dataset_id: str) -> Response:
         """Return the columns in file order."""
-        version = self.asked_version(asked(VersionQuerySerializer, request))
+        version = self.asked_version(validated_query(VersionQuerySerializer, request))
         found = [
             {
                 "name": column.name,
@@ -217,7 +219,7 @@ class ExplorationViewSet(DatasetBase):
     )
     def compare(self, request: Request, dataset_id: str) -> Response:
         """Return what changed from `with` to `version`, and what that breaks."""
-        query = asked(CompareQuerySerializer, request)
+        query = validated_query(CompareQuerySerializer, request)
         dataset = self.dataset()
         later = self.version(dataset, query["version"])
         earlier = self.version(dataset, query["with"], field="with")

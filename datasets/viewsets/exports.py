@@ -13,8 +13,8 @@ from datasets.serializers.queries import (
     ExportBodySerializer,
     ExportOptionsQuerySerializer,
     ExportQuerySerializer,
-    asked,
     export_of,
+    validated_query,
 )
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.serializers import validated
@@ -63,7 +63,7 @@ class ExportViewSet(DatasetBase):
         length and understands `Range`, so that readers fetch the columns they need.
         How CSV and JSON lines have to be read again is behind the `Link`.
         """
-        query = asked(ExportQuerySerializer, request)
+        query = validated_query(ExportQuerySerializer, request)
         return exports.attachment(request, self.asked_version(query), export_of(query))
 
     @extend_schema(
@@ -87,6 +87,6 @@ class ExportViewSet(DatasetBase):
     )
     def export_options(self, request: Request, dataset_id: str) -> Response:
         """Return the upload options that read an (exact) export as what it was."""
-        query = asked(ExportOptionsQuerySerializer, request)
+        query = validated_query(ExportOptionsQuerySerializer, request)
         version = self.asked_version(query)
         return Response(exports.reading_options(version, export_of(query)))

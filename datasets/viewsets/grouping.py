@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from datasets import group_questions
 from datasets.models import DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.serializers.grouping import (
     DatasetFacetsSerializer,
     DatasetGroupsSerializer,
@@ -19,7 +19,7 @@ from datasets.serializers.grouping import (
     grouping_of,
     wanted_of,
 )
-from datasets.serializers.queries import CommaSeparated, asked, conditions_of
+from datasets.serializers.queries import CommaSeparated, conditions_of, validated_query
 from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, about
 from mlops.core.serializers import validated
@@ -62,7 +62,7 @@ class GroupingViewSet(DatasetBase):
     )
     def groups_link(self, request: Request, dataset_id: str) -> Response:
         """Return what the same question by POST does, at an address to share."""
-        return self._groups(request, asked(GroupsQuerySerializer, request))
+        return self._groups(request, validated_query(GroupsQuerySerializer, request))
 
     @extend_schema(
         operation_id="facetDataset",
@@ -84,11 +84,11 @@ class GroupingViewSet(DatasetBase):
     )
     def facets_link(self, request: Request, dataset_id: str) -> Response:
         """Return what the same question by POST does, at an address to share."""
-        return self._facets(asked(FacetsQuerySerializer, request))
+        return self._facets(validated_query(FacetsQuerySerializer, request))
 
     def _groups(self, request: Request, fields: dict[str, Any]) -> Response:
         version = self._version_of(fields, "by")
-        with asking():
+        with translated_errors():
             grouping = grouping_of(fields)
         question = group_questions.groups(
             version, grouping, conditions_of(fields), fields.get("q", "")
@@ -97,7 +97,7 @@ class GroupingViewSet(DatasetBase):
 
     def _facets(self, fields: dict[str, Any]) -> Response:
         version = self._version_of(fields, "columns")
-        with asking():
+        with translated_errors():
             wanted = wanted_of(fields)
         question = group_questions.facets_of(
             version, wanted, conditions_of(fields), fields.get("q", "")

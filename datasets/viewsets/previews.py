@@ -32,7 +32,7 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
         first megabyte is read: `types_are_of` says so.
         """
         fields = validated(DatasetPreviewRequestSerializer, request)
-        with sources.borrowed(fields, by=actor(request)) as files:
+        with sources.previewed_files(fields, by=actor(request)) as files:
             outcome, head = inline_ingestion.previewed(
                 files, fields.get("options") or {}
             )

@@ -14,7 +14,7 @@ from datasets.serializers.quality import (
     QualityRuleSuggestionSerializer,
     QualityRuleUpdateSerializer,
 )
-from datasets.serializers.queries import VersionQuerySerializer, asked
+from datasets.serializers.queries import VersionQuerySerializer, validated_query
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.serializers import actor, validated
 from mlops.core.throttling import AnalyticsThrottle, CheckThrottle
@@ -138,6 +138,6 @@ class SuggestionViewSet(DatasetBase):
     )
     def suggestions(self, request: Request, dataset_id: str) -> Response:
         """Return rules that the data itself suggests; nothing is stored as a rule."""
-        query = asked(VersionQuerySerializer, request)
+        query = validated_query(VersionQuerySerializer, request)
         version = self.version(self.dataset(), query["version"])
         return self.answer(request, questions.suggestions(version))

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from datasets import row_diffs
 from datasets.analytics.row_diff import DiffPage, RowChange
-from datasets.serializers.queries import CommaSeparated, asked
+from datasets.serializers.queries import CommaSeparated, validated_query
 from datasets.serializers.row_diff import RowDiffQuerySerializer, RowDiffSerializer
 from datasets.viewsets.base import TAGS, DatasetBase
 from mlops.core.throttling import AnalyticsThrottle
@@ -32,7 +32,7 @@ class RowDiffViewSet(DatasetBase):
         Rows are matched by a key of one or more columns, and come in its order. Rows
         whose key is missing or repeats are counted and set aside.
         """
-        query = asked(RowDiffQuerySerializer, request)
+        query = validated_query(RowDiffQuerySerializer, request)
         dataset = self.dataset()
         later = self.version(dataset, query["version"])
         earlier = self.version(dataset, query["with"], field="with")

@@ -74,7 +74,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         """Add a version; bytes that are one already answer 200 with that one."""
         dataset = self.dataset()
         fields = validated(DatasetVersionCreateSerializer, request)
-        files = sources.taken(fields, by=actor(request))
+        files = sources.received_files(fields, by=actor(request))
         return self._added(request, dataset, files, fields.get("options"))
 
     @extend_schema(
@@ -100,7 +100,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         dataset.require_current(first)
         options = fields.get("options") or {}
         base = AppendBase.of(first, options, widens=fields.pop("widen"))
-        files = sources.taken(fields, by=actor(request))
+        files = sources.received_files(fields, by=actor(request))
         version, is_new = appending.append_version(
             dataset, files, base, by=actor(request)
         )
@@ -123,7 +123,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         body = validated(SelectionBodySerializer, request)
         version = self.version(dataset, body["version"])
         wanted = export_of({**body, "format": ExportFormat.PARQUET})
-        return self._added(request, dataset, [exports.taken(version, wanted)])
+        return self._added(request, dataset, [exports.as_upload(version, wanted)])
 
     @extend_schema(
         operation_id="createDatasetVersionOfAnswer",
@@ -139,7 +139,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         `sql_no_total_order`. Rows that are a version already answer 200 with that one.
         """
         question = question_of(self, validated(SqlStatementSerializer, request))
-        return self._added(request, question.dataset, [question.taken()])
+        return self._added(request, question.dataset, [question.as_upload()])
 
     def _added(
         self,
@@ -202,7 +202,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         version = dataset.versions.of_label(label, field="label")
         options = validated(DatasetVersionRetrySerializer, request).get("options")
         if options is not None and version.is_readable:
-            files = sources.again(version)
+            files = sources.kept_files(version)
             return self._added(request, dataset, files, options)
         version.retry(by=actor(request), options=options)
         return Response(DatasetVersionSerializer(version).data)

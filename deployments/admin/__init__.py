@@ -7,7 +7,7 @@ from deployments.admin.drift import (
     DriftCheckAdmin,
     DriftRuleAdmin,
 )
-from deployments.admin.places import (
+from deployments.admin.environments import (
     DeploymentKeyAdmin,
     EnvironmentRuleAdmin,
     LeaseAdmin,

@@ -161,9 +161,9 @@ def _found(object_id: object) -> Deployment | None:
 
 
 def unfinished(deployment: Deployment) -> str:
-    """Return what an end that was asked for still waits for; "" if nothing."""
+    """Return what a requested end still waits for; "" if nothing."""
     now = _found(deployment.pk)
-    return Watch.read().wish_of(now) if now else ""
+    return Watch.read().pending_end_of(now) if now else ""
 
 
 def _words(deployment: Deployment) -> dict[str, str]:

@@ -127,7 +127,7 @@ class DeploymentAdmin(Buttons):
             {
                 "fields": (
                     ("status", "health_now"),
-                    "wish",
+                    "pending_end",
                     ("health_reason_now", "judged_at"),
                     ("model_version", "run"),
                     ("slot", "revision"),
@@ -276,9 +276,9 @@ class DeploymentAdmin(Buttons):
         return health, str(health.label)
 
     @admin.display(description=_("its end"))
-    def wish(self, deployment: Deployment) -> str:
+    def pending_end(self, deployment: Deployment) -> str:
         undoing = Deployment.objects.undoing([deployment.pk]).get(deployment.pk)
-        return Watch.read().wish_of(deployment, undoing) or EMPTY
+        return Watch.read().pending_end_of(deployment, undoing) or EMPTY
 
     @admin.display(description=_("health"))
     def health_now(self, deployment: Deployment) -> str:

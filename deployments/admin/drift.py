@@ -1,4 +1,4 @@
-"""Drift: the rules, what checks have found, and who is told."""
+"""Drift: rules, results of checks, alert hooks."""
 
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from datasets.admin.drift import drift_table
-from deployments.admin.places import EnvironmentRuleAdmin
+from deployments.admin.environments import EnvironmentRuleAdmin
 from deployments.alerts.address import RefusedAddress, checked
 from deployments.models import AlertDelivery, AlertHook, DriftCheck, DriftRule
 from mlops.core.admin import ReadOnly, Recorded
@@ -104,7 +104,7 @@ class DriftCheckAdmin(ReadOnly):
 
 
 class AlertHookForm(forms.ModelForm[AlertHook]):
-    """Refuses at once what nothing would be sent to."""
+    """Refuses a URL that nothing would be sent to."""
 
     class Meta:
         model = AlertHook
@@ -121,7 +121,7 @@ class AlertHookForm(forms.ModelForm[AlertHook]):
 
 @admin.register(AlertHook)
 class AlertHookAdmin(Recorded):
-    """Who hears of drift events. Addresses may be secret: only admins see them."""
+    """Where drift events are sent. URLs may be secret: only admins see them."""
 
     form = AlertHookForm
     list_display = ("name", "url", "least_severity", "is_enabled", "created_by")

@@ -12,7 +12,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.instance_types import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.drift import LONGEST_S
 from deployments.models.key import MOST_CALLS
 from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S, DeploymentPlan, Strategy

@@ -22,7 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class RefusedAddress(Exception):
-    """A hook's address that nothing is sent to; says why."""
+    """The URL of a hook that must not be called; says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Posts waiting messages, one try each; a receiver that is down is asked again."""
+"""Posts pending messages, one attempt each; a receiver that is down is retried."""
 
 import http.client
 import json
@@ -25,15 +25,15 @@ SUCCESS = range(200, 300)
 
 
 def deliver_due(now: datetime | None = None) -> int:
-    """Queue what hooks have not heard of, send what is due; return how many tries.
+    """Queue new events, send what is due; return how many attempts were made.
 
-    Safe in any number of processes: each try is begun by one of them. Nothing is
+    Safe in any number of processes: each message is claimed by one of them. Nothing is
     sent inside a transaction.
     """
     now = now or timezone.now()
     for hook in AlertHook.objects.filter(is_enabled=True):
-        AlertDelivery.objects.queue(hook, hook.unheard(now)[:BATCH], now)
-        AlertDelivery.objects.queue(hook, hook.unheard_of_datasets(now)[:BATCH], now)
+        AlertDelivery.objects.queue(hook, hook.unsent_events(now)[:BATCH], now)
+        AlertDelivery.objects.queue(hook, hook.unsent_dataset_events(now)[:BATCH], now)
     waiting = AlertDelivery.objects.due(now).select_related(
         "hook", "event__version__model", "dataset_event__feature"
     )
@@ -41,7 +41,7 @@ def deliver_due(now: datetime | None = None) -> int:
 
 
 def _try(delivery: AlertDelivery, now: datetime) -> bool:
-    if not delivery.take(now):
+    if not delivery.claim(now):
         return False
     status: int | None = None
     try:
@@ -67,20 +67,20 @@ def _try(delivery: AlertDelivery, now: datetime) -> bool:
 
 def _post(hook: AlertHook, delivery: AlertDelivery) -> int:
     """Send the message and return the status; redirects are not followed."""
-    place = checked(hook.url)
+    address = checked(hook.url)
     body = json.dumps(delivery.message).encode()
     headers = {
-        "Host": place.host_header,
+        "Host": address.host_header,
         "Content-Type": "application/json",
         "User-Agent": "mlops-alerts",
         "X-MLOps-Delivery": str(delivery.pk),
         "X-MLOps-Signature": hook.signature(body, timezone.now()),
     }
-    connection = _Pinned(place)
+    connection = _Pinned(address)
     watchdog = threading.Timer(DEADLINE_S, connection.cut)
     watchdog.start()
     try:
-        connection.request("POST", place.target, body, headers)
+        connection.request("POST", address.target, body, headers)
         answer = connection.getresponse()
         answer.read(MOST_READ)
         return answer.status
@@ -92,16 +92,16 @@ def _post(hook: AlertHook, delivery: AlertDelivery) -> int:
 class _Pinned(http.client.HTTPConnection):
     """Connects to the address that was checked; TLS proves the name all the same."""
 
-    def __init__(self, place: WebhookAddress) -> None:
-        super().__init__(place.host, place.port, timeout=TIMEOUT_S)
-        self._place = place
+    def __init__(self, address: WebhookAddress) -> None:
+        super().__init__(address.host, address.port, timeout=TIMEOUT_S)
+        self._address = address
 
     def connect(self) -> None:
-        place = self._place
-        self.sock = socket.create_connection((place.address, place.port), TIMEOUT_S)
-        if place.is_secure:
+        address = self._address
+        self.sock = socket.create_connection((address.address, address.port), TIMEOUT_S)
+        if address.is_secure:
             context = ssl.create_default_context()
-            self.sock = context.wrap_socket(self.sock, server_hostname=place.host)
+            self.sock = context.wrap_socket(self.sock, server_hostname=address.host)
 
     def cut(self) -> None:
         """End whatever is going on, from another thread."""

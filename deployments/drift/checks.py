@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 
-from datasets import drifting, storage
+from datasets import drift_reports, storage
 from datasets.analytics import drift
 from datasets.analytics.drift import ColumnDrift, Level, TableDrift
 from datasets.models import DatasetVersion
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.stored_answers import dumps
 from deployments.drift.columns import named
 from deployments.errors import NoTrainingData
@@ -63,7 +63,7 @@ def check_requests(
             reference,
             asked.columns,
         )
-        with _placed(sample, names) as current, asking():
+        with _placed(sample, names) as current, translated_errors():
             norm = storage.data_path(reference.digest)
             report = drift.compare(
                 norm, current, sorted(names.values()), thresholds=bounds
@@ -96,7 +96,7 @@ def check_dataset(deployment: Deployment) -> DriftCheck | None:
     current = reference.dataset.current_version
     if current is None or current.pk == reference.pk:
         return None
-    kept = drifting.report(reference, current)
+    kept = drift_reports.report(reference, current)
     found = [_finding(column) for column in kept.body["columns"]]
     found += _schema_findings(kept.body)
     return DriftCheck.write(

@@ -1,4 +1,4 @@
-"""Looks for drift on a schedule, and tells those who want to hear of it.
+"""Looks for drift on a schedule, and sends alerts.
 
 A thread beside the reconciler: a comparison takes seconds, which a deployment must
 not wait for. What is due is read from the rows, so it may be killed anywhere; a
@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from datasets import drifting
+from datasets import drift_reports
 from datasets.models import IngestJob
 from deployments import samples
 from deployments.alerts import deliver_due
@@ -43,11 +43,11 @@ SLACK = timedelta(seconds=10)
 
 
 class Watcher(WorkerThread):
-    """Compares what is due and tells who wants to hear."""
+    """Makes the comparisons that are due and sends alerts."""
 
     pause_s = 15.0
     least_pause_s = 3.0
-    trouble = "Drift was not looked for"
+    failure_message = "Drift was not looked for"
 
     def __init__(self, stopping: threading.Event) -> None:
         super().__init__(stopping)
@@ -77,7 +77,7 @@ def _is_news(now: datetime, looked_at: datetime | None) -> bool:
         return True
     hooks = AlertHook.objects.filter(is_enabled=True)
     return any(
-        hook.unheard(now).exists() or hook.unheard_of_datasets(now).exists()
+        hook.unsent_events(now).exists() or hook.unsent_dataset_events(now).exists()
         for hook in hooks
     )
 
@@ -85,7 +85,7 @@ def _is_news(now: datetime, looked_at: datetime | None) -> bool:
 def watch_once(now: datetime | None = None) -> int:
     """Make every comparison that is due; return how many were made."""
     now = now or timezone.now()
-    done = drifting.catch_up()
+    done = drift_reports.catch_up()
     for rule in DriftRule.objects.all():
         serving = Deployment.objects.serving(rule.environment).select_related(
             "slot", "model_version"

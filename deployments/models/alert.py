@@ -22,11 +22,11 @@ from mlops.core import audit
 from mlops.core.models import User
 
 NEWS_AGE = timedelta(days=1)
-"""An event that nobody was told of for so long is no alert any more."""
+"""An event that was not sent for so long is no alert any more."""
 BACK_OFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 3600, 21_600))
 """How long to wait after each failure; after the last one it is given up."""
-IN_HAND = timedelta(seconds=60)
-"""Who takes a message keeps others away for so long."""
+CLAIMED_FOR = timedelta(seconds=60)
+"""How long a claimed message is left to the one that claimed it."""
 
 
 class AlertHook(models.Model):
@@ -78,26 +78,28 @@ class AlertHook(models.Model):
         digest = hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
         return f"t={moment},v1={digest}"
 
-    def unheard(self, now: datetime) -> models.QuerySet[DriftEvent]:
-        """Events of the last day that this hook should hear of and has not yet."""
-        told = AlertDelivery.objects.filter(hook=self, event=OuterRef("pk"))
+    def unsent_events(self, now: datetime) -> models.QuerySet[DriftEvent]:
+        """Events of the last day that are not queued for this hook yet."""
+        delivered = AlertDelivery.objects.filter(hook=self, event=OuterRef("pk"))
         return DriftEvent.objects.filter(
-            ~Exists(told),
-            severity__in=self._loud,
+            ~Exists(delivered),
+            severity__in=self._severe_enough,
             detected_at__gte=max(self.created_at, now - NEWS_AGE),
         ).order_by("detected_at", "pk")
 
-    def unheard_of_datasets(self, now: datetime) -> models.QuerySet[DatasetEvent]:
-        """The same of what new versions did to columns and features."""
-        told = AlertDelivery.objects.filter(hook=self, dataset_event=OuterRef("pk"))
+    def unsent_dataset_events(self, now: datetime) -> models.QuerySet[DatasetEvent]:
+        """As `unsent_events`, of what new versions did to columns and features."""
+        delivered = AlertDelivery.objects.filter(
+            hook=self, dataset_event=OuterRef("pk")
+        )
         return DatasetEvent.objects.filter(
-            ~Exists(told),
-            severity__in=self._loud,
+            ~Exists(delivered),
+            severity__in=self._severe_enough,
             created_at__gte=max(self.created_at, now - NEWS_AGE),
         ).order_by("created_at", "pk")
 
     @property
-    def _loud(self) -> list[str]:
+    def _severe_enough(self) -> list[str]:
         severities = list(DriftSeverity.values)
         return severities[severities.index(self.least_severity) :]
 
@@ -173,7 +175,7 @@ class AlertDelivery(models.Model):
         verbose_name = _("alert delivery")
         verbose_name_plural = _("alert deliveries")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # An event is told to a hook once, however many workers look.
+            # An event is queued for a hook once, however many workers look.
             models.UniqueConstraint(fields=["hook", "event"], name="alert_delivery"),
             # As above, of a dataset's events.
             models.UniqueConstraint(
@@ -193,12 +195,12 @@ class AlertDelivery(models.Model):
     def __str__(self) -> str:
         return f"{self.event or self.dataset_event} → {self.hook}"
 
-    def take(self, now: datetime) -> bool:
-        """Begin a try; False when somebody else has begun it."""
+    def claim(self, now: datetime) -> bool:
+        """Claim the message for an attempt; False when another worker has."""
         mine = AlertDelivery.objects.filter(
             pk=self.pk, attempts=self.attempts, state=DeliveryState.WAITING
         )
-        won = mine.update(attempts=F("attempts") + 1, next_at=now + IN_HAND)
+        won = mine.update(attempts=F("attempts") + 1, next_at=now + CLAIMED_FOR)
         self.refresh_from_db()
         return bool(won)
 

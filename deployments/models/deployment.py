@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from deployments.errors import NotActive, SlotBusy
-from deployments.kick import wait_on_commit
 from deployments.models.moves import Moves, Step, require_permission
 from deployments.models.queries import DeploymentQuerySet
 from deployments.models.rollback import Rollback
@@ -20,7 +19,15 @@ from deployments.models.rule import EnvironmentRule
 from deployments.models.slot import Slot
 from deployments.plan import DeploymentPlan, Strategy
 from deployments.serving.readings import FileReading, newest
-from deployments.states import STARTED, Environment, Health, Mover, Status, wishes_from
+from deployments.states import (
+    STARTED,
+    Environment,
+    Health,
+    Mover,
+    Status,
+    requestable_from,
+)
+from deployments.wake import wait_on_commit
 from lifecycle.models import ModelVersion, servable
 from mlops.core.models import User
 
@@ -281,7 +288,7 @@ class Deployment(models.Model):
         wait_on_commit()
 
     def ask_for(self, status: str, *, by: User | None, reason: str = "") -> None:
-        """Do what a client's wish for a status stands for.
+        """Do what a client's request for a status stands for.
 
         `failed` cancels, `rollback` rolls back, `terminated` retires. Raises
         IllegalTransition, naming what could be asked for, for anything else.
@@ -430,8 +437,8 @@ class Deployment(models.Model):
 
     @property
     def allowed_statuses(self) -> list[str]:
-        """What a person may ask this one's status to become: nothing if it ends."""
-        return [] if self.ends_as else wishes_from(self.status)
+        """Which statuses a person may ask for: none if it is ending."""
+        return [] if self.ends_as else requestable_from(self.status)
 
     @property
     def moves(self) -> Moves:

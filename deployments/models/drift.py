@@ -87,7 +87,7 @@ class DriftRule(models.Model):
 
 REMOVED, RETYPED = "removed", "type"
 _MOVED = "{column} of {where} has moved away from {norm}"
-_SAID = {
+_MESSAGES = {
     REMOVED: "{column} of {norm} is gone from {where}",
     RETYPED: "{column} of {where} holds another kind of values than in {norm}",
 }
@@ -247,7 +247,7 @@ class DriftCheck(models.Model):
                 metric_name=f"{one.check}.{one.column}"[:250],
                 metric_value=one.value,
                 threshold=one.threshold,
-                message=_SAID.get(one.check, _MOVED).format(
+                message=_MESSAGES.get(one.check, _MOVED).format(
                     column=one.column, where=self.compared_with, norm=self.reference
                 )
                 + f" ({self.deployment}).",

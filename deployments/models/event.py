@@ -51,5 +51,5 @@ class DeploymentEvent(models.Model):
         step = (
             "" if self.is_notice else f"{self.from_status or 'new'} → {self.to_status}"
         )
-        said = ": ".join(part for part in (step, self.message) if part)
-        return f"{self.at:%Y-%m-%dT%H:%M:%S.%fZ} [{self.mover}] {said}"
+        text = ": ".join(part for part in (step, self.message) if part)
+        return f"{self.at:%Y-%m-%dT%H:%M:%S.%fZ} [{self.mover}] {text}"

@@ -11,9 +11,9 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from deployments.kick import wait_on_commit
 from deployments.models.slot import Slot
 from deployments.serving.gateway.usage import Used, used
+from deployments.wake import wait_on_commit
 from mlops.core import audit
 from mlops.core.errors import Invalid
 from mlops.core.models import User, digest

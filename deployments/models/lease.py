@@ -72,7 +72,7 @@ class Lease(models.Model):
             yield
 
     def require(self) -> None:
-        """Raise LeaseLost unless it is held, before a target is told anything."""
+        """Raise LeaseLost unless it is held, before a target is called."""
         with self.held():
             pass
 

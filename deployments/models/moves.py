@@ -8,11 +8,11 @@ from django.db.models import Max
 from django.utils import timezone
 
 from deployments.errors import IllegalTransition, MayNotDeploy, StaleDeployment
-from deployments.kick import kick_on_commit
 from deployments.models.event import DeploymentEvent
 from deployments.models.queries import DeploymentQuerySet
 from deployments.models.slot import Slot
 from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Status
+from deployments.wake import wake_on_commit
 from mlops.core import audit
 from mlops.core.models import User
 
@@ -56,7 +56,7 @@ class Moves:
         self._append(step, from_status="")
         changes = {"slot": str(row.slot), "version": str(row.model_version)}
         audit.record(step.action, row, by=step.by, changes=changes)
-        kick_on_commit()
+        wake_on_commit()
 
     def go(self, to: Status, step: Step, **changes: Any) -> None:
         """Go to another status. Raises IllegalTransition or StaleDeployment.
@@ -76,13 +76,13 @@ class Moves:
                 self._share_traffic()
             moved = {"status": [at, str(to)], "reason": step.message}
             audit.record(step.action, self.row, by=step.by, changes=moved)
-            kick_on_commit()
+            wake_on_commit()
 
     def end(self, to: Status, step: Step) -> None:
         """Let the row end; one that may get requests ends when it gets none any more.
 
-        For that one the wish is written down, and the reconciler takes the requests
-        away before it says that they are.
+        For that one the request to end is stored, and the reconciler takes its traffic
+        away before it writes the status.
         """
         if self.row.status not in {Status.DEPLOYING, Status.ACTIVE}:
             self.go(to, step, error_message=step.message)
@@ -94,9 +94,9 @@ class Moves:
             self.swap(ends_as=to, ending={"by": by, "message": step.message})
             message = f"is to be {to}" + (f": {step.message}" if step.message else "")
             self._append(Step(step.action, step.mover, step.by, message))
-            wish = {"status": [self.row.status, str(to)], "reason": step.message}
-            audit.record(step.action, self.row, by=step.by, changes=wish)
-            kick_on_commit()
+            changes = {"status": [self.row.status, str(to)], "reason": step.message}
+            audit.record(step.action, self.row, by=step.by, changes=changes)
+            wake_on_commit()
 
     def update(self, step: Step, **changes: Any) -> None:
         """Change columns other than the status. Raises StaleDeployment."""
@@ -106,7 +106,7 @@ class Moves:
             self._append(step)
             self._share_traffic()
             audit.record(step.action, self.row, by=step.by)
-            kick_on_commit()
+            wake_on_commit()
 
     def observe(self, step: Step, **seen: Any) -> None:
         """Write what was seen of a row whose status is still the one that was read.

@@ -78,7 +78,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         return waiting.filter(~Exists(busy)).order_by("created_at", "pk")
 
     def with_health(self, health: str, *, is_watched: bool) -> Self:
-        """Those of which this word may be said now (`Watch.health_of`)."""
+        """Those whose health may be shown as this now (`Watch.health_of`)."""
         stored = Q(health=health)
         if is_watched:
             return self.filter(stored)

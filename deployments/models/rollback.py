@@ -54,12 +54,12 @@ class Rollback:
     def _predecessor(self, wanted: "Deployment | None") -> "Deployment":
         """Return what the slot goes back to.
 
-        Without a wish: the newest earlier revision that served, was not undone itself,
-        and whose artifact is still what it was. Another model version comes first;
-        where none has served, the same one in another size. The same in the same size
-        would change nothing. What the undone one itself restored counts as undone with
-        it, so that a second rollback goes further back. A wish may name any revision
-        of the slot that served. Raises NoEarlierDeployment.
+        Where none is asked for: the newest earlier revision that served, was not undone
+        itself, and whose artifact is still what it was. Another model version comes
+        first; where none has served, the same one in another size. The same in the same
+        size would change nothing. What the undone one itself restored counts as undone
+        with it, so that a second rollback goes further back. The one asked for may be
+        any revision of the slot that served. Raises NoEarlierDeployment.
         """
         undone = self.undone
         if wanted is not None:

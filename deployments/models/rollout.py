@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from deployments.errors import NotRollingOut
-from deployments.kick import wait_on_commit
 from deployments.models.moves import Step
 from deployments.states import Mover, Status
+from deployments.wake import wait_on_commit
 from mlops.core.models import User
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from deployments.errors import ApprovalMissing, VersionArchived
-from deployments.kick import kick_on_commit
 from deployments.states import Environment
+from deployments.wake import wake_on_commit
 from lifecycle.models import ModelVersion
 from lifecycle.states import ModelStage
 
@@ -21,9 +21,9 @@ from lifecycle.states import ModelStage
 class EnvironmentRule(models.Model):
     """The rules of one environment.
 
-    Error rates are fractions in [0, 1]; `min_requests` is how many requests of the
-    last minutes it takes before their rate or latency says anything. What undoes a
-    version is told by `deployments.judge`: these limits, and the version before it.
+    Error rates are fractions in [0, 1]; `min_requests` is how many requests of the last
+    minutes it takes before their rate or latency says anything. `deployments.judge`
+    says what undoes a version: these limits, and the version before it.
     """
 
     environment = models.CharField(
@@ -106,9 +106,9 @@ class EnvironmentRule(models.Model):
         return self.environment
 
     def save(self, **options: Any) -> None:
-        """Save, and have the worker act by it soon."""
+        """Save, and wake the worker to apply it."""
         super().save(**options)
-        kick_on_commit()
+        wake_on_commit()
 
     @classmethod
     def among(

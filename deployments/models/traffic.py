@@ -163,7 +163,7 @@ class TrafficWindow(models.Model):
         verbose_name = _("traffic window")
         verbose_name_plural = _("traffic windows")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # A minute that is taken in again replaces what it said before.
+            # A minute that is read again replaces its earlier counts.
             models.UniqueConstraint(
                 fields=["deployment", "starts_at", "seconds", "gateway"],
                 name="traffic_window",

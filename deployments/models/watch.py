@@ -1,4 +1,4 @@
-"""What a deployment's health is worth: a word that nobody renews grows old."""
+"""How current a deployment's health is: a status that nobody renews goes stale."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from deployments.states import FINAL, Health
 
 STEP_S = 5
 RECONCILER = "reconciler"
-"""The lease of whoever looks at deployments and takes in what gateways counted."""
+"""The lease of the reconciler, which also collects the gateways' counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Watch:
     def counted_at(self) -> datetime | None:
         """Until when counts were taken in, in steps of five seconds.
 
-        A live page is so not told of every pass.
+        So a live page does not change with every pass.
         """
         at = self.seen_at
         if at is None:
@@ -50,7 +50,7 @@ class Watch:
         return max((self.now - self.seen_at).total_seconds(), 0.0)
 
     def health_of(self, deployment: Deployment) -> Health:
-        """Return the word that may be said now: unwatched, nothing is healthy."""
+        """Return the health that may be shown now: unwatched, nothing is healthy."""
         health = Health(deployment.health)
         if self.is_kept or deployment.status in FINAL or health != Health.HEALTHY:
             return health
@@ -60,29 +60,29 @@ class Watch:
         """Return why it is not healthy, for people; "" if it is."""
         if deployment.status in FINAL:
             return "It has ended."
-        said = deployment.health_reason
+        reason = deployment.health_reason
         if not deployment.is_current:
-            said = said or "It does not serve yet."
+            reason = reason or "It does not serve yet."
         if self.is_kept:
-            return said
-        last = said or f"it was {deployment.health} then"
+            return reason
+        last = reason or f"it was {deployment.health} then"
         return f"{self._unwatched}; {last}"
 
-    def wish_of(self, deployment: Deployment, undoing: int | None = None) -> str:
-        """Return how it is to end, if that has not come yet, for people; "" if not.
+    def pending_end_of(self, deployment: Deployment, undoing: int | None = None) -> str:
+        """Return how it is about to end, for people; "" if no end was requested.
 
         `undoing` is the revision of a rollback of it that is on its way.
         """
         if not deployment.ends_as:
             return self._undone_by(undoing) if undoing else ""
-        wish = f"It is to be {deployment.ends_as}, and still gets its requests"
+        text = f"It is to be {deployment.ends_as}, and still gets its requests"
         if self.is_kept:
-            return f"{wish} until the gateways have taken them away."
-        return f"{wish}. {self._unwatched}: nothing ends before one does."
+            return f"{text} until the gateways have taken them away."
+        return f"{text}. {self._unwatched}: nothing ends before one does."
 
     def _undone_by(self, revision: int) -> str:
-        wish = f"Revision {revision} is on its way to undo it, and it serves until then"
-        return f"{wish}." if self.is_kept else f"{wish}. {self._unwatched}."
+        text = f"Revision {revision} is on its way to undo it, and it serves until then"
+        return f"{text}." if self.is_kept else f"{text}. {self._unwatched}."
 
     @property
     def _unwatched(self) -> str:

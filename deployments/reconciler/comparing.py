@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
-from deployments.reconciler.patience import patience
+from deployments.reconciler.patience import retried_next_pass
 from deployments.reconciler.spec import spec_of
 from deployments.serving import readings
 from deployments.serving.terms import ReadingComparison, TargetBusy, TargetRefused
@@ -31,7 +31,7 @@ class Comparing:
         deployment = outdated.order_by("created_at", "pk").first()
         if deployment is None:
             return False
-        with patience("compare rules of reading"):
+        with retried_next_pass("compare rules of reading"):
             self._compare(deployment)
             return True
         return False
@@ -45,8 +45,8 @@ class Comparing:
             self._note(deployment, {"unknown": str(refused)})
         else:
             if found is not None:
-                said = [*found.differences]
-                kept = {"differences": said, "requests": found.requests}
+                differences = [*found.differences]
+                kept = {"differences": differences, "requests": found.requests}
                 self._note(deployment, kept)
 
     def _asked(self, deployment: Deployment) -> ReadingComparison | None:

@@ -1,4 +1,4 @@
-"""Asks the judge about what serves, and writes into the row what came of it."""
+"""Asks the judge about what serves, and writes its verdict into the row."""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -104,7 +104,7 @@ class Judging:
             self.memory.note_judged([deployment])
 
     def note_judged(self, deployments: Collection[Deployment]) -> None:
-        """Tell rows, all in one statement, that they were looked at."""
+        """Write `judged_at` of all of them, in one statement."""
         due = [one for one in deployments if self.memory.is_judgement_due(one)]
         if due:
             with self.lease.held():

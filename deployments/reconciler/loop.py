@@ -1,4 +1,4 @@
-"""Runs passes for ever, until it is told to stop."""
+"""Runs passes until it is told to stop."""
 
 import logging
 import threading
@@ -6,11 +6,11 @@ import time
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from deployments.kick import calls
 from deployments.models import lease
 from deployments.reconciler.reconciler import Pass, Reconciler
 from deployments.serving.waking import WakeSocket
-from mlops.worker.thread import call_all
+from deployments.wake import wake_socket
+from mlops.worker.thread import wake_all
 
 logger = logging.getLogger(__name__)
 
@@ -18,25 +18,25 @@ BUSY_S, STANDBY_S, TROUBLE_S = 0.05, 1.0, 1.0
 
 
 def run(reconciler: Reconciler, stopping: threading.Event) -> None:
-    """Make passes until `stopping` is set, then let the lease go.
+    """Make passes until `stopping` is set, then release the lease.
 
-    A pass follows at once on one that moved something, soon while something comes
-    up, else when it is called for or something is due. A database that is away is
-    waited for; what runs is not touched meanwhile.
+    A pass follows at once on one that moved something, soon while something starts,
+    else when woken or when something is due. A database that is away is waited for;
+    what runs is not touched meanwhile.
     """
-    with calls() as waiting:
+    with wake_socket() as waiting:
         reconciler.on_effect = waiting.answer
         fence = 0
         while not stopping.is_set():
             done = _pass(reconciler)
             if reconciler.lease is not None and reconciler.lease.fence != fence:
-                # Whoever stands by must not take the calls of who leads.
+                # A standby must not take the wake-ups of the leader.
                 fence = reconciler.lease.fence
                 waiting.listen()
             waiting.dismiss()
             called = _rest(reconciler, waiting, _pause_after(done), stopping)
             if called or (done is not None and done.moved):
-                call_all()
+                wake_all()
     try:
         reconciler.release()
     except (DatabaseError, InterfaceError):
@@ -49,7 +49,7 @@ def _rest(
     seconds: float,
     stopping: threading.Event,
 ) -> bool:
-    """Wait until called, or for so long; tell which. The lease is kept meanwhile."""
+    """Wait until woken, or for so long; return which. Renews the lease meanwhile."""
     due, renew_s = time.monotonic() + seconds, lease.TIME_TO_LIVE.total_seconds() / 3
     while not stopping.is_set():
         left_s = due - time.monotonic()

@@ -14,11 +14,11 @@ from deployments.serving.terms import Route, Spec, TargetObservation
 Key = tuple[uuid.UUID, str]
 Record = tuple[CallWindow | None, bool, bool]
 """What the version before did, whether it refuses the same requests, and whether model
-servers tell which of them it would have taken."""
+servers report which of them it would have taken."""
 State = tuple[int, tuple[bool, bool, str]]
 
 JUDGED_S = 5.0
-"""How often rows are told that they were looked at, if nothing else changed."""
+"""How often `judged_at` is written if nothing else changed."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Memory:
     begun: dict[Key, float] = field(default_factory=dict)
     down_since: dict[uuid.UUID, float] = field(default_factory=dict)
     restarts: dict[uuid.UUID, tuple[int, float]] = field(default_factory=dict)
-    said: dict[uuid.UUID, str] = field(default_factory=dict)
+    messages: dict[uuid.UUID, str] = field(default_factory=dict)
     specs: dict[uuid.UUID, tuple[State, Spec]] = field(default_factory=dict)
     routes: dict[int, Route] = field(default_factory=dict)
     routed_at: float | None = None
@@ -49,7 +49,7 @@ class Memory:
         self.begun.clear()
         self.down_since.clear()
         self.restarts.clear()
-        self.said.clear()
+        self.messages.clear()
         self.specs.clear()
         self.records.clear()
         self.judged.clear()
@@ -63,7 +63,7 @@ class Memory:
         for key in [key for key in self.begun if key[0] not in open_ids]:
             del self.begun[key]
         by_id: tuple[dict[uuid.UUID, Any], ...] = (
-            self.said,
+            self.messages,
             self.down_since,
             self.restarts,
             self.specs,
@@ -111,10 +111,10 @@ class Memory:
         self.judged |= dict.fromkeys((one.pk for one in deployments), self.clock())
 
     def is_news(self, deployment: Deployment, seen: TargetObservation) -> bool:
-        """Say whether the target has something to say that it had not, and note it."""
-        is_new = bool(seen.message) and self.said.get(deployment.pk) != seen.message
+        """Return whether the target's message is new, and note it."""
+        is_new = bool(seen.message) and self.messages.get(deployment.pk) != seen.message
         if is_new:
-            self.said[deployment.pk] = seen.message
+            self.messages[deployment.pk] = seen.message
         return is_new
 
     def restarted_within(

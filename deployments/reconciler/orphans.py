@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from deployments.models import Deployment
-from deployments.reconciler.patience import patience
+from deployments.reconciler.patience import retried_next_pass
 from deployments.serving.terms import Route
 from deployments.states import STARTED, Status
 from deployments.targets.base import Target
@@ -23,13 +23,13 @@ def stop_orphans(targets: Iterable[Target], routes: Collection[Route]) -> int:
     stopped, routed = 0, {one.deployment_id for each in routes for one in each.entries}
     for target in targets:
         running: list[str] = []
-        with patience("list what runs"):
+        with retried_next_pass("list what runs"):
             running = target.list()
         doubtful = [one for one in running if one not in routed]
         wanted = _wanted(doubtful)
         for deployment_id in doubtful:
             if deployment_id not in wanted:
-                with patience("stop what nobody asked for"):
+                with retried_next_pass("stop what nobody asked for"):
                     target.stop(deployment_id)
                     stopped += 1
     return stopped

@@ -1,4 +1,4 @@
-"""What to do when a target or the disk does not do its part: log it, try again."""
+"""Errors of a target or the disk: log them and retry in the next pass."""
 
 import logging
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def patience(doing: str) -> Iterator[None]:
-    """Let trouble pass; the next pass does the same again."""
+def retried_next_pass(doing: str) -> Iterator[None]:
+    """Log errors of targets and of the disk, and continue; the next pass retries."""
     try:
         yield
     except (TargetTrouble, OSError) as trouble:
@@ -20,7 +20,7 @@ def patience(doing: str) -> Iterator[None]:
 
 
 def want_of_room(trouble: Exception) -> str:
-    """Return the sentence for trouble that passes when there is room, else ""."""
+    """Return the message of an error that passes when there is disk space, else ""."""
     if isinstance(trouble, NoRoom):
         return str(trouble)
-    return byte_store.want_of_room(trouble) if isinstance(trouble, OSError) else ""
+    return byte_store.disk_full_message(trouble) if isinstance(trouble, OSError) else ""

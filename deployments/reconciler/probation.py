@@ -27,7 +27,7 @@ SETTLED = timedelta(seconds=90)
 """So long after a flip all that the version before answered has been counted."""
 CODE = "mlflow_pyfunc"
 MOST_TEXT = 1 << 14
-"""The longest signature in JSON that fits into what a model process is told."""
+"""The longest signature in JSON that fits into the message to a model process."""
 
 
 def is_baking(deployment: Deployment, rule: EnvironmentRule) -> bool:

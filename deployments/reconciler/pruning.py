@@ -1,4 +1,4 @@
-"""Keeps house, now and then: what is old goes, what gateways soon forget is stored.
+"""Periodic housekeeping: deletes what is old, stores what gateways soon forget.
 
 Lifetimes of traffic stay, so that no total shrinks.
 """

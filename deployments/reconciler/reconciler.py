@@ -21,11 +21,11 @@ from deployments.errors import LeaseLost
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import RECONCILER
-from deployments.reconciler import keys
+from deployments.reconciler import tokens
 from deployments.reconciler.comparing import Comparing
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
-from deployments.reconciler.patience import patience
+from deployments.reconciler.patience import retried_next_pass
 from deployments.reconciler.probation import on_probation
 from deployments.reconciler.pruning import prune_traffic, take_in_usage
 from deployments.reconciler.routes import Routing
@@ -94,13 +94,13 @@ class Reconciler:
         fence = self.lease.fence if self.lease else None
         self.lease = Lease.take(RECONCILER, self.holder)
         if self.lease is None:
-            return self._step_aside()
+            return self._stand_down()
         if self.lease.fence != fence:
             self.memory.forget()
         try:
             return self._pass(self.lease)
         except LeaseLost:
-            return self._step_aside()
+            return self._stand_down()
 
     def keep(self) -> bool:
         """Keep the lease between two passes; False if that is lost."""
@@ -123,7 +123,7 @@ class Reconciler:
 
     def _pass(self, lease: Lease) -> Pass:
         for target in self.distinct_targets():
-            with patience("tick"):
+            with retried_next_pass("tick"):
                 target.tick()
         rules = {rule.environment: rule for rule in EnvironmentRule.objects.all()}
         routing = Routing(self.targets, self.memory, rules)
@@ -134,7 +134,7 @@ class Reconciler:
 
         self.memory.has_more = False
         counts = self._counts()
-        stale = self._tell(lease, routing)
+        stale = self._publish(lease, routing)
         moved = steps.take_all(_whole(Deployment.objects.ending())[:BATCH])
         if not stale:
             self.on_effect()
@@ -149,7 +149,7 @@ class Reconciler:
             moved += steps.take_all(self._next("active", {Status.ACTIVE}), judge)
         stop_orphans(self._routed_targets(stale), self.memory.routes.values())
         self._compare(lease, rules, counts)
-        self._keep_house(lease)
+        self._housekeeping(lease)
         return Pass(
             is_leader=True,
             moved=moved,
@@ -160,7 +160,7 @@ class Reconciler:
     def _due_s(self) -> float:
         """Return how long nothing needs a look, if nobody calls.
 
-        Targets call when what runs changes, gateways when they counted something.
+        Targets wake it when what runs changes, gateways when they counted something.
         """
         memory = self.memory
         is_uneasy = memory.down_since or Deployment.objects.ending().exists()
@@ -171,20 +171,20 @@ class Reconciler:
             expiry_s = max((memory.expires_at - timezone.now()).total_seconds(), 0.05)
         return min(JUDGE_S if memory.has_probation else REST_S, expiry_s)
 
-    def _tell(self, lease: Lease, routing: Routing) -> set[str]:
-        """Tell targets what the rows say; return where it may not have taken effect.
+    def _publish(self, lease: Lease, routing: Routing) -> set[str]:
+        """Publish tokens and routes; return where they may not have taken effect.
 
         This comes first: an earlier one may have been killed between a route and the
         row that was to say so.
         """
-        lease.require()  # we may have slept past it: no routes that are out of date
-        state = keys.state()
+        lease.require()  # we may have slept past our lease: publish no stale routes
+        state = tokens.state()
         if self.memory.is_due("keys", KEYS_S) or state != self.memory.admitted_for:
-            doors, self.memory.admitted_for = keys.doors(), state
-            self.memory.expires_at = keys.next_expiry()
+            access, self.memory.admitted_for = tokens.token_access(), state
+            self.memory.expires_at = tokens.next_expiry()
             for target in self.distinct_targets():
-                with patience("admit"):
-                    target.admit(doors)
+                with retried_next_pass("admit"):
+                    target.admit(access)
                     continue
                 self.memory.admitted_for = None
         return routing.send()
@@ -201,7 +201,7 @@ class Reconciler:
         self.memory.has_probation = bool(judged)
         if not judged:
             return 0
-        with patience("take in the traffic"):
+        with retried_next_pass("take in the traffic"):
             self.spool.take_in(lease)
         steps = Steps(lease, self.memory, routing.rules, routing, self.targets)
         return steps.take_all(judged)
@@ -249,20 +249,20 @@ class Reconciler:
         if memory.is_comparing or memory.is_due("compare", COMPARE_S):
             memory.is_comparing = Comparing(lease, rules, self.targets).look()
 
-    def _keep_house(self, lease: Lease) -> None:
-        with patience("take in the traffic"):
+    def _housekeeping(self, lease: Lease) -> None:
+        with retried_next_pass("take in the traffic"):
             self.spool.take_in(lease)
         if self.memory.is_due("prune", PRUNE_S):
             prune_traffic(lease)
         if self.memory.is_due("usage", USAGE_S):
-            with patience("take in the use of keys"):
+            with retried_next_pass("take in the use of keys"):
                 take_in_usage(lease)
         if self.memory.is_due("forget", FORGET_S):
             open_ids = Deployment.objects.open().values_list("pk", flat=True)
             self.memory.keep_only(set(open_ids))
 
-    def _step_aside(self) -> Pass:
-        """Let go of what runs here; whoever holds the lease takes it over."""
+    def _stand_down(self) -> Pass:
+        """Release what runs here; the holder of the lease takes it over."""
         if self.memory.routed_at is not None:
             logger.warning("Another reconciler holds the lease; standing by")
             for target in self.distinct_targets():

@@ -1,4 +1,4 @@
-"""Derives every slot's route from the rows, and tells it before a row says so."""
+"""Derives every slot's route from the rows, and publishes it before the row changes."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -10,13 +10,13 @@ from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
 from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import FULL, Strategy
 from deployments.reconciler.memory import Memory
-from deployments.reconciler.patience import patience
+from deployments.reconciler.patience import retried_next_pass
 from deployments.serving.terms import CallLimits, LimitedKey, Route, RouteEntry
 from deployments.states import Rollout, Status
 from deployments.targets.base import Target
 
 REWRITE_S = 60.0
-"""How often routes are told again although nothing has changed."""
+"""How often routes are published again although nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def entries(active: Sharer | None, rolling: Sharer | None) -> tuple[RouteEntry, 
 
 @dataclass(slots=True)
 class Routing:
-    """Tells targets the routes, and remembers which ones they took."""
+    """Publishes routes to targets, and remembers which ones they accepted."""
 
     targets: Mapping[str, Target]
     memory: Memory
@@ -84,10 +84,10 @@ class Routing:
     def lead(
         self, slot: Slot, active: Sharer | None, rolling: Sharer | None = None
     ) -> None:
-        """Have the slot answered by these, and return when it is: a word may follow.
+        """Route the slot to these, and return when that has taken effect.
 
-        Whoever then finds that the word cannot be said calls `restore`. Raises
-        TargetTrouble or OSError; the slot may be answered either way then.
+        A caller that then cannot write it calls `restore`. Raises TargetTrouble or
+        OSError; the slot may be answered either way then.
         """
         route = Route(
             slot.environment,
@@ -96,8 +96,8 @@ class Routing:
             *_opened_by(self._keys([slot.pk])[slot.pk], self._rate(slot.environment)),
         )
         target = self.targets[slot.environment]
-        # Until it is known to have been told, the slot counts as closed: `send` tells
-        # what the rows say, whatever it is.
+        # Until it is known to have taken effect, the slot counts as unrouted: `send`
+        # publishes what the rows say, whatever it is.
         self.memory.routed_for = None
         self.memory.routes[slot.pk] = Route(slot.environment, slot.model.name)
         target.route(route)
@@ -105,17 +105,17 @@ class Routing:
         self.memory.routes[slot.pk] = route
 
     def without(self, deployment: Deployment) -> None:
-        """Have the slot answered by what the rows say, but not by this one."""
+        """Route the slot by the rows, leaving this deployment out."""
         active, rolling = _sharers(deployment.slot, without=deployment)
         self.lead(deployment.slot, active, rolling)
 
     def restore(self, slot: Slot) -> None:
-        """Have the slot answered by what the rows say: a word was refused."""
-        with patience("take a route back"):
+        """Route the slot by the rows again: the status could not be written."""
+        with retried_next_pass("take a route back"):
             self.lead(slot, *_sharers(slot))
 
     def send(self) -> set[str]:
-        """Tell the targets the routes that are new to them, and all now and then.
+        """Publish the routes that changed, and all of them now and then.
 
         Returns the environments where a route still says something else, because its
         target had trouble: nothing that runs there may be stopped.
@@ -165,13 +165,13 @@ class Routing:
             known |= _unused(wanted)
         for slot, route in wanted.items():
             if again or known.get(slot) != route:
-                if self._told(route):
+                if self._publish(route):
                     known[slot] = route
                 elif known.get(slot) != route:
                     stale.add(route.environment)
         for slot in sorted(known.keys() - wanted.keys()):
             gone = known[slot]
-            if self._told(Route(gone.environment, gone.model_name)):
+            if self._publish(Route(gone.environment, gone.model_name)):
                 del known[slot]
             else:
                 stale.add(gone.environment)
@@ -182,7 +182,7 @@ class Routing:
         uncertain = set[str]()
         for target in {id(one): one for one in self.targets.values()}.values():
             places = {name for name, one in self.targets.items() if one is target}
-            with patience("settle"):
+            with retried_next_pass("settle"):
                 target.settle()
                 if not places & set(stale):
                     target.complete()
@@ -190,9 +190,9 @@ class Routing:
             uncertain |= places
         return uncertain
 
-    def _told(self, route: Route) -> bool:
-        """Tell a target a route; say whether it took it."""
-        with patience("route"):
+    def _publish(self, route: Route) -> bool:
+        """Publish a route to its target; return whether that accepted it."""
+        with retried_next_pass("route"):
             self.targets[route.environment].route(route)
             return True
         return False

@@ -11,7 +11,7 @@ from deployments.serving.terms import Manifest, Spec, Tensor, Validation
 def signature_of(found: Validation, spec: Spec) -> dict[str, Any]:
     """Return what validation found out about inputs and outputs, for the row.
 
-    What an MLmodel said of the file is kept with it: a later one changes no answer.
+    What the MLmodel said of the file is kept with it: a later one changes no answer.
     """
     manifest = spec.file.manifest
     return {

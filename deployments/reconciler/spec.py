@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from deployments.catalogue import INSTANCE_TYPES
+from deployments.instance_types import INSTANCE_TYPES
 from deployments.models import Deployment, EnvironmentRule
 from deployments.plan import TIMEOUT_S
 from deployments.reconciler.probation import signature_before
@@ -107,8 +107,8 @@ def _data(artifact: Artifact, deployment: Deployment) -> tuple[DataFile, ...]:
 
 def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
     """Return what is to know of an MLflow folder. Raises TargetRefused."""
-    said = servable.manifest_in(manifest).pyfunc
-    if said is None:
+    pyfunc = servable.manifest_in(manifest).pyfunc
+    if pyfunc is None:
         raise TargetRefused(
             f"{manifest.path} names no model file that can be served, and no "
             "python_function."
@@ -121,7 +121,12 @@ def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
         for one in servable.files_of(manifest)
     )
     return PyfuncFolder(
-        files, said.loader_module, said.code, said.data, said.inputs, said.outputs
+        files,
+        pyfunc.loader_module,
+        pyfunc.code,
+        pyfunc.data,
+        pyfunc.inputs,
+        pyfunc.outputs,
     )
 
 

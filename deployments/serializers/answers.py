@@ -127,7 +127,7 @@ class DeploymentSerializer(AnswerSerializer):
 
     def get_ends_note(self, deployment: Deployment) -> str:
         undoing = self.context["undoing"].get(deployment.pk)
-        return self._watch.wish_of(deployment, undoing)
+        return self._watch.pending_end_of(deployment, undoing)
 
     @extend_schema_field(
         serializers.ChoiceField(

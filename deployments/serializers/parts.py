@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from deployments.catalogue import INSTANCE_TYPES, MAX_INSTANCES
+from deployments.instance_types import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.figures import Figures
 from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S
 from deployments.states import Rollout, StickyBy

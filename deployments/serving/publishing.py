@@ -1,10 +1,10 @@
-"""How gateways learn where requests go: files that stay, and word that they changed.
+"""How gateways learn where requests go: files, and messages that they changed.
 
-A fact has a name ("routes/…", "backends/…", "keys") and a file of that name below the
+An entry has a name ("routes/…", "backends/…", "keys") and a file of that name below the
 run folder, replaced as a whole. Each gateway listens at a socket of its own in
-`run/gateways`; it is told the names that changed, in order, and answers with the
-number of the last message that it acts by. So it is known when a change has taken
-effect, and not guessed. Knows no Django.
+`run/gateways`; it is sent the names that changed, in order, and acknowledges with the
+number of the last message that it has applied. So it is known, not guessed, when a
+change has taken effect. Knows no Django.
 """
 
 import contextlib
@@ -67,32 +67,32 @@ class Publishing(Protocol):
 
 @dataclass(slots=True)
 class _Listener:
-    """A connection to one gateway, and how much of what was sent it acts by."""
+    """A connection to one gateway, and the last message that it has applied."""
 
     connection: socket.socket
     acted_on: int = 0
     unsent: bytes = b""
-    heard: bytes = b""
+    received: bytes = b""
     is_late: bool = False
 
-    def tell(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         self.unsent += orjson.dumps(message) + b"\n"
-        self.push()
+        self.flush()
 
-    def push(self) -> None:
+    def flush(self) -> None:
         """Send what the socket takes. Raises OSError when it is broken."""
         with contextlib.suppress(BlockingIOError):
             while self.unsent:
                 self.unsent = self.unsent[self.connection.send(self.unsent) :]
 
-    def hear(self) -> None:
-        """Take in its answers. Raises OSError when it is gone."""
+    def receive(self) -> None:
+        """Read its acknowledgements. Raises OSError when it is gone."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 if not (chunk := self.connection.recv(4096)):
                     raise ConnectionResetError("it is gone")
-                self.heard += chunk
-        lines, newline, self.heard = self.heard.rpartition(b"\n")
+                self.received += chunk
+        lines, newline, self.received = self.received.rpartition(b"\n")
         if newline:
             self.acted_on = int(lines.rpartition(b"\n")[2])
             self.is_late = False
@@ -111,25 +111,25 @@ class FilePublisher:
     def put(self, name: str, value: dict[str, Any]) -> None:
         with self._lock:
             if self._replace(self.run / f"{name}.json", value):
-                self._tell(names=[name])
+                self._send_all(names=[name])
 
     def drop(self, name: str) -> None:
         with self._lock:
             path = self.run / f"{name}.json"
             if path.exists():
                 path.unlink()
-                self._tell(names=[name])
+                self._send_all(names=[name])
 
     def complete(self) -> None:
         with self._lock:
             if not self.is_complete:
                 self.is_complete = True
-                self._tell(names=[])
+                self._send_all(names=[])
 
     def settle(self) -> None:
         began = time.monotonic()
         with self._lock:
-            self.greet()
+            self.connect_new()
             number = self.number
         while waiting := self._behind(number):
             limit_s = LATE_S if all(one.is_late for one in waiting) else SETTLE_S
@@ -139,7 +139,7 @@ class FilePublisher:
                 return
             _wait(waiting, left_s)
 
-    def greet(self) -> None:
+    def connect_new(self) -> None:
         """Connect to gateways that are new; remove what dead ones left behind."""
         with self._lock:
             found = {path.stem: path for path in self._sockets()}
@@ -158,13 +158,13 @@ class FilePublisher:
             self._listeners.clear()
             self.is_complete = False
 
-    def _tell(self, **message: Any) -> None:
-        """Tell every gateway; a new one is told to read everything instead."""
+    def _send_all(self, **message: Any) -> None:
+        """Send to every gateway; a new one is sent "read everything" instead."""
         self.number += 1
         known = {id(one) for one in self._listeners.values()}
-        self.greet()
+        self.connect_new()
         whole = self._message(**message)
-        self._each(lambda one: one.tell(whole) if id(one) in known else None)
+        self._each(lambda one: one.send(whole) if id(one) in known else None)
 
     def _message(self, **message: Any) -> dict[str, Any]:
         return {"number": self.number, "complete": self.is_complete, **message}
@@ -176,7 +176,7 @@ class FilePublisher:
             with reachable(path) as address:
                 connection.connect(address)
             listener = _Listener(connection)
-            listener.tell(self._message(all=True))
+            listener.send(self._message(all=True))
         except (ConnectionRefusedError, FileNotFoundError):
             connection.close()
             discard(path, path.with_suffix(".json"))  # nobody listens: it is dead
@@ -203,8 +203,8 @@ class FilePublisher:
     def _go_on_without(self, waiting: list[_Listener]) -> None:
         """Go on without gateways that are stopped or stuck.
 
-        What they were told lies in their sockets, where they look before they answer
-        anybody again.
+        Their messages lie in their sockets, which they read before they answer anybody
+        again.
         """
         if not all(one.is_late for one in waiting):
             logger.warning("%d gateways do not react; going on", len(waiting))
@@ -238,8 +238,8 @@ class FilePublisher:
 
 
 def _exchange(listener: _Listener) -> None:
-    listener.push()
-    listener.hear()
+    listener.flush()
+    listener.receive()
 
 
 def _wait(listeners: list[_Listener], seconds: float) -> None:

@@ -76,7 +76,7 @@ def changes_since(reading: int, compared: Mapping[str, Any] | None) -> list[str]
     `compared` is what came of asking under both: `differences` and `requests`, or why
     it is `unknown`; None where nobody has asked yet.
     """
-    may = [said for number, said in sorted(CHANGES.items()) if number > reading]
+    may = [change for number, change in sorted(CHANGES.items()) if number > reading]
     if not may:
         return []
     if compared is None:
@@ -86,10 +86,10 @@ def changes_since(reading: int, compared: Mapping[str, Any] | None) -> list[str]
             *may,
             f"Where it would answer otherwise is not known: {compared['unknown']}",
         ]
-    return _told(compared["differences"], compared["requests"])
+    return _sentences(compared["differences"], compared["requests"])
 
 
-def _told(differences: Sequence[str], requests: int) -> list[str]:
+def _sentences(differences: Sequence[str], requests: int) -> list[str]:
     if not requests and not differences:
         return [
             "Rules of reading do not touch this model: it is code, asked by itself."
@@ -99,6 +99,6 @@ def _told(differences: Sequence[str], requests: int) -> list[str]:
         asked = f"{requests} requests were asked under both"
         return [f"{same} takes and answers the same, to a millionth: {asked}."]
     return [
-        f"Deployed again, under revision {NEWEST} of the rules of reading, {said}."
-        for said in differences
+        f"Deployed again, under revision {NEWEST} of the rules of reading, {each}."
+        for each in differences
     ]

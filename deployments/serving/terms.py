@@ -271,8 +271,8 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """Who may ask every model: holders of tokens (SHA-256), or everybody.
+class TokenAccess:
+    """Who may call every model: holders of tokens (SHA-256), or everybody.
 
     `readers` are tokens that may read, as the gateway's `/metrics`.
     """

@@ -1,6 +1,6 @@
 """Wakes the worker, and says when it has acted. Knows no Django.
 
-Nothing depends on it but time: a worker that was not woken looks by itself soon.
+Only latency depends on it: a worker that was not woken looks by itself soon.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 BACKLOG = 1024
 DONE = b"1"
 LOOK_S = 0.25
-"""How soon a worker that waits for calls sees that it is to stop."""
+"""How soon a worker that waits to be woken sees that it is to stop."""
 
 
-class Waking(Protocol):
-    """What whoever writes rows needs of the way to the worker."""
+class Waker(Protocol):
+    """How the web process and gateways wake the worker after writing rows."""
 
     def wake(self) -> None: ...
 
@@ -36,7 +36,7 @@ class Waking(Protocol):
         """
 
 
-class Bell:
+class WakeClient:
     """Wakes the worker that listens at `path`."""
 
     def __init__(self, path: Path) -> None:
@@ -108,7 +108,7 @@ class WakeSocket:
         self._poller.register(listener, select.POLLIN)
 
     def wait(self, seconds: float, stopping: threading.Event) -> bool:
-        """Take calls in; return whether any came before `seconds` were over."""
+        """Accept wake-ups; return whether any came within `seconds`."""
         deadline, called = time.monotonic() + seconds, False
         while not stopping.is_set():
             left_s = max(deadline - time.monotonic(), 0.0)
@@ -124,7 +124,7 @@ class WakeSocket:
         return called
 
     def answer(self) -> None:
-        """Tell those whose calls were taken that what they wait for is done."""
+        """Acknowledge the accepted wake-ups: what they wait for has taken effect."""
         for line in self._lines:
             with contextlib.suppress(OSError):
                 line.send(DONE, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.serving.terms import (
-    Doors,
     ReadingComparison,
     Route,
     Spec,
     TargetObservation,
+    TokenAccess,
     Validation,
 )
 
@@ -37,7 +37,7 @@ class Target(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def validate(self, spec: Spec) -> Validation | None:
-        """Return the finding, or None while it is still being looked into.
+        """Return the result, or None while validation still runs.
 
         Raises TargetRefused, with a sentence for people, when the model cannot be
         served.
@@ -60,18 +60,18 @@ class Target(Protocol):
         It has taken effect when `settle` returns.
         """
 
-    def admit(self, doors: Doors) -> None:
-        """Let holders of the tokens ask every model here. See `settle`."""
+    def admit(self, access: TokenAccess) -> None:
+        """Let holders of these tokens call every model here. See `settle`."""
 
     def settle(self) -> None:
-        """Return when everything that answers acts by what was routed and admitted.
+        """Return when what was routed and admitted has taken effect everywhere.
 
-        That takes a moment, a second at most. Raises TargetTrouble when it cannot be
-        known; then the word for it must not be said.
+        That takes a moment, a second at most. Raises TargetTrouble when that cannot be
+        known; then no status may be written for it.
         """
 
     def complete(self) -> None:
-        """Say that every slot was routed: what has no route does not exist."""
+        """Declare the routes complete: what has no route does not exist."""
 
     def stop(self, deployment_id: str) -> None:
         """Let requests in flight end, then take the deployment's processes away."""
@@ -85,4 +85,4 @@ class Target(Protocol):
         """Look after what runs: restart, drain, scale. Called often."""
 
     def close(self, *, stop_all: bool = False) -> None:
-        """Let go: what runs goes on, for a successor to replace, or drains first."""
+        """Release what runs: it goes on, for a successor to adopt, or drains first."""

@@ -1,4 +1,4 @@
-"""The local target: what the reconciler calls, and the thread that keeps watch."""
+"""The local target: what the reconciler calls, and the thread that supervises."""
 
 import contextlib
 import logging
@@ -18,9 +18,8 @@ from deployments.serving.supervisor.conversions import preferred
 from deployments.serving.supervisor.examination import Examination, LookAgain
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
-from deployments.serving.supervisor.nursery import Nursery
+from deployments.serving.supervisor.zygote_client import ZygoteClient
 from deployments.serving.terms import (
-    Doors,
     Phase,
     ReadingComparison,
     Route,
@@ -29,12 +28,13 @@ from deployments.serving.terms import (
     TargetObservation,
     TargetRefused,
     TargetTrouble,
+    TokenAccess,
     Validation,
 )
-from deployments.serving.waking import Bell, Waking
+from deployments.serving.waking import WakeClient, Waker
 from deployments.targets.base import Capabilities
 from mlops.core.blobs import ByteStore
-from mlops.walls import walls
+from mlops.sandbox import isolation
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +51,11 @@ COMPARES = "compare "
 class LocalTarget:
     """Serves from processes of this machine.
 
-    The first call that changes something takes the run folder over: whoever
-    supervised it before notices and lets go, and what runs is replaced without a
-    gap. Gateways are told by a `publisher`, news of what runs by a `bell`; converted
-    models are kept in a `store`, the data folder unless another is given. Safe to
-    call from several threads.
+    The first call that changes something takes the run folder over: whoever supervised
+    it before notices and lets go, and what runs is replaced without a gap. A
+    `publisher` sends changes to gateways, a `waker` wakes the worker when what runs
+    changes; converted models are kept in a `store`, the data folder unless another is
+    given. Safe to call from several threads.
     """
 
     name = "local"
@@ -64,14 +64,14 @@ class LocalTarget:
         self,
         data_dir: Path,
         publisher: Publishing | None = None,
-        bell: Waking | None = None,
+        waker: Waker | None = None,
         store: ByteStore | None = None,
     ) -> None:
         self._data_dir, self._store = data_dir, store
         self._folders = Folders(data_dir, store)
         self._publisher = publisher or FilePublisher(self._folders.run)
-        self._bell = bell or Bell(self._folders.run / "kick.sock")
-        self._nursery = Nursery(self._folders.log("zygote"))
+        self._waker = waker or WakeClient(self._folders.run / "wake.sock")
+        self._zygote = ZygoteClient(self._folders.log("zygote"))
         self._id = uuid.uuid4().hex
         self._lock = threading.RLock()
         self._fleets: dict[str, Fleet] = {}
@@ -96,7 +96,7 @@ class LocalTarget:
             splits_traffic=True,
             mirrors=True,
             scales=True,
-            missing_walls=walls.missing(),
+            missing_walls=isolation.missing(),
         )
 
     def validate(self, spec: Spec) -> Validation | None:
@@ -147,16 +147,16 @@ class LocalTarget:
             if not self._may_examine(name, now):
                 return None
             running = self._examine(name, spec, before)
-        self._nursery.listen()
-        running.poll(self._nursery, now)
-        self._look_again()
+        self._zygote.listen()
+        running.poll(self._zygote, now)
+        self._wake_supervisor()
         return running
 
     def _examine(
         self, name: str, spec: Spec, before: Spec | None = None
     ) -> Examination:
         now = time.monotonic()
-        begun = examination.begin(spec, self._folders, self._nursery, now, before)
+        begun = examination.begin(spec, self._folders, self._zygote, now, before)
         self._examinations[name] = begun
         return begun
 
@@ -180,7 +180,7 @@ class LocalTarget:
             self._forget(spec.deployment_id)
             self._fleet(spec.deployment_id).ask(spec)
             self._step()
-            self._look_again()
+            self._wake_supervisor()
 
     def observe(self, deployment_id: str) -> TargetObservation:
         with self._lock:
@@ -194,10 +194,10 @@ class LocalTarget:
             self._own()
             routing.publish_route(self._publisher, route)
 
-    def admit(self, doors: Doors) -> None:
+    def admit(self, access: TokenAccess) -> None:
         with self._lock:
             self._own()
-            routing.publish_doors(self._publisher, doors)
+            routing.publish_access(self._publisher, access)
 
     def settle(self) -> None:
         self._publisher.settle()
@@ -213,7 +213,7 @@ class LocalTarget:
                 self._waiting.pop(name, None)
             if fleet := self._fleets.get(deployment_id):
                 fleet.stop(time.monotonic())
-            self._look_again()
+            self._wake_supervisor()
 
     def logs(self, deployment_id: str, tail: int) -> list[str]:
         path = self._folders.log(deployment_id)
@@ -235,7 +235,7 @@ class LocalTarget:
         if stop_all:
             self._drain_all(time.monotonic() + DRAIN_ALL_S)
         self._closing.set()
-        self._look_again()
+        self._wake_supervisor()
         if self._watch is not None and self._watch is not threading.current_thread():
             self._watch.join()
         with self._lock:
@@ -256,17 +256,17 @@ class LocalTarget:
             self._fleets[deployment_id] = Fleet(
                 deployment_id,
                 self._folders,
-                self._nursery,
+                self._zygote,
                 self._publish,
             )
         return self._fleets[deployment_id]
 
     def _publish(self, fleet: Fleet) -> None:
         routing.publish_backend(self._publisher, fleet)
-        self._bell.wake()
+        self._waker.wake()
 
-    def _look_again(self) -> None:
-        """Wake the watch if there is something new to listen to."""
+    def _wake_supervisor(self) -> None:
+        """Wake the supervising thread if there is something new to listen to."""
         if self._closing.is_set() or self._pause_s() < REST_S:
             os.eventfd_write(self._nudge, 1)
 
@@ -279,8 +279,8 @@ class LocalTarget:
     def _own(self) -> None:
         """Take the run folder over unless it is ours; inherit what runs.
 
-        Raises TargetTrouble once when another has taken it from us: whoever sleeps
-        through its lease must not tell gateways what it wanted to.
+        Raises TargetTrouble once when another has taken it from us: one that has slept
+        past its lease must not publish its routes.
         """
         owner = self._folders.run / "supervisor"
         if self._owns and inheritance.owner(owner) == self._id:
@@ -298,9 +298,9 @@ class LocalTarget:
         for path in self._folders.backends.glob("*.json"):
             if path.stem not in self._fleets:
                 self._publisher.drop(f"backends/{path.stem}")
-        self._watch = threading.Thread(target=self._keep_watch, daemon=True)
+        self._watch = threading.Thread(target=self._supervise, daemon=True)
         self._watch.start()
-        self._nursery.warm_up()
+        self._zygote.warm_up()
 
     def _let_go(self) -> None:
         for fleet in self._fleets.values():
@@ -312,18 +312,18 @@ class LocalTarget:
         self._fleets.clear()
         self._examinations.clear()
         self._forgotten.clear()
-        self._nursery.close()
+        self._zygote.close()
         inheritance.end(self._folders, {begun.id for begun in running})
         self._publisher.close()
         self._owns = False
 
     def _step(self) -> None:
         now = time.monotonic()
-        self._nursery.listen()
+        self._zygote.listen()
         for running in self._examinations.values():
-            if running.poll(self._nursery, now):
-                self._bell.wake()
-        self._see_off(now)
+            if running.poll(self._zygote, now):
+                self._waker.wake()
+        self._reap_forgotten(now)
         for fleet in [*self._fleets.values()]:
             if fleet.spec is not None:
                 fleet.wanted = self._scaler.wanted(fleet.spec, fleet.wanted, now)
@@ -333,28 +333,28 @@ class LocalTarget:
                 routing.publish_backend(self._publisher, fleet)
         if now - self._looked_at > TIDY_S:
             self._looked_at = now
-            self._take_in_strays(now)
+            self._adopt_strays(now)
             for path in self._folders.logs.glob("*.log"):
                 logs.cap(path)
 
-    def _see_off(self, now: float) -> None:
+    def _reap_forgotten(self, now: float) -> None:
         """Kill what was forgotten before its process was known, until it has ended."""
         for each in self._forgotten:
-            each.poll(self._nursery, now)
+            each.poll(self._zygote, now)
             if not each.end:
                 each.kill()
         self._forgotten = [each for each in self._forgotten if not each.end]
 
-    def _take_in_strays(self, now: float) -> None:
+    def _adopt_strays(self, now: float) -> None:
         known = {each.id for each in self._examinations.values()}
         for fleet in self._fleets.values():
             known.update(each.id for each in fleet.instances)
         for found in inheritance.strays(self._folders, known, now):
             self._fleet(found.deployment_id).instances.append(found)
             known.add(found.id)
-        self._folders.clear_rooms(known)
+        self._folders.clear_sandbox_dirs(known)
 
-    def _keep_watch(self) -> None:
+    def _supervise(self) -> None:
         """Supervise until closed, or until another supervisor took over."""
         owner = self._folders.run / "supervisor"
         while not self._closing.is_set():
@@ -368,7 +368,7 @@ class LocalTarget:
                     self._step()
                 except OSError:
                     logger.exception("supervision stumbled; it goes on")
-                heard, pause_s = self._talkers(), self._pause_s()
+                heard, pause_s = self._watched_descriptors(), self._pause_s()
             _wait([*heard, self._nudge], pause_s)
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._nudge)
@@ -381,12 +381,12 @@ class LocalTarget:
             return BEAT_S
         return GROWING_S if any(each.is_growing for each in fleets) else REST_S
 
-    def _talkers(self) -> Sequence[int]:
+    def _watched_descriptors(self) -> Sequence[int]:
         """Return what to listen to: the zygote, and processes yet to report."""
         reports = [each.report for each in self._examinations.values()]
         for fleet in self._fleets.values():
             reports.extend(each.report for each in fleet.instances)
-        control = self._nursery.fileno()
+        control = self._zygote.fileno()
         return [
             *([] if control is None else [control]),
             *(r for r in reports if r >= 0),

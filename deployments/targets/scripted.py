@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from deployments.serving.terms import (
-    Doors,
     Phase,
     ReadingComparison,
     Route,
@@ -12,6 +11,7 @@ from deployments.serving.terms import (
     TargetRefused,
     TargetTrouble,
     Tensor,
+    TokenAccess,
     Validation,
 )
 from deployments.targets.base import Capabilities
@@ -53,7 +53,7 @@ class ScriptedTarget:
     scripts: dict[str, Script] = field(default_factory=dict)
     routes: dict[tuple[str, str], Route] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    doors: Doors = field(default_factory=Doors)
+    access: TokenAccess = field(default_factory=TokenAccess)
     is_complete: bool = False
     trouble: str = ""
     missing_walls: tuple[str, ...] = ()
@@ -104,8 +104,8 @@ class ScriptedTarget:
         script = self._script(spec)
         if script.incomparable:
             raise TargetRefused(script.incomparable)
-        said = (script.difference,) if script.difference else ()
-        return ReadingComparison(said, 1)
+        differences = (script.difference,) if script.difference else ()
+        return ReadingComparison(differences, 1)
 
     def apply(self, spec: Spec) -> None:
         self._note("apply", spec.deployment_id)
@@ -136,8 +136,8 @@ class ScriptedTarget:
         else:
             self.routes.pop(key, None)
 
-    def admit(self, doors: Doors) -> None:
-        self.doors = doors
+    def admit(self, access: TokenAccess) -> None:
+        self.access = access
 
     def settle(self) -> None:
         if self.trouble:

@@ -1,8 +1,8 @@
 """The API of deployments: fetch, call, respond."""
 
-from deployments.viewsets.catalogue import InstanceTypeViewSet
 from deployments.viewsets.deployments import DeploymentViewSet, DeployModelViewSet
 from deployments.viewsets.drift import DeploymentDriftViewSet
+from deployments.viewsets.instance_types import InstanceTypeViewSet
 from deployments.viewsets.keys import DeploymentKeyViewSet
 from deployments.viewsets.lineage import LineageGraphViewSet
 from deployments.viewsets.rollouts import RolloutViewSet

@@ -36,7 +36,7 @@ class DeploymentBase(ApiViewSet):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        """Show what a wish for an end came to: its effect was waited for meanwhile."""
+        """Show the outcome of a request to end: its effect was waited for."""
         asked = self.fetched
         if (
             isinstance(asked, Deployment)

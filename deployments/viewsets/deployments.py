@@ -147,7 +147,7 @@ class DeploymentViewSet(DeploymentBase):
 
 
 class DeployModelViewSet(DeploymentViewSet):
-    """The same list and door at the address with a slash, under their first names."""
+    """The same list and create at the address with a slash, by their original names."""
 
     @extend_schema(
         operation_id="getDeployments",

@@ -20,7 +20,7 @@ from mlops.core.viewsets import created
 
 
 class DeploymentKeyViewSet(DeploymentBase):
-    """A key belongs to the endpoint: it goes on to work after the next deployment."""
+    """A key belongs to the endpoint: it still works after the next deployment."""
 
     permission_model = "deployments.deploymentkey"
     takes_keys = False

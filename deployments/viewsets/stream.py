@@ -76,18 +76,20 @@ class StreamViewSet(DeploymentBase):
         if not 1 <= seconds <= MAX_S:
             raise BadQuery(f"seconds must be between 1 and {MAX_S}.", field="seconds")
         deployment = self.get_object()
-        place = _Place.of(request.headers.get("Last-Event-ID", ""), deployment)
+        position = _StreamPosition.of(
+            request.headers.get("Last-Event-ID", ""), deployment
+        )
         if not _free.acquire(blocking=False):
             raise Unavailable("All live streams are taken; poll, or try again.")
         return StreamingHttpResponse(
-            _Stream(deployment, place, seconds),
+            _Stream(deployment, position, seconds),
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
 
 @dataclass(slots=True)
-class _Place:
+class _StreamPosition:
     """Where a client is: the last event's number, and how far it has read the log."""
 
     path: Path
@@ -95,7 +97,7 @@ class _Place:
     log: logs.Position
 
     @classmethod
-    def of(cls, last_id: str, deployment: Deployment) -> "_Place":
+    def of(cls, last_id: str, deployment: Deployment) -> "_StreamPosition":
         """Return the place that an id names; a newcomer starts at the log's end."""
         path = path_of(str(deployment.pk))
         found = ID.fullmatch(last_id)
@@ -109,9 +111,9 @@ class _Place:
     def message(self, kind: str, data: Any) -> bytes:
         """Return a message whose id brings a client back to here."""
         body = orjson.dumps(data, default=str)
-        place = (self.sequence, self.log.copied_at, self.log.offset)
+        position = (self.sequence, self.log.copied_at, self.log.offset)
         return b"id: %d-%d-%d\nevent: %s\ndata: %s\n\n" % (
-            *place,
+            *position,
             kind.encode(),
             body,
         )
@@ -120,8 +122,10 @@ class _Place:
 class _Stream:
     """The messages of one stream; its end, closed or lost, gives its place back."""
 
-    def __init__(self, deployment: Deployment, place: _Place, seconds: int) -> None:
-        self._messages = _messages(deployment, place, seconds)
+    def __init__(
+        self, deployment: Deployment, position: _StreamPosition, seconds: int
+    ) -> None:
+        self._messages = _messages(deployment, position, seconds)
         self._give_back = weakref.finalize(self, _free.release)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -138,23 +142,25 @@ class _Stream:
         self._give_back()
 
 
-def _messages(deployment: Deployment, place: _Place, seconds: int) -> Iterator[bytes]:
+def _messages(
+    deployment: Deployment, position: _StreamPosition, seconds: int
+) -> Iterator[bytes]:
     ends_at = time.monotonic() + seconds
     shown: dict[str, Any] = {}
     yield b"retry: 1000\n\n"
     while True:
-        events = deployment.events.filter(sequence__gt=place.sequence)
+        events = deployment.events.filter(sequence__gt=position.sequence)
         for event in events.order_by("sequence"):
-            place.sequence = event.sequence
-            yield place.message("event", DeploymentEventSerializer(event).data)
+            position.sequence = event.sequence
+            yield position.message("event", DeploymentEventSerializer(event).data)
         if (now := _snapshot(deployment)) != shown:
             shown = now
-            yield place.message("deployment", shown)
-        for line, behind in logs.read_on(place.path, place.log):
-            place.log = behind
-            yield place.message("log", line.text)
+            yield position.message("deployment", shown)
+        for line, behind in logs.read_on(position.path, position.log):
+            position.log = behind
+            yield position.message("log", line.text)
         if deployment.status in FINAL:
-            yield place.message("end", deployment.status)
+            yield position.message("end", deployment.status)
             return
         if time.monotonic() + POLL_S > ends_at:
             return

@@ -25,7 +25,7 @@ from rest_framework.exceptions import (
     Throttled,
 )
 
-from mlops.core.byte_store import want_of_room
+from mlops.core.byte_store import disk_full_message
 from mlops.core.errors import DomainError, Kind
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def _shape_of_storage(exc: Exception) -> Shape | None:
         case OperationalError():
             logger.warning("The database did not answer", exc_info=exc)
             return "TEMPORARILY_UNAVAILABLE", "The database did not answer; try again."
-        case OSError() if want := want_of_room(exc):
+        case OSError() if want := disk_full_message(exc):
             logger.error("Nothing can be stored: %s", exc)
             return "TEMPORARILY_UNAVAILABLE", f"{want} Nothing was stored."
         case _:

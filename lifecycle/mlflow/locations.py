@@ -46,7 +46,7 @@ def model_location(experiment_id: int | str, model_id: str, label: str = "") -> 
     return f"{root}/models/{model_id}/artifacts"
 
 
-def place_of(path: str) -> ArtifactLocation | None:
+def location_of(path: str) -> ArtifactLocation | None:
     """Return what a path below the artifacts' root names, or None if nothing of ours.
 
     The path is `{experiment}/{run}/artifacts[/…]` or
@@ -65,7 +65,7 @@ def place_of(path: str) -> ArtifactLocation | None:
     return None
 
 
-def home_of(place: ArtifactLocation) -> Run | LoggedModel:
+def owner_of(place: ArtifactLocation) -> Run | LoggedModel:
     """Return the run or living logged model of a place. Raises Missing.
 
     The experiment must be the one it belongs to.

@@ -18,11 +18,11 @@ from lifecycle.mlflow.urls import EXACT, STORED
 from mlops.core.metrics import observe
 
 _Answer = Callable[[HttpRequest], HttpResponseBase]
-_DOORS: Final = {f"/{address}": door for address, door in EXACT.items()}
-_UPLOADS: Final = {f"/{root}/": door for root, door in STORED.items()}
+_ENDPOINTS: Final = {f"/{address}": view for address, view in EXACT.items()}
+_UPLOADS: Final = {f"/{root}/": view for root, view in STORED.items()}
 
 
-class MlflowDoor:
+class MlflowFastPathMiddleware:
     """Answers a known address of the protocol; passes everything else on."""
 
     def __init__(self, get_response: _Answer) -> None:
@@ -32,9 +32,9 @@ class MlflowDoor:
         found = _found(request)
         if found is None or (settings.SECURE_SSL_REDIRECT and not request.is_secure()):
             return self.get_response(request)
-        route, door = found
+        route, view = found
         start = time.perf_counter()
-        response = door(request)
+        response = view(request)
         taken = time.perf_counter() - start
         observe(route, request.method, response.status_code, taken)
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -45,8 +45,8 @@ class MlflowDoor:
 def _found(request: HttpRequest) -> tuple[str, _Answer] | None:
     """Return the URL pattern, as metrics label it, and its route."""
     path = request.path_info
-    if (door := _DOORS.get(path)) is not None:
-        return path, door
+    if (view := _ENDPOINTS.get(path)) is not None:
+        return path, view
     if request.method == "PUT":
         for root, stored in _UPLOADS.items():
             if path.startswith(root) and path != root:

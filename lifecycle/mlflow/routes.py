@@ -1,7 +1,7 @@
 """Every address of the protocol: method, view, permission, transaction.
 
 `routes` of the tracking part, the registry and the artifacts are kept as data, so
-that the URL conf, the short way in (`middleware`) and the tests read one table.
+that the URL conf, the fast path in (`middleware`) and the tests read one table.
 """
 
 from typing import Final

@@ -14,8 +14,8 @@ from django.db.backends.utils import CursorWrapper
 from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.locations import (
     SCHEME,
-    home_of,
-    place_of,
+    location_of,
+    owner_of,
     refuse_local,
     safe_path,
 )
@@ -96,20 +96,20 @@ def _of_model(text: str, path: str, model_id: str) -> tuple[VersionSource, str]:
 
 def _of_place(text: str, path: str, run_id: str, model_id: str) -> VersionSource:
     """`mlflow-artifacts:/{experiment}/…`: an address that this server made."""
-    place = place_of(path)
-    if place is None:
+    location = location_of(path)
+    if location is None:
         raise _invalid(text, "It names no run and no logged model of this server.")
-    if run_id and place.run_id and run_id != place.run_id:
+    if run_id and location.run_id and run_id != location.run_id:
         raise _not_containing(text, "run_id")
-    if model_id and place.model_id and model_id != place.model_id:
+    if model_id and location.model_id and model_id != location.model_id:
         raise _not_containing(text, "model_id")
     try:
-        home = home_of(place)
+        owner = owner_of(location)
     except Missing as missing:
         raise _invalid(text, missing.message) from None
-    if isinstance(home, Run):
-        return VersionSource(text, run=home.pk, run_uid=home.uid, path=place.path)
-    return VersionSource(text, model_id=home.pk, path=place.path)
+    if isinstance(owner, Run):
+        return VersionSource(text, run=owner.pk, run_uid=owner.uid, path=location.path)
+    return VersionSource(text, model_id=owner.pk, path=location.path)
 
 
 def _registered(text: str, name: str, version: str) -> ModelVersion:

@@ -40,7 +40,7 @@ STORED = {root: MlflowRoute(routes.PROXY["/<path:path>"]) for root in PROXY_ROOT
 """Where files are; what follows the root and a slash is the file's path."""
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    *(path(address, door) for address, door in EXACT.items()),
+    *(path(address, route) for address, route in EXACT.items()),
     *(
         path(f"{root}logged-models/<str:model_id>{address}", MlflowRoute(endpoints))
         for root in ROOTS

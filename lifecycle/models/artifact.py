@@ -74,7 +74,7 @@ class Artifact(models.Model):
         return self.path
 
     def is_in_use(self) -> bool:
-        """Whether a model version or a deployment stands on these bytes."""
+        """Whether a model version or a deployment uses these bytes."""
         return self.model_versions.exists() or self.deployments.exists()
 
     @property

@@ -63,23 +63,23 @@ def find(
 def pin(
     run: int | None, logged_model: str | None, artifact_path: str
 ) -> Artifact | None:
-    """As `find`, by keys, holding the homes until the commit, so that the file stays.
+    """As `find`, by keys, locking the owners until the commit, so that the file stays.
 
-    Homes without any file that could be the one are not held.
+    Owners without any candidate file are not locked.
     """
     if not _may_hold_any(run, logged_model, artifact_path):
         return None
-    home, logged = None, None
+    owner, logged = None, None
     if run is not None:
-        home = Run.objects.select_for_update().filter(pk=run).first()
+        owner = Run.objects.select_for_update().filter(pk=run).first()
     if logged_model is not None:
         models = LoggedModel.objects.select_for_update()
         logged = models.filter(pk=logged_model).first()
-    return find(home, logged, artifact_path)
+    return find(owner, logged, artifact_path)
 
 
 def _may_hold_any(run: int | None, logged_model: str | None, path: str) -> bool:
-    """Whether any upload of the homes, or of a model of the run, could be served."""
+    """Whether any upload of the owners, or of a model of the run, could be served."""
     if run is None and logged_model is None:
         return False
     wanted = [path.removesuffix("/"), *_MARKS]
@@ -88,8 +88,8 @@ def _may_hold_any(run: int | None, logged_model: str | None, path: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def _stored(home: Q) -> QuerySet[Artifact]:
-    return Artifact.objects.filter(home, is_stored=True).order_by("path")
+def _stored(owner: Q) -> QuerySet[Artifact]:
+    return Artifact.objects.filter(owner, is_stored=True).order_by("path")
 
 
 def is_folder(artifact: Artifact) -> bool:
@@ -106,7 +106,7 @@ def files_of(artifact: Artifact) -> list[Artifact]:
     if not is_folder(artifact):
         return [artifact, *data_files_of(artifact)]
     folder = artifact.path.removesuffix(mlmodel.NAME)
-    inside = _stored(_home(artifact) & Q(path__startswith=folder))
+    inside = _stored(_owned_by(artifact) & Q(path__startswith=folder))
     return [
         one for one in inside if one.path.startswith(folder)
     ]  # SQLite minds no case
@@ -117,7 +117,7 @@ def data_files_of(artifact: Artifact) -> list[Artifact]:
     wanted = _data_paths(artifact)
     if not wanted:
         return []
-    inside = _stored(_home(artifact) & Q(path__startswith=folder_of(artifact)))
+    inside = _stored(_owned_by(artifact) & Q(path__startswith=folder_of(artifact)))
     return [one for one in inside if one.path in wanted and one.pk != artifact.pk]
 
 
@@ -133,9 +133,9 @@ def folder_of(artifact: Artifact) -> str:
 
 
 def keeping_weights_in(artifacts: QuerySet[Artifact], path: str) -> list[Artifact]:
-    """Return the ONNX files that something stands on and that need the file at a path.
+    """Return the ONNX files that are in use and that need the file at a path.
 
-    A file that lies in no folder of theirs is looked for in none of them.
+    An ONNX file is opened only if the path lies in its folder or below.
     """
     stood_on = Q(model_versions__isnull=False) | Q(deployments__isnull=False)
     above = artifacts.filter(stood_on, is_stored=True).exclude(path=path).distinct()
@@ -172,7 +172,7 @@ def digest_of(artifact: Artifact) -> str:
 def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
     """Return what the MLmodel in the artifact's folder says, if there is one."""
     path = folder_of(artifact) + mlmodel.NAME
-    found = _stored(_home(artifact)).filter(path=path).first()
+    found = _stored(_owned_by(artifact)).filter(path=path).first()
     return manifest_in(found) if found else mlmodel.MLmodel()
 
 
@@ -186,7 +186,7 @@ def manifest_in(manifest: Artifact) -> mlmodel.MLmodel:
         return mlmodel.MLmodel()
 
 
-def _home(artifact: Artifact) -> Q:
+def _owned_by(artifact: Artifact) -> Q:
     return Q(run=artifact.run_id, logged_model=artifact.logged_model_id)
 
 

@@ -1,4 +1,4 @@
-"""What the operations of lifecycle have in common: tags, given fields."""
+"""What the operations of lifecycle share: tags, given fields."""
 
 from collections.abc import Mapping
 from typing import Any

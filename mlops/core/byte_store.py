@@ -1,4 +1,4 @@
-"""The byte store that the settings name, and what may hinder it."""
+"""The byte store that the settings name, and how a full disk is reported."""
 
 import errno
 from functools import lru_cache
@@ -17,8 +17,8 @@ def byte_store() -> ByteStore:
     return _folder(settings.DATA_DIR, settings.ARTIFACT_SYNC)
 
 
-def want_of_room(error: OSError) -> str:
-    """Return what hinders a disk from taking anything now; "" for other errors."""
+def disk_full_message(error: OSError) -> str:
+    """Return the message of a full disk or quota; "" for other errors."""
     if error.errno in _FULL:
         return "The disk of the data folder is full."
     if error.errno == errno.EROFS:

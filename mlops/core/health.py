@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work? For whatever restarts and routes."""
+"""Liveness and readiness, for whatever restarts processes and routes requests."""
 
 import logging
 import tempfile

@@ -1,4 +1,4 @@
-"""What Prometheus may know of a web process; domain gauges are hooked in by apps.
+"""Prometheus metrics of a web process; apps register their own gauges.
 
 Counters live in the process. With several web workers, PROMETHEUS_MULTIPROC_DIR
 makes prometheus_client share them through files.

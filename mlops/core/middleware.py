@@ -1,4 +1,4 @@
-"""What every request passes: an id, clear refusals, headers of caution."""
+"""What every request passes: an id, clear refusals, security headers."""
 
 import re
 import uuid
@@ -71,8 +71,8 @@ class ProblemMiddleware:
         return None
 
 
-class CautionMiddleware:
-    """Says what browsers and caches may do with an answer."""
+class SecurityHeadersMiddleware:
+    """Sets security and cache headers."""
 
     def __init__(self, get_response: _Answer) -> None:
         self.get_response = get_response

@@ -19,7 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from mlops.core.byte_store import want_of_room
+from mlops.core.byte_store import disk_full_message
 from mlops.core.context import current
 from mlops.core.errors import BadQuery, DomainError, Kind, Throttled
 
@@ -201,7 +201,7 @@ def _of_storage(exc: Exception) -> Shaped | None:
         case OperationalError():
             logger.warning("The database did not answer", exc_info=exc)
             return 503, "unavailable", "The database did not answer; try again.", []
-        case OSError() if want := want_of_room(exc):
+        case OSError() if want := disk_full_message(exc):
             logger.error("Nothing can be stored: %s", exc)
             return 503, "no_room", f"{want} Nothing was stored.", []
         case _:

@@ -1,4 +1,4 @@
-"""Base serializers: unknown fields are refused, unknown values left out."""
+"""Base serializers: requests refuse unknown fields, responses omit unknown values."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

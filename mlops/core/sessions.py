@@ -77,7 +77,7 @@ def _refresh_token(text: str) -> RefreshToken:
 
 
 def _use_up(token: RefreshToken) -> bool:
-    """Put the token on the list of used ones; say whether it was not there yet."""
+    """Blacklist the token; return whether it was not yet blacklisted."""
     issued = OutstandingToken.objects.filter(jti=token["jti"]).first()
     if issued is None:
         return False

@@ -24,7 +24,7 @@ _REFUSALS = range(400, 500)
 
 
 class TidyUploadHandler(TemporaryFileUploadHandler):
-    """Django's own, which leaves a file that meets a full disk to the collector."""
+    """Django's own leaves a file that met a full disk to the garbage collector."""
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Keep the chunk. Raises OSError; then the file is gone."""

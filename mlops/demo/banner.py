@@ -1,9 +1,9 @@
-"""What `manage.py up` tells when everything is up."""
+"""What `manage.py up` prints when everything is up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops.demo.told import MODEL
+from mlops.demo.story_state import MODEL
 
 WIDTH = 78
 EXAMPLE_ROW = (0.004, 0.012, 0.03, 0.15, 0.02, -0.01)

@@ -1,7 +1,7 @@
-"""Keeps what `manage.py up` has prepared running, in its place. Knows no Django.
+"""Keeps the programs of `manage.py up` running, in its place. Without Django.
 
-It gets its orders as JSON from a descriptor: they hold what is shown only once, so they
-are neither arguments nor variables.
+It gets its orders as JSON from a descriptor: they hold secrets that are shown once, so
+they are neither arguments nor environment variables.
 """
 
 import json
@@ -22,21 +22,21 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The programs (name, command, ready URL), and what else is run and said.
+    """The programs (name, command, ready URL), and what else is run and printed.
 
-    `demo` is a command, empty if the story is not to be told; `banner` is said when
-    everything is up, and `told` instead when the story has been told.
+    `demo` is a command, empty if the demo is not to run; `banner` is printed when
+    everything is up, and `demo_banner` instead once the demo has run.
     """
 
     programs: Sequence[tuple[str, Sequence[str], str]]
     demo: Sequence[str]
     clean_up: Sequence[str]
     banner: str
-    told: str
+    demo_banner: str
 
 
 def become_keeper(orders: Orders) -> NoReturn:
-    """Go on as a process that has loaded nothing but this."""
+    """Replace this process by one that has imported nothing but this module."""
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as pipe:
         json.dump(asdict(orders), pipe)
@@ -76,12 +76,12 @@ class Keeper:
         self._stack.start()
         text = self._orders.banner
         if self._orders.demo and self._tells_the_demo():
-            text = self._orders.told
+            text = self._orders.demo_banner
         self._print(text)
         self._stack.watch()
 
     def _tells_the_demo(self) -> bool:
-        """Tell the story in a process of its own: what it needs is not needed again."""
+        """Run the demo in a process of its own: what it imports is not needed again."""
         is_told = self._stack.run(Program("demo", self._orders.demo)) == 0
         if not is_told:
             self._say("up", "the demo story broke off; going on without it")

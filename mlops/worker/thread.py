@@ -1,4 +1,4 @@
-"""A thread of the worker that makes rounds beside its loop."""
+"""A worker thread: does its work in rounds, beside the main loop."""
 
 import logging
 import threading
@@ -10,24 +10,24 @@ from django.db import close_old_connections, connection
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 10.0
-"""How long the worker waits for a round under way when it ends."""
+JOIN_TIMEOUT_S = 10.0
+"""How long the worker waits for a running round when it shuts down."""
 
 
 class WorkerThread:
-    """Makes rounds until `stopping` is set; one that breaks off is made again.
+    """Runs rounds until `stopping` is set; one that fails is retried.
 
-    A round comes `pause_s` after the one before, or at a call, but `least_pause_s`
-    after it at the soonest.
+    A round starts `pause_s` after the one before, or when woken, but `least_pause_s`
+    after it at the earliest.
     """
 
     pause_s: ClassVar[float]
     least_pause_s: ClassVar[float] = 1.0
-    trouble: ClassVar[str]
+    failure_message: ClassVar[str]
 
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
-        self._called = threading.Event()
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -43,26 +43,26 @@ class WorkerThread:
     ) -> None:
         _running.discard(self)
         self.stopping.set()
-        self._called.set()
-        self._thread.join(PATIENCE_S)
+        self._woken.set()
+        self._thread.join(JOIN_TIMEOUT_S)
 
     def round(self) -> None:
-        """Do what there is to do now."""
+        """Do the work that is due now."""
         raise NotImplementedError
 
-    def call(self) -> None:
-        """Let the next round come soon."""
-        self._called.set()
+    def wake(self) -> None:
+        """Start the next round soon."""
+        self._woken.set()
 
     def _run(self) -> None:
-        """Keep one connection over the rounds: to make one costs more than most do."""
+        """Keep one connection over the rounds: opening it costs more than most."""
         while not self.stopping.is_set():
             try:
                 close_old_connections()
                 self.round()
             except Exception:
-                # A thread that ends is missed by nobody until its work is.
-                logger.exception("%s; trying again", self.trouble)
+                # Nobody notices that a thread has ended until its work is missing.
+                logger.exception("%s; trying again", self.failure_message)
                 connection.close()
             self._rest()
         connection.close()
@@ -70,14 +70,14 @@ class WorkerThread:
     def _rest(self) -> None:
         least_s = min(self.least_pause_s, self.pause_s)
         if not self.stopping.wait(least_s):
-            self._called.wait(self.pause_s - least_s)
-        self._called.clear()
+            self._woken.wait(self.pause_s - least_s)
+        self._woken.clear()
 
 
 _running: WeakSet[WorkerThread] = WeakSet()
 
 
-def call_all() -> None:
-    """Let all threads of this process look soon whether there is something to do."""
+def wake_all() -> None:
+    """Wake all worker threads of this process."""
     for thread in list(_running):
-        thread.call()
+        thread.wake()

@@ -3,13 +3,13 @@
 import threading
 import time
 
-from mlops.worker import registry
-from mlops.worker.thread import WorkerThread, call_all
+from mlops.worker import registration
+from mlops.worker.thread import WorkerThread, wake_all
 
 
 class Breaking(WorkerThread):
     pause_s = 0.001
-    trouble = "It broke"
+    failure_message = "It broke"
 
     def __init__(self, stopping):
         super().__init__(stopping)
@@ -29,7 +29,7 @@ def test_no_exception_ends_the_thread():
 
 class Waiting(WorkerThread):
     pause_s, least_pause_s = 600.0, 0.01
-    trouble = "It broke"
+    failure_message = "It broke"
 
     def __init__(self, stopping):
         super().__init__(stopping)
@@ -43,7 +43,7 @@ def test_a_call_brings_the_next_round_at_once():
     with Waiting(threading.Event()) as thread:
         assert thread.made.acquire(timeout=120)
 
-        call_all()
+        wake_all()
 
         assert thread.made.acquire(timeout=120)
 
@@ -59,6 +59,6 @@ def test_a_thread_that_waits_for_long_ends_at_once():
 def test_every_thread_and_loop_that_an_app_registers_can_be_made():
     stopping = threading.Event()
 
-    made = registry.threads(stopping)
+    made = registration.threads(stopping)
 
     assert {type(each).__name__ for each in made} >= {"IngestionThread", "SampleIntake"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets import drifting
+from datasets import drift_reports
 from datasets.analytics.ingest import REVISION
 from datasets.models import (
     BindingTarget,
@@ -153,7 +153,7 @@ def test_the_statistics_of_a_formula_are_of_its_values(shop, scientist, add_vers
     version = add_version(shop, SHOP.replace(",1,2,x", ",9,1,x"))
     (row,) = scientist.get(FEATURES).json()["features"]
     assert "not computed" in row["statistics_reason"]
-    drifting.catch_up()
+    drift_reports.catch_up()
     (row,) = scientist.get(FEATURES).json()["features"]
     assert row["statistics"]["max"] == 4
     figures = scientist.get(f"{FEATURES}/price_x/statistics").json()

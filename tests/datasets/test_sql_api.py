@@ -9,13 +9,13 @@ import pytest
 from datasets import storage
 from datasets.models import Dataset
 from mlops.core.models import AuditEntry
-from mlops.walls import walls
+from mlops.sandbox import isolation
 from tests.datasets.conftest import DATASETS
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(
-        bool(walls.missing()), reason="this kernel or container lacks a wall"
+        bool(isolation.missing()), reason="this kernel or container lacks a wall"
     ),
 ]
 SALES = "city,price\nSeoul,1.5\nSeoul,2.5\nBusan,4\nBusan,\n"

@@ -356,11 +356,11 @@ def test_receiver_that_is_down_is_a_failure(receiver, hook):
 def test_of_two_senders_one_sends(receiver, hook):
     drifted()
     now = timezone.now()
-    AlertDelivery.objects.queue(hook, hook.unheard(now), now)
+    AlertDelivery.objects.queue(hook, hook.unsent_events(now), now)
     first, second = AlertDelivery.objects.get(), AlertDelivery.objects.get()
 
-    assert first.take(now)
-    assert not second.take(now)
+    assert first.claim(now)
+    assert not second.claim(now)
 
 
 def test_hook_hears_what_a_new_version_did_to_columns_and_features(

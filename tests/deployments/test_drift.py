@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from datasets import drifting
+from datasets import drift_reports
 from datasets.models import DriftReport
 from deployments import samples
 from deployments.drift import SampledPeriod, check_dataset, check_requests
@@ -281,12 +281,12 @@ def test_a_new_version_is_compared_with_the_one_before_it(dataset, add_version):
     second = add_version(dataset, csv(table(7, CALM)))
     third = add_version(dataset, csv(table(9, CRISIS)))
 
-    drifting.catch_up()
+    drift_reports.catch_up()
 
     found = DriftReport.objects.order_by("current__number")
     pairs = [(one.reference.number, one.current, one.level) for one in found]
     assert pairs == [(1, second, "none"), (2, third, "drift")]
-    assert drifting.catch_up() == 0
+    assert drift_reports.catch_up() == 0
 
 
 def test_the_schedule_looks_at_requests_when_it_is_time(deployment):

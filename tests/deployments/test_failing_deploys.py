@@ -152,7 +152,7 @@ def left(data_dir):
 
 
 def processes(target):
-    zygote = target._nursery._process.pid
+    zygote = target._zygote._process.pid
     return Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
 
 

@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from deployments import samples
 from deployments.models import Deployment, EnvironmentRule
 from deployments.reconciler import Reconciler
-from deployments.reconciler.sampling import Intake
+from deployments.reconciler.sample_intake import Intake
 from deployments.serving import logs
 from deployments.serving.gateway.sampler import Sampler
 from deployments.serving.processes import is_alive

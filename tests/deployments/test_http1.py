@@ -1,4 +1,4 @@
-"""The short way through HTTP: the same answers as the long way, in the same order."""
+"""The fast path through HTTP: the same answers as the slow path, in the same order."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,10 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from deployments.serving.http1 import quick
+from deployments.serving.http1 import fastpath
 from deployments.serving.http1.answers import whole
+from deployments.serving.http1.fastpath import FastPathProtocol
 from deployments.serving.http1.heads import Heads, answer_head, request_head
-from deployments.serving.http1.quick import QuickProtocol
 
 MADE_FOR = "0.54.0"
 POST = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
@@ -24,7 +24,7 @@ def post(body=b"abcde"):
     return POST % (len(body), body)
 
 
-async def long_way(scope, receive, send):
+async def slow_path(scope, receive, send):
     body, more = b"", True
     while more:
         message = await receive()
@@ -40,7 +40,7 @@ async def long_way(scope, receive, send):
     await send({"type": "http.response.body", "body": answered})
 
 
-class Echo(QuickProtocol[bytes]):
+class Echo(FastPathProtocol[bytes]):
     """Answers at once, later for a body of "wait", never itself for "long"."""
 
     heads = Heads(lambda head: head.target)
@@ -61,7 +61,7 @@ async def talking(**options):
     """Give a connection to an echo: reader, writer and the server's own side."""
     state, made = ServerState(), []
     settings = {"date_header": False, "server_header": False, **options}
-    config = uvicorn.Config(long_way, proxy_headers=False, **settings)
+    config = uvicorn.Config(slow_path, proxy_headers=False, **settings)
     loop = asyncio.get_running_loop()
 
     def protocol():
@@ -99,9 +99,9 @@ async def asked(*pieces, answers=1, **options):
         return [await answer_of(reader) for _ in range(answers)]
 
 
-def test_the_short_way_is_made_for_this_uvicorn():
+def test_the_fast_path_is_made_for_this_uvicorn():
     hint = (
-        "http1/quick.py and gateway/guard.py stand on insides of uvicorn's "
+        "http1/fastpath.py and gateway/guard.py stand on insides of uvicorn's "
         "HttpToolsProtocol (cycle, pipeline, flow, on_* callbacks, keep-alive timer). "
         "Compare those of both versions, run this file and tests/deployments/gateway, "
         "then name the new version here."
@@ -110,7 +110,7 @@ def test_the_short_way_is_made_for_this_uvicorn():
     assert uvicorn.__version__ == MADE_FOR, hint
 
 
-def test_a_whole_request_takes_the_short_way_time_and_again():
+def test_a_whole_request_takes_the_fast_path_time_and_again():
     assert asyncio.run(asked(post(), post(), answers=2)) == [b"short abcde"] * 2
 
 
@@ -127,7 +127,7 @@ def test_wherever_a_request_is_cut_it_gets_its_answer():
     asyncio.run(every())
 
 
-def test_a_head_and_then_its_body_is_still_the_short_way():
+def test_a_head_and_then_its_body_is_still_the_fast_path():
     head, body = post()[:-5], post()[-5:]
 
     assert asyncio.run(asked(head, body)) == [b"short abcde"]
@@ -201,8 +201,8 @@ def test_a_client_that_left_is_no_trouble():
     asyncio.run(left())
 
 
-def test_a_body_that_does_not_come_is_left_to_the_long_way(monkeypatch):
-    monkeypatch.setattr(quick, "BODY_S", 0.02)
+def test_a_body_that_does_not_come_is_left_to_the_slow_path(monkeypatch):
+    monkeypatch.setattr(fastpath, "BODY_S", 0.02)
 
     async def late():
         async with talking() as (reader, writer, mine):
@@ -252,7 +252,7 @@ def test_a_busy_connection_is_not_closed_when_the_time_of_being_idle_is_up():
         b"bad header",
     ],
 )
-def test_a_head_that_is_not_plain_has_no_short_way(lines):
+def test_a_head_that_is_not_plain_has_no_fast_path(lines):
     assert request_head(b"POST / HTTP/1.1\r\n" + lines + b"\r\n\r\n") is None
 
 

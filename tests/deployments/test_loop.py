@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from datasets.models import Dataset, DatasetVersion
 from datasets.storage import IncomingFile
-from deployments.kick import calls, kick, kick_and_wait
 from deployments.models import Deployment, Lease
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
 from deployments.reconciler.reconciler import REST_S, SOON_S
 from deployments.states import Environment, Status
 from deployments.targets.scripted import ScriptedTarget
+from deployments.wake import wake_socket, wake_worker, wake_worker_and_wait
 from tests.deployments.factories import VersionFactory
 from tests.deployments.reconciler.acting import asked, made, settle
 from tests.deployments.targets.waiting import until
@@ -31,26 +31,26 @@ def waited(kicks, seconds):
 
 
 def test_a_kick_ends_the_wait_and_old_kicks_are_forgotten():
-    with calls() as kicks:
+    with wake_socket() as kicks:
         kicks.listen()
-        kick()
-        kick()
+        wake_worker()
+        wake_worker()
 
         assert waited(kicks, LONG_S) < LONG_S / 2
         assert waited(kicks, 0.01) >= 0.01
 
 
 def test_a_kick_without_a_listener_is_nothing():
-    with calls() as kicks:
+    with wake_socket() as kicks:
         kicks.listen()
 
-    kick()
+    wake_worker()
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_request_wakes_the_reconciler_when_it_is_committed():
     version = VersionFactory()
-    with calls() as kicks:
+    with wake_socket() as kicks:
         kicks.listen()
         Deployment.request(version, "development", by=None)
 
@@ -59,7 +59,7 @@ def test_a_request_wakes_the_reconciler_when_it_is_committed():
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_an_upload_that_waits_to_be_read_wakes_the_worker():
-    with calls() as kicks:
+    with wake_socket() as kicks:
         kicks.listen()
         dataset = Dataset.objects.create(name="measured")
         file = IncomingFile("a.csv", size_bytes=3, sha256="0" * 64)
@@ -107,8 +107,8 @@ def test_a_database_that_is_away_is_waited_for_and_the_lease_given_back(tmp_path
 
 
 def test_who_waits_without_a_worker_is_told_at_once():
-    with calls() as nobody:
-        assert not kick_and_wait()
+    with wake_socket() as nobody:
+        assert not wake_worker_and_wait()
         assert not nobody.wait(0.0, threading.Event())
 
 
@@ -119,7 +119,7 @@ def test_who_waits_is_answered_by_a_pass_that_began_after_it_called(tmp_path):
     thread = threading.Thread(target=run_aside, args=(reconciler, stopping))
     thread.start()
 
-    answered = until(kick_and_wait)
+    answered = until(wake_worker_and_wait)
     stopping.set()
     thread.join()
 

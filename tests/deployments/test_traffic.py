@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from deployments.models import Lease, TrafficWindow
 from deployments.models.figures import Figures
-from deployments.reconciler import keys
+from deployments.reconciler import tokens
 from deployments.reconciler.pruning import prune_traffic
 from deployments.reconciler.spool import Spool
 from deployments.serving.publishing import FilePublisher
-from deployments.serving.supervisor.routing import publish_doors
+from deployments.serving.supervisor.routing import publish_access
 from mlops.core.models import ApiToken
 from tests.deployments.factories import DeploymentFactory
 
@@ -291,7 +291,7 @@ def test_keys_of_tokens_that_may_predict_are_written_for_this_user_only(
     ApiToken.issue(person("viewer"), "gone")
     person("viewer").__class__.objects.filter(username="viewer").update(is_active=False)
 
-    publish_doors(FilePublisher(tmp_path / "run"), keys.doors())
+    publish_access(FilePublisher(tmp_path / "run"), tokens.token_access())
 
     path = tmp_path / "run" / "keys.json"
     content = json.loads(path.read_text())

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule
-from deployments.reconciler.sampling import Intake
+from deployments.reconciler.sample_intake import Intake
 from deployments.samples import live_sample
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request

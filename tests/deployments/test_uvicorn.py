@@ -16,9 +16,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from deployments.serving.child import quick as child
+from deployments.serving.child import uvicorn_server as child
 from deployments.serving.gateway.guard import GuardedProtocol
-from deployments.serving.http1.quick import QuickProtocol
+from deployments.serving.http1.fastpath import FastPathProtocol
 
 READ_IN = "0.54.0"
 HINT = (
@@ -26,9 +26,9 @@ HINT = (
     "uvicorn/protocols/http/httptools_impl.py, flow_control.py and server.py of both: "
     "does a request still end in `on_response_complete`, is `cycle` None before the "
     "first, `pipeline` what waits behind it, `timeout_keep_alive_task` the one timer? "
-    "See deployments/serving/http1/quick.py, gateway/guard.py, gateway/worker.py and "
-    "child/quick.py; run tests/deployments/gateway and test_http1.py, then `make bench "
-    "ONLY=serving`, and write the new version here."
+    "See deployments/serving/http1/fastpath.py, gateway/guard.py, gateway/worker.py "
+    "and child/uvicorn_server.py; run tests/deployments/gateway and test_http1.py, "
+    "then `make bench ONLY=serving`, and write the new version here."
 )
 OF_A_CYCLE = ("response_complete", "keep_alive", "default_headers", "transport")
 OF_THE_FLOW = ("write_paused", "pause_reading", "resume_reading")
@@ -62,9 +62,9 @@ def test_uvicorn_is_the_version_that_was_read():
     assert uvicorn.__version__ == READ_IN, HINT
 
 
-@pytest.mark.parametrize("ours", [QuickProtocol, GuardedProtocol])
+@pytest.mark.parametrize("ours", [FastPathProtocol, GuardedProtocol])
 def test_what_our_protocols_use_of_uvicorns_is_there(ours):
-    set_by_us = names_of(QuickProtocol, ast.Store) | names_of(ours, ast.Store)
+    set_by_us = names_of(FastPathProtocol, ast.Store) | names_of(ours, ast.Store)
     ours_alone = set(dir(ours)) - set(dir(HttpToolsProtocol)) | set_by_us
     theirs = names_of(HttpToolsProtocol, ast.Store) | set(dir(HttpToolsProtocol))
 

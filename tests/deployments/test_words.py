@@ -18,10 +18,10 @@ import pytest
 from django.conf import settings
 from django.db import transaction
 
-from deployments.kick import kick_and_wait
 from deployments.models import Deployment, DeploymentKey, Slot
 from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status, StickyBy
+from deployments.wake import wake_worker_and_wait
 from mlops.core.models import ApiToken
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.door import Door, FakeServer
@@ -50,7 +50,7 @@ def door(request, short_dir):
     target = PublishingTarget(Path(settings.DATA_DIR) / "run", server.path)
     made = Door(Path(settings.DATA_DIR), is_told=False)
     with Worker(target, short_dir):
-        until(kick_and_wait)
+        until(wake_worker_and_wait)
         yield made
     target.close()
     made.close()
@@ -67,7 +67,7 @@ def slot():
 @pytest.fixture
 def key(slot, door):
     _, plain = DeploymentKey.issue(slot, "client", by=None)
-    until(kick_and_wait)
+    until(wake_worker_and_wait)
     return plain
 
 
@@ -209,10 +209,10 @@ def test_a_new_key_opens_and_a_revoked_one_does_not(door, slot, key):
     seen = []
     for _ in range(ROUNDS):
         made, plain = DeploymentKey.issue(slot, "shop", by=None)
-        until(kick_and_wait)
+        until(wake_worker_and_wait)
         opens = answer(door, slot, plain)[0]
         made.revoke(by=None)
-        until(kick_and_wait)
+        until(wake_worker_and_wait)
         seen.append((opens, answer(door, slot, plain)[0]))
 
     assert set(seen) == {(200, 401)}
@@ -223,10 +223,10 @@ def test_a_new_token_opens_and_a_revoked_one_does_not(door, slot, key, person):
     seen = []
     for number in range(ROUNDS):
         token, plain = ApiToken.issue(person("deployer"), f"t{number}")
-        until(kick_and_wait)
+        until(wake_worker_and_wait)
         opens = answer(door, slot, plain)[0]
         token.revoke()
-        until(kick_and_wait)
+        until(wake_worker_and_wait)
         seen.append((opens, answer(door, slot, plain)[0]))
 
     assert set(seen) == {(200, 401)}
@@ -238,12 +238,12 @@ def test_the_token_of_somebody_who_is_active_no_more_opens_nothing(
     active(slot)
     owner = person("deployer")
     _, plain = ApiToken.issue(owner, "one")
-    until(kick_and_wait)
+    until(wake_worker_and_wait)
     before = answer(door, slot, plain)[0]
 
     owner.is_active = False
     owner.save()
-    until(kick_and_wait)
+    until(wake_worker_and_wait)
 
     assert (before, answer(door, slot, plain)[0]) == (200, 401)
 
@@ -260,7 +260,7 @@ def test_a_key_over_its_quota_is_refused_and_its_usage_is_shown(door, slot, key,
     deployment = active(slot)
     before = DeploymentKey.objects.get()
     limited, plain = DeploymentKey.issue(slot, "shop", by=None, daily_quota=3)
-    until(kick_and_wait)
+    until(wake_worker_and_wait)
 
     statuses = [answer(door, slot, plain)[0] for _ in range(5)]
 

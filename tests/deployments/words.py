@@ -13,7 +13,7 @@ from deployments.models import Deployment, Slot
 from deployments.reconciler import Reconciler
 from deployments.reconciler.loop import run
 from deployments.serving.publishing import FilePublisher
-from deployments.serving.supervisor.routing import publish_doors, publish_route
+from deployments.serving.supervisor.routing import publish_access, publish_route
 from deployments.states import Environment, Health, Status
 from deployments.targets.scripted import ScriptedTarget
 from lifecycle.models import RegisteredModel
@@ -40,8 +40,8 @@ class PublishingTarget(ScriptedTarget):
         super().route(route)
         publish_route(self.publisher, route)
 
-    def admit(self, doors):
-        publish_doors(self.publisher, doors)
+    def admit(self, access):
+        publish_access(self.publisher, access)
 
     def settle(self):
         super().settle()

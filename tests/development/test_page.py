@@ -79,7 +79,7 @@ def test_commands_of_the_table_exist():
 
 def test_the_picture_shows_each_process_and_folder_that_is_told_of():
     shown = picture()
-    folders = set(re.findall(r"\b([a-z]+)/", shown)) - {"kick"}
+    folders = set(re.findall(r"\b([a-z]+)/", shown)) - {"wake"}
     operations = (BASE / "docs" / "operations.md").read_text()
 
     assert {row[0].partition(":")[0].split()[0] for row in processes()} <= set(

@@ -1,6 +1,6 @@
-"""SQL of people over named tables, answered by a process that is thrown away.
+"""SQL of users over named tables, answered by a throw-away process.
 
-`parent` starts and bounds it, `child` shuts itself in, looks at the statement's parse
+`parent` starts and bounds it, `child` enters its sandbox, checks the statement's parse
 tree (`statement`) and only then runs it. The exception to "no text of a caller ever
 becomes SQL", and only in this form.
 """

@@ -1,8 +1,8 @@
-"""Shuts a process in, and only then loads what answers SQL; run by path.
+"""Enters the sandbox, and only then imports what answers SQL; run by path.
 
     python …/begin.py    (an order as one JSON line on stdin)
 
-Walls hold for threads that begin after them, and libraries begin threads: nothing but
+The sandbox holds for threads that start after it, and libraries start threads: only
 the standard library is imported here before they stand.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from mlops.walls import sandbox, walls
+from mlops.sandbox import isolation, rlimits
 
 PROGRAM = "datasets.analytics.console.child"
 UNSAFE = "This machine cannot shut in what would run the SQL."
@@ -28,16 +28,20 @@ def main() -> None:
     program = next(iter(datasets.__path__))
     shown = (Path(program), *map(Path, tables.values()), *memory_limits())
     is_alone = len(list(Path("/proc/self/task").iterdir())) == 1
-    lacking = walls.raise_walls(walls.Walls(Path("/"), shown=shown))
+    lacking = isolation.enter(isolation.SandboxRules(Path("/"), shown=shown))
     if lacking or not is_alone:
-        said = {"class": "SqlUnavailable", "code": "sql_unavailable", "message": UNSAFE}
-        _report(order["report"], {"refused": said})
+        report = {
+            "class": "SqlUnavailable",
+            "code": "sql_unavailable",
+            "message": UNSAFE,
+        }
+        _report(order["report"], {"refused": report})
         return
     # As long as its own user still may: what others may not read is imported now.
     child = importlib.import_module(PROGRAM)
     limits = order["limits"]
-    sandbox.confine(
-        sandbox.SandboxLimits(
+    rlimits.confine(
+        rlimits.SandboxLimits(
             limits["memory_bytes"], cpu_s=limits["cpu_s"], passing=True
         )
     )
@@ -57,10 +61,10 @@ def memory_limits() -> Iterator[Path]:
         yield groups / inside / "memory.max"
 
 
-def _report(number: int, said: dict[str, Any]) -> None:
+def _report(number: int, report: dict[str, Any]) -> None:
     sys.stdout.buffer.flush()
     with os.fdopen(number, "wb") as pipe:
-        pipe.write(json.dumps(said).encode())
+        pipe.write(json.dumps(report).encode())
 
 
 if __name__ == "__main__":

@@ -11,22 +11,22 @@ from typing import Any
 
 import duckdb
 
-from datasets.analytics.console import told
+from datasets.analytics.console import error_messages
 from datasets.analytics.console.model import Form, StatementLimits, StatementOutcome
 from datasets.analytics.console.run import Statement
 from datasets.analytics.errors import AnalyticsError
 
 
 def answer(order: Mapping[str, Any], tables: Mapping[str, str]) -> dict[str, Any]:
-    """Write the result; return what is to be said of it. `tables` are paths."""
+    """Write the result; return its report. `tables` are paths."""
     try:
-        with told.explained():
+        with error_messages.explained():
             return {"outcome": asdict(_answered(order, tables))}
     except AnalyticsError as error:
         refused = {
             "class": type(error).__name__,
             "code": error.code,
-            "message": told.without_paths(error.message),
+            "message": error_messages.without_paths(error.message),
         }
         return {"refused": refused}
 

@@ -1,4 +1,4 @@
-"""What is asked of the process that answers SQL, and what it says."""
+"""The request to the process that answers SQL, and its result."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 class Form(StrEnum):
-    """How the result leaves: a page as JSON, a whole file, or rows of a version.
+    """The form of the result: a page as JSON, a whole file, or rows of a version.
 
     A version is a Parquet file too, whose rows have to have a total order.
     """

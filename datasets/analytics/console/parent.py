@@ -1,4 +1,4 @@
-"""The caller's side: starts the process, reads what it says, bounds it from outside."""
+"""The caller's side: starts the process, reads its result, enforces limits."""
 
 import logging
 import os
@@ -124,7 +124,7 @@ class _ChildRun:
 
     def run(self, target: BinaryIO) -> StatementOutcome:
         try:
-            said = self._read(target)
+            report = self._read(target)
         finally:
             self._process.kill()
             code = self._process.wait()
@@ -132,7 +132,7 @@ class _ChildRun:
             for pipe in (p := self._process).stdin, p.stdout, p.stderr:
                 if pipe is not None:
                     pipe.close()
-        return self._outcome(said, code)
+        return self._outcome(report, code)
 
     def _read(self, target: BinaryIO) -> bytes:
         """Copy the result as it comes; return the report, once both pipes are shut."""
@@ -188,10 +188,10 @@ class _ChildRun:
             f"{self._limits.wall_s:g} s in all.",
         )
 
-    def _outcome(self, said: bytes, code: int) -> StatementOutcome:
-        if not said:
+    def _outcome(self, report: bytes, code: int) -> StatementOutcome:
+        if not report:
             raise self._ended(code)
-        body = orjson.loads(said)
+        body = orjson.loads(report)
         if "refused" in body:
             raise _refusal(body["refused"])
         return StatementOutcome.from_json(body["outcome"])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.analytics.cells import Losses, records, select_list
-from datasets.analytics.console import statement, told
+from datasets.analytics.console import error_messages, statement
 from datasets.analytics.console.model import (
     Form,
     RowOrder,
@@ -94,7 +94,9 @@ class Statement:
         (text,) = self._row("SELECT json_serialize_sql($1::VARCHAR)", [sql])
         parsed: dict[str, Any] = orjson.loads(text)
         if parsed.get("error"):
-            parsed["error_message"] = told.without_paths(str(parsed["error_message"]))
+            parsed["error_message"] = error_messages.without_paths(
+                str(parsed["error_message"])
+            )
         return parsed
 
     def _row(self, sql: str, parameters: list[Any]) -> tuple[Any, ...]:

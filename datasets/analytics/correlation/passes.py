@@ -1,4 +1,4 @@
-"""Passes over tables: map partitions to states, merge, solve, mend what is vague."""
+"""Passes over tables: map partitions to states, merge, solve, refine."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ from datasets.analytics.sql import (
     Table,
     TableColumn,
     pick,
-    source,
+    source_of,
 )
 
 MAX_COLUMNS = 2_000
@@ -64,14 +64,16 @@ def correlate(
     Other columns are `excluded`, unless named: then InvalidParameter is raised, as
     for more than 2,000 columns. Raises UnknownColumn, QueryTimeout or Busy.
     """
-    place = source(table)
+    source = source_of(table)
     engine = Engine.for_process(Lane.HEAVY)
     with engine.cursor() as cursor, one_thread_per_product():
-        names, excluded = _numeric(cursor.columns(place), columns)
+        names, excluded = _numeric(cursor.columns(source), columns)
         row_count = int(
-            cursor.row(f"SELECT count(*) FROM {place.sql}", place.parameters)[0]  # noqa: S608
+            cursor.row(f"SELECT count(*) FROM {source.sql}", source.parameters)[0]  # noqa: S608
         )
-        solved, exact = _solved(place, names, CorrelationMethod(method), engine, cursor)
+        solved, exact = _solved(
+            source, names, CorrelationMethod(method), engine, cursor
+        )
     return Correlation(
         method=CorrelationMethod(method),
         row_count=row_count,
@@ -85,7 +87,7 @@ def correlate(
 
 
 def _never() -> None:
-    """Let a pass go on to its end; unlike a lambda it travels to other machines."""
+    """The default check: never cancel (a function, unlike a lambda, can be pickled)."""
 
 
 def comoments(
@@ -138,7 +140,7 @@ def _numeric(
 
 
 def _solved(
-    place: Source,
+    source: Source,
     names: list[str],
     method: CorrelationMethod,
     engine: Engine,
@@ -150,10 +152,10 @@ def _solved(
         return Solved(empty, empty.astype(int), empty.astype(np.int8), flags), True
     threads = engine.limits.threads
     if method is CorrelationMethod.SPEARMAN:
-        with rank_columns(place, names, engine.folder, cursor.check) as ranked:
+        with rank_columns(source, names, engine.folder, cursor.check) as ranked:
             state = reduce(CoMoments.merge, map(block_comoments, ranked.blocks()))
             return _ranked_again(solve(state), ranked, cursor.check)
-    parts = partitions(place.paths, parts=threads)
+    parts = partitions(source.paths, parts=threads)
     state = gathered(parts, names, in_threads(threads), cursor.check)
     return _mended(solve(state), parts, names, cursor), True
 

@@ -77,13 +77,13 @@ class Ranked:
 
 @contextmanager
 def rank_columns(
-    place: Source, names: Sequence[str], folder: Path, check: Callable[[], None]
+    source: Source, names: Sequence[str], folder: Path, check: Callable[[], None]
 ) -> Iterator[Ranked]:
     """Rank one column at a time into a temporary file; memory holds one column.
 
     Ties share their average rank. Raises TooHeavy beyond 500 million cells.
     """
-    parts = partitions(place.paths, parts=1)
+    parts = partitions(source.paths, parts=1)
     rows = sum(_rows(part.path) for part in parts)
     if rows * len(names) > MAX_CELLS:
         raise TooHeavy("The table is too large to rank; ask for fewer columns.")

@@ -41,7 +41,7 @@ from datasets.analytics.sql import (
     TableColumn,
     pick,
     quote_ident,
-    source,
+    source_of,
 )
 
 TOP_CATEGORIES = 20
@@ -63,11 +63,11 @@ def compare(
     types by the rules of the reader alone. Raises UnknownColumn for a named column
     that one table lacks.
     """
-    old, new = source(reference), source(current)
+    old, new = source_of(reference), source_of(current)
     with Engine.for_process(Lane.HEAVY).cursor() as cursor:
         before, after = cursor.columns(old), cursor.columns(new)
         shared = _shared(before, after, columns)
-        judge = _Judge(cursor, old, new, thresholds or Thresholds())
+        judge = _Comparer(cursor, old, new, thresholds or Thresholds())
         excluded = left_out(cursor, (old, new), shared)
         found = judge.columns(_without(shared, excluded))
         changed = change(before, after)
@@ -117,14 +117,14 @@ def _shared(
     ]
 
 
-class _Judge:
+class _Comparer:
     """Compares columns of two tables under one set of thresholds."""
 
     def __init__(
         self, cursor: Cursor, old: Source, new: Source, thresholds: Thresholds
     ) -> None:
         self._cursor = cursor
-        self._places = old, new
+        self._sources = old, new
         self._thresholds = thresholds
         self.rows = _count(cursor, old), _count(cursor, new)
 
@@ -132,8 +132,8 @@ class _Judge:
         compared = [c for c in shared if c.kind not in _INCOMPARABLE]
         missing = self._missing(compared)
         numeric = [column for column in compared if column.kind in NUMERIC]
-        old = numbers(self._cursor, self._places[0], numeric, self.rows[0])
-        new = numbers(self._cursor, self._places[1], numeric, self.rows[1])
+        old = numbers(self._cursor, self._sources[0], numeric, self.rows[0])
+        new = numbers(self._cursor, self._sources[1], numeric, self.rows[1])
         found = []
         for column in compared:
             gaps = missing[column.name]
@@ -153,11 +153,11 @@ class _Judge:
         if not columns:
             return {}
         shares = []
-        for place, rows in zip(self._places, self.rows, strict=True):
+        for source, rows in zip(self._sources, self.rows, strict=True):
             select = ", ".join(_missing_count(column) for column in columns)
             counts = self._cursor.row(
-                f"SELECT {select} FROM {place.sql}",  # noqa: S608 - names are quoted
-                place.parameters,
+                f"SELECT {select} FROM {source.sql}",  # noqa: S608 - names are quoted
+                source.parameters,
             )
             shares.append([count / rows if rows else 0.0 for count in counts])
         return {
@@ -200,7 +200,9 @@ class _Judge:
         )
 
     def _category(self, column: TableColumn, gaps: tuple[float, float]) -> ColumnDrift:
-        old, new = (categories(self._cursor, place, column) for place in self._places)
+        old, new = (
+            categories(self._cursor, source, column) for source in self._sources
+        )
         labels, before, after = _aligned(old, new)
         sizes = self.rows
         shares = [
@@ -264,10 +266,10 @@ class _Judge:
         )
 
 
-def _count(cursor: Cursor, place: Source) -> int:
+def _count(cursor: Cursor, source: Source) -> int:
     (count,) = cursor.row(
-        f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
-        place.parameters,
+        f"SELECT count(*) FROM {source.sql}",  # noqa: S608 - a bound path
+        source.parameters,
     )
     return int(count)
 

@@ -21,7 +21,7 @@ _ASKED = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL})
 
 
 def left_out(
-    cursor: Cursor, places: tuple[Source, Source], columns: Sequence[TableColumn]
+    cursor: Cursor, sources: tuple[Source, Source], columns: Sequence[TableColumn]
 ) -> tuple[Excluded, ...]:
     """Return the columns that are nearly all distinct in both tables, and why.
 
@@ -33,7 +33,7 @@ def left_out(
     found = []
     for start in range(0, len(asked), _COLUMNS_PER_QUERY):
         part = asked[start : start + _COLUMNS_PER_QUERY]
-        signs = [_signs(cursor, place, part) for place in places]
+        signs = [_signs(cursor, source, part) for source in sources]
         for index, column in enumerate(part):
             first, second = signs[0][index], signs[1][index]
             if first and second:
@@ -41,11 +41,11 @@ def left_out(
     return tuple(found)
 
 
-def _signs(cursor: Cursor, place: Source, columns: Sequence[TableColumn]) -> list[str]:
+def _signs(cursor: Cursor, source: Source, columns: Sequence[TableColumn]) -> list[str]:
     select = ", ".join(_figures(column) for column in columns)
     values = cursor.row(
-        f"SELECT {select} FROM {place.sql}",  # noqa: S608 - names are quoted
-        place.parameters,
+        f"SELECT {select} FROM {source.sql}",  # noqa: S608 - names are quoted
+        source.parameters,
     )
     return [
         _sign(column, *values[3 * index : 3 * index + 3])

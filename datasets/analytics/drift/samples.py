@@ -1,4 +1,4 @@
-"""What a comparison needs of a table: some of its numbers, all of its categories."""
+"""What a comparison reads of a table: a sample of its numbers, all categories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Categories:
 
 
 def numbers(
-    cursor: Cursor, place: Source, columns: Sequence[TableColumn], row_count: int
+    cursor: Cursor, source: Source, columns: Sequence[TableColumn], row_count: int
 ) -> dict[str, Numbers]:
     """Return the numbers of all rows, or of about 200,000 random ones."""
     found: dict[str, Numbers] = {}
@@ -56,9 +56,9 @@ def numbers(
         )
         batches = list(
             cursor.batches(
-                f"SELECT {select} FROM {place.numbered_sql}"  # noqa: S608
+                f"SELECT {select} FROM {source.numbered_sql}"  # noqa: S608
                 f" WHERE hash({ROW_NUMBER}) <= $cut::UBIGINT",
-                place.parameters | {"cut": cut},
+                source.parameters | {"cut": cut},
                 batch_rows=_BATCH_ROWS,
             )
         )
@@ -73,18 +73,18 @@ def numbers(
     return found
 
 
-def categories(cursor: Cursor, place: Source, column: TableColumn) -> Categories:
+def categories(cursor: Cursor, source: Source, column: TableColumn) -> Categories:
     """Return the counts of a text or boolean column, up to 10,000 categories."""
     name = quote_ident(column.name)
     rows = cursor.rows(
         f"SELECT left({name}::VARCHAR, 200) AS category, count(*) AS n"  # noqa: S608
-        f" FROM {place.sql} GROUP BY ALL ORDER BY n DESC, category"
+        f" FROM {source.sql} GROUP BY ALL ORDER BY n DESC, category"
         f" LIMIT {MAX_CATEGORIES + 1:d}",
-        place.parameters,
+        source.parameters,
     )
     (total, present) = cursor.row(
-        f"SELECT count(*), count({name}) FROM {place.sql}",  # noqa: S608
-        place.parameters,
+        f"SELECT count(*), count({name}) FROM {source.sql}",  # noqa: S608
+        source.parameters,
     )
     counts = {row[0]: row[1] for row in rows if row[0] is not None}
     return Categories(

@@ -38,10 +38,10 @@ def guarded_by_column(cursor: Cursor, selection: Selection) -> dict[str, int]:
     counts = ", ".join(
         count_where(_IS_FORMULA.format(text=_text(column))) for column in texts
     )
-    place, where = selection.place, selection.where
+    source, where = selection.source, selection.where
     found = cursor.row(
-        f"SELECT {counts} FROM {place.sql}{where.sql}",  # noqa: S608 - names are quoted
-        place.parameters | where.parameters,
+        f"SELECT {counts} FROM {source.sql}{where.sql}",  # noqa: S608 - names are quoted
+        source.parameters | where.parameters,
     )
     return {column.name: n for column, n in zip(texts, found, strict=True)}
 

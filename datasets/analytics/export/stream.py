@@ -21,7 +21,7 @@ from datasets.analytics.sql import (
     Table,
     pick,
     quote_ident,
-    source,
+    source_of,
 )
 
 CHUNK_BYTES = 256 << 10
@@ -58,7 +58,7 @@ def stream(table: Table, request: Request) -> Iterator[bytes]:
     """
     selection, is_whole = _selected(table, request)
     if is_whole and request.format is ExportFormat.PARQUET:
-        return _file(selection.place.paths[0])
+        return _file(selection.source.paths[0])
     return _chunks(selection, request)
 
 
@@ -74,13 +74,13 @@ def _selected(table: Table, request: Request) -> tuple[Selection, bool]:
 
     Raises UnknownColumn or InvalidFilter.
     """
-    place = source(table)
+    source = source_of(table)
     with Engine.for_process().cursor() as cursor:
-        found = cursor.columns(place)
+        found = cursor.columns(source)
         where = compile_filter(found, request.conditions)
         chosen = pick(found, request.columns, field="columns")
-    is_whole = chosen == found and not where.sql and len(place.paths) == 1
-    return Selection(place, chosen, where), is_whole
+    is_whole = chosen == found and not where.sql and len(source.paths) == 1
+    return Selection(source, chosen, where), is_whole
 
 
 def _file(path: Path) -> Iterator[bytes]:
@@ -139,15 +139,15 @@ def _binary(
             if chunk := sink.taken():
                 yield chunk
         if writer is None:
-            writer = open_writer(sink, _empty(cursor, selection.place, names).schema)
+            writer = open_writer(sink, _empty(cursor, selection.source, names).schema)
         writer.close()
         yield sink.taken()
 
     return write
 
 
-def _empty(cursor: Cursor, place: Source, names: str) -> pa.Table:
-    return cursor.table(f"SELECT {names} FROM {place.sql} LIMIT 0", place.parameters)  # noqa: S608
+def _empty(cursor: Cursor, source: Source, names: str) -> pa.Table:
+    return cursor.table(f"SELECT {names} FROM {source.sql} LIMIT 0", source.parameters)  # noqa: S608
 
 
 def _open_parquet(sink: _Sink, schema: pa.Schema) -> pq.ParquetWriter:

@@ -23,7 +23,7 @@ from datasets.analytics.ingest.model import (
 )
 from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.sidecars import write_sidecars
-from datasets.analytics.sql import source
+from datasets.analytics.sql import source_of
 
 DATA_FILE = "data.parquet"
 _LISTED_FILES = 1_000
@@ -91,7 +91,7 @@ class Conversion:
 
     def _finish(self, context: Context, found: Format, read: Read) -> Outcome:
         data = self.folder / DATA_FILE
-        place = source(data)
+        place = source_of(data)
         (count,) = context.cursor.row(
             f"SELECT count(*) FROM {place.sql}",  # noqa: S608 - a bound path
             place.parameters,

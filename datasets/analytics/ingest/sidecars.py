@@ -10,7 +10,7 @@ from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Profile
 from datasets.analytics.ingest.sampling import Sampling
 from datasets.analytics.profile import profile_with
-from datasets.analytics.sql import Source, source
+from datasets.analytics.sql import Source, source_of
 
 HEAD_FILE, SAMPLE_FILE, PROFILE_FILE = "head.json", "sample.parquet", "profile.json"
 HEAD_ROWS = 100
@@ -21,7 +21,7 @@ def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> tuple[Profile, C
 
     Return the profile, and the content, whose digest comes out of the same pass.
     """
-    place = source(data)
+    place = source_of(data)
     columns = cursor.columns(place)
     head = cursor.rows(
         f"SELECT {select_list(columns)} FROM {place.sql} LIMIT {HEAD_ROWS:d}",  # noqa: S608
@@ -36,7 +36,7 @@ def write_sidecars(cursor: Cursor, data: Path, folder: Path) -> tuple[Profile, C
 
     def sampled() -> Source:
         sampling.write(folder / SAMPLE_FILE, columns)
-        return source(folder / SAMPLE_FILE)
+        return source_of(folder / SAMPLE_FILE)
 
     found = profile_with(
         cursor, place, columns, sampled, sampling.watched(reading.blocks())

@@ -28,7 +28,7 @@ from datasets.analytics.sql import (
     count_where,
     pick,
     quote_ident,
-    source,
+    source_of,
 )
 
 EXAMPLES = 10
@@ -50,13 +50,13 @@ def evaluate(
     """
     if len(rules) > MAX_RULES:
         raise InvalidRule(f"At most {MAX_RULES} rules can be checked at once.")
-    place = source(table)
+    source = source_of(table)
     with Engine.for_process(Lane.HEAVY).cursor() as cursor:
         check = _Check(
             cursor,
-            place,
-            cursor.columns(place),
-            {name: source(other) for name, other in (references or {}).items()},
+            source,
+            cursor.columns(source),
+            {name: source_of(other) for name, other in (references or {}).items()},
             now or dt.datetime.now(dt.UTC),
         )
         return check.run(rules)
@@ -67,7 +67,7 @@ class _Check:
     """One run over one table."""
 
     cursor: Cursor
-    place: Source
+    source: Source
     columns: Sequence[TableColumn]
     references: Mapping[str, Source]
     now: dt.datetime
@@ -75,7 +75,7 @@ class _Check:
     chosen: dict[int, list[TableColumn]] = field(default_factory=dict)
 
     def run(self, rules: Sequence[RuleSpec]) -> QualityReport:
-        (self.row_count,) = self._row(f"SELECT count(*) FROM {self.place.sql}")  # noqa: S608
+        (self.row_count,) = self._row(f"SELECT count(*) FROM {self.source.sql}")  # noqa: S608
         results: dict[int, RuleResult] = {}
         by_row: list[tuple[int, RuleSpec]] = []
         for number, rule in enumerate(rules):
@@ -95,7 +95,7 @@ class _Check:
         )
 
     def _row(self, sql: str, **parameters: Any) -> tuple[Any, ...]:
-        return self.cursor.row(sql, self.place.parameters | parameters)
+        return self.cursor.row(sql, self.source.parameters | parameters)
 
     def _rows(self, rules: Sequence[tuple[int, RuleSpec]]) -> dict[int, RuleResult]:
         """Count the violations of many rules in one SELECT."""
@@ -106,8 +106,8 @@ class _Check:
         )
         try:
             counts = self.cursor.row(
-                f"SELECT {select} FROM {self.place.sql}",  # noqa: S608
-                self.place.parameters | clause.parameters,
+                f"SELECT {select} FROM {self.source.sql}",  # noqa: S608
+                self.source.parameters | clause.parameters,
             )
         except QueryFailed:
             if len(rules) == 1:  # such as a pattern that RE2 does not know
@@ -147,7 +147,7 @@ class _Check:
         if column.kind is Kind.FLOAT:
             gaps += ["nan", "infinite"]
             counts += [count_where(f"isnan({name})"), count_where(f"isinf({name})")]
-        found = self._row(f"SELECT {', '.join(counts)} FROM {self.place.sql}")  # noqa: S608
+        found = self._row(f"SELECT {', '.join(counts)} FROM {self.source.sql}")  # noqa: S608
         return dict(zip(gaps, found, strict=True))
 
     def _examples(
@@ -162,9 +162,9 @@ class _Check:
     ) -> tuple[dict[str, Any], ...]:
         rows = self.cursor.rows(
             f"SELECT {ROW_NUMBER}, {select_list(chosen)}"  # noqa: S608
-            f" FROM {self.place.numbered_sql} {where}"
+            f" FROM {self.source.numbered_sql} {where}"
             f" ORDER BY {ROW_NUMBER} LIMIT {EXAMPLES:d}",
-            {**self.place.parameters, **parameters},
+            {**self.source.parameters, **parameters},
         )
         values = records(chosen, [row[1:] for row in rows], Losses())
         return tuple(
@@ -191,7 +191,7 @@ class _Check:
         complete = " AND ".join(f"({present(c)}) IS NOT NULL" for c in chosen)
         checked, groups = self._row(
             f"SELECT coalesce(sum(n), 0)::BIGINT, count(*) FROM"  # noqa: S608
-            f" (SELECT count(*) AS n FROM {self.place.sql}"
+            f" (SELECT count(*) AS n FROM {self.source.sql}"
             f" WHERE {complete} GROUP BY {key})"
         )
         violations = checked - groups
@@ -199,10 +199,10 @@ class _Check:
         if violations:
             # The key is unpacked by the row numbers of its second rows.
             seconds = self.cursor.rows(
-                f"SELECT max({ROW_NUMBER}) FROM {self.place.numbered_sql}"  # noqa: S608
+                f"SELECT max({ROW_NUMBER}) FROM {self.source.numbered_sql}"  # noqa: S608
                 f" WHERE {complete} GROUP BY {key} HAVING count(*) > 1"
                 f" ORDER BY 1 LIMIT {EXAMPLES:d}",
-                self.place.parameters,
+                self.source.parameters,
             )
             where = f"WHERE {ROW_NUMBER} IN (SELECT unnest($numbers::BIGINT[]))"
             numbers = [row[0] for row in seconds]
@@ -232,7 +232,7 @@ class _Check:
         name = quote_ident(chosen[0].name)
         (newest,) = self._row(
             f"SELECT epoch(max(CASE WHEN isfinite({name}) THEN {name} END))"  # noqa: S608
-            f" FROM {self.place.sql}"
+            f" FROM {self.source.sql}"
         )
         if newest is None:
             return RuleResult(rule, passed=False, message="There is no time at all.")
@@ -262,7 +262,7 @@ class _Check:
         others = {"other": [str(path) for path in other.paths]}
         violations, checked = self._row(
             f"SELECT {count_where(missing)}, count({value})"  # noqa: S608
-            f" FROM {self.place.sql}",
+            f" FROM {self.source.sql}",
             **others,
         )
         examples = self._shown(chosen, f"WHERE {missing}", others) if violations else ()

@@ -163,22 +163,22 @@ class Comparison:
         common = common_type([old.type, new.type])
         return ComparedColumn(old, new, common) if common else None
 
-    def _aside(self, cursor: Cursor, place: Source) -> Aside:
+    def _aside(self, cursor: Cursor, source: Source) -> Aside:
         """Count rows whose key is missing or repeats."""
-        keys = self._selected_keys(place)
+        keys = self._selected_keys(source)
         names = [f"k{i:d}" for i in range(len(self._key))]
         listed = ", ".join(names)
         missing = " OR ".join(f"{name} IS NULL" for name in names)
         grouped = (
             f"SELECT {listed}, count(*) AS n, {missing} AS is_missing FROM"  # noqa: S608
-            f" (SELECT {keys} FROM {place.sql}) GROUP BY {listed}"
+            f" (SELECT {keys} FROM {source.sql}) GROUP BY {listed}"
         )
         lost, keyed, rows = cursor.row(
             "SELECT coalesce(sum(CASE WHEN is_missing THEN n END), 0)::BIGINT,"  # noqa: S608
             " coalesce(count_if(NOT is_missing), 0),"
             " coalesce(sum(CASE WHEN NOT is_missing THEN n END), 0)::BIGINT"
             f" FROM ({grouped} HAVING n > 1 OR is_missing)",
-            place.parameters,
+            source.parameters,
         )
         if not keyed:
             return Aside(lost, 0, 0)
@@ -186,7 +186,7 @@ class Comparison:
             f"SELECT {', '.join(f'{name}::VARCHAR' for name in names)}, n"  # noqa: S608
             f" FROM ({grouped} HAVING n > 1 AND NOT is_missing)"
             f" ORDER BY {listed} LIMIT {EXAMPLES}",
-            place.parameters,
+            source.parameters,
         )
         shown = [pair.after.name for pair in self._key]
         return Aside(
@@ -199,8 +199,8 @@ class Comparison:
             ),
         )
 
-    def _selected_keys(self, place: Source) -> str:
-        is_old = place is self._before
+    def _selected_keys(self, source: Source) -> str:
+        is_old = source is self._before
         return ", ".join(
             f"{cast(quote_ident(_of(pair, is_old).name), pair)} AS k{i:d}"
             for i, pair in enumerate(self._key)
@@ -246,13 +246,13 @@ class Comparison:
             total += count
         return total
 
-    def _side(self, place: Source, name: str) -> str:
+    def _side(self, source: Source, name: str) -> str:
         """Return rows with a whole key: its parts, the cells, the position."""
-        is_old = place is self._before
+        is_old = source is self._before
         cells = "".join(
             f", {quote_ident(_of(pair, is_old).name)}" for pair in self._pairs
         )
-        keys = self._selected_keys(place)
+        keys = self._selected_keys(source)
         whole = " AND ".join(f"k{i:d} IS NOT NULL" for i in range(len(self._key)))
         return (
             f"(SELECT * FROM (SELECT {keys}{cells}, {ROW_NUMBER} AS n FROM"  # noqa: S608

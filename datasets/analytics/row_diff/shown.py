@@ -14,7 +14,7 @@ from datasets.analytics.sql import (
 
 def shown_rows(
     cursor: Cursor,
-    place: Source,
+    source: Source,
     columns: dict[str, TableColumn],
     positions: Sequence[int | None],
 ) -> dict[int, dict[str, Any]]:
@@ -24,9 +24,9 @@ def shown_rows(
         return {}
     shown = list(columns.values())
     found = cursor.rows(
-        f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {place.numbered_sql}"  # noqa: S608
+        f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {source.numbered_sql}"  # noqa: S608
         f" WHERE {ROW_NUMBER} IN (SELECT unnest($numbers::BIGINT[]))",
-        place.parameters | {"numbers": numbers},
+        source.parameters | {"numbers": numbers},
     )
     rows = records(shown, [row[1:] for row in found], Losses())
     return {row[0]: values for row, values in zip(found, rows, strict=True)}

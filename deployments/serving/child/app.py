@@ -17,7 +17,7 @@ from deployments.serving.formats import Loaded
 from deployments.serving.http1.answers import content_headers
 from deployments.serving.http1.binary import UnclearLength, gathered, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID, FailureLog
-from deployments.serving.http1.marks import NOT_FINITE, TOOK, WAS_TAKEN
+from deployments.serving.http1.internal_headers import NOT_FINITE, TOOK, WAS_TAKEN
 from deployments.serving.oip import convenience, encode, metadata, raw, wire
 from deployments.serving.oip.binary import Tail
 from deployments.serving.oip.decode import InferRequest, infer_request
@@ -255,8 +255,8 @@ def _parsed(body: Body) -> Any:
         raise BadRequest(f"The body is not JSON: {error.msg}.") from None
 
 
-def marks_of(answer: Answer) -> list[bytes]:
-    """Return what is said of an answer to gateways alone."""
+def internal_headers_of(answer: Answer) -> list[bytes]:
+    """Return the headers about an answer that are for gateways alone."""
     marks = [] if answer.is_finite else [NOT_FINITE]
     return [*marks, WAS_TAKEN] if answer.was_taken else marks
 
@@ -266,6 +266,6 @@ async def _respond(send: Send, status: int, answer: Answer, took: Took) -> None:
     if took.ms is not None:
         headers.append((TOOK, b"%d" % took.ms))
     headers.append((b"content-length", b"%d" % len(answer.body)))
-    headers += [(mark, b"1") for mark in marks_of(answer)]
+    headers += [(mark, b"1") for mark in internal_headers_of(answer)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

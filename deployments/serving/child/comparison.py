@@ -88,22 +88,22 @@ def _compared(
         if not is_the_files(error):
             raise
         return _report([f"the file would be refused: {error}"], 0)
-    said = [*_declared(now, newer)]
+    differences = [*_declared(now, newer)]
     asked = 0
     for question in _questions(now, descriptors):
         answers = _answers(now, question)
         if answers is not None:
             asked += 1
-            said.extend(_difference(question, answers, newer))
-    if not asked and not said:
+            differences.extend(_difference(question, answers, newer))
+    if not asked and not differences:
         raise TargetRefused(
             "it answers no request that could be asked, or none alike twice."
         )
-    return _report(said, asked)
+    return _report(differences, asked)
 
 
-def _report(said: list[str], asked: int) -> dict[str, Any]:
-    found = [each[:LONGEST] for each in dict.fromkeys(said)][:MOST]
+def _report(differences: list[str], asked: int) -> dict[str, Any]:
+    found = [each[:LONGEST] for each in dict.fromkeys(differences)][:MOST]
     return {"differences": found, "requests": asked}
 
 
@@ -121,11 +121,11 @@ def _declared(now: Loaded, newer: Loaded) -> Iterator[str]:
 
 
 def _words(given: tuple[Tensor, ...]) -> str:
-    said = [
+    names = [
         f"{each.name} ({each.datatype} {[*each.shape]})".replace("'", "")
         for each in given
     ]
-    return ", ".join(said) or "nothing"
+    return ", ".join(names) or "nothing"
 
 
 def _questions(now: Loaded, descriptors: dict[str, int]) -> Iterator[ComparedRequest]:
@@ -208,8 +208,8 @@ def _difference(
     for name, is_now in answers.items():
         if name not in others:
             yield f"{question.name} would get no {name!r}"
-        elif said := _other_value(name, is_now, others[name]):
-            yield f"{said} to {question.name}"
+        elif difference := _other_value(name, is_now, others[name]):
+            yield f"{difference} to {question.name}"
 
 
 def _other_value(name: str, is_now: Array, newer: Array) -> str:

@@ -17,18 +17,18 @@ FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class DataFiles:
-    """Files as a supervisor told of them: `path`, `stored`, `size_bytes`, `sha256`.
+    """Files as the supervisor described them: `path`, `stored`, `size_bytes`, `sha256`.
 
     They are opened at once, while the process may; what is wrong with one is said by
     `verified`. Nothing stays open but the maps, which can only be read.
     """
 
-    def __init__(self, told: list[dict[str, Any]]) -> None:
-        self._told = told
+    def __init__(self, files: list[dict[str, Any]]) -> None:
+        self._files = files
         self._maps: dict[str, mmap.mmap] = {}
         self._refusal: TargetRefused | None = None
         try:
-            for each in told:
+            for each in files:
                 if each["size_bytes"]:
                     self._maps[each["path"]] = _mapped(each)
         except TargetRefused as refused:
@@ -42,7 +42,7 @@ class DataFiles:
         if self._refusal is not None:
             raise self._refusal
         found: dict[str, memoryview] = {}
-        for each in self._told:
+        for each in self._files:
             content = memoryview(self._maps.get(each["path"], b""))
             if _sha256(content) != each["sha256"]:
                 raise TargetRefused(
@@ -58,28 +58,28 @@ class DataFiles:
             each.madvise(mmap.MADV_DONTNEED)
 
 
-def _mapped(told: dict[str, Any]) -> mmap.mmap:
+def _mapped(file: dict[str, Any]) -> mmap.mmap:
     """Return a map of a regular file, which no link leads to. Raises TargetRefused."""
     try:
-        descriptor = os.open(told["stored"], FLAGS)
+        descriptor = os.open(file["stored"], FLAGS)
     except FileNotFoundError:
         raise TargetRefused(
-            f"The model's file {told['path']!r} is missing from the store."
+            f"The model's file {file['path']!r} is missing from the store."
         ) from None
     except OSError as error:
         raise TargetRefused(
-            f"The model's file {told['path']!r} cannot be read: {error.strerror}."
+            f"The model's file {file['path']!r} cannot be read: {error.strerror}."
         ) from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise TargetRefused(
-                f"The model's file {told['path']!r} is no regular file."
+                f"The model's file {file['path']!r} is no regular file."
             )
-        if found.st_size != told["size_bytes"]:
+        if found.st_size != file["size_bytes"]:
             raise TargetRefused(
-                f"The model's file {told['path']!r} holds {found.st_size} bytes; "
-                f"{told['size_bytes']} were registered: it was changed or damaged "
+                f"The model's file {file['path']!r} holds {found.st_size} bytes; "
+                f"{file['size_bytes']} were registered: it was changed or damaged "
                 "after it was uploaded."
             )
         return mmap.mmap(descriptor, found.st_size, prot=mmap.PROT_READ)

@@ -8,10 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import comparison, examine, interpreter, quick, serve
+from deployments.serving.child import (
+    comparison,
+    examine,
+    interpreter,
+    serve,
+    uvicorn_server,
+)
 from deployments.serving.child.modelfile import StoredFile
-from mlops.walls import walls
-from mlops.walls.sandbox import SandboxLimits, confine
+from mlops.sandbox import isolation
+from mlops.sandbox.rlimits import SandboxLimits, confine
 
 
 def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
@@ -42,7 +48,7 @@ def serve_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
         return interpreter.replace("serve", job, descriptors)
     source = StoredFile(job, descriptors)
     shut_in = partial(_shut_in, job, SandboxLimits(_to_load(job)))
-    return serve.run(source, shut_in, quick.host, job, descriptors)
+    return serve.run(source, shut_in, uvicorn_server.host, job, descriptors)
 
 
 def _to_load(job: dict[str, Any]) -> int:
@@ -55,7 +61,7 @@ def _to_load(job: dict[str, Any]) -> int:
 
 
 def _shut_in(job: dict[str, Any], limits: SandboxLimits) -> None:
-    walls.raise_walls(walls.Walls(Path(job["empty"])))
+    isolation.enter(isolation.SandboxRules(Path(job["empty"])))
     confine(limits)
 
 

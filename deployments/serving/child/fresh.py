@@ -15,10 +15,10 @@ OLDEST = (3, 11)
 
 def main() -> int:
     with os.fdopen(int(sys.argv[1])) as file:
-        told = json.load(file)
+        order = json.load(file)
     reason = unfit()
     if reason:
-        with os.fdopen(told["descriptors"]["report"], "w") as pipe:
+        with os.fdopen(order["descriptors"]["report"], "w") as pipe:
             json.dump({"refused": reason}, pipe)
         return 1
     # Of all that lies beside this package the model shall see nothing.
@@ -29,18 +29,18 @@ def main() -> int:
         ours = types.ModuleType(name)
         ours.__path__ = [os.path.join(os.path.dirname(package), name)]  # noqa: PTH118, PTH120
         sys.modules[name] = ours
-    from deployments.serving.child import records, room  # noqa: PLC0415
-    from mlops.walls import walls  # noqa: PLC0415
+    from deployments.serving.child import records, sandbox_dir  # noqa: PLC0415
+    from mlops.sandbox import isolation  # noqa: PLC0415
 
     records.log_to_stderr()
-    # Before anything is imported that may begin threads: walls do not hold for those.
-    walls.raise_walls(room.walls_of(told["job"]["room"]))
+    # Before anything is imported that may start threads: those would be outside.
+    isolation.enter(sandbox_dir.rules_of(order["job"]["sandbox_dir"]))
     from deployments.serving.child import outside  # noqa: PLC0415
 
     # A model may bring a package of its own of this name.
     for name in [each for each in sys.modules if each.split(".")[0] == "mlops"]:
         del sys.modules[name]
-    return outside.run(told["run"], told["job"], told["descriptors"])
+    return outside.run(order["run"], order["job"], order["descriptors"])
 
 
 def unfit() -> str:

@@ -1,8 +1,8 @@
 """Replaces a process by a fresh interpreter for a model that is code.
 
 What it gets: the model, its socket, a pipe to report through and the log, all as
-descriptors; a room of its own; an environment without anything of ours. Nothing of
-this process's memory goes along.
+descriptors; a sandbox directory of its own; an environment without anything of ours.
+Nothing of this process's memory goes along.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from deployments.serving.child import report, room
+from deployments.serving.child import report, sandbox_dir
 from deployments.serving.child.loading_errors import PASSING
 from deployments.serving.child.modelfile import format_of
 from deployments.serving.formats import ModelFormat
@@ -48,8 +48,8 @@ def replace(run: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     """
     report_to = descriptors["report"]
     try:
-        files, job = _told(job, descriptors)
-        room.make(Path(job["room"]), files)
+        files, job = _folder_of(job, descriptors)
+        sandbox_dir.make(Path(job["sandbox_dir"]), files)
         kept = {name: descriptors[name] for name in KEPT if name in descriptors}
         numbers = {name: number for number, name in enumerate(kept, FIRST + 1)}
         message = json.dumps({"run": run, "job": job, "descriptors": numbers})
@@ -60,20 +60,22 @@ def replace(run: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
         report.send(report_to, {"refused": str(refused)})
     except OSError as error:
         kind = "hindered" if error.errno in PASSING else "refused"
-        said = f"no room can be made for the model: {error.strerror or error}"
-        report.send(report_to, {kind: said})
+        message = (
+            f"no sandbox directory can be made for the model: {error.strerror or error}"
+        )
+        report.send(report_to, {kind: message})
     return os.EX_UNAVAILABLE
 
 
-def _told(
+def _folder_of(
     job: dict[str, Any], descriptors: dict[str, int]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the files to copy, and the job with what the MLmodel says."""
     if "folder" not in descriptors:
         return [], job
     require_permission(FOLDER, job["allows_code"], job["environment"])
-    told = json.loads(_content(descriptors["folder"]))
-    return told["files"], {**job, "pyfunc": told["pyfunc"]}
+    content = json.loads(_content(descriptors["folder"]))
+    return content["files"], {**job, "pyfunc": content["pyfunc"]}
 
 
 def _execute(job: dict[str, Any]) -> NoReturn:
@@ -110,6 +112,6 @@ def _content(descriptor: int) -> bytes:
 def _environment(job: dict[str, Any]) -> dict[str, str]:
     """Return the zygote's variables, which hold nothing of ours, and its own."""
     threads = str(max(1, int(job["cpus"])))
-    own = {"HOME": job["room"], "TMPDIR": job["room"]}
+    own = {"HOME": job["sandbox_dir"], "TMPDIR": job["sandbox_dir"]}
     counts = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
     return {**os.environ, **QUIET, **own, **counts}

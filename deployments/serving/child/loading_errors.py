@@ -13,7 +13,7 @@ from typing import Any
 
 from deployments.serving.formats.base import TOO_LITTLE_MEMORY, is_memory
 from deployments.serving.terms import TargetRefused
-from mlops.walls.sandbox import mapped_bytes
+from mlops.sandbox.rlimits import mapped_bytes
 
 PASSING = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EAGAIN),

@@ -21,7 +21,7 @@ from deployments.serving.formats import (
 )
 from deployments.serving.formats.sniff import is_onnx
 from deployments.serving.terms import Manifest, TargetRefused
-from mlops.walls import sandbox
+from mlops.sandbox import rlimits
 
 EXTERNAL = "deployments.serving.formats.external"
 """Imported for models in several files alone: it takes onnx, which is not small."""
@@ -87,7 +87,7 @@ class StoredFile:
         model = load(content, options)
         if self._data is not None:
             self._data.let_go()
-            sandbox.give_back(self._job["data_bytes"])
+            rlimits.give_back(self._job["data_bytes"])
         return model
 
 
@@ -134,12 +134,12 @@ def format_of(descriptor: int) -> ModelFormat | None:
 
 
 def options_of(job: dict[str, Any], descriptors: dict[str, int]) -> LoadOptions:
-    told = whole(descriptors["manifest"]) if "manifest" in descriptors else b"{}"
+    manifest = whole(descriptors["manifest"]) if "manifest" in descriptors else b"{}"
     return LoadOptions(
         threads=max(1, int(job["cpus"])),
         allows_code=job["allows_code"],
         feature_names=tuple(job["feature_names"]),
         environment=job["environment"],
         reading=job["reading"],
-        manifest=Manifest(**json.loads(told)),
+        manifest=Manifest(**json.loads(manifest)),
     )

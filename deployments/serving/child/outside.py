@@ -6,22 +6,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deployments.serving.child import comparison, examine, plain, room, serve
+from deployments.serving.child import (
+    comparison,
+    examine,
+    sandbox_dir,
+    serve,
+    stdlib_server,
+)
 from deployments.serving.child.modelfile import ModelSource, StoredFile
 from deployments.serving.formats.pyfunc import LoadedPyfunc
-from mlops.walls import readable
-from mlops.walls.sandbox import SandboxLimits, confine
+from mlops.sandbox import readable
+from mlops.sandbox.rlimits import SandboxLimits, confine
 
 logger = logging.getLogger(__name__)
 
 
 def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
-    place = Path(job["room"])
+    root = Path(job["sandbox_dir"])
     limits = SandboxLimits(
         job["memory_bytes"],
         cpu_s=job.get("cpu_s", 0),
         passing=kind != "serve",
-        user=room.user_of(place),
+        user=sandbox_dir.user_of(root),
     )
     shut_in = partial(_shut_in, limits)
     if kind == "compare":
@@ -29,7 +35,7 @@ def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     source = _source(job, descriptors)
     if kind == "examine":
         return examine.run(source, shut_in, job, descriptors)
-    return serve.run(source, shut_in, plain.host, job, descriptors)
+    return serve.run(source, shut_in, stdlib_server.host, job, descriptors)
 
 
 def _shut_in(limits: SandboxLimits) -> None:
@@ -41,5 +47,5 @@ def _shut_in(limits: SandboxLimits) -> None:
 
 def _source(job: dict[str, Any], descriptors: dict[str, int]) -> ModelSource:
     if "pyfunc" in job:
-        return LoadedPyfunc(Path(job["room"]) / "model", job)
+        return LoadedPyfunc(Path(job["sandbox_dir"]) / "model", job)
     return StoredFile(job, descriptors)

@@ -1,4 +1,4 @@
-"""What a model's process tells its supervisor: one JSON object, through a pipe."""
+"""The report of a model process to its supervisor: one JSON object, through a pipe."""
 
 import os
 from typing import Any

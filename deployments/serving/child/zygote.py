@@ -28,7 +28,7 @@ from deployments.serving.child import forked, locales, records
 from deployments.serving.formats import onnx  # noqa: F401
 from deployments.serving.oip import convenience  # noqa: F401
 from deployments.serving.processes import NEVER_BEGAN, start_time, write_atomically
-from mlops.walls import walls
+from mlops.sandbox import isolation
 
 MAX_MESSAGE, MAX_FILES = 1 << 16, 16
 CRASHED = 1
@@ -71,7 +71,7 @@ class Zygote:
             self._fork(message, dict(zip(message["files"], files, strict=True)))
         except OSError as error:  # no room for its record, or for one more process
             failed = {"ended": message["id"], "status": NEVER_BEGAN}
-            self._tell({**failed, "reason": error.strerror or str(error)})
+            self._report({**failed, "reason": error.strerror or str(error)})
         for descriptor in files:
             os.close(descriptor)
         return True
@@ -97,7 +97,7 @@ class Zygote:
             os.write(start, b"g")
         finally:
             os.close(start)
-        self._tell({"started": message["id"], "pid": pid, "start_time": born})
+        self._report({"started": message["id"], "pid": pid, "start_time": born})
 
     def _become(
         self, message: dict[str, Any], files: dict[str, int], go: int
@@ -134,9 +134,9 @@ class Zygote:
                 os.killpg(ended.si_pid, signal.SIGKILL)
             pid, status = os.waitpid(ended.si_pid, 0)
             if name := self._running.pop(pid):
-                self._tell({"ended": name, "status": status})
+                self._report({"ended": name, "status": status})
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _report(self, message: dict[str, Any]) -> None:
         try:
             self._control.send(orjson.dumps(message))
         except (BrokenPipeError, ConnectionError):
@@ -144,7 +144,7 @@ class Zygote:
 
 
 def main() -> None:
-    walls.prepare()
+    isolation.prepare()
     locales.prepare()
     gc.collect()
     gc.freeze()

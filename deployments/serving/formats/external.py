@@ -93,29 +93,31 @@ def span_of(tensor: TensorProto, sizes: Mapping[str, int]) -> Span:
     Raises TargetRefused for a file that is not among them, whatever its name leads to,
     and for bytes that it does not have.
     """
-    said = {entry.key: entry.value for entry in tensor.external_data}
-    location = said.get("location", "")
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
     if location not in sizes:
         raise TargetRefused(_not_here(tensor.name, location))
     reason = ""
     if tensor.data_location != TensorProto.EXTERNAL or tensor.HasField("raw_data"):
         reason = "says that they are within it, too"
-    elif len(said) != len(tensor.external_data) or not said.keys() <= KEYS:
+    elif len(entries) != len(tensor.external_data) or not entries.keys() <= KEYS:
         reason = "says what is not known here of where they lie"
-    elif not all(NUMBER.fullmatch(said.get(key, "0")) for key in ("offset", "length")):
+    elif not all(
+        NUMBER.fullmatch(entries.get(key, "0")) for key in ("offset", "length")
+    ):
         reason = "gives a place there that is no number"
     if reason:
         raise TargetRefused(
             f"The model keeps the weights {tensor.name!r} in another file "
             f"({location!r}), but {reason}; export it again."
         )
-    start = int(said.get("offset", "0"))
+    start = int(entries.get("offset", "0"))
     size = _size_of(tensor)
-    if int(said.get("length", size)) != size or start + size > sizes[location]:
+    if int(entries.get("length", size)) != size or start + size > sizes[location]:
         raise TargetRefused(
             f"The weights {tensor.name!r} take {size} bytes; the model says that they "
-            f"are {said.get('length', size)} from byte {start} of {location!r}, which "
-            f"has {sizes[location]}. Upload the files that were saved together."
+            f"are {entries.get('length', size)} from byte {start} of {location!r}, "
+            f"which has {sizes[location]}. Upload the files that were saved together."
         )
     return Span(location, start, start + size)
 

@@ -70,10 +70,10 @@ class LibraryModel:
         except MemoryError:
             raise OutOfMemory("The instance has too little memory for it.") from None
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            said = str(error)[:500]
-            if isinstance(error, ValueError) and said.startswith(UNKNOWN_WORDS):
-                raise BadRequest(said) from None
-            raise ModelFailed(f"{type(error).__name__}: {said}") from None
+            message = str(error)[:500]
+            if isinstance(error, ValueError) and message.startswith(UNKNOWN_WORDS):
+                raise BadRequest(message) from None
+            raise ModelFailed(f"{type(error).__name__}: {message}") from None
 
     def _described(self) -> tuple[Tensor, ...]:
         """Return the outputs as a made-up row shows them. Raises TargetRefused."""
@@ -104,5 +104,5 @@ def version_note(library: str, wrote: str) -> list[str]:
     if not wrote or wrote == have:
         return []
     name = NAMES.get(library, library)
-    said = f"The file was written by {name} {wrote} and is read by {name} {have}: "
-    return [said + "answers may differ from those of the notebook."]
+    written = f"The file was written by {name} {wrote} and is read by {name} {have}: "
+    return [written + "answers may differ from those of the notebook."]

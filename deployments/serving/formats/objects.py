@@ -29,9 +29,9 @@ def _model_of(made: Any, options: LoadOptions) -> LibraryModel:
     return estimator_model(made, options)
 
 
-def other_versions(said: Iterable[Any]) -> list[str]:
+def other_versions(caught: Iterable[Any]) -> list[str]:
     """Return what scikit-learn's own warnings say of the version that wrote a file."""
-    for each in said:
+    for each in caught:
         if wrote := getattr(each.message, "original_sklearn_version", ""):
             return version_note("sklearn", str(wrote))
     return []

@@ -108,8 +108,9 @@ class OnnxModel:
         calls by one name and that differ; they are looked at no sooner, because
         many exporters name them carelessly and the graph runs all the same.
         """
-        if (said := _differing_lengths(self._symbols, feeds)) and not is_memory(error):
-            return BadRequest(said)
+        mismatch = _differing_lengths(self._symbols, feeds)
+        if mismatch and not is_memory(error):
+            return BadRequest(mismatch)
         kind = OutOfMemory if is_memory(error) else ModelFailed
         return kind(_first_line(error) or type(error).__name__)
 

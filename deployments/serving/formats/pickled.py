@@ -19,11 +19,11 @@ except ModuleNotFoundError:  # a model's own interpreter need not have it
 
 def read(content: bytes, options: LoadOptions) -> LibraryModel:
     require_permission(PICKLE, options.allows_code, options.environment)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         made = _unpickled(content)
     model = model_of(made, options)
-    model.notes += other_versions(said)
+    model.notes += other_versions(caught)
     return model
 
 

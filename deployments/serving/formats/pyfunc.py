@@ -44,9 +44,9 @@ class LoadedPyfunc:
                 importlib.import_module(name)
 
     def load(self) -> "PyfuncModel":
-        told = self._job["pyfunc"]
-        inputs = ModelSchema.of(told["inputs"], INPUT)
-        outputs = ModelSchema.of(told["outputs"], OUTPUT)
+        pyfunc = self._job["pyfunc"]
+        inputs = ModelSchema.of(pyfunc["inputs"], INPUT)
+        outputs = ModelSchema.of(pyfunc["outputs"], OUTPUT)
         if not inputs.tensors:
             raise TargetRefused(
                 "The MLmodel has no signature that can be served. Log the model with "
@@ -75,11 +75,11 @@ class LoadedPyfunc:
             return importlib.import_module("mlflow.pyfunc").load_model(
                 str(self._folder)
             )
-        told = self._job["pyfunc"]
-        if told["code"]:
-            sys.path.insert(0, str(self._folder / told["code"]))
+        pyfunc = self._job["pyfunc"]
+        if pyfunc["code"]:
+            sys.path.insert(0, str(self._folder / pyfunc["code"]))
         module = importlib.import_module(self._loader_module)
-        place = self._folder / told["data"] if told["data"] else self._folder
+        place = self._folder / pyfunc["data"] if pyfunc["data"] else self._folder
         return module._load_pyfunc(str(place))  # noqa: SLF001 - MLflow's own interface
 
 
@@ -141,8 +141,8 @@ def _failure(error: Exception) -> BadRequest | ModelFailed:
     What the check refuses is the client's fault; a model that raises the same
     exception has failed.
     """
-    said = f"{type(error).__name__}: {str(error)[:500]}"
-    return BadRequest(said) if _is_of_the_check(error) else ModelFailed(said)
+    message = f"{type(error).__name__}: {str(error)[:500]}"
+    return BadRequest(message) if _is_of_the_check(error) else ModelFailed(message)
 
 
 def _is_of_the_check(error: Exception) -> bool:

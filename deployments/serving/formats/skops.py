@@ -85,11 +85,13 @@ def needed(content: bytes) -> list[str]:
     """Return the modules that the file's types are of, and that tables take."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            told = archive.getinfo("schema.json")
-            said = archive.read(told) if told.file_size < MOST_SCHEMA else b""
+            entry = archive.getinfo("schema.json")
+            schema = archive.read(entry) if entry.file_size < MOST_SCHEMA else b""
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, OSError):
         return []
-    own = [name for name in ("lightgbm", "xgboost") if b'"%b.' % name.encode() in said]
+    own = [
+        name for name in ("lightgbm", "xgboost") if b'"%b.' % name.encode() in schema
+    ]
     return ["pandas", *own]
 
 
@@ -102,11 +104,11 @@ def read(content: bytes, options: LoadOptions) -> LibraryModel:
             + ". Export the model as ONNX (skl2onnx.to_onnx), or save it with joblib "
             "for an environment whose rule allows formats that run code."
         )
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         made = _attempt(skops.io.loads, content, trusted=sorted(asked))
     model = model_of(made, options)
-    model.notes += other_versions(said)
+    model.notes += other_versions(caught)
     return model
 
 

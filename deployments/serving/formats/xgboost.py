@@ -135,10 +135,10 @@ def _class_of(booster: xgboost.Booster, options: LoadOptions) -> Any:
             )
         return CLASSES[name]
     try:
-        said = json.loads(booster.attr("scikit_learn") or "{}")
+        saved = json.loads(booster.attr("scikit_learn") or "{}")
     except ValueError:
-        said = {}
-    return CLASSES[OF_TYPE.get(said.get("_estimator_type", ""), "Booster")]
+        saved = {}
+    return CLASSES[OF_TYPE.get(saved.get("_estimator_type", ""), "Booster")]
 
 
 def _load(model: Any, content: bytes) -> None:

@@ -1,1 +1,1 @@
-"""The inference door: a process of its own that imports no Django."""
+"""The inference gateway: a process of its own that imports no Django."""

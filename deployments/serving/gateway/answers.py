@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from deployments.serving.gateway.coding import IDENTITY, LEAST_BYTES, deflated
-from deployments.serving.gateway.manner import DATE, Manner
+from deployments.serving.gateway.response_options import DATE, ResponseOptions
 from deployments.serving.http1.answers import Headers, content_headers
 from deployments.serving.http1.failures import REQUEST_ID
 
@@ -16,10 +16,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Whom an answer goes to: the way to it, and what its request asked for."""
+    """The client of a request: how to send to it, and what its request asked for."""
 
     send: Send
-    manner: Manner
+    response_options: ResponseOptions
     request_id: bytes
 
     async def answer(
@@ -34,13 +34,13 @@ class Client:
         head = [
             *(content or content_headers()),
             *(headers or ()),
-            *self.manner.headers(),
+            *self.response_options.headers(),
             (b"date", DATE.value()),
             (REQUEST_ID, self.request_id),
         ]
-        if self.manner.coding != IDENTITY and len(body) >= LEAST_BYTES:
-            body = await deflated(body, self.manner.coding)
-            head += coded_headers(self.manner.coding)
+        if self.response_options.coding != IDENTITY and len(body) >= LEAST_BYTES:
+            body = await deflated(body, self.response_options.coding)
+            head += coded_headers(self.response_options.coding)
         head.append((b"content-length", b"%d" % len(body)))
         start = {"type": "http.response.start", "status": status, "headers": head}
         await self.send(start)
@@ -50,7 +50,7 @@ class Client:
         """Send an answer that has no body."""
         head = [
             *(headers or ()),
-            *self.manner.headers(),
+            *self.response_options.headers(),
             (b"date", DATE.value()),
             (REQUEST_ID, self.request_id),
         ]

@@ -26,7 +26,7 @@ from deployments.serving.gateway.choice import (
     Asking,
     Choice,
     choose,
-    not_told,
+    not_complete,
     slot_of,
 )
 from deployments.serving.gateway.client import Failure, Upstream, UpstreamAnswer
@@ -37,12 +37,10 @@ from deployments.serving.gateway.coding import (
 from deployments.serving.gateway.counters import CallOutcome
 from deployments.serving.gateway.dispatch import Dispatcher
 from deployments.serving.gateway.exposition import CONTENT_TYPE, exposition
-from deployments.serving.gateway.lanes import Lanes
+from deployments.serving.gateway.hot_requests import HotRequest, reader_of
 from deployments.serving.gateway.loads import Loads
-from deployments.serving.gateway.manner import Manner, answer_lines, manner_of
 from deployments.serving.gateway.options import GatewayOptions
 from deployments.serving.gateway.quarantine import Quarantine
-from deployments.serving.gateway.quick import HotRequest, reader_of
 from deployments.serving.gateway.replies import Reply, give, give_coded, is_coded
 from deployments.serving.gateway.request import (
     Receive,
@@ -55,6 +53,12 @@ from deployments.serving.gateway.request import (
     target_of,
     wire_head,
 )
+from deployments.serving.gateway.response_options import (
+    ResponseOptions,
+    answer_lines,
+    response_options_of,
+)
+from deployments.serving.gateway.route_cache import RouteCache
 from deployments.serving.gateway.routes import RoutedSlot, Routes, TrafficShare
 from deployments.serving.gateway.sampler import Sampler
 from deployments.serving.gateway.shared import Seats
@@ -63,7 +67,7 @@ from deployments.serving.gateway.usage import Usage
 from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
 from deployments.serving.http1.heads import Heads
-from deployments.serving.waking import Bell, Waking
+from deployments.serving.waking import WakeClient, Waker
 
 Scope = dict[str, Any]
 
@@ -95,8 +99,8 @@ class Gateway:
         self._totals = Totals(totals, seats, self._labels)
         self._routes = Routes(options.run, self.id)
         self._access = Access(self._routes, options, Usage(shared, seats))
-        self._lanes = Lanes(self._routes, self._access, options)
-        self._bell: Waking = Bell(options.run / "kick.sock")
+        self._route_cache = RouteCache(self._routes, self._access, options)
+        self._waker: Waker = WakeClient(options.run / "wake.sock")
         dispatcher = Dispatcher(self._routes, options, quarantine, seats)
         self._calls = CallLog(self.id, options, dispatcher, self._totals)
         self._sampler = Sampler(
@@ -116,7 +120,7 @@ class Gateway:
         """Flush every second between start-up and shutdown, and once at the end."""
         await receive()
         self._routes.open()
-        self._bell.wake()
+        self._waker.wake()
         beat = asyncio.create_task(self._beat())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -136,31 +140,30 @@ class Gateway:
 
     def _flush(self) -> None:
         if self._calls.flush():
-            self._bell.wake()
+            self._waker.wake()
             self._loads.give_back()
 
     def begin(self, asked: HotRequest, body: bytes, reply: Reply) -> bool:
-        """Answer an infer call with `reply`, without a task; False for the long way.
+        """Answer an infer call with `reply`, without a task; False for the slow path.
 
-        That is for whatever takes more than passing it on: refusals, shadows,
-        instances that are busy, new or gone. What fails after it was sent is made
-        good in a task.
+        That is for whatever takes more than passing it on: refusals, shadows, instances
+        that are busy, new or gone. What fails after it was sent is retried in a task.
         """
         start = time.perf_counter()
-        self._routes.refresh(asked.place)
-        lane = self._lanes.find(asked)
-        if lane is None or len(body) > lane.most_bytes:
+        self._routes.refresh(asked.slot_key)
+        cached = self._route_cache.find(asked)
+        if cached is None or len(body) > cached.most_bytes:
             return False
-        slot, share, calls = lane.slot, lane.share, self._calls
+        slot, share, calls = cached.slot, cached.share, self._calls
         key = share.deployment_id
-        request = Wire(asked.wire_head, self._id_of(asked.manner), body)
+        request = Wire(asked.wire_head, self._id_of(asked.response_options), body)
 
         def done(found: UpstreamAnswer | Failure) -> None:
             calls.end(key)
             if isinstance(found, Failure):
                 choice = Choice(share, asked.target, asked)
                 made_good = calls.make_good(choice, request, found, start)
-                calls.later(give(made_good, choice, asked.manner, reply))
+                calls.later(give(made_good, choice, asked.response_options, reply))
                 return
             outcome = CallOutcome.of(found)
             calls.count(key, outcome, start, found.took_ms)
@@ -168,26 +171,28 @@ class Gateway:
                 self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
             elif found.status >= REFUSED:
                 calls.note(request, found.status, key)
-            head = share.head + answer_lines(asked.manner, request.request_id)
-            if is_coded(asked.manner, found.body):
-                calls.later(give_coded(found, head, asked.manner.coding, reply))
+            head = share.head + answer_lines(asked.response_options, request.request_id)
+            if is_coded(asked.response_options, found.body):
+                calls.later(
+                    give_coded(found, head, asked.response_options.coding, reply)
+                )
             else:
                 reply(whole(found.status, found.body, head, found.json_bytes))
 
-        if not calls.begin(lane, request, done):
+        if not calls.begin(cached, request, done):
             return False
-        self._access.count(lane.digest)
+        self._access.count(cached.digest)
         return True
 
     def may_enter(self, asked: HotRequest) -> bool:
         """Say whether the caller shows a key of the slot, known a moment ago."""
-        slot = self._routes.slots.get(asked.place)
+        slot = self._routes.slots.get(asked.slot_key)
         return slot is not None and self._access.may_enter(asked.digests, slot)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
-        manner = manner_of(scope["headers"], self.options.origins)
-        client = Client(send, manner, self._id_of(manner))
+        response_options = response_options_of(scope["headers"], self.options.origins)
+        client = Client(send, response_options, self._id_of(response_options))
         if scope["method"] == "OPTIONS":
             await _tell_methods(client, path)
         elif path.startswith(b"/serving/"):
@@ -216,14 +221,16 @@ class Gateway:
     ) -> None:
         start = time.perf_counter()
         try:
-            target, slot = self._place(path)
+            target, slot = self._target_and_slot(path)
             if is_probe(target) and scope["method"] in READS:
                 await self._probe(target, slot, client)
                 return
             choice = self._admit(target, slot, scope)
             scope["welcome"]()
             body = await self._body(scope, receive, choice.share)
-            if slot is not None and await self._tell(target, choice, body, client):
+            if slot is not None and await self._answer_itself(
+                target, choice, body, client
+            ):
                 return
         except RequestRefused as refusal:
             await self._refuse(client, refusal)
@@ -274,10 +281,10 @@ class Gateway:
         else:
             await client.answer(200, found)
 
-    async def _tell(
+    async def _answer_itself(
         self, target: RequestTarget, choice: Choice, body: bytes, client: Client
     ) -> bool:
-        """Answer what the gateway itself knows of a slot; False if it is not that."""
+        """Answer from what the gateway itself knows of a slot; False if it cannot."""
         slot = self._routes.slot_of.get(choice.deployment_id)
         if slot is None:
             return False
@@ -302,7 +309,7 @@ class Gateway:
         version = target.version
         return [each for each in slot.shares if version in (None, each.version)]
 
-    def _place(self, path: bytes) -> tuple[RequestTarget, RoutedSlot | None]:
+    def _target_and_slot(self, path: bytes) -> tuple[RequestTarget, RoutedSlot | None]:
         """Return what a path names, and the slot if there is one.
 
         Raises RequestRefused.
@@ -310,11 +317,11 @@ class Gateway:
         routes, target = self._routes, target_of(path)
         if target is None:
             raise RequestRefused(404, "Use /serving/{environment}/{model}/v2/….")
-        routes.refresh(target.place)
+        routes.refresh(target.slot_key)
         slot = slot_of(routes, target)
         if slot is None:
             # It may have come since; only what is known can be a moment old.
-            routes.refresh(target.place, at_once=True)
+            routes.refresh(target.slot_key, at_once=True)
             slot = slot_of(routes, target)
         return target, slot
 
@@ -325,7 +332,7 @@ class Gateway:
         asking = Asking(key_digests(scope["headers"]), scope["headers"])
         if not self._access.may_enter(asking.digests, slot):
             is_complete = self._routes.is_complete
-            raise RequestRefused(401, NEEDS_KEY) if is_complete else not_told()
+            raise RequestRefused(401, NEEDS_KEY) if is_complete else not_complete()
         methods = allowed(target)
         if scope["method"] not in methods:
             raise RequestRefused(405, f"Use {' or '.join(methods)}.", allow(methods))
@@ -356,8 +363,8 @@ class Gateway:
         await client.answer(found.status, found.body, headers, content=content)
         return found.status
 
-    def _id_of(self, manner: Manner) -> bytes:
-        return manner.request_id or next(self._ids)
+    def _id_of(self, response_options: ResponseOptions) -> bytes:
+        return response_options.request_id or next(self._ids)
 
     def _labels(self, deployment_id: str) -> dict[str, str]:
         """Return what a deployment is called in `/metrics`, as far as is known."""
@@ -376,5 +383,5 @@ async def _tell_methods(client: Client, path: bytes) -> None:
     target = target_of(path) if path.startswith(b"/serving/") else None
     methods = READS if target is None else allowed(target)
     await client.answer_nothing(
-        NO_CONTENT, [*allow(methods), *client.manner.preflight()]
+        NO_CONTENT, [*allow(methods), *client.response_options.preflight()]
     )

@@ -1,4 +1,4 @@
-"""Calls of deployments: sent on, counted, noted, and told to who scales."""
+"""Calls of deployments: forwarded, counted, logged, and reported to the scaler."""
 
 import asyncio
 import logging
@@ -14,9 +14,9 @@ from deployments.serving.gateway.client import Failure, UpstreamAnswer
 from deployments.serving.gateway.counters import CallOutcome, Counters
 from deployments.serving.gateway.dispatch import CallRejected, Dispatcher
 from deployments.serving.gateway.files import replace
-from deployments.serving.gateway.lanes import CallLane
 from deployments.serving.gateway.options import GatewayOptions
 from deployments.serving.gateway.request import Wire
+from deployments.serving.gateway.route_cache import CachedRoute
 from deployments.serving.gateway.routes import RoutedSlot, TrafficShare
 from deployments.serving.gateway.totals import Totals
 from deployments.serving.histogram import bucket
@@ -25,7 +25,7 @@ from deployments.serving.http1.failures import FailureLog
 logger = logging.getLogger(__name__)
 
 REPORT_S = 3.0
-"""How often what is under way is told although it is the same: below `STALE_S`."""
+"""How often calls in flight are reported though nothing changed: below `STALE_S`."""
 MOST_MIRRORED = 32
 REFUSED = 400
 LONG_MS = 10.0
@@ -71,7 +71,7 @@ class CallLog:
 
     def begin(
         self,
-        lane: CallLane,
+        cached: CachedRoute,
         request: Wire,
         done: Callable[[UpstreamAnswer | Failure], None],
     ) -> bool:
@@ -79,12 +79,12 @@ class CallLog:
 
         False when nothing was sent; a Failure may still be made good.
         """
-        instance = self._dispatcher.ready(lane.backend, lane.most_outstanding)
+        instance = self._dispatcher.ready(cached.backend, cached.most_outstanding)
         if instance is None:
             return False
-        if not instance.begin(request.whole(), lane.limit_s, done):
+        if not instance.begin(request.whole(), cached.limit_s, done):
             return False
-        key = lane.share.deployment_id
+        key = cached.share.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         return True
 
@@ -153,7 +153,7 @@ class CallLog:
         task.add_done_callback(self._tasks.discard)
 
     def flush(self) -> bool:
-        """Spool the counts and tell what is under way; True if anything was counted.
+        """Spool the counts and report what is in flight; True if anything was counted.
 
         A full disk costs nothing but this second's file.
         """
@@ -179,5 +179,5 @@ class CallLog:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def leave(self) -> None:
-        """Tell whoever scales that this process has nothing under way any more."""
+        """Report to the scaler that this process has nothing in flight any more."""
         self._presence.unlink(missing_ok=True)

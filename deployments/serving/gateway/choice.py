@@ -68,20 +68,20 @@ def choose(
             )
         )
     if slot is None:
-        said = f"No model {target.model!r} serves in {target.environment!r}."
-        raise _absent(routes, said)
+        message = f"No model {target.model!r} serves in {target.environment!r}."
+        raise _absent(routes, message)
     share = slot.choose(target.version, caller)
     if share is None:
-        said = f"Version {target.version!r} does not serve here."
-        raise _absent(routes, said)
+        message = f"Version {target.version!r} does not serve here."
+        raise _absent(routes, message)
     return Choice(share, target, caller)
 
 
-def not_told() -> RequestRefused:
+def not_complete() -> RequestRefused:
     """Return the refusal of a gateway that cannot know yet who may ask for what."""
-    said = "This gateway has just started and does not know all models yet."
-    return RequestRefused(503, said)
+    message = "This gateway has just started and does not know all models yet."
+    return RequestRefused(503, message)
 
 
-def _absent(routes: Routes, said: str) -> RequestRefused:
-    return RequestRefused(404, said) if routes.is_complete else not_told()
+def _absent(routes: Routes, message: str) -> RequestRefused:
+    return RequestRefused(404, message) if routes.is_complete else not_complete()

@@ -15,7 +15,7 @@ from deployments.serving.http1.heads import (
     answer_head,
     took_ms_of,
 )
-from deployments.serving.http1.marks import NOT_FINITE, WAS_TAKEN
+from deployments.serving.http1.internal_headers import NOT_FINITE, WAS_TAKEN
 
 LAST_MOMENT_S = 0.01
 FINAL = 200  # statuses below it announce another answer

@@ -195,8 +195,8 @@ class Dispatcher:
             if time.monotonic() > hold_until:
                 raise _nothing_ready()
             await asyncio.sleep(POLL_S)
-            place = choice.target.place if choice.target is not None else None
-            self._routes.refresh(place, at_once=True)
+            slot_key = choice.target.slot_key if choice.target is not None else None
+            self._routes.refresh(slot_key, at_once=True)
 
     async def _died(self, instance: Upstream) -> bool:
         """Tell a death from the end of a connection that only was idle.

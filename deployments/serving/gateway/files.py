@@ -31,8 +31,8 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @dataclass(slots=True)
-class Facts:
-    """JSON files below a folder that others replace; a name is a path without .json.
+class StateFiles:
+    """JSON files below a folder that others replace; a name is a path without `.json`.
 
     A stamp tells whether a file must be read again.
     """

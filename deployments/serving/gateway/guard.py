@@ -1,7 +1,7 @@
-"""What a connection may cost: limits of a head, deadlines, places for strangers.
+"""What a connection may cost: limits of a head, deadlines, a bound on anonymous ones.
 
-A stranger is a connection over which no key was shown yet. What it sends is bounded
-in bytes and in time, and the oldest of too many has to go.
+A connection is anonymous until a key was shown over it. What it sends is bounded in
+bytes and in time, and the oldest of too many has to go.
 """
 
 import asyncio
@@ -12,27 +12,27 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from deployments.serving.gateway.answers import error
-from deployments.serving.gateway.manner import DATE
 from deployments.serving.gateway.request import host_fault, late
+from deployments.serving.gateway.response_options import DATE
 from deployments.serving.http1.answers import whole
-from deployments.serving.http1.quick import QuickProtocol
+from deployments.serving.http1.fastpath import FastPathProtocol
 
 Meaning = TypeVar("Meaning")
 
 MAX_HEAD_BYTES = 32 << 10
 MAX_HEADERS = 100
-MOST_STRANGERS = 256
+MOST_ANONYMOUS = 256
 """Of the machine: each process has an equal part of them."""
 LINGER_S = 5.0
 """How long what still comes is read and dropped, so that the answer is seen."""
 CLOSE = b"connection: close\r\n"
 
 
-class Strangers:
+class AnonymousConnections:
     """The connections that have not shown a key, the oldest first."""
 
     def __init__(self, processes: int = 1) -> None:
-        self._most = max(MOST_STRANGERS // processes, 1)
+        self._most = max(MOST_ANONYMOUS // processes, 1)
         self._known: dict[asyncio.Protocol, Callable[[], None]] = {}
 
     def __contains__(self, one: asyncio.Protocol) -> bool:
@@ -51,7 +51,7 @@ class Strangers:
         self._known.pop(one, None)
 
 
-class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
+class GuardedProtocol(FastPathProtocol[Meaning], Generic[Meaning]):
     """Ends requests that are too slow or whose heads are too large.
 
     One clock runs for a request, from its first byte on: `head_s` for its head,
@@ -59,7 +59,7 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
     reads bodies; `began_at` of the scope is when the clock started.
     """
 
-    strangers: Strangers
+    anonymous: AnonymousConnections
     head_s: float
     request_s: float
 
@@ -76,9 +76,9 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
         self._head_bytes = 0
         self._is_in_body = self._is_refused = False
 
-    def welcome(self) -> None:
-        """Note that the connection has shown a key."""
-        self.strangers.discard(self)
+    def mark_authenticated(self) -> None:
+        """Note that a key was shown over the connection."""
+        self.anonymous.discard(self)
 
     def stop_clock(self) -> None:
         """Note that the request is here."""
@@ -113,12 +113,12 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # a stream's is one
-        self.strangers.add(self, self.transport.abort)
+        self.anonymous.add(self, self.transport.abort)
         self._arm(self.loop.time() + self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_clock()
-        self.strangers.discard(self)
+        self.anonymous.discard(self)
         super().connection_lost(exc)
 
     # uvicorn
@@ -144,7 +144,7 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
         self._is_in_body = False
         super().on_message_begin()
         self.scope["began_at"] = self._start_clock()  # type: ignore[typeddict-unknown-key]  # ours
-        self.scope["welcome"] = self.welcome  # type: ignore[typeddict-unknown-key]  # ours
+        self.scope["welcome"] = self.mark_authenticated  # type: ignore[typeddict-unknown-key]  # ours
 
     def on_headers_complete(self) -> None:
         if self._is_refused:
@@ -163,7 +163,7 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
         self._arm(self._began_at + self.request_s + LINGER_S)
         super().on_headers_complete()
         # As much of a transport as a cycle uses.
-        self.cycle.transport = GentleTransport(self)  # type: ignore[assignment]
+        self.cycle.transport = DeferredTransport(self)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         if not self._is_refused:
@@ -199,8 +199,8 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
             self._refuse_head()
 
     def _idle(self) -> None:
-        """Wait for the next request: not for long, of a stranger."""
-        if self in self.strangers:
+        """Wait for the next request: not for long on an anonymous connection."""
+        if self in self.anonymous:
             self._arm(self.loop.time() + self.head_s)
 
     def _start_clock(self) -> float:
@@ -235,7 +235,7 @@ class GuardedProtocol(QuickProtocol[Meaning], Generic[Meaning]):
         self.refuse(431, f"The request's head is larger than {limit}.")
 
 
-class GentleTransport:
+class DeferredTransport:
     """What uvicorn's cycles know of a transport; closing is left to the protocol."""
 
     def __init__(self, protocol: GuardedProtocol[Any]) -> None:

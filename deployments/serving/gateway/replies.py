@@ -7,7 +7,7 @@ from deployments.serving.gateway.calls import Found
 from deployments.serving.gateway.choice import Choice
 from deployments.serving.gateway.client import UpstreamAnswer
 from deployments.serving.gateway.coding import IDENTITY, LEAST_BYTES, deflated
-from deployments.serving.gateway.manner import Manner, answer_lines
+from deployments.serving.gateway.response_options import ResponseOptions, answer_lines
 from deployments.serving.http1.answers import whole
 
 Reply = Callable[[bytes], None]
@@ -16,15 +16,15 @@ Reply = Callable[[bytes], None]
 async def give(
     made_good: Awaitable[tuple[Found, bytes]],
     choice: Choice,
-    manner: Manner,
+    response_options: ResponseOptions,
     reply: Reply,
 ) -> None:
     found, request_id = await made_good
     wait_s = found.retry_after_s
     more = b"retry-after: %d\r\n" % wait_s if wait_s else b""
-    head = choice.share.head + more + answer_lines(manner, request_id)
-    if is_coded(manner, found.body):
-        await give_coded(found, head, manner.coding, reply)
+    head = choice.share.head + more + answer_lines(response_options, request_id)
+    if is_coded(response_options, found.body):
+        await give_coded(found, head, response_options.coding, reply)
     else:
         reply(whole(found.status, found.body, head, found.json_bytes))
 
@@ -37,5 +37,5 @@ async def give_coded(
     reply(whole(found.status, body, head + lines, found.json_bytes))
 
 
-def is_coded(manner: Manner, body: bytes) -> bool:
-    return manner.coding != IDENTITY and len(body) >= LEAST_BYTES
+def is_coded(response_options: ResponseOptions, body: bytes) -> bool:
+    return response_options.coding != IDENTITY and len(body) >= LEAST_BYTES

@@ -23,7 +23,7 @@ _HOST = re.compile(rb"(\[[\w.:%~!$&'()*+,;=-]+\]|[\w.%~!$&'()*+,;=-]*)(:\d*)?")
 
 
 class RequestRefused(Exception):
-    """The client's request is refused at the door; 503: for the moment only.
+    """The request is refused by the gateway itself; 503: for the moment only.
 
     `headers` say what would do.
     """
@@ -63,7 +63,7 @@ class RequestTarget:
     is_infer: bool
 
     @property
-    def place(self) -> tuple[str, str]:
+    def slot_key(self) -> tuple[str, str]:
         """The slot's environment and model; empty and the deployment's id without."""
         return self.environment, self.model or self.deployment_id
 
@@ -155,10 +155,10 @@ def key_digests(headers: Sequence[tuple[bytes, bytes]]) -> tuple[str, ...]:
     Raises RequestRefused for two: what is in front of the gateway may have looked at
     the other one.
     """
-    said = [value for name, value in headers if name == b"authorization"]
-    if len(said) > 1:
+    values = [value for name, value in headers if name == b"authorization"]
+    if len(values) > 1:
         raise RequestRefused(400, "Send one Authorization header.")
-    scheme, _, key = said[0].partition(b" ") if said else (b"", b"", b"")
+    scheme, _, key = values[0].partition(b" ") if values else (b"", b"", b"")
     if scheme.lower() != b"bearer":
         return ()
     return (hashlib.sha256(key.strip()).hexdigest(),)

@@ -1,4 +1,4 @@
-"""Where requests go, as the gateway was last told."""
+"""Where requests go, as last published to this gateway."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from deployments.serving.gateway.client import Upstream
-from deployments.serving.gateway.files import Facts
+from deployments.serving.gateway.files import StateFiles
 from deployments.serving.gateway.subscription import Subscription
 from deployments.serving.gateway.usage import KeyLimit
 from deployments.serving.publishing import KEYS, route_name
@@ -139,14 +139,14 @@ def _at(shares: list[TrafficShare], point: float) -> TrafficShare:
 
 
 class Routes:
-    """What gateways are told of slots, backends and tokens, taken in piece by piece.
+    """What is published of slots, backends and tokens, applied piece by piece.
 
-    A change costs what it names, however many slots there are. Until a supervisor
-    has said so (`is_complete`), there may be slots that it has yet to tell of.
+    A change costs what it names, however many slots there are. Until a supervisor has
+    said so (`is_complete`), there may be slots that are not published yet.
     """
 
     def __init__(self, run: Path, gateway_id: str) -> None:
-        self._facts = Facts(run)
+        self._files = StateFiles(run)
         self._subscription = Subscription(
             run / "gateways", gateway_id, self._take, self._act
         )
@@ -170,12 +170,12 @@ class Routes:
             pass
 
     def refresh(
-        self, place: tuple[str, str] | None = None, *, at_once: bool = False
+        self, slot_key: tuple[str, str] | None = None, *, at_once: bool = False
     ) -> None:
-        """Act by what was told. The loop does so as well, unless it was held up.
+        """Apply what was published. The loop does so as well, unless it was held up.
 
-        Where that takes long, what is told of the slot at `place`, environment and
-        model, and of keys counts at once all the same.
+        Where that takes long, what was published of keys and of the slot `place`,
+        environment and model, is applied at once all the same.
         """
         now = time.monotonic()
         if now - self._looked_at >= FRESH_S or at_once:
@@ -183,11 +183,11 @@ class Routes:
             self._subscription.drain()
         if self._backlog:
             self._read(KEYS)
-            if place is not None:
-                self._read_place(*place)
+            if slot_key is not None:
+                self._read_slot(*slot_key)
 
     def finish(self) -> None:
-        """Act by all that was told, however long it takes."""
+        """Apply all that was published, however long it takes."""
         self._subscription.go_on(math.inf)
 
     def close(self) -> None:
@@ -199,7 +199,7 @@ class Routes:
         self._backlog.append(self._acting_by(message))
 
     def _act(self, limit_s: float) -> bool:
-        """Do what was told for so long; say whether that is all."""
+        """Apply messages for so long; return whether that is all."""
         until = time.monotonic() + limit_s
         while self._backlog:
             for _ in self._backlog[0]:
@@ -209,7 +209,7 @@ class Routes:
         return True
 
     def _acting_by(self, message: dict[str, Any]) -> Iterator[None]:
-        """Do what a message says, a piece for each step."""
+        """Apply a message, a piece for each step."""
         if message.get("all"):
             yield from self._reading_all()
         for name in message.get("names", ()):
@@ -221,13 +221,13 @@ class Routes:
     def _reading_all(self) -> Iterator[None]:
         """Read what changed in all files. Backends come before what names them."""
         changed: list[str] = []
-        yield from self._facts.changed(changed)
+        yield from self._files.changed(changed)
         for name in sorted(changed):
             self._read(name)
             yield
 
-    def _read_place(self, environment: str, model: str) -> None:
-        """Read what is told of one slot; for a deployment alone that is everything."""
+    def _read_slot(self, environment: str, model: str) -> None:
+        """Read one slot's entry; of a deployment alone there is no more to read."""
         if not environment:
             self.finish()
             return
@@ -238,7 +238,7 @@ class Routes:
 
     def _read(self, name: str) -> None:
         self.revision += 1
-        content = self._facts.read(name)
+        content = self._files.read(name)
         kind = name.partition("/")[0]
         if kind == "routes":
             self._take_route(name, content)

@@ -1,9 +1,9 @@
-"""The gateway's end of what `publishing` tells: a socket, read in order.
+"""The gateway's end of `publishing`: a socket, read in order.
 
 A message counts from the moment it lies in the socket: `drain` is called before a
-request is answered, at most `routes.FRESH_S` after the last time, and by the event
-loop at once. Acting by what was told may take longer than a request may be held up: it
-is done piece by piece, and told when it is done.
+request is answered, at most `routes.FRESH_S` after the last time, and by the event loop
+at once. Applying a message may take longer than a request may be held up: it is done
+piece by piece, and acknowledged when it is done.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ PIECE_S = 0.005
 class Subscription:
     """Listens in `folder` under the gateway's id.
 
-    `take` notes a message; `act` does what was told, for so many seconds, and returns
+    `take` notes a message; `act` applies the messages for so many seconds, and returns
     whether that is all.
     """
 
@@ -81,7 +81,7 @@ class Subscription:
         discard(self.path)
 
     def drain(self) -> None:
-        """Take everything that has been told so far, and begin to act by it."""
+        """Take all messages received so far, and begin to apply them."""
         if self._listener is None:
             return
         with contextlib.suppress(OSError):  # nobody more, or no descriptor is left
@@ -96,7 +96,7 @@ class Subscription:
         self.go_on()
 
     def go_on(self, limit_s: float = PIECE_S) -> None:
-        """Act for a moment, and later again until all that was told is done."""
+        """Apply messages for a moment, and later again until all are applied."""
         if not self.act(limit_s):
             if not self._goes_on:
                 self._goes_on = True
@@ -127,7 +127,7 @@ class Subscription:
             message = orjson.loads(line)
             self.take(message)
             self._owed[connection] = message["number"]
-        if is_over:  # whoever told it is gone; what was told counts
+        if is_over:  # the sender is gone; what it sent counts
             self._owed.pop(connection, None)
             asyncio.get_running_loop().remove_reader(connection.fileno())
             del self._talking[connection]

@@ -1,8 +1,8 @@
-"""One process of the gateway: it answers until it is told to leave.
+"""One process of the gateway: it serves until it is signalled to leave.
 
 SIGTERM lets what is under way end and closes the rest; SIGUSR1 lets every kept
 connection end with an answer that says so. When the supervisor is gone the worker
-leaves as if it were told.
+leaves as on SIGTERM.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ import uvloop
 from uvicorn.server import ServerState
 
 from deployments.serving.gateway.app import Gateway
-from deployments.serving.gateway.door import GatewayProtocol
-from deployments.serving.gateway.guard import Strangers
+from deployments.serving.gateway.guard import AnonymousConnections
 from deployments.serving.gateway.options import GatewayOptions
+from deployments.serving.gateway.protocol import GatewayProtocol
 
 KEEP_ALIVE_S = 75
 DRAIN_S = 15.0
@@ -45,7 +45,7 @@ class Files:
 
 
 def work(options: GatewayOptions, files: Files) -> None:
-    """Serve until told to leave."""
+    """Serve until signalled to leave."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Worker(options, files).run())
 
@@ -53,7 +53,7 @@ def work(options: GatewayOptions, files: Files) -> None:
 class Worker:
     def __init__(self, options: GatewayOptions, files: Files) -> None:
         self._files = files
-        GatewayProtocol.strangers = Strangers(options.workers)
+        GatewayProtocol.anonymous = AnonymousConnections(options.workers)
         self._config = uvicorn.Config(
             Gateway(options, files.totals),
             http=GatewayProtocol,
@@ -103,11 +103,11 @@ class Worker:
 
     async def _let_go(self) -> None:
         """Wait until kept connections have ended, then for what is under way."""
-        for each in self._doors():
+        for each in self._connections():
             each.retire()
         if not self._stopping.is_set():
             await self._until_idle(KEEP_ALIVE_S, self._stopping)
-        for each in self._doors():
+        for each in self._connections():
             each.shutdown()
         await self._until_idle(DRAIN_S, asyncio.Event())
 
@@ -119,7 +119,7 @@ class Worker:
                 return
             await asyncio.sleep(0.02)
 
-    def _doors(self) -> list[GatewayProtocol]:
+    def _connections(self) -> list[GatewayProtocol]:
         return [
             each
             for each in self._state.connections

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 import httptools
 
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
-from deployments.serving.http1.marks import NOT_FINITE, TOOK, WAS_TAKEN
+from deployments.serving.http1.internal_headers import NOT_FINITE, TOOK, WAS_TAKEN
 
 END = b"\r\n\r\n"
 MAX_BYTES = 4096
@@ -39,10 +39,10 @@ class KnownHead(NamedTuple, Generic[Meaning]):
 class Heads(Generic[Meaning]):
     """Remembers what heads mean, by their bytes.
 
-    `read` must answer from the head alone, None for what it does not take. It is
-    not asked about heads that cannot have the short way: another HTTP version, a
-    body of unknown length, a connection that closes. Only what is to be kept is
-    remembered: strangers cannot fill the memory with heads.
+    `read` must answer from the head alone, None for what it does not take. It is not
+    asked about heads that the fast path cannot take: another HTTP version, a body of
+    unknown length, a connection that closes. Only what is to be kept is remembered:
+    unauthenticated callers cannot fill the memory with heads.
     """
 
     def __init__(self, read: Callable[[Head], Meaning | None]) -> None:
@@ -119,8 +119,8 @@ class AnswerHead(NamedTuple):
 
 def took_ms_of(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """Return what `TOOK` says; names are in lower case."""
-    said = next((value for name, value in headers if name == TOOK), b"")
-    return int(said) if said.isdigit() and len(said) < MOST_DIGITS else None
+    value = next((value for name, value in headers if name == TOOK), b"")
+    return int(value) if value.isdigit() and len(value) < MOST_DIGITS else None
 
 
 @lru_cache(MOST)

@@ -18,7 +18,6 @@ from deployments.serving.processes import (
 from deployments.serving.supervisor import conversions
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.instance import FRESH_TIMES, job
-from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.supervisor.opened import (
     NONSENSE,
     drain,
@@ -27,6 +26,7 @@ from deployments.serving.supervisor.opened import (
     open_files,
 )
 from deployments.serving.supervisor.progress import ProcessProgress
+from deployments.serving.supervisor.zygote_client import ZygoteClient
 from deployments.serving.terms import (
     NoRoom,
     ReadingComparison,
@@ -71,29 +71,29 @@ class Examination:
     generation: int
     pid: int = 0
     born: int | None = None
-    said: bytearray = field(default_factory=bytearray)
+    output: bytearray = field(default_factory=bytearray)
     text: bytes | None = None
     end: str = ""
     hindrance: str = ""
     late: bool = False
     may_repeat: bool = True
 
-    def poll(self, nursery: Nursery, now: float) -> bool:
+    def poll(self, zygote: ZygoteClient, now: float) -> bool:
         """Take in what the process said and how it ended; True if that is news."""
         known = (self.text, self.end, self.late)
-        if not self.pid and self.id in nursery.started:
-            self.pid, self.born = nursery.started.pop(self.id)
-        if self.report >= 0 and drain(self.report, self.said):
-            self.text = bytes(self.said)
+        if not self.pid and self.id in zygote.started:
+            self.pid, self.born = zygote.started.pop(self.id)
+        if self.report >= 0 and drain(self.report, self.output):
+            self.text = bytes(self.output)
             part = conversions.part_of(self.folders, self.id)
             conversions.keep(part, self.spec, finding_in(self.text), self.folders)
             self._close()
-        if self.id in nursery.ended:
-            self.end = describe_end(nursery.ended.pop(self.id))
-            self.hindrance = nursery.hindered.pop(self.id, "")
+        if self.id in zygote.ended:
+            self.end = describe_end(zygote.ended.pop(self.id))
+            self.hindrance = zygote.hindered.pop(self.id, "")
         elif (
             self.pid
-            and not nursery.hears_of(self.generation)
+            and not zygote.hears_of(self.generation)
             and not is_alive(self.pid, self.born)
         ):
             self.end = self.end or _GONE
@@ -139,7 +139,7 @@ class Examination:
                 "model hangs or is too slow to serve."
             )
         if self.text:
-            return self._told(finding_in(self.text))
+            return self._checked(finding_in(self.text))
         if self.hindrance:
             raise _no_room(self.hindrance)
         if self.end == describe_end(NEVER_BEGAN):
@@ -154,7 +154,7 @@ class Examination:
             )
         return None
 
-    def _told(self, found: dict[str, Any]) -> dict[str, Any]:
+    def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
         if self.may_repeat and "out_of_memory" in found:
             raise LookAgain
         if "hindered" in found:
@@ -184,7 +184,7 @@ class Examination:
 
     def _clear(self) -> None:
         discard(self.folders.record(self.id))
-        self.folders.clear_room(self.id)
+        self.folders.clear_sandbox_dir(self.id)
 
     def _close(self) -> None:
         if self.report >= 0:
@@ -195,7 +195,7 @@ class Examination:
 def begin(
     spec: Spec,
     folders: Folders,
-    nursery: Nursery,
+    zygote: ZygoteClient,
     now: float,
     before: Spec | None = None,
 ) -> Examination:
@@ -222,9 +222,9 @@ def begin(
             files["converted"] = conversions.open_part(part)
         message = _message(examination_id, spec, folders)
         if before is not None:
-            told = {"reading": before.reading, "sha256": before.file.sha256}
-            message |= {"run": "compare", "job": message["job"] | {"before": told}}
-        nursery.fork(message, files)
+            older = {"reading": before.reading, "sha256": before.file.sha256}
+            message |= {"run": "compare", "job": message["job"] | {"before": older}}
+        zygote.fork(message, files)
     except BaseException:
         os.close(ours)
         raise
@@ -232,7 +232,7 @@ def begin(
         for descriptor in files.values():
             os.close(descriptor)
     return Examination(
-        examination_id, spec, ProcessProgress(now), ours, folders, nursery.generation
+        examination_id, spec, ProcessProgress(now), ours, folders, zygote.generation
     )
 
 
@@ -264,8 +264,8 @@ def _comparison(found: dict[str, Any]) -> ReadingComparison:
     if "refused" in found:
         raise TargetRefused(str(found["refused"]))
     try:
-        said = tuple(map(str, found["differences"]))
-        return ReadingComparison(said, int(found["requests"]))
+        differences = tuple(map(str, found["differences"]))
+        return ReadingComparison(differences, int(found["requests"]))
     except (KeyError, TypeError, ValueError):
         raise TargetRefused(NONSENSE) from None
 

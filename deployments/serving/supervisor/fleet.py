@@ -9,7 +9,7 @@ from deployments.serving import logs
 from deployments.serving.supervisor import conversions, instance
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.instance import Instance, State
-from deployments.serving.supervisor.nursery import Nursery
+from deployments.serving.supervisor.zygote_client import ZygoteClient
 from deployments.serving.terms import Phase, Spec, TargetObservation, TargetRefused
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Fleet:
 
     deployment_id: str
     folders: Folders
-    nursery: Nursery
+    zygote: ZygoteClient
     publish: Publish
     spec: Spec | None = None
     wanted: int = 0
@@ -63,10 +63,10 @@ class Fleet:
     def tick(self, now: float) -> None:
         """Take one step towards what is wanted."""
         for each in self.instances:
-            each.poll(self.nursery, now)
+            each.poll(self.zygote, now)
             self._kill_if_stuck(each, now)
         for each in [each for each in self.instances if each.state is State.GONE]:
-            self._bury(each, now)
+            self._remove(each, now)
         self._retire_the_surplus(now)
         self._replace_the_full(now)
         self._publish_if_news(now)
@@ -85,7 +85,7 @@ class Fleet:
         """Whether something comes or goes, or could end without being heard."""
         if self.spec is None or len(self._ours()) != self.wanted:
             return True
-        hears = self.nursery.hears_of
+        hears = self.zygote.hears_of
         return not all(one.serves and hears(one.generation) for one in self.instances)
 
     @property
@@ -126,7 +126,7 @@ class Fleet:
             each.leave(now)
 
     def _publish_if_news(self, now: float) -> None:
-        """Tell gateways what serves; as long as they cannot be told, nobody leaves."""
+        """Publish what serves; while that fails, no instance is removed."""
         serving = self.serving()
         if serving == self._published:
             return
@@ -146,7 +146,7 @@ class Fleet:
             self._say(f"instance {each.id} has done nothing for {limit_s:g} s")
             each.kill()
 
-    def _bury(self, each: Instance, now: float) -> None:
+    def _remove(self, each: Instance, now: float) -> None:
         self.instances.remove(each)
         each.clear(self.folders)
         if each.is_leaving or self.spec is None:
@@ -194,7 +194,7 @@ class Fleet:
 
     def _begin(self, spec: Spec, now: float) -> None:
         try:
-            begun = instance.begin(spec, self.folders, self.nursery, now)
+            begun = instance.begin(spec, self.folders, self.zygote, now)
         except TargetRefused as refusal:
             self.refusal = self.message = str(refusal)
             self._not_before = now + LONGEST_PAUSE_S

@@ -38,7 +38,7 @@ class Folders:
         self.empty = self.run / "empty"
         self.empty.mkdir(mode=0o500, exist_ok=True)
         self.sockets = _socket_folder(self.run)
-        self._rooms = _outside(self.run, "-rooms")
+        self._sandbox_dirs = _outside(self.run, "-rooms")
 
     def forget_sockets(self) -> None:
         """Remove the folder outside the data folder once nothing is in it."""
@@ -46,24 +46,24 @@ class Folders:
             with contextlib.suppress(OSError):
                 self.sockets.rmdir()
 
-    def room(self, process_id: str) -> Path:
+    def sandbox_dir(self, process_id: str) -> Path:
         """Return the folder of one process that runs a model's code.
 
         It lies outside the data folder, into which that process may not look.
         """
-        return self._rooms / process_id
+        return self._sandbox_dirs / process_id
 
-    def clear_room(self, process_id: str) -> None:
+    def clear_sandbox_dir(self, process_id: str) -> None:
         """Remove it, if there is one, with the folder around it if that is empty."""
-        shutil.rmtree(self.room(process_id), ignore_errors=True)
+        shutil.rmtree(self.sandbox_dir(process_id), ignore_errors=True)
         with contextlib.suppress(OSError):
-            self._rooms.rmdir()
+            self._sandbox_dirs.rmdir()
 
-    def clear_rooms(self, known: Collection[str]) -> None:
-        """Remove the rooms of processes that neither are known nor have a record."""
-        for room in self._rooms.glob("*"):
-            if room.name not in known and not self.record(room.name).exists():
-                self.clear_room(room.name)
+    def clear_sandbox_dirs(self, known: Collection[str]) -> None:
+        """Remove those of processes that neither are known nor have a record."""
+        for one in self._sandbox_dirs.glob("*"):
+            if one.name not in known and not self.record(one.name).exists():
+                self.clear_sandbox_dir(one.name)
 
     def socket(self, instance_id: str) -> Path:
         return self.sockets / f"i-{instance_id}.sock"

@@ -71,7 +71,7 @@ def end(folders: Folders, ids: Collection[str]) -> None:
 def _end(folders: Folders, record: dict[str, Any]) -> None:
     send_signal(record["pid"], record["start_time"], SIGKILL)
     discard(folders.record(record["id"]))
-    folders.clear_room(record["id"])
+    folders.clear_sandbox_dir(record["id"])
 
 
 def deployments(folders: Folders) -> list[str]:

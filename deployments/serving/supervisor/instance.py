@@ -20,9 +20,9 @@ from deployments.serving.processes import (
 )
 from deployments.serving.supervisor.conversions import preferred
 from deployments.serving.supervisor.folders import Folders
-from deployments.serving.supervisor.nursery import Nursery
 from deployments.serving.supervisor.opened import drain, finding_in, open_files
 from deployments.serving.supervisor.progress import ProcessProgress
+from deployments.serving.supervisor.zygote_client import ZygoteClient
 from deployments.serving.terms import Spec
 
 GRACE_S = 0.3  # longer than gateways keep what they read
@@ -61,7 +61,7 @@ class Instance:
     pid: int = 0
     born: int | None = None
     report: int = -1
-    said: bytearray = field(default_factory=bytearray)
+    output: bytearray = field(default_factory=bytearray)
     generation: int = 0
     is_inherited: bool = False
     is_leaving: bool = False
@@ -98,18 +98,18 @@ class Instance:
         self.looks_full = self.looks_full + 1 if is_full else 0
         return self.looks_full >= LOOKS
 
-    def poll(self, nursery: Nursery, now: float) -> None:
+    def poll(self, zygote: ZygoteClient, now: float) -> None:
         """Take in what became of the process."""
-        if not self.pid and self.id in nursery.started:
-            self.pid, self.born = nursery.started.pop(self.id)
+        if not self.pid and self.id in zygote.started:
+            self.pid, self.born = zygote.started.pop(self.id)
         self._read_report()
-        if self.id in nursery.ended:
-            self.end = describe_end(nursery.ended.pop(self.id))
-            self.hindrance = nursery.hindered.pop(self.id, self.hindrance)
+        if self.id in zygote.ended:
+            self.end = describe_end(zygote.ended.pop(self.id))
+            self.hindrance = zygote.hindered.pop(self.id, self.hindrance)
             self.state = State.GONE
         elif (
             self.pid
-            and not nursery.hears_of(self.generation)
+            and not zygote.hears_of(self.generation)
             and not is_alive(self.pid, self.born)
         ):
             self.end, self.state = "gone", State.GONE
@@ -148,7 +148,7 @@ class Instance:
     def clear(self, folders: Folders) -> None:
         """Remove what the process leaves behind."""
         discard(self.socket_path, folders.record(self.id))
-        folders.clear_room(self.id)
+        folders.clear_sandbox_dir(self.id)
         self.close()
 
     def close(self) -> None:
@@ -157,10 +157,10 @@ class Instance:
             self.report = -1
 
     def _read_report(self) -> None:
-        if self.report < 0 or not drain(self.report, self.said):
+        if self.report < 0 or not drain(self.report, self.output):
             return
         self.close()
-        finding = finding_in(bytes(self.said))
+        finding = finding_in(bytes(self.output))
         self.refusal = str(finding.get("refused", ""))
         self.ran_short = "out_of_memory" in finding
         self.hindrance = str(finding.get("hindered", ""))
@@ -188,7 +188,7 @@ class _Files:
             os.close(descriptor)
 
 
-def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instance:
+def begin(spec: Spec, folders: Folders, zygote: ZygoteClient, now: float) -> Instance:
     """Ask for a process that serves the spec. Raises TargetRefused or OSError."""
     spec = preferred(spec, folders)
     instance_id = uuid.uuid4().hex
@@ -200,7 +200,7 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instanc
         files.open.update(open_files(spec))
         files.open["log"] = logs.open_for_append(folders.log(spec.deployment_id))
         files.open["listener"] = _listen(path)
-        nursery.fork(_message(spec, instance_id, path, folders), files.open)
+        zygote.fork(_message(spec, instance_id, path, folders), files.open)
     except BaseException:
         os.close(ours)
         path.unlink(missing_ok=True)
@@ -214,7 +214,7 @@ def begin(spec: Spec, folders: Folders, nursery: Nursery, now: float) -> Instanc
         now,
         spec.model_version,
         report=ours,
-        generation=nursery.generation,
+        generation=zygote.generation,
         progress=ProcessProgress(now),
     )
 
@@ -263,7 +263,7 @@ def job(spec: Spec, folders: Folders, process_id: str) -> dict[str, Any]:
         "empty": os.fspath(folders.empty),
         "environment": spec.environment,
         "interpreter": spec.interpreter,
-        "room": os.fspath(folders.room(process_id)),
+        "sandbox_dir": os.fspath(folders.sandbox_dir(process_id)),
         "sha256": spec.file.sha256,
         "data_bytes": spec.file.data_bytes,
         "cpus": spec.cpus,

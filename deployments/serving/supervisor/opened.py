@@ -53,14 +53,14 @@ def open_files(spec: Spec) -> dict[str, int]:
         if file.manifest is not None:
             opened["manifest"] = _memory("manifest", dataclasses.asdict(file.manifest))
         if file.data:
-            told_data = [
+            data_files = [
                 {**dataclasses.asdict(one), "stored": os.fspath(one.stored)}
                 for one in file.data
             ]
-            opened["data"] = _memory("data", told_data)
+            opened["data"] = _memory("data", data_files)
         return opened
     require_permission(FOLDER, spec.allows_code, spec.environment)
-    told = {
+    content = {
         "files": [
             {"path": one.path, "stored": os.fspath(one.stored), "sha256": one.sha256}
             for one in file.folder.files
@@ -73,14 +73,14 @@ def open_files(spec: Spec) -> dict[str, int]:
             "outputs": file.folder.outputs,
         },
     }
-    return {"folder": _memory("folder", told)}
+    return {"folder": _memory("folder", content)}
 
 
-def _memory(name: str, told: object) -> int:
+def _memory(name: str, content: object) -> int:
     """Return a file in memory: a message to the zygote has a largest size."""
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as memory:
-        memory.write(orjson.dumps(told))
+        memory.write(orjson.dumps(content))
     return descriptor
 
 
@@ -92,26 +92,26 @@ def open_beside(path: Path) -> int:
         raise TargetRefused(f"{path.name} cannot be read: {error.strerror}.") from None
 
 
-def drain(descriptor: int, said: bytearray) -> bool:
+def drain(descriptor: int, output: bytearray) -> bool:
     """Add what a non-blocking pipe holds to `said`; say whether that is all."""
     try:
-        while len(said) <= MAX_REPORT:
+        while len(output) <= MAX_REPORT:
             chunk = os.read(descriptor, 1 << 16)
             if not chunk:
                 break
-            said += chunk
+            output += chunk
     except BlockingIOError:
         return False
     return True
 
 
-def finding_in(said: bytes) -> dict[str, Any]:
+def finding_in(output: bytes) -> dict[str, Any]:
     """Return a process's report, {} if it said nothing.
 
     What is no JSON object is a refusal: code in a model may write anything.
     """
     try:
-        finding = orjson.loads(said or b"{}")
+        finding = orjson.loads(output or b"{}")
     except orjson.JSONDecodeError:
         finding = None
     return finding if isinstance(finding, dict) else {"refused": NONSENSE}

@@ -1,4 +1,4 @@
-"""How a process gets on that was begun: one that hangs is told from a busy machine."""
+"""Progress of a started process: tells one that hangs from a busy machine."""
 
 from dataclasses import dataclass
 

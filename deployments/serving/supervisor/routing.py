@@ -1,14 +1,14 @@
-"""What gateways are told: a slot's shares, where deployments listen, who may ask."""
+"""Publishes to gateways: a slot's shares, where deployments listen, valid tokens."""
 
 import dataclasses
 
 from deployments.serving.publishing import KEYS, Publishing, route_name
 from deployments.serving.supervisor.fleet import Fleet
-from deployments.serving.terms import Doors, LimitedKey, Route
+from deployments.serving.terms import LimitedKey, Route, TokenAccess
 
 
 def publish_route(publisher: Publishing, route: Route) -> None:
-    """Publish the slot's shares; no entry, no fact."""
+    """Publish the slot's shares; without any, remove its entry."""
     name = route_name(route.environment, route.model_name)
     if not route.entries:
         publisher.drop(name)
@@ -37,7 +37,7 @@ def publish_route(publisher: Publishing, route: Route) -> None:
 
 
 def publish_backend(publisher: Publishing, fleet: Fleet) -> None:
-    """Publish what serves for a deployment; nothing serves, no fact."""
+    """Publish what serves for a deployment; where nothing does, remove its entry."""
     name, serving = f"backends/{fleet.deployment_id}", fleet.serving()
     if not serving:
         publisher.drop(name)
@@ -52,13 +52,13 @@ def publish_backend(publisher: Publishing, fleet: Fleet) -> None:
     )
 
 
-def publish_doors(publisher: Publishing, doors: Doors) -> None:
+def publish_access(publisher: Publishing, access: TokenAccess) -> None:
     publisher.put(
         KEYS,
         {
-            "open": doors.is_open,
-            "digests": sorted(doors.digests),
-            "readers": sorted(doors.readers),
+            "open": access.is_open,
+            "digests": sorted(access.digests),
+            "readers": sorted(access.readers),
         },
     )
 

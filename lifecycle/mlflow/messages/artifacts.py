@@ -11,13 +11,13 @@ from lifecycle.models import Artifact, LoggedModel, Run
 from mlops.core.ranges import NoSuchRange
 
 
-def listing(home: Run | LoggedModel, folder: str) -> list[tuple[str, int | None]]:
+def listing(owner: Run | LoggedModel, folder: str) -> list[tuple[str, int | None]]:
     """Return (path, size) of what lies directly in a folder, sorted; a folder has None.
 
     Rows are asked for, never a directory.
     """
     prefix = f"{folder}/" if folder else ""
-    rows = home.artifacts.filter(is_stored=True).values_list("path", "size_bytes")
+    rows = owner.artifacts.filter(is_stored=True).values_list("path", "size_bytes")
     if prefix:
         rows = rows.filter(path__startswith=prefix)
     found: dict[str, int | None] = {}
@@ -42,9 +42,9 @@ def file_messages(
     ]
 
 
-def stored(home: Run | LoggedModel, path: str) -> Artifact:
+def stored(owner: Run | LoggedModel, path: str) -> Artifact:
     """Return the stored file under a path. Raises Missing."""
-    found: Artifact | None = home.artifacts.filter(path=path, is_stored=True).first()
+    found: Artifact | None = owner.artifacts.filter(path=path, is_stored=True).first()
     if found is None:
         raise Missing(f"No such artifact: '{path}'")
     return found

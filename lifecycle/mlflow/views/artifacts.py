@@ -14,8 +14,8 @@ from lifecycle.mlflow.errors import InvalidValue, Missing
 from lifecycle.mlflow.fields import QueryFields
 from lifecycle.mlflow.locations import (
     ArtifactLocation,
-    home_of,
-    place_of,
+    location_of,
+    owner_of,
     run_location,
     safe_path,
 )
@@ -42,47 +42,47 @@ def list_of_run(call: MlflowCall) -> Answer:
 
 def list_below(call: MlflowCall) -> Answer:
     """List a folder below the artifacts' root, with paths from that folder."""
-    place = place_of(call.fields.text("path"))
-    if place is None:
+    location = location_of(call.fields.text("path"))
+    if location is None:
         return {}
     try:
-        home = home_of(place)
+        owner = owner_of(location)
     except Missing:
         return {}
-    files = file_messages(listing(home, place.path), below=place.path)
+    files = file_messages(listing(owner, location.path), below=location.path)
     return {"files": files} if files else {}
 
 
 def get(call: MlflowCall) -> Answer:
-    place = _named_place(call)
-    return file_answer(call.request, stored(home_of(place), place.path))
+    location = _named_place(call)
+    return file_answer(call.request, stored(owner_of(location), location.path))
 
 
 def put(call: MlflowCall) -> Answer:
     """Keep the body under the path; the row appears when all of it is on disk."""
-    place = _named_place(call)
-    home = home_of(place)
-    _refuse_deleted(home)
-    artifacts.save(home, place.path, body_of(call.request), by=call.by)
+    location = _named_place(call)
+    owner = owner_of(location)
+    _refuse_deleted(owner)
+    artifacts.save(owner, location.path, body_of(call.request), by=call.by)
     return HttpResponse(b"{}", content_type="application/json")
 
 
 def delete(call: MlflowCall) -> Answer:
     """Delete a file, or a folder with all in it or none of it; never a whole run."""
-    place = _named_place(call)
-    home = home_of(place)
-    inside = f"{place.path}/"
-    rows = home.artifacts.filter(is_stored=True)
+    location = _named_place(call)
+    owner = owner_of(location)
+    inside = f"{location.path}/"
+    rows = owner.artifacts.filter(is_stored=True)
     named = [
         artifact
         for artifact in [
-            *rows.filter(path=place.path),
+            *rows.filter(path=location.path),
             *rows.filter(path__startswith=inside),
         ]
-        if artifact.path == place.path or artifact.path.startswith(inside)
+        if artifact.path == location.path or artifact.path.startswith(inside)
     ]
     if not named:
-        raise Missing(f"No such artifact: '{place.path}'")
+        raise Missing(f"No such artifact: '{location.path}'")
     with transaction.atomic():
         for artifact in named:
             artifacts.delete(artifact, by=call.by)
@@ -162,16 +162,16 @@ def _chunked(request: HttpRequest) -> Iterator[bytes]:
 
 def _named_place(call: MlflowCall) -> ArtifactLocation:
     """Return the place in the address; it must name something inside a run."""
-    place = place_of(call.path["path"])
-    if place is None or not place.path:
+    location = location_of(call.path["path"])
+    if location is None or not location.path:
         raise InvalidValue("Invalid path")
-    return place
+    return location
 
 
-def _refuse_deleted(home: Run | LoggedModel) -> None:
-    if isinstance(home, Run) and home.deleted_ms is not None:
+def _refuse_deleted(owner: Run | LoggedModel) -> None:
+    if isinstance(owner, Run) and owner.deleted_ms is not None:
         raise InvalidValue(
-            f"The run {home.uid} must be in the 'active' state. "
+            f"The run {owner.uid} must be in the 'active' state. "
             "Current state is deleted."
         )
 

@@ -10,7 +10,7 @@ from lifecycle.mlflow.fastpath.children import metric_value
 from lifecycle.mlflow.fastpath.history import history
 from lifecycle.mlflow.fields import missing
 from lifecycle.mlflow.limits import HISTORY_MAX, HISTORY_MAX_RUNS
-from lifecycle.mlflow.sampling import sampled
+from lifecycle.mlflow.metric_sampling import sampled
 from lifecycle.models import MetricPoint, Run
 
 _MAX_SAMPLE = 2500

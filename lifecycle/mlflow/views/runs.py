@@ -51,11 +51,11 @@ def create(call: MlflowCall) -> Answer:
         started_ms=_start_time(fields),
     )
     with connection.cursor() as cursor:
-        home = open_experiment(cursor, experiment_id)
-        pk = runs.start(cursor, new, home)
+        experiment = open_experiment(cursor, experiment_id)
+        pk = runs.start(cursor, new, experiment)
         logged.write(cursor, pk, labels=tags)
     username = call.by.username if call.by else None
-    row = _row_of(new, pk, label=home.label, username=username)
+    row = _row_of(new, pk, label=experiment.label, username=username)
     return {"run": run_message(row, Children(tags=_messages(tags)))}
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from mlops.demo.api import Api
 from mlops.demo.panel import Panel, load
-from mlops.demo.told import MODEL
+from mlops.demo.story_state import MODEL
 
 __all__ = ["DATASET", "EXPERIMENT", "FEATURES", "LIFECYCLE", "MODEL", "StoryCast"]
 

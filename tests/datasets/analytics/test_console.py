@@ -16,18 +16,18 @@ from datasets.analytics.console import (
     Form,
     RowOrder,
     StatementLimits,
+    error_messages,
     parent,
     statement,
-    told,
 )
 from datasets.analytics.console.model import SqlLimit, SqlRefused, SqlUnavailable
 from datasets.analytics.console.slots import slot
 from datasets.analytics.errors import AnalyticsError, Busy
-from mlops.walls import walls
+from mlops.sandbox import isolation
 from tests.datasets.analytics.hostile_sql import ENDED, REFUSED
 
 pytestmark = pytest.mark.skipif(
-    bool(walls.missing()), reason="this kernel or container lacks a wall"
+    bool(isolation.missing()), reason="this kernel or container lacks a wall"
 )
 NUMBERS = "SELECT i, 'n' || i % 7 AS name, (i / 2)::DOUBLE AS x FROM range(1000) t(i)"
 PATIENT = StatementLimits(wall_s=120, wait_s=120, cpu_s=60)
@@ -279,8 +279,8 @@ def test_behind_its_walls_the_process_reaches_its_table_alone(secret, monkeypatc
 def test_it_does_not_run_where_no_wall_can_be_raised(table, monkeypatch, tmp_path):
     program = tmp_path / "begin.py"
     program.write_text(
-        "from mlops.walls import walls\n"
-        "walls.raise_walls = lambda _walls: (walls.NO_LANDLOCK,)\n"
+        "from mlops.sandbox import isolation\n"
+        "isolation.enter = lambda _rules: (isolation.NO_LANDLOCK,)\n"
         f"exec(compile({parent.PROGRAM.read_text()!r}, 'begin', 'exec'))\n"
     )
     monkeypatch.setattr(parent, "PROGRAM", program)
@@ -348,8 +348,8 @@ def test_a_time_limit_holds_from_outside(table):
         ("IO Error: no /var/lib/x.parquet here", "IO Error: no … here"),
         ("at '/proc/self/fd/3' s3://b/c", "at '…' …"),
         ("one\n\nLINE 1: SELECT", "one"),
-        ("", told.FAILED),
+        ("", error_messages.FAILED),
     ],
 )
 def test_messages_lose_their_paths(message, told_as):
-    assert told.without_paths(message) == told_as
+    assert error_messages.without_paths(message) == told_as

@@ -52,7 +52,7 @@ def test_binary_tensors_pass_both_ways_however_they_are_sent(door):
     body, headers = binary(ROWS)
     packed = gzip.compress(body)
     coded = {**headers, "Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
-    many = np.tile(ROWS, (2000, 1))  # more than goes the short way
+    many = np.tile(ROWS, (2000, 1))  # more than goes the fast path
 
     for sent, head in ((body, headers), (packed, coded), (body, headers)):
         status, _, answer, tail = ask(door, sent, head)

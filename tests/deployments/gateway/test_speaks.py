@@ -173,7 +173,7 @@ def test_a_body_that_is_not_what_it_says_is_refused(door, slot, coding, body, re
 def test_a_long_answer_is_coded_as_its_client_wants(door, slot, accepted, coding):
     here = slot(long)
 
-    for _ in range(3):  # the long way first, then over a kept connection
+    for _ in range(3):  # the slow path first, then over a kept connection
         _, headers, body = raw(
             door, "POST", here.infer, b"{}", {"Accept-Encoding": accepted}
         )

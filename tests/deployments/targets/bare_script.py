@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 
-from mlops.walls import seccomp, walls
+from mlops.sandbox import isolation, seccomp
 
 
 def forbid(numbers):
@@ -23,14 +23,14 @@ def forbid(numbers):
     buffer = ctypes.create_string_buffer(code, len(code))
     program = seccomp._Program(len(lines), ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.prctl(walls.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    assert libc.prctl(isolation.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     number = seccomp.SECCOMP[os.uname().machine]
     assert libc.syscall(number, 1, 0, ctypes.byref(program)) == 0
 
 
 def main():
     forbid([int(each) for each in sys.argv[1:]])
-    print("\n".join(walls.missing()))  # noqa: T201
+    print("\n".join(isolation.missing()))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments.serving.child import room
+from deployments.serving.child import sandbox_dir
 from deployments.serving.processes import is_alive, start_time
 from deployments.serving.terms import NoRoom, TargetRefused
 from deployments.targets.local import LocalTarget
-from mlops.walls import walls
+from mlops.sandbox import isolation
 from tests.deployments.targets import folders, models
 from tests.deployments.targets.asking import ask
 from tests.deployments.targets.suite import is_gone, is_ready, serve
@@ -77,7 +77,7 @@ def refusal(target, spec) -> str:
 
 def room_of(target, spec) -> Path:
     (record,) = records(target, spec)
-    return target._folders.room(record["id"])
+    return target._folders.sandbox_dir(record["id"])
 
 
 def test_nothing_of_the_forked_server_is_in_its_memory(local, serving):
@@ -157,7 +157,7 @@ def open_folder():
 
 
 @pytest.mark.skipif(
-    bool(walls.missing()), reason="this kernel or container lacks a wall"
+    bool(isolation.missing()), reason="this kernel or container lacks a wall"
 )
 def test_it_is_shut_in(local, model, open_folder):
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -346,11 +346,11 @@ class TestSuccession:
             assert successor.list() == [spec.deployment_id]
             serve(successor, spec)
             until(lambda: not is_alive(record["pid"], record["start_time"]))
-            until(lambda: not successor._folders.room(record["id"]).exists())
+            until(lambda: not successor._folders.sandbox_dir(record["id"]).exists())
 
     def test_a_room_that_nobody_lives_in_is_cleared(self, tmp_path, file):
         with LocalTarget(tmp_path / "data") as target:
-            lost = target._folders.room("lost")
+            lost = target._folders.sandbox_dir("lost")
             lost.mkdir(parents=True)
             (lost / "file").touch()
 
@@ -366,7 +366,7 @@ def test_a_process_that_only_looks_ends_with_the_zygote(tmp_path, file):
         target.validate(spec)
         (record,) = until(lambda: confined(target, spec))
 
-        target._nursery._process.kill()
+        target._zygote._process.kill()
 
         until(lambda: not is_alive(record["pid"], record["start_time"]))
 
@@ -417,7 +417,7 @@ class TestFullDisk:
 
 def test_another_folder_where_the_rooms_should_be_is_not_used(tmp_path, file):
     with LocalTarget(tmp_path / "data") as target:
-        rooms = target._folders.room("any").parent
+        rooms = target._folders.sandbox_dir("any").parent
         rooms.mkdir()
         rooms.chmod(0o777)
 
@@ -446,7 +446,7 @@ def test_rooms_are_made_while_the_folder_around_them_is_removed(tmp_path):
     remover.start()
     try:
         for number in range(2_000):
-            room.make(rooms / str(number), [])
+            sandbox_dir.make(rooms / str(number), [])
             shutil.rmtree(rooms / str(number))
     finally:
         is_done.set()

@@ -9,7 +9,7 @@ from deployments.serving.child import loading_errors
 from deployments.serving.child.loading_errors import finding_of, is_the_files
 from deployments.serving.formats.base import TOO_LITTLE_MEMORY
 from deployments.serving.terms import TargetRefused
-from mlops.walls.sandbox import mapped_bytes
+from mlops.sandbox.rlimits import mapped_bytes
 
 ROOM = 1 << 30
 

@@ -272,7 +272,7 @@ def test_a_killed_zygote_takes_nothing_along(tmp_path, made):
         serve(target, first)
         pid = only_pid(target, first)
 
-        target._nursery._process.kill()
+        target._zygote._process.kill()
 
         serve(target, second)
         assert only_pid(target, first) == pid

@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from deployments.serving.child import quick
+from deployments.serving.child import uvicorn_server
 from tests.deployments.gateway.door import KEY, Door, publish, route
 from tests.deployments.targets import nodes
 
@@ -49,7 +49,7 @@ def over_http(tmp_path_factory):
     listener.bind(str(path))
     ready = threading.Event()
     threading.Thread(
-        target=quick.host,
+        target=uvicorn_server.host,
         args=(server, server._runner, listener, ready.set),
         daemon=True,
     ).start()

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from deployments.serving.child.app import ModelServer
-from deployments.serving.child.plain import Host, Unclear, read_head
 from deployments.serving.child.runner import Runner
+from deployments.serving.child.stdlib_server import Host, Unclear, read_head
 from deployments.serving.formats import LoadOptions, load
 from deployments.serving.oip import wire
 from tests.deployments.targets import models
@@ -148,7 +148,7 @@ class Missing:
 
 
 sys.meta_path.insert(0, Missing())
-import deployments.serving.child.plain
+import deployments.serving.child.stdlib_server
 """
 
 

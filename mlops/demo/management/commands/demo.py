@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from mlops.demo import people, story
 from mlops.demo.api import Api, ApiTrouble
 from mlops.demo.story.cast import StoryCast
-from mlops.demo.told import is_told
+from mlops.demo.story_state import is_told
 
 
 class Command(BaseCommand):

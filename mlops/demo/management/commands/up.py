@@ -13,7 +13,7 @@ from mlops.demo import people
 from mlops.demo.banner import DemoAddress, banner
 from mlops.demo.keeper import Orders, become_keeper
 from mlops.demo.stack import Program
-from mlops.demo.told import is_told
+from mlops.demo.story_state import is_told
 
 HOST = "127.0.0.1"
 # A body that comes slowly holds a thread; they are made only when they are needed.
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 demo=[] if no_demo or was_told else [*MANAGE, "demo"],
                 clean_up=[*MANAGE, "reconcile", "--stop"],
                 banner=_banner(newcomers, serves=was_told),
-                told=_banner(newcomers, serves=True),
+                demo_banner=_banner(newcomers, serves=True),
             )
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from mlops.worker import registry
+from mlops.worker import registration
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        loop = registry.loop()
+        loop = registration.loop()
         if options["stop"]:
             loop.stop_all()
             return
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         logger.info("The reconciler runs")
         with ExitStack() as running:
-            for thread in registry.threads(stopping):
+            for thread in registration.threads(stopping):
                 running.enter_context(thread)
             loop.run(stopping)
         logger.info("The reconciler has stopped; model servers go on")

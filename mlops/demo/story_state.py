@@ -1,4 +1,4 @@
-"""Whether the demo story has been told, without loading what tells it."""
+"""Whether the demo story has run here, without importing it."""
 
 from deployments.models import Deployment
 

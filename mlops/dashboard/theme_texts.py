@@ -1,4 +1,4 @@
-"""Texts of the admin's theme, which ships no Korean.
+"""Texts of the admin theme, which has no Korean translation.
 
 Naming them here keeps their translation in this project's catalogue when it is
 collected anew.

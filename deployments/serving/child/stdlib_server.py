@@ -1,4 +1,4 @@
-"""HTTP/1.1 for one model server with the standard library alone.
+"""HTTP/1.1 for one model server with nothing but the standard library.
 
 A model's own interpreter need not have uvicorn. Gateways are the only clients: what
 they do not send (pipelines, bodies of unknown length) is not taken.
@@ -16,7 +16,7 @@ from deployments.serving.child.app import ModelServer
 from deployments.serving.child.runner import Runner
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import json_bytes_of
-from deployments.serving.http1.marks import FOR_GATEWAYS
+from deployments.serving.http1.internal_headers import FOR_GATEWAYS
 
 DRAIN_S = 10.0
 MAX_HEAD_BYTES = 1 << 16

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from django.core.checks import run_checks
 
-from mlops.walls import landlock, sandbox, seccomp, syscalls, walls
-from tests.deployments.targets import bare_script, hostile, walled_script
+from mlops.sandbox import isolation, landlock, rlimits, seccomp, syscalls
+from tests.deployments.targets import bare_script, hostile, isolated_script
 
 SECRET = b"a secret of the machine\n"
 USERS = [0, 12345] if os.getuid() == 0 else [0]
@@ -20,7 +20,7 @@ USERS = [0, 12345] if os.getuid() == 0 else [0]
 NO = {"EACCES", "EPERM"}
 
 pytestmark = pytest.mark.skipif(
-    bool(walls.missing()), reason="this kernel or container lacks a wall"
+    bool(isolation.missing()), reason="this kernel or container lacks a wall"
 )
 
 
@@ -41,7 +41,7 @@ def open_folder():
 
 def tried_as():
     """Return the user that a process of this one's user becomes."""
-    return sandbox.nobody()[0] if os.getuid() == 0 else os.getuid()
+    return rlimits.nobody()[0] if os.getuid() == 0 else os.getuid()
 
 
 def run(folder, *, user=0, room=False, is_walled=True, **told):
@@ -53,7 +53,7 @@ def run(folder, *, user=0, room=False, is_walled=True, **told):
         "is_walled": is_walled,
     }
     done = subprocess.run(
-        [sys.executable, "-m", walled_script.__name__],
+        [sys.executable, "-m", isolated_script.__name__],
         input=json.dumps(told),
         capture_output=True,
         text=True,
@@ -298,10 +298,10 @@ PRCTL = {"x86_64": 157, "aarch64": 167}
     ("forbidden", "named"),
     [
         ((), []),
-        ((landlock.CREATE_RULESET,), [walls.NO_LANDLOCK]),
+        ((landlock.CREATE_RULESET,), [isolation.NO_LANDLOCK]),
         (
             (seccomp.SECCOMP[os.uname().machine], PRCTL[os.uname().machine]),
-            [walls.NO_FILTER],
+            [isolation.NO_FILTER],
         ),
     ],
 )
@@ -317,5 +317,5 @@ def test_a_wall_that_a_container_forbids_is_named(forbidden, named):
 
 
 def test_this_machine_has_all_walls_and_the_check_is_silent():
-    assert walls.missing() == ()
+    assert isolation.missing() == ()
     assert "mlops.W010" not in {message.id for message in run_checks()}

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from deployments.serving.formats import base, onnx
-from mlops.walls import sandbox, walls
+from mlops.sandbox import isolation, rlimits
 
 X86_64 = os.uname().machine == "x86_64"
 
@@ -209,8 +209,10 @@ def main():
         os.setresuid(*[told["user"]] * 3)
     if told["is_walled"]:
         room = told.get("room")
-        walls.raise_walls(walls.Walls(Path(told["folder"]), room and Path(room)))
-        sandbox.confine(sandbox.SandboxLimits(1 << 30))
+        isolation.enter(
+            isolation.SandboxRules(Path(told["folder"]), room and Path(room))
+        )
+        rlimits.confine(rlimits.SandboxLimits(1 << 30))
     os.chdir(told.get("begins_in", "/"))
     contents = [bytes.fromhex(each) for each in told.get("files", ())]
     tries = TRIES[told["tries"]](**told) if "tries" in told else {}

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for one model server by uvicorn, with a short way for plain calls."""
+"""HTTP/1.1 for one model server by uvicorn, with a fast path for plain calls."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ import uvicorn
 import uvloop
 
 from deployments.serving.child.app import ModelServer
-from deployments.serving.child.door import protocol_of
+from deployments.serving.child.protocol import protocol_of
 from deployments.serving.child.runner import Runner
 from deployments.serving.child.serve import Ready
 
@@ -52,20 +52,20 @@ async def _serve(
 
 
 class _Server(uvicorn.Server):
-    """Sleeps until it is told to end; uvicorn's own looks ten times a second."""
+    """Sleeps until it is signalled to stop; uvicorn's own polls ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Be told to end, by a signal."""
+        """Stop, on a signal."""
         super().handle_exit(sig, frame)
-        self._loop.call_soon_threadsafe(self._told.set)
+        self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def main_loop(self) -> None:
         if not await self.on_tick(0):
-            await self._told.wait()
+            await self._stopping.wait()
 
 
 async def _announce(server: uvicorn.Server, ready: Ready) -> None:

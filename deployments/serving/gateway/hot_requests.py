@@ -1,4 +1,4 @@
-"""The short way of an infer call: what its head asks for, read once."""
+"""The fast path of an infer call: what its head asks for, parsed once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ from functools import partial
 import httptools
 
 from deployments.serving.gateway.guard import MAX_HEADERS
-from deployments.serving.gateway.manner import Manner, manner_of
 from deployments.serving.gateway.request import (
     RequestTarget,
     host_fault,
     key_digests,
     target_of,
     wire_head,
+)
+from deployments.serving.gateway.response_options import (
+    ResponseOptions,
+    response_options_of,
 )
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.heads import Head
@@ -29,11 +32,11 @@ class HotRequest:
     """
 
     target: RequestTarget
-    place: tuple[str, str]
+    slot_key: tuple[str, str]
     digests: tuple[str, ...]
     wire_head: bytes
     json_bytes: int | None
-    manner: Manner
+    response_options: ResponseOptions
     headers: tuple[tuple[bytes, bytes], ...]
 
 
@@ -65,6 +68,6 @@ def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> HotRequest 
         key_digests(head.headers),
         wire_head(b"POST", target.rest, head.headers, head.body_bytes),
         json_bytes,
-        manner_of(head.headers, origins),
+        response_options_of(head.headers, origins),
         head.headers,
     )

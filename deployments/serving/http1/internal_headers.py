@@ -1,4 +1,4 @@
-"""Headers by which model servers tell gateways alone what became of a call.
+"""Headers from model servers to gateways about a call; clients never see them.
 
 Imported in the interpreters of models too, which need not have httptools.
 """

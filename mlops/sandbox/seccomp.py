@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from socket import AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM
 
-from mlops.walls import syscalls
+from mlops.sandbox import syscalls
 
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 SECCOMP = {"x86_64": 317, "aarch64": 277}

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deployments.catalogue import INSTANCE_TYPES
+from deployments.instance_types import INSTANCE_TYPES
 from deployments.serializers import InstanceTypeSerializer
 from deployments.viewsets.base import TAGS, DeploymentBase
 

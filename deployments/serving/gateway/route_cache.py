@@ -1,16 +1,16 @@
-"""Where calls with the same head go, remembered as long as no route changes."""
+"""Where calls with the same head go, cached as long as no route changes."""
 
 from typing import NamedTuple
 
 from deployments.serving.gateway.access import Access
+from deployments.serving.gateway.hot_requests import HotRequest
 from deployments.serving.gateway.options import GatewayOptions
-from deployments.serving.gateway.quick import HotRequest
 from deployments.serving.gateway.routes import Backend, RoutedSlot, Routes, TrafficShare
 
 MOST = 4096
 
 
-class CallLane(NamedTuple):
+class CachedRoute(NamedTuple):
     """What answers a call, and its limits; `digest` is "" of who has no own key."""
 
     slot: RoutedSlot
@@ -22,23 +22,23 @@ class CallLane(NamedTuple):
     limit_s: float
 
 
-class Lanes:
-    """Finds the lane of a call by its head, which comes again and again."""
+class RouteCache:
+    """Finds where a call goes by its head; the same heads come again and again."""
 
     def __init__(self, routes: Routes, access: Access, options: GatewayOptions) -> None:
         self._routes, self._access, self._options = routes, access, options
         self._revision = -1
-        self._known: dict[HotRequest, CallLane] = {}
+        self._known: dict[HotRequest, CachedRoute] = {}
 
-    def find(self, asked: HotRequest) -> CallLane | None:
-        """Return where the call goes, None for the long way."""
+    def find(self, asked: HotRequest) -> CachedRoute | None:
+        """Return where the call goes, None for the slow path."""
         if self._revision != self._routes.revision or len(self._known) > MOST:
             self._known.clear()
             self._revision = self._routes.revision
-        return self._known.get(asked) or self._lane(asked)
+        return self._known.get(asked) or self._resolve(asked)
 
-    def _lane(self, asked: HotRequest) -> CallLane | None:
-        slot = self._routes.slots.get(asked.place)
+    def _resolve(self, asked: HotRequest) -> CachedRoute | None:
+        slot = self._routes.slots.get(asked.slot_key)
         if slot is None or slot.shadows:
             return None
         digest = self._access.key_for(asked.digests, slot)
@@ -49,7 +49,7 @@ class Lanes:
         if share is None or backend is None:
             return None
         options = self._options
-        lane = CallLane(
+        route = CachedRoute(
             slot,
             share,
             backend,
@@ -59,5 +59,5 @@ class Lanes:
             share.timeout_s or options.read_s,
         )
         if len(slot.shares) == 1 and digest not in slot.key_limits:
-            self._known[asked] = lane
-        return lane
+            self._known[asked] = route
+        return route

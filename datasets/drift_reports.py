@@ -1,4 +1,4 @@
-"""Drift between two versions: computed once, kept for good, for whoever asks.
+"""Drift between two versions: computed once and stored.
 
 `lifecycle` and `deployments` make their DriftEvents from what `report` returns.
 """
@@ -10,7 +10,7 @@ import orjson
 from datasets import formulas, storage
 from datasets.analytics import drift
 from datasets.models import DatasetVersion, DriftReport, IngestJob
-from datasets.refusals import asking
+from datasets.refusals import translated_errors
 from datasets.stored_answers import dumps
 from mlops.core.errors import DomainError
 from mlops.core.models import User
@@ -31,7 +31,7 @@ def report(
         return found
     norm = storage.data_path(reference.require_content().digest)
     judged = storage.data_path(current.require_content().digest)
-    with asking():
+    with translated_errors():
         is_same_source = current.differs_by_rules_only(reference)
         result = drift.compare(norm, judged, is_same_source=is_same_source)
     return DriftReport.keep(
@@ -48,7 +48,7 @@ def report(
 def catch_up() -> int:
     """Compare new versions with the ones before them; return how many there were.
 
-    A comparison that is refused is not tried again by itself: who asks is told why.
+    A refused comparison is not retried by itself; who asks for it gets the reason.
     """
     jobs = list(IngestJob.objects.to_compare()[:BATCH])
     for job in jobs:

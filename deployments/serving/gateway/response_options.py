@@ -1,4 +1,4 @@
-"""How an answer is to be given: what the head of its request asks of it."""
+"""What the head of a request asks of its response: id, CORS origin, coding."""
 
 import re
 import time
@@ -25,7 +25,7 @@ PREFLIGHT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ResponseOptions:
     """`request_id` is empty where one has to be made, `origin` where none is allowed.
 
     `coding` is how a long answer may be coded.
@@ -36,7 +36,7 @@ class Manner:
     coding: bytes = IDENTITY
 
     def headers(self) -> Headers:
-        """Return what a page of another origin needs to read the answer."""
+        """Return the CORS headers of an answer to a page of another origin."""
         if not self.origin:
             return []
         return [
@@ -46,7 +46,7 @@ class Manner:
         ]
 
     def preflight(self) -> Headers:
-        """Return what a browser wants to know before it asks."""
+        """Return the headers of an answer to a CORS preflight."""
         if not self.origin:
             return []
         return [
@@ -56,15 +56,15 @@ class Manner:
         ]
 
 
-def manner_of(
+def response_options_of(
     headers: Sequence[tuple[bytes, bytes]], origins: frozenset[bytes]
-) -> Manner:
+) -> ResponseOptions:
     """Read a head. An id that is not sane is as none; of two origins none is."""
     ids = [value for name, value in headers if name == REQUEST_ID]
     from_ = [value for name, value in headers if name == b"origin"]
     is_sane = len(ids) == 1 and _ID.fullmatch(ids[0])
     is_allowed = len(from_) == 1 and from_[0] in origins
-    return Manner(
+    return ResponseOptions(
         ids[0] if is_sane else b"",
         from_[0] if is_allowed else b"",
         accepted(headers),
@@ -87,9 +87,9 @@ class Clock:
 DATE = Clock()
 
 
-def answer_lines(manner: Manner, request_id: bytes) -> bytes:
+def answer_lines(options: ResponseOptions, request_id: bytes) -> bytes:
     """Return the lines that every answer has, and those that its request asked for."""
     lines = b"date: %b\r\nx-request-id: %b\r\n" % (DATE.value(), request_id)
-    if not manner.origin:
+    if not options.origin:
         return lines
-    return lines + b"".join(b"%b: %b\r\n" % pair for pair in manner.headers())
+    return lines + b"".join(b"%b: %b\r\n" % pair for pair in options.headers())

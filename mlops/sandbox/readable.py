@@ -1,7 +1,7 @@
 """What a model process may read of the machine: libraries, and what they look up.
 
 Exact files where a folder would hold more. What is named here and is not there, or is
-closed to the process anyway, is left out when the walls are built.
+closed to the process anyway, is left out of the rules.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from mlops.walls.landlock import EXECUTE, READ, READ_FILE, USE, Rule
+from mlops.sandbox.landlock import EXECUTE, READ, READ_FILE, USE, Rule
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (ROOT / "deployments", Path(__file__).parent)

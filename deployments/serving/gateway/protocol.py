@@ -3,12 +3,12 @@
 from typing import Any
 
 from deployments.serving.gateway.app import Gateway
-from deployments.serving.gateway.guard import GuardedProtocol, Strangers
-from deployments.serving.gateway.quick import HotRequest
+from deployments.serving.gateway.guard import AnonymousConnections, GuardedProtocol
+from deployments.serving.gateway.hot_requests import HotRequest
 
 
 class GatewayProtocol(GuardedProtocol[HotRequest]):
-    strangers = Strangers()
+    anonymous = AnonymousConnections()
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -27,5 +27,5 @@ class GatewayProtocol(GuardedProtocol[HotRequest]):
             return False
         if self._clock is not None:
             self.stop_clock()
-            self.welcome()
+            self.mark_authenticated()
         return True

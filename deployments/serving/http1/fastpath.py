@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a short way for what comes in thousands a second."""
+"""uvicorn's HTTP protocol, with a fast path for hot requests."""
 
 import asyncio
 from typing import Any, Generic, TypeVar
@@ -18,16 +18,15 @@ STAYS = (b"connection", b"keep-alive")
 CLOSING = b"\r\nconnection: close\r\n"
 
 
-class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
+class FastPathProtocol(HttpToolsProtocol, Generic[Meaning]):
     """Answers a request of a known head without a task, a timer or a scope.
 
-    That is one whose head was read before, that lies before us whole, and that
-    `begin` takes. Everything else, and everything that is not clear, goes to
-    uvicorn as if this class were not there. One request at a time is answered;
-    what comes meanwhile waits.
+    That is one whose head was seen before, that has arrived whole, and that `begin`
+    accepts. Everything else, and everything ambiguous, goes to uvicorn as if this class
+    were not there. One request at a time is answered; what arrives meanwhile waits.
 
     `cycle`, `flow`, `pipeline`, `parser` and `timeout_keep_alive_task` are uvicorn's
-    insides, as read in the version that tests/deployments/test_uvicorn.py names.
+    internals, as they are in the version that tests/deployments/test_uvicorn.py names.
     """
 
     heads: Heads[Meaning]
@@ -46,11 +45,11 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         self._rested_at = 0.0
 
     def look_up(self, raw: bytes) -> KnownHead[Meaning] | None:
-        """Return what a head means, None for the long way."""
+        """Return what a head means, None for the slow path."""
         return self.heads.find(raw)
 
     def begin(self, meaning: Meaning, body: bytes) -> bool:
-        """Start to answer, which ends with `answer`; False for the long way."""
+        """Start to answer, which ends with `answer`; False for the slow path."""
         raise NotImplementedError
 
     @property
@@ -64,7 +63,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         return True
 
     def answer(self, wire: bytes) -> None:
-        """Send a whole answer and go on with what came meanwhile."""
+        """Send a whole answer and continue with what arrived meanwhile."""
         self._is_answering = False
         if self.transport.is_closing():
             return
@@ -138,7 +137,8 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
         if self._is_closing and self.is_responding:
             self.cycle.keep_alive = False
         elif self.scope["http_version"] == "1.0" and self.parser.should_keep_alive():
-            # uvicorn closes; whoever asks that it stays open is told that it does.
+            # uvicorn closes; a client that asks for keep-alive gets the header that
+            # says so.
             self.cycle.keep_alive = True
             self.cycle.default_headers = [*self.cycle.default_headers, STAYS]
 
@@ -149,7 +149,7 @@ class QuickProtocol(HttpToolsProtocol, Generic[Meaning]):
     # Inside
 
     def _feed(self, data: bytes) -> None:
-        """Give uvicorn what has no short way."""
+        """Hand over to uvicorn what is not on the fast path."""
         super().data_received(data)
 
     def _take(self, data: bytes, *, may_hold: bool) -> bool:

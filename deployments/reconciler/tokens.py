@@ -5,14 +5,14 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Count, Max, Min
 
-from deployments.serving.terms import Doors
+from deployments.serving.terms import TokenAccess
 from mlops.core.models import ApiToken, Scope
 
 SCOPE = "predict"
 
 
-def doors() -> Doors:
-    """Return who may ask every model now: digests, never tokens."""
+def token_access() -> TokenAccess:
+    """Return who may call every model now: digests, never tokens."""
     tokens = ApiToken.objects.usable().only("digest", "scopes")
     predict, read = set(), set()
     for token in tokens.iterator(chunk_size=500):
@@ -20,7 +20,7 @@ def doors() -> Doors:
             predict.add(token.digest)
         if token.allows(Scope.READ):
             read.add(token.digest)
-    return Doors(
+    return TokenAccess(
         frozenset(predict), is_open=bool(settings.OPEN_MODE), readers=frozenset(read)
     )
 
@@ -31,7 +31,7 @@ def state() -> object:
 
 
 def next_expiry() -> datetime | None:
-    """Return when the next token stops to open doors by itself, if one does."""
+    """Return when the next token expires, if one does."""
     found: datetime | None = ApiToken.objects.usable().aggregate(at=Min("expires_at"))[
         "at"
     ]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mlops.walls import landlock, readable, sandbox, seccomp, syscalls
-from mlops.walls.landlock import ALL, READ, Rule
-from mlops.walls.reveal import CLONE_NEWNS, reveal
+from mlops.sandbox import landlock, readable, rlimits, seccomp, syscalls
+from mlops.sandbox.landlock import ALL, READ, Rule
+from mlops.sandbox.reveal import CLONE_NEWNS, reveal
 
 logger = logging.getLogger(__name__)
 
@@ -32,43 +32,43 @@ NO_FILTER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Walls:
-    """What is left to a process.
+class SandboxRules:
+    """What a process in the sandbox may still use.
 
-    It begins in a `folder` with nothing in it. `room` is the folder of a model that is
-    code: it may read and write there, and begin processes. One of data has none.
+    It starts in a `folder` with nothing in it. `work_dir` is the folder of a model that
+    is code: it may read and write there, and start processes. One of data has none.
     Of `shown`, files and folders, it may read everything, and write nothing.
     """
 
     folder: Path
-    room: Path | None = None
+    work_dir: Path | None = None
     shown: tuple[Path, ...] = ()
 
-    def rules(self) -> Iterable[Rule]:
+    def landlock_rules(self) -> Iterable[Rule]:
         yield from readable.libraries()
         for path in self.shown:
             yield path, READ
-        if self.room is not None:
+        if self.work_dir is not None:
             yield from readable.programs()
-            yield self.room, ALL
+            yield self.work_dir, ALL
 
 
-def raise_walls(walls: Walls) -> tuple[str, ...]:
-    """Shut this process in for good; return what is missing of the walls, in words.
+def enter(rules: SandboxRules) -> tuple[str, ...]:
+    """Enter the sandbox for good; return what of it is missing here, in words.
 
     Landlock holds for the thread that asks and all that it starts, so that no other
     may run yet. As root there is no network either, and folders that are closed to
     others are opened for the user whom it becomes.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    sandbox.nobody()  # which is looked up in /etc
-    os.chdir(walls.folder)
+    rlimits.nobody()  # which is looked up in /etc
+    os.chdir(rules.folder)
     if os.geteuid() == 0:
-        # Containers may forbid namespaces; the other walls stand without them.
+        # Containers may forbid namespaces; the rest of the sandbox works without.
         libc.unshare(CLONE_NEWNET)
-        if walls.room is not None and not libc.unshare(CLONE_NEWNS):
-            reveal(libc, [*readable.installed(), walls.room])
-    lacking = _raise(libc, walls, all_threads=True)
+        if rules.work_dir is not None and not libc.unshare(CLONE_NEWNS):
+            reveal(libc, [*readable.installed(), rules.work_dir])
+    lacking = _enter(libc, rules, all_threads=True)
     for each in lacking:
         logger.warning("%s", each)
     return lacking
@@ -84,32 +84,34 @@ def prepare() -> None:
 
 @cache
 def missing() -> tuple[str, ...]:
-    """Return what the kernel, or a container, does not give of the walls, in words.
+    """Return what of the sandbox the kernel or container does not offer, in words.
 
     Tried for real, in a thread of its own, with which they end.
     """
     found: list[str] = []
     libc = ctypes.CDLL(None, use_errno=True)
-    any_walls = Walls(Path("/"))
+    rules = SandboxRules(Path("/"))
     trial = threading.Thread(
-        target=lambda: found.extend(_raise(libc, any_walls, all_threads=False))
+        target=lambda: found.extend(_enter(libc, rules, all_threads=False))
     )
     trial.start()
     trial.join()
     return tuple(found)
 
 
-def _raise(libc: ctypes.CDLL, walls: Walls, *, all_threads: bool) -> tuple[str, ...]:
+def _enter(
+    libc: ctypes.CDLL, rules: SandboxRules, *, all_threads: bool
+) -> tuple[str, ...]:
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     lacking, version = [], 0
     try:
-        version = landlock.shut_in(libc, walls.rules())
+        version = landlock.shut_in(libc, rules.landlock_rules())
     except OSError as error:
         logger.warning("Landlock was refused: %s", error)
     if version <= 0:
         lacking.append(NO_LANDLOCK)
     scoped = version >= landlock.SCOPES_FROM
-    rights = seccomp.Rights(walls.room is not None, scoped)
+    rights = seccomp.Rights(rules.work_dir is not None, scoped)
     try:
         seccomp.install(libc, rights, all_threads=all_threads)
     except OSError as error:

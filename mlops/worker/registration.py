@@ -1,6 +1,6 @@
-"""What the worker runs: each app names its parts when it is ready.
+"""What the worker runs: each app registers its loop and threads when it is ready.
 
-They are named by import path, so that other processes need not import them.
+By import path, so that other processes need not import them.
 """
 
 import threading
@@ -13,7 +13,7 @@ from mlops.worker.thread import WorkerThread
 
 _loops: list[str] = []
 _threads: list[str] = []
-_bells: list[str] = []
+_wakers: list[str] = []
 
 
 class Loop(Protocol):
@@ -25,13 +25,13 @@ class Loop(Protocol):
         """Stop what goes on running without the worker."""
 
 
-def register(*, loop: str = "", threads: tuple[str, ...] = (), bell: str = "") -> None:
+def register(*, loop: str = "", threads: tuple[str, ...] = (), waker: str = "") -> None:
     """Add a loop (a class without arguments) and WorkerThread classes, by path.
 
-    `bell` is a function that wakes the worker from any process.
+    `waker` is a function that wakes the worker from any process.
     """
-    if bell and bell not in _bells:
-        _bells.append(bell)
+    if waker and waker not in _wakers:
+        _wakers.append(waker)
     if loop and loop not in _loops:
         _loops.append(loop)
     _threads.extend(path for path in threads if path not in _threads)
@@ -44,8 +44,8 @@ def loop() -> Loop:
 
 
 def wake() -> None:
-    """Wake the worker, which looks by itself only now and then."""
-    for path in _bells:
+    """Wake the worker, which polls only now and then."""
+    for path in _wakers:
         import_string(path)()
 
 

@@ -105,12 +105,12 @@ class DeploymentKeyAdmin(ReadOnly):
 
     @admin.display(description=_("limits"))
     def limits(self, key: DeploymentKey) -> str:
-        said = []
+        parts = []
         if key.rate_per_minute is not None:
-            said.append(_("%(count)s a minute") % {"count": key.rate_per_minute})
+            parts.append(_("%(count)s a minute") % {"count": key.rate_per_minute})
         if key.daily_quota is not None:
-            said.append(_("%(count)s a day") % {"count": key.daily_quota})
-        return ", ".join(said) or EMPTY
+            parts.append(_("%(count)s a day") % {"count": key.daily_quota})
+        return ", ".join(parts) or EMPTY
 
     @admin.display(description=_("calls today (UTC)"))
     def used_today(self, key: DeploymentKey) -> str:

@@ -1,4 +1,4 @@
-"""A folder for one process alone: its copy of a model's files, and room to write."""
+"""A sandbox directory for one process: a copy of its model, and space to write."""
 
 import contextlib
 import errno
@@ -9,59 +9,57 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deployments.serving.terms import TargetRefused
-from mlops.walls.walls import Walls
+from mlops.sandbox.isolation import SandboxRules
 
 CHUNK = 1 << 20
 FIRST_USER, USERS = 61184, 4336
 """Numbers that no distribution gives to people (systemd has them for services)."""
 TRIES = 1000
 WORK = "work"
-"""The folder in the room where its process begins."""
+"""The folder in it where its process starts."""
 
 
-def user_of(room: Path) -> int:
+def user_of(root: Path) -> int:
     """Return the number of a user that, as good as surely, no other process has."""
-    return FIRST_USER + int(hashlib.sha256(room.name.encode()).hexdigest(), 16) % USERS
+    return FIRST_USER + int(hashlib.sha256(root.name.encode()).hexdigest(), 16) % USERS
 
 
-def walls_of(room: str) -> Walls:
-    """Return what is left to a process that has the room."""
-    return Walls(Path(room) / WORK, Path(room))
+def rules_of(root: str) -> SandboxRules:
+    """Return the rules of the sandbox whose process has this directory."""
+    return SandboxRules(Path(root) / WORK, Path(root))
 
 
-def make(room: Path, files: Iterable[dict[str, Any]]) -> None:
-    """Make the room with a copy of the files in `model`.
+def make(root: Path, files: Iterable[dict[str, Any]]) -> None:
+    """Make the directory with a copy of the files in `model`.
 
-    Raises TargetRefused or OSError.
-
-    A file is `path` (below `model`), `stored` (where its bytes lie) and `sha256`.
-    As root it is given to the room's own user.
+    Raises TargetRefused or OSError. A file is `path` (below `model`), `stored` (where
+    its bytes lie) and `sha256`. As root it is given to a user of its own.
     """
-    _make_empty(room)
-    (room / WORK).mkdir(mode=0o700)
+    _make_empty(root)
+    (root / WORK).mkdir(mode=0o700)
     for file in files:
         inside = PurePosixPath(file["path"])
         if inside.is_absolute() or ".." in inside.parts:
             raise TargetRefused(f"The path {file['path']!r} leads out of the folder.")
-        target = room / "model" / inside
+        target = root / "model" / inside
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _copy(file, target)
     if os.geteuid() == 0:
-        _give_away(room)
+        _give_away(root)
 
 
-def _make_empty(room: Path) -> None:
-    """Make the room; the folder around it may be removed by others meanwhile."""
+def _make_empty(root: Path) -> None:
+    """Make the directory; others may remove the folder around it meanwhile."""
     for _ in range(TRIES):
         with contextlib.suppress(FileExistsError):
-            room.parent.mkdir(mode=0o711)
+            root.parent.mkdir(mode=0o711)
         try:
-            _require_ours(room.parent)
-            room.mkdir(mode=0o700)
+            _require_ours(root.parent)
+            root.mkdir(mode=0o700)
         except FileNotFoundError:
             continue
         return
-    raise OSError(errno.EAGAIN, f"{room} cannot be made")
+    raise OSError(errno.EAGAIN, f"{root} cannot be made")
 
 
 def _require_ours(folder: Path) -> None:
@@ -90,8 +88,8 @@ def _copy(file: dict[str, Any], target: Path) -> None:
         )
 
 
-def _give_away(room: Path) -> None:
-    user = user_of(room)
-    for folder, _, names in os.walk(room):
+def _give_away(root: Path) -> None:
+    user = user_of(root)
+    for folder, _, names in os.walk(root):
         for path in [Path(folder), *[Path(folder, name) for name in names]]:
             os.chown(path, user, user)

@@ -3,18 +3,18 @@
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from deployments.serving.child.app import ModelServer, marks_of
+from deployments.serving.child.app import ModelServer, internal_headers_of
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID
+from deployments.serving.http1.fastpath import FastPathProtocol
 from deployments.serving.http1.heads import (
     END,
     Head,
     Heads,
     KnownHead,
 )
-from deployments.serving.http1.marks import TOOK
-from deployments.serving.http1.quick import QuickProtocol
+from deployments.serving.http1.internal_headers import TOOK
 from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import NotHere
 
@@ -39,15 +39,15 @@ def without_id(raw: bytes) -> tuple[bytes, bytes]:
     return raw[:at] + END, raw[at + len(ID_LINE) : end]
 
 
-def marks(answer: Answer, took_ms: int) -> bytes:
+def internal_lines(answer: Answer, took_ms: int) -> bytes:
     """Return the lines of a head that are for gateways alone."""
     took = b"%b: %d\r\n" % (TOOK, took_ms) if took_ms else AT_ONCE
     if answer.is_finite and not answer.was_taken:
         return took
-    return took + b"".join(b"%b: 1\r\n" % mark for mark in marks_of(answer))
+    return took + b"".join(b"%b: 1\r\n" % mark for mark in internal_headers_of(answer))
 
 
-def protocol_of(server: ModelServer) -> type[QuickProtocol[InferCall]]:
+def protocol_of(server: ModelServer) -> type[FastPathProtocol[InferCall]]:
     """Return the protocol of the process's one model."""
 
     def call(head: Head) -> InferCall | None:
@@ -61,7 +61,7 @@ def protocol_of(server: ModelServer) -> type[QuickProtocol[InferCall]]:
         except (NotHere, UnclearLength):
             return None
 
-    class ModelProtocol(QuickProtocol[InferCall]):
+    class ModelProtocol(FastPathProtocol[InferCall]):
         heads = Heads(call)
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -77,7 +77,7 @@ def protocol_of(server: ModelServer) -> type[QuickProtocol[InferCall]]:
             if found is None:
                 return False
             status, answer, took_ms = found
-            more = marks(answer, took_ms)
+            more = internal_lines(answer, took_ms)
             self.answer(whole(status, answer.body, more, answer.json_bytes))
             return True
 

@@ -36,7 +36,7 @@ MAX_MESSAGE = 1 << 16
 LEAVE_S = 5
 
 
-class Nursery:
+class ZygoteClient:
     """Starts the zygote when it is first needed, and again if it died."""
 
     def __init__(self, log: Path) -> None:
@@ -67,7 +67,7 @@ class Nursery:
         self._unanswered[message["id"]] = Path(message["record_path"])
 
     def listen(self) -> None:
-        """Take in what the zygote said: `started`, `ended`, what hindered it; by id."""
+        """Read the zygote's messages: what `started`, what `ended`, and why."""
         while self._control is not None:
             try:
                 text = self._control.recv(MAX_MESSAGE)

@@ -1,4 +1,4 @@
-"""What a person is told when a statement fails: the cause, never a path of ours."""
+"""Messages of failed statements: the cause, never a path of the server."""
 
 import re
 from collections.abc import Callable, Iterator
