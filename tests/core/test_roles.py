@@ -1,5 +1,5 @@
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
 from mlops.core.roles import ROLES
@@ -63,3 +63,79 @@ def test_migrating_again_restores_the_shipped_roles(person):
     call_command("migrate", verbosity=0)
 
     assert not person("viewer").has_perm("core.change_user")
+
+
+APPS = ("datasets", "lifecycle", "deployments")
+ACTS = ("add_", "change_", "delete_")
+BEYOND_VIEWING = {
+    ("viewer", "deployments"): set(),
+    ("data scientist", "deployments"): {
+        "add_deployment",
+        "change_deployment",
+        "deploy_to_development",
+        "deploy_to_staging",
+    },
+    ("deployer", "datasets"): set(),
+    ("deployer", "lifecycle"): set(),
+    ("deployer", "deployments"): {
+        "add_deployment",
+        "change_deployment",
+        "roll_back_deployment",
+        "deploy_to_development",
+        "deploy_to_staging",
+        "deploy_to_production",
+        "add_deploymentkey",
+        "change_deploymentkey",
+        "delete_deploymentkey",
+    },
+    ("approver", "datasets"): set(),
+    ("approver", "lifecycle"): {
+        "change_modelversion",
+        "change_checklistitem",
+        "approve_modelversion",
+        "promote_modelversion",
+    },
+    ("approver", "deployments"): set(),
+    ("approver", "core"): set(),
+}
+
+
+def held(role, app):
+    """Return what a role may do in an app, and what there is."""
+    in_app = Permission.objects.filter(content_type__app_label=app)
+    names = set(in_app.values_list("codename", flat=True))
+    return set(
+        in_app.filter(group__name=role).values_list("codename", flat=True)
+    ), names
+
+
+@pytest.mark.parametrize(("role", "app"), BEYOND_VIEWING)
+def test_who_does_not_own_an_app_may_do_this_much(db, role, app):
+    may, _ = held(role, app)
+
+    beyond = {name for name in may if not name.startswith("view_")}
+    assert beyond == BEYOND_VIEWING[role, app]
+
+
+@pytest.mark.parametrize("role", ["viewer", "data scientist", "deployer", "approver"])
+@pytest.mark.parametrize("app", APPS)
+def test_every_role_sees_all_of_the_work(db, role, app):
+    may, names = held(role, app)
+
+    assert {name for name in names if name.startswith("view_")} <= may
+
+
+@pytest.mark.parametrize("app", ["datasets", "lifecycle"])
+def test_a_data_scientist_does_what_is_done_to_data_and_models(db, app):
+    may, names = held("data scientist", app)
+
+    assert {name for name in names if name.startswith(ACTS)} <= may
+    assert "approve_modelversion" not in may
+
+
+def test_an_admin_may_do_all_but_change_signed_in_tokens(db):
+    for app in ("core", "auth", *APPS):
+        may, names = held("admin", app)
+        assert may == names
+    may, names = held("admin", "token_blacklist")
+    assert may == {name for name in names if name.startswith("view_")}

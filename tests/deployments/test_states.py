@@ -7,7 +7,16 @@ import pytest
 from deployments.errors import IllegalTransition, StaleDeployment
 from deployments.models import Deployment
 from deployments.models.moves import Step
-from deployments.states import FINAL, TRANSITIONS, Mover, Status
+from deployments.states import (
+    FINAL,
+    IN_PROGRESS,
+    OPEN,
+    STARTED,
+    TRANSITIONS,
+    Mover,
+    Status,
+    wishes_from,
+)
 from mlops.core.models import AuditEntry
 from tests.deployments.factories import DeploymentFactory
 
@@ -31,6 +40,26 @@ def test_the_table_is_the_documented_one():
     }
 
     assert table == LEGAL
+
+
+def test_the_groups_of_statuses_are_the_documented_ones():
+    assert {"pending", "validating", "deploying"} == IN_PROGRESS
+    assert {"validating", "deploying"} == STARTED
+    assert {"pending", "validating", "deploying", "active"} == OPEN
+    assert {"failed", "rollback", "terminated"} == FINAL
+
+
+@pytest.mark.parametrize(
+    ("status", "wishes"),
+    [
+        ("pending", ["failed"]),
+        ("deploying", ["failed"]),
+        ("active", ["terminated", "rollback"]),
+        ("failed", []),
+    ],
+)
+def test_a_person_may_wish_for_what_leads_on(status, wishes):
+    assert wishes_from(status) == wishes
 
 
 @pytest.mark.django_db
