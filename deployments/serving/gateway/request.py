@@ -44,7 +44,7 @@ class Wire:
     body: bytes
 
     def whole(self) -> bytes:
-        """Return its bytes, the id in the last line of the head: see `child.door`."""
+        """Return its bytes; the id is the head's last line (see `child.protocol`)."""
         return b"%bx-request-id: %b\r\n\r\n%b" % (self.head, self.request_id, self.body)
 
 
