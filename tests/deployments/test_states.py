@@ -15,7 +15,7 @@ from deployments.states import (
     TRANSITIONS,
     Mover,
     Status,
-    wishes_from,
+    requestable_from,
 )
 from mlops.core.models import AuditEntry
 from tests.deployments.factories import DeploymentFactory
@@ -59,7 +59,7 @@ def test_the_groups_of_statuses_are_the_documented_ones():
     ],
 )
 def test_a_person_may_wish_for_what_leads_on(status, wishes):
-    assert wishes_from(status) == wishes
+    assert requestable_from(status) == wishes
 
 
 @pytest.mark.django_db
