@@ -22,6 +22,7 @@ _HEAD_BYTES = 1 << 20
 _HEAD_RECORDS = 2_000
 _MAX_CELL = 16 << 20
 # Excel writes this line above the header to name the delimiter.
+_EMPTY_LINES = re.compile("\ufeff?[\r\n]*")
 _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
@@ -72,7 +73,16 @@ def find_dialect(context: Context, plain: Plain) -> Dialect:
     if has_header is None:
         has_header = names_the_columns(first, rest, options.null_values)
     names = first if has_header else [f"column_{i + 1}" for i in range(width)]
-    return replace(dialect, has_header=has_header, names=_named(options, names))
+    # DuckDB takes the first line for the header, though it be empty.
+    skip = dialect.skip + (_empty_lines(text) if has_header else 0)
+    named = _named(options, names)
+    return replace(dialect, has_header=has_header, names=named, skip=skip)
+
+
+def _empty_lines(text: str) -> int:
+    """Count the empty lines that a text begins with."""
+    found = _EMPTY_LINES.match(text)
+    return found[0].count("\n") if found else 0
 
 
 def _start(text: str, options: Options) -> tuple[str, Dialect]:

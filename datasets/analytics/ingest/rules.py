@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datasets.analytics.sql import quote_literal
 
 # To be raised whenever a column could get another type than before.
-REVISION = 3
+REVISION = 4
 
 MAX_DIGITS = 38
 _SPACES = quote_literal(" \t")

@@ -182,3 +182,23 @@ def test_the_options_that_a_report_names_read_all_cells_but_those(tmp_path, cell
     (lost,) = table.report["cells"]["made_missing"]
     assert (lost["count"], lost["rows"]) == (near["count"], near["rows"])
     assert sum(value is None for value in table.column()) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "line"),
+    [
+        ("\n\na,t\n2,x\n1,2,3\n", {}, 5),
+        ("\r\na,t\r\n2,x\r\n1,2,3\r\n", {}, 4),
+        ("\ufeff\na,t\n2,x\n1,2,3\n", {"has_header": True}, 4),
+        ("sep=,\n\na,t\n2,x\n1,2,3\n", {}, 5),
+        ("# one\n\na,t\n2,x\n1,2,3\n", {"comment": "#"}, 5),
+        ("one\n\na,t\n2,x\n1,2,3\n", {"skip_lines": 1}, 5),
+    ],
+)
+def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
+    table = read(tmp_path, body + "3,y\n" * 20, **options)
+
+    assert table.types == {"a": "BIGINT", "t": "VARCHAR"}
+    assert table.rows == [("2", "x"), *[("3", "y")] * 20]
+    (rejected,) = table.report["rejected"]["rows"]
+    assert rejected["line"] == line
