@@ -15,8 +15,8 @@ STRICT := MLOPS_ENV=production MLOPS_ALLOWED_HOSTS=mlops.example.org \
 	MLOPS_DATA_DIR=$$(mktemp -d)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-pg test-slow test-all check format openapi client \
-	messages bench clean
+.PHONY: help run install test test-pg test-slow test-all coverage mutants check format \
+	openapi client messages bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,15 @@ test-slow: .venv/.stamp-tests  ## what needs minutes: live stacks, kills, other 
 test-all: .venv/.stamp-tests  ## all of it on both databases
 	$(PYTEST) -m "slow or not slow" $(ARGS)
 	$(BIN)/python tests/pg.py run $(PYTEST) -m "slow or not slow" $(ARGS)
+
+coverage: .venv/.stamp-tests  ## what the suite executes, branches counted, against the floors
+	$(BIN)/coverage erase
+	$(PYTEST) --cov --cov-report= $(ARGS)
+	$(BIN)/coverage json -q -o .coverage.json
+	$(BIN)/python -m tests.covered .coverage.json
+
+mutants: .venv/.stamp-tests  ## small changes that a test must notice; ONLY=states runs one area
+	$(BIN)/python -m tests.mutation $(ONLY) $(ARGS)
 
 # Static checks ---------------------------------------------------------------------
 check: .venv/.stamp-tests  ## format, lint, types, imports, migrations, schema, security
