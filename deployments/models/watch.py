@@ -61,7 +61,7 @@ class Watch:
         if deployment.status in FINAL:
             return "It has ended."
         reason = deployment.health_reason
-        if not deployment.is_current:
+        if not (deployment.is_current or deployment.is_rolling_out):
             reason = reason or "It does not serve yet."
         if self.is_kept:
             return reason

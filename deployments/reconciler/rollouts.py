@@ -62,8 +62,10 @@ class RolloutSteps:
     def _go_on(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Give up a bad canary, else give it its next share when it is time."""
         plan = deployment.plan.strategy
-        if reason := self.judging.verdict(deployment, self._rule(deployment)):
-            raise TargetRefused(f"The rollout was stopped: {reason}.")
+        found = self.judging.look(deployment, seen, self._rule(deployment))
+        self.judging.record(deployment, found.health, seen, found.reason)
+        if found.against:
+            raise TargetRefused(f"The rollout was stopped: {found.against}.")
         if deployment.is_paused or plan.kind == Rollout.SHADOW:
             return False
         began = deployment.rollout_at or timezone.now()

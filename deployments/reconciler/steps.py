@@ -159,7 +159,12 @@ class Steps:
         return self.rollouts.take(deployment, seen)
 
     def _wait_for(self, deployment: Deployment, seen: TargetObservation) -> bool:
-        self.judging.record(deployment, Health.DEGRADED, seen)
+        health, reason = Health.DEGRADED, ""
+        if deployment.is_rolling_out:
+            health, reason, *_ = self.judging.look(
+                deployment, seen, self._rule(deployment)
+            )
+        self.judging.record(deployment, health, seen, reason)
         self._tell_news(deployment, seen)
         if seen.is_busy:
             self.memory.begin(deployment)

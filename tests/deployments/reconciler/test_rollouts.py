@@ -42,6 +42,25 @@ def step_is_over(canary):
     )
 
 
+@pytest.mark.parametrize("kind", [Rollout.CANARY, Rollout.SHADOW])
+def test_what_rolls_out_says_how_it_does(api, reconciler, target, kind):
+    _, canary = canary_of(reconciler, kind, (10,) if kind == Rollout.CANARY else ())
+    reconciler.once()
+
+    def shown():
+        url = f"/api/v1/ml/lifecycle/deployments/{canary.pk}"
+        found = api("viewer").get(url).json()
+        columns = ("health_status", "health_reason", "ready_instances")
+        return [found[name] for name in columns]
+
+    well = shown()
+    target.crash(str(canary.pk), "killed by SIGKILL")
+    reconciler.once()
+
+    assert well == ["healthy", "", 1]
+    assert shown() == ["degraded", "killed by SIGKILL", 0]
+
+
 def test_a_canary_goes_through_its_steps_to_active(reconciler, target):
     active, canary = canary_of(reconciler)
     seen = [weights(target, canary)]
