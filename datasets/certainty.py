@@ -1,8 +1,8 @@
 """Which versions hold what was uploaded, as far as the catalogue can tell.
 
-Since the second revision of the type rules every cell is kept or named in the
-report. Versions of before may have been changed unseen; from their format, files
-and types alone some cannot have been. Nothing is read.
+Since the revision of the type rules that 0.9.0 begins with, every cell is kept or
+named in the report. Versions of before may have been changed unseen; from their format,
+files and types alone some cannot have been. Nothing is read.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from enum import StrEnum
 from datasets.models import Column, DatasetVersion
 from datasets.states import SourceFormat
 
-GUARANTEED_FROM = 2
+GUARANTEED_FROM = 4
+_PROVEN_FROM = 2  # cells were compared, while cases were still being found
 _OWN_TYPES = frozenset({SourceFormat.PARQUET, SourceFormat.ARROW})
 _JSON = frozenset({SourceFormat.JSONL})
 # What the reading of before did to cells of a type without a word.
@@ -55,8 +56,6 @@ def verdict(version: DatasetVersion) -> VersionCertainty:
     while waiting:
         one = waiting.pop()
         found.append(_own(one))
-        if one.type_rules < GUARANTEED_FROM:
-            continue
         for first in _before(one, found):
             if first.pk not in seen:
                 seen.add(first.pk)
@@ -68,7 +67,7 @@ def verdict(version: DatasetVersion) -> VersionCertainty:
 
 def _own(version: DatasetVersion) -> VersionCertainty:
     """Return what is known of the reading of the version's own files."""
-    if version.type_rules >= GUARANTEED_FROM:
+    if version.made_of or version.type_rules >= GUARANTEED_FROM:
         return VersionCertainty(Certainty.GUARANTEED)
     reasons = tuple(dict.fromkeys(_reasons(version)))
     return VersionCertainty(
@@ -111,6 +110,9 @@ def _reasons(version: DatasetVersion) -> Iterator[str]:
 
 def _of_text(version: DatasetVersion, columns: list[Column]) -> Iterator[str]:
     """Yield why a text file is in doubt: there is always a reason."""
+    if version.type_rules >= _PROVEN_FROM:
+        yield "rare lines and spellings were lost unseen by the rules of that time"
+        return
     if version.source_format in _JSON:
         yield "of a key given twice one value was kept; large numbers were rounded"
         return

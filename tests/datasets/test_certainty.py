@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import call_command
 
-from datasets.certainty import Certainty, verdict
+from datasets.certainty import GUARANTEED_FROM, Certainty, verdict
 from datasets.models import DatasetVersion, SourceFile
 from tests.datasets.conftest import DATASETS
 
@@ -90,8 +90,8 @@ def test_a_version_after_thousands_of_appends_is_judged(upload):
     first = DatasetVersion.objects.get()
     chain = first
     for number in range(2, 3_000):
-        after = DatasetVersion(number=number, dataset=first.dataset, type_rules=2)
-        after.appended_to = chain
+        after = DatasetVersion(number=number, dataset=first.dataset)
+        after.type_rules, after.appended_to = GUARANTEED_FROM, chain
         chain = after
 
     assert verdict(chain).certainty is Certainty.GUARANTEED
@@ -130,6 +130,17 @@ def test_no_text_file_is_called_good_by_default(old, file_name, body):
 
     assert found.certainty is Certainty.UNKNOWN
     assert found.reasons
+
+
+@pytest.mark.parametrize("rules", [2, 3])
+def test_what_rules_in_the_making_read_from_text_cannot_be_told(old, rules):
+    version = old("text", "a\n1\n", "a.csv")
+    version.type_rules = rules
+
+    assert verdict(version).certainty is Certainty.UNKNOWN
+    assert verdict(version).reasons == (
+        "rare lines and spellings were lost unseen by the rules of that time",
+    )
 
 
 def test_the_command_lists_and_counts_and_reads_nothing(old, upload, data_dir):

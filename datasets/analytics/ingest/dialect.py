@@ -21,8 +21,8 @@ DELIMITERS = (",", "\t", ";", "|")
 _HEAD_BYTES = 1 << 20
 _HEAD_RECORDS = 2_000
 _MAX_CELL = 16 << 20
-# Excel writes this line above the header to name the delimiter.
 _EMPTY_LINES = re.compile("\ufeff?[\r\n]*")
+# Excel writes this line above the header to name the delimiter.
 _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
