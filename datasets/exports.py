@@ -31,7 +31,7 @@ CONTENT_TYPES = {
     ExportFormat.JSON_LINES: "application/x-ndjson",
 }
 # To be raised whenever the bytes of an export could be others than before.
-REVISION = 3
+REVISION = 4
 CACHING = "private, no-cache"
 NAMED = 20
 OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"

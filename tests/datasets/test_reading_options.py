@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from datasets import ingestion
+from datasets import ingestion, inline_ingestion
 from datasets.analytics.ingest import REVISION
 from datasets.models import Dataset
 
@@ -193,7 +193,7 @@ def kept(dataset):
 def test_options_are_followed_in_the_background_and_at_a_retry(
     as_scientist, monkeypatch
 ):
-    monkeypatch.setattr(ingestion, "SMALL_BYTES", 0)
+    monkeypatch.setattr(inline_ingestion, "SMALL_BYTES", 0)
     body = 'a,b\n"1,234",x\n'
     bad = json.dumps({"types": {"zz": "BIGINT"}})
     made = send(as_scientist, D, body, name="table", options=bad)
@@ -282,7 +282,7 @@ def test_the_admins_forms_read_with_options_and_read_again(
 def test_the_admins_page_reads_a_failed_version_in_its_place(
     client, person, as_scientist, monkeypatch
 ):
-    monkeypatch.setattr(ingestion, "SMALL_BYTES", 0)
+    monkeypatch.setattr(inline_ingestion, "SMALL_BYTES", 0)
     bad = json.dumps({"types": {"zz": "BIGINT"}})
     send(as_scientist, D, "a,b\n1,x\n", name="table", options=bad)
     ingestion.ingest_once()

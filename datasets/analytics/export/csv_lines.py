@@ -63,6 +63,9 @@ def _text(column: TableColumn) -> str:
         return f"to_json({name})::VARCHAR"
     if column.kind is Kind.BINARY:
         return f"to_base64({name}::BLOB)"
+    if column.kind is Kind.FLOAT:
+        # Of a NaN with its sign bit set, as 0/0 makes it, DuckDB says `-nan`.
+        return f"CASE WHEN isnan({name}) THEN 'nan' ELSE {name}::VARCHAR END"
     return f"{name}::VARCHAR"
 
 
