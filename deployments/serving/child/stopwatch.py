@@ -34,8 +34,7 @@ class Stopwatch:
     """
 
     def __init__(self, threads: Iterable[int]) -> None:
-        self._files: list[int] = []
-        self._before: list[int] = []
+        self._before: dict[int, int] = {}
         self._waited_s = self._read_at = 0.0
         for each in threads:
             self.follow(each)
@@ -43,10 +42,12 @@ class Stopwatch:
     def follow(self, thread: int) -> None:
         """Count what a thread of this process waits from now on."""
         flags = os.O_RDONLY | os.O_CLOEXEC
-        with contextlib.suppress(OSError, ValueError, IndexError):
+        with contextlib.suppress(OSError):
             file = os.open(TASKS / str(thread) / "schedstat", flags)
-            self._before.append(_waited_ns(file))
-            self._files.append(file)
+            try:
+                self._before[file] = _waited_ns(file)
+            except (OSError, ValueError, IndexError):
+                os.close(file)
 
     def start(self) -> Start:
         now = time.monotonic()
@@ -68,10 +69,14 @@ class Stopwatch:
 
     def _read(self, now: float) -> None:
         self._read_at, longest = now, 0
-        for place, file in enumerate(self._files):
-            waited = _waited_ns(file)
-            longest = max(longest, waited - self._before[place])
-            self._before[place] = waited
+        for file, before in list(self._before.items()):
+            try:
+                self._before[file] = waited = _waited_ns(file)
+            except ProcessLookupError:  # a library's thread may end at any time
+                del self._before[file]
+                os.close(file)
+            else:
+                longest = max(longest, waited - before)
         self._waited_s += longest / 1e9
 
 

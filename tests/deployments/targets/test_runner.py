@@ -11,6 +11,7 @@ import pytest
 
 from deployments.serving.child import runner
 from deployments.serving.child.runner import TRUST_AFTER, Runner, Took
+from deployments.serving.child.stopwatch import STALE_S, TASKS
 
 BODY = b"{}"
 
@@ -145,3 +146,19 @@ def test_what_is_quick_took_no_time(trusted):
     here(trusted, lambda _: None, took)
 
     assert took.ms == 0
+
+
+@pytest.mark.parametrize("run", [here, beside])
+def test_a_thread_that_has_ended_fails_no_prediction(run):
+    until = threading.Event()
+    short = threading.Thread(target=until.wait)
+    short.start()
+    made = Runner(30)
+    until.set()
+    short.join()
+    deadline = time.monotonic() + 10
+    while (TASKS / str(short.native_id)).exists():
+        assert time.monotonic() < deadline
+    time.sleep(STALE_S * 2)
+
+    assert run(made, lambda body: body, Took()) == BODY
