@@ -130,7 +130,7 @@ class Reconciler:
         steps = Steps(lease, self.memory, rules, routing, self.targets)
 
         def judge() -> int:
-            return self._judge(lease, routing)
+            return self._judge(lease, routing, steps.judged)
 
         self.memory.has_more = False
         counts = self._counts()
@@ -189,22 +189,24 @@ class Reconciler:
                 self.memory.admitted_for = None
         return routing.send()
 
-    def _judge(self, lease: Lease, routing: Routing) -> int:
+    def _judge(self, lease: Lease, routing: Routing, judged: set[uuid.UUID]) -> int:
         """Look at all that bakes or rolls out, whatever else there is to do.
 
-        Called often; once a second it looks, on what was counted until then.
+        Called often; once a second it looks, on what was counted until then. It adds
+        what it looked at to the `judged`: the rest of the pass need not look again.
         """
         if not self.memory.is_due("judge", JUDGE_S):
             return 0
         rows = Deployment.objects.filter(on_probation(routing.rules))
-        judged = list(_whole(rows.order_by("-created_at"))[:MAX_JUDGED])
-        self.memory.has_probation = bool(judged)
-        if not judged:
+        due = list(_whole(rows.order_by("-created_at"))[:MAX_JUDGED])
+        self.memory.has_probation = bool(due)
+        if not due:
             return 0
         with retried_next_pass("take in the traffic"):
             self.spool.take_in(lease)
         steps = Steps(lease, self.memory, routing.rules, routing, self.targets)
-        return steps.take_all(judged)
+        judged |= {one.pk for one in due}
+        return steps.take_all(due)
 
     def _counts(self) -> Counter[str]:
         """Return how many rows have which open status: most passes find few of them."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from deployments.models import Deployment, EnvironmentRule, Lease
-from deployments.reconciler.judging import Judging
+from deployments.reconciler.judging import Judgement, Judging
 from deployments.reconciler.slot_traffic import SlotTraffic
 from deployments.serving.terms import TargetObservation, TargetRefused
 from deployments.states import Rollout
@@ -27,7 +27,7 @@ class RolloutSteps:
     def take(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Take the next step of what is ready. Raises TargetRefused to stop it."""
         if self._goes_all_at_once(deployment):
-            return self._activate(deployment, seen)
+            return self._activate(deployment, seen, self._look(deployment, seen))
         if not deployment.is_rolling_out:
             return self._begin(deployment)
         return self._go_on(deployment, seen)
@@ -43,11 +43,12 @@ class RolloutSteps:
         # Beside nothing there is nothing to compare with.
         return not deployment.is_rolling_out and deployment.slot.active is None
 
-    def _activate(self, deployment: Deployment, seen: TargetObservation) -> bool:
+    def _activate(
+        self, deployment: Deployment, seen: TargetObservation, found: Judgement
+    ) -> bool:
         """Let it answer everything, and say so when it does, and how it does."""
         deployment.require_gate()
         self.traffic.give_all(deployment)
-        found = self.judging.look(deployment, seen, self._rule(deployment))
         with self.lease.held():
             deployment.activate()
             self.judging.record(deployment, found.health, seen, found.reason)
@@ -62,7 +63,7 @@ class RolloutSteps:
     def _go_on(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Give up a bad canary, else give it its next share when it is time."""
         plan = deployment.plan.strategy
-        found = self.judging.look(deployment, seen, self._rule(deployment))
+        found = self._look(deployment, seen)
         self.judging.record(deployment, found.health, seen, found.reason)
         if found.against:
             raise TargetRefused(f"The rollout was stopped: {found.against}.")
@@ -72,11 +73,12 @@ class RolloutSteps:
         if timezone.now() - began < timedelta(seconds=plan.seconds_per_step):
             return False
         if deployment.rollout_step + 1 >= len(plan.steps):
-            return self._activate(deployment, seen)
+            return self._activate(deployment, seen, found)
         self.traffic.share(deployment, deployment.rollout_step + 1)
         with self.lease.held():
             deployment.rollout.advance()
         return True
 
-    def _rule(self, deployment: Deployment) -> EnvironmentRule:
-        return EnvironmentRule.among(self.rules, deployment.environment)
+    def _look(self, deployment: Deployment, seen: TargetObservation) -> Judgement:
+        rule = EnvironmentRule.among(self.rules, deployment.environment)
+        return self.judging.look(deployment, seen, rule)

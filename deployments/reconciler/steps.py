@@ -1,6 +1,7 @@
 """One idempotent step of one deployment."""
 
 import logging
+import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -48,7 +49,8 @@ class Steps:
 
     Rows are written in transactions that count only while the lease is held. What
     a target is told is idempotent and named by the deployment's id, so that a step
-    which was cut short is simply taken again.
+    which was cut short is simply taken again. What is among the `judged`, which others
+    look at in the same pass, is left to them.
     """
 
     lease: Lease
@@ -56,6 +58,7 @@ class Steps:
     rules: Mapping[str, EnvironmentRule]
     routing: Routing
     targets: Mapping[str, Target]
+    judged: set[uuid.UUID] = field(default_factory=set)
     traffic: SlotTraffic = field(init=False)
     failures: FailurePolicy = field(init=False)
     judging: Judging = field(init=False)
@@ -75,12 +78,15 @@ class Steps:
         meanwhile: Callable[[], int] = lambda: 0,
     ) -> int:
         """Take a step of each, and `meanwhile` between them; return how many moved."""
+        deployments = [one for one in deployments if one.pk not in self.judged]
         if not deployments:
             return 0
         self.judging.figures = recent_figures(deployments, self.rules)
         moved = 0
         for deployment in deployments:
-            moved += self.take(deployment) + meanwhile()
+            if deployment.pk not in self.judged:
+                moved += self.take(deployment)
+            moved += meanwhile()
         self.judging.note_judged(deployments)
         return moved
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deployments.models import (
@@ -34,6 +36,12 @@ def canary_of(reconciler, kind=Rollout.CANARY, steps=(10, 50)):
 def weights(target, deployment):
     route = target.routes["development", deployment.slot.model.name]
     return {entry.deployment_id: entry.weight for entry in route.entries}
+
+
+def reads_windows_of(deployment, sql):
+    """Say whether a query sums the calls of this deployment alone."""
+    one = f"= '{deployment.pk.hex}'"
+    return "trafficwindow" in sql and one in sql.replace("-", "")
 
 
 def step_is_over(canary):
@@ -75,6 +83,39 @@ def test_a_canary_goes_through_its_steps_to_active(reconciler, target):
         {str(canary.pk): 100},
     ]
     assert (status_of(active), status_of(canary)) == ("terminated", "active")
+
+
+@pytest.mark.parametrize(
+    ("is_over", "status"), [(False, "deploying"), (True, "active")]
+)
+def test_a_pass_judges_a_rollout_once(reconciler, target, is_over, status):
+    active, canary = canary_of(reconciler, steps=(10,))
+    for one in (active, canary):
+        traffic(one, 100)
+    if is_over:
+        step_is_over(canary)
+    target.calls.clear()
+    reconciler.clock.now += 1
+
+    with CaptureQueriesContext(connection) as asked_for:
+        reconciler.once()
+
+    compared = [one for one in asked_for if reads_windows_of(active, one["sql"])]
+    assert status_of(canary) == status
+    assert target.calls.count(("observe", str(canary.pk))) == 1
+    assert len(compared) == 1
+
+
+def test_what_the_judge_looked_at_is_looked_at_again_in_the_next_pass(
+    reconciler, target
+):
+    _, canary = canary_of(reconciler)
+    reconciler.clock.now += 1
+    target.calls.clear()
+    for _ in range(3):
+        reconciler.once()
+
+    assert target.calls.count(("observe", str(canary.pk))) == 3
 
 
 def test_a_bad_canary_is_stopped_and_the_active_one_has_all(reconciler, target):
