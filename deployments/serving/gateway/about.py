@@ -129,6 +129,11 @@ def allow(methods: Sequence[str]) -> Headers:
     return [(b"allow", ", ".join((*methods, "OPTIONS")).encode())]
 
 
+def only(methods: Sequence[str]) -> RequestRefused:
+    """Return the refusal of another method than these."""
+    return RequestRefused(405, f"Use {' or '.join(methods)}.", allow(methods))
+
+
 def allowed(target: RequestTarget) -> tuple[str, ...]:
     """Return the methods of a path, of those that are not OPTIONS."""
     if target.rest == b"/":

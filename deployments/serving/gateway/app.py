@@ -13,6 +13,7 @@ from deployments.serving.gateway.about import (
     allowed,
     is_probe,
     is_statistics,
+    only,
 )
 from deployments.serving.gateway.access import Access
 from deployments.serving.gateway.answers import (
@@ -80,6 +81,7 @@ REFUSALS = {
     408: [(b"connection", b"close")],
     503: [(b"retry-after", b"1")],
 }
+OWN_PATHS = frozenset({b"/", b"/healthz", b"/metrics"})
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
@@ -197,14 +199,16 @@ class Gateway:
             await _tell_methods(client, path)
         elif path.startswith(b"/serving/"):
             await self._serve_model(path, scope, receive, client)
+        elif path not in OWN_PATHS:
+            await client.answer(404, error("There is nothing at this path."))
+        elif scope["method"] not in READS:
+            await self._refuse(client, only(READS))
         elif path == b"/":
             await client.answer(200, WELCOME)
         elif path == b"/healthz":
             await client.answer(200, b'{"status":"ok"}')
-        elif path == b"/metrics":
-            await self._show_metrics(scope, client)
         else:
-            await client.answer(404, error("There is nothing at this path."))
+            await self._show_metrics(scope, client)
 
     async def _show_metrics(self, scope: Scope, client: Client) -> None:
         try:
@@ -335,7 +339,7 @@ class Gateway:
             raise RequestRefused(401, NEEDS_KEY) if is_complete else not_complete()
         methods = allowed(target)
         if scope["method"] not in methods:
-            raise RequestRefused(405, f"Use {' or '.join(methods)}.", allow(methods))
+            raise only(methods)
         choice = choose(self._routes, target, slot, asking)
         if slot is not None and target.is_infer and scope["method"] == "POST":
             self._access.let_call(asking.digests, slot)
