@@ -4,6 +4,8 @@ By orjson, or by the standard library in a model's own interpreter that has none
 """
 
 import json
+import math
+import re
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -15,10 +17,22 @@ try:
 except ModuleNotFoundError:
     quick = None
 
+BARE = re.compile(r"-?(NaN|Infinity)")
+"""What Python writes for these, and JSON has no tokens for."""
+
 
 def loads(text: bytes | memoryview) -> Any:
     """Return what a text says. Raises json.JSONDecodeError."""
-    return plain_loads(text) if quick is None else quick.loads(text)
+    if quick is None:
+        return plain_loads(text)
+    try:
+        return quick.loads(text)
+    except json.JSONDecodeError as error:
+        for start in (error.pos - 1, error.pos):
+            if start >= 0 and (bare := BARE.match(error.doc, start)):
+                message = _no_token(bare.group())
+                raise json.JSONDecodeError(message, error.doc, error.pos) from None
+        raise
 
 
 def dumps(value: Any) -> bytes:
@@ -31,7 +45,7 @@ def dumps(value: Any) -> bytes:
 
 def plain_loads(text: bytes | memoryview) -> Any:
     try:
-        return json.loads(bytes(text), parse_constant=_no_constant)
+        return json.loads(bytes(text), parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError) as error:
@@ -45,7 +59,18 @@ def plain_dumps(value: Any) -> bytes:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(_no_token(name))
+
+
+def _no_token(name: str) -> str:
+    return f'{name} is no JSON; send the word "{name}"'
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("number is infinity when parsed as double")
+    return value
 
 
 def _plain(value: Any) -> Any:

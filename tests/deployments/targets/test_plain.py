@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import numpy as np
-import orjson
 import pytest
 
 from deployments.serving.child.app import ModelServer
@@ -125,14 +124,23 @@ def test_json_is_the_same_with_and_without_orjson(value):
 
 
 @pytest.mark.parametrize(
-    "text", [b"{", b"[NaN]", b"\xff", b"[" * 100_000, b"", b"[1] x", b"9" * 9000]
+    "text",
+    [b"{", b"[NaN]", b"\xff", b"[" * 100_000, b"", b"[1] x", b"9" * 9000, b"[-1e400]"],
 )
 def test_what_is_no_json_is_refused_by_both(text):
     with pytest.raises(json.JSONDecodeError):
         wire.plain_loads(text)
     if not text.startswith(b"9"):  # orjson makes a number of it
-        with pytest.raises(orjson.JSONDecodeError):
+        with pytest.raises(json.JSONDecodeError):
             wire.loads(text)
+
+
+@pytest.mark.parametrize("loads", [wire.loads, wire.plain_loads])
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_no_token_for_is_said_to_have_a_word(loads, name):
+    for text in (f'{{"한": [1, {name}]}}', name):
+        with pytest.raises(json.JSONDecodeError, match=f'send the word "{name}"'):
+            loads(text.encode())
 
 
 ALONE = """
