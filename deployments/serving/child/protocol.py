@@ -8,12 +8,7 @@ from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
 from deployments.serving.http1.failures import REQUEST_ID
 from deployments.serving.http1.fastpath import FastPathProtocol
-from deployments.serving.http1.heads import (
-    END,
-    Head,
-    Heads,
-    KnownHead,
-)
+from deployments.serving.http1.heads import END, Head, Heads
 from deployments.serving.http1.internal_headers import TOOK
 from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import NotHere
@@ -68,9 +63,9 @@ def protocol_of(server: ModelServer) -> type[FastPathProtocol[InferCall]]:
             super().__init__(*arguments, **options)
             self._request_id = b""
 
-        def look_up(self, raw: bytes) -> KnownHead[InferCall] | None:
-            known, self._request_id = without_id(raw)
-            return self.heads.find(known)
+        def key_of(self, raw: bytes) -> bytes:
+            key, self._request_id = without_id(raw)
+            return key
 
         def begin(self, meaning: InferCall, body: bytes) -> bool:
             found = server.answer_now(body, meaning.json_bytes, self._request_id)

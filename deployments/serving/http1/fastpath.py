@@ -44,9 +44,9 @@ class FastPathProtocol(HttpToolsProtocol, Generic[Meaning]):
         self._body_timer: asyncio.TimerHandle | None = None
         self._rested_at = 0.0
 
-    def look_up(self, raw: bytes) -> KnownHead[Meaning] | None:
-        """Return what a head means, None for the slow path."""
-        return self.heads.find(raw)
+    def key_of(self, raw: bytes) -> bytes:
+        """Return the head by which its meaning is remembered."""
+        return raw
 
     def begin(self, meaning: Meaning, body: bytes) -> bool:
         """Start to answer, which ends with `answer`; False for the slow path."""
@@ -157,21 +157,24 @@ class FastPathProtocol(HttpToolsProtocol, Generic[Meaning]):
         if not self._is_idle():
             return False
         end = data.find(END, 0, MAX_BYTES) + len(END)
-        known = self.look_up(data[:end]) if end >= len(END) else None
+        if end < len(END):
+            return False
+        key = self.key_of(data[:end])
+        known = self.heads.find(key)
         if known is None or known.body_bytes > MAX_BODY_BYTES:
             return False
         missing = end + known.body_bytes - len(data)
         if missing > 0 and may_hold and self.may_wait(known.meaning):
             self._hold(data)
             return True
-        return not missing and self._begin(known, data, end)
+        return not missing and self._begin(key, known, data[end:])
 
-    def _begin(self, known: KnownHead[Meaning], data: bytes, end: int) -> bool:
+    def _begin(self, key: bytes, known: KnownHead[Meaning], body: bytes) -> bool:
         # Before `begin`, which may call `answer` at once; that sets it back.
         self._is_answering = True
-        if self.begin(known.meaning, data[end:]):
+        if self.begin(known.meaning, body):
             if not known.is_kept:
-                self.heads.keep(data[:end], known)
+                self.heads.keep(key, known)
             return True
         self._is_answering = False
         return False

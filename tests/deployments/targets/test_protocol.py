@@ -5,14 +5,18 @@ import json
 
 import numpy as np
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from uvicorn.server import ServerState
 
 from deployments.serving.child.app import ModelServer
+from deployments.serving.child.protocol import protocol_of
 from deployments.serving.child.runner import Runner
 from deployments.serving.formats import LoadOptions, load
 from deployments.serving.formats.base import made_up
+from deployments.serving.http1.failures import REQUEST_ID
 from deployments.serving.oip.datatypes import NUMPY
 from tests.deployments.targets import models
 
@@ -357,6 +361,39 @@ nearly = st.fixed_dictionaries(
     },
     optional={"id": anything, "outputs": anything, "parameters": anything},
 )
+
+
+class Written(asyncio.Transport):
+    """Takes what a connection sends."""
+
+    def __init__(self):
+        super().__init__()
+        self.data = b""
+
+    def write(self, data):
+        self.data += data
+
+    def is_closing(self):
+        return False
+
+
+def test_a_gateways_head_is_read_once_whatever_the_requests_ids(iris, monkeypatch):
+    monkeypatch.setattr(iris.server._runner, "is_quick", lambda body: True)
+    served, body = protocol_of(iris.server), json.dumps(request()).encode()
+    head = b"POST %b HTTP/1.1\r\nhost: m\r\ncontent-length: %d\r\n%b: %d\r\n\r\n"
+
+    async def asked(number):
+        loop, transport = asyncio.get_running_loop(), Written()
+        config = uvicorn.Config(iris.server, lifespan="off")
+        connection = served(config, ServerState(), {}, loop)
+        connection.connection_made(transport)
+        for each in range(number):
+            values = (INFER.encode(), len(body), REQUEST_ID, each)
+            connection.data_received(head % values + body)
+        return transport.data
+
+    assert asyncio.run(asked(20)).count(b"HTTP/1.1 200 OK") == 20
+    assert len(served.heads._known) == 1
 
 
 @pytest.mark.slow
