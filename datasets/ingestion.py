@@ -8,10 +8,7 @@ last.
 """
 
 import logging
-import os
-import socket
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from datasets.analytics import ingest
 from datasets.analytics.errors import IngestRefused
 from datasets.inline_ingestion import FinishedConversion, base_of, prepared
 from datasets.models import Column, Dataset, DatasetVersion, IngestJob
+from datasets.models.job import this_worker
 from datasets.models.version import drop_content
 from datasets.prepared_answers import PreparedAnswers
 from datasets.states import VersionState
@@ -47,7 +45,7 @@ def ingest_once(*, watch: Watcher | None = None) -> int:
     """
     done = 0
     sweep.now_and_then(every_s=SWEEP_S)
-    while job := IngestJob.objects.claim_next(_worker()):
+    while job := IngestJob.objects.claim_next(this_worker()):
         _read(job, watch)
         done += 1
     return done
@@ -77,15 +75,14 @@ def add_version(
 def settle_now(
     version: DatasetVersion | None, found: FinishedConversion | None
 ) -> None:
-    """Let a version be ready by what was prepared, unless the loop was faster."""
-    if version is None or found is None or not version.job.claim(_worker()):
+    """Let a version be ready by what was prepared for it, if it was.
+
+    Its job was made for the caller (`is_read`), so no worker has it meanwhile.
+    """
+    if version is None or found is None:
         return
     _settle(version.job, version, found)
     version.refresh_from_db()
-
-
-def _worker() -> str:
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def _read(job: IngestJob, watch: Watcher | None) -> None:

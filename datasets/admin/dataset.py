@@ -216,7 +216,12 @@ class DatasetAdmin(VerbAdmin):
             )
             with inline_ingestion.prepared(files, options) as found:
                 dataset = Dataset.create_from(
-                    name, files, by=staff(request), options=options, description=text
+                    name,
+                    files,
+                    by=staff(request),
+                    options=options,
+                    is_read=found is not None,
+                    description=text,
                 )
                 ingestion.settle_now(dataset.newest_version, found)
             return dataset

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.errors import DatasetNotFound, NameTaken, NotCurrent
 from datasets.models import event
+from datasets.models.job import IngestJob
 from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion, IngestedContent
 from datasets.states import VersionState
@@ -158,18 +159,20 @@ class Dataset(models.Model):
         *,
         by: User | None,
         options: Mapping[str, Any] | None = None,
+        is_read: bool = False,
         **details: Unpack[Details],
     ) -> "Dataset":
         """Make a dataset whose first version is these files, still to be read.
 
-        The files become the version's. A dataset of that name and owner of which no
+        If the caller has read them, it has to settle the version. The files become
+        the version's. A dataset of that name and owner of which no
         version could ever be read gets the next one. Raises Invalid or NameTaken;
         then no row exists and the caller still owns the files.
         """
         with transaction.atomic():
             name = cls.free_name(name, by=by)
             if failed := cls.objects.unread(by).filter(name=name).first():
-                failed.append(files, by=by, options=options)
+                failed.append(files, by=by, options=options, is_read=is_read)
                 audit.record("add_version", failed, by=by)
                 return failed.update(by=by, **details)
             dataset = cls.objects.create(
@@ -180,7 +183,7 @@ class Dataset(models.Model):
                 keep_versions=details.get("keep_versions"),
             )
             dataset.declare(details.get("features", []))
-            dataset.append(files, by=by, options=options)
+            dataset.append(files, by=by, options=options, is_read=is_read)
             audit.record("create", dataset, by=by)
         return dataset
 
@@ -218,7 +221,9 @@ class Dataset(models.Model):
             locked = self._locked()
             same = locked.versions.holding(files, outcome, options)
             if same is None:
-                version = locked.append(files, by=by, options=options)
+                version = locked.append(
+                    files, by=by, options=options, is_read=outcome is not None
+                )
                 audit.record("add_version", self, by=by, changes={"to": version.number})
             else:
                 locked.make_current(same)
@@ -251,7 +256,9 @@ class Dataset(models.Model):
             twins = locked.versions.twins(outcome) if outcome else None
             same = twins.first() if twins is not None else None
             if same is None:
-                version = locked.append(files, by=by, options=base.options)
+                version = locked.append(
+                    files, by=by, options=base.options, is_read=outcome is not None
+                )
                 version.append_to(base.version, widens=base.widens)
                 audit.record("append_rows", self, by=by, changes={"to": version.number})
             else:
@@ -389,11 +396,17 @@ class Dataset(models.Model):
         *,
         by: User | None,
         options: Mapping[str, Any] | None = None,
+        is_read: bool = False,
     ) -> DatasetVersion:
+        """Make the next version of these files and its job; the caller's lock holds.
+
+        `is_read` leaves the job to the caller, which has read them already.
+        """
         last = self.versions.aggregate(last=models.Max("number"))["last"] or 0
         version = DatasetVersion.objects.begin(
             self, last + 1, files, by=by, options=options
         )
+        IngestJob.objects.begin(version, is_read=is_read)
         self.newest_version = version
         self.updated_at = timezone.now()
         self.save(update_fields=["newest_version", "updated_at"])

@@ -1,7 +1,10 @@
 """The job of reading a version's files: who has it, how far it is, who stopped it."""
 
+import os
+import socket
+import uuid
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -9,6 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mlops.worker.registration import wake_on_commit
+
+if TYPE_CHECKING:
+    from datasets.models.version import DatasetVersion
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
@@ -28,6 +34,22 @@ class IngestJobQuerySet(models.QuerySet["IngestJob"]):
         """Finished jobs whose version was not compared with the one before it."""
         found = self.filter(finished_at__isnull=False, compared_at=None)
         return found.select_related("version__dataset").order_by("pk")
+
+    def begin(self, version: "DatasetVersion", *, is_read: bool) -> "IngestJob":
+        """Make the job of a version; of one that is read already, it is the caller's.
+
+        The caller then holds it from its first moment, and has it to finish: no
+        worker comes in between, but one takes it over when the lease ends.
+        """
+        job = IngestJob(version=version, bytes_total=version.source_bytes)
+        if is_read:
+            job.worker, job.attempt = this_worker(), 1
+            job.started_at = timezone.now()
+            job.lease_until = job.started_at + LEASE
+        else:
+            wake_on_commit()
+        job.save(force_insert=True)
+        return job
 
     def claim_next(self, worker: str) -> "IngestJob | None":
         """Take the oldest free job for `worker`; None when there is none.
@@ -136,10 +158,6 @@ class IngestJob(models.Model):
         """Keep that the version was compared, or that there is nothing to compare."""
         IngestJob.objects.filter(pk=self.pk).update(compared_at=timezone.now())
 
-    def release(self) -> None:
-        """Give the job back, for anybody to claim."""
-        self._ours().update(lease_until=None, worker="")
-
     def request_cancel(self) -> None:
         """Close the job; its worker notices at its next report."""
         now = timezone.now()
@@ -186,3 +204,8 @@ class IngestJob(models.Model):
         return IngestJob.objects.filter(
             pk=self.pk, attempt=self.attempt, finished_at=None
         )
+
+
+def this_worker() -> str:
+    """Return a name for whoever takes a job now: machine, process, and this time."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"

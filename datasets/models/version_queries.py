@@ -8,12 +8,10 @@ from django.db.models import F, Q
 
 from datasets.analytics.ingest import REVISION
 from datasets.errors import VersionNotFound
-from datasets.models.job import IngestJob
 from datasets.models.parts import SourceFile, combined_sha256, ending_of
 from datasets.states import QualityStatus, VersionState
 from datasets.storage import IncomingFile
 from mlops.core.models import User
-from mlops.worker.registration import wake_on_commit
 
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset
@@ -137,7 +135,7 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
         by: User | None,
         options: Mapping[str, Any] | None = None,
     ) -> "DatasetVersion":
-        """Make a version in `processing` and the job that will read its files."""
+        """Make a version in `processing`; the caller makes the job that reads it."""
         version = self.create(
             dataset=dataset,
             number=number,
@@ -159,6 +157,4 @@ class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
             )
             for place, file in enumerate(files)
         )
-        IngestJob.objects.create(version=version, bytes_total=version.source_bytes)
-        wake_on_commit()
         return version

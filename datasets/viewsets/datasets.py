@@ -72,7 +72,9 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         name = Dataset.free_name(fields.pop("name"), by=actor(request))
         files = sources.received_files(fields, by=actor(request))
         with inline_ingestion.prepared(files, fields.get("options")) as found:
-            dataset = Dataset.create_from(name, files, by=actor(request), **fields)
+            dataset = Dataset.create_from(
+                name, files, by=actor(request), is_read=found is not None, **fields
+            )
             ingestion.settle_now(dataset.newest_version, found)
         return created(self._shown(dataset), location=f"{ROUTE}/{dataset.pk}")
 

@@ -45,7 +45,7 @@ def make_dataset(data_dir, db):
     def make(name="prices", text=PRICES, by=None, **details):
         file = storage.receive(f"{name}.csv", [text.encode()])
         with inline_ingestion.prepared([file]) as found:
-            dataset = Dataset.create_from(name, [file], by=by, **details)
+            dataset = Dataset.create_from(name, [file], by=by, is_read=True, **details)
             ingestion.settle_now(dataset.newest_version, found)
         return Dataset.objects.get(pk=dataset.pk)
 

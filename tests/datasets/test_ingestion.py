@@ -6,17 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from datasets import ingestion, storage, sweeping
+from datasets import ingestion, inline_ingestion, storage, sweeping
 from datasets.errors import IllegalMove, InUse, Purged
 from datasets.models import Dataset, DatasetVersion, IngestJob, StoredAnalysis
 from datasets.models.job import MAX_ATTEMPTS
 from datasets.models.version import drop_content
 from lifecycle.models import Experiment, Run
-from tests.datasets.conftest import PRICES, files_below
+from mlops.worker import registration
+from tests.datasets.conftest import DATASETS, PRICES, files_below
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +100,57 @@ def test_a_dead_workers_job_is_taken_over_and_its_leftovers_go(waiting, data_dir
     dataset.refresh_from_db()
     assert dataset.current_version.row_count == 56
     assert only_content_is_left(data_dir)
+
+
+def test_what_a_request_has_read_is_its_own_from_the_first_moment(data_dir):
+    file = storage.receive("a.csv", [PRICES.encode()])
+
+    with inline_ingestion.prepared([file]) as found:
+        dataset = Dataset.create_from("small", [file], by=None, is_read=True)
+        assert ingestion.ingest_once() == 0
+        ingestion.settle_now(dataset.newest_version, found)
+
+    assert Dataset.objects.get().current_version.row_count == 56
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_worker_that_wakes_at_once_takes_no_version_of_a_request(
+    upload, api, monkeypatch
+):
+    monkeypatch.setattr(registration, "wake", ingestion.ingest_once)
+
+    made = upload().json()
+    files = {"file": SimpleUploadedFile("b.csv", b"date,close\n2024-02-01,3\n")}
+    versions = f"{DATASETS}/{made['id']}/versions"
+    added = api("data scientist").post(versions, files, format="multipart").json()
+
+    assert (made["state"], made["row_count"]) == ("ready", 56)
+    assert (added["state"], added["row_count"]) == ("ready", 1)
+
+
+def test_what_a_request_died_over_is_taken_over_by_the_worker(data_dir):
+    file = storage.receive("a.csv", [PRICES.encode()])
+    dataset = Dataset.create_from("small", [file], by=None, is_read=True)
+    assert ingestion.ingest_once() == 0
+    expire(dataset.newest_version.job)
+
+    assert ingestion.ingest_once() == 1
+
+    assert Dataset.objects.get().current_version.row_count == 56
+
+
+def test_a_request_that_was_too_slow_leaves_the_version_to_who_took_it(data_dir):
+    file = storage.receive("a.csv", [PRICES.encode()])
+    with inline_ingestion.prepared([file]) as found:
+        dataset = Dataset.create_from("small", [file], by=None, is_read=True)
+        expire(dataset.newest_version.job)
+        taken = IngestJob.objects.claim_next("worker")
+
+        ingestion.settle_now(dataset.newest_version, found)
+
+    dataset.newest_version.refresh_from_db()
+    assert dataset.newest_version.state == "processing"
+    assert taken.report(bytes_done=1, rows_done=1)
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(waiting):

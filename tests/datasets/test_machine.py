@@ -29,7 +29,7 @@ class OneDataset(World):
         self.contents = {}
         file = storage.receive("first.csv", [TEXTS[0].encode()])
         with ingestion.prepared([file]) as found:
-            self.dataset = Dataset.create_from("walked", [file], by=None)
+            self.dataset = Dataset.create_from("walked", [file], by=None, is_read=True)
             ingestion.settle_now(self.dataset.newest_version, found)
         self.took(1, 0)
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from datasets.models import Dataset, DatasetVersion
+from datasets.models import Dataset
 from datasets.storage import IncomingFile
 from deployments.models import Deployment, Lease
 from deployments.reconciler import Reconciler
@@ -63,7 +63,7 @@ def test_an_upload_that_waits_to_be_read_wakes_the_worker():
         kicks.listen()
         dataset = Dataset.objects.create(name="measured")
         file = IncomingFile("a.csv", size_bytes=3, sha256="0" * 64)
-        DatasetVersion.objects.begin(dataset, 1, [file], by=None)
+        dataset.append([file], by=None)
 
         assert waited(kicks, LONG_S) < LONG_S / 2
 
