@@ -1,7 +1,7 @@
 """What the viewsets of a dataset share: how it is found, how answers are cached."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from rest_framework.parsers import MultiPartParser
@@ -31,6 +31,13 @@ class DatasetBase(ApiViewSet):
     lookup_url_kwarg = "dataset_id"
     # Reading a file takes long and receiving one longer: no transaction around it.
     atomic_writes = False
+    downloads: ClassVar[frozenset[str]] = frozenset()
+    """Actions that answer with a file: `format` decides which, not `Accept`."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
+        """Let a download pass whatever `Accept` says."""
+        is_download = getattr(self, "action", None) in self.downloads
+        return super().perform_content_negotiation(request, force or is_download)
 
     def find_object(self) -> Dataset:
         return Dataset.objects.find(self.kwargs["dataset_id"])

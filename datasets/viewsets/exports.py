@@ -1,7 +1,5 @@
 """A version, or the rows of a filter, as a file to download."""
 
-from typing import Any
-
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -39,11 +37,7 @@ class ExportViewSet(DatasetBase):
         "filtered_export": "view",
         "export_options": "view",
     }
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
-        """Let a download pass whatever `Accept` says: `format` is what decides."""
-        is_download = getattr(self, "action", None) in self.action_permissions
-        return super().perform_content_negotiation(request, force or is_download)
+    downloads = frozenset(action_permissions)
 
     @extend_schema(
         operation_id="exportDataset",

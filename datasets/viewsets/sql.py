@@ -32,11 +32,7 @@ class SqlViewSet(DatasetBase):
         "ask": "view",
         "download": "view",
     }
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
-        """Let a download pass whatever `Accept` says: `format` is what decides."""
-        is_download = getattr(self, "action", None) == "download"
-        return super().perform_content_negotiation(request, force or is_download)
+    downloads = frozenset({"download"})
 
     @extend_schema(
         operation_id="askDataset",
