@@ -57,15 +57,14 @@ def copy_lines(
         _add_folders(found, record.values, added)
         if not record.values.keys() <= found.keys.keys():
             for key in record.values:
-                found.keys.setdefault(key, JsonKey())
+                found.key(key)
             context.check_columns(len(found.keys))
         found.kept += 1
         of_file = f" of {plain.name}" if found.has_files else ""
         _note_repeated(found, record, f"line {number}{of_file}")
-        positions = {key: index for index, key in enumerate(found.keys)}
         written = {
-            f"k{positions[key]:d}": _written(found, key, value)
-            for key, value in record.values.items()
+            found.keys[name].column: _written(found, name, value)
+            for name, value in record.values.items()
         }
         out.write(orjson.dumps(written))
         out.write(b"\n")
@@ -80,7 +79,7 @@ def _add_folders(
                 "invalid_file",
                 f"{name!r} is a key of the lines and of the folders; rename one.",
             )
-        found.keys.setdefault(name, JsonKey(is_folder=True))
+        found.key(name, is_folder=True)
         if value:
             values[name] = value
 

@@ -44,8 +44,9 @@ class Repeats:
 
 @dataclass(slots=True)
 class JsonKey:
-    """What the lines say of one key."""
+    """What the lines say of one key, and which column they are copied under."""
 
+    column: str
     kinds: set[JsonKind] = field(default_factory=set)
     present: int = 0
     nulls: int = 0
@@ -88,3 +89,11 @@ class JsonLines:
     rejected: Rejected = field(default_factory=Rejected)
     # Put before what JSON has no form for, to be taken off again in SQL.
     mark: str = field(default_factory=lambda: secrets.token_hex(12))
+
+    def key(self, name: str, *, is_folder: bool = False) -> JsonKey:
+        """Return what is known of a key, which is the next one if it is new."""
+        known = self.keys.get(name)
+        if known is None:
+            known = JsonKey(f"k{len(self.keys):d}", is_folder=is_folder)
+            self.keys[name] = known
+        return known

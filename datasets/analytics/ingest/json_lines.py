@@ -176,8 +176,8 @@ def _select(
     for place, key in enumerate(keys):
         is_plain = key.is_number or key.is_text or not key.kinds
         kind = types.get(place) or ("VARCHAR" if is_plain else "JSON")
-        columns.append(f"'k{place:d}': {quote_literal(kind)}")
-        cell = f"k{place:d}"
+        cell = key.column
+        columns.append(f"'{cell}': {quote_literal(kind)}")
         if place not in types:
             # A null in a column of JSON is no text of four letters.
             text = cell if kind == "VARCHAR" else f"({cell}->>'$')"
