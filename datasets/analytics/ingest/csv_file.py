@@ -262,5 +262,9 @@ def _check_loss(context: Context, table: _CsvTable, rejected: Rejected) -> list[
             " be read as rows. Quotes that do not close are the usual cause.",
         )
     comments = sum(file.plain.dropped.comments for file in table.files)
-    counts = {"empty lines": missing, "comments": comments}
+    counts = {
+        "empty lines above the header": sum(f.dialect.empty_above for f in table.files),
+        "empty lines": missing,
+        "comments": comments,
+    }
     return [f"{n} {what} were skipped." for what, n in counts.items() if n > 0]

@@ -32,7 +32,7 @@ class Dialect:
 
     `skip` lines come before the header, or before the first row without one (that of
     Excel, which names the delimiter); `quote` is empty where quotes are characters as
-    others are.
+    others are. `empty_above` of the skipped lines are empty ones above the header.
     """
 
     delimiter: str
@@ -40,6 +40,7 @@ class Dialect:
     names: tuple[str, ...] = ()
     quote: str = '"'
     skip: int = 0
+    empty_above: int = 0
 
     @property
     def lines_above(self) -> int:
@@ -74,9 +75,14 @@ def find_dialect(context: Context, plain: Plain) -> Dialect:
         has_header = names_the_columns(first, rest, options.null_values)
     names = first if has_header else [f"column_{i + 1}" for i in range(width)]
     # DuckDB takes the first line for the header, though it be empty.
-    skip = dialect.skip + (_empty_lines(text) if has_header else 0)
-    named = _named(options, names)
-    return replace(dialect, has_header=has_header, names=named, skip=skip)
+    empty = _empty_lines(text) if has_header else 0
+    return replace(
+        dialect,
+        has_header=has_header,
+        names=_named(options, names),
+        skip=dialect.skip + empty,
+        empty_above=empty,
+    )
 
 
 def _empty_lines(text: str) -> int:

@@ -193,6 +193,7 @@ def test_the_options_that_a_report_names_read_all_cells_but_those(tmp_path, cell
         ("sep=,\n\na,t\n2,x\n1,2,3\n", {}, 5),
         ("# one\n\na,t\n2,x\n1,2,3\n", {"comment": "#"}, 5),
         ("one\n\na,t\n2,x\n1,2,3\n", {"skip_lines": 1}, 5),
+        ("sep=,\n\na,t\n2,x\n1,2,3\n", {"has_header": True}, 5),
     ],
 )
 def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
@@ -202,3 +203,6 @@ def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
     assert table.rows == [("2", "x"), *[("3", "y")] * 20]
     (rejected,) = table.report["rejected"]["rows"]
     assert rejected["line"] == line
+    count = 2 if body.startswith("\n\n") else 1
+    said = f"{count} empty lines above the header were skipped."
+    assert said in table.report["notes"]
