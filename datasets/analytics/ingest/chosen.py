@@ -46,8 +46,8 @@ def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
             f"{digits}*({re.escape(signs.decimal)}[0-9]*)?{EXPONENT}|{NON_FINITE}",
             f"try_cast({plain} AS {kind})",
             holds=f"CASE WHEN isfinite({{v}}) THEN true ELSE {IS_NON_FINITE} END",
-            same=f"CASE WHEN isfinite({{v}}) THEN {same_number(_unsigned(plain))}"
-            " ELSE true END",
+            same=f"CASE WHEN isfinite({{v}})"
+            f" THEN {same_number(_unsigned(plain), _FLOATING[kind])} ELSE true END",
             is_number=True,
         )
     rules = {
@@ -75,7 +75,8 @@ _WHOLE = (
     "UINTEGER",
     "UBIGINT",
 )
-_FLOATING = ("FLOAT", "DOUBLE")
+# In JSON a FLOAT is written as the DOUBLE that it is: 0.1 with 17 digits.
+_FLOATING = {"FLOAT": ("{v}", "{v}::DOUBLE"), "DOUBLE": ("{v}",)}
 CHOSEN_TYPES = (
     *_WHOLE,
     *_FLOATING,

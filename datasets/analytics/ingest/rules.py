@@ -197,9 +197,10 @@ def floating(signs: Signs = PLAIN, evidence: str = "") -> Rule:
     )
 
 
-def same_number(plain: str) -> str:
-    """Return the condition that the text of `{v}` has the digits of a number's text."""
-    return f"{_mantissa(plain)} = {_mantissa('{v}::VARCHAR')}"
+def same_number(plain: str, values: Sequence[str] = ("{v}",)) -> str:
+    """Return the condition that the text of a value has the digits of a number's."""
+    texts = (_mantissa(f"{value}::VARCHAR") for value in values)
+    return f"{_mantissa(plain)} IN ({', '.join(texts)})"
 
 
 def decimal(scale: int, signs: Signs = PLAIN) -> Rule:

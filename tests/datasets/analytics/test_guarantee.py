@@ -206,3 +206,25 @@ def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
     count = 2 if body.startswith("\n\n") else 1
     said = f"{count} empty lines above the header were skipped."
     assert said in table.report["notes"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "is_rounded"),
+    [
+        ("0.1", "FLOAT", False),
+        ("0.10000000149011612", "FLOAT", False),
+        ("0.1000000015", "FLOAT", True),
+        ("16777217", "FLOAT", True),
+        ("16777216.0", "FLOAT", False),
+        ("0.10000000149011612", "DOUBLE", False),
+        ("0.100000001490116119", "DOUBLE", True),
+        ("+2.50", "DOUBLE", False),
+    ],
+)
+def test_a_number_is_rounded_only_where_the_chosen_type_has_no_spelling_of_it(
+    tmp_path, text, kind, is_rounded
+):
+    table = read(tmp_path, f"x\n1.5\n{text}\n", types={"x": kind})
+
+    counts = [row["count"] for row in table.report["cells"]["rounded"]]
+    assert counts == [1] * is_rounded
