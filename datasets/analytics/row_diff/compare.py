@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from datasets.analytics.cells import select_list
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.ingest.common_types import common_type
@@ -17,7 +18,7 @@ from datasets.analytics.row_diff.model import (
     Summary,
     cast,
 )
-from datasets.analytics.row_diff.shown import shown_rows
+from datasets.analytics.row_diff.shown import as_texts, shown_rows
 from datasets.analytics.sql import (
     ROW_NUMBER,
     Source,
@@ -182,8 +183,12 @@ class Comparison:
         )
         if not keyed:
             return Aside(lost, 0, 0)
+        columns = [
+            TableColumn(name, pair.compared)
+            for name, pair in zip(names, self._key, strict=True)
+        ]
         examples = cursor.rows(
-            f"SELECT {', '.join(f'{name}::VARCHAR' for name in names)}, n"  # noqa: S608
+            f"SELECT {select_list(columns)}, n"  # noqa: S608
             f" FROM ({grouped} HAVING n > 1 AND NOT is_missing)"
             f" ORDER BY {listed} LIMIT {EXAMPLES}",
             source.parameters,
@@ -194,8 +199,8 @@ class Comparison:
             keyed,
             rows,
             tuple(
-                {"key": dict(zip(shown, row[:-1], strict=True)), "rows": row[-1]}
-                for row in examples
+                {"key": dict(zip(shown, key, strict=True)), "rows": row[-1]}
+                for key, row in zip(as_texts(columns, examples), examples, strict=True)
             ),
         )
 

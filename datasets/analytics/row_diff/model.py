@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets.analytics.sql import TableColumn, quote_ident
 
-REVISION = 1
+REVISION = 2
 MAX_KEYS = 8
 _WIDE_WHOLE = frozenset({"BIGINT", "UBIGINT"})
 
@@ -24,6 +24,11 @@ class ComparedColumn:
     before: TableColumn
     after: TableColumn
     common: str
+
+    @property
+    def compared(self) -> str:
+        """The type in which the cells are compared."""
+        return self.after.type if self.before.type == self.after.type else self.common
 
     @property
     def differs(self) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from datasets.analytics.cells import Losses, records, select_list
 from datasets.analytics.engine import Cursor
 from datasets.analytics.sql import (
@@ -30,3 +32,16 @@ def shown_rows(
     )
     rows = records(shown, [row[1:] for row in found], Losses())
     return {row[0]: values for row, values in zip(found, rows, strict=True)}
+
+
+def as_texts(
+    columns: Sequence[TableColumn], rows: Sequence[Sequence[Any]]
+) -> list[list[str]]:
+    """Return the cells of a `select_list` as texts of what the API shows of them."""
+    return [
+        [
+            value if isinstance(value, str) else orjson.dumps(value).decode()
+            for value in shown.values()
+        ]
+        for shown in records(columns, rows, Losses())
+    ]

@@ -54,6 +54,19 @@ def test_keys_that_repeat_or_are_missing_are_set_aside_and_said(parquet):
     assert found.beside == 2
 
 
+def test_keys_that_repeat_are_shown_as_the_rows_show_them(parquet):
+    one = parquet(
+        "SELECT unnest(['nan', '-nan', 'inf', 'inf', '-inf', '-inf', '2', '2']::FLOAT[])"
+        " AS id, TIMESTAMP '2024-01-05 09:30:00' AS t"
+    )
+
+    found = Comparison(one, one, ["id", "t"]).summary()
+
+    keys = [example["key"] for example in found.before.examples]
+    assert {key["t"] for key in keys} == {"2024-01-05T09:30:00"}
+    assert [key["id"] for key in keys] == ["-Infinity", "2.0", "Infinity", "NaN"]
+
+
 def test_other_columns_and_types_are_said_and_common_types_compared(parquet):
     one = parquet("SELECT 1 AS id, 2::INTEGER AS n, 'x' AS t, 1 AS gone, 5 AS odd")
     other = parquet(
