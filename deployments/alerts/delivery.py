@@ -50,8 +50,8 @@ def _try(delivery: AlertDelivery, now: datetime) -> bool:
         error = str(refused)
     except ssl.SSLCertVerificationError as untrusted:
         error = f"Its certificate is not trusted: {untrusted.verify_message}."
-    except (OSError, http.client.HTTPException) as trouble:
-        error = f"It could not be reached: {type(trouble).__name__}."
+    except (OSError, http.client.HTTPException) as exc:
+        error = f"It could not be reached: {type(exc).__name__}."
     except Exception as broken:  # its own failure: the others are sent all the same
         logger.exception("Alert %s could not be sent", delivery.pk)
         error = f"It could not be sent: {type(broken).__name__}."

@@ -5,8 +5,8 @@ from copy import copy
 from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
-from deployments.reconciler.patience import retried_next_pass
 from deployments.reconciler.spec import spec_of
+from deployments.reconciler.transient_errors import retried_next_pass
 from deployments.serving import readings
 from deployments.serving.terms import ReadingComparison, TargetBusy, TargetRefused
 from deployments.targets.base import Target
@@ -21,7 +21,7 @@ class Comparing:
     targets: Mapping[str, Target]
 
     def look(self) -> bool:
-        """Go on with the next one; say whether there is one, and no trouble."""
+        """Continue with the next one; return False if there is none or it failed."""
         rows = Deployment.objects.serving().select_related(
             "slot__model", "model_version", "artifact"
         )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.memory import Memory
-from deployments.reconciler.patience import want_of_room
 from deployments.reconciler.slot_traffic import SlotTraffic
-from deployments.serving.terms import TargetBusy, TargetRefused, TargetTrouble
+from deployments.reconciler.transient_errors import capacity_message
+from deployments.serving.terms import TargetBusy, TargetRefused, TransientTargetError
 from deployments.states import STARTED, Health
 
 MAX_ATTEMPTS = 3
@@ -15,7 +15,7 @@ MAX_ATTEMPTS = 3
 
 @dataclass(slots=True)
 class FailurePolicy:
-    """Writes trouble into rows, in transactions that count while the lease is held."""
+    """Writes errors into rows, in transactions that count while the lease is held."""
 
     lease: Lease
     memory: Memory
@@ -52,39 +52,41 @@ class FailurePolicy:
         ).progress_deadline_s
         return self.memory.seconds_in_step(deployment) > limit
 
-    def bear(self, deployment: Deployment, trouble: TargetTrouble | OSError) -> bool:
-        """Wait where that helps; else count an attempt."""
-        if isinstance(trouble, TargetBusy):
-            return self._wait_for_processors(deployment, str(trouble))
-        if want := want_of_room(trouble):
-            return self._wait_for_room(deployment, want)
-        return self.retry(deployment, str(trouble))
+    def handle(
+        self, deployment: Deployment, error: TransientTargetError | OSError
+    ) -> bool:
+        """Wait for CPU or capacity; retry anything else, up to the limit."""
+        if isinstance(error, TargetBusy):
+            return self._wait_for_cpu(deployment, str(error))
+        if message := capacity_message(error):
+            return self._wait_for_capacity(deployment, message)
+        return self.retry(deployment, str(error))
 
-    def _wait_for_room(self, deployment: Deployment, want: str) -> bool:
-        """Say what it waits for; only the deadline ends that, no number of tries."""
+    def _wait_for_capacity(self, deployment: Deployment, message: str) -> bool:
+        """Note the reason and wait. Only the deadline ends this, not retries."""
         if not deployment.is_current and self._is_late(deployment):
-            return self.give_up(deployment, f"It has waited too long. {want}")
+            return self.give_up(deployment, f"It has waited too long. {message}")
         with self.lease.held():
-            deployment.notice(want)
+            deployment.notice(message)
         return False
 
-    def _wait_for_processors(self, deployment: Deployment, want: str) -> bool:
-        """Say that it waits; the time does not count against its deadline."""
+    def _wait_for_cpu(self, deployment: Deployment, message: str) -> bool:
+        """Note the reason and wait. The wait does not count against the deadline."""
         self.memory.begin(deployment)
         with self.lease.held():
-            deployment.notice(want)
+            deployment.notice(message)
         return False
 
-    def retry(self, deployment: Deployment, trouble: str) -> bool:
+    def retry(self, deployment: Deployment, error: str) -> bool:
         if deployment.is_current:
             with self.lease.held():
-                deployment.notice(trouble)
+                deployment.notice(error)
             return False
         with self.lease.held():
             tries = deployment.record_attempt()
         if tries > MAX_ATTEMPTS:
             return self.give_up(
-                deployment, f"Given up after {MAX_ATTEMPTS} attempts: {trouble}"
+                deployment, f"Given up after {MAX_ATTEMPTS} attempts: {error}"
             )
         return False
 

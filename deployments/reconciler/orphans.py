@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from deployments.models import Deployment
-from deployments.reconciler.patience import retried_next_pass
+from deployments.reconciler.transient_errors import retried_next_pass
 from deployments.serving.terms import Route
 from deployments.states import STARTED, Status
 from deployments.targets.base import Target

@@ -31,7 +31,7 @@ MOST_TEXT = 1 << 14
 
 
 def is_baking(deployment: Deployment, rule: EnvironmentRule) -> bool:
-    """Whether the deployment is so new that trouble sends it back."""
+    """Whether the deployment is so new that errors roll it back."""
     if deployment.deployed_at is None or not rule.rolls_back_by_itself:
         return False
     age = timezone.now() - deployment.deployed_at

@@ -25,12 +25,12 @@ from deployments.reconciler import tokens
 from deployments.reconciler.comparing import Comparing
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
-from deployments.reconciler.patience import retried_next_pass
 from deployments.reconciler.probation import on_probation
 from deployments.reconciler.pruning import prune_traffic, take_in_usage
 from deployments.reconciler.routes import Routing
 from deployments.reconciler.spool import Spool
 from deployments.reconciler.steps import Steps
+from deployments.reconciler.transient_errors import retried_next_pass
 from deployments.states import STARTED, Status
 from deployments.targets.base import Target
 

@@ -10,7 +10,7 @@ from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
 from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import FULL, Strategy
 from deployments.reconciler.memory import Memory
-from deployments.reconciler.patience import retried_next_pass
+from deployments.reconciler.transient_errors import retried_next_pass
 from deployments.serving.terms import CallLimits, LimitedKey, Route, RouteEntry
 from deployments.states import Rollout, Status
 from deployments.targets.base import Target
@@ -20,8 +20,8 @@ REWRITE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sharer:
-    """A deployment with a part in its slot: all of it, or a step of its rollout."""
+class RoutedDeployment:
+    """A deployment with a share of its slot: all of it, or a rollout step."""
 
     deployment_id: str
     version: str
@@ -31,12 +31,12 @@ class Sharer:
     limits: CallLimits = field(default_factory=CallLimits)
 
     @classmethod
-    def whole(cls, deployment: Deployment) -> "Sharer":
+    def whole(cls, deployment: Deployment) -> "RoutedDeployment":
         version, limits = deployment.model_version.version, deployment.plan.limits
         return cls(str(deployment.pk), version, limits=limits)
 
     @classmethod
-    def at_step(cls, deployment: Deployment, step: int) -> "Sharer":
+    def at_step(cls, deployment: Deployment, step: int) -> "RoutedDeployment":
         """Return it as it is at a step of its canary, or as a shadow."""
         plan = deployment.plan.strategy
         percent = plan.steps[step] if plan.steps else 0
@@ -60,7 +60,9 @@ class Sharer:
         )
 
 
-def entries(active: Sharer | None, rolling: Sharer | None) -> tuple[RouteEntry, ...]:
+def entries(
+    active: RoutedDeployment | None, rolling: RoutedDeployment | None
+) -> tuple[RouteEntry, ...]:
     """Return the shares of a slot: a canary beside nothing gets everything."""
     found = []
     if active is not None:
@@ -82,12 +84,15 @@ class Routing:
     rules: Mapping[str, EnvironmentRule]
 
     def lead(
-        self, slot: Slot, active: Sharer | None, rolling: Sharer | None = None
+        self,
+        slot: Slot,
+        active: RoutedDeployment | None,
+        rolling: RoutedDeployment | None = None,
     ) -> None:
         """Route the slot to these, and return when that has taken effect.
 
-        A caller that then cannot write it calls `restore`. Raises TargetTrouble or
-        OSError; the slot may be answered either way then.
+        If the row then cannot be written, call `restore`. After TransientTargetError
+        or OSError, either the old or the new route may be in effect.
         """
         route = Route(
             slot.environment,
@@ -106,19 +111,19 @@ class Routing:
 
     def without(self, deployment: Deployment) -> None:
         """Route the slot by the rows, leaving this deployment out."""
-        active, rolling = _sharers(deployment.slot, without=deployment)
+        active, rolling = _routed_in(deployment.slot, without=deployment)
         self.lead(deployment.slot, active, rolling)
 
     def restore(self, slot: Slot) -> None:
         """Route the slot by the rows again: the status could not be written."""
         with retried_next_pass("take a route back"):
-            self.lead(slot, *_sharers(slot))
+            self.lead(slot, *_routed_in(slot))
 
     def send(self) -> set[str]:
         """Publish the routes that changed, and all of them now and then.
 
         Returns the environments where a route still says something else, because its
-        target had trouble: nothing that runs there may be stopped.
+        target failed: nothing that runs there may be stopped.
         """
         again, state = self.memory.is_due("routes", REWRITE_S), self._state()
         stale = set[str]()
@@ -131,10 +136,10 @@ class Routing:
     def _wanted(self) -> dict[int, Route]:
         """Return the route of each slot with traffic, in two queries."""
         keys = self._keys()
-        sharers: dict[tuple[int, str, str], list[Sharer | None]]
-        sharers = defaultdict(lambda: [None, None])
-        for place, is_active, sharer in _rows(Deployment.objects.all()):
-            sharers[place][0 if is_active else 1] = sharer
+        by_slot: dict[tuple[int, str, str], list[RoutedDeployment | None]]
+        by_slot = defaultdict(lambda: [None, None])
+        for place, is_active, routed in _rows(Deployment.objects.all()):
+            by_slot[place][0 if is_active else 1] = routed
         return {
             slot: Route(
                 environment,
@@ -142,7 +147,7 @@ class Routing:
                 entries(active, rolling),
                 *_opened_by(keys[slot], self._rate(environment)),
             )
-            for (slot, environment, model), (active, rolling) in sharers.items()
+            for (slot, environment, model), (active, rolling) in by_slot.items()
         }
 
     def _state(self) -> object:
@@ -224,20 +229,20 @@ def _opened_by(
     return frozenset(key.digest for key in keys), rate, tuple(limited)
 
 
-def _sharers(
+def _routed_in(
     slot: Slot, *, without: Deployment | None = None
-) -> tuple[Sharer | None, Sharer | None]:
+) -> tuple[RoutedDeployment | None, RoutedDeployment | None]:
     """Return what the rows give the slot to: its active one, its canary or shadow."""
     rows = Deployment.objects.filter(slot=slot)
     if without is not None:
         rows = rows.exclude(pk=without.pk)
-    found = {is_active: sharer for _, is_active, sharer in _rows(rows)}
+    found = {is_active: routed for _, is_active, routed in _rows(rows)}
     return found.get(True), found.get(False)
 
 
 def _rows(
     rows: DeploymentQuerySet,
-) -> Iterator[tuple[tuple[int, str, str], bool, Sharer]]:
+) -> Iterator[tuple[tuple[int, str, str], bool, RoutedDeployment]]:
     """Yield who has a part in which slot, and whether as the active one."""
     found = rows.with_traffic().filter(ends_as="").order_by("slot", "revision")
     columns = found.values_list(
@@ -257,12 +262,12 @@ def _rows(
         place, is_active = (slot, environment, model), status == Status.ACTIVE
         limits = CallLimits(*own)
         if is_active:
-            yield place, True, Sharer(str(pk), version, limits=limits)
+            yield place, True, RoutedDeployment(str(pk), version, limits=limits)
             continue
         plan = Strategy.of(stored)
         percent = plan.steps[step] if plan.steps else 0
         part = (plan.kind, percent, plan.sticky_name, limits)
-        yield place, False, Sharer(str(pk), version, *part)
+        yield place, False, RoutedDeployment(str(pk), version, *part)
 
 
 def _unused(wanted: Mapping[int, Route]) -> dict[int, Route]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from deployments.models import Deployment, Lease
-from deployments.reconciler.routes import Routing, Sharer
-from deployments.serving.terms import TargetTrouble
+from deployments.reconciler.routes import RoutedDeployment, Routing
+from deployments.serving.terms import TransientTargetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class SlotTraffic:
     """Each comes back when it has taken effect: a word may follow.
 
     Raises LeaseLost before anything is told, and where nothing else is said
-    TargetTrouble or OSError.
+    TransientTargetError or OSError.
     """
 
     lease: Lease
@@ -21,7 +21,7 @@ class SlotTraffic:
     def give_all(self, deployment: Deployment) -> None:
         """Let it answer everything."""
         self.lease.require()
-        self.routing.lead(deployment.slot, Sharer.whole(deployment))
+        self.routing.lead(deployment.slot, RoutedDeployment.whole(deployment))
 
     def share(self, deployment: Deployment, step: int) -> None:
         """Let it have its part at a step of its rollout, beside what serves."""
@@ -29,20 +29,20 @@ class SlotTraffic:
         active = deployment.slot.active
         self.routing.lead(
             deployment.slot,
-            Sharer.whole(active) if active and not active.ends_as else None,
-            Sharer.at_step(deployment, step),
+            RoutedDeployment.whole(active) if active and not active.ends_as else None,
+            RoutedDeployment.at_step(deployment, step),
         )
 
     def withdraw(self, deployment: Deployment, otherwise: str) -> bool:
         """Let it answer nothing more; False where that cannot be had now.
 
-        Its events have `otherwise` then, and what the trouble was.
+        Its event then has `otherwise` and the error.
         """
         self.lease.require()
         try:
             self.routing.without(deployment)
-        except (TargetTrouble, OSError) as trouble:
+        except (TransientTargetError, OSError) as error:
             with self.lease.held():
-                deployment.notice(f"{otherwise}: {trouble}")
+                deployment.notice(f"{otherwise}: {error}")
             return False
         return True

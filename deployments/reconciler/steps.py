@@ -33,7 +33,7 @@ from deployments.serving.terms import (
     Spec,
     TargetObservation,
     TargetRefused,
-    TargetTrouble,
+    TransientTargetError,
     Validation,
 )
 from deployments.states import Health, Mover, Status
@@ -91,7 +91,7 @@ class Steps:
         return moved
 
     def take(self, deployment: Deployment) -> bool:
-        """Take the next step, whatever it is; trouble is written into the row.
+        """Take the next step, whatever it is; errors are written into the row.
 
         An error that nobody foresaw counts as a failed attempt of this row alone; the
         others must not wait for it. Raises LeaseLost, and what means that the
@@ -127,8 +127,8 @@ class Steps:
             return self.failures.give_up(deployment, str(refused))
         except DomainError as broken_rule:
             return self.failures.give_up(deployment, broken_rule.message)
-        except (TargetTrouble, OSError) as trouble:
-            return self.failures.bear(deployment, trouble)
+        except (TransientTargetError, OSError) as error:
+            return self.failures.handle(deployment, error)
 
     # The steps --------------------------------------------------------------------
 

@@ -15,16 +15,16 @@ class TargetRefused(Exception):
     """The target cannot serve this; the message is for the person who asked."""
 
 
-class TargetTrouble(Exception):
-    """The target did not do it now; the same call may work later."""
+class TransientTargetError(Exception):
+    """The target failed for now; retrying the same call may work."""
 
 
-class NoRoom(TargetTrouble):
-    """The machine has no room for it, such as on its disk; it may have again."""
+class CapacityError(TransientTargetError):
+    """The machine lacks capacity, such as disk space. It may have some later."""
 
 
-class TargetBusy(TargetTrouble):
-    """It has to wait for processors; how long says nothing about the model."""
+class TargetBusy(TransientTargetError):
+    """It waits for CPU. How long says nothing about the model."""
 
 
 class Phase(StrEnum):

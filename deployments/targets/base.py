@@ -66,7 +66,7 @@ class Target(Protocol):
     def settle(self) -> None:
         """Return when what was routed and admitted has taken effect everywhere.
 
-        That takes a moment, a second at most. Raises TargetTrouble when that cannot be
+        That takes a second at most. Raises TransientTargetError when that cannot be
         known; then no status may be written for it.
         """
 

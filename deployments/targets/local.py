@@ -27,8 +27,8 @@ from deployments.serving.terms import (
     TargetBusy,
     TargetObservation,
     TargetRefused,
-    TargetTrouble,
     TokenAccess,
+    TransientTargetError,
     Validation,
 )
 from deployments.serving.waking import WakeClient, Waker
@@ -111,7 +111,7 @@ class LocalTarget:
             except LookAgain:
                 self._examine_again(spec.deployment_id, spec)
                 return None
-            except TargetTrouble:
+            except TransientTargetError:
                 self._forget(spec.deployment_id)
                 raise
 
@@ -129,7 +129,7 @@ class LocalTarget:
             except LookAgain:
                 self._examine_again(name, spec, before)
                 return None
-            except (TargetRefused, TargetTrouble):
+            except (TargetRefused, TransientTargetError):
                 self._forget(name)
                 raise
             if found is not None:
@@ -277,10 +277,10 @@ class LocalTarget:
             self._forgotten.append(done)
 
     def _own(self) -> None:
-        """Take the run folder over unless it is ours; inherit what runs.
+        """Take over the run folder unless it is ours; adopt what runs.
 
-        Raises TargetTrouble once when another has taken it from us: one that has slept
-        past its lease must not publish its routes.
+        Raises TransientTargetError once if another supervisor has it: after we slept
+        past our lease, we must not publish routes.
         """
         owner = self._folders.run / "supervisor"
         if self._owns and inheritance.owner(owner) == self._id:
@@ -288,7 +288,7 @@ class LocalTarget:
         was_relieved, self._is_relieved = self._owns or self._is_relieved, False
         self._let_go()
         if was_relieved:
-            raise TargetTrouble("Another supervisor has taken over.")
+            raise TransientTargetError("Another supervisor has taken over.")
         self._folders = Folders(self._data_dir, self._store)
         inheritance.take(owner, self._id)
         self._owns = True

@@ -9,9 +9,9 @@ from deployments.serving.terms import (
     Spec,
     TargetObservation,
     TargetRefused,
-    TargetTrouble,
     Tensor,
     TokenAccess,
+    TransientTargetError,
     Validation,
 )
 from deployments.targets.base import Capabilities
@@ -55,7 +55,7 @@ class ScriptedTarget:
     calls: list[tuple[str, str]] = field(default_factory=list)
     access: TokenAccess = field(default_factory=TokenAccess)
     is_complete: bool = False
-    trouble: str = ""
+    error: str = ""
     missing_walls: tuple[str, ...] = ()
     ticks: int = 0
     closed: bool = False
@@ -140,8 +140,8 @@ class ScriptedTarget:
         self.access = access
 
     def settle(self) -> None:
-        if self.trouble:
-            raise TargetTrouble(self.trouble)
+        if self.error:
+            raise TransientTargetError(self.error)
 
     def complete(self) -> None:
         self.is_complete = True
@@ -171,7 +171,7 @@ class ScriptedTarget:
         return self.scripts.get(spec.model_version, Script())
 
     def _note(self, verb: str, named: str) -> None:
-        """Keep the call. Raises TargetTrouble while there is trouble."""
+        """Keep the call. Raises TransientTargetError while `error` is set."""
         self.calls.append((verb, named))
-        if self.trouble:
-            raise TargetTrouble(self.trouble)
+        if self.error:
+            raise TransientTargetError(self.error)

@@ -14,7 +14,7 @@ WAIT_S = 120.0
 POLL_S, LONGEST_POLL_S, SLOWER = 0.1, 1.0, 1.2
 
 
-class ApiTrouble(Exception):
+class ApiError(Exception):
     """The server refused a call or could not be reached; says which and why."""
 
     def __init__(self, message: str, *, status: int = 0) -> None:
@@ -73,7 +73,7 @@ class Api:
         deadline, pause_s = time.monotonic() + timeout_s, POLL_S
         while not done(answer := self.get(path)):
             if time.monotonic() > deadline:
-                raise ApiTrouble(f"{path} was not done after {timeout_s:g} s.")
+                raise ApiError(f"{path} was not done after {timeout_s:g} s.")
             time.sleep(pause_s)
             pause_s = min(pause_s * SLOWER, LONGEST_POLL_S)
         return answer
@@ -96,10 +96,10 @@ class Api:
         try:
             status, content = request(method, url, body, sent)
         except (OSError, HTTPException) as error:
-            raise ApiTrouble(f"{method} {url}: {error}") from error
+            raise ApiError(f"{method} {url}: {error}") from error
         if status >= HTTPStatus.MULTIPLE_CHOICES:
             text = content.decode(errors="replace")[:500]
-            raise ApiTrouble(f"{method} {url}: {status} {text}", status=status)
+            raise ApiError(f"{method} {url}: {status} {text}", status=status)
         return json.loads(content) if content else None
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import NoReturn
 
-from mlops.demo.stack import Program, Stack, StackBroken
+from mlops.demo.stack import Program, Stack, StackFailed
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -61,7 +61,7 @@ class Keeper:
             self._run()
         except KeyboardInterrupt:
             self._say("up", "stopping")
-        except StackBroken as broken:
+        except StackFailed as broken:
             sys.stderr.write(f"CommandError: Everything is stopped: {broken}.\n")
             return 1
         finally:

@@ -44,7 +44,7 @@ THRIFT = {
 Say = Callable[[str, str], None]
 
 
-class StackBroken(Exception):
+class StackFailed(Exception):
     """A program does not come up, or does not stay up."""
 
 
@@ -153,10 +153,10 @@ class Stack:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not _answers(program.ready_url):
             if self._stopping:
-                raise StackBroken("stopped while starting")
+                raise StackFailed("stopped while starting")
             self._revive(program)
             if time.monotonic() > deadline:
-                raise StackBroken(
+                raise StackFailed(
                     f"{program.name} is not ready after {READY_TIMEOUT_S:g} s"
                 )
             time.sleep(POLL_S)
@@ -175,7 +175,7 @@ class Stack:
             if time.monotonic() - start < RESTART_WINDOW_S
         ]
         if len(recent) > MAX_RESTARTS:
-            raise StackBroken(f"{program.name} keeps ending (exit code {code})")
+            raise StackFailed(f"{program.name} keeps ending (exit code {code})")
         self._say(program.name, f"ended with exit code {code}; starting it again")
         _sweep(program.process)
         self._start(program)

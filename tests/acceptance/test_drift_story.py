@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from mlops.demo.api import Api, ApiTrouble
+from mlops.demo.api import Api, ApiError
 from mlops.demo.panel import load
 from mlops.demo.story.cast import LIFECYCLE, MODEL
 from mlops.demo.training import INPUT_NAME, tensor
@@ -78,7 +78,7 @@ def checked(scientist, deployment):
     def is_done(_):
         try:
             made.append(scientist.post(path, {"window_s": 3600}))
-        except ApiTrouble as trouble:
+        except ApiError as trouble:
             if trouble.status != NOTHING_KEPT_YET:
                 raise
         return bool(made) and made[-1]["row_count"] >= 500

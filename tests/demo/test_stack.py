@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.demo.stack import Program, Stack, StackBroken
+from mlops.demo.stack import Program, Stack, StackFailed
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 
@@ -108,7 +108,7 @@ def test_program_that_keeps_ending_breaks_the_stack(stack_of):
         "broken", [sys.executable, "-c", "raise SystemExit(4)"], "http://x.invalid/"
     )
 
-    with pytest.raises(StackBroken, match=r"broken keeps ending \(exit code 4\)"):
+    with pytest.raises(StackFailed, match=r"broken keeps ending \(exit code 4\)"):
         stack_of(broken).start()
 
 

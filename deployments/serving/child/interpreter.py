@@ -59,7 +59,7 @@ def replace(run: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     except TargetRefused as refused:
         report.send(report_to, {"refused": str(refused)})
     except OSError as error:
-        kind = "hindered" if error.errno in PASSING else "refused"
+        kind = "transient" if error.errno in PASSING else "refused"
         message = (
             f"no sandbox directory can be made for the model: {error.strerror or error}"
         )

@@ -1,6 +1,6 @@
 """What ended the loading of a model, as a report has it: the file's fault or not.
 
-`refused` is the file's; `hindered` the machine's, and is tried again. Memory that
+`refused` is the file's; `transient` the machine's, and is tried again. Memory that
 ended below the process's own limit ends the same way with any luck of the machine:
 with `out_of_memory` beside it a refusal counts when it was so twice.
 """
@@ -31,11 +31,11 @@ def finding_of(error: Exception) -> dict[str, Any]:
     raised = [*_chain(error)]
     if any(is_memory(one) or _number(one) == errno.ENOMEM for one in raised):
         if machine_lacks_memory():
-            return {"hindered": MACHINE_LACKS}
+            return {"transient": MACHINE_LACKS}
         return {"refused": TOO_LITTLE_MEMORY, "out_of_memory": True}
     for one in raised:
         if _number(one) in PASSING or NO_THREAD in str(one):
-            return {"hindered": str(one)[:500]}
+            return {"transient": str(one)[:500]}
     if isinstance(error, TargetRefused):
         return {"refused": str(error)}
     return {"refused": f"Loading it raised {type(error).__name__}: {error}"[:500]}

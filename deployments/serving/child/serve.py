@@ -40,7 +40,7 @@ def run(
     except Exception as error:
         finding = finding_of(error)
         is_known = isinstance(error, (TargetRefused, MemoryError))
-        if not is_known and "hindered" not in finding:
+        if not is_known and "transient" not in finding:
             raise
         logger.error("not loaded: %s", finding)  # noqa: TRY400 - sentences, no traceback
         report.send(descriptors["report"], finding)

@@ -76,7 +76,7 @@ class Sampler:
         return taken
 
     def _write(self, kept: list[Kept]) -> None:
-        """Append whole lines to the file of each period; trouble costs the batch."""
+        """Append whole lines to the file of each period; an error loses the batch."""
         periods: dict[int, list[bytes]] = {}
         for each in kept:
             period = int(each[0]) // PERIOD_S * PERIOD_S

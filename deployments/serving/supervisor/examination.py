@@ -28,12 +28,12 @@ from deployments.serving.supervisor.opened import (
 from deployments.serving.supervisor.progress import ProcessProgress
 from deployments.serving.supervisor.zygote_client import ZygoteClient
 from deployments.serving.terms import (
-    NoRoom,
+    CapacityError,
     ReadingComparison,
     Spec,
     TargetBusy,
     TargetRefused,
-    TargetTrouble,
+    TransientTargetError,
     Validation,
 )
 
@@ -74,7 +74,7 @@ class Examination:
     output: bytearray = field(default_factory=bytearray)
     text: bytes | None = None
     end: str = ""
-    hindrance: str = ""
+    start_error: str = ""
     late: bool = False
     may_repeat: bool = True
 
@@ -90,7 +90,7 @@ class Examination:
             self._close()
         if self.id in zygote.ended:
             self.end = describe_end(zygote.ended.pop(self.id))
-            self.hindrance = zygote.hindered.pop(self.id, "")
+            self.start_error = zygote.start_errors.pop(self.id, "")
         elif (
             self.pid
             and not zygote.hears_of(self.generation)
@@ -130,7 +130,7 @@ class Examination:
 
         Raises TargetRefused for what is the file's fault, LookAgain the first time that
         memory ends or the process crashes, TargetBusy as long as it waits for
-        processors rather than works, or TargetTrouble for what is the machine's.
+        processors rather than works, or TransientTargetError for what is the machine's.
         """
         if self.late:
             raise TargetRefused(
@@ -140,10 +140,10 @@ class Examination:
             )
         if self.text:
             return self._checked(finding_in(self.text))
-        if self.hindrance:
-            raise _no_room(self.hindrance)
+        if self.start_error:
+            raise _capacity_error(self.start_error)
         if self.end == describe_end(NEVER_BEGAN):
-            raise TargetTrouble("The process that loads models was not begun.")
+            raise TransientTargetError("The process that loads models was not begun.")
         if self.end:
             raise self._blame()
         if self.progress.age_s(now) > limit_s(self.spec) and (
@@ -157,8 +157,8 @@ class Examination:
     def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
         if self.may_repeat and "out_of_memory" in found:
             raise LookAgain
-        if "hindered" in found:
-            raise _no_room(str(found["hindered"]))
+        if "transient" in found:
+            raise _capacity_error(str(found["transient"]))
         return found
 
     def _blame(self) -> Exception:
@@ -171,7 +171,7 @@ class Examination:
                 f"Loading the model took more than {limit_s} s of processor time."
             )
         if self.end in (_KILLED, _GONE):
-            return TargetTrouble(KILLED if self.end == _KILLED else GONE)
+            return TransientTargetError(KILLED if self.end == _KILLED else GONE)
         return LookAgain() if self.may_repeat else TargetRefused(_why(self.end))
 
     def kill(self) -> None:
@@ -256,8 +256,8 @@ def _message(examination_id: str, spec: Spec, folders: Folders) -> dict[str, Any
     }
 
 
-def _no_room(reason: str) -> NoRoom:
-    return NoRoom(f"The model cannot be validated now: {reason}.")
+def _capacity_error(reason: str) -> CapacityError:
+    return CapacityError(f"The model cannot be validated now: {reason}.")
 
 
 def _comparison(found: dict[str, Any]) -> ReadingComparison:

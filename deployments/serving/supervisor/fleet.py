@@ -151,8 +151,8 @@ class Fleet:
         each.clear(self.folders)
         if each.is_leaving or self.spec is None:
             self._say(f"instance {each.id} has left ({each.end})")
-        elif each.hindrance:
-            self._wait_for_room(each.hindrance, now)
+        elif each.start_error:
+            self._wait_for_capacity(each.start_error, now)
         elif not (each.is_inherited or each.is_worn):
             self._count_crash(each, now)
 
@@ -199,13 +199,13 @@ class Fleet:
             self.refusal = self.message = str(refusal)
             self._not_before = now + LONGEST_PAUSE_S
         except OSError as error:
-            self._wait_for_room(error.strerror or str(error), now)
+            self._wait_for_capacity(error.strerror or str(error), now)
         else:
             self.instances.append(begun)
             self._say(f"instance {begun.id} begins")
 
-    def _wait_for_room(self, hindrance: str, now: float) -> None:
-        self.message = f"No instance can be started now: {hindrance}."
+    def _wait_for_capacity(self, start_error: str, now: float) -> None:
+        self.message = f"No instance can be started now: {start_error}."
         self._not_before = now + HINDERED_PAUSE_S
 
     def _say(self, text: str) -> None:

@@ -48,7 +48,7 @@ class Instance:
 
     `refusal` is why its model was not loaded, and whether it `ran_short` of memory,
     `end` how the process ended,
-    `hindrance` why the machine could not even begin it. One that is worn has filled
+    `start_error` why the machine could not even begin it. One that is worn has filled
     its memory, and serves until another can take its place.
     """
 
@@ -74,7 +74,7 @@ class Instance:
     signalled: bool = False
     refusal: str = ""
     ran_short: bool = False
-    hindrance: str = ""
+    start_error: str = ""
     end: str = ""
 
     @property
@@ -105,7 +105,7 @@ class Instance:
         self._read_report()
         if self.id in zygote.ended:
             self.end = describe_end(zygote.ended.pop(self.id))
-            self.hindrance = zygote.hindered.pop(self.id, self.hindrance)
+            self.start_error = zygote.start_errors.pop(self.id, self.start_error)
             self.state = State.GONE
         elif (
             self.pid
@@ -163,7 +163,7 @@ class Instance:
         finding = finding_in(bytes(self.output))
         self.refusal = str(finding.get("refused", ""))
         self.ran_short = "out_of_memory" in finding
-        self.hindrance = str(finding.get("hindered", ""))
+        self.start_error = str(finding.get("transient", ""))
         if finding.get("ready") and self.state is State.STARTING:
             # Before the first request can come: what it leaves behind is growth.
             self.loaded_bytes = private_bytes(self.pid)

@@ -46,7 +46,7 @@ class ZygoteClient:
         self.generation = 0
         self._unanswered: dict[str, Path] = {}
         self.ended: dict[str, int] = {}
-        self.hindered: dict[str, str] = {}
+        self.start_errors: dict[str, str] = {}
         self.started: dict[str, tuple[int, int]] = {}
 
     def warm_up(self) -> socket.socket:
@@ -107,7 +107,7 @@ class ZygoteClient:
             self._unanswered.pop(message["ended"], None)
             self.ended[message["ended"]] = message["status"]
             if "reason" in message:
-                self.hindered[message["ended"]] = message["reason"]
+                self.start_errors[message["ended"]] = message["reason"]
         else:
             self._unanswered.pop(message["started"], None)
             self.started[message["started"]] = (message["pid"], message["start_time"])

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from mlops.demo.api import ApiTrouble, segment
+from mlops.demo.api import ApiError, segment
 from mlops.demo.panel import FEATURES as COLUMNS
 from mlops.demo.panel import SPLIT, Panel, PanelFeature
 from mlops.demo.story.cast import DATASET, FEATURES, StoryCast
@@ -92,4 +92,4 @@ def _wait_until_ready(cast: StoryCast) -> None:
     )
     failed = [version for version in versions if version["state"] == "failed"]
     if failed:
-        raise ApiTrouble(f"{DATASET}: {failed[0].get('state_reason')}")
+        raise ApiError(f"{DATASET}: {failed[0].get('state_reason')}")

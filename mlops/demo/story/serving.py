@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops.demo.api import POLL_S, TIMEOUT_S, Api, ApiTrouble
+from mlops.demo.api import POLL_S, TIMEOUT_S, Api, ApiError
 from mlops.demo.panel import Panel
 from mlops.demo.story.cast import LIFECYCLE, MODEL, StoryCast
 from mlops.demo.story.registry import FIRST_VERSION, SECOND_VERSION
@@ -78,7 +78,7 @@ def _wait_until_active(cast: StoryCast, deployment_id: str) -> None:
         f"{DEPLOYMENTS}/{deployment_id}", lambda answer: answer["status"] in RESTING
     )
     if deployment["status"] != "active":
-        raise ApiTrouble(
+        raise ApiError(
             f"Deployment {deployment_id} is {deployment['status']}: "
             f"{deployment['error_message']}"
         )
@@ -110,7 +110,7 @@ def _wait_until_routed(model: Api) -> None:
     while True:
         try:
             model.get("/v2/health/ready")
-        except ApiTrouble:
+        except ApiError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_S)

@@ -75,9 +75,9 @@ def test_each_is_asked_once_and_none_that_is_new(api, reconciler, target, clock,
 
 
 def test_trouble_leaves_it_for_a_later_minute(api, reconciler, target, clock, older):
-    target.trouble = "no room"
+    target.error = "no room"
     assert reconciler.once().is_leader
-    target.trouble = ""
+    target.error = ""
 
     reconciler.once()
     early = reading_of(api, older)["differences"]

@@ -13,11 +13,11 @@ from deployments.serving.processes import effort
 from deployments.serving.supervisor import examination, progress
 from deployments.serving.supervisor.progress import ProcessProgress
 from deployments.serving.terms import (
-    NoRoom,
+    CapacityError,
     Phase,
     TargetBusy,
     TargetRefused,
-    TargetTrouble,
+    TransientTargetError,
 )
 from deployments.targets import local as local_target
 from deployments.targets.local import LocalTarget
@@ -143,7 +143,9 @@ def test_a_process_that_was_killed_is_no_fault_of_its_file(local, made):
     code = "import os; os.kill(os.getpid(), 9)"
     spec = made(models.evil_bytes(code), allows_code=True)
 
-    with pytest.raises(TargetTrouble, match="by the kernel, which had no memory left"):
+    with pytest.raises(
+        TransientTargetError, match="by the kernel, which had no memory left"
+    ):
         ask_all(local, [spec])
 
 
@@ -157,7 +159,7 @@ def test_memory_that_the_machine_lacks_is_waited_for(local, made):
     content = models.pickled(f"bytearray({MORE_THAN_A_MACHINE // 2})")
     spec = made(content, allows_code=True, memory_bytes=MORE_THAN_A_MACHINE)
 
-    with pytest.raises(NoRoom, match="the machine has too little memory free"):
+    with pytest.raises(CapacityError, match="the machine has too little memory free"):
         ask_all(local, [spec])
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from deployments.serving.child import sandbox_dir
 from deployments.serving.processes import is_alive, start_time
-from deployments.serving.terms import NoRoom, TargetRefused
+from deployments.serving.terms import CapacityError, TargetRefused
 from deployments.targets.local import LocalTarget
 from mlops.sandbox import isolation
 from tests.deployments.targets import folders, models
@@ -396,7 +396,7 @@ class TestFullDisk:
     def test_it_is_looked_into_when_there_is_room(self, target, disk, file):
         spec = models.spec_of(file, allows_code=True)
         disk.fill()
-        with pytest.raises(NoRoom, match=r"No space left"):
+        with pytest.raises(CapacityError, match=r"No space left"):
             until(lambda: target.validate(spec))
 
         disk.free()

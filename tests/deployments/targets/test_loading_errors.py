@@ -48,7 +48,7 @@ def test_memory_without_a_limit_of_ours_is_the_machines(monkeypatch):
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda _: unlimited)
 
-    assert finding_of(MemoryError()) == {"hindered": loading_errors.MACHINE_LACKS}
+    assert finding_of(MemoryError()) == {"transient": loading_errors.MACHINE_LACKS}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_memory_without_a_limit_of_ours_is_the_machines(monkeypatch):
 def test_what_the_machine_has_no_room_for_is_tried_again(error):
     (kind, said), *rest = finding_of(error).items()
 
-    assert (kind, rest) == ("hindered", [])
+    assert (kind, rest) == ("transient", [])
     assert said in str(error) or said in str(error.__context__)
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from mlops.demo import people, story
-from mlops.demo.api import Api, ApiTrouble
+from mlops.demo.api import Api, ApiError
 from mlops.demo.story.cast import StoryCast
 from mlops.demo.story_state import is_told
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
             cast = StoryCast(scientist, approver, self._say)
             try:
                 story.tell(cast)
-            except ApiTrouble as trouble:
-                raise CommandError(f"The story stopped: {trouble}") from trouble
+            except ApiError as error:
+                raise CommandError(f"The story stopped: {error}") from error
         self._say(f"The story is told ({time.monotonic() - started:.0f} s)")
 
     def _say(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Trouble is met with patience, and ends nobody but whom it is about."""
+"""Transient errors are retried, and fail only the deployment they belong to."""
 
 import pytest
 
@@ -10,10 +10,10 @@ from tests.deployments.reconciler.acting import asked, made, settle, status_of, 
 pytestmark = pytest.mark.django_db
 
 
-def test_trouble_is_met_with_patience_and_three_attempts(reconciler, target):
+def test_a_transient_error_is_retried_three_times(reconciler, target):
     deployment = asked()
     reconciler.once()
-    target.trouble = "connection refused"
+    target.error = "connection refused"
     for _ in range(MAX_ATTEMPTS + 1):
         reconciler.once()
 
@@ -21,22 +21,22 @@ def test_trouble_is_met_with_patience_and_three_attempts(reconciler, target):
     assert deployment.error_message == "Given up after 3 attempts: connection refused"
 
 
-def test_trouble_that_goes_by_costs_nothing(reconciler, target):
+def test_a_transient_error_that_passes_costs_nothing(reconciler, target):
     deployment = asked()
     reconciler.once()
-    target.trouble = "connection refused"
+    target.error = "connection refused"
     reconciler.once()
-    target.trouble = ""
+    target.error = ""
 
     settle(reconciler)
 
     assert status_of(deployment) == Status.ACTIVE
 
 
-def test_trouble_does_not_end_what_serves(reconciler, target):
+def test_a_transient_error_does_not_end_what_serves(reconciler, target):
     deployment = asked()
     settle(reconciler)
-    target.trouble = "connection refused"
+    target.error = "connection refused"
 
     for _ in range(10):
         reconciler.once()
