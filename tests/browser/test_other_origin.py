@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.browser.driver import Browser, missing
-from tests.deployments.gateway.door import KEY, Door
+from tests.deployments.gateway.process import KEY, GatewayProcess
 from tests.deployments.gateway.real import infer_path, serving
 from tests.deployments.targets.models import onnx_bytes
 
@@ -54,8 +54,8 @@ def window(tmp_path, page):
     made.close()
 
 
-def asked(window, door, key=KEY):
-    url = f"http://127.0.0.1:{door.port}{infer_path('iris')}"
+def asked(window, gateway, key=KEY):
+    url = f"http://127.0.0.1:{gateway.port}{infer_path('iris')}"
     window.run(ASK, url, key, BODY)
     window.wait(lambda: window.run("return window.found"), "an answer")
     return window.run("return window.found")
@@ -63,13 +63,13 @@ def asked(window, door, key=KEY):
 
 def test_a_page_of_a_configured_origin_infers_and_another_does_not(window, page):
     with serving(iris=onnx_bytes()) as other:
-        door = Door(other.data_dir, "--cors-origins", page)
+        gateway = GatewayProcess(other.data_dir, "--cors-origins", page)
         try:
-            found = asked(window, door)
-            refused = asked(window, door, key="wrong")
+            found = asked(window, gateway)
+            refused = asked(window, gateway, key="wrong")
             elsewhere = asked(window, other)
         finally:
-            door.close()
+            gateway.close()
 
     assert (found["status"], found["id"]) == (200, "from-a-page")
     assert found["version"] == "1"

@@ -117,7 +117,7 @@ def served():
     """Return a deployment that serves, and that the clients have the key of."""
     from deployments.models import DeploymentKey  # noqa: PLC0415
     from tests.deployments.factories import VersionFactory  # noqa: PLC0415
-    from tests.deployments.gateway.door import DIGEST  # noqa: PLC0415
+    from tests.deployments.gateway.process import DIGEST  # noqa: PLC0415
     from tests.deployments.stack import asked, is_settled  # noqa: PLC0415
     from tests.deployments.targets.models import onnx_bytes  # noqa: PLC0415
     from tests.deployments.targets.waiting import until  # noqa: PLC0415
@@ -131,21 +131,21 @@ def served():
 def sent(folder: Path, away: Away):
     """Return clients that asked before, while and after the database was away."""
     from tests.deployments.gateway.clients import Clients  # noqa: PLC0415
-    from tests.deployments.gateway.door import Door  # noqa: PLC0415
+    from tests.deployments.gateway.process import GatewayProcess  # noqa: PLC0415
     from tests.deployments.targets.waiting import until  # noqa: PLC0415
 
-    door = Door(folder, "--workers", str(WORKERS))
+    gateway = GatewayProcess(folder, "--workers", str(WORKERS))
     gateways = folder / "run" / "gateways"
     until(lambda: len(list(gateways.glob("*.json"))) == WORKERS)
     django.db.connection.close()
-    with Clients(door, PATH, count=2 * WORKERS) as clients:
+    with Clients(gateway, PATH, count=2 * WORKERS) as clients:
         until(lambda: clients.sent > MANY)
         with away():
             end = time.monotonic() + AWAY_S
             until(lambda: time.monotonic() > end)
         before = clients.sent
         until(lambda: clients.sent > before + MANY)
-    door.close()
+    gateway.close()
     return clients
 
 

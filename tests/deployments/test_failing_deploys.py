@@ -20,7 +20,7 @@ from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients
-from tests.deployments.gateway.door import Door
+from tests.deployments.gateway.process import GatewayProcess
 from tests.deployments.stack import ended
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
@@ -119,8 +119,8 @@ def target(data_dir):
 
 
 @pytest.fixture(scope="module")
-def door(target, data_dir):
-    made = Door(data_dir)
+def gateway(target, data_dir):
+    made = GatewayProcess(data_dir)
     yield made
     made.close()
 
@@ -165,15 +165,15 @@ def _impatience(kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_it_fails_with_a_sentence_while_the_old_one_answers(
-    kind, old, reconciler, door
+    kind, old, reconciler, gateway
 ):
     target = reconciler.targets["staging"]
     until(lambda: len(processes(target)) == 1)
-    files_before, process_before = left(door.data_dir), processes(target)
+    files_before, process_before = left(gateway.data_dir), processes(target)
     model = old.slot.model
     path = f"/serving/staging/{model}/v2/models/{model}/infer"
 
-    with Clients(door, path, count=1) as clients:
+    with Clients(gateway, path, count=1) as clients:
         until(lambda: clients.sent)
         new = Deployment.request(kind(model), "staging", by=None)
         if kind is new_version:
@@ -188,4 +188,4 @@ def test_it_fails_with_a_sentence_while_the_old_one_answers(
     assert clients.versions == [["1"]]
     until(lambda: reconciler.once() and target.list() == [str(old.pk)])
     until(lambda: processes(target) == process_before)
-    until(lambda: left(door.data_dir) == files_before)
+    until(lambda: left(gateway.data_dir) == files_before)

@@ -27,7 +27,7 @@ from deployments.targets.local import LocalTarget
 from lifecycle import artifacts
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request
-from tests.deployments.gateway.door import Door
+from tests.deployments.gateway.process import GatewayProcess
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
 from tests.disk import SmallDisk
@@ -91,8 +91,8 @@ def reconciler(target, disk):
 
 
 @pytest.fixture
-def door(target, disk):
-    made = Door(disk.path)
+def gateway(target, disk):
+    made = GatewayProcess(disk.path)
     yield made
     made.close()
 
@@ -157,11 +157,11 @@ def pids_of(disk, deployment):
 
 @pytest.mark.parametrize("call", ["validate", "apply", "publish", "route"])
 def test_a_disk_full_at_any_step_of_a_deploy_costs_no_request(
-    call, old, reconciler, door, disk
+    call, old, reconciler, gateway, disk
 ):
     new, target = asked(successor(old)), reconciler.targets["staging"]
     target.full_at = (call, str(new.pk))
-    with Clients(door, PATH, CLIENTS) as clients:
+    with Clients(gateway, PATH, CLIENTS) as clients:
         until(lambda: passed(reconciler, new) and target.calls > 3, LONG_S)
         more(clients)
         stuck = passed(reconciler, new).status
@@ -181,30 +181,30 @@ def test_a_disk_full_at_any_step_of_a_deploy_costs_no_request(
 
 
 def test_a_model_killed_on_a_full_disk_serves_again_when_there_is_room(
-    old, reconciler, door, disk
+    old, reconciler, gateway, disk
 ):
     (pid,) = pids_of(disk, old)
     disk.fill()
     os.kill(pid, signal.SIGKILL)
     until(lambda: passed(reconciler, old).health != Health.HEALTHY, LONG_S)
-    until(lambda: door.post(PATH, iris_request())[0] in {502, 503})
+    until(lambda: gateway.post(PATH, iris_request())[0] in {502, 503})
     for _ in range(10):
         reconciler.once()
 
     disk.free()
 
-    until(lambda: door.post(PATH, iris_request())[0] == 200, LONG_S)
+    until(lambda: gateway.post(PATH, iris_request())[0] == 200, LONG_S)
     assert passed(reconciler, old).status == Status.ACTIVE
     assert half_written(disk) == []
 
 
 def test_a_reconciler_that_starts_on_a_full_disk_disturbs_nothing(
-    old, reconciler, door, disk
+    old, reconciler, gateway, disk
 ):
     reconciler.targets["staging"].close()
     reconciler.release()
     disk.fill()
-    with Clients(door, PATH, CLIENTS) as clients, Target(disk.path) as target:
+    with Clients(gateway, PATH, CLIENTS) as clients, Target(disk.path) as target:
         later = Reconciler(dict.fromkeys(Environment.values, target), folder=disk.path)
         for _ in range(20):
             later.once()
@@ -223,22 +223,22 @@ def is_watched(target, deployment):
     return seen.desired_instances == seen.ready_instances == 1
 
 
-def test_counts_on_a_full_disk_are_added_up_later(old, door, disk):
+def test_counts_on_a_full_disk_are_added_up_later(old, gateway, disk):
     disk.fill()
     for _ in range(30):
-        assert door.post(PATH, iris_request())[0] == 200
+        assert gateway.post(PATH, iris_request())[0] == 200
     gateways = disk.path / "run" / "gateways"
     before = {path: path.stat().st_mtime_ns for path in gateways.glob("*.json")}
 
     disk.free()
 
-    until(lambda: counted(door, old) == 30)
+    until(lambda: counted(gateway, old) == 30)
     assert all(path.stat().st_mtime_ns > stamp for path, stamp in before.items())
     assert list((disk.path / "traffic").glob(".*")) == []
 
 
-def counted(door, deployment):
-    return door.counted().get(str(deployment.pk), {}).get("request_count", 0)
+def counted(gateway, deployment):
+    return gateway.counted().get(str(deployment.pk), {}).get("request_count", 0)
 
 
 def test_a_sample_that_does_not_fit_is_left_out_whole(disk):
@@ -258,11 +258,11 @@ def test_a_sample_that_does_not_fit_is_left_out_whole(disk):
     assert bodies == ['"first"', '"last"']
 
 
-def test_samples_that_find_no_room_are_taken_in_later(old, door, reconciler, disk):
+def test_samples_that_find_no_room_are_taken_in_later(old, gateway, reconciler, disk):
     EnvironmentRule.objects.filter(pk="staging").update(sample_rate=1.0)
     until(lambda: passed(reconciler, old) and is_sampled(disk))
     for _ in range(5):
-        assert door.post(PATH, iris_request())[0] == 200
+        assert gateway.post(PATH, iris_request())[0] == 200
     until(lambda: sampled_lines() == 5)
     intake = Intake()
     disk.fill()
@@ -320,10 +320,10 @@ def test_a_conversion_that_does_not_fit_leaves_the_model_as_it_is(reconciler, di
 
 
 def test_a_write_protected_folder_stops_changes_and_no_answers(
-    old, reconciler, door, disk
+    old, reconciler, gateway, disk
 ):
     disk.protect()
-    with Clients(door, PATH, CLIENTS) as clients:
+    with Clients(gateway, PATH, CLIENTS) as clients:
         new = asked(VersionFactory(model=old.slot.model, content=None))
         Deployment.objects.filter(pk=new.pk).update(
             artifact=old.artifact, artifact_sha256=old.artifact_sha256
@@ -351,7 +351,7 @@ def target_runs(reconciler, deployment):
 
 
 def test_bytes_changed_while_it_serves_are_never_served(
-    old, reconciler, door, disk, monkeypatch
+    old, reconciler, gateway, disk, monkeypatch
 ):
     monkeypatch.setattr(fleet, "LONGEST_PAUSE_S", 1.0)
     path = artifacts.file_path(old.artifact)
@@ -359,14 +359,14 @@ def test_bytes_changed_while_it_serves_are_never_served(
     # Another model of the same length: all but the digest looks right.
     path.write_bytes(good.replace(b"ai.onnx.ml", b"ai.onnx.mL"))
     (pid,) = pids_of(disk, old)
-    with Clients(door, PATH, CLIENTS) as clients:
+    with Clients(gateway, PATH, CLIENTS) as clients:
         os.kill(pid, signal.SIGKILL)
         until(lambda: passed(reconciler, old).health == Health.UNHEALTHY, LONG_S)
         status, said = old.status, told(old)
         path.write_bytes(good)
         until(lambda: passed(reconciler, old).health != Health.UNHEALTHY, LONG_S)
         more(clients, 5)
-        until(lambda: door.post(PATH, iris_request())[0] == 200, LONG_S)
+        until(lambda: gateway.post(PATH, iris_request())[0] == 200, LONG_S)
 
     assert status == Status.ACTIVE
     assert "checksum (SHA-256) is not the registered one" in said
@@ -375,7 +375,7 @@ def test_bytes_changed_while_it_serves_are_never_served(
 
 
 def test_a_converted_file_that_was_changed_gives_way_to_the_model(
-    reconciler, disk, door, monkeypatch
+    reconciler, disk, gateway, monkeypatch
 ):
     monkeypatch.setattr(fleet, "LONGEST_PAUSE_S", 1.0)
     EnvironmentRule.objects.filter(pk="staging").update(converts_to_onnx=True)
@@ -388,10 +388,10 @@ def test_a_converted_file_that_was_changed_gives_way_to_the_model(
     os.kill(pid, signal.SIGKILL)
 
     url = "/serving/staging/iris/v2/models/iris"
-    until(lambda: platform(door, url) == "sklearn_sklearn", LONG_S)
+    until(lambda: platform(gateway, url) == "sklearn_sklearn", LONG_S)
     assert not converted.exists()
 
 
-def platform(door, url):
-    status, body, _ = door.get(url)
+def platform(gateway, url):
+    status, body, _ = gateway.get(url)
     return body["platform"] if status == 200 else ""

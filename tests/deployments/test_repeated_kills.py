@@ -16,7 +16,7 @@ from django.conf import settings
 from deployments.models import Deployment, DeploymentEvent, Lease
 from deployments.states import Status
 from tests.deployments.factories import VersionFactory
-from tests.deployments.gateway.door import Door
+from tests.deployments.gateway.process import GatewayProcess
 from tests.deployments.stack import asked, is_settled, running, status_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
@@ -50,14 +50,14 @@ LEFT_AT = {
 
 
 @pytest.fixture(scope="module")
-def door():
-    made = Door(Path(settings.DATA_DIR), "--open", is_told=False)
+def gateway():
+    made = GatewayProcess(Path(settings.DATA_DIR), "--open", is_synced=False)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("point", LEFT_AT)
-def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, door):
+def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, gateway):
     version = VersionFactory(content=onnx_bytes())
     old = settled_by(workers(), version)
     worker = workers(point, NEXT)
@@ -68,12 +68,12 @@ def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, d
         new = asked(VersionFactory(model=version.model, content=content))
         assert worker.wait(LONG_S) == -signal.SIGKILL
         left, still_running = status_of(new), running()
-        meanwhile = answering(door, version.model)
+        meanwhile = answering(gateway, version.model)
         worker = workers(point, NEXT)
         until(lambda one=new: is_settled(one), LONG_S)
 
         assert meanwhile in {str(old.pk), str(new.pk)}, "never neither"
-        assert answering(door, version.model) == str(new.pk)
+        assert answering(gateway, version.model) == str(new.pk)
         assert left == LEFT_AT[point]
         assert str(old.pk) in still_running, "the old one answers throughout"
         assert status_of(old) == Status.TERMINATED
@@ -85,7 +85,7 @@ def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, d
 
 @pytest.mark.parametrize("point", ["end_as_asked:before", "end_as_asked:after"])
 def test_who_is_killed_while_one_is_retired_leaves_what_the_next_one_ends(
-    workers, point, door
+    workers, point, gateway
 ):
     version = VersionFactory(content=onnx_bytes())
     deployment = settled_by(workers(), version)
@@ -99,14 +99,14 @@ def test_who_is_killed_while_one_is_retired_leaves_what_the_next_one_ends(
     until(lambda: status_of(deployment) == Status.TERMINATED, LONG_S)
 
     assert left == Status.ACTIVE, "whether it still answers is not known"
-    assert answering(door, version.model) is None
+    assert answering(gateway, version.model) is None
     until(lambda: running() == [], LONG_S)
 
 
-def answering(door, model):
+def answering(gateway, model):
     """Return the deployment that answers a prediction now, None if there is none."""
     path = f"/serving/development/{model.name}"
-    status, body, headers = door.post(path, {"instances": [[1.0, 2.0, 3.0, 4.0]]})
+    status, body, headers = gateway.post(path, {"instances": [[1.0, 2.0, 3.0, 4.0]]})
     assert status in {200, 404}, body
     return headers.get("x-deployment-id")
 

@@ -20,7 +20,7 @@ from deployments.reconciler.sample_intake import Intake
 from deployments.samples import live_sample
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request
-from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.gateway.process import DIGEST, GatewayProcess
 from tests.deployments.stack import RUN, asked, is_settled, pids_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
@@ -33,17 +33,17 @@ CLIENTS = 4
 
 
 @pytest.fixture
-def doors():
+def gateways():
     """Start gateways on the folder that reconcilers of the tests write to."""
     made = []
 
     def start(*arguments):
-        made.append(Door(Path(settings.DATA_DIR), *arguments))
+        made.append(GatewayProcess(Path(settings.DATA_DIR), *arguments))
         return made[-1]
 
     yield start
-    for door in made:
-        door.close()
+    for gateway in made:
+        gateway.close()
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def require_flawless(clients):
         assert order == sorted(set(order))
 
 
-def test_promotions_a_rollback_and_six_flips_in_a_row_lose_nothing(serving, doors):
+def test_promotions_a_rollback_and_six_flips_in_a_row_lose_nothing(serving, gateways):
     first, _ = serving
-    with Clients(doors(), PATH, CLIENTS) as clients:
+    with Clients(gateways(), PATH, CLIENTS) as clients:
         second = upgraded(first, 1)
         seen_by_all(clients, second)
         restored = second.roll_back(reason="worse")
@@ -112,9 +112,9 @@ def test_promotions_a_rollback_and_six_flips_in_a_row_lose_nothing(serving, door
     assert {seen[-1] for seen in clients.versions} == {newest.model_version.version}
 
 
-def test_killed_models_and_reconcilers_lose_nothing(serving, doors, workers):
+def test_killed_models_and_reconcilers_lose_nothing(serving, gateways, workers):
     current, worker = serving
-    with Clients(doors(), PATH, CLIENTS) as clients:
+    with Clients(gateways(), PATH, CLIENTS) as clients:
         for kill in range(3):
             more(clients)
             kill_model_of(current)
@@ -129,9 +129,9 @@ def test_killed_models_and_reconcilers_lose_nothing(serving, doors, workers):
     require_flawless(clients)
 
 
-def workers_of(door):
+def workers_of(gateway):
     """Return the ids of a gateway's own processes."""
-    children = Path(f"/proc/{door.process.pid}/task/{door.process.pid}/children")
+    children = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children")
     pids = [int(pid) for pid in children.read_text().split()]
     return [pid for pid in pids if b"spawn_main" in _command(pid)]
 
@@ -143,35 +143,37 @@ def _command(pid):
         return b""
 
 
-def test_a_killed_gateway_takes_its_own_connections_along_and_no_more(serving, doors):
-    door = doors("--workers", "2")
+def test_a_killed_gateway_takes_its_own_connections_along_and_no_more(
+    serving, gateways
+):
+    gateway = gateways("--workers", "2")
     gateways = Path(settings.DATA_DIR) / "run" / "gateways"
     until(lambda: len(list(gateways.glob("*.json"))) >= 2)
-    with Clients(door, PATH, CLIENTS) as clients:
+    with Clients(gateway, PATH, CLIENTS) as clients:
         more(clients)
-        victim, survivor = workers_of(door)
+        victim, survivor = workers_of(gateway)
         os.kill(victim, signal.SIGKILL)
         more(clients, 1000)
-        until(lambda: len(set(workers_of(door)) - {victim}) == 2)
+        until(lambda: len(set(workers_of(gateway)) - {victim}) == 2)
         more(clients, 1000)
 
     broken = clients.sent - clients.statuses[200]
     assert broken <= CLIENTS
     answered = [status for status in clients.statuses if isinstance(status, int)]
     assert answered == [200]
-    assert survivor in workers_of(door)
+    assert survivor in workers_of(gateway)
 
 
-def test_what_clients_send_is_the_live_sample(serving, doors):
+def test_what_clients_send_is_the_live_sample(serving, gateways):
     deployment, _ = serving
     assert not is_sampled()
     EnvironmentRule.objects.filter(pk="development").update(sample_rate=1.0)
     until(is_sampled)
-    door, body = doors(), json.loads(iris_request())
+    gateway, body = gateways(), json.loads(iris_request())
     for number in range(50):
         body["inputs"][0]["data"][0] = number / 10
-        assert door.post(PATH, body)[0] == 200
-    door.close()
+        assert gateway.post(PATH, body)[0] == 200
+    gateway.close()
 
     Intake().take_in()
 

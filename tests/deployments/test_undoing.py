@@ -19,7 +19,7 @@ from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients
-from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.gateway.process import DIGEST, GatewayProcess
 from tests.deployments.stack import asked, is_settled, status_of
 from tests.deployments.targets.models import pickled
 from tests.deployments.targets.waiting import until
@@ -114,8 +114,8 @@ def as_code(number: int) -> bytes:
 
 
 @pytest.fixture
-def door():
-    made = Door(Path(settings.DATA_DIR))
+def gateway():
+    made = GatewayProcess(Path(settings.DATA_DIR))
     yield made
     made.close()
 
@@ -156,7 +156,9 @@ def more(clients, answers=400):
 @pytest.mark.parametrize(
     "case", [(kind, turns) for kind in BAD for turns in (10, 3, 1)]
 )
-def test_a_bad_version_is_undone_by_itself(workers, door, rule, case, record_property):
+def test_a_bad_version_is_undone_by_itself(
+    workers, gateway, rule, case, record_property
+):
     kind, turns = case
     if kind == "slow":
         rule.update(max_p95_ms=150.0)
@@ -170,7 +172,7 @@ def test_a_bad_version_is_undone_by_itself(workers, door, rule, case, record_pro
         wide = kind == "refuses"
         bodies = [sent(n, 2 if wide and n > last_good else 1) for n in numbers]
 
-    with Clients(door, PATH, CLIENTS, *bodies) as clients:
+    with Clients(gateway, PATH, CLIENTS, *bodies) as clients:
         more(clients)
         second = followed(first, BAD[kind](last_good))
         until(lambda: status_of(second) in {Status.ACTIVE, Status.ROLLBACK})
@@ -197,12 +199,12 @@ NEVER_READY = pickled(
 )
 
 
-def test_what_is_never_ready_fails_and_the_old_one_serves_on(workers, door, rule):
+def test_what_is_never_ready_fails_and_the_old_one_serves_on(workers, gateway, rule):
     rule.update(progress_deadline_s=20)
     workers()
     first = deployed(good())
 
-    with Clients(door, PATH, CLIENTS, sent(1)) as clients:
+    with Clients(gateway, PATH, CLIENTS, sent(1)) as clients:
         more(clients)
         second = followed(first, NEVER_READY)
         until(lambda: status_of(second) == Status.FAILED, 240)
@@ -235,12 +237,12 @@ def flipped(deployment, number):
     return newer
 
 
-def test_fifty_good_versions_are_left_alone(workers, door, rule):
+def test_fifty_good_versions_are_left_alone(workers, gateway, rule):
     rule.update(bake_s=FLIP_BAKE_S)
     workers()
     newest = deployed(good())
 
-    with Clients(door, PATH, CLIENTS, sent(1)):
+    with Clients(gateway, PATH, CLIENTS, sent(1)):
         for number in range(FLIPS):
             newest = flipped(newest, number)
 
@@ -249,7 +251,7 @@ def test_fifty_good_versions_are_left_alone(workers, door, rule):
 
 @pytest.mark.parametrize("clients_of_nonsense", [1, 5])
 def test_what_neither_version_takes_undoes_nothing(
-    workers, door, rule, clients_of_nonsense
+    workers, gateway, rule, clients_of_nonsense
 ):
     rule.update(bake_s=FLIP_BAKE_S)
     workers()
@@ -257,8 +259,8 @@ def test_what_neither_version_takes_undoes_nothing(
     nonsense = b'{"inputs": []}'
 
     with (
-        Clients(door, PATH, 9, sent(1)),
-        Clients(door, PATH, clients_of_nonsense, nonsense) as wrong,
+        Clients(gateway, PATH, 9, sent(1)),
+        Clients(gateway, PATH, clients_of_nonsense, nonsense) as wrong,
     ):
         more(wrong)
         for number in range(3):
@@ -270,15 +272,15 @@ def test_what_neither_version_takes_undoes_nothing(
 
 @pytest.mark.parametrize("clients_of_nonsense", [1, 9])
 def test_nonsense_that_begins_at_a_flip_undoes_nothing(
-    workers, door, rule, clients_of_nonsense
+    workers, gateway, rule, clients_of_nonsense
 ):
     rule.update(bake_s=FLIP_BAKE_S)
     workers()
     newest = deployed(good())
 
-    with Clients(door, PATH, 4, sent(1)) as clients:
+    with Clients(gateway, PATH, 4, sent(1)) as clients:
         more(clients)
-        with Clients(door, PATH, clients_of_nonsense, b'{"inputs": []}') as wrong:
+        with Clients(gateway, PATH, clients_of_nonsense, b'{"inputs": []}') as wrong:
             flipped(newest, 1)
 
     assert wrong.statuses.keys() == {400}
@@ -288,14 +290,14 @@ def test_nonsense_that_begins_at_a_flip_undoes_nothing(
 CANARY = DeploymentPlan(strategy=Strategy(Rollout.CANARY, (10, 50), FLIP_BAKE_S))
 
 
-def test_a_canary_is_not_stopped_by_what_neither_version_takes(workers, door, rule):
+def test_a_canary_is_not_stopped_by_what_neither_version_takes(workers, gateway, rule):
     workers()
     first = deployed(good())
     nonsense = b'{"inputs": []}'
 
     with (
-        Clients(door, PATH, 9, sent(1)),
-        Clients(door, PATH, 1, nonsense) as wrong,
+        Clients(gateway, PATH, 9, sent(1)),
+        Clients(gateway, PATH, 1, nonsense) as wrong,
     ):
         more(wrong)
         newer = followed(first, narrower(0), plan=CANARY)
@@ -306,13 +308,13 @@ def test_a_canary_is_not_stopped_by_what_neither_version_takes(workers, door, ru
 
 
 @pytest.mark.parametrize("turns", [10, 3, 1])
-def test_a_canary_that_refuses_what_was_taken_is_stopped(workers, door, rule, turns):
+def test_a_canary_that_refuses_what_was_taken_is_stopped(workers, gateway, rule, turns):
     workers()
     first = deployed(good())
     last_good = TURNS - turns
     bodies = [sent(n, 2 if n > last_good else 1) for n in range(1, TURNS + 1)]
 
-    with Clients(door, PATH, CLIENTS, *bodies) as clients:
+    with Clients(gateway, PATH, CLIENTS, *bodies) as clients:
         more(clients)
         newer = followed(first, narrower(0), plan=CANARY)
         until(lambda: status_of(newer) in {Status.ACTIVE, Status.FAILED}, 240)

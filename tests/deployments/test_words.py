@@ -24,7 +24,7 @@ from deployments.states import Rollout, Status, StickyBy
 from deployments.wake import wake_worker_and_wait
 from mlops.core.models import ApiToken
 from tests.deployments.factories import VersionFactory
-from tests.deployments.gateway.door import Door, FakeServer
+from tests.deployments.gateway.process import FakeServer, GatewayProcess
 from tests.deployments.reconciler.acting import traffic
 from tests.deployments.targets.waiting import until
 from tests.deployments.words import PublishingTarget, Worker, crowd
@@ -43,12 +43,12 @@ FULL = 100
 
 
 @pytest.fixture(params=CROWDS)
-def door(request, short_dir):
+def gateway(request, short_dir):
     """Return a gateway whose reconciler works on real rows, and what serves."""
     crowd(request.param)
     server = FakeServer(short_dir)
     target = PublishingTarget(Path(settings.DATA_DIR) / "run", server.path)
-    made = Door(Path(settings.DATA_DIR), is_told=False)
+    made = GatewayProcess(Path(settings.DATA_DIR), is_synced=False)
     with Worker(target, short_dir):
         until(wake_worker_and_wait)
         yield made
@@ -65,7 +65,7 @@ def slot():
 
 
 @pytest.fixture
-def key(slot, door):
+def key(slot, gateway):
     _, plain = DeploymentKey.issue(slot, "client", by=None)
     until(wake_worker_and_wait)
     return plain
@@ -88,74 +88,74 @@ def active(slot, **options):
     return deployment
 
 
-def answer(door, slot, key, version=None, **headers):
+def answer(gateway, slot, key, version=None, **headers):
     """Return the status of a prediction, and who made it."""
     name = quote(slot.model.name)
     at = f"/versions/{quote(version.version)}" if version else ""
     path = f"/serving/{slot.environment}/{name}/v2/models/{name}{at}/infer"
-    status, _, said = door.post(path, {"inputs": []}, key=key, headers=headers)
+    status, _, said = gateway.post(path, {"inputs": []}, key=key, headers=headers)
     return status, said.get("x-deployment-id")
 
 
-def test_what_is_active_answers_and_the_one_before_does_not(door, slot, key):
+def test_what_is_active_answers_and_the_one_before_does_not(gateway, slot, key):
     seen = []
     for _ in range(ROUNDS):
         deployment = active(slot)
-        seen.append((answer(door, slot, key), (200, str(deployment.pk))))
+        seen.append((answer(gateway, slot, key), (200, str(deployment.pk))))
 
     assert [got for got, _ in seen] == [wanted for _, wanted in seen]
 
 
-def test_what_was_rolled_back_answers_no_more(door, slot, key):
+def test_what_was_rolled_back_answers_no_more(gateway, slot, key):
     first, second = active(slot), active(slot)
     seen = []
     for _ in range(max(ROUNDS // 2, 2)):
         restored = second.roll_back()
         says(second, status=Status.ROLLBACK)
-        seen.append((answer(door, slot, key), (200, str(restored.pk))))
+        seen.append((answer(gateway, slot, key), (200, str(restored.pk))))
         second = active(slot)
 
     assert [got for got, _ in seen] == [wanted for _, wanted in seen]
     assert first.slot_id == second.slot_id
 
 
-def test_what_is_terminated_answers_nothing(door, slot, key):
+def test_what_is_terminated_answers_nothing(gateway, slot, key):
     seen = []
     for _ in range(ROUNDS):
         deployment = active(slot)
         deployment.terminate(by=None)
         says(deployment, status=Status.TERMINATED)
-        seen.append(answer(door, slot, key)[0])
+        seen.append(answer(gateway, slot, key)[0])
 
     assert set(seen) <= {401, 404}, "with the slot went what its key opens"
 
 
 def test_a_canary_has_its_share_when_the_row_says_so_and_none_when_it_failed(
-    door, slot, key
+    gateway, slot, key
 ):
     active(slot)
     seen = []
     for _ in range(max(ROUNDS // 2, 2)):
         canary = asked(slot, plan=HALF)
         says(canary, traffic_percent=50)
-        began = answer(door, slot, key, canary.model_version)
+        began = answer(gateway, slot, key, canary.model_version)
         canary.refresh_from_db()
         canary.rollout.abort(by=None)
         says(canary, status=Status.FAILED)
-        ended = answer(door, slot, key, canary.model_version)[0]
+        ended = answer(gateway, slot, key, canary.model_version)[0]
         seen.append((began == (200, str(canary.pk)), ended))
 
     assert set(seen) == {(True, 404)}
 
 
-def test_a_canary_goes_on_with_its_next_share_and_is_promoted(door, slot, key):
+def test_a_canary_goes_on_with_its_next_share_and_is_promoted(gateway, slot, key):
     active(slot)
     canary = asked(slot, plan=CANARY)
     says(canary, traffic_percent=99)
 
-    answers = [answer(door, slot, key)[1] for _ in range(20)]
+    answers = [answer(gateway, slot, key)[1] for _ in range(20)]
     says(canary, status=Status.ACTIVE)
-    promoted = answer(door, slot, key)
+    promoted = answer(gateway, slot, key)
 
     assert answers.count(str(canary.pk)) > 15
     assert promoted == (200, str(canary.pk))
@@ -165,7 +165,7 @@ STEPS = (30, 70)
 CALLERS = 40
 
 
-def who_have_it(door, slot, callers, canary):
+def who_have_it(gateway, slot, callers, canary):
     """Return round by round which of the callers a canary answers, as it rolls out.
 
     Through a round the share that its row says has held. A word follows its effect: in
@@ -173,7 +173,7 @@ def who_have_it(door, slot, callers, canary):
     """
     rounds, share = [], STEPS[0]
     while share < FULL:
-        given = [answer(door, slot, key, **said) for key, said in callers]
+        given = [answer(gateway, slot, key, **said) for key, said in callers]
         assert {status for status, _ in given} == {200}
         canary.refresh_from_db()
         if canary.traffic_percent == share:
@@ -186,7 +186,7 @@ def who_have_it(door, slot, callers, canary):
 
 @pytest.mark.parametrize("sticky_by", [StickyBy.KEY, StickyBy.HEADER])
 def test_a_sticky_caller_keeps_the_new_version_as_its_share_grows(
-    door, slot, key, sticky_by
+    gateway, slot, key, sticky_by
 ):
     with transaction.atomic():
         keys = [DeploymentKey.issue(slot, "k", by=None)[1] for _ in range(CALLERS)]
@@ -197,55 +197,55 @@ def test_a_sticky_caller_keeps_the_new_version_as_its_share_grows(
     canary = asked(slot, plan=DeploymentPlan(strategy=strategy))
     says(canary, traffic_percent=STEPS[0])
 
-    rounds = who_have_it(door, slot, callers, canary)
+    rounds = who_have_it(gateway, slot, callers, canary)
 
     assert 0 < len(rounds[0]) < CALLERS
     assert rounds[0] < rounds[-1]
     assert all(fewer <= more for fewer, more in pairwise(rounds))
 
 
-def test_a_new_key_opens_and_a_revoked_one_does_not(door, slot, key):
+def test_a_new_key_opens_and_a_revoked_one_does_not(gateway, slot, key):
     active(slot)
     seen = []
     for _ in range(ROUNDS):
         made, plain = DeploymentKey.issue(slot, "shop", by=None)
         until(wake_worker_and_wait)
-        opens = answer(door, slot, plain)[0]
+        opens = answer(gateway, slot, plain)[0]
         made.revoke(by=None)
         until(wake_worker_and_wait)
-        seen.append((opens, answer(door, slot, plain)[0]))
+        seen.append((opens, answer(gateway, slot, plain)[0]))
 
     assert set(seen) == {(200, 401)}
 
 
-def test_a_new_token_opens_and_a_revoked_one_does_not(door, slot, key, person):
+def test_a_new_token_opens_and_a_revoked_one_does_not(gateway, slot, key, person):
     active(slot)
     seen = []
     for number in range(ROUNDS):
         token, plain = ApiToken.issue(person("deployer"), f"t{number}")
         until(wake_worker_and_wait)
-        opens = answer(door, slot, plain)[0]
+        opens = answer(gateway, slot, plain)[0]
         token.revoke()
         until(wake_worker_and_wait)
-        seen.append((opens, answer(door, slot, plain)[0]))
+        seen.append((opens, answer(gateway, slot, plain)[0]))
 
     assert set(seen) == {(200, 401)}
 
 
 def test_the_token_of_somebody_who_is_active_no_more_opens_nothing(
-    door, slot, key, person
+    gateway, slot, key, person
 ):
     active(slot)
     owner = person("deployer")
     _, plain = ApiToken.issue(owner, "one")
     until(wake_worker_and_wait)
-    before = answer(door, slot, plain)[0]
+    before = answer(gateway, slot, plain)[0]
 
     owner.is_active = False
     owner.save()
     until(wake_worker_and_wait)
 
-    assert (before, answer(door, slot, plain)[0]) == (200, 401)
+    assert (before, answer(gateway, slot, plain)[0]) == (200, 401)
 
 
 def stopped_after_s(canary):
@@ -256,16 +256,18 @@ def stopped_after_s(canary):
     return time.monotonic() - began
 
 
-def test_a_key_over_its_quota_is_refused_and_its_usage_is_shown(door, slot, key, api):
+def test_a_key_over_its_quota_is_refused_and_its_usage_is_shown(
+    gateway, slot, key, api
+):
     deployment = active(slot)
     before = DeploymentKey.objects.get()
     limited, plain = DeploymentKey.issue(slot, "shop", by=None, daily_quota=3)
     until(wake_worker_and_wait)
 
-    statuses = [answer(door, slot, plain)[0] for _ in range(5)]
+    statuses = [answer(gateway, slot, plain)[0] for _ in range(5)]
 
     assert statuses == [200] * 3 + [429] * 2
-    assert answer(door, slot, key)[0] == 200
+    assert answer(gateway, slot, key)[0] == 200
     url = f"/api/v1/ml/lifecycle/deployments/{deployment.pk}/keys"
     shown = {each["id"]: each["usage"] for each in api("viewer").get(url).json()}
     counts = {
@@ -276,7 +278,7 @@ def test_a_key_over_its_quota_is_refused_and_its_usage_is_shown(door, slot, key,
 
 
 @pytest.mark.slow
-def test_what_rolls_out_is_judged_every_two_seconds(door, slot, record_property):
+def test_what_rolls_out_is_judged_every_two_seconds(gateway, slot, record_property):
     active(slot)
     took_s = []
     for _ in range(max(ROUNDS // 10, 3)):
@@ -289,7 +291,9 @@ def test_what_rolls_out_is_judged_every_two_seconds(door, slot, record_property)
 
 
 @pytest.mark.slow
-def test_from_the_wish_to_active_is_no_longer_in_a_crowd(door, slot, record_property):
+def test_from_the_wish_to_active_is_no_longer_in_a_crowd(
+    gateway, slot, record_property
+):
     took_s = []
     for _ in range(max(ROUNDS // 4, 5)):
         began = time.monotonic()

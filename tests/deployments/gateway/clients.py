@@ -5,7 +5,7 @@ import json
 import threading
 from collections import Counter
 
-from tests.deployments.gateway.door import KEY
+from tests.deployments.gateway.process import KEY
 from tests.deployments.targets import models
 
 
@@ -26,8 +26,8 @@ class Clients:
     bodies each client sends one after the other, round and round.
     """
 
-    def __init__(self, door, path: str, count: int = 4, *bodies: bytes) -> None:
-        self._door, self._path = door, path
+    def __init__(self, gateway, path: str, count: int = 4, *bodies: bytes) -> None:
+        self._gateway, self._path = gateway, path
         self._bodies = bodies or (iris_request(),)
         self.statuses: Counter[int | str] = Counter()
         self.outcomes: Counter[tuple[str, int]] = Counter()
@@ -55,7 +55,7 @@ class Clients:
         return sum(self.statuses.values())
 
     def _ask(self, versions: list[str], deployments: list[str]) -> None:
-        bodies, connection = itertools.cycle(self._bodies), self._door.connect()
+        bodies, connection = itertools.cycle(self._bodies), self._gateway.connect()
         asked = 0
         headers = {"Authorization": f"Bearer {KEY}"}
         while not self._stop.is_set():

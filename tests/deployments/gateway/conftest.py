@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from deployments.serving.publishing import KEYS
-from tests.deployments.gateway.door import (
-    Door,
+from tests.deployments.gateway.process import (
     FakeServer,
+    GatewayProcess,
     answers,
     publish,
     publisher_of,
@@ -26,16 +26,16 @@ def data_dir():
 
 
 @pytest.fixture(scope="module")
-def door(data_dir):
-    made = Door(data_dir, "--max-outstanding", "4")
+def gateway(data_dir):
+    made = GatewayProcess(data_dir, "--max-outstanding", "4")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def hasty_door(data_dir):
+def hasty_gateway(data_dir):
     """Return a gateway that soon gives up."""
-    made = Door(data_dir, "--read-s", "0.5", "--hold-s", "0.2")
+    made = GatewayProcess(data_dir, "--read-s", "0.5", "--hold-s", "0.2")
     yield made
     made.close()
 

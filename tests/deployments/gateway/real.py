@@ -7,13 +7,15 @@ from pathlib import Path
 
 from deployments.serving.terms import Route, RouteEntry, Signature
 from deployments.targets.local import LocalTarget
-from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.gateway.process import DIGEST, GatewayProcess
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import serve
 
 
 @contextlib.contextmanager
-def serving(before: Signature | None = None, **contents: bytes) -> Iterator[Door]:
+def serving(
+    before: Signature | None = None, **contents: bytes
+) -> Iterator[GatewayProcess]:
     """Serve each model in staging under its name, as version 1.
 
     `before` is what the version before takes.
@@ -27,11 +29,11 @@ def serving(before: Signature | None = None, **contents: bytes) -> Iterator[Door
                 serve(target, spec)
                 entry = RouteEntry(spec.deployment_id, "1")
                 target.route(Route("staging", model, (entry,), frozenset({DIGEST})))
-            door = Door(folder)
+            gateway = GatewayProcess(folder)
             try:
-                yield door
+                yield gateway
             finally:
-                door.close()
+                gateway.close()
 
 
 def infer_path(model: str) -> str:

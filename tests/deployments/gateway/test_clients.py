@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.foreign import NoPackageIndex, python_of
-from tests.deployments.gateway.door import KEY
+from tests.deployments.gateway.process import KEY
 from tests.deployments.gateway.real import serving
 from tests.deployments.targets.models import forest, iris, onnx_bytes
 from tests.deployments.targets.test_protocol import identity
@@ -39,8 +39,8 @@ def answered(python: Path, script: str, address: str) -> dict:
 
 def test_tritonclient_infers_in_every_form_that_it_has():
     python = client("tritonclient", "tritonclient[http]==2.73.0")
-    with serving(iris=onnx_bytes()) as door:
-        url = f"127.0.0.1:{door.port}/serving/staging/iris"
+    with serving(iris=onnx_bytes()) as gateway:
+        url = f"127.0.0.1:{gateway.port}/serving/staging/iris"
         found = answered(python, "triton_script.py", url)
 
     assert found["ready"] == [True] * 5
@@ -59,8 +59,8 @@ def test_tritonclient_infers_in_every_form_that_it_has():
 
 def test_tritonclient_sends_and_reads_texts():
     python = client("tritonclient", "tritonclient[http]==2.73.0")
-    with serving(iris=identity("BYTES")) as door:
-        url = f"127.0.0.1:{door.port}/serving/staging/iris"
+    with serving(iris=identity("BYTES")) as gateway:
+        url = f"127.0.0.1:{gateway.port}/serving/staging/iris"
         done = subprocess.run(
             [python, "-c", TEXTS, url, KEY], capture_output=True, text=True, check=False
         )
@@ -86,8 +86,8 @@ print(json.dumps([each.decode() for each in answer.as_numpy("y").ravel()]))
 
 def test_kserves_client_infers_in_json_and_in_bytes():
     python = client("kserve", "kserve==0.21.0")
-    with serving(iris=onnx_bytes()) as door:
-        url = f"http://127.0.0.1:{door.port}/serving/staging/iris"
+    with serving(iris=onnx_bytes()) as gateway:
+        url = f"http://127.0.0.1:{gateway.port}/serving/staging/iris"
         found = answered(python, "kserve_script.py", url)
 
     want = forest().predict(ROWS).tolist()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.deployments.gateway.door import Door, answers, publish, reply
+from tests.deployments.gateway.process import GatewayProcess, answers, publish, reply
 from tests.deployments.targets.waiting import until
 
 
@@ -32,7 +32,7 @@ def held():
 
 
 @pytest.fixture
-def asking(door, held):
+def asking(gateway, held):
     """Return a starter of requests in threads; it returns the statuses to come."""
     started: list[threading.Thread] = []
 
@@ -40,7 +40,7 @@ def asking(door, held):
         answered: list[int] = []
 
         def ask() -> None:
-            answered.append(door.post(path, {})[0])
+            answered.append(gateway.post(path, {})[0])
 
         threads = [threading.Thread(target=ask) for _ in range(count)]
         for each in threads:
@@ -88,39 +88,39 @@ def too_much(server, connection, request) -> bool:
 
 
 @pytest.mark.parametrize("behave", [hangs, drips])
-def test_a_late_answer_is_504_and_an_error_of_the_model(hasty_door, slot, behave):
+def test_a_late_answer_is_504_and_an_error_of_the_model(hasty_gateway, slot, behave):
     here = slot(behave)
 
-    status, body, _ = hasty_door.post(here.infer, {})
+    status, body, _ = hasty_gateway.post(here.infer, {})
 
     assert (status, body.keys()) == (504, {"error"})
-    until(lambda: hasty_door.counted().get(here.id, {}).get("error_count") == 1)
+    until(lambda: hasty_gateway.counted().get(here.id, {}).get("error_count") == 1)
 
 
 @pytest.mark.parametrize("behave", [half, nonsense, too_much])
-def test_a_bad_answer_is_502(door, slot, behave):
-    status, body, _ = door.post(slot(behave).infer, {})
+def test_a_bad_answer_is_502(gateway, slot, behave):
+    status, body, _ = gateway.post(slot(behave).infer, {})
 
     assert (status, body.keys()) == (502, {"error"})
 
 
-def test_a_hang_in_one_model_leaves_its_neighbour_alone(door, slot, held, asking):
+def test_a_hang_in_one_model_leaves_its_neighbour_alone(gateway, slot, held, asking):
     stuck, fine = slot(held), slot()
     answered = asking(stuck.infer, 4)
     until(lambda: len(stuck.servers[0].requests) == 4)
 
-    assert door.post(fine.infer, {})[0] == 200
+    assert gateway.post(fine.infer, {})[0] == 200
     assert answered == []
 
 
 def test_more_than_the_limit_under_way_is_503_with_retry_after(
-    door, slot, held, asking
+    gateway, slot, held, asking
 ):
     here = slot(held)
     answered = asking(here.infer, 4)
     until(lambda: len(here.servers[0].requests) == 4)
 
-    status, body, headers = door.post(here.infer, {})
+    status, body, headers = gateway.post(here.infer, {})
 
     assert (status, body, headers["Retry-After"]) == (
         503,
@@ -129,68 +129,72 @@ def test_more_than_the_limit_under_way_is_503_with_retry_after(
     )
     held.go.set()
     until(lambda: answered == [200] * 4)
-    until(lambda: door.counted().get(here.id, {}).get("request_count") == 5)
-    counted = door.counted()[here.id]
+    until(lambda: gateway.counted().get(here.id, {}).get("request_count") == 5)
+    counted = gateway.counted()[here.id]
     assert (counted["rejected_count"], counted["error_count"]) == (1, 0)
 
 
-def test_a_closed_connection_is_tried_again_unnoticed(door, slot):
+def test_a_closed_connection_is_tried_again_unnoticed(gateway, slot):
     here = slot(hangs_up_once)
 
-    assert [door.post(here.infer, {})[0] for _ in range(3)] == [200, 200, 200]
+    assert [gateway.post(here.infer, {})[0] for _ in range(3)] == [200, 200, 200]
     assert len(here.servers[0].requests) == 4
 
 
-def test_the_least_busy_instance_is_asked(door, slot, held, asking):
+def test_the_least_busy_instance_is_asked(gateway, slot, held, asking):
     here = slot(held, answers)
     while not here.servers[0].requests:
         answered = asking(here.infer)
         until(lambda answered=answered: answered or here.servers[0].requests)
 
-    assert [door.post(here.infer, {})[0] for _ in range(5)] == [200] * 5
+    assert [gateway.post(here.infer, {})[0] for _ in range(5)] == [200] * 5
     assert len(here.servers[0].requests) == 1
 
 
-def test_a_dead_instance_is_passed_over(door, slot):
+def test_a_dead_instance_is_passed_over(gateway, slot):
     here = slot(answers, answers)
     here.servers[0].close()
 
-    assert [door.post(here.infer, {})[0] for _ in range(5)] == [200] * 5
+    assert [gateway.post(here.infer, {})[0] for _ in range(5)] == [200] * 5
 
 
-def test_a_request_waits_for_an_instance_that_is_coming(door, slot, servers, data_dir):
+def test_a_request_waits_for_an_instance_that_is_coming(
+    gateway, slot, servers, data_dir
+):
     here = slot()
     here.servers[0].close()
     next_one = threading.Timer(0.3, lambda: publish(data_dir, here.id, servers()))
     next_one.start()
 
-    assert door.post(here.infer, {})[0] == 200
+    assert gateway.post(here.infer, {})[0] == 200
     next_one.join()
 
 
-def test_with_nothing_coming_it_is_503(hasty_door, slot):
+def test_with_nothing_coming_it_is_503(hasty_gateway, slot):
     here = slot()
     here.servers[0].close()
 
-    status, _, headers = hasty_door.post(here.infer, {})
+    status, _, headers = hasty_gateway.post(here.infer, {})
 
     assert (status, headers["Retry-After"]) == (503, "1")
-    until(lambda: hasty_door.counted().get(here.id, {}).get("unavailable_count") == 1)
-    counted = hasty_door.counted()[here.id]
+    until(
+        lambda: hasty_gateway.counted().get(here.id, {}).get("unavailable_count") == 1
+    )
+    counted = hasty_gateway.counted()[here.id]
     assert (counted["rejected_count"], counted["error_count"]) == (0, 0)
     assert (counted["request_count"], counted["sum_ms"]) == (1, 0)
 
 
-def test_a_request_that_ends_two_servers_is_not_sent_to_a_third(door, slot):
+def test_a_request_that_ends_two_servers_is_not_sent_to_a_third(gateway, slot):
     here = slot(dies, dies, answers)
 
-    first = door.post(here.infer, {"poison": 1})
-    second = door.post(here.infer, {"poison": 1})
+    first = gateway.post(here.infer, {"poison": 1})
+    second = gateway.post(here.infer, {"poison": 1})
 
     assert (first[0], second[0]) == (502, 422)
-    until(lambda: door.counted().get(here.id, {}).get("error_count") == 2)
-    assert door.counted()[here.id]["client_error_count"] == 0
-    assert door.post(here.infer, {"other": 1})[0] == 200
+    until(lambda: gateway.counted().get(here.id, {}).get("error_count") == 2)
+    assert gateway.counted()[here.id]["client_error_count"] == 0
+    assert gateway.post(here.infer, {"other": 1})[0] == 200
 
 
 def ends_on_poison(server, connection, request) -> bool:
@@ -218,16 +222,16 @@ def revived(slot, servers, data_dir):
     reviver.join()
 
 
-def test_a_death_while_others_ask_bans_only_the_killer(door, revived):
+def test_a_death_while_others_ask_bans_only_the_killer(gateway, revived):
     good: list[int] = []
 
     def ask() -> None:
-        good.extend(door.post(revived.infer, {"good": 1})[0] for _ in range(20))
+        good.extend(gateway.post(revived.infer, {"good": 1})[0] for _ in range(20))
 
     asking = [threading.Thread(target=ask) for _ in range(2)]
     for each in asking:
         each.start()
-    poisoned = [door.post(revived.infer, {"poison": 1})[0] for _ in range(3)]
+    poisoned = [gateway.post(revived.infer, {"poison": 1})[0] for _ in range(3)]
     for each in asking:
         each.join()
 
@@ -237,18 +241,18 @@ def test_a_death_while_others_ask_bans_only_the_killer(door, revived):
 
 def test_sigterm_ends_what_is_under_way_and_flushes(data_dir, slot, held):
     here = slot(held)
-    door, answered = Door(data_dir), []
+    gateway, answered = GatewayProcess(data_dir), []
     asking = threading.Thread(
-        target=lambda: answered.append(door.post(here.infer, {})[0])
+        target=lambda: answered.append(gateway.post(here.infer, {})[0])
     )
     asking.start()
     until(lambda: here.servers[0].requests)
 
-    door.process.terminate()
-    until(lambda: not door.listens())
+    gateway.process.terminate()
+    until(lambda: not gateway.listens())
     held.go.set()
 
     asking.join()
-    door.close()
+    gateway.close()
     assert answered == [200]
-    assert door.counted()[here.id]["request_count"] == 1
+    assert gateway.counted()[here.id]["request_count"] == 1

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.deployments.gateway.clients import Clients, iris_request
-from tests.deployments.gateway.door import KEY
+from tests.deployments.gateway.process import KEY
 from tests.deployments.gateway.real import infer_path, serving
 from tests.deployments.targets.models import onnx_bytes, xgboost_bytes
 from tests.deployments.targets.test_protocol import anything, nearly
@@ -43,23 +43,23 @@ bodies = (
 
 
 @pytest.fixture(scope="module")
-def door():
+def gateway():
     contents = {name: content() for name, content in MODELS.items()}
     with serving(**contents, neighbour=onnx_bytes(1)) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def connection(door):
-    made = door.connect()
+def connection(gateway):
+    made = gateway.connect()
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def neighbours(door):
+def neighbours(gateway):
     """Ask another model of the same gateway all the while; it notices nothing."""
-    with Clients(door, infer_path("neighbour"), count=1) as clients:
+    with Clients(gateway, infer_path("neighbour"), count=1) as clients:
         yield clients
         until(lambda: clients.sent > 100)
     assert clients.statuses.keys() == {200}, clients.errors
@@ -89,8 +89,8 @@ def test_no_path_makes_one_either(connection, neighbours, rest):
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_a_good_request_still_works(door, neighbours, name):
-    about, body = door.get(f"/serving/staging/{name}")[1], json.loads(iris_request())
+def test_a_good_request_still_works(gateway, neighbours, name):
+    about, body = gateway.get(f"/serving/staging/{name}")[1], json.loads(iris_request())
     body["inputs"][0]["name"] = about["inputs"][0]["name"]
 
-    assert door.post(infer_path(name), body)[0] == 200
+    assert gateway.post(infer_path(name), body)[0] == 200

@@ -17,7 +17,7 @@ from deployments.serving.gateway.usage import (
     used,
     used_days,
 )
-from tests.deployments.gateway.door import DIGEST, publish, reply, route
+from tests.deployments.gateway.process import DIGEST, publish, reply, route
 from tests.deployments.gateway.test_shared import Held, ask_together
 from tests.deployments.targets.waiting import until
 
@@ -77,7 +77,7 @@ def test_another_canary_begins_with_other_callers():
 
 
 def test_sticky_callers_keep_their_version_through_the_gateway(
-    door, slot, servers, data_dir
+    gateway, slot, servers, data_dir
 ):
     here = slot()
     new = servers(lambda *it: reply(it[1], b'{"new": 1}'))
@@ -92,14 +92,14 @@ def test_sticky_callers_keep_their_version_through_the_gateway(
     for _ in range(5):
         for user in range(20):
             headers = {"X-User": str(user)}
-            body = door.post(here.infer, {}, headers=headers)[1]
+            body = gateway.post(here.infer, {}, headers=headers)[1]
             assert seen.setdefault(user, body) == body
 
     assert len({json.dumps(body) for body in seen.values()}) == 2
 
 
 @pytest.fixture
-def limited(door, slot, data_dir):
+def limited(gateway, slot, data_dir):
     """Return a maker of slots whose key has limits."""
 
     def make(**limits):
@@ -112,15 +112,15 @@ def limited(door, slot, data_dir):
     return make
 
 
-def test_a_key_over_its_quota_is_429_and_its_usage_is_right(door, data_dir, slot):
+def test_a_key_over_its_quota_is_429_and_its_usage_is_right(gateway, data_dir, slot):
     here, key = slot(), f"key of {time.time()}"
     digest = hashlib.sha256(key.encode()).hexdigest()
     limit = {"expires_at": None, "rate_per_minute": None, "daily_quota": 5}
     entry = {"deployment_id": here.id}
     route(data_dir, here.model, entry, keys=[digest], key_limits={digest: limit})
 
-    found = [door.post(here.infer, {}, key=key) for _ in range(8)]
-    metadata = door.get(f"{here.base}/v2", key=key)
+    found = [gateway.post(here.infer, {}, key=key) for _ in range(8)]
+    metadata = gateway.get(f"{here.base}/v2", key=key)
 
     assert [status for status, _, _ in found] == [200] * 5 + [429] * 3
     assert metadata[0] == 200
@@ -131,22 +131,22 @@ def test_a_key_over_its_quota_is_429_and_its_usage_is_right(door, data_dir, slot
     assert len(here.servers[0].requests) == 6
 
 
-def test_a_key_over_its_rate_is_429_for_less_than_two_minutes(door, data_dir, slot):
+def test_a_key_over_its_rate_is_429_for_less_than_two_minutes(gateway, data_dir, slot):
     here, key = slot(), f"rate of {time.time()}"
     digest = hashlib.sha256(key.encode()).hexdigest()
     limit = {"expires_at": None, "rate_per_minute": 3, "daily_quota": None}
     entry = {"deployment_id": here.id}
     route(data_dir, here.model, entry, keys=[digest], key_limits={digest: limit})
 
-    found = [door.post(here.infer, {}, key=key) for _ in range(4)]
+    found = [gateway.post(here.infer, {}, key=key) for _ in range(4)]
 
     assert [status for status, _, _ in found] == [200] * 3 + [429]
     assert 0 < int(found[-1][2]["Retry-After"]) <= 120
 
 
-def test_an_expired_key_is_401(door, limited):
-    assert door.post(limited(expires_at=time.time() + 600).infer, {})[0] == 200
-    assert door.post(limited(expires_at=time.time() - 1).infer, {})[0] == 401
+def test_an_expired_key_is_401(gateway, limited):
+    assert gateway.post(limited(expires_at=time.time() + 600).infer, {})[0] == 200
+    assert gateway.post(limited(expires_at=time.time() - 1).infer, {})[0] == 401
 
 
 @pytest.fixture
@@ -230,15 +230,17 @@ def test_usage_is_kept_when_the_gateway_is_started_anew(usage, tmp_path, clock):
     assert used(tmp_path, ["other"])["other"].requests_today == 0
 
 
-def test_a_deployment_has_its_own_largest_body_and_concurrency(door, slot, data_dir):
+def test_a_deployment_has_its_own_largest_body_and_concurrency(gateway, slot, data_dir):
     held = Held()
     here = slot(held)
     limits = {"timeout_s": None, "max_concurrency": 1, "max_body_bytes": 100}
     route(data_dir, here.model, {"deployment_id": here.id, "limits": limits})
 
-    assert door.post(here.infer, b"x" * 101)[0] == 413
-    assert door.post(f"/serving/_d/{here.id}/v2/models/m/infer", b"x" * 101)[0] == 413
-    asking, statuses = ask_together(door, here.infer, 3)
+    assert gateway.post(here.infer, b"x" * 101)[0] == 413
+    assert (
+        gateway.post(f"/serving/_d/{here.id}/v2/models/m/infer", b"x" * 101)[0] == 413
+    )
+    asking, statuses = ask_together(gateway, here.infer, 3)
     until(lambda: statuses[503] == 2)
     held.go.set()
     for each in asking:
@@ -246,13 +248,13 @@ def test_a_deployment_has_its_own_largest_body_and_concurrency(door, slot, data_
     assert statuses == {503: 2, 200: 1}
 
 
-def test_a_deployment_has_its_own_time_limit(door, slot, data_dir):
+def test_a_deployment_has_its_own_time_limit(gateway, slot, data_dir):
     held = Held()
     here = slot(held)
     limits = {"timeout_s": 1, "max_concurrency": None, "max_body_bytes": None}
     route(data_dir, here.model, {"deployment_id": here.id, "limits": limits})
 
-    status, body, _ = door.post(here.infer, {})
+    status, body, _ = gateway.post(here.infer, {})
     held.go.set()
 
     assert status == 504
@@ -262,13 +264,15 @@ def test_a_deployment_has_its_own_time_limit(door, slot, data_dir):
 @pytest.mark.parametrize(
     "headers", [{"X-Forwarded-For": "10.0.0.9"}, {"Via": "1.1 proxy"}]
 )
-def test_metrics_are_for_readers_and_the_machine_itself(door, data_dir, keys, headers):
+def test_metrics_are_for_readers_and_the_machine_itself(
+    gateway, data_dir, keys, headers
+):
     reader = hashlib.sha256(b"reader").hexdigest()
-    assert door.get("/metrics", key=None)[0] == 200
-    assert door.get("/metrics", key=None, headers=headers)[0] == 401
-    assert door.get("/metrics", key="reader", headers=headers)[0] == 401
+    assert gateway.get("/metrics", key=None)[0] == 200
+    assert gateway.get("/metrics", key=None, headers=headers)[0] == 401
+    assert gateway.get("/metrics", key="reader", headers=headers)[0] == 401
 
     keys(readers=[reader])
 
-    assert door.get("/metrics", key="reader", headers=headers)[0] == 200
-    assert door.get("/metrics", key="other", headers=headers)[0] == 401
+    assert gateway.get("/metrics", key="reader", headers=headers)[0] == 200
+    assert gateway.get("/metrics", key="other", headers=headers)[0] == 401

@@ -12,9 +12,9 @@ import pytest
 
 from deployments.serving.publishing import FilePublisher, route_name
 from tests.deployments.conftest import children_of
-from tests.deployments.gateway.door import (
-    Door,
+from tests.deployments.gateway.process import (
     FakeServer,
+    GatewayProcess,
     publish,
     publisher_of,
     route,
@@ -28,42 +28,42 @@ CROWDS = [
 ]
 
 
-def change(door, number, weight=100):
+def change(gateway, number, weight=100):
     """Let another slot's route say something new."""
     entry = {"deployment_id": f"d-{number}", "version": "1", "shadow": False}
     value = {"environment": "production", "model": f"other-{number}", "keys": []}
     value["entries"] = [{**entry, "weight": weight}]
-    publisher_of(door.data_dir).put(route_name("production", value["model"]), value)
+    publisher_of(gateway.data_dir).put(route_name("production", value["model"]), value)
 
 
 @pytest.fixture(params=CROWDS)
 def crowded(request, short_dir):
     """Return a gateway of one process with one slot that answers, beside others."""
-    door, server = Door(short_dir, "--workers", "1"), FakeServer(short_dir)
+    gateway, server = GatewayProcess(short_dir, "--workers", "1"), FakeServer(short_dir)
     publish(short_dir, "a", server)
     route(short_dir, "m", {"deployment_id": "a"})
     for number in range(request.param):
-        change(door, number)
+        change(gateway, number)
     publisher_of(short_dir).settle()
-    yield door
-    door.close()
+    yield gateway
+    gateway.close()
     server.close()
 
 
-def on_a_processor_s(door) -> float:
-    ((worker, *_),) = children_of(door.process.pid)
+def on_a_processor_s(gateway) -> float:
+    ((worker, *_),) = children_of(gateway.process.pid)
     files = Path(f"/proc/{worker}/task").glob("*/schedstat")
     return sum(int(each.read_text().split()[0]) for each in files) / 1e9
 
 
-def held_up_s(door, work) -> float:
+def held_up_s(gateway, work) -> float:
     """Predict without a pause while `work` is done; return what one took at most."""
     longest, doing = 0.0, threading.Thread(target=work)
     doing.start()
     while doing.is_alive():
-        before = on_a_processor_s(door)
-        assert door.post(PATH, {})[0] == 200
-        longest = max(longest, on_a_processor_s(door) - before)
+        before = on_a_processor_s(gateway)
+        assert gateway.post(PATH, {})[0] == 200
+        longest = max(longest, on_a_processor_s(gateway) - before)
     return longest
 
 

@@ -22,7 +22,7 @@ def logarithm() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def door():
+def gateway():
     with serving(log=logarithm()) as made:
         yield made
 
@@ -35,38 +35,42 @@ def sent(value, shape=(1,)):
     }
 
 
-def counted(door):
-    (tally,) = door.counted().values()
+def counted(gateway):
+    (tally,) = gateway.counted().values()
     return tally
 
 
-def test_answers_are_counted_as_good_not_finite_or_refused(door):
+def test_answers_are_counted_as_good_not_finite_or_refused(gateway):
     for value in (1.0, 0.0, -1.0):
         for _ in range(MANY):
-            assert door.post(infer_path("log"), sent(value))[0] == 200
-    assert door.post("/serving/staging/log", {"instances": [0.0]})[0] == 200
-    assert door.post(infer_path("log"), {"inputs": []})[0] == 400
+            assert gateway.post(infer_path("log"), sent(value))[0] == 200
+    assert gateway.post("/serving/staging/log", {"instances": [0.0]})[0] == 200
+    assert gateway.post(infer_path("log"), {"inputs": []})[0] == 400
 
-    until(lambda: door.counted() and counted(door)["request_count"] == 3 * MANY + 2)
+    until(
+        lambda: gateway.counted() and counted(gateway)["request_count"] == 3 * MANY + 2
+    )
 
-    found = counted(door)
+    found = counted(gateway)
     assert found["non_finite_count"] == 2 * MANY + 1
     assert (found["client_error_count"], found["error_count"]) == (1, 0)
-    assert "mlops_gateway_non_finite_total{" in door.get("/metrics")[1]
+    assert "mlops_gateway_non_finite_total{" in gateway.get("/metrics")[1]
 
 
 def test_what_the_version_before_would_have_taken_is_refused_anew():
     table = Tensor("x", "FP32", (-1, 1)), Tensor("y", "FP32", (-1, 1))
     before = Signature((table[0],), (table[1],), ("x",))
-    with serving(before, log=logarithm()) as door:
+    with serving(before, log=logarithm()) as gateway:
         for _ in range(MANY):
-            assert door.post(infer_path("log"), sent(1.0))[0] == 200
+            assert gateway.post(infer_path("log"), sent(1.0))[0] == 200
         for refused in (sent(1.0, (1, 1)), sent(1.0, (1, 2)), {"inputs": []}, b"no"):
-            assert door.post(infer_path("log"), refused)[0] == 400
+            assert gateway.post(infer_path("log"), refused)[0] == 400
         rows = {"instances": [{"x": 1.0}, {"x": 2.0}]}
-        assert door.post("/serving/staging/log", rows)[0] == 200
-        until(lambda: door.counted() and counted(door)["request_count"] == MANY + 5)
+        assert gateway.post("/serving/staging/log", rows)[0] == 200
+        until(
+            lambda: gateway.counted() and counted(gateway)["request_count"] == MANY + 5
+        )
 
-        found = counted(door)
+        found = counted(gateway)
 
     assert (found["client_error_count"], found["refused_anew_count"]) == (4, 1)

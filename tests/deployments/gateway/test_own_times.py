@@ -9,7 +9,7 @@ import time
 import pytest
 
 from deployments.serving.histogram import bucket
-from tests.deployments.gateway.door import reply
+from tests.deployments.gateway.process import reply
 from tests.deployments.gateway.real import serving
 from tests.deployments.targets import models
 from tests.deployments.targets.waiting import until
@@ -31,7 +31,7 @@ def own_times(tally) -> dict[int, int]:
 
 
 @pytest.fixture
-def told(door, slot):
+def told(gateway, slot):
     """Return a caller of a slow model server that puts a line into its answer's head.
 
     It returns the bucket that the call's own time fell into.
@@ -43,9 +43,9 @@ def told(door, slot):
             return reply(connection, more=line)
 
         here = slot(behave)
-        assert door.post(here.infer, {})[0] == 200
-        until(lambda: door.counted().get(here.id))
-        (number,) = own_times(door.counted()[here.id])
+        assert gateway.post(here.infer, {})[0] == 200
+        until(lambda: gateway.counted().get(here.id))
+        (number,) = own_times(gateway.counted()[here.id])
         return number
 
     return call
@@ -65,28 +65,28 @@ def test_nothing_takes_longer_than_its_call(told):
     assert bucket(SLOW_S * 1000) <= told(b"x-took-ms: 99999999\r\n") < bucket(9e7)
 
 
-def process_of(door) -> int:
-    (path,) = (door.data_dir / "run" / "instances").glob("*.json")
+def process_of(gateway) -> int:
+    (path,) = (gateway.data_dir / "run" / "instances").glob("*.json")
     return json.loads(path.read_bytes())["pid"]
 
 
-def tally_of(door):
-    (tally,) = door.counted().values()
+def tally_of(gateway):
+    (tally,) = gateway.counted().values()
     return tally
 
 
 def test_while_a_model_process_does_not_run_no_time_is_its_own():
-    with serving(iris=models.onnx_bytes()) as door:
-        pid, began = process_of(door), time.monotonic()
+    with serving(iris=models.onnx_bytes()) as gateway:
+        pid, began = process_of(gateway), time.monotonic()
         os.kill(pid, signal.SIGSTOP)
-        asking = threading.Thread(target=door.post, args=(PATH, ROW))
+        asking = threading.Thread(target=gateway.post, args=(PATH, ROW))
         asking.start()
         until(lambda: time.monotonic() - began > STOPPED_S)
         os.kill(pid, signal.SIGCONT)
         asking.join()
-        until(lambda: door.counted() and tally_of(door)["request_count"] == 1)
+        until(lambda: gateway.counted() and tally_of(gateway)["request_count"] == 1)
 
-        tally = tally_of(door)
+        tally = tally_of(gateway)
 
     assert tally["sum_ms"] > STOPPED_S * 500
     assert max(own_times(tally)) < bucket(tally["sum_ms"] / 2)

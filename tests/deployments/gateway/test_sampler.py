@@ -7,7 +7,7 @@ import pytest
 
 from deployments.serving.gateway import sampler
 from deployments.serving.gateway.sampler import Sampler
-from tests.deployments.gateway.door import Door, reply, route
+from tests.deployments.gateway.process import GatewayProcess, reply, route
 from tests.deployments.targets.waiting import until
 
 
@@ -31,7 +31,7 @@ def refuses_odd(server, connection, request):
 def test_what_a_model_answered_is_kept_and_nothing_else(slot, data_dir):
     here = slot(refuses_odd)
     route(data_dir, here.model, {"deployment_id": here.id}, sample_rate=1.0)
-    own = Door(data_dir)
+    own = GatewayProcess(data_dir)
     try:
         own.post(here.infer, {"a": "one"})
         own.post(here.infer, {"a": "odd"})
@@ -53,10 +53,10 @@ def test_what_a_model_answered_is_kept_and_nothing_else(slot, data_dir):
     assert {entry["deployment"] for entry in kept} == {here.id}
 
 
-def test_with_no_share_to_keep_there_is_no_folder(slot, door, data_dir, tmp_path):
+def test_with_no_share_to_keep_there_is_no_folder(slot, gateway, data_dir, tmp_path):
     here = slot()
-    door.post(here.infer, {})
-    until(lambda: door.counted().get(here.id))
+    gateway.post(here.infer, {})
+    until(lambda: gateway.counted().get(here.id))
 
     assert here.id not in {e["deployment"] for e in spooled(data_dir / "samples/spool")}
 

@@ -6,7 +6,7 @@ from deployments.serving.supervisor import scaling
 from deployments.serving.terms import Route, RouteEntry
 from deployments.targets.local import LocalTarget
 from tests.deployments.gateway.clients import Clients, iris_request
-from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.gateway.process import DIGEST, GatewayProcess
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import serve
 from tests.deployments.targets.waiting import until
@@ -26,8 +26,8 @@ def target(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def door(target, tmp_path):
-    made = Door(tmp_path)
+def gateway(target, tmp_path):
+    made = GatewayProcess(tmp_path)
     yield made
     made.close()
 
@@ -43,12 +43,12 @@ def scaled(target, tmp_path):
     return spec
 
 
-def test_load_brings_instances_up_and_rest_takes_them_down(target, door, scaled):
+def test_load_brings_instances_up_and_rest_takes_them_down(target, gateway, scaled):
     def ready():
         return target.observe(scaled.deployment_id).ready_instances
 
     body = iris_request("input", "FP64")
-    with Clients(door, PATH, 8, body) as clients:
+    with Clients(gateway, PATH, 8, body) as clients:
         until(lambda: ready() == 3)
         answered = clients.sent + 50
         until(lambda: clients.sent > answered)

@@ -14,7 +14,7 @@ from deployments.serving.gateway.quarantine import Quarantine
 from deployments.serving.gateway.request import Wire
 from deployments.serving.gateway.sampler import MAX_PENDING_BYTES, Sampler
 from deployments.serving.gateway.shared import Seats, SharedTable, key_of
-from tests.deployments.gateway.door import Door, reply, route
+from tests.deployments.gateway.process import GatewayProcess, reply, route
 from tests.deployments.gateway.test_supervisor import workers
 from tests.deployments.targets.waiting import until
 
@@ -33,8 +33,8 @@ sys.stdin.read()
 
 
 @pytest.fixture(scope="module")
-def door(data_dir):
-    made = Door(data_dir, "--workers", "2", "--max-outstanding", "4")
+def gateway(data_dir):
+    made = GatewayProcess(data_dir, "--workers", "2", "--max-outstanding", "4")
     yield made
     made.close()
 
@@ -172,12 +172,14 @@ class Held:
         return self.go.wait(120) and reply(connection)
 
 
-def ask_together(door, path: str, count: int) -> tuple[list[threading.Thread], Counter]:
+def ask_together(
+    gateway, path: str, count: int
+) -> tuple[list[threading.Thread], Counter]:
     statuses: Counter[int | str] = Counter()
 
     def ask() -> None:
         try:
-            statuses[door.post(path, {})[0]] += 1
+            statuses[gateway.post(path, {})[0]] += 1
         except OSError as error:
             statuses[type(error).__name__] += 1
 
@@ -187,11 +189,11 @@ def ask_together(door, path: str, count: int) -> tuple[list[threading.Thread], C
     return asking, statuses
 
 
-def test_an_instance_has_no_more_requests_than_it_may_from_all_workers(door, slot):
+def test_an_instance_has_no_more_requests_than_it_may_from_all_workers(gateway, slot):
     held = Held()
     here = slot(held)
 
-    asking, statuses = ask_together(door, here.infer, 12)
+    asking, statuses = ask_together(gateway, here.infer, 12)
     until(lambda: statuses[503] == 8)
     held.go.set()
     for each in asking:
@@ -201,14 +203,14 @@ def test_an_instance_has_no_more_requests_than_it_may_from_all_workers(door, slo
     assert len(here.servers[0].requests) == 4
 
 
-def test_the_share_of_a_killed_worker_is_given_back(door, slot):
+def test_the_share_of_a_killed_worker_is_given_back(gateway, slot):
     held = Held()
     here = slot(held)
-    asking, statuses = ask_together(door, here.infer, 4)
+    asking, statuses = ask_together(gateway, here.infer, 4)
     until(lambda: len(here.servers[0].requests) == 4)
-    assert door.post(here.infer, {})[0] == 503
+    assert gateway.post(here.infer, {})[0] == 503
 
-    for pid in workers(door):
+    for pid in workers(gateway):
         os.kill(pid, signal.SIGKILL)
     for each in asking:
         each.join()
@@ -218,32 +220,32 @@ def test_the_share_of_a_killed_worker_is_given_back(door, slot):
         statuses.total()
         == statuses["RemoteDisconnected"] + statuses["ConnectionResetError"]
     )
-    until(lambda: accepts(door) and door.post(here.infer, {})[0] == 200)
+    until(lambda: accepts(gateway) and gateway.post(here.infer, {})[0] == 200)
 
 
-def accepts(door) -> bool:
+def accepts(gateway) -> bool:
     try:
-        return door.get("/healthz")[0] == 200
+        return gateway.get("/healthz")[0] == 200
     except OSError:
         return False
 
 
-def counts(door, deployment_id: str) -> list[str]:
-    page = door.get("/metrics")[1]
+def counts(gateway, deployment_id: str) -> list[str]:
+    page = gateway.get("/metrics")[1]
     lines = [line for line in page.splitlines() if deployment_id in line]
     return [line for line in lines if "requests_total" in line]
 
 
-def test_every_worker_answers_the_sum_also_after_a_kill(door, slot):
+def test_every_worker_answers_the_sum_also_after_a_kill(gateway, slot):
     here = slot()
     for _ in range(40):
-        assert door.post(here.infer, {})[0] == 200
+        assert gateway.post(here.infer, {})[0] == 200
 
-    before = {tuple(counts(door, here.id)) for _ in range(20)}
-    os.kill(min(workers(door)), signal.SIGKILL)
-    until(lambda: len(workers(door)) == 2)
-    until(lambda: accepts(door))
-    after = {tuple(counts(door, here.id)) for _ in range(20)}
+    before = {tuple(counts(gateway, here.id)) for _ in range(20)}
+    os.kill(min(workers(gateway)), signal.SIGKILL)
+    until(lambda: len(workers(gateway)) == 2)
+    until(lambda: accepts(gateway))
+    after = {tuple(counts(gateway, here.id)) for _ in range(20)}
 
     assert len(before) == 1
     ((line,),) = before
@@ -251,15 +253,15 @@ def test_every_worker_answers_the_sum_also_after_a_kill(door, slot):
     assert after == before
 
 
-def test_labels_stay_when_a_deployment_ends(door, slot, data_dir):
+def test_labels_stay_when_a_deployment_ends(gateway, slot, data_dir):
     here = slot(version="7")
-    assert door.post(here.infer, {})[0] == 200
-    before = counts(door, here.id)
+    assert gateway.post(here.infer, {})[0] == 200
+    before = counts(gateway, here.id)
 
     route(data_dir, here.model)
-    until(lambda: door.post(here.infer, {})[0] != 200)
+    until(lambda: gateway.post(here.infer, {})[0] != 200)
 
-    (line,) = counts(door, here.id)
+    (line,) = counts(gateway, here.id)
     assert line.rpartition(" ")[0] == before[0].rpartition(" ")[0]
     for label in (f'model="{here.model}"', 'environment="staging"', 'version="7"'):
         assert label in before[0]

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from tests.deployments.gateway.clients import Clients
-from tests.deployments.gateway.door import KEY, Door
+from tests.deployments.gateway.process import KEY, GatewayProcess
 from tests.deployments.targets.waiting import until
 from tests.ports import free_port
 
@@ -22,25 +22,25 @@ MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve_models"]
 
 
 @pytest.fixture(scope="module")
-def door(data_dir):
-    made = Door(data_dir, "--workers", "2")
+def gateway(data_dir):
+    made = GatewayProcess(data_dir, "--workers", "2")
     yield made
     made.close()
 
 
-def workers(door) -> set[int]:
-    pid = door.process.pid
+def workers(gateway) -> set[int]:
+    pid = gateway.process.pid
     return {
         int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     }
 
 
-def reload(door) -> None:
+def reload(gateway) -> None:
     """Renew the workers, and wait until only new ones are left or leaving."""
-    before = workers(door)
-    door.process.send_signal(signal.SIGHUP)
-    until(lambda: len(workers(door) - before) == 2)
-    until(lambda: not (workers(door) & before))
+    before = workers(gateway)
+    gateway.process.send_signal(signal.SIGHUP)
+    until(lambda: len(workers(gateway) - before) == 2)
+    until(lambda: not (workers(gateway) & before))
 
 
 def asked(clients, more: int) -> None:
@@ -48,42 +48,42 @@ def asked(clients, more: int) -> None:
     until(lambda: clients.sent >= enough)
 
 
-def reload_under_load(door, slot, times: int):
+def reload_under_load(gateway, slot, times: int):
     here = slot()
-    with Clients(door, here.infer) as clients:
+    with Clients(gateway, here.infer) as clients:
         for _ in range(times):
             asked(clients, 20)
-            reload(door)
+            reload(gateway)
         asked(clients, 200)
     return clients
 
 
-def test_reloads_renew_every_worker_and_fail_no_request(door, slot):
-    first = workers(door)
+def test_reloads_renew_every_worker_and_fail_no_request(gateway, slot):
+    first = workers(gateway)
 
-    clients = reload_under_load(door, slot, 3)
+    clients = reload_under_load(gateway, slot, 3)
 
     assert clients.statuses.keys() == {200}, clients.statuses
-    assert not first & workers(door)
-    assert len(workers(door)) == 2
+    assert not first & workers(gateway)
+    assert len(workers(gateway)) == 2
 
 
 @pytest.mark.slow
-def test_a_hundred_reloads_fail_no_request(door, slot):
-    clients = reload_under_load(door, slot, 100)
+def test_a_hundred_reloads_fail_no_request(gateway, slot):
+    clients = reload_under_load(gateway, slot, 100)
 
     assert clients.statuses.keys() == {200}, clients.statuses
 
 
-def test_a_kept_connection_ends_with_an_answer_that_says_so(door, slot):
+def test_a_kept_connection_ends_with_an_answer_that_says_so(gateway, slot):
     here, headers = slot(), {"Authorization": f"Bearer {KEY}"}
-    with contextlib.closing(door.connect()) as kept:
+    with contextlib.closing(gateway.connect()) as kept:
         kept.request("POST", here.infer, b"{}", headers)
         assert kept.getresponse().read() == b"{}"
-        before = workers(door)
-        door.process.send_signal(signal.SIGHUP)
-        until(lambda: len(workers(door) - before) == 2)
-        until(lambda: len(workers(door) & before) == 1)  # the one that it is held by
+        before = workers(gateway)
+        gateway.process.send_signal(signal.SIGHUP)
+        until(lambda: len(workers(gateway) - before) == 2)
+        until(lambda: len(workers(gateway) & before) == 1)  # the one that it is held by
 
         sock = kept.sock
         kept.request("POST", here.infer, b"{}", headers)
@@ -92,17 +92,17 @@ def test_a_kept_connection_ends_with_an_answer_that_says_so(door, slot):
         assert kept.sock in (sock, None)
         assert (answer.status, answer.read()) == (200, b"{}")
         assert answer.headers["Connection"] == "close"
-    until(lambda: not workers(door) & before)
+    until(lambda: not workers(gateway) & before)
 
 
-def test_a_killed_worker_is_back_and_fails_only_what_it_was_answering(door, slot):
+def test_a_killed_worker_is_back_and_fails_only_what_it_was_answering(gateway, slot):
     here = slot()
-    with Clients(door, here.infer) as clients:
+    with Clients(gateway, here.infer) as clients:
         for _ in range(3):
             asked(clients, 100)
-            killed = min(workers(door))
+            killed = min(workers(gateway))
             os.kill(killed, signal.SIGKILL)
-            until(lambda gone=killed: len(workers(door) - {gone}) == 2)
+            until(lambda gone=killed: len(workers(gateway) - {gone}) == 2)
         asked(clients, 100)
 
     failed = clients.sent - clients.statuses[200]
@@ -110,14 +110,14 @@ def test_a_killed_worker_is_back_and_fails_only_what_it_was_answering(door, slot
 
 
 def test_workers_go_when_their_supervisor_was_killed(data_dir):
-    door = Door(data_dir, "--workers", "2")
-    left = workers(door)
+    gateway = GatewayProcess(data_dir, "--workers", "2")
+    left = workers(gateway)
 
-    door.process.kill()
-    door.process.wait()
+    gateway.process.kill()
+    gateway.process.wait()
 
     until(lambda: not any(is_running(pid) for pid in left))
-    assert not door.listens()
+    assert not gateway.listens()
 
 
 def is_running(pid: int) -> bool:
@@ -128,10 +128,10 @@ def is_running(pid: int) -> bool:
 
 
 def test_sigterm_ends_all_of_it(data_dir):
-    door = Door(data_dir, "--workers", "2")
-    left = workers(door)
+    gateway = GatewayProcess(data_dir, "--workers", "2")
+    left = workers(gateway)
 
-    assert door.close() == 0
+    assert gateway.close() == 0
     assert not any(is_running(pid) for pid in left)
 
 
@@ -227,19 +227,19 @@ def test_no_module_of_the_gateway_is_djangos():
 
 def test_the_gateway_takes_the_bodies_that_the_settings_say(data_dir, slot):
     here = slot()
-    door = Door(data_dir, "--max-body-bytes", "2000")
+    gateway = GatewayProcess(data_dir, "--max-body-bytes", "2000")
     try:
-        assert door.post(here.infer, b"x" * 2000)[0] == 200
-        assert door.post(here.infer, b"x" * 2001)[0] == 413
+        assert gateway.post(here.infer, b"x" * 2000)[0] == 200
+        assert gateway.post(here.infer, b"x" * 2001)[0] == 413
     finally:
-        door.close()
+        gateway.close()
 
 
-def test_workers_are_back_at_once(door):
-    killed = min(workers(door))
+def test_workers_are_back_at_once(gateway):
+    killed = min(workers(gateway))
     start = time.monotonic()
 
     os.kill(killed, signal.SIGKILL)
-    until(lambda: len(workers(door) - {killed}) == 2)
+    until(lambda: len(workers(gateway) - {killed}) == 2)
 
     assert time.monotonic() - start < 30  # half a second on a machine with nothing else

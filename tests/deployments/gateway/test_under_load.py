@@ -9,7 +9,7 @@ import pytest
 from deployments.serving.terms import Route, RouteEntry
 from deployments.targets.local import LocalTarget
 from tests.deployments.gateway.clients import Clients
-from tests.deployments.gateway.door import DIGEST, Door
+from tests.deployments.gateway.process import DIGEST, GatewayProcess
 from tests.deployments.targets import models
 from tests.deployments.targets.suite import is_gone, is_ready, serve
 from tests.deployments.targets.test_local import only_pid
@@ -26,8 +26,8 @@ def target(tmp_path):
 
 
 @pytest.fixture
-def door(target, tmp_path):
-    made = Door(tmp_path)
+def gateway(target, tmp_path):
+    made = GatewayProcess(tmp_path)
     yield made
     made.close()
 
@@ -60,9 +60,9 @@ def asked(clients, more: int = 200) -> None:
     until(lambda: clients.sent >= enough)
 
 
-def test_promotions_lose_no_request_and_versions_only_grow(target, door, deploy):
+def test_promotions_lose_no_request_and_versions_only_grow(target, gateway, deploy):
     serving = deploy()
-    with Clients(door, PATH) as clients:
+    with Clients(gateway, PATH) as clients:
         for _ in range(6):
             asked(clients)
             before, serving = serving, deploy()
@@ -75,9 +75,9 @@ def test_promotions_lose_no_request_and_versions_only_grow(target, door, deploy)
         assert seen == sorted(set(seen), key=int)
 
 
-def test_a_killed_model_process_loses_no_request(target, door, deploy):
+def test_a_killed_model_process_loses_no_request(target, gateway, deploy):
     serving = deploy()
-    with Clients(door, PATH) as clients:
+    with Clients(gateway, PATH) as clients:
         for kills in range(1, 4):
             asked(clients)
             os.kill(only_pid(target, serving), signal.SIGKILL)
@@ -88,9 +88,9 @@ def test_a_killed_model_process_loses_no_request(target, door, deploy):
     assert clients.statuses.keys() == {200}, clients.errors
 
 
-def test_a_new_supervisor_loses_no_request(target, door, deploy, tmp_path):
+def test_a_new_supervisor_loses_no_request(target, gateway, deploy, tmp_path):
     serving = deploy()
-    with Clients(door, PATH) as clients:
+    with Clients(gateway, PATH) as clients:
         asked(clients)
         target.close()
         with LocalTarget(tmp_path) as successor:
@@ -111,14 +111,14 @@ def only_pid_or_none(target, spec):
 
 def test_what_was_sent_is_what_was_counted(target, tmp_path, deploy):
     serving = deploy()
-    door = Door(tmp_path, "--workers", "4")
+    gateway = GatewayProcess(tmp_path, "--workers", "4")
     until(lambda: len(list((tmp_path / "run" / "gateways").glob("*.json"))) == 4)
-    with Clients(door, PATH, count=8) as clients:
+    with Clients(gateway, PATH, count=8) as clients:
         asked(clients, 2000)
 
-    door.close()
+    gateway.close()
 
-    counted = door.counted()[serving.deployment_id]
+    counted = gateway.counted()[serving.deployment_id]
     assert counted["request_count"] == clients.sent
     assert counted["error_count"] == 0
     assert len(list((tmp_path / "traffic").glob("*.json"))) > 1

@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 
 from deployments.serving.child import uvicorn_server
-from tests.deployments.gateway.door import KEY, Door, publish, route
+from tests.deployments.gateway.process import KEY, GatewayProcess, publish, route
 from tests.deployments.targets import nodes
 
 PAGE = Path(__file__).parents[3] / "docs" / "formats.md"
@@ -54,13 +54,13 @@ def over_http(tmp_path_factory):
         daemon=True,
     ).start()
     assert ready.wait(120)
-    door = Door(folder)
+    gateway = GatewayProcess(folder)
     publish(folder, "node", SimpleNamespace(path=path))
     route(folder, "node", {"deployment_id": "node"})
-    connection = door.connect()
+    connection = gateway.connect()
     yield server, posting(connection)
     connection.close()
-    door.close()
+    gateway.close()
 
 
 def posting(connection: http.client.HTTPConnection) -> nodes.Post:

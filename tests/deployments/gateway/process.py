@@ -23,20 +23,20 @@ KEY = "secret-key"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 
 
-class Door:
-    """A gateway that waits for what a busy machine brings late, unless told else."""
+class GatewayProcess:
+    """A gateway with long timeouts, for a busy machine, unless arguments set others."""
 
     def __init__(
-        self, data_dir: Path, *arguments: str, is_told: bool = True, log=None
+        self, data_dir: Path, *arguments: str, is_synced: bool = True, log=None
     ) -> None:
         self.data_dir, self._arguments, self._log = data_dir, arguments, log
         self._start()
         until(self._is_up)
-        if is_told:
-            self.tell()
+        if is_synced:
+            self.sync()
 
-    def tell(self) -> None:
-        """Have all its workers know everything that was published, and that it is."""
+    def sync(self) -> None:
+        """Wait until all its workers have every published route."""
         until(lambda: len(self._sockets() - self._before) >= self._workers())
         publisher = publisher_of(self.data_dir)
         publisher.complete()
