@@ -108,7 +108,7 @@ def _counters(
 def _latency(rows: list[Deployment], totals: Mapping[uuid.UUID, Figures]) -> Metric:
     family = HistogramMetricFamily(
         "mlops_inference_duration_seconds",
-        "Time from the gateway's door and back.",
+        "Latency as measured by the gateway.",
         labels=LABELS,
     )
     for one in rows:

@@ -1,4 +1,4 @@
-"""Checks names and passwords, for every door: the API, HTTP Basic and the admin."""
+"""Checks user names and passwords, for the API, HTTP Basic and the admin."""
 
 import logging
 from typing import Any

@@ -194,7 +194,9 @@ def _of_storage(exc: Exception) -> Shaped | None:
         case ProtectedError() | RestrictedError():
             return 409, "in_use", "Other things still refer to this one.", []
         case IntegrityError():
-            logger.warning("An integrity error reached the door", exc_info=exc)
+            logger.warning(
+                "An integrity error reached the exception handler", exc_info=exc
+            )
             return 409, "conflict", "This clashes with what is stored already.", []
         case DataError():
             return 422, "invalid", "A value is out of the range that is stored.", []

@@ -2,7 +2,7 @@
 
 from mlops.core.account.viewsets import (
     AuditViewSet,
-    DoorViewSet,
+    LoginViewSet,
     MeViewSet,
     SessionViewSet,
     TokenViewSet,
@@ -10,8 +10,8 @@ from mlops.core.account.viewsets import (
 from mlops.core.routes import ApiRoute, mount
 
 ROUTES = [
-    ApiRoute("auth/login", DoorViewSet, {"post": "login"}),
-    ApiRoute("auth/refresh", DoorViewSet, {"post": "refresh"}),
+    ApiRoute("auth/login", LoginViewSet, {"post": "login"}),
+    ApiRoute("auth/refresh", LoginViewSet, {"post": "refresh"}),
     ApiRoute("auth/logout", SessionViewSet, {"post": "logout"}),
     ApiRoute("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
     ApiRoute("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),

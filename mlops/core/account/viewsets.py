@@ -101,8 +101,8 @@ class SessionViewSet(ApiViewSet):
         return response
 
 
-class DoorViewSet(SessionViewSet):
-    """Login and refresh: open, and deaf to tokens that may be out of date."""
+class LoginViewSet(SessionViewSet):
+    """Login and refresh: public, and credentials that came along are ignored."""
 
     authentication_classes = []
     permission_classes = [AllowAny]

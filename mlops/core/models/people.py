@@ -27,14 +27,14 @@ class Scope(models.TextChoices):
 
 
 tokens_changed = Signal()
-"""Sent in the transaction after which other tokens may open doors than before."""
+"""Sent in the transaction that changes which tokens are valid."""
 
 
 class User(AbstractUser):
     """A person or a program. Roles are Django groups (`mlops.core.roles`)."""
 
     def save(self, **options: Any) -> None:
-        """Save; who is active no more has no token that opens a door."""
+        """Save; signal if this makes the user's tokens valid or invalid."""
         is_new, fields = self._state.adding, options.get("update_fields")
         super().save(**options)
         if not is_new and (fields is None or "is_active" in fields):
@@ -43,7 +43,7 @@ class User(AbstractUser):
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self) -> Self:
-        """Tokens that still open the door: neither revoked, expired nor orphaned."""
+        """Valid tokens: not revoked, not expired, and of an active user."""
         now = timezone.now()
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
         return self.filter(unexpired, revoked_at=None, user__is_active=True)
