@@ -9,8 +9,8 @@ import orjson
 
 from datasets import formulas, storage
 from datasets.analytics import drift
+from datasets.error_translation import translated_errors
 from datasets.models import DatasetVersion, DriftReport, IngestJob
-from datasets.refusals import translated_errors
 from datasets.stored_answers import dumps
 from mlops.core.errors import DomainError
 from mlops.core.models import User

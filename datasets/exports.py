@@ -17,8 +17,8 @@ from datasets import questions, storage
 from datasets.analytics import export
 from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.sql import TableColumn
+from datasets.error_translation import translated_errors
 from datasets.models import AnalysisKey, DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.storage import IncomingFile
 from mlops.core import etags, ranges
 from mlops.core.byte_store import byte_store
@@ -165,13 +165,13 @@ def _say_guarded(
 def _etag(version: DatasetVersion, wanted: Request) -> str:
     if _is_file(version, wanted):
         return f'"{version.digest}"'
-    asked = {
+    parameters = {
         "format": wanted.format,
         "columns": wanted.columns,
         "conditions": [asdict(condition) for condition in wanted.conditions],
         "guarded": wanted.is_guarded,
     }
-    return AnalysisKey(version.digest, "export", REVISION, asked).etag
+    return AnalysisKey(version.digest, "export", REVISION, parameters).etag
 
 
 def _whole(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

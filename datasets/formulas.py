@@ -10,9 +10,9 @@ import orjson
 
 from datasets import storage
 from datasets.analytics import expression, profile
+from datasets.error_translation import Refused, translated_errors
 from datasets.models import DatasetVersion, Feature, FeatureBinding
 from datasets.models.event import columns_of
-from datasets.refusals import Refused, translated_errors
 from datasets.stored_answers import dumps
 
 logger = logging.getLogger(__name__)

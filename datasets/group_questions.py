@@ -16,7 +16,7 @@ from datasets.stored_answers import Question
 
 def groups(
     version: DatasetVersion,
-    asked: grouping.Grouping,
+    request: grouping.Grouping,
     conditions: Sequence[Condition] = (),
     text: str = "",
 ) -> Question:
@@ -24,7 +24,7 @@ def groups(
     path = storage.data_path(version.digest)
 
     def compute() -> dict[str, Any]:
-        found = grouping.group(path, asked, conditions, text)
+        found = grouping.group(path, request, conditions, text)
         return {
             "keys": [{"name": key.name, "type": key.type} for key in found.keys],
             "figures": [
@@ -34,8 +34,8 @@ def groups(
             "groups": found.groups,
             "group_count": found.total,
             "row_count": found.row_count,
-            "offset": asked.offset,
-            "limit": asked.limit,
+            "offset": request.offset,
+            "limit": request.limit,
             "truncated_cells": [
                 {"group": group, "column": column}
                 for group, column in found.truncated_cells
@@ -43,7 +43,7 @@ def groups(
             "truncated_cell_count": found.truncated,
         }
 
-    parameters = asdict(asked) | _among(conditions, text)
+    parameters = asdict(request) | _among(conditions, text)
     return Question(
         version, "groups", grouping.REVISION, compute, parameters, is_kept=False
     )

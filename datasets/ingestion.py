@@ -58,9 +58,9 @@ def add_version(
     by: User | None,
     options: Mapping[str, Any] | None = None,
 ) -> tuple[DatasetVersion, bool]:
-    """Return the version of these files, read at once if small, and if it is new.
+    """Return the version of these files, and whether it is new; read at once if small.
 
-    Raises BadFile, UnsupportedFormat or FileTooLarge, and then nothing was stored.
+    Raises BadFile, UnsupportedFormat or FileTooLarge; then nothing is stored.
     """
     with prepared(files, options) as found:
         outcome = found.outcome if found else None

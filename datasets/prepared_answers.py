@@ -5,9 +5,9 @@ from pathlib import Path
 
 import orjson
 
+from datasets.error_translation import Refused
 from datasets.models import DatasetVersion, StoredAnalysis
 from datasets.questions import ColumnFigures, detail, logger, sample, statistics
-from datasets.refusals import Refused
 
 
 @dataclass(frozen=True, slots=True)

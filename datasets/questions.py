@@ -25,8 +25,8 @@ from datasets.analytics import (
 from datasets.analytics.filters import Condition
 from datasets.analytics.ordered import filtered
 from datasets.analytics.rows import Rows, SampleMethod, Window
+from datasets.error_translation import translated_errors
 from datasets.models import DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.stored_answers import Question
 
 logger = logging.getLogger(__name__)
@@ -58,17 +58,19 @@ def sample(
     if method is SampleMethod.RANDOM and drawn.exists():
         # A few rows from everywhere in a large file would unpack all of it.
         path = drawn
-    asked = {"limit": window.limit, "columns": window.columns, "method": method}
+    parameters = {"limit": window.limit, "columns": window.columns, "method": method}
     is_first = method is SampleMethod.FIRST
     if not is_first:
-        asked |= {"seed": seed, "by": by}
+        parameters |= {"seed": seed, "by": by}
 
     def compute() -> list[dict[str, Any]]:
         found = rows.sample(path, window, method=method, seed=seed, stratify_by=by)
         return found.rows
 
     is_kept = is_first and window.limit == SAMPLE_ROWS and window.columns is None
-    return Question(version, "sample", SAMPLE_REVISION, compute, asked, is_kept=is_kept)
+    return Question(
+        version, "sample", SAMPLE_REVISION, compute, parameters, is_kept=is_kept
+    )
 
 
 def page(
@@ -118,25 +120,34 @@ def statistics(
             path, columns, sample=sampled if sampled.exists() else None
         )
 
-    asked: dict[str, Any] = {"columns": columns} if columns else {}
+    parameters: dict[str, Any] = {"columns": columns} if columns else {}
     if conditions:
-        asked["conditions"] = [asdict(condition) for condition in conditions]
+        parameters["conditions"] = [asdict(condition) for condition in conditions]
     return Question(
-        version, "statistics", profile.REVISION, compute, asked, is_kept=not asked
+        version,
+        "statistics",
+        profile.REVISION,
+        compute,
+        parameters,
+        is_kept=not parameters,
     )
 
 
 def guarded_cells(version: DatasetVersion, request: export.Request) -> Question:
     """Ask how many cells of a CSV get a `'`; of the whole version it is kept."""
     path = storage.data_path(version.digest)
-    asked: dict[str, Any] = {"columns": request.columns} if request.columns else {}
+    parameters: dict[str, Any] = {"columns": request.columns} if request.columns else {}
     if request.conditions:
-        asked["conditions"] = [asdict(condition) for condition in request.conditions]
+        parameters["conditions"] = [
+            asdict(condition) for condition in request.conditions
+        ]
 
     def compute() -> int:
         return export.guarded_cells(path, request)
 
-    return Question(version, "guarded_cells", 2, compute, asked, is_kept=not asked)
+    return Question(
+        version, "guarded_cells", 2, compute, parameters, is_kept=not parameters
+    )
 
 
 def suggestions(version: DatasetVersion) -> Question:

@@ -9,8 +9,8 @@ import orjson
 from datasets import storage
 from datasets.analytics import row_diff
 from datasets.analytics.row_diff import DiffPage, RowChange
+from datasets.error_translation import translated_errors
 from datasets.models import DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.stored_answers import Question
 
 
@@ -29,8 +29,10 @@ def between(
             key,
             columns,
         )
-    asked = {"with": earlier.digest, "key": list(key), "columns": columns}
-    question = Question(later, "row_diff", row_diff.REVISION, compared.summary, asked)
+    parameters = {"with": earlier.digest, "key": list(key), "columns": columns}
+    question = Question(
+        later, "row_diff", row_diff.REVISION, compared.summary, parameters
+    )
     found = orjson.loads(question.body())
     with translated_errors():
         rows = compared.rows(window)

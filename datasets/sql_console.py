@@ -13,9 +13,9 @@ import orjson
 
 from datasets import storage
 from datasets.analytics import console
-from datasets.analytics.console import Asked, Form, StatementOutcome
+from datasets.analytics.console import Form, SqlRequest, StatementOutcome
+from datasets.error_translation import translated_errors
 from datasets.models import Dataset, DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.storage import IncomingFile
 from mlops.core import audit
 from mlops.core.models import User
@@ -98,4 +98,4 @@ class SqlQuery:
             for name, version in self.tables.items()
         }
         with translated_errors():
-            return console.ask(Asked(self.sql, paths, form, **window), target)
+            return console.ask(SqlRequest(self.sql, paths, form, **window), target)

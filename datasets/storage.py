@@ -176,7 +176,7 @@ def old_blobs(prefix: str) -> Iterator[str]:
     return (blob.key for blob in found if blob.modified_s < limit)
 
 
-def leftovers(place: str) -> Iterator[Path]:
+def stale_paths(place: str) -> Iterator[Path]:
     """Yield entries of `partial` or `work` older than an hour."""
     limit = time.time() - LEFTOVER_AGE_S
     for path in sorted((root() / place).glob("*")):

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from datasets.error_translation import translated_errors
 from datasets.models import AnalysisKey, DatasetVersion, StoredAnalysis
-from datasets.refusals import translated_errors
 
 LARGEST_KEPT = 16 * 2**20
 

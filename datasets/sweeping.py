@@ -71,7 +71,7 @@ def _incoming() -> list[str]:
 def _partial() -> list[Path]:
     return [
         path
-        for path in storage.leftovers("partial")
+        for path in storage.stale_paths("partial")
         if not UploadSession.objects.filter(pk__in=_id(path.name)).exists()
     ]
 
@@ -80,7 +80,7 @@ def _work() -> list[Path]:
     running = {
         f"{job.version_id.hex}.{job.attempt}" for job in IngestJob.objects.open()
     }
-    return [path for path in storage.leftovers("work") if path.name not in running]
+    return [path for path in storage.stale_paths("work") if path.name not in running]
 
 
 def _content() -> list[str]:

@@ -22,7 +22,7 @@ FLOORS = {
     "all": (("*",), 0.90),
 }
 SHUT_IN = (
-    "datasets/analytics/console/begin.py",
+    "datasets/analytics/console/bootstrap.py",
     "datasets/analytics/console/child.py",
     "datasets/analytics/console/run.py",
     "datasets/analytics/ingest/child.py",

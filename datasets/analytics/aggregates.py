@@ -254,7 +254,9 @@ def _float(function: str, column: TableColumn, ranges: Ranges) -> str:
 
 
 def _quantile(column: TableColumn, fraction: float) -> Compiled:
-    value, asked = finite(column), f"{fraction!r}::DOUBLE"
+    value, fraction_sql = finite(column), f"{fraction!r}::DOUBLE"
     if column.kind in TEMPORAL:
-        return Compiled(f"quantile_disc({value}, {asked})", column.type, column.type)
-    return _inexact(f"quantile_cont(({value})::DOUBLE, {asked})")
+        return Compiled(
+            f"quantile_disc({value}, {fraction_sql})", column.type, column.type
+        )
+    return _inexact(f"quantile_cont(({value})::DOUBLE, {fraction_sql})")

@@ -1,6 +1,6 @@
-"""How far long numbers are from one of them, as doubles that lose no digit to it.
+"""Long numbers as offsets from one of them: doubles that lose no digit.
 
-A double has room for 15 digits. Identifiers and exact decimals may have more, and
+A double keeps 15 digits. Identifiers and exact decimals may have more, and
 what tells them apart is then in the digits that it drops: their spread would be one
 of roundings.
 """
@@ -17,7 +17,7 @@ from datasets.analytics.sql import Kind, TableColumn, quote_ident, quote_literal
 
 Number = int | Decimal
 
-_ROOM = 15
+_DOUBLE_DIGITS = 15
 _WORD = 1 << 64
 _DIGITS = Context(prec=60)
 _MOST = Decimal(10) ** 38
@@ -25,17 +25,17 @@ _MOST = Decimal(10) ** 38
 
 def is_long(number: Number) -> bool:
     """Return whether a number has more digits than a double always keeps."""
-    return len(Decimal(number).as_tuple().digits) > _ROOM
+    return len(Decimal(number).as_tuple().digits) > _DOUBLE_DIGITS
 
 
-def has_room(low: Number, high: Number) -> bool:
-    """Return whether exact numbers may be subtracted: 38 digits hold the distance."""
+def difference_fits(low: Number, high: Number) -> bool:
+    """Return whether 38 digits hold the difference of two exact numbers."""
     scale = -int(Decimal(low).as_tuple().exponent)
     return _DIGITS.subtract(Decimal(high), Decimal(low)).scaleb(scale, _DIGITS) < _MOST
 
 
-def base_of(column: TableColumn, low: Any, high: Any) -> Number:
-    """Return what is to be taken off the numbers from low to high, 0 for nothing.
+def offset_of(column: TableColumn, low: Any, high: Any) -> Number:
+    """Return the offset to subtract from numbers from low to high, 0 for none.
 
     Only of numbers of one sign, none of which is then too far away for its own type.
     """
@@ -80,7 +80,7 @@ def _of_decimals(array: Any, base: Decimal) -> npt.NDArray[np.float64]:
     return found
 
 
-def moved_back(distance: float, base: Number) -> float:
+def add_offset(distance: float, base: Number) -> float:
     """Return the number at a distance from the base, rounded once."""
     return float(Fraction(base) + Fraction(distance))
 

@@ -127,7 +127,7 @@ class Shape:
         found: dict[str, Any] = {"histogram": self._histogram(width)}
         if self.column.kind in NUMERIC:
             mean = self.total / self.count
-            found["mean"] = self._moved_back(self.low + mean * self.width * 2)
+            found["mean"] = self._add_offset(self.low + mean * self.width * 2)
             found["std"] = self._std(mean)
         return found
 
@@ -152,12 +152,12 @@ class Shape:
             edges = tuple(distances.text(float(e), self.base) for e in self.edges)
         return Histogram(edges, tuple(self.bins.tolist()))
 
-    def _moved_back(self, value: float) -> float:
-        return distances.moved_back(value, self.base) if self.base else value
+    def _add_offset(self, value: float) -> float:
+        return distances.add_offset(value, self.base) if self.base else value
 
     def _edge(self, value: float) -> float | str:
         if self.column.kind not in TEMPORAL:
-            return self._moved_back(value)
+            return self._add_offset(value)
         try:
             moment = dt.datetime.fromtimestamp(value, dt.UTC)
         except (ValueError, OverflowError, OSError):
@@ -244,7 +244,7 @@ def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:
         return None
     if low is None:
         return None
-    base = distances.base_of(column, low, high)
+    base = distances.offset_of(column, low, high)
     if base:
         return Shape(column, 0.0, float(high - low), base)
     return Shape(column, float(low), float(high))

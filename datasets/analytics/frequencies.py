@@ -6,8 +6,8 @@ from typing import Any
 from datasets.analytics.cells import INFINITIES, MAX_SAFE_INTEGER, timestamp_text
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Distinct, TopValue
-from datasets.analytics.folded import batches, cells
 from datasets.analytics.sql import TEMPORAL, Kind, Source, TableColumn
+from datasets.analytics.unpivot import batches, cells
 
 TOP_VALUES = 10
 # What is rarer in a sample says nothing about the table.

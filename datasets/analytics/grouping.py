@@ -114,7 +114,7 @@ class Groups:
 class _Plan:
     """A grouping with the columns that it names, as SQL."""
 
-    asked: Grouping
+    request: Grouping
     keys: list[TableColumn]
     figures: list[Compiled]
     watched: list[TableColumn]
@@ -135,7 +135,7 @@ class _Plan:
         return f"SELECT {select} FROM {self.source}{group}"  # noqa: S608 - names are quoted
 
     def order(self) -> str:
-        parts = [part for term in self.asked.order_by for part in self._term(term)]
+        parts = [part for term in self.request.order_by for part in self._term(term)]
         parts += [f"key_{index:d} ASC NULLS LAST" for index in range(len(self.keys))]
         return f" ORDER BY {', '.join(parts)}" if parts else ""
 
@@ -149,7 +149,7 @@ class _Plan:
 
     def _term(self, term: Order) -> list[str]:
         names = [key.name for key in self.keys]
-        labels = [figure.label for figure in self.asked.figures]
+        labels = [figure.label for figure in self.request.figures]
         direction = "DESC" if term.descending else "ASC"
         if term.column in names:
             index = names.index(term.column)
@@ -167,7 +167,7 @@ class _Plan:
 
 def group(
     table: Table,
-    asked: Grouping,
+    request: Grouping,
     conditions: Sequence[Condition] = (),
     text: str = "",
 ) -> Groups:
@@ -178,7 +178,7 @@ def group(
     """
     with Engine.for_process(Lane.SERIAL).cursor() as cursor:
         columns, source = selected(cursor, single(table), conditions, text)
-        plan = _plan(cursor, columns, source, asked)
+        plan = _plan(cursor, columns, source, request)
         head = (
             f"WITH grouped AS MATERIALIZED ({plan.grouped()})"  # noqa: S608
             " SELECT (SELECT count(*) FROM grouped),"
@@ -191,7 +191,7 @@ def group(
         cells = f", {select_list(chosen)}" if chosen else ""
         found = cursor.rows(
             f"{head}{watched}{cells} FROM grouped{plan.order()}"
-            f" LIMIT {asked.limit:d} OFFSET {asked.offset:d}",
+            f" LIMIT {request.limit:d} OFFSET {request.offset:d}",
             source.parameters,
         )
         sizes = found[0][:2] if found else cursor.row(head, source.parameters)
@@ -199,9 +199,9 @@ def group(
 
 
 def _plan(
-    cursor: Cursor, columns: list[TableColumn], source: Source, asked: Grouping
+    cursor: Cursor, columns: list[TableColumn], source: Source, request: Grouping
 ) -> _Plan:
-    keys = pick(columns, asked.by, field="by")
+    keys = pick(columns, request.by, field="by")
     for key in keys:
         if key.kind not in aggregates.ORDERED:
             raise InvalidParameter(
@@ -209,14 +209,14 @@ def _plan(
                 field="by",
             )
     of: list[TableColumn | None] = []
-    for figure in asked.figures:
+    for figure in request.figures:
         named = None if figure.column is None else [figure.column]
         column = pick(columns, named, field="aggregates")[0] if named else None
         aggregates.check(figure, column)
         of.append(column)
     added = {
         column.name: column
-        for figure, column in zip(asked.figures, of, strict=True)
+        for figure, column in zip(request.figures, of, strict=True)
         if column is not None and figure.function in _ADDED_UP
     }
     ranges, relation = ranges_of(cursor, source, keys, added.values())
@@ -224,16 +224,16 @@ def _plan(
         compiled(
             figure, column, ranges.get(column.name, Ranges()) if column else Ranges()
         )
-        for figure, column in zip(asked.figures, of, strict=True)
+        for figure, column in zip(request.figures, of, strict=True)
     ]
-    return _Plan(asked, keys, figures, _watched(asked, of), relation)
+    return _Plan(request, keys, figures, _watched(request, of), relation)
 
 
-def _watched(asked: Grouping, of: Sequence[TableColumn | None]) -> list[TableColumn]:
+def _watched(request: Grouping, of: Sequence[TableColumn | None]) -> list[TableColumn]:
     """Return the columns of which a figure leaves out what is not finite."""
     found = {
         column.name: column
-        for figure, column in zip(asked.figures, of, strict=True)
+        for figure, column in zip(request.figures, of, strict=True)
         if column is not None
         and figure.function not in COUNTS | NOT_FINITE
         and (column.kind is Kind.FLOAT or column.kind in TEMPORAL)
@@ -242,7 +242,7 @@ def _watched(asked: Grouping, of: Sequence[TableColumn | None]) -> list[TableCol
 
 
 def _answer(plan: _Plan, rows: list[tuple[Any, ...]], sizes: tuple[Any, ...]) -> Groups:
-    labels = [figure.label for figure in plan.asked.figures]
+    labels = [figure.label for figure in plan.request.figures]
     watched, losses = 2 * len(plan.watched), Losses()
     chosen = plan.columns()
     shown = records(chosen, [row[watched:] for row in rows], losses)

@@ -14,7 +14,6 @@ from datasets.analytics.cells import MAX_SAFE_INTEGER, timestamp_text
 from datasets.analytics.distributions import shapes
 from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.figures import ColumnProfile, Profile
-from datasets.analytics.folded import batches, cells
 from datasets.analytics.frequencies import frequencies
 from datasets.analytics.quantiles import quantiles
 from datasets.analytics.sql import (
@@ -29,6 +28,7 @@ from datasets.analytics.sql import (
     quote_ident,
     source_of,
 )
+from datasets.analytics.unpivot import batches, cells
 
 REVISION = 6
 EXACT_QUANTILES_ROWS = 100_000

@@ -6,7 +6,6 @@ from typing import Any
 from datasets.analytics.cells import timestamp_text
 from datasets.analytics.engine import Cursor
 from datasets.analytics.figures import Quantiles
-from datasets.analytics.folded import batches, cells
 from datasets.analytics.sql import (
     NUMERIC,
     TEMPORAL,
@@ -15,6 +14,7 @@ from datasets.analytics.sql import (
     TableColumn,
     quote_ident,
 )
+from datasets.analytics.unpivot import batches, cells
 
 FRACTIONS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _COLUMNS_PER_QUERY = 100

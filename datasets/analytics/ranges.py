@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from datasets.analytics.aggregates import WIDEST, Ranges, exact, finite
-from datasets.analytics.distances import has_room, is_long, literal
+from datasets.analytics.distances import difference_fits, is_long, literal
 from datasets.analytics.engine import Cursor
 from datasets.analytics.sql import (
     NUMERIC,
@@ -73,7 +73,7 @@ def _range(
         size = f"max(abs(({finite(column)})::DOUBLE)) OVER ({group})"
         # 1 where all are zero.
         return Ranges(scale=name), f"coalesce(nullif({size}, 0), 1)"
-    if not has_room(low, high):
+    if not difference_fits(low, high):
         return Ranges(), ""
     if is_long(high - low):
         return Ranges(lowest=name), f"min({exact(column)}) OVER ({group})"

@@ -24,7 +24,7 @@ from datasets.analytics.correlation.matrix import Correlation, CorrelationMethod
 from datasets.analytics.correlation.passes import Mapper, gathered, in_threads
 from datasets.analytics.errors import SourceMissing
 from datasets.analytics.figures import Profile
-from datasets.analytics.partials import profile_parts
+from datasets.analytics.partial_statistics import profile_parts
 
 CHUNK_BYTES = 4 << 20
 DATA_FILE = "data.parquet"

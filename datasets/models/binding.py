@@ -134,7 +134,7 @@ class FeatureBinding(models.Model):
         """
         if by_rules_only:
             self._take_over(columns)
-        reason = self._trouble(columns)
+        reason = self._broken_reason(columns)
         was_broken = self.state == BindingState.BROKEN
         self.reason = reason
         self.state = BindingState.BROKEN if reason else BindingState.BOUND
@@ -202,7 +202,7 @@ class FeatureBinding(models.Model):
         now = {column.name: column.type for column in columns}
         self.types = {name: now.get(name, kind) for name, kind in self.types.items()}
 
-    def _trouble(self, columns: Sequence[TableColumn]) -> str:
+    def _broken_reason(self, columns: Sequence[TableColumn]) -> str:
         """Return why these columns will not do; nothing when they will."""
         bound = [TableColumn(name, kind) for name, kind in self.types.items()]
         for name, reason in schema.diff(bound, columns).breaks.items():

@@ -36,8 +36,8 @@ def checked_columns(
             raise InvalidBinding(
                 f"{version.dataset} has no column {name!r}.", field=f"binding.{field}"
             )
-        if trouble := _unfit(known[name], field):
-            raise InvalidBinding(trouble, field=f"binding.{field}")
+        if reason := _unfit(known[name], field):
+            raise InvalidBinding(reason, field=f"binding.{field}")
     used = [name for name, _field in named]
     if wanted.expression:
         used += _formula_columns(wanted.expression, columns)

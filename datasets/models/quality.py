@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.analytics import quality
 from datasets.analytics.sql import TableColumn
+from datasets.error_translation import translated_errors
 from datasets.errors import RuleNotFound
 from datasets.models.dataset import Dataset
 from datasets.models.version import DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.states import QualityStatus, RuleSeverity
 from mlops.core import audit
 from mlops.core.models import User

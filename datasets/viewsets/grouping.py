@@ -7,8 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from datasets import group_questions
+from datasets.error_translation import translated_errors
 from datasets.models import DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.serializers.grouping import (
     DatasetFacetsSerializer,
     DatasetGroupsSerializer,

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from datasets import drift_reports, storage
 from datasets.analytics import drift
 from datasets.analytics.drift import ColumnDrift, Level, TableDrift
+from datasets.error_translation import translated_errors
 from datasets.models import DatasetVersion
-from datasets.refusals import translated_errors
 from datasets.stored_answers import dumps
 from deployments.drift.columns import named
 from deployments.errors import NoTrainingData

@@ -15,7 +15,7 @@ from deployments.serving import logs
 from deployments.serving.publishing import FilePublisher, Publishing
 from deployments.serving.supervisor import examination, inheritance, routing, scaling
 from deployments.serving.supervisor.conversions import preferred
-from deployments.serving.supervisor.examination import Examination, LookAgain
+from deployments.serving.supervisor.examination import Examination, RetryExamination
 from deployments.serving.supervisor.fleet import Fleet
 from deployments.serving.supervisor.folders import Folders
 from deployments.serving.supervisor.zygote_client import ZygoteClient
@@ -108,7 +108,7 @@ class LocalTarget:
                 return running.finding(time.monotonic())
             except TargetBusy:
                 raise
-            except LookAgain:
+            except RetryExamination:
                 self._examine_again(spec.deployment_id, spec)
                 return None
             except TransientTargetError:
@@ -126,7 +126,7 @@ class LocalTarget:
                 found = running.comparison(time.monotonic())
             except TargetBusy:
                 raise
-            except LookAgain:
+            except RetryExamination:
                 self._examine_again(name, spec, before)
                 return None
             except (TargetRefused, TransientTargetError):

@@ -97,7 +97,7 @@ AREAS = (
         ("tests/datasets/analytics",),
         sample=300,
         without=(
-            "datasets/analytics/console/begin.py",
+            "datasets/analytics/console/bootstrap.py",
             "datasets/analytics/console/child.py",
             "datasets/analytics/console/run.py",
             "datasets/analytics/ingest/child.py",

@@ -8,9 +8,9 @@ becomes SQL", and only in this form.
 from datasets.analytics.console.model import (
     MAX_SQL,
     TABLE_NAME,
-    Asked,
     Form,
     RowOrder,
+    SqlRequest,
     StatementLimits,
     StatementOutcome,
 )
@@ -19,9 +19,9 @@ from datasets.analytics.console.parent import ask
 __all__ = [
     "MAX_SQL",
     "TABLE_NAME",
-    "Asked",
     "Form",
     "RowOrder",
+    "SqlRequest",
     "StatementLimits",
     "StatementOutcome",
     "ask",

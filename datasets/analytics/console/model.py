@@ -39,7 +39,7 @@ class RowOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SqlRequest:
     """A statement, and the Parquet files that its tables stand for, by name."""
 
     sql: str

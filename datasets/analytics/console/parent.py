@@ -14,24 +14,24 @@ from typing import BinaryIO
 
 import orjson
 
-from datasets.analytics import bare, engine
+from datasets.analytics import child_environment, engine
 from datasets.analytics.console import model
 from datasets.analytics.console.model import (
-    Asked,
     Form,
     SqlLimit,
     SqlRefused,
+    SqlRequest,
     SqlUnavailable,
     StatementLimits,
     StatementOutcome,
 )
 from datasets.analytics.console.slots import slot
-from datasets.analytics.endings import Ending, ending, named
 from datasets.analytics.errors import AnalyticsError, SourceMissing
+from datasets.analytics.exit_reasons import ExitReason, exit_code_name, exit_reason
 
 logger = logging.getLogger(__name__)
 
-PROGRAM = Path(__file__).with_name("begin.py")
+PROGRAM = Path(__file__).with_name("bootstrap.py")
 CHUNK_BYTES = 256 << 10
 _REPORT_BYTES = 1 << 20
 _LOG_BYTES = 2_000
@@ -43,7 +43,7 @@ _CLASSES = {each.__name__: each for each in (SqlRefused, SqlLimit)}
 
 
 def ask(
-    asked: Asked, target: BinaryIO, limits: StatementLimits | None = None
+    request: SqlRequest, target: BinaryIO, limits: StatementLimits | None = None
 ) -> StatementOutcome:
     """Run a statement; write the result to `target`, return what it is.
 
@@ -51,21 +51,25 @@ def ask(
     Raises SqlRefused, SqlLimit, SqlUnavailable, SourceMissing or Busy.
     """
     limits = limits or StatementLimits()
-    _require_names(asked)
+    _require_names(request)
     known = engine.settings()
     if known is None:
         raise RuntimeError("datasets.analytics.engine.configure was not called")
-    with slot(known.data_dir, limits), _opened(asked.tables) as numbers:
-        return _ChildRun(asked, numbers, limits).run(target)
+    with slot(known.data_dir, limits), _opened(request.tables) as numbers:
+        return _ChildRun(request, numbers, limits).run(target)
 
 
-def _require_names(asked: Asked) -> None:
-    if not asked.sql.strip() or len(asked.sql) > model.MAX_SQL or "\x00" in asked.sql:
+def _require_names(request: SqlRequest) -> None:
+    if (
+        not request.sql.strip()
+        or len(request.sql) > model.MAX_SQL
+        or "\x00" in request.sql
+    ):
         raise SqlRefused(
             "sql_not_one_statement",
             f"A statement has between 1 and {model.MAX_SQL} characters.",
         )
-    names = [name.lower() for name in asked.tables]
+    names = [name.lower() for name in request.tables]
     for name in names:
         if not model.TABLE_NAME.fullmatch(name) or name.startswith("__"):
             raise SqlRefused(
@@ -96,20 +100,20 @@ class _ChildRun:
     """One run of the child, from its start to its end."""
 
     def __init__(
-        self, asked: Asked, numbers: dict[str, int], limits: StatementLimits
+        self, request: SqlRequest, numbers: dict[str, int], limits: StatementLimits
     ) -> None:
         self._limits = limits
         self._log = b""
-        is_page = asked.form is Form.PAGE
+        is_page = request.form is Form.PAGE
         self._most = limits.page_bytes if is_page else limits.file_bytes
         self._deadline = time.monotonic() + limits.wall_s
         self._report, report_end = os.pipe()
         order = {
-            "sql": asked.sql,
+            "sql": request.sql,
             "tables": numbers,
-            "form": asked.form,
-            "offset": asked.offset,
-            "limit": asked.limit,
+            "form": request.form,
+            "offset": request.offset,
+            "limit": request.limit,
             "limits": asdict(limits),
             "report": report_end,
         }
@@ -199,19 +203,20 @@ class _ChildRun:
     def _ended(self, code: int) -> AnalyticsError:
         """Return why there is no report, which a process that lives always writes."""
         logger.info("SQL ended with code %s: %r", code, self._log)
-        match ending(code, self._log):
-            case Ending.TIME:
+        match exit_reason(code, self._log):
+            case ExitReason.TIME:
                 return self._too_long()
-            case Ending.MEMORY:
+            case ExitReason.MEMORY:
                 return SqlLimit(
                     "sql_memory_limit",
                     "The statement cannot be answered within the limits of memory.",
                 )
-            case Ending.KILLED:
+            case ExitReason.KILLED:
                 return SqlUnavailable(KILLED, code="sql_killed")
         return SqlRefused(
             "sql_crashed",
-            f"The statement made the process that answered it crash ({named(code)}).",
+            "The statement made the process that answered it crash"
+            f" ({exit_code_name(code)}).",
         )
 
 
@@ -229,7 +234,7 @@ def _spawn(numbers: list[int]) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd="/",
-        env=bare.environment()
+        env=child_environment.environment()
         | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
         pass_fds=numbers,
         start_new_session=True,

@@ -36,7 +36,7 @@ class Statement:
     ) -> None:
         self._database = database
         columns = {name: self._columns_of(name) for name in tables}
-        self._tree = statement.checked(self._parsed(sql), columns)
+        self._tree = statement.validated(self._parsed(sql), columns)
         # Of the tree, not the text: what runs is what was looked at.
         self._result = self._selected(self._tree)
         self.columns = self._described()

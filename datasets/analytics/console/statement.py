@@ -1,4 +1,4 @@
-"""Looks at the parse tree of a statement: one SELECT, of allowed parts alone.
+"""Validates the parse tree of a statement: one SELECT, of allowed parts only.
 
 The tree is that of DuckDB's own parser (`json_serialize_sql`). Nothing is searched in
 the text, and what is not known here is refused.
@@ -9,13 +9,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from datasets.analytics.console.allowlist import (
+    FUNCTIONS,
+    SPECIAL,
+    TABLE_FUNCTIONS,
+    TYPES,
+)
 from datasets.analytics.console.model import SqlRefused
-from datasets.analytics.console.words import FUNCTIONS, SPECIAL, TABLE_FUNCTIONS, TYPES
 
 Tree = dict[str, Any]
 
 QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
-PLACES = frozenset(
+TABLE_REFS = frozenset(
     {"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY"}
 )
 MODIFIERS = frozenset(
@@ -30,7 +35,7 @@ EXPRESSIONS = frozenset(
     }
 )
 _PLAIN_NAME = re.compile(r"[\w ]+")
-_WORDS = {
+_STATEMENT_NAMES = {
     "SHOW_REF": "DESCRIBE and SHOW",
     "PARAMETER": "Parameters",
     "PIVOT": "PIVOT",
@@ -50,8 +55,8 @@ class _Names:
     columns: frozenset[str]
 
 
-def checked(serialized: Tree, tables: Mapping[str, Collection[str]]) -> Tree:
-    """Return the tree of the only statement, after a look at all of it.
+def validated(serialized: Tree, tables: Mapping[str, Collection[str]]) -> Tree:
+    """Return the tree of the only statement, all of it validated.
 
     `tables` are the names that it may read, with those of their columns. Raises
     SqlRefused.
@@ -70,7 +75,7 @@ def checked(serialized: Tree, tables: Mapping[str, Collection[str]]) -> Tree:
         )
     statement: Tree = statements[0]
     try:
-        _look(statement, names)
+        _visit(statement, names)
     except RecursionError:
         raise SqlRefused(
             "sql_not_allowed", "The statement is nested too deeply."
@@ -86,17 +91,17 @@ def _unparsed(serialized: Tree) -> SqlRefused:
     return SqlRefused("sql_syntax", str(serialized.get("error_message", "")))
 
 
-def _look(node: Any, names: _Names) -> None:
-    """Look at a part of the tree, with the queries that it names as tables."""
+def _visit(node: Any, names: _Names) -> None:
+    """Visit a part of the tree; its common table expressions count as tables."""
     if isinstance(node, list):
         for part in node:
-            _look(part, names)
+            _visit(part, names)
     elif isinstance(node, dict):
         if queries := _named_queries(node):
             names = replace(names, tables=names.tables | queries)
-        _look_at(node, names)
+        _visit_node(node, names)
         for part in node.values():
-            _look(part, names)
+            _visit(part, names)
 
 
 def _named_queries(node: Tree) -> frozenset[str]:
@@ -109,30 +114,30 @@ def _named_queries(node: Tree) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
 
-def _look_at(node: Tree, names: _Names) -> None:
+def _visit_node(node: Tree, names: _Names) -> None:
     kind, group = node.get("type"), node.get("class")
     for field in ("sample", "at_clause"):
         if node.get(field) is not None:
             raise _not_allowed(field.removesuffix("_clause").upper())
     if group is not None:
         if group not in EXPRESSIONS:
-            raise _not_allowed(_WORDS.get(str(group), str(group)))
-        _look_at_expression(node, str(group), names)
+            raise _not_allowed(_STATEMENT_NAMES.get(str(group), str(group)))
+        _visit_expression(node, str(group), names)
     elif kind is not None:
-        _look_at_place(node, str(kind), names)
+        _visit_table_ref(node, str(kind), names)
 
 
-def _look_at_place(node: Tree, kind: str, names: _Names) -> None:
+def _visit_table_ref(node: Tree, kind: str, names: _Names) -> None:
     """Look at a query, a table or how rows are put in order."""
-    if kind not in QUERIES | PLACES | MODIFIERS | ORDERS:
-        raise _not_allowed(_WORDS.get(kind, kind))
+    if kind not in QUERIES | TABLE_REFS | MODIFIERS | ORDERS:
+        raise _not_allowed(_STATEMENT_NAMES.get(kind, kind))
     if kind == "BASE_TABLE":
-        _look_at_table(node, names)
+        _visit_table(node, names)
     elif kind == "TABLE_FUNCTION":
         _require(_function(node["function"]), TABLE_FUNCTIONS)
 
 
-def _look_at_expression(node: Tree, group: str, names: _Names) -> None:
+def _visit_expression(node: Tree, group: str, names: _Names) -> None:
     if group in {"FUNCTION", "WINDOW"}:
         _require(_function(node), FUNCTIONS)
         if node.get("export_state"):
@@ -147,7 +152,7 @@ def _look_at_expression(node: Tree, group: str, names: _Names) -> None:
             raise _not_allowed(f"The function {name!r}")
 
 
-def _look_at_table(node: Tree, names: _Names) -> None:
+def _visit_table(node: Tree, names: _Names) -> None:
     name = _bare(node, "table_name")
     if name.lower() not in names.tables:
         raise SqlRefused(

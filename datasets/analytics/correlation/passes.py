@@ -157,7 +157,7 @@ def _solved(
             return _ranked_again(solve(state), ranked, cursor.check)
     parts = partitions(source.paths, parts=threads)
     state = gathered(parts, names, in_threads(threads), cursor.check)
-    return _mended(solve(state), parts, names, cursor), True
+    return _refined(solve(state), parts, names, cursor), True
 
 
 def _ranked_again(
@@ -192,7 +192,7 @@ def in_threads(count: int) -> Mapper:
     return run
 
 
-def _mended(
+def _refined(
     solved: Solved, parts: Sequence[Partition], names: Sequence[str], cursor: Cursor
 ) -> Solved:
     """Compute pairs that lost digits from the two columns' common rows alone."""

@@ -25,11 +25,11 @@ def block_comoments(columns: Sequence[ColumnValues]) -> CoMoments:
     scale = np.ones(len(columns))
     with np.errstate(all="ignore"):
         found = _sums(columns, shift, scale)
-        doubtful = _doubtful(found, columns, shift)
-        if doubtful.any():
-            columns = _finite(columns, doubtful)
+        ill_conditioned = _ill_conditioned(found, columns, shift)
+        if ill_conditioned.any():
+            columns = _finite(columns, ill_conditioned)
             shift = _shifts(columns)
-            scale = _scales(columns, shift, doubtful)
+            scale = _scales(columns, shift, ill_conditioned)
             found = _sums(columns, shift, scale)
         return from_sums(shift, scale, found[0], found[1:])
 
@@ -137,26 +137,30 @@ def _assembled(
     return n, z_sums, z_squares, products[:count, :count]
 
 
-def _doubtful(found: Sums, columns: Sequence[ColumnValues], shift: Floats) -> Mask:
+def _ill_conditioned(
+    found: Sums, columns: Sequence[ColumnValues], shift: Floats
+) -> Mask:
     """Return which columns hold NaN or infinities, or have squares out of range."""
     own = np.diagonal(found[3])
     low, high = _HEALTHY
-    doubtful: Mask = ~((own > low) & (own < high))
+    ill_conditioned: Mask = ~((own > low) & (own < high))
     for index in map(int, np.flatnonzero((own >= 0) & (own <= low))):
         # No spread at all is no doubt: nothing was lost.
         column = columns[index]
         differs = column.values != shift[index]
         if column.present is not None:
             differs &= column.present
-        doubtful[index] = differs.any()
-    return doubtful
+        ill_conditioned[index] = differs.any()
+    return ill_conditioned
 
 
-def _finite(columns: Sequence[ColumnValues], doubtful: Mask) -> list[ColumnValues]:
+def _finite(
+    columns: Sequence[ColumnValues], ill_conditioned: Mask
+) -> list[ColumnValues]:
     """Return the columns with NaN and infinities of the doubtful ones as gaps."""
     return [
-        _only_finite(column) if is_doubtful else column
-        for column, is_doubtful in zip(columns, doubtful, strict=True)
+        _only_finite(column) if is_ill_conditioned else column
+        for column, is_ill_conditioned in zip(columns, ill_conditioned, strict=True)
     ]
 
 
@@ -169,10 +173,12 @@ def _only_finite(column: ColumnValues) -> ColumnValues:
     return ColumnValues(column.values, finite)
 
 
-def _scales(columns: Sequence[ColumnValues], shift: Floats, doubtful: Mask) -> Floats:
+def _scales(
+    columns: Sequence[ColumnValues], shift: Floats, ill_conditioned: Mask
+) -> Floats:
     """Return powers of two that bring the largest z of doubtful columns near one."""
     scale = np.ones(len(columns))
-    for index in map(int, np.flatnonzero(doubtful)):
+    for index in map(int, np.flatnonzero(ill_conditioned)):
         column = columns[index]
         values = column.values
         if column.present is not None:

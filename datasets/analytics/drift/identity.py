@@ -17,7 +17,7 @@ _DISTINCT_SHARE = 0.9
 _LEAST_ROWS = 20
 _LONG_TEXT = 40
 _COLUMNS_PER_QUERY = 200
-_ASKED = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL})
+_KINDS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL})
 
 
 def left_out(
@@ -29,10 +29,10 @@ def left_out(
     reference; a whole number is an identifier where its values are a count without
     gaps, or where its name says so (`id`, `key`, `uuid`).
     """
-    asked = [c for c in columns if c.kind in _ASKED]
+    candidates = [c for c in columns if c.kind in _KINDS]
     found = []
-    for start in range(0, len(asked), _COLUMNS_PER_QUERY):
-        part = asked[start : start + _COLUMNS_PER_QUERY]
+    for start in range(0, len(candidates), _COLUMNS_PER_QUERY):
+        part = candidates[start : start + _COLUMNS_PER_QUERY]
         signs = [_signs(cursor, source, part) for source in sources]
         for index, column in enumerate(part):
             first, second = signs[0][index], signs[1][index]

@@ -5,7 +5,7 @@ user sent is in `child` and what it imports; the caller's process reads only the
 child's small JSON files.
 """
 
-from datasets.analytics.ingest.chosen import is_chosen_type
+from datasets.analytics.ingest.chosen_types import is_chosen_type
 from datasets.analytics.ingest.encodings import known_encoding
 from datasets.analytics.ingest.model import (
     Base,

@@ -13,11 +13,11 @@ from pathlib import Path
 from datasets.analytics.errors import IngestRefused, QueryFailed
 from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
 from datasets.analytics.ingest.context import Context, Read, path_list
-from datasets.analytics.ingest.misfits import LINED, Misfits, line_of
 from datasets.analytics.ingest.model import Base
 from datasets.analytics.ingest.names import clean_names
 from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.rules import TEXT as TEXT_RULE
+from datasets.analytics.ingest.type_mismatches import LINED, TypeMismatches, line_of
 from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import quote_ident
 
@@ -116,7 +116,7 @@ class Append:
                 return wider
             if self._is_spelled:
                 return TEXT
-        raise self._misfit(read, name, new, held)
+        raise self._mismatch(read, name, new, held)
 
     def _is_held(self, read: Read, old: int, new: int) -> bool:
         """Return whether every new cell fits the type of the version."""
@@ -181,10 +181,12 @@ class Append:
             return False
         return True
 
-    def _misfit(self, read: Read, name: str, new: int, held: str) -> IngestRefused:
+    def _mismatch(self, read: Read, name: str, new: int, held: str) -> IngestRefused:
         kind = self._kinds[new]
-        misfits = Misfits(self.context, self._part, read.names[new], kind, held)
-        row, text = misfits.first()
+        mismatches = TypeMismatches(
+            self.context, self._part, read.names[new], kind, held
+        )
+        row, text = mismatches.first()
         line = line_of(self.context, self.plains, read, row)
         where = f"row {row + 1} of what was sent" if line is None else f"line {line}"
         return IngestRefused(

@@ -23,7 +23,7 @@ from datasets.analytics.engine import TEMP_FOLDER
 from datasets.analytics.errors import AnalyticsError, IngestRefused
 from datasets.analytics.ingest.model import Base, InputFile, Limits, Options, Outcome
 from datasets.analytics.ingest.parent import (
-    NO_ROOM,
+    DISK_FULL,
     OUTCOME_FILE,
     TOO_HEAVY,
     TOO_LONG,
@@ -31,7 +31,7 @@ from datasets.analytics.ingest.parent import (
 
 ORPHANED = 75
 CPU_SPARE_S = 5
-_LEAST_ROOM_BYTES = 1 << 20
+_MIN_FREE_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -45,12 +45,12 @@ def main() -> None:
         answer = {"outcome": asdict(_convert(order, folder, limits))}
     except IngestRefused as refusal:
         answer = _refused(refusal.code, refusal.message, refusal.extra)
-        answer = _without_room(folder) or answer
+        answer = _disk_full(folder) or answer
     except AnalyticsError as error:
-        answer = _refused(*_WORDS.get(error.code, _UNREADABLE), {})
-        answer = _without_room(folder) or answer
+        answer = _refused(*_REFUSALS.get(error.code, _UNREADABLE), {})
+        answer = _disk_full(folder) or answer
     except MemoryError:
-        answer = _refused(*_WORDS["too_large_for_interactive"], {})
+        answer = _refused(*_REFUSALS["too_large_for_interactive"], {})
     finally:
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         shutil.rmtree(folder / TEMP_FOLDER, ignore_errors=True)
@@ -60,16 +60,16 @@ def main() -> None:
 
 
 _UNREADABLE = ("invalid_file", "The file cannot be read as what it seems to be.")
-_WORDS = {
+_REFUSALS = {
     "query_timeout": ("timeout", TOO_LONG),
     "too_large_for_interactive": ("too_heavy", TOO_HEAVY),
 }
 
 
-def _without_room(folder: Path) -> dict[str, Any] | None:
+def _disk_full(folder: Path) -> dict[str, Any] | None:
     """Return the refusal of a full disk: there no other one says what it was."""
-    is_full = shutil.disk_usage(folder).free < _LEAST_ROOM_BYTES
-    return _refused("no_room", NO_ROOM, {}) if is_full else None
+    is_full = shutil.disk_usage(folder).free < _MIN_FREE_BYTES
+    return _refused("no_room", DISK_FULL, {}) if is_full else None
 
 
 def _refused(code: str, message: str, extra: dict[str, object]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What a person chose about the reading, as rules and plans."""
+"""The user's reading options, as rules and plans."""
 
 from collections.abc import Sequence
 from dataclasses import fields
 
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest.chosen import chosen_rule, is_chosen_type
+from datasets.analytics.ingest.chosen_types import chosen_rule, is_chosen_type
 from datasets.analytics.ingest.grammar import Grammar
 from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.plain import Format
@@ -55,7 +55,7 @@ def plan(
 _OF_CELLS = frozenset(
     {"true_values", "false_values", "decimal", "thousands", "null_values"}
 )
-_HEEDED = {
+_SUPPORTED = {
     Format.JSON_LINES: frozenset(
         {"encoding", "types", "null_values", "date_formats", "union_by_name"}
         | {"skip_lines", "header_row", "comment"}
@@ -67,18 +67,18 @@ _HEEDED = {
 }
 
 
-def unheeded(options: Options, form: Format, *, has_folders: bool) -> list[str]:
-    """Return the options that were given and say nothing about files of a format."""
-    heeded = _HEEDED.get(form)
-    if heeded is None:
+def ignored_options(options: Options, form: Format, *, has_folders: bool) -> list[str]:
+    """Return the options that were given and do not apply to a format."""
+    supported = _SUPPORTED.get(form)
+    if supported is None:
         return []
     if has_folders:
-        heeded |= _OF_CELLS | {"date_formats"}
+        supported |= _OF_CELLS | {"date_formats"}
     usual = Options()
     return [
         field.name
         for field in fields(Options)
-        if field.name not in heeded
+        if field.name not in supported
         and getattr(options, field.name) not in (getattr(usual, field.name), ())
     ]
 

@@ -10,8 +10,7 @@ from datasets.analytics.engine import Engine, LaneLimits
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
 from datasets.analytics.ingest.append import Append
-from datasets.analytics.ingest.arriving import arrived
-from datasets.analytics.ingest.choices import unheeded
+from datasets.analytics.ingest.choices import ignored_options
 from datasets.analytics.ingest.context import Context, Read
 from datasets.analytics.ingest.model import (
     Base,
@@ -23,6 +22,7 @@ from datasets.analytics.ingest.model import (
 )
 from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.sidecars import write_sidecars
+from datasets.analytics.ingest.unpacking import unpacked
 from datasets.analytics.sql import source_of
 
 DATA_FILE = "data.parquet"
@@ -70,7 +70,7 @@ class Conversion:
 
     def _read(self, context: Context) -> tuple[Format, Read]:
         context.total_bytes = sum(file.path.stat().st_size for file in self.files)
-        plains = arrived(context, self.files)
+        plains = unpacked(context, self.files)
         formats = {plain.format for plain in plains}
         if len(formats) > 1:
             listed = ", ".join(sorted(formats))
@@ -85,7 +85,7 @@ class Conversion:
         read.files = [plain.report() for plain in plains[:_LISTED_FILES]]
         read.notes += [note for plain in plains for note in plain.notes]
         has_folders = any(plain.partitions for plain in plains)
-        if names := unheeded(self.options, found, has_folders=has_folders):
+        if names := ignored_options(self.options, found, has_folders=has_folders):
             read.notes.append(f"Options that say nothing here: {', '.join(names)}.")
         return found, read
 

@@ -1,4 +1,4 @@
-"""Which encoding a text is in that is not UTF-8, by what it says when it is decoded.
+"""Detects the encoding of text that is not UTF-8, by decoding it.
 
 Every candidate decodes the different words of the whole file; what comes out is
 judged by the letters of the languages that are written in it. Several candidates that
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest.letters import (
+from datasets.analytics.ingest.letter_frequencies import (
     languages,
     letters,
     likelihood,
@@ -24,7 +24,7 @@ from datasets.analytics.ingest.letters import (
 )
 
 UTF8 = "utf-8"
-JUDGED, OPTION = "the letters of its words", "option"
+DETECTED, OPTION = "the letters of its words", "option"
 _WEST = ("de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "fi", "is", "ca")
 _MIDDLE = ("pl", "cs", "sk", "hu", "sl", "hr", "ro", "de")
 _CYRILLIC = ("ru", "uk", "bg", "sr")
@@ -111,8 +111,8 @@ def known_encoding(name: str) -> str:
     return _WHOLE.get(found, found)
 
 
-class Words:
-    """Different words beyond ASCII, in the order of the file."""
+class WordSample:
+    """Distinct non-ASCII words, in the order of the file."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -139,7 +139,7 @@ class _Reading:
     score: float
 
 
-def judged(words: Words) -> Encoding:
+def detect(words: WordSample) -> Encoding:
     """Return the encoding of a text that is not all UTF-8, with its reason.
 
     Raises IngestRefused where the words do not show which it is, or show two.
@@ -160,7 +160,7 @@ def judged(words: Words) -> Encoding:
         likely = [name for name, share in others.items() if share >= _LIKELY]
         raise _unclear([top.name, *(likely or [best[1].name])], raw)
     _refuse_joined(words, top.name, [reading.name for reading in best[:_FINALISTS]])
-    return Encoding(top.name, JUDGED, confidence, others)
+    return Encoding(top.name, DETECTED, confidence, others)
 
 
 def _different(readings: Iterable[_Reading]) -> list[_Reading]:
@@ -188,7 +188,7 @@ def _reading(name: str, words: Sequence[bytes]) -> _Reading:
     return _Reading(name, text, score * _WEIGHT + prior)
 
 
-def _refuse_joined(words: Words, chosen: str, names: Sequence[str]) -> None:
+def _refuse_joined(words: WordSample, chosen: str, names: Sequence[str]) -> None:
     """Refuse a file of which a part is clearly in another encoding than the rest."""
     for part in _segments(list(words.found)):
         best = _different(_reading(name, part) for name in (*names, UTF8))[0]

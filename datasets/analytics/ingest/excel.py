@@ -7,7 +7,7 @@ from typing import Any
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.plain import Format, Plain
-from datasets.analytics.ingest.sheet import Account, SheetText
+from datasets.analytics.ingest.sheet import SheetNotes, SheetText
 from datasets.analytics.ingest.text import scan_utf8
 from datasets.analytics.ingest.workbook import (
     Sheet,
@@ -45,7 +45,7 @@ def prepare_workbook(context: Context, path: Path, label: str) -> Plain:
     return Plain(target, label, Format.XLSX, facts, about=about, notes=notes)
 
 
-def _about(book: Workbook, sheet: Sheet, account: Account) -> dict[str, Any]:
+def _about(book: Workbook, sheet: Sheet, account: SheetNotes) -> dict[str, Any]:
     return {
         "sheet": sheet.name,
         "sheets": [
@@ -65,7 +65,7 @@ def _about(book: Workbook, sheet: Sheet, account: Account) -> dict[str, Any]:
     }
 
 
-def _notes(book: Workbook, sheet: Sheet, account: Account) -> list[str]:
+def _notes(book: Workbook, sheet: Sheet, account: SheetNotes) -> list[str]:
     others = [
         one.name
         for one in book.sheets

@@ -1,4 +1,4 @@
-"""What an ingestion is told and what it answers, as JSON between two processes."""
+"""Request and response of an ingestion, as JSON between two processes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import orjson
 
-from datasets.analytics import bare
-from datasets.analytics.endings import Ending, ending, named
+from datasets.analytics import child_environment
 from datasets.analytics.errors import IngestRefused
+from datasets.analytics.exit_reasons import ExitReason, exit_code_name, exit_reason
 from datasets.analytics.ingest.model import (
     Base,
     InputFile,
@@ -36,7 +36,7 @@ KILLED = (
     "The process that read the file was killed from outside, as a machine does that has"
     " no memory left."
 )
-NO_ROOM = "The disk of the server is full; the file could not be read."
+DISK_FULL = "The disk of the server is full; the file could not be read."
 _MAX_ANSWER_BYTES = 64 << 20
 _LOG_BYTES = 2_000
 _POLL_S = 0.05
@@ -58,7 +58,7 @@ class Ingestion:
         return self._process.pid
 
     def progress(self) -> Progress:
-        """Return what the child last said of itself; never waits."""
+        """Return the child's last progress report; never waits."""
         try:
             body = orjson.loads((self.folder / PROGRESS_FILE).read_bytes())
             return Progress(**body)
@@ -120,18 +120,18 @@ class Ingestion:
         """Return why there is no outcome, by how the child ended."""
         log = self._log()
         logger.warning("An ingestion ended with code %s: %r", code, log)
-        match ending(code, log):
-            case Ending.TIME:
+        match exit_reason(code, log):
+            case ExitReason.TIME:
                 return IngestRefused("timeout", TOO_LONG)
-            case Ending.MEMORY:
+            case ExitReason.MEMORY:
                 return IngestRefused("too_heavy", TOO_HEAVY)
-            case Ending.KILLED:
+            case ExitReason.KILLED:
                 return IngestRefused("reader_killed", KILLED)
-            case Ending.DISK:
-                return IngestRefused("no_room", NO_ROOM)
+            case ExitReason.DISK:
+                return IngestRefused("no_room", DISK_FULL)
         return IngestRefused(
             "reader_crashed",
-            f"The file made the process that read it crash ({named(code)}).",
+            f"The file made the process that read it crash ({exit_code_name(code)}).",
         )
 
     def _log(self) -> bytes:
@@ -203,6 +203,6 @@ def _spawn(folder: Path) -> "subprocess.Popen[bytes]":
             stdout=subprocess.DEVNULL,
             stderr=log,
             cwd=folder,
-            env=bare.environment(),
+            env=child_environment.environment(),
             start_new_session=True,
         )

@@ -13,9 +13,9 @@ from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.model import InputFile
 from datasets.analytics.ingest.quotes import Quotes
-from datasets.analytics.ingest.remarks import Dropped
+from datasets.analytics.ingest.skipped_lines import SkippedLines
 from datasets.analytics.ingest.text import TextFacts, quote_of, scan
-from datasets.analytics.ingest.transcoding import beginning, has_remarks, transcode
+from datasets.analytics.ingest.transcoding import beginning, skips_lines, transcode
 
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 64 << 10
@@ -43,7 +43,7 @@ class Plain:
     about: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     # Lines of the file that are not in `path`.
-    dropped: Dropped = field(default_factory=Dropped)
+    dropped: SkippedLines = field(default_factory=SkippedLines)
     # Keys and values of the folders that it was in.
     partitions: tuple[tuple[str, str | None], ...] = ()
 
@@ -129,9 +129,9 @@ def _text(context: Context, path: Path, label: str, name: str) -> Plain:
         raise IngestRefused(
             "unsupported_format", "The file is binary, and not of a kind that is read."
         )
-    has_lines_out = has_remarks(context.options)
+    has_lines_out = skips_lines(context.options)
     start = beginning(context, path, facts) if has_lines_out else _head(path)
-    is_table, dropped = not _is_json(start, name), Dropped()
+    is_table, dropped = not _is_json(start, name), SkippedLines()
     if facts.needs_rewriting or has_lines_out:
         path, facts, dropped = transcode(context, path, facts, is_table=is_table)
     start = _head(path)

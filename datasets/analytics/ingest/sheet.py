@@ -35,7 +35,7 @@ _FORGED = "The workbook is damaged or forged: its cells are in no order."
 
 
 @dataclass(slots=True)
-class Noted:
+class CellNote:
     """Cells of one column and kind: how many, and the first of them."""
 
     count: int = 0
@@ -48,15 +48,15 @@ class Noted:
 
 
 @dataclass(slots=True)
-class Account:
+class SheetNotes:
     """What a person who looks at the sheet sees otherwise than it was read."""
 
-    noted: dict[tuple[str, int], Noted] = field(
-        default_factory=lambda: defaultdict(Noted)
+    noted: dict[tuple[str, int], CellNote] = field(
+        default_factory=lambda: defaultdict(CellNote)
     )
-    merged: Noted = field(default_factory=Noted)
-    hidden_rows: Noted = field(default_factory=Noted)
-    hidden_columns: Noted = field(default_factory=Noted)
+    merged: CellNote = field(default_factory=CellNote)
+    hidden_rows: CellNote = field(default_factory=CellNote)
+    hidden_columns: CellNote = field(default_factory=CellNote)
     blank_rows: int = 0
     first_filled: int = 0
     width: int = 0
@@ -93,7 +93,7 @@ class SheetText:
         self.context = context
         self.book = book
         self.sheet = sheet
-        self.account = Account()
+        self.account = SheetNotes()
         self._shape = _Shape()
 
     def write(self, target: Path) -> None:

@@ -13,8 +13,8 @@ from datasets.analytics.ingest.encodings import (
     OPTION,
     UTF8,
     Encoding,
-    Words,
-    judged,
+    WordSample,
+    detect,
     known_encoding,
 )
 from datasets.analytics.ingest.quotes import Quotes
@@ -89,7 +89,7 @@ def scan(context: Context, path: Path) -> TextFacts:
         return facts
     if _is_mostly_utf8(path, facts.bad_lines):
         return replace(facts, found=Encoding(UTF8, "nearly all lines"))
-    found = judged(_words(path))
+    found = detect(_words(path))
     return replace(facts, encoding=found.name, found=found)
 
 
@@ -105,9 +105,9 @@ def _is_mostly_utf8(path: Path, bad_lines: int) -> bool:
     return False
 
 
-def _words(path: Path) -> Words:
+def _words(path: Path) -> WordSample:
     """Return words of the whole file, of each part of it as many as of the others."""
-    words = Words(_JUDGED_WORDS)
+    words = WordSample(_JUDGED_WORDS)
     chunks = path.stat().st_size // CHUNK_BYTES + 1
     each = max(_JUDGED_WORDS // chunks, _LEAST_WORDS)
     step = max(chunks * each // _JUDGED_WORDS, 1)
@@ -124,11 +124,11 @@ def _start(path: Path) -> bytes:
         return file.read(CHUNK_BYTES)
 
 
-def _declared(asked: str | None, start: bytes) -> Encoding | None:
+def _declared(requested: str | None, start: bytes) -> Encoding | None:
     """Return what a person, a mark or the form of UTF-16 says, None for nothing."""
     marked = next((names for mark, *names in _BOMS if start.startswith(mark)), None)
-    if asked:
-        name = _asked(asked)
+    if requested:
+        name = _known_name(requested)
         if marked is None:
             return Encoding(name, OPTION)
         if name not in {*marked, UTF8 if marked[1] == UTF8 else marked[0]}:
@@ -144,7 +144,7 @@ def _declared(asked: str | None, start: bytes) -> Encoding | None:
     return Encoding(unmarked, "zero bytes") if unmarked else None
 
 
-def _asked(name: str) -> str:
+def _known_name(name: str) -> str:
     try:
         return known_encoding(name)
     except LookupError:

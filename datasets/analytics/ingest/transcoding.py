@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datasets.analytics.ingest.context import Context
-from datasets.analytics.ingest.encodings import JUDGED, OPTION, UTF8, is_rather_utf8
+from datasets.analytics.ingest.encodings import DETECTED, OPTION, UTF8, is_rather_utf8
 from datasets.analytics.ingest.model import Options
 from datasets.analytics.ingest.quotes import Quotes
-from datasets.analytics.ingest.remarks import Dropped, Remarks, lines_above
+from datasets.analytics.ingest.skipped_lines import (
+    LineSkipper,
+    SkippedLines,
+    lines_above,
+)
 from datasets.analytics.ingest.text import (
     CHUNK_BYTES,
     LONGEST_LINE,
@@ -40,7 +44,7 @@ def _end_of(error: UnicodeError) -> int:
 
 def transcode(
     context: Context, path: Path, facts: TextFacts, *, is_table: bool
-) -> tuple[Path, TextFacts, Dropped]:
+) -> tuple[Path, TextFacts, SkippedLines]:
     """Write the file again as UTF-8 with one kind of line end.
 
     Without the lines that a person said to be none of its own. Quotes of JSON hold
@@ -72,29 +76,29 @@ def transcode(
     return target, known, plain.dropped()
 
 
-def has_remarks(options: Options) -> bool:
+def skips_lines(options: Options) -> bool:
     """Whether a person said that some lines are no part of the table."""
     return bool(options.comment) or lines_above(options) > 0
 
 
 def beginning(context: Context, path: Path, facts: TextFacts) -> bytes:
     """Return the start of a text below the lines that are left out."""
-    cleaner = Remarks(context.options, "")
+    cleaner = LineSkipper(context.options, "")
     with path.open("rb") as file:
         text = next(_decoded(file, facts), "")
     start = text[:_BEGINNING].encode(UTF8, "surrogateescape")
     return cleaner.of(start) + cleaner.last()
 
 
-def _cleaner(context: Context, *, is_table: bool) -> "Remarks | _LineEnds":
+def _cleaner(context: Context, *, is_table: bool) -> "LineSkipper | _LineEnds":
     quote = quote_of(context) if is_table else ""
-    if has_remarks(context.options):
-        return Remarks(context.options, quote)
+    if skips_lines(context.options):
+        return LineSkipper(context.options, quote)
     return _LineEnds(quote, context.options.delimiter)
 
 
 def _decoded(file: BinaryIO, facts: TextFacts) -> Iterator[str]:
-    if facts.found.reason in {JUDGED, OPTION} and _keeps_ascii(facts.encoding):
+    if facts.found.reason in {DETECTED, OPTION} and _keeps_ascii(facts.encoding):
         foreign = _ForeignLines(facts.encoding)
         while chunk := file.read(CHUNK_BYTES):
             chunk += b"" if chunk.endswith(b"\n") else file.readline(LONGEST_LINE)
@@ -169,8 +173,8 @@ class _LineEnds:
     def last(self) -> bytes:
         return b""
 
-    def dropped(self) -> Dropped:
-        return Dropped()
+    def dropped(self) -> SkippedLines:
+        return SkippedLines()
 
 
 def _line_feeds(piece: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """Quality rules as data: suggested from a profile, checked in one pass."""
 
 from datasets.analytics.quality.check import evaluate
-from datasets.analytics.quality.fit import validate
 from datasets.analytics.quality.rules import (
     KINDS,
     REVISION,
@@ -14,6 +13,7 @@ from datasets.analytics.quality.rules import (
     Severity,
 )
 from datasets.analytics.quality.suggest import suggest
+from datasets.analytics.quality.validation import validate
 
 __all__ = [
     "KINDS",

@@ -10,7 +10,6 @@ from datasets.analytics.engine import Cursor, Engine, Lane
 from datasets.analytics.errors import InvalidRule, QueryFailed, UnknownColumn
 from datasets.analytics.filters import Clause, present
 from datasets.analytics.quality.conditions import ROW_KINDS, RowRule, compiled
-from datasets.analytics.quality.fit import fitting
 from datasets.analytics.quality.keys import common
 from datasets.analytics.quality.rules import (
     QualityReport,
@@ -19,6 +18,7 @@ from datasets.analytics.quality.rules import (
     RuleSpec,
     is_met,
 )
+from datasets.analytics.quality.validation import applicable
 from datasets.analytics.sql import (
     ROW_NUMBER,
     Kind,
@@ -80,7 +80,7 @@ class _Check:
         by_row: list[tuple[int, RuleSpec]] = []
         for number, rule in enumerate(rules):
             try:
-                self.chosen[number] = fitting(rule, self.columns)
+                self.chosen[number] = applicable(rule, self.columns)
             except (InvalidRule, UnknownColumn) as error:
                 results[number] = RuleResult(rule, None, error.message)
                 continue
@@ -217,8 +217,8 @@ class _Check:
         )
 
     def _type(self, rule: RuleSpec, chosen: list[TableColumn]) -> RuleResult:
-        asked, column = rule.parameters["type"], chosen[0]
-        passed = asked.lower() == column.kind or asked.upper() == column.type
+        expected, column = rule.parameters["type"], chosen[0]
+        passed = expected.lower() == column.kind or expected.upper() == column.type
         return RuleResult(rule, passed, observed=column.type)
 
     def _count(self, rule: RuleSpec, _chosen: list[TableColumn]) -> RuleResult:

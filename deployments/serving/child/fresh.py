@@ -35,12 +35,12 @@ def main() -> int:
     records.log_to_stderr()
     # Before anything is imported that may start threads: those would be outside.
     isolation.enter(sandbox_dir.rules_of(order["job"]["sandbox_dir"]))
-    from deployments.serving.child import outside  # noqa: PLC0415
+    from deployments.serving.child import fresh_interpreter  # noqa: PLC0415
 
     # A model may bring a package of its own of this name.
     for name in [each for each in sys.modules if each.split(".")[0] == "mlops"]:
         del sys.modules[name]
-    return outside.run(order["run"], order["job"], order["descriptors"])
+    return fresh_interpreter.run(order["run"], order["job"], order["descriptors"])
 
 
 def unfit() -> str:

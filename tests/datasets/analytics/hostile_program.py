@@ -54,8 +54,8 @@ def answer(order, tables):
 
 def loaded():
     """Return `begin` without its package, whose libraries begin threads."""
-    place = Path(next(iter(datasets.__path__)), "analytics", "console", "begin.py")
-    spec = importlib.util.spec_from_file_location("begin", place)
+    place = Path(next(iter(datasets.__path__)), "analytics", "console", "bootstrap.py")
+    spec = importlib.util.spec_from_file_location("bootstrap", place)
     begin = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(begin)
     return begin

@@ -12,9 +12,9 @@ import pytest
 
 from datasets.analytics import console
 from datasets.analytics.console import (
-    Asked,
     Form,
     RowOrder,
+    SqlRequest,
     StatementLimits,
     error_messages,
     parent,
@@ -44,7 +44,7 @@ def table(parquet):
 def ask(sql, tables, form=Form.PAGE, limits=PATIENT, **window):
     tables = tables if isinstance(tables, dict) else {"data": tables}
     body = io.BytesIO()
-    found = console.ask(Asked(sql, tables, form, **window), body, limits)
+    found = console.ask(SqlRequest(sql, tables, form, **window), body, limits)
     return found, body.getvalue()
 
 
@@ -192,7 +192,7 @@ def parser():
             (text,) = database.execute(
                 "SELECT json_serialize_sql($1)", [sql]
             ).fetchone()
-            statement.checked(json.loads(text), {"data": ["i", "name", "x"]})
+            statement.validated(json.loads(text), {"data": ["i", "name", "x"]})
 
         yield look
 
@@ -277,7 +277,7 @@ def test_behind_its_walls_the_process_reaches_its_table_alone(secret, monkeypatc
 
 
 def test_it_does_not_run_where_no_wall_can_be_raised(table, monkeypatch, tmp_path):
-    program = tmp_path / "begin.py"
+    program = tmp_path / "bootstrap.py"
     program.write_text(
         "from mlops.sandbox import isolation\n"
         "isolation.enter = lambda _rules: (isolation.NO_LANDLOCK,)\n"
@@ -303,7 +303,7 @@ ENDINGS = {
 def test_a_process_without_a_report_is_refused_for_its_own_cause(
     table, monkeypatch, tmp_path, program
 ):
-    path = tmp_path / "begin.py"
+    path = tmp_path / "bootstrap.py"
     path.write_text(f"import sys\nsys.stdin.buffer.readline()\n{program}\n")
     monkeypatch.setattr(parent, "PROGRAM", path)
     kind, code = ENDINGS[program]

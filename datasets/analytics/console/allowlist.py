@@ -1,4 +1,4 @@
-"""The functions and types that SQL of people may name: what is not here is refused.
+"""Allowlist of functions and types in users' SQL; all others are refused.
 
 None of them reads or writes anything but its arguments. Left out are those of
 settings, sequences, variables, files, the catalogue, SQL as text, randomness and

@@ -1,6 +1,6 @@
 """Enters the sandbox, and only then imports what answers SQL; run by path.
 
-    python …/begin.py    (an order as one JSON line on stdin)
+    python …/bootstrap.py    (an order as one JSON line on stdin)
 
 The sandbox holds for threads that start after it, and libraries start threads: only
 the standard library is imported here before they stand.

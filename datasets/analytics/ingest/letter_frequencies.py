@@ -1,6 +1,7 @@
-"""How likely a text is in a language, by its letters beyond ASCII.
+"""Likelihood of a text in a language, by the frequencies of its non-ASCII letters.
 
-`letters.json` has, by language, the letters whose probability is about 2^-n, under n.
+`letter_frequencies.json` has, by language, the letters whose probability is about
+2^-n, under n.
 They are counted in the catalogues of Django and its apps, in the names and words of
 Faker and in CLDR, each of the three with the same weight; cased ones as small letters,
 because case is judged by the pattern of a word. `signs` are those of any text.
@@ -39,7 +40,9 @@ _BLOCKS = (
 
 @cache
 def _read() -> dict[str, Any]:
-    return dict(json.loads(Path(__file__).with_name("letters.json").read_bytes()))
+    return dict(
+        json.loads(Path(__file__).with_name("letter_frequencies.json").read_bytes())
+    )
 
 
 @cache

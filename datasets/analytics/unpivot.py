@@ -1,6 +1,6 @@
-"""Wide, short tables as columns of one type below each other.
+"""Unpivots wide, short tables: columns of one type below each other.
 
-To bind expressions for each of 2,000 columns takes longer than to read them: folded,
+Binding expressions for 2,000 columns takes longer than reading them. Unpivoted,
 columns of one type share a query that groups by the number of the column.
 """
 

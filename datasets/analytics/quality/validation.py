@@ -1,4 +1,4 @@
-"""Whether a rule fits a table: its columns, its parameters, their values."""
+"""Validates a rule against a table: its columns, its parameters, their values."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _MAX_HOURS = 1e9
 
 def validate(rule: RuleSpec, columns: Sequence[TableColumn]) -> None:
     """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
-    fitting(rule, columns)
+    applicable(rule, columns)
     if rule.kind is RuleKind.REGEX:
         _check_pattern(rule.parameters["pattern"])
 
@@ -29,7 +29,7 @@ def _check_pattern(pattern: str) -> None:
         raise InvalidRule("The pattern is not valid.", field="parameters") from None
 
 
-def fitting(rule: RuleSpec, columns: Sequence[TableColumn]) -> list[TableColumn]:
+def applicable(rule: RuleSpec, columns: Sequence[TableColumn]) -> list[TableColumn]:
     """Return the rule's columns. Raises InvalidRule or UnknownColumn."""
     _check_shape(rule)
     chosen = pick(columns, rule.columns, field="columns")

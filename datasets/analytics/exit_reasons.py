@@ -13,7 +13,7 @@ _NO_MEMORY = re.compile(
 _NO_DISK = re.compile(rb"No space left on device|Disk quota exceeded")
 
 
-class Ending(StrEnum):
+class ExitReason(StrEnum):
     """MEMORY: it was given no more. TIME: of a processor, or in all. DISK: it is full.
 
     KILLED: by another process or by a machine without memory. CRASHED: all else.
@@ -26,18 +26,18 @@ class Ending(StrEnum):
     CRASHED = "crashed"
 
 
-def ending(code: int, log: bytes) -> Ending:
+def exit_reason(code: int, log: bytes) -> ExitReason:
     """Return why a process ended, from its return code (negative: a signal)."""
     if code in {-signal.SIGXCPU, -signal.SIGALRM}:
-        return Ending.TIME
+        return ExitReason.TIME
     if code == -signal.SIGKILL:
-        return Ending.KILLED
+        return ExitReason.KILLED
     if _NO_DISK.search(log):
-        return Ending.DISK
-    return Ending.MEMORY if _NO_MEMORY.search(log) else Ending.CRASHED
+        return ExitReason.DISK
+    return ExitReason.MEMORY if _NO_MEMORY.search(log) else ExitReason.CRASHED
 
 
-def named(code: int) -> str:
+def exit_code_name(code: int) -> str:
     """Return a code as a person reads it: a signal's name, or `status 1`."""
     if code >= 0:
         return f"status {code}"

@@ -16,7 +16,7 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class SkippedLines:
     """How many lines stand before each line that was left out, and how many are above.
 
     In the order of the file.
@@ -39,7 +39,7 @@ def lines_above(options: Options) -> int:
     return options.skip_lines + max((options.header_row or 1) - 1, 0)
 
 
-class Remarks:
+class LineSkipper:
     """Leaves such lines out, and makes every end of a row a line feed."""
 
     def __init__(self, options: Options, quote: str) -> None:
@@ -61,14 +61,14 @@ class Remarks:
         """Return the last line, which has no end."""
         return self._line(self._rest) if self._rest else b""
 
-    def dropped(self) -> Dropped:
-        return Dropped(self._places, min(self._above, len(self._places)))
+    def dropped(self) -> SkippedLines:
+        return SkippedLines(self._places, min(self._above, len(self._places)))
 
     def _line(self, line: bytes) -> bytes:
         if self._quotes is None or not self._quotes.inside:
             self._seen += 1
-            is_remark = bool(self._comment) and line.startswith(self._comment)
-            if is_remark or self._seen <= self._above:
+            is_comment = bool(self._comment) and line.startswith(self._comment)
+            if is_comment or self._seen <= self._above:
                 self._places.append(self._kept)
                 return b""
         self._kept += 1

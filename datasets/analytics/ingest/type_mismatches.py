@@ -1,4 +1,4 @@
-"""The first cell of what is appended that the type of a version would change."""
+"""Finds the first appended cell that does not fit the version's type."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ LINED = frozenset({Format.CSV, Format.TSV, Format.JSON_LINES})
 
 
 @dataclass(frozen=True, slots=True)
-class Misfits:
+class TypeMismatches:
     """Cells of a column `name` of type `kind` in a file, against the type `held`."""
 
     context: Context

@@ -1,4 +1,4 @@
-"""From uploaded files to readable ones: archives are taken apart, workbooks read."""
+"""Unpacks uploaded files: the members of archives, the sheets of workbooks."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ _MISSING = "__HIVE_DEFAULT_PARTITION__"
 _NAMED = 5
 
 
-def arrived(context: Context, files: Sequence[InputFile]) -> list[Plain]:
+def unpacked(context: Context, files: Sequence[InputFile]) -> list[Plain]:
     """Return the files in a readable form, in order. Raises IngestRefused."""
     found = [plain for file in files for plain in _of_file(context, file)]
     if context.options.sheet is not None and all(
@@ -31,7 +31,7 @@ def arrived(context: Context, files: Sequence[InputFile]) -> list[Plain]:
 def _of_file(context: Context, file: InputFile) -> list[Plain]:
     archive = _archive(context, file.path)
     if archive is None or archive.is_workbook:
-        return [_alone(context, file, is_workbook=archive is not None)]
+        return [_single_file(context, file, is_workbook=archive is not None)]
     members, left_out = archive.members()
     found = []
     for member in members:
@@ -40,7 +40,7 @@ def _of_file(context: Context, file: InputFile) -> list[Plain]:
             raise IngestRefused(
                 "unsupported_format", f"{member.name!r} is an archive in an archive."
             )
-        plain = _alone(
+        plain = _single_file(
             context,
             InputFile(member.path, member.name),
             is_workbook=inner is not None,
@@ -59,7 +59,7 @@ def _archive(context: Context, path: Path) -> Archive | None:
     return Archive(context, path) if start in {_ZIP, _EMPTY_ZIP} else None
 
 
-def _alone(context: Context, file: InputFile, *, is_workbook: bool) -> Plain:
+def _single_file(context: Context, file: InputFile, *, is_workbook: bool) -> Plain:
     with file.path.open("rb") as opened:
         if opened.read(4) == _COMPOUND:
             refuse_old_document(file.path)
