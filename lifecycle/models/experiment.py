@@ -165,13 +165,13 @@ class Experiment(models.Model):
     def delete_softly(self, *, by: User | None) -> None:
         """Hide the experiment with its runs until it is restored; twice is once."""
         with transaction.atomic(), connection.cursor() as cursor:
-            store.set_aside(cursor, self.pk, by=by.pk if by else None)
+            store.soft_delete(cursor, self.pk, by=by.pk if by else None)
         self._read_back("deleted_at")
 
     def restore(self, *, by: User | None) -> None:
         """Undo `delete_softly`; a living experiment stays as it is."""
         with transaction.atomic(), connection.cursor() as cursor:
-            store.bring_back(cursor, self.pk, by=by.pk if by else None)
+            store.restore(cursor, self.pk, by=by.pk if by else None)
         self._read_back("deleted_at")
 
     def set_tags(self, tags: Mapping[str, str], *, by: User | None) -> None:

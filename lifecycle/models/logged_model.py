@@ -67,29 +67,29 @@ class LoggedModel(models.Model):
 
         Raises IllegalModelMove, or NotFound once it was deleted.
         """
-        with self._held() as (cursor, model):
+        with self._locked() as (cursor, model):
             store.finish(cursor, model, status, by=by.pk if by else None)
         self.refresh_from_db(fields=["status", "updated_ms"])
 
     def delete_softly(self, *, by: User | None) -> None:
         """Hide the model until it is purged. Raises NotFound if it is hidden."""
-        with self._held() as (cursor, model):
-            store.set_aside(cursor, model, by=by.pk if by else None)
+        with self._locked() as (cursor, model):
+            store.soft_delete(cursor, model, by=by.pk if by else None)
         self.refresh_from_db(fields=["deleted_ms", "updated_ms"])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Store tags; one that is there gets the new value."""
-        with self._held() as (cursor, model):
+        with self._locked() as (cursor, model):
             store.set_tags(cursor, model, tags)
 
     def drop_tag(self, key: str) -> None:
         """Remove a tag. Raises NotFound for one that is not there."""
-        with self._held() as (cursor, model):
+        with self._locked() as (cursor, model):
             store.drop_tag(cursor, model, key)
 
     def add_params(self, params: Mapping[str, str]) -> None:
         """Store parameters, written once. Raises ParamConflict for another value."""
-        with self._held() as (cursor, model):
+        with self._locked() as (cursor, model):
             store.add_params(cursor, model, params)
 
     def erase(self, *, files: int, by: User | None) -> None:
@@ -98,10 +98,10 @@ class LoggedModel(models.Model):
             store.erase(cursor, self, files=files, by=by.pk if by else None)
 
     @contextmanager
-    def _held(self) -> Iterator[tuple[CursorWrapper, store.HeldLoggedModel]]:
+    def _locked(self) -> Iterator[tuple[CursorWrapper, store.LockedLoggedModel]]:
         """Lock the row for one verb. Raises NotFound once the model was deleted."""
         with transaction.atomic(), connection.cursor() as cursor:
-            yield cursor, store.hold(cursor, self.pk)
+            yield cursor, store.lock(cursor, self.pk)
 
 
 class LoggedModelTag(models.Model):

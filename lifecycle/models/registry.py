@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle.store import aliases, versions
 from lifecycle.store import registered_models as store
-from lifecycle.store.registered_models import HeldModel
+from lifecycle.store.registered_models import LockedModel
 from mlops.core.errors import Invalid, NotFound
 from mlops.core.models import User
 
@@ -82,7 +82,7 @@ class RegisteredModel(models.Model):
 
     def describe(self, description: str, *, by: User | None) -> None:
         """Replace the description."""
-        with self._held(by) as (cursor, model, actor):
+        with self._locked(by) as (cursor, model, actor):
             store.describe(cursor, model, description, by=actor)
         self.refresh_from_db(fields=["description", "updated_at"])
 
@@ -92,7 +92,7 @@ class RegisteredModel(models.Model):
         Raises AlreadyExists for a name in use, Invalid for one that cannot be, or
         once a version was deployed: that name is in the address where it is served.
         """
-        with self._held(by) as (cursor, model, actor):
+        with self._locked(by) as (cursor, model, actor):
             if self.versions.filter(deployments__isnull=False).exists():
                 raise Invalid("A model that was deployed keeps its name.", field="name")
             store.rename(cursor, model, name, by=actor)
@@ -105,12 +105,12 @@ class RegisteredModel(models.Model):
 
     def set_tag(self, key: str, value: str, *, by: User | None) -> None:
         """Store a tag; one that is there gets the new value."""
-        with self._held(by) as (cursor, model, actor):
+        with self._locked(by) as (cursor, model, actor):
             store.set_tag(cursor, model, key, value, by=actor)
 
     def drop_tag(self, key: str, *, by: User | None) -> None:
         """Remove a tag; one that is not there is no error."""
-        with self._held(by) as (cursor, model, actor):
+        with self._locked(by) as (cursor, model, actor):
             store.drop_tag(cursor, model, key, by=actor)
 
     def set_alias(
@@ -122,25 +122,25 @@ class RegisteredModel(models.Model):
         version that was deleted or is another model's.
         """
         with transaction.atomic(), connection.cursor() as cursor:
-            held = versions.hold(cursor, version.pk)
-            if held.model.pk != self.pk:
-                raise NotFound(f"{held} is no version of {self}.", field="version")
-            target = (held.key, held.number)
+            locked = versions.lock(cursor, version.pk)
+            if locked.model.pk != self.pk:
+                raise NotFound(f"{locked} is no version of {self}.", field="version")
+            target = (locked.key, locked.number)
             actor = by.pk if by else None
-            aliases.point(cursor, held.model, alias, target, by=actor)
+            aliases.point(cursor, locked.model, alias, target, by=actor)
 
     def drop_alias(self, alias: str, *, by: User | None) -> None:
         """Remove the alias; one that is not there is no error."""
-        with self._held(by) as (cursor, model, actor):
+        with self._locked(by) as (cursor, model, actor):
             aliases.drop(cursor, model, alias, by=actor)
 
     @contextmanager
-    def _held(
+    def _locked(
         self, by: User | None
-    ) -> Iterator[tuple[CursorWrapper, HeldModel, int | None]]:
+    ) -> Iterator[tuple[CursorWrapper, LockedModel, int | None]]:
         """Lock the row for one verb of a person's. Raises NotFound if it is gone."""
         with transaction.atomic(), connection.cursor() as cursor:
-            yield cursor, store.hold(cursor, self.pk), by.pk if by else None
+            yield cursor, store.lock(cursor, self.pk), by.pk if by else None
 
 
 class RegisteredModelTag(models.Model):

@@ -123,13 +123,13 @@ class Run(models.Model):
         has another value already.
         """
         with transaction.atomic():
-            self.hold_open()
+            self.lock_open()
             self.write(**logged)
 
     def measure(self, snapshots: Sequence[Snapshot]) -> None:
         """Log values whose steps may be left to count by themselves, as `log` does."""
         with transaction.atomic(), connection.cursor() as cursor:
-            runs.hold_open(cursor, self.pk)
+            runs.lock_open(cursor, self.pk)
             metrics = points.with_steps(cursor, self.pk, snapshots)
             logs.write(cursor, self.pk, metrics=metrics)
 
@@ -152,7 +152,7 @@ class Run(models.Model):
         """
         actor = by.pk if by else None
         with transaction.atomic(), connection.cursor() as cursor:
-            run = runs.hold(cursor, self.pk)
+            run = runs.lock(cursor, self.pk)
             runs.refuse_closed(run.status)
             artifacts.refer(
                 cursor, run, [_checked(each) for each in references], by=actor
@@ -202,13 +202,13 @@ class Run(models.Model):
     def delete_softly(self, *, by: User | None) -> None:
         """Hide the run until it is restored or purged; twice is once."""
         with transaction.atomic(), connection.cursor() as cursor:
-            runs.set_aside(cursor, self.pk, by=by.pk if by else None)
+            runs.soft_delete(cursor, self.pk, by=by.pk if by else None)
         self.refresh_from_db(fields=["deleted_ms"])
 
     def restore(self, *, by: User | None) -> None:
         """Undo `delete_softly`; a living run stays as it is."""
         with transaction.atomic(), connection.cursor() as cursor:
-            runs.bring_back(cursor, self.pk, by=by.pk if by else None)
+            runs.restore(cursor, self.pk, by=by.pk if by else None)
         self.deleted_ms = None
 
     def describe(self, notes: str | None, *, by: User | None) -> None:
@@ -226,10 +226,10 @@ class Run(models.Model):
         """Raise RunClosed if the run has ended; nothing is locked."""
         runs.refuse_closed(self.status)
 
-    def hold_open(self) -> None:
+    def lock_open(self) -> None:
         """Lock the run until the transaction ends. Raises RunClosed once it ended."""
         with connection.cursor() as cursor:
-            runs.hold_open(cursor, self.pk)
+            runs.lock_open(cursor, self.pk)
 
     @property
     def duration_seconds(self) -> float | None:

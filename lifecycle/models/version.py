@@ -25,7 +25,7 @@ from lifecycle.store import versions as store
 from lifecycle.store.checklists import NewCheck
 from lifecycle.store.figures import NewFigure
 from lifecycle.store.registration import NewVersion
-from lifecycle.store.versions import HeldVersion, VersionAsRead
+from lifecycle.store.versions import LockedVersion, VersionAsRead
 from mlops.core.models import User
 
 _CHANGING = (
@@ -184,12 +184,14 @@ class ModelVersion(models.Model):
         actor = by.pk if by else None
         with transaction.atomic(), connection.cursor() as cursor:
             if isinstance(model, str):
-                held = registered_models.ensure(cursor, model, by=actor)
+                locked = registered_models.ensure(cursor, model, by=actor)
             else:
-                held = registered_models.hold(cursor, model.pk)
-            made = registration.register(cursor, held, _new(version, details), by=actor)
+                locked = registered_models.lock(cursor, model.pk)
+            made = registration.register(
+                cursor, locked, _new(version, details), by=actor
+            )
             if stage != ModelStage.EXPERIMENTAL:
-                row = store.hold(cursor, made.id)
+                row = store.lock(cursor, made.id)
                 stages.move(cursor, row, stage, by=actor, reason="registered so")
         return cls.objects.select_related("model").get(pk=made.id)
 
@@ -201,7 +203,7 @@ class ModelVersion(models.Model):
         an archived one, Forbidden without a signed-in person, StaleVersion for a
         lost race.
         """
-        with self._held(by, as_read=True) as (cursor, version, actor):
+        with self._locked(by, as_read=True) as (cursor, version, actor):
             file = self.artifact or servable.pin(
                 self.run_id, self.logged_model_id, self.artifact_path
             )
@@ -217,7 +219,7 @@ class ModelVersion(models.Model):
         IllegalStageMove, ChecklistNotPassed, VersionNotApproved, DataQualityFailed, or
         StaleVersion if the version was changed since it was read.
         """
-        with self._held(by, as_read=True) as (cursor, version, actor):
+        with self._locked(by, as_read=True) as (cursor, version, actor):
             after = ModelStage(stage)
             stages.move(cursor, version, after, by=actor, reason=reason)
 
@@ -227,7 +229,7 @@ class ModelVersion(models.Model):
         An approval covers the checklist that the approver saw; another item
         or another status voids it, a note does not.
         """
-        with self._held(by, as_read=True) as (cursor, version, actor):
+        with self._locked(by, as_read=True) as (cursor, version, actor):
             stages.set_checklist(cursor, version, list(checks), by=actor)
 
     def revise(self, *, by: User | None, **changes: Unpack[VersionChanges]) -> None:
@@ -242,22 +244,22 @@ class ModelVersion(models.Model):
 
     def describe(self, description: str, *, by: User | None) -> None:
         """Replace the description."""
-        with self._held(by) as (cursor, version, actor):
+        with self._locked(by) as (cursor, version, actor):
             store.describe(cursor, version, description, by=actor)
 
     def note_rollback(self, text: str, *, by: User | None) -> None:
         """Keep why this version was taken out of service."""
-        with self._held(by) as (cursor, version, actor):
+        with self._locked(by) as (cursor, version, actor):
             stages.note_rollback(cursor, version, text, by=actor)
 
     def set_tag(self, key: str, value: str, *, by: User | None) -> None:
         """Store a tag; one that is there gets the new value."""
-        with self._held(by) as (cursor, version, actor):
+        with self._locked(by) as (cursor, version, actor):
             store.set_tag(cursor, version, key, value, by=actor)
 
     def drop_tag(self, key: str, *, by: User | None) -> None:
         """Remove a tag; one that is not there is no error."""
-        with self._held(by) as (cursor, version, actor):
+        with self._locked(by) as (cursor, version, actor):
             store.drop_tag(cursor, version, key, by=actor)
 
     def remove(self, *, by: User | None) -> None:
@@ -302,9 +304,9 @@ class ModelVersion(models.Model):
         return not self.checklist.unpassed().exists()
 
     @contextmanager
-    def _held(
+    def _locked(
         self, by: User | None, *, as_read: bool = False
-    ) -> Iterator[tuple[CursorWrapper, HeldVersion, int | None]]:
+    ) -> Iterator[tuple[CursorWrapper, LockedVersion, int | None]]:
         """Lock the row for one verb of a person's, and read it again after it.
 
         Raises NotFound if it was deleted, StaleVersion where it must stand as it was
@@ -312,7 +314,7 @@ class ModelVersion(models.Model):
         """
         read = VersionAsRead(self.stage, self.approved_at) if as_read else None
         with transaction.atomic(), connection.cursor() as cursor:
-            version = store.hold(cursor, self.pk, read)
+            version = store.lock(cursor, self.pk, read)
             yield cursor, version, by.pk if by else None
         self.refresh_from_db(fields=_CHANGING)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from lifecycle.store import registered_models, sql
 from lifecycle.store.recording import Recording
-from lifecycle.store.registered_models import HeldModel
+from lifecycle.store.registered_models import LockedModel
 from mlops.core.errors import Invalid
 
 MAX_ALIAS: Final = 255
@@ -42,7 +42,7 @@ _CHANGE = """
 
 
 @dataclass(frozen=True, slots=True)
-class PastTurn:
+class PastAliasChange:
     """An alias that was set, moved or removed: who, when, between which versions."""
 
     alias: str
@@ -54,7 +54,7 @@ class PastTurn:
 
 def point(
     cursor: CursorWrapper,
-    model: HeldModel,
+    model: LockedModel,
     alias: str,
     version: tuple[str, int],
     *,
@@ -69,33 +69,35 @@ def point(
     before = _target(cursor, model, alias)
     if before != number:
         cursor.execute(_SET, (model.pk, alias, pk))
-        _note(cursor, model, PastTurn(alias, before, number, timezone.now(), by))
+        _note(cursor, model, PastAliasChange(alias, before, number, timezone.now(), by))
 
 
-def record(history: Recording, model: HeldModel, alias: str, version: str) -> None:
+def record(history: Recording, model: LockedModel, alias: str, version: str) -> None:
     """Let an alias point to a version (by id), as it does where it comes from."""
     history.cursor.execute(_SET, (model.pk, alias, version))
     history.count("aliases")
 
 
-def record_change(history: Recording, model: HeldModel, turn: PastTurn) -> None:
+def record_change(
+    history: Recording, model: LockedModel, turn: PastAliasChange
+) -> None:
     """Store a row of an alias's history."""
     _write_change(history.cursor, model, turn)
     history.count("alias changes")
 
 
 def drop(
-    cursor: CursorWrapper, model: HeldModel, alias: str, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, alias: str, *, by: int | None
 ) -> None:
     """Remove the alias; one that is not there is no error."""
     before = _target(cursor, model, alias)
     if before is not None:
         cursor.execute(_DROP, (model.pk, alias))
-        _note(cursor, model, PastTurn(alias, before, None, timezone.now(), by))
+        _note(cursor, model, PastAliasChange(alias, before, None, timezone.now(), by))
 
 
 def drop_all_of(
-    cursor: CursorWrapper, model: HeldModel, version: str, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, version: str, *, by: int | None
 ) -> None:
     """Remove every alias of a version, each with its change."""
     cursor.execute(_OF_VERSION, (model.pk, version))
@@ -103,7 +105,7 @@ def drop_all_of(
         drop(cursor, model, alias, by=by)
 
 
-def _target(cursor: CursorWrapper, model: HeldModel, alias: str) -> int | None:
+def _target(cursor: CursorWrapper, model: LockedModel, alias: str) -> int | None:
     """Return the number of the version that an alias points to."""
     cursor.execute(_FIND, (model.pk, alias))
     row = cursor.fetchone()
@@ -133,14 +135,16 @@ def _require_usable(alias: str) -> None:
     raise Invalid(fault, field="alias")
 
 
-def _note(cursor: CursorWrapper, model: HeldModel, turn: PastTurn) -> None:
+def _note(cursor: CursorWrapper, model: LockedModel, turn: PastAliasChange) -> None:
     _write_change(cursor, model, turn)
     registered_models.touch(cursor, model)
     changes = {turn.alias: [turn.before, turn.after]}
     registered_models.note(cursor, "alias", model, by=turn.by, changes=changes)
 
 
-def _write_change(cursor: CursorWrapper, model: HeldModel, turn: PastTurn) -> None:
+def _write_change(
+    cursor: CursorWrapper, model: LockedModel, turn: PastAliasChange
+) -> None:
     ends = (turn.before, turn.after)
     at = sql.moment(turn.at)
     cursor.execute(_CHANGE, (model.pk, turn.alias, *ends, turn.by, at))

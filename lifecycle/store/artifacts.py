@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from lifecycle.store import sql
-from lifecycle.store.runs import HeldRun
+from lifecycle.store.runs import LockedRun
 from mlops.core import audit
 from mlops.core.errors import AlreadyExists
 
@@ -134,7 +134,7 @@ def remove(
 
 def refer(
     cursor: CursorWrapper,
-    run: HeldRun,
+    run: LockedRun,
     references: Sequence[NewReference],
     *,
     by: int | None,

@@ -160,13 +160,13 @@ def change(
     Tags and metadata are replaced as wholes. Archiving ends no run. The entry says
     [old, new] of what differs, also of the tags.
     """
-    held = _hold(cursor, pk)
+    locked = _lock(cursor, pk)
     given = dict(changes)
     labels = given.pop("tags", None)
     seen = {
-        name: [held[name], value]
+        name: [locked[name], value]
         for name, value in given.items()
-        if held[name] != value
+        if locked[name] != value
     }
     _touch(cursor, pk)
     for name, value in given.items():
@@ -174,12 +174,12 @@ def change(
         cursor.execute(_SET[name], (stored, sql.now(), pk))
     if labels is not None:
         seen["tags"] = _replace_tags(cursor, pk, labels)
-    audit.note(cursor, "change", _target(pk, held["name"]), by=by, changes=seen)
+    audit.note(cursor, "change", _target(pk, locked["name"]), by=by, changes=seen)
 
 
 def rename(cursor: CursorWrapper, pk: int, name: str, *, by: int | None) -> None:
     """Give another name, checked by the caller. Raises AlreadyExists."""
-    held = _hold(cursor, pk)
+    locked = _lock(cursor, pk)
     cursor.execute(_TAKEN, (name, pk))
     if cursor.fetchone() is not None:
         raise _taken(name)
@@ -189,7 +189,7 @@ def rename(cursor: CursorWrapper, pk: int, name: str, *, by: int | None) -> None
         "rename",
         _target(pk, name),
         by=by,
-        changes={"name": [held["name"], name]},
+        changes={"name": [locked["name"], name]},
     )
 
 
@@ -197,40 +197,40 @@ def tag(
     cursor: CursorWrapper, pk: int, labels: Mapping[str, str], *, by: int | None
 ) -> None:
     """Store tags beside those that are there; a known key gets the new value."""
-    held = _hold(cursor, pk)
+    locked = _lock(cursor, pk)
     before = tags.of_experiment(cursor, pk, labels)
     tags.write_of_experiment(cursor, pk, labels, keys.intern(cursor, labels))
     _touch(cursor, pk)
     seen = {"tags": _difference(before, labels)}
-    audit.note(cursor, "change", _target(pk, held["name"]), by=by, changes=seen)
+    audit.note(cursor, "change", _target(pk, locked["name"]), by=by, changes=seen)
 
 
 def untag(cursor: CursorWrapper, pk: int, name: str, *, by: int | None) -> bool:
     """Delete a tag; return whether there was one."""
-    held = _hold(cursor, pk)
+    locked = _lock(cursor, pk)
     before = tags.of_experiment(cursor, pk, [name])
     if not tags.delete_of_experiment(cursor, pk, name):
         return False
     seen = {"tags": _difference(before, {})}
-    audit.note(cursor, "change", _target(pk, held["name"]), by=by, changes=seen)
+    audit.note(cursor, "change", _target(pk, locked["name"]), by=by, changes=seen)
     return True
 
 
-def set_aside(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
+def soft_delete(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
     """Hide the experiment with its runs until it is brought back; twice is once."""
-    held = _hold(cursor, pk)
+    locked = _lock(cursor, pk)
     now = sql.now()
     cursor.execute(_SET_ASIDE, (now, now, pk))
     if cursor.rowcount:
-        audit.note(cursor, "delete", _target(pk, held["name"]), by=by)
+        audit.note(cursor, "delete", _target(pk, locked["name"]), by=by)
 
 
-def bring_back(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
-    """Undo `set_aside`; a living experiment stays as it is."""
-    held = _hold(cursor, pk)
+def restore(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
+    """Undo `soft_delete`; a living experiment stays as it is."""
+    locked = _lock(cursor, pk)
     cursor.execute(_BRING_BACK, (sql.now(), pk))
     if cursor.rowcount:
-        audit.note(cursor, "restore", _target(pk, held["name"]), by=by)
+        audit.note(cursor, "restore", _target(pk, locked["name"]), by=by)
 
 
 def erase(
@@ -241,14 +241,14 @@ def erase(
     experiment.delete()
 
 
-def _hold(cursor: CursorWrapper, pk: int) -> dict[str, Any]:
+def _lock(cursor: CursorWrapper, pk: int) -> dict[str, Any]:
     """Return what may be changed, locked until the commit. Raises NotFound."""
     cursor.execute(_HELD + sql.for_update(), (pk,))
     row = cursor.fetchone()
     if row is None:
         raise NotFound("The experiment was deleted.", field="experiment_name")
-    held = dict(zip(_CHANGEABLE, row, strict=True))
-    return {**held, "metadata": sql.from_json(held["metadata"])}
+    locked = dict(zip(_CHANGEABLE, row, strict=True))
+    return {**locked, "metadata": sql.from_json(locked["metadata"])}
 
 
 def _replace_tags(

@@ -91,7 +91,7 @@ class PastLoggedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLoggedModel:
+class LockedLoggedModel:
     """A logged model that is not deleted and is locked until the commit."""
 
     pk: str
@@ -156,19 +156,19 @@ def record(history: Recording, model: PastLoggedModel) -> bool:
     return True
 
 
-def hold(cursor: CursorWrapper, model: str) -> HeldLoggedModel:
+def lock(cursor: CursorWrapper, model: str) -> LockedLoggedModel:
     """Lock the model until the commit. Raises NotFound if it is not there."""
     cursor.execute(_HELD + sql.for_update(), (model,))
     row = cursor.fetchone()
     if row is None:
         raise NotFound(f"Logged model with ID '{model}' not found.", field="model_id")
     pk, name, status = row
-    return HeldLoggedModel(pk, name, LoggedModelStatus(status))
+    return LockedLoggedModel(pk, name, LoggedModelStatus(status))
 
 
 def finish(
     cursor: CursorWrapper,
-    model: HeldLoggedModel,
+    model: LockedLoggedModel,
     status: LoggedModelStatus,
     *,
     by: int | None,
@@ -190,7 +190,9 @@ def finish(
     _note(cursor, "finish", model, by=by, changes=changes)
 
 
-def set_aside(cursor: CursorWrapper, model: HeldLoggedModel, *, by: int | None) -> None:
+def soft_delete(
+    cursor: CursorWrapper, model: LockedLoggedModel, *, by: int | None
+) -> None:
     """Hide the model until it is purged."""
     at = now_ms()
     cursor.execute(_SET_ASIDE, (at, at, model.pk))
@@ -198,7 +200,7 @@ def set_aside(cursor: CursorWrapper, model: HeldLoggedModel, *, by: int | None) 
 
 
 def set_tags(
-    cursor: CursorWrapper, model: HeldLoggedModel, tags: Mapping[str, str]
+    cursor: CursorWrapper, model: LockedLoggedModel, tags: Mapping[str, str]
 ) -> None:
     """Store tags; one that is there gets the new value."""
     write_tags(cursor, model.pk, tags)
@@ -210,7 +212,7 @@ def write_tags(cursor: CursorWrapper, model: str, tags: Mapping[str, str]) -> No
     _write(cursor, _SET_TAG, model, tags)
 
 
-def drop_tag(cursor: CursorWrapper, model: HeldLoggedModel, key: str) -> None:
+def drop_tag(cursor: CursorWrapper, model: LockedLoggedModel, key: str) -> None:
     """Remove a tag. Raises NotFound for one that is not there."""
     cursor.execute(_DROP_TAG, (model.pk, key))
     if not cursor.rowcount:
@@ -222,7 +224,7 @@ def drop_tag(cursor: CursorWrapper, model: HeldLoggedModel, key: str) -> None:
 
 
 def add_params(
-    cursor: CursorWrapper, model: HeldLoggedModel, params: Mapping[str, str]
+    cursor: CursorWrapper, model: LockedLoggedModel, params: Mapping[str, str]
 ) -> None:
     """Store parameters, written once. Raises ParamConflict for another value."""
     marks = ",".join(["%s"] * len(params)) or "NULL"
@@ -290,7 +292,7 @@ def _touch(cursor: CursorWrapper, model: str) -> None:
 def _note(
     cursor: CursorWrapper,
     action: str,
-    model: HeldLoggedModel,
+    model: LockedLoggedModel,
     *,
     by: int | None,
     changes: Mapping[str, object] | None = None,

@@ -53,7 +53,7 @@ _DROP_TAG = """
 
 
 @dataclass(frozen=True, slots=True)
-class HeldModel:
+class LockedModel:
     """A registered model whose row is locked until the commit."""
 
     pk: int
@@ -88,7 +88,7 @@ def create(
     by: int | None,
     description: str = "",
     tags: Mapping[str, str] | None = None,
-) -> HeldModel:
+) -> LockedModel:
     """Make a model. Raises Invalid, or AlreadyExists also for a lost race."""
     clean = names.clean(name, field="model_name")
     new = PastRegisteredModel(
@@ -105,7 +105,7 @@ def create(
     return made
 
 
-def record(history: Recording, past: PastRegisteredModel) -> HeldModel | None:
+def record(history: Recording, past: PastRegisteredModel) -> LockedModel | None:
     """Store a model as it was, with its tags; None if its name is taken."""
     made = _insert(history.cursor, past)
     if made is not None:
@@ -113,7 +113,7 @@ def record(history: Recording, past: PastRegisteredModel) -> HeldModel | None:
     return made
 
 
-def ensure(cursor: CursorWrapper, name: str, *, by: int | None) -> HeldModel:
+def ensure(cursor: CursorWrapper, name: str, *, by: int | None) -> LockedModel:
     """Return the model of this name, made if there is none yet.
 
     Raises Invalid for a name with `/`, `:` or what else no name may hold.
@@ -129,28 +129,28 @@ def ensure(cursor: CursorWrapper, name: str, *, by: int | None) -> HeldModel:
         return find(cursor, clean)
 
 
-def hold(cursor: CursorWrapper, pk: int) -> HeldModel:
+def lock(cursor: CursorWrapper, pk: int) -> LockedModel:
     """Lock the model until the commit. Raises NotFound if it was deleted."""
-    return _held(cursor, _BY_ID, pk)
+    return _locked(cursor, _BY_ID, pk)
 
 
-def find(cursor: CursorWrapper, name: str) -> HeldModel:
+def find(cursor: CursorWrapper, name: str) -> LockedModel:
     """Lock the model of this (clean) name until the commit. Raises NotFound."""
-    return _held(cursor, _BY_NAME, name)
+    return _locked(cursor, _BY_NAME, name)
 
 
-def take_number(cursor: CursorWrapper, model: HeldModel, number: int) -> None:
+def take_number(cursor: CursorWrapper, model: LockedModel, number: int) -> None:
     """Note that a version has this number, so that the next one gets another."""
     cursor.execute(_TAKE, (number + 1, sql.now(), model.pk))
 
 
-def pass_number(cursor: CursorWrapper, model: HeldModel, number: int) -> None:
+def pass_number(cursor: CursorWrapper, model: LockedModel, number: int) -> None:
     """Let no version that is registered later get this number or one before it."""
     cursor.execute(_SKIP, (number + 1, model.pk, number + 1))
 
 
 def describe(
-    cursor: CursorWrapper, model: HeldModel, description: str, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, description: str, *, by: int | None
 ) -> None:
     """Replace the description."""
     cursor.execute(_DESCRIPTION, (model.pk,))
@@ -161,7 +161,7 @@ def describe(
 
 
 def rename(
-    cursor: CursorWrapper, model: HeldModel, name: str, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, name: str, *, by: int | None
 ) -> str:
     """Give another name and return it as it is kept.
 
@@ -174,20 +174,20 @@ def rename(
     if other is not None and other[0] != model.pk:
         raise AlreadyExists(f"There is a model {clean} already.", field="name")
     cursor.execute(_RENAME, (clean, sql.now(), model.pk))
-    renamed = HeldModel(model.pk, clean, model.next_number)
+    renamed = LockedModel(model.pk, clean, model.next_number)
     note(cursor, "rename", renamed, by=by, changes={"name": [model.name, clean]})
     return clean
 
 
 def remove(cursor: CursorWrapper, row: RemovableModel, *, by: int | None) -> None:
     """Remove a model with its versions. Raises ProtectedError once one is deployed."""
-    model = hold(cursor, row.pk)
+    model = lock(cursor, row.pk)
     note(cursor, "delete", model, by=by, changes={"name": model.name})
     row.delete()
 
 
 def set_tag(
-    cursor: CursorWrapper, model: HeldModel, key: str, value: str, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, key: str, value: str, *, by: int | None
 ) -> None:
     """Store a tag; one that is there gets the new value."""
     cursor.execute(_SET_TAG, (model.pk, key, value))
@@ -197,7 +197,7 @@ def set_tag(
 
 
 def drop_tag(
-    cursor: CursorWrapper, model: HeldModel, key: str, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, key: str, *, by: int | None
 ) -> None:
     """Remove a tag; one that is not there is no error."""
     cursor.execute(_DROP_TAG, (model.pk, key))
@@ -206,12 +206,12 @@ def drop_tag(
         note(cursor, "untag", model, by=by, changes={"tags": key})
 
 
-def touch(cursor: CursorWrapper, model: HeldModel) -> None:
+def touch(cursor: CursorWrapper, model: LockedModel) -> None:
     """Note that something of the model changed now."""
     cursor.execute(_TOUCH, (sql.now(), model.pk))
 
 
-def _insert(cursor: CursorWrapper, new: PastRegisteredModel) -> HeldModel | None:
+def _insert(cursor: CursorWrapper, new: PastRegisteredModel) -> LockedModel | None:
     """Return the new model with its tags, or None if the name is taken."""
     at = sql.moment(new.created_at)
     changed = sql.moment(new.updated_at or new.created_at)
@@ -220,23 +220,23 @@ def _insert(cursor: CursorWrapper, new: PastRegisteredModel) -> HeldModel | None
         return None
     for key, value in new.tags.items():
         cursor.execute(_SET_TAG, (row[0], key, value))
-    return HeldModel(row[0], new.name, 1)
+    return LockedModel(row[0], new.name, 1)
 
 
-def _held(cursor: CursorWrapper, statement: str, value: int | str) -> HeldModel:
+def _locked(cursor: CursorWrapper, statement: str, value: int | str) -> LockedModel:
     cursor.execute(statement + sql.for_update(), (value,))
     if (row := cursor.fetchone()) is None:
         named = "The model was deleted."
         if isinstance(value, str):
             named = f"There is no model {value!r}."
         raise NotFound(named, field="model_name")
-    return HeldModel(*row)
+    return LockedModel(*row)
 
 
 def note(
     cursor: CursorWrapper,
     action: str,
-    model: HeldModel,
+    model: LockedModel,
     *,
     by: int | None,
     changes: Mapping[str, object] | None = None,

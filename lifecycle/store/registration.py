@@ -22,7 +22,7 @@ from lifecycle.store import (
 from lifecycle.store.checklists import NewCheck
 from lifecycle.store.figures import NewFigure
 from lifecycle.store.recording import Recording
-from lifecycle.store.registered_models import HeldModel
+from lifecycle.store.registered_models import LockedModel
 from mlops.core import audit, names
 from mlops.core.errors import AlreadyExists
 
@@ -64,7 +64,7 @@ class NewVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class PastVersion:
     """Where a version stands, and who made and approved it when."""
 
     number: int
@@ -88,7 +88,7 @@ class Registered:
 
 
 def register(
-    cursor: CursorWrapper, model: HeldModel, new: NewVersion, *, by: int | None
+    cursor: CursorWrapper, model: LockedModel, new: NewVersion, *, by: int | None
 ) -> Registered:
     """Store a version of a model that is held, under the model's next number.
 
@@ -97,7 +97,7 @@ def register(
     """
     number, label = _free(cursor, model, new.label)
     registered_models.take_number(cursor, model, number)
-    past = Past(number=number, created_at=timezone.now(), created_by=by)
+    past = PastVersion(number=number, created_at=timezone.now(), created_by=by)
     made = _store(cursor, model, label, new, past)
     if new.logged_model is not None:
         listed_versions.add(cursor, new.logged_model, model.name, number)
@@ -107,7 +107,7 @@ def register(
 
 
 def record(
-    history: Recording, model: HeldModel, new: NewVersion, past: Past
+    history: Recording, model: LockedModel, new: NewVersion, past: PastVersion
 ) -> Registered | None:
     """Store a version as it was; None if its number or label is taken.
 
@@ -125,7 +125,7 @@ def record(
 
 
 def _free(
-    cursor: CursorWrapper, model: HeldModel, label: str | None
+    cursor: CursorWrapper, model: LockedModel, label: str | None
 ) -> tuple[int, str]:
     """Return number and label; a number is no other version's label either."""
     number = model.next_number
@@ -142,14 +142,18 @@ def _free(
 
 
 def _is_there(
-    cursor: CursorWrapper, statement: str, model: HeldModel, value: int | str
+    cursor: CursorWrapper, statement: str, model: LockedModel, value: int | str
 ) -> bool:
     cursor.execute(statement, (model.pk, value))
     return cursor.fetchone() is not None
 
 
 def _store(
-    cursor: CursorWrapper, model: HeldModel, label: str, new: NewVersion, past: Past
+    cursor: CursorWrapper,
+    model: LockedModel,
+    label: str,
+    new: NewVersion,
+    past: PastVersion,
 ) -> Registered:
     """Store the row with its figures, tags and checklist."""
     made = Registered(uuid.uuid4(), past.number, label, past.created_at)
@@ -165,10 +169,10 @@ def _store(
 
 def _insert(
     cursor: CursorWrapper,
-    model: HeldModel,
+    model: LockedModel,
     made: Registered,
     new: NewVersion,
-    past: Past,
+    past: PastVersion,
 ) -> None:
     said, approved_at = new.hyperparameters, past.approved_at
     cursor.execute(

@@ -68,7 +68,7 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRun:
+class LockedRun:
     """A living run that is locked until the transaction ends."""
 
     pk: int
@@ -110,18 +110,18 @@ def record(history: Recording, run: NewRun) -> int | None:
     return pk
 
 
-def hold(cursor: CursorWrapper, pk: int) -> HeldRun:
+def lock(cursor: CursorWrapper, pk: int) -> LockedRun:
     """Lock the run until the transaction ends. Raises NotFound if it was deleted."""
     cursor.execute(_HELD + sql.for_update("r"), (pk,))
     row = cursor.fetchone()
     if row is None:
         raise NotFound("The run was deleted.", field="run_id")
-    return HeldRun(*row)
+    return LockedRun(*row)
 
 
-def hold_open(cursor: CursorWrapper, pk: int) -> None:
+def lock_open(cursor: CursorWrapper, pk: int) -> None:
     """Lock the run until the transaction ends. Raises RunClosed once it ended."""
-    refuse_closed(hold(cursor, pk).status)
+    refuse_closed(lock(cursor, pk).status)
 
 
 def refuse_closed(status: str) -> None:
@@ -142,7 +142,7 @@ def finish(
 
     Raises IllegalRunMove, or Invalid if it would end before it started.
     """
-    run = hold(cursor, pk)
+    run = lock(cursor, pk)
     if status == run.status and ended_ms is None:
         return
     if status not in RUN_MOVES[RunStatus(run.status)]:
@@ -170,7 +170,7 @@ def report(
     This is the MLflow protocol's rule, where only a deleted run takes nothing; what
     is None stays as it is.
     """
-    run = hold(cursor, pk)
+    run = lock(cursor, pk)
     if ended_ms is not None:
         cursor.execute(_SET_ENDED, (ended_ms, pk))
     if status is not None and status != run.status:
@@ -179,7 +179,7 @@ def report(
 
 def rename(cursor: CursorWrapper, pk: int, name: str, *, by: int | None) -> None:
     """Give the run another name; the one it has is no change."""
-    run = hold(cursor, pk)
+    run = lock(cursor, pk)
     if name != run.name:
         cursor.execute(_SET_NAME, (name, pk))
         changes = {"name": [run.name, name]}
@@ -190,12 +190,12 @@ def describe(
     cursor: CursorWrapper, pk: int, notes: str | None, *, by: int | None
 ) -> None:
     """Replace the notes; they may be written after the end too."""
-    run = hold(cursor, pk)
+    run = lock(cursor, pk)
     cursor.execute(_SET_NOTES, (notes, pk))
     audit.note(cursor, "describe", run.target, by=by, changes={"notes": notes})
 
 
-def set_aside(cursor: CursorWrapper, pk: int, *, by: int | None) -> int | None:
+def soft_delete(cursor: CursorWrapper, pk: int, *, by: int | None) -> int | None:
     """Hide the run until it is brought back or purged; twice is once.
 
     Return when, or None if it was hidden already.
@@ -208,8 +208,8 @@ def set_aside(cursor: CursorWrapper, pk: int, *, by: int | None) -> int | None:
     return at
 
 
-def bring_back(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
-    """Undo `set_aside`; a living run stays as it is."""
+def restore(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
+    """Undo `soft_delete`; a living run stays as it is."""
     cursor.execute(_BRING_BACK, (pk,))
     if cursor.rowcount:
         audit.note(cursor, "restore", _named(cursor, pk), by=by)
@@ -245,7 +245,7 @@ def _insert(cursor: CursorWrapper, run: NewRun) -> int | None:
 
 
 def _move(
-    cursor: CursorWrapper, run: HeldRun, status: RunStatus, *, by: int | None
+    cursor: CursorWrapper, run: LockedRun, status: RunStatus, *, by: int | None
 ) -> None:
     """Write the status; an end is `finish` in the trail, whoever asked for it."""
     cursor.execute(_SET_STATUS, (str(status), run.pk))

@@ -21,7 +21,7 @@ from lifecycle.states import STAGE_MOVES, Gate, ModelStage
 from lifecycle.store import checklists, registered_models, sql, versions
 from lifecycle.store.checklists import NewCheck
 from lifecycle.store.recording import Recording
-from lifecycle.store.versions import HeldVersion
+from lifecycle.store.versions import LockedVersion
 from mlops.core.errors import Forbidden
 
 MOST_NAMED: Final = 10
@@ -50,7 +50,7 @@ _CHANGE = """
 
 
 @dataclass(frozen=True, slots=True)
-class PastChange:
+class PastStageChange:
     """A move between stages as it was: who, when and why."""
 
     before: ModelStage
@@ -60,7 +60,7 @@ class PastChange:
     reason: str = ""
 
 
-def record(history: Recording, version: UUID, change: PastChange) -> None:
+def record(history: Recording, version: UUID, change: PastStageChange) -> None:
     """Store a row of a version's history; its stage is recorded with the version."""
     _write_change(history.cursor, version.hex, change)
     history.count("stage changes")
@@ -68,7 +68,7 @@ def record(history: Recording, version: UUID, change: PastChange) -> None:
 
 def approve(
     cursor: CursorWrapper,
-    version: HeldVersion,
+    version: LockedVersion,
     *,
     artifact: UUID | None,
     by: int | None,
@@ -93,7 +93,7 @@ def approve(
 
 def move(
     cursor: CursorWrapper,
-    version: HeldVersion,
+    version: LockedVersion,
     stage: ModelStage,
     *,
     by: int | None,
@@ -118,7 +118,7 @@ def move(
     cursor.execute(_MOVE, (str(stage), at, version.key))
     if before == ModelStage.PRODUCTION:
         cursor.execute(_EXPLAIN, (reason or None, at, version.key))
-    change = PastChange(before, stage, timezone.now(), by, reason)
+    change = PastStageChange(before, stage, timezone.now(), by, reason)
     _write_change(cursor, version.key, change)
     registered_models.touch(cursor, version.model)
     changes = {"stage": [str(before), str(stage)], "reason": reason}
@@ -127,7 +127,7 @@ def move(
 
 def set_checklist(
     cursor: CursorWrapper,
-    version: HeldVersion,
+    version: LockedVersion,
     checks: Sequence[NewCheck],
     *,
     by: int | None,
@@ -150,7 +150,7 @@ def set_checklist(
 
 
 def note_rollback(
-    cursor: CursorWrapper, version: HeldVersion, text: str, *, by: int | None
+    cursor: CursorWrapper, version: LockedVersion, text: str, *, by: int | None
 ) -> None:
     """Keep why the version was taken out of service."""
     cursor.execute(_EXPLAIN, (text, sql.now(), version.key))
@@ -173,7 +173,7 @@ def require_sound_data(runs: Sequence[int], named: str) -> None:
         )
 
 
-def _write_change(cursor: CursorWrapper, version: str, change: PastChange) -> None:
+def _write_change(cursor: CursorWrapper, version: str, change: PastStageChange) -> None:
     cursor.execute(
         _CHANGE,
         (
@@ -188,7 +188,7 @@ def _write_change(cursor: CursorWrapper, version: str, change: PastChange) -> No
 
 
 def _require(
-    cursor: CursorWrapper, version: HeldVersion, gate: Gate, stage: ModelStage
+    cursor: CursorWrapper, version: LockedVersion, gate: Gate, stage: ModelStage
 ) -> None:
     """Raise what keeps the version from passing a gate on its way to a stage."""
     match gate:
@@ -204,7 +204,7 @@ def _require(
             require_sound_data(version.runs, str(version))
 
 
-def _require_approver(version: HeldVersion, by: int | None) -> None:
+def _require_approver(version: LockedVersion, by: int | None) -> None:
     """Raise what keeps this user from approving the version."""
     if by is None:
         raise Forbidden("An approval needs a signed-in person.")

@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from lifecycle.errors import StaleVersion
 from lifecycle.states import ModelStage
 from lifecycle.store import aliases, registered_models, sql
-from lifecycle.store.registered_models import HeldModel
+from lifecycle.store.registered_models import LockedModel
 from mlops.core import audit
 from mlops.core.errors import NotFound
 
@@ -54,11 +54,11 @@ class VersionAsRead:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldVersion:
+class LockedVersion:
     """A version whose row, and whose model's, are locked until the commit."""
 
     id: uuid.UUID
-    model: HeldModel
+    model: LockedModel
     number: int
     label: str
     stage: ModelStage
@@ -86,9 +86,9 @@ class RemovableVersion(Protocol):
     def delete(self) -> object: ...
 
 
-def hold(
+def lock(
     cursor: CursorWrapper, pk: uuid.UUID, read: VersionAsRead | None = None
-) -> HeldVersion:
+) -> LockedVersion:
     """Lock the version until the commit, and its model before it.
 
     Raises NotFound if it was deleted, StaleVersion if it does not stand as it was
@@ -100,14 +100,14 @@ def hold(
     row = cursor.fetchone()
     if model is None or row is None:
         raise NotFound("The model version was deleted.", field="version")
-    version = _held(pk, HeldModel(*model), row)
+    version = _locked(pk, LockedModel(*model), row)
     if read is not None and read != VersionAsRead(version.stage, version.approved_at):
         raise StaleVersion(f"{version} was changed meanwhile; read it again.")
     return version
 
 
 def describe(
-    cursor: CursorWrapper, version: HeldVersion, description: str, *, by: int | None
+    cursor: CursorWrapper, version: LockedVersion, description: str, *, by: int | None
 ) -> None:
     """Replace the description."""
     cursor.execute(_DESCRIBE, (description, sql.now(), version.key))
@@ -117,7 +117,12 @@ def describe(
 
 
 def set_tag(
-    cursor: CursorWrapper, version: HeldVersion, key: str, value: str, *, by: int | None
+    cursor: CursorWrapper,
+    version: LockedVersion,
+    key: str,
+    value: str,
+    *,
+    by: int | None,
 ) -> None:
     """Store a tag; one that is there gets the new value."""
     write_tag(cursor, version.key, key, value)
@@ -132,7 +137,7 @@ def write_tag(cursor: CursorWrapper, version: str, key: str, value: str) -> None
 
 
 def drop_tag(
-    cursor: CursorWrapper, version: HeldVersion, key: str, *, by: int | None
+    cursor: CursorWrapper, version: LockedVersion, key: str, *, by: int | None
 ) -> None:
     """Remove a tag; one that is not there is no error."""
     cursor.execute(_DROP_TAG, (version.key, key))
@@ -143,7 +148,7 @@ def drop_tag(
 
 def remove(cursor: CursorWrapper, row: RemovableVersion, *, by: int | None) -> None:
     """Remove a version and its aliases. Raises ProtectedError once it was deployed."""
-    version = hold(cursor, row.pk)
+    version = lock(cursor, row.pk)
     note(cursor, "delete", version, by=by, changes={"name": str(version)})
     aliases.drop_all_of(cursor, version.model, version.key, by=by)
     registered_models.touch(cursor, version.model)
@@ -153,7 +158,7 @@ def remove(cursor: CursorWrapper, row: RemovableVersion, *, by: int | None) -> N
 def note(
     cursor: CursorWrapper,
     action: str,
-    version: HeldVersion,
+    version: LockedVersion,
     *,
     by: int | None,
     changes: Mapping[str, object],
@@ -163,9 +168,9 @@ def note(
     audit.note(cursor, action, target, by=by, changes=changes)
 
 
-def _held(pk: uuid.UUID, model: HeldModel, row: Sequence[Any]) -> HeldVersion:
+def _locked(pk: uuid.UUID, model: LockedModel, row: Sequence[Any]) -> LockedVersion:
     number, label, stage, description, author, approver, named, approved_at, *runs = row
-    return HeldVersion(
+    return LockedVersion(
         id=pk,
         model=model,
         number=number,

@@ -72,7 +72,7 @@ def log_model(call: MlflowCall) -> Answer:
     model = _model_of(text)
     with connection.cursor() as cursor:
         run, _ = writable_run(cursor, run_id)
-        runs.hold(cursor, run)  # of two models at once both are in the history
+        runs.lock(cursor, run)  # of two models at once both are in the history
         old = RunTag.objects.filter(run_id=run, key__name=_HISTORY_TAG).first()
         history = _history_of(old.value) if old else []
         value = orjson.dumps([*history, model]).decode()

@@ -24,7 +24,7 @@ from lifecycle.mlflow.views.registered_models import read_tags, stage_of
 from lifecycle.models import ModelVersion, servable
 from lifecycle.states import ModelStage
 from lifecycle.store import registered_models, registration
-from lifecycle.store.registered_models import HeldModel
+from lifecycle.store.registered_models import LockedModel
 from lifecycle.store.registration import NewVersion, Registered
 from mlops.core.errors import NotFound
 
@@ -39,7 +39,7 @@ def create(call: MlflowCall) -> Answer:
     text = fields.text("source", required=True)
     tags = read_tags(fields)
     with connection.cursor() as cursor:
-        model = _held_model(cursor, name)
+        model = _locked_model(cursor, name)
         source = resolve(
             cursor, text, run_id=fields.text("run_id"), model_id=fields.text("model_id")
         )
@@ -129,7 +129,7 @@ def _named(call: MlflowCall) -> ModelVersion:
     )
 
 
-def _held_model(cursor: CursorWrapper, name: str) -> HeldModel:
+def _locked_model(cursor: CursorWrapper, name: str) -> LockedModel:
     try:
         return registered_models.find(cursor, stored_name(name))
     except NotFound:
@@ -154,7 +154,7 @@ def _new(source: VersionSource, fields: Fields, tags: dict[str, str]) -> NewVers
 
 def _row(
     call: MlflowCall,
-    model: HeldModel,
+    model: LockedModel,
     made: Registered,
     new: NewVersion,
     source: VersionSource,

@@ -215,7 +215,7 @@ ACTS = {
     ),
     "finishes one as it is": Act("finish", lambda world: (world.logged, "PENDING")),
     "puts a logged model aside": Act(
-        "put_aside",
+        "soft_delete",
         lambda world: (world.logged,),
         entry("delete", "loggedmodel", "tree"),
     ),

@@ -112,7 +112,7 @@ class Verbs:
     def finish(self, logged, status):
         return self._try(logged.finish, LoggedModelStatus(status))
 
-    def put_aside(self, logged):
+    def soft_delete(self, logged):
         return self._try(logged.delete_softly)
 
 
@@ -323,7 +323,7 @@ class Mlflow:
             )
         )
 
-    def put_aside(self, logged):
+    def soft_delete(self, logged):
         return self._told(self._client.delete(f"logged-models/{logged.pk}"))
 
 

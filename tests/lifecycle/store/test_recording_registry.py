@@ -9,13 +9,13 @@ from lifecycle.standings import standings
 from lifecycle.states import ChecklistStatus, LoggedModelStatus, ModelStage
 from lifecycle.store import aliases, logged_models, registered_models, stages
 from lifecycle.store import registration as store
-from lifecycle.store.aliases import PastTurn
+from lifecycle.store.aliases import PastAliasChange
 from lifecycle.store.checklists import NewCheck
 from lifecycle.store.figures import NewFigure
 from lifecycle.store.recording import recording
 from lifecycle.store.registered_models import PastRegisteredModel
-from lifecycle.store.registration import NewVersion, Past
-from lifecycle.store.stages import PastChange
+from lifecycle.store.registration import NewVersion, PastVersion
+from lifecycle.store.stages import PastStageChange
 from mlops.core.models import AuditEntry
 from tests.lifecycle.factories import ExperimentFactory, RunFactory
 
@@ -35,7 +35,7 @@ def tell(told, by=None):
         checklist=[NewCheck("bias", ChecklistStatus.PASSED)],
         tags={"a": "b"},
     )
-    stood = Past(
+    stood = PastVersion(
         number=3,
         created_at=MARCH,
         updated_at=MAY,
@@ -46,10 +46,12 @@ def tell(told, by=None):
         approval_notes="by mail",
     )
     made = store.record(told, model, new, stood)
-    moved = PastChange(ModelStage.EXPERIMENTAL, ModelStage.PRODUCTION, APRIL, by, "ok")
+    moved = PastStageChange(
+        ModelStage.EXPERIMENTAL, ModelStage.PRODUCTION, APRIL, by, "ok"
+    )
     stages.record(told, made.id, moved)
     aliases.record(told, model, "champion", made.id.hex)
-    aliases.record_change(told, model, PastTurn("champion", None, 3, MAY, by))
+    aliases.record_change(told, model, PastAliasChange("champion", None, 3, MAY, by))
     return model
 
 
@@ -110,7 +112,9 @@ def test_what_is_there_already_is_left_as_it_is(number, label):
         model = tell(told)
         new = NewVersion(artifact=None, label=label)
 
-        again = store.record(told, model, new, Past(number=number, created_at=MAY))
+        again = store.record(
+            told, model, new, PastVersion(number=number, created_at=MAY)
+        )
         same = registered_models.record(
             told, PastRegisteredModel(name="fraud", created_at=MAY)
         )

@@ -93,7 +93,7 @@ def test_only_these_verbs_are_missing_at_a_door():
         for door in DOORS
     }
 
-    logged = {"begin", "finish", "put_aside"}
+    logged = {"begin", "finish", "soft_delete"}
     assert missing == {
         "verbs": set(),
         "rest": {"describe", "set_tag", "drop_tag", "point", "drop", "rename", "remove"}
