@@ -3,9 +3,9 @@
 import threading
 
 from deployments.reconciler import Reconciler
-from deployments.reconciler.leftovers import sweep
 from deployments.reconciler.loop import run
 from deployments.reconciler.sample_intake import Intake, prune
+from deployments.reconciler.stale_files import sweep
 from deployments.states import Environment
 from deployments.targets import configured
 from mlops.worker.thread import WorkerThread
@@ -53,7 +53,7 @@ class SampleIntake(WorkerThread):
         if self._rounds % PRUNE_EVERY == 0:
             prune()
         self._rounds += 1
-        self._intake.take_in()
+        self._intake.ingest()
 
 
 class Housekeeping(WorkerThread):

@@ -67,15 +67,15 @@ class PredictSpec:
 class MLmodel:
     """What an MLmodel file says: a path relative to its folder, and the columns.
 
-    `columns` is empty for tensors and for inputs without names; `asked` goes with the
-    path, `example` is that of a request that was logged with the model. Without a
-    path, the folder can be served as what its `pyfunc` says, if it has one.
+    `columns` is empty for tensors and for inputs without names. `predict_spec` belongs
+    to the path; `example` is the path of a logged request. Without a path, the folder
+    can be served as its `pyfunc`, if it has one.
     """
 
     path: str = ""
     columns: tuple[str, ...] = ()
     pyfunc: Pyfunc | None = None
-    asked: PredictSpec = field(default_factory=PredictSpec)
+    predict_spec: PredictSpec = field(default_factory=PredictSpec)
     example: str = ""
 
 
@@ -93,27 +93,29 @@ def read(content: bytes) -> MLmodel:
     if len(content) > MAX_BYTES:
         return MLmodel()
     try:
-        said = _Loader(content).get_single_data()
+        parsed = _Loader(content).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError):
         return MLmodel()
-    if not isinstance(said, dict):
+    if not isinstance(parsed, dict):
         return MLmodel()
-    flavors, signature = said.get("flavors"), said.get("signature")
+    flavors, signature = parsed.get("flavors"), parsed.get("signature")
     pyfunc = _pyfunc(flavors, signature)
     flavor, path = _path(flavors)
     if pyfunc is not None and pyfunc.code and path.endswith(PICKLES):
         path = ""  # the pickle is nothing without the folder's code
-    asked = _asked(flavor, said["flavors"], signature) if path else PredictSpec()
-    example = _example(said.get("saved_input_example_info"))
-    return MLmodel(path, _columns(signature), pyfunc, asked, example)
+    predict_spec = (
+        _predict_spec(flavor, parsed["flavors"], signature) if path else PredictSpec()
+    )
+    example = _example(parsed.get("saved_input_example_info"))
+    return MLmodel(path, _columns(signature), pyfunc, predict_spec, example)
 
 
 def _pyfunc(flavors: Any, signature: Any) -> Pyfunc | None:
-    told = flavors.get("python_function") if isinstance(flavors, dict) else None
-    if not isinstance(told, dict):
+    entry = flavors.get("python_function") if isinstance(flavors, dict) else None
+    if not isinstance(entry, dict):
         return None
-    module = told.get("loader_module")
-    code, place = told.get("code") or "", told.get("data") or ""
+    module = entry.get("loader_module")
+    code, place = entry.get("code") or "", entry.get("data") or ""
     for path in (code, place):
         if not isinstance(path, str) or (path and not _is_plain(path)):
             return None
@@ -125,39 +127,39 @@ def _pyfunc(flavors: Any, signature: Any) -> Pyfunc | None:
 
 def _sides(signature: Any) -> tuple[str, str]:
     """Return the signature's inputs and outputs, in JSON as they stand there."""
-    said = signature if isinstance(signature, dict) else {}
-    sides = [said.get("inputs"), said.get("outputs")]
+    parsed = signature if isinstance(signature, dict) else {}
+    sides = [parsed.get("inputs"), parsed.get("outputs")]
     inputs, outputs = (side if isinstance(side, str) else "" for side in sides)
     return inputs, outputs
 
 
-def _asked(flavor: str, flavors: dict[str, Any], signature: Any) -> PredictSpec:
-    told, pyfunc = flavors[flavor], flavors.get("python_function")
+def _predict_spec(flavor: str, flavors: dict[str, Any], signature: Any) -> PredictSpec:
+    entry, pyfunc = flavors[flavor], flavors.get("python_function")
     if not isinstance(pyfunc, dict):
         pyfunc = {}
-    said = [
-        told.get(_VERSIONS[flavor]),
-        told.get("model_class"),
+    parsed = [
+        entry.get(_VERSIONS[flavor]),
+        entry.get("model_class"),
         pyfunc.get("predict_fn"),
     ]
     version, model_class, predict_fn = (
-        one if isinstance(one, str) else "" for one in said
+        one if isinstance(one, str) else "" for one in parsed
     )
     return PredictSpec(flavor, version, model_class, predict_fn, *_sides(signature))
 
 
-def _example(told: Any) -> str:
+def _example(entry: Any) -> str:
     """Return the path of the request that MLflow logged, as it would be sent."""
-    path = told.get("serving_input_path") if isinstance(told, dict) else None
+    path = entry.get("serving_input_path") if isinstance(entry, dict) else None
     return path if isinstance(path, str) and _is_plain(path) else ""
 
 
 def _path(flavors: Any) -> tuple[str, str]:
     """Return the flavour whose file is served, and the file's path, or nothing."""
     for flavor, keys in _FILES.items():
-        told = flavors.get(flavor) if isinstance(flavors, dict) else None
+        entry = flavors.get(flavor) if isinstance(flavors, dict) else None
         for key in keys:
-            path = told.get(key) if isinstance(told, dict) else None
+            path = entry.get(key) if isinstance(entry, dict) else None
             if isinstance(path, str) and _is_plain(path):
                 return flavor, path
     return "", ""

@@ -106,12 +106,16 @@ class _OnnxReader:
 
     def _location(self, start: int, end: int) -> set[bytes]:
         """Return the value of an entry if its key says that it is a file's name."""
-        said = {
+        fields = {
             number: self._content[begins:ends]
             for number, begins, ends in self._pieces(start, end)
             if ends - begins <= MAX_NAMES
         }
-        return {said[VALUE]} if said.get(KEY) == LOCATION and VALUE in said else set()
+        return (
+            {fields[VALUE]}
+            if fields.get(KEY) == LOCATION and VALUE in fields
+            else set()
+        )
 
     def _pieces(self, at: int, end: int) -> Iterator[Found]:
         """Yield the fields of a message that have a length."""

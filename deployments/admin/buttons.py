@@ -91,9 +91,9 @@ class Buttons(FormPages):
             return self.to_list()
 
         def issue(form: KeyForm) -> HttpResponse:
-            asked = form.cleaned_data
+            cleaned = form.cleaned_data
             _key, plain = DeploymentKey.issue(
-                deployment.slot, by=staff(request), **asked
+                deployment.slot, by=staff(request), **cleaned
             )
             text = _("The key, shown this once: %(key)s") % {"key": plain}
             self.message_user(request, text, messages.WARNING)

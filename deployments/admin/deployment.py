@@ -177,14 +177,14 @@ class DeploymentAdmin(Buttons):
             return self.to_list()
 
         def deploy(form: DeployForm) -> HttpResponse:
-            asked = Deployment.request(
+            deployment = Deployment.request(
                 form.cleaned_data["model_version"],
                 form.cleaned_data["environment"],
                 by=staff(request),
                 plan=form.plan(),
                 notes=form.cleaned_data["notes"] or None,
             )
-            return self.to_page(asked.pk)
+            return self.to_page(deployment.pk)
 
         initial = {"model_version": request.GET.get("model_version")}
         form = DeployForm(request.POST or None, initial=initial)

@@ -120,22 +120,22 @@ class DeployForm(forms.Form):
 
     def plan(self) -> DeploymentPlan:
         """Return the size and the strategy that the valid form asks for."""
-        asked: dict[str, Any] = self.cleaned_data
+        cleaned: dict[str, Any] = self.cleaned_data
         strategy = Strategy(
-            Rollout(asked["strategy"]),
-            asked["steps"],
-            asked["seconds_per_step"],
-            StickyBy(asked["sticky_by"] or StickyBy.REQUEST),
-            asked["sticky_header"] or STICKY_HEADER,
+            Rollout(cleaned["strategy"]),
+            cleaned["steps"],
+            cleaned["seconds_per_step"],
+            StickyBy(cleaned["sticky_by"] or StickyBy.REQUEST),
+            cleaned["sticky_header"] or STICKY_HEADER,
         )
-        numbers = {name: asked[name] for name in ("min_instances", "max_instances")}
+        numbers = {name: cleaned[name] for name in ("min_instances", "max_instances")}
         return DeploymentPlan(
-            asked["instances"],
-            asked["instance_type"],
-            asked["auto_scaling"],
+            cleaned["instances"],
+            cleaned["instance_type"],
+            cleaned["auto_scaling"],
             strategy=strategy,
             **numbers,
-            **{name: asked[name] for name in LIMITS},
+            **{name: cleaned[name] for name in LIMITS},
         )
 
 

@@ -45,23 +45,23 @@ class SampledPeriod:
 
 
 def check_requests(
-    deployment: Deployment, asked: SampledPeriod, *, by: User | None = None
+    deployment: Deployment, period: SampledPeriod, *, by: User | None = None
 ) -> DriftCheck:
     """Compare the live requests of a deployment with its training data.
 
     Raises NoTrainingData, NothingSampled, InputsUnknown, NotReady, Purged or Refused
     (analytics' word); then nothing was stored.
     """
-    reference = asked.reference or training_data(deployment)
+    reference = period.reference or training_data(deployment)
     reference.require_content()
     bounds = DriftRule.of(deployment.environment).bounds
-    with live_sample(deployment.pk, asked.since, asked.until) as sample:
+    with live_sample(deployment.pk, period.since, period.until) as sample:
         names = named(
             sample.columns,
             list(reference.columns.values_list("name", flat=True)),
             deployment.model_version,
             reference,
-            asked.columns,
+            period.columns,
         )
         with _placed(sample, names) as current, translated_errors():
             norm = storage.data_path(reference.digest)
@@ -78,8 +78,8 @@ def check_requests(
         findings(report),
         by=by,
         reference=reference,
-        since=asked.since,
-        until=asked.until,
+        since=period.since,
+        until=period.until,
         row_count=sample.row_count,
         level=report.level,
         body=_body(report) | {"inputs": names, **seen},

@@ -64,7 +64,7 @@ class Watcher(WorkerThread):
         if lease := Lease.take(LEASE, self._holder):
             watch_once()
             deliver_due()
-            lease.give_back()
+            lease.release()
 
 
 def _is_news(now: datetime, looked_at: datetime | None) -> bool:
@@ -93,10 +93,10 @@ def watch_once(now: datetime | None = None) -> int:
         if rule.watches_datasets:
             done += sum(map(_look_at_data, _with_new_data(serving)))
         if rule.watches_requests:
-            asked = SampledPeriod(now - timedelta(seconds=rule.window_s), now)
+            period = SampledPeriod(now - timedelta(seconds=rule.window_s), now)
             last = now - timedelta(seconds=rule.every_s)
             waiting = list(_not_checked_since(serving, last))
-            done += sum(_look_at_requests(one, asked) for one in waiting)
+            done += sum(_look_at_requests(one, period) for one in waiting)
     return done
 
 
@@ -144,11 +144,11 @@ def _look_at_data(deployment: Deployment) -> int:
     return 1
 
 
-def _look_at_requests(deployment: Deployment, asked: SampledPeriod) -> int:
-    if not samples.parts(deployment.pk, asked.since, asked.until):
+def _look_at_requests(deployment: Deployment, period: SampledPeriod) -> int:
+    if not samples.parts(deployment.pk, period.since, period.until):
         return 0
     try:
-        check_requests(deployment, asked)
+        check_requests(deployment, period)
     except NothingSampled:
         return 0
     except DomainError as refused:
@@ -156,7 +156,7 @@ def _look_at_requests(deployment: Deployment, asked: SampledPeriod) -> int:
             deployment,
             DriftSubject.REQUESTS,
             refused.message,
-            since=asked.since,
-            until=asked.until,
+            since=period.since,
+            until=period.until,
         )
     return 1

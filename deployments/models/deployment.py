@@ -221,7 +221,7 @@ class Deployment(models.Model):
             Slot.lock(slot.pk)
             slot.deployments.require_no_twin(version, plan)
             artifact = version.servable_artifact()
-            asked = cls(
+            created = cls(
                 slot=slot,
                 model_version=version,
                 artifact=artifact,
@@ -230,8 +230,8 @@ class Deployment(models.Model):
                 notes=notes,
                 **plan.columns(),
             )
-            asked.moves.enter(Step("deploy", by=by, message=notes or ""))
-        return asked
+            created.moves.enter(Step("deploy", by=by, message=notes or ""))
+        return created
 
     def roll_back(
         self,

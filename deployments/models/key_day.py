@@ -58,7 +58,7 @@ class KeyDay(models.Model):
         ]
 
     @classmethod
-    def take_in(cls) -> None:
+    def ingest(cls) -> None:
         """Store what gateways know by now, and forget what is too old."""
         since = timezone.now().date() - KEPT
         names = ("key_id", "day", "request_count", "refused_count")

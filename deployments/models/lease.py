@@ -56,7 +56,7 @@ class Lease(models.Model):
         expires_at = timezone.now() + TIME_TO_LIVE
         return bool(self._mine().update(expires_at=expires_at))
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let the next reconciler in at once."""
         self._mine().update(holder="", expires_at=timezone.now())
 

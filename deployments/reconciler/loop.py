@@ -1,4 +1,4 @@
-"""Runs passes until it is told to stop."""
+"""Runs reconcile passes until it is stopped."""
 
 import logging
 import threading

@@ -110,7 +110,7 @@ class Memory:
     def note_judged(self, deployments: Collection[Deployment]) -> None:
         self.judged |= dict.fromkeys((one.pk for one in deployments), self.clock())
 
-    def is_news(self, deployment: Deployment, seen: TargetObservation) -> bool:
+    def has_changed(self, deployment: Deployment, seen: TargetObservation) -> bool:
         """Return whether the target's message is new, and note it."""
         is_new = bool(seen.message) and self.messages.get(deployment.pk) != seen.message
         if is_new:

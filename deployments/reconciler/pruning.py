@@ -25,10 +25,10 @@ def prune_traffic(lease: Lease, now: datetime | None = None) -> int:
         return sum(_delete(old[:BATCH]) for old in (minutes, hours))
 
 
-def take_in_usage(lease: Lease) -> None:
+def store_usage(lease: Lease) -> None:
     """Store what was used of keys; gateways know two days."""
     with lease.held():
-        KeyDay.take_in()
+        KeyDay.ingest()
 
 
 def _delete(old: TrafficWindowQuerySet) -> int:

@@ -26,7 +26,7 @@ from deployments.reconciler.comparing import Comparing
 from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
 from deployments.reconciler.probation import on_probation
-from deployments.reconciler.pruning import prune_traffic, take_in_usage
+from deployments.reconciler.pruning import prune_traffic, store_usage
 from deployments.reconciler.routes import Routing
 from deployments.reconciler.spool import Spool
 from deployments.reconciler.steps import Steps
@@ -109,7 +109,7 @@ class Reconciler:
     def release(self) -> None:
         """Let the next reconciler in at once; what runs goes on."""
         if self.lease is not None:
-            self.lease.give_back()
+            self.lease.release()
             self.lease = None
 
     def distinct_targets(self) -> list[Target]:
@@ -203,7 +203,7 @@ class Reconciler:
         if not due:
             return 0
         with retried_next_pass("take in the traffic"):
-            self.spool.take_in(lease)
+            self.spool.ingest(lease)
         steps = Steps(lease, self.memory, routing.rules, routing, self.targets)
         judged |= {one.pk for one in due}
         return steps.take_all(due)
@@ -253,12 +253,12 @@ class Reconciler:
 
     def _housekeeping(self, lease: Lease) -> None:
         with retried_next_pass("take in the traffic"):
-            self.spool.take_in(lease)
+            self.spool.ingest(lease)
         if self.memory.is_due("prune", PRUNE_S):
             prune_traffic(lease)
         if self.memory.is_due("usage", USAGE_S):
             with retried_next_pass("take in the use of keys"):
-                take_in_usage(lease)
+                store_usage(lease)
         if self.memory.is_due("forget", FORGET_S):
             open_ids = Deployment.objects.open().values_list("pk", flat=True)
             self.memory.keep_only(set(open_ids))

@@ -44,7 +44,7 @@ class Intake:
 
     sizes: dict[str, int] = field(default_factory=dict)
 
-    def take_in(self, now: float | None = None) -> int:
+    def ingest(self, now: float | None = None) -> int:
         """Store what is new in the spool; return how many files had something new.
 
         Files of periods that are over are deleted then. One process does it at a
@@ -56,9 +56,9 @@ class Intake:
                 return 0
             files = sorted(samples.spool().glob("*.jsonl"))
             self.sizes = {path.name: self.sizes.get(path.name, 0) for path in files}
-            return sum(self._take_in(path, now) for path in files)
+            return sum(self._ingest(path, now) for path in files)
 
-    def _take_in(self, path: Path, now: float) -> bool:
+    def _ingest(self, path: Path, now: float) -> bool:
         gateway, _, starts_at = path.stem.rpartition("-")
         if not (gateway.isascii() and gateway.isalnum()) or not starts_at.isdigit():
             return False

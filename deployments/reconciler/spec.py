@@ -134,7 +134,7 @@ def _manifest(artifact: Artifact, beside: mlmodel.MLmodel) -> Manifest | None:
     """Return how the MLmodel says that the file is asked, if it speaks of this file."""
     if servable.is_folder(artifact) or artifact.path != _inside(artifact, beside.path):
         return None
-    return Manifest(**dataclasses.asdict(beside.asked))
+    return Manifest(**dataclasses.asdict(beside.predict_spec))
 
 
 def _example(artifact: Artifact, beside: mlmodel.MLmodel, reading: int) -> Path | None:

@@ -33,7 +33,7 @@ class Spool:
     folder: Path
     known: dict[str, Stamp] = field(default_factory=dict)
 
-    def take_in(self, lease: Lease, now: float | None = None) -> int:
+    def ingest(self, lease: Lease, now: float | None = None) -> int:
         """Write what is new, then delete files of minutes that are over.
 
         Returns how many files were new. The oldest come first, a bounded number at

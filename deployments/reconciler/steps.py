@@ -138,8 +138,8 @@ class Steps:
         )
         with self.lease.held():
             if (first := newer.order_by("revision").first()) is not None:
-                said = f"superseded before it started, by revision {first.revision}"
-                deployment.fail(said)
+                message = f"superseded before it started, by revision {first.revision}"
+                deployment.fail(message)
             else:
                 lacking = self._target(deployment).capabilities().missing_walls
                 deployment.begin_validating("; ".join(lacking))
@@ -171,7 +171,7 @@ class Steps:
                 deployment, seen, self._rule(deployment)
             )
         self.judging.record(deployment, health, seen, reason)
-        self._tell_news(deployment, seen)
+        self._note_changes(deployment, seen)
         if seen.is_busy:
             self.memory.begin(deployment)
         if not deployment.is_rolling_out:
@@ -188,7 +188,7 @@ class Steps:
         seen = self._brought_up(deployment)
         found = self.judging.look(deployment, seen, rule)
         self.judging.record(deployment, found.health, seen, found.reason)
-        self._tell_news(deployment, seen)
+        self._note_changes(deployment, seen)
         if not is_baking(deployment, rule):
             return False
         against = found.against or (found.reason if found.is_down else "")
@@ -211,8 +211,8 @@ class Steps:
             return False
         except NoEarlierDeployment as nothing:
             with self.lease.held():
-                said = f"would be rolled back ({reason}), but: {nothing.message}"
-                deployment.notice(said, mover=Mover.SYSTEM)
+                message = f"would be rolled back ({reason}), but: {nothing.message}"
+                deployment.notice(message, mover=Mover.SYSTEM)
             return False
         return True
 
@@ -241,19 +241,19 @@ class Steps:
         target.apply(self._spec(deployment))
         return target.observe(str(deployment.pk))
 
-    def _tell_news(self, deployment: Deployment, seen: TargetObservation) -> None:
-        if self.memory.is_news(deployment, seen):
+    def _note_changes(self, deployment: Deployment, seen: TargetObservation) -> None:
+        if self.memory.has_changed(deployment, seen):
             with self.lease.held():
                 deployment.notice(seen.message)
 
 
 def _described(found: Validation) -> str:
-    said = [f"validated as {found.platform}"]
+    parts = [f"validated as {found.platform}"]
     if found.conversion:
-        said.append(found.conversion)
-    said += [note.rstrip(".") for note in found.notes]
+        parts.append(found.conversion)
+    parts += [note.rstrip(".") for note in found.notes]
     if found.golden_rows:
-        said.append(f"{found.golden_rows} stored answers reproduced")
+        parts.append(f"{found.golden_rows} stored answers reproduced")
     if found.latency_p50_ms is not None:
-        said.append(f"p50 {found.latency_p50_ms:.3f} ms")
-    return ", ".join(said)
+        parts.append(f"p50 {found.latency_p50_ms:.3f} ms")
+    return ", ".join(parts)

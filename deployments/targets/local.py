@@ -13,7 +13,7 @@ from typing import Self
 
 from deployments.serving import logs
 from deployments.serving.publishing import FilePublisher, Publishing
-from deployments.serving.supervisor import examination, inheritance, routing, scaling
+from deployments.serving.supervisor import adoption, examination, routing, scaling
 from deployments.serving.supervisor.conversions import preferred
 from deployments.serving.supervisor.examination import Examination, RetryExamination
 from deployments.serving.supervisor.fleet import Fleet
@@ -222,7 +222,7 @@ class LocalTarget:
     def list(self) -> list[str]:
         with self._lock:
             if not self._owns:
-                return inheritance.deployments(self._folders)
+                return adoption.deployments(self._folders)
             return [*self._fleets]
 
     def tick(self) -> None:
@@ -283,17 +283,17 @@ class LocalTarget:
         past our lease, we must not publish routes.
         """
         owner = self._folders.run / "supervisor"
-        if self._owns and inheritance.owner(owner) == self._id:
+        if self._owns and adoption.owner(owner) == self._id:
             return
         was_relieved, self._is_relieved = self._owns or self._is_relieved, False
         self._let_go()
         if was_relieved:
             raise TransientTargetError("Another supervisor has taken over.")
         self._folders = Folders(self._data_dir, self._store)
-        inheritance.take(owner, self._id)
+        adoption.take(owner, self._id)
         self._owns = True
         self._closing.clear()
-        for found in inheritance.survivors(self._folders, time.monotonic()):
+        for found in adoption.survivors(self._folders, time.monotonic()):
             self._fleet(found.deployment_id).instances.append(found)
         for path in self._folders.backends.glob("*.json"):
             if path.stem not in self._fleets:
@@ -313,7 +313,7 @@ class LocalTarget:
         self._examinations.clear()
         self._forgotten.clear()
         self._zygote.close()
-        inheritance.end(self._folders, {begun.id for begun in running})
+        adoption.end(self._folders, {begun.id for begun in running})
         self._publisher.close()
         self._owns = False
 
@@ -349,7 +349,7 @@ class LocalTarget:
         known = {each.id for each in self._examinations.values()}
         for fleet in self._fleets.values():
             known.update(each.id for each in fleet.instances)
-        for found in inheritance.strays(self._folders, known, now):
+        for found in adoption.strays(self._folders, known, now):
             self._fleet(found.deployment_id).instances.append(found)
             known.add(found.id)
         self._folders.clear_sandbox_dirs(known)
@@ -359,7 +359,7 @@ class LocalTarget:
         owner = self._folders.run / "supervisor"
         while not self._closing.is_set():
             with self._lock:
-                if inheritance.owner(owner) != self._id:
+                if adoption.owner(owner) != self._id:
                     logger.warning("another supervisor took over; letting go")
                     self._let_go()
                     self._is_relieved = True

@@ -67,7 +67,9 @@ class DeploymentDriftViewSet(DeploymentBase):
         """Compare its live requests with its training data now; news are events."""
         deployment = self.get_object()
         body = validated(DriftCheckCreateSerializer, request)
-        made = check_requests(deployment, _asked(deployment, body), by=actor(request))
+        made = check_requests(
+            deployment, _requested_check(deployment, body), by=actor(request)
+        )
         check = _checks(deployment).get(pk=made.pk)
         names = {"deployment_id": deployment.pk, "check_id": check.pk}
         return created(
@@ -80,7 +82,7 @@ def _checks(deployment: Deployment) -> QuerySet[DriftCheck]:
     return DriftCheck.objects.filter(deployment=deployment).with_names()
 
 
-def _asked(deployment: Deployment, body: dict[str, Any]) -> SampledPeriod:
+def _requested_check(deployment: Deployment, body: dict[str, Any]) -> SampledPeriod:
     reference: DatasetVersion | None = None
     if name := body.get("dataset_name"):
         reference = catalogue_version(name, body.get("dataset_version", "latest"))

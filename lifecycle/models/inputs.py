@@ -117,7 +117,7 @@ class RunInput(models.Model):
         verbose_name = _("run input")
         verbose_name_plural = _("run inputs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Said twice is said once.
+            # Idempotent: a repeated request adds no row.
             models.UniqueConstraint(fields=["run", "dataset"], name="run_input")
         ]
 
@@ -139,7 +139,7 @@ class RunModelInput(models.Model):
         verbose_name = _("run model input")
         verbose_name_plural = _("run model inputs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            # Said twice is said once.
+            # Idempotent: a repeated request adds no row.
             models.UniqueConstraint(fields=["run", "model"], name="run_model_input")
         ]
 

@@ -228,8 +228,10 @@ def _only(artifacts: QuerySet[Artifact]) -> Artifact | None:
 
 
 def _named_by(manifest: Artifact, artifacts: QuerySet[Artifact]) -> Artifact | None:
-    said = manifest_in(manifest)
+    parsed = manifest_in(manifest)
     folder = manifest.path.removesuffix(mlmodel.NAME)
-    if said.path and (named := artifacts.filter(path=f"{folder}{said.path}").first()):
+    if parsed.path and (
+        named := artifacts.filter(path=f"{folder}{parsed.path}").first()
+    ):
         return named
-    return manifest if said.pyfunc and not said.path else None
+    return manifest if parsed.pyfunc and not parsed.path else None

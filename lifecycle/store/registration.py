@@ -174,7 +174,7 @@ def _insert(
     new: NewVersion,
     past: PastVersion,
 ) -> None:
-    said, approved_at = new.hyperparameters, past.approved_at
+    hyperparameters, approved_at = new.hyperparameters, past.approved_at
     cursor.execute(
         _INSERT,
         (
@@ -192,7 +192,7 @@ def _insert(
             str(past.stage),
             new.description,
             new.framework,
-            None if said is None else json.dumps(said),
+            None if hyperparameters is None else json.dumps(hyperparameters),
             past.created_by,
             past.approved_by,
             None if approved_at is None else sql.moment(approved_at),

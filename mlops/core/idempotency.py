@@ -81,48 +81,48 @@ class Claim:
         )
 
 
-def claim(asked: KeyedRequest, lease: timedelta) -> Claim | HttpResponse:
+def claim(request: KeyedRequest, lease: timedelta) -> Claim | HttpResponse:
     """Return the right to act, or the first answer to this key.
 
     Raises KeyReused (422) for another request under the same key, StillRunning (409)
     while the first is at work, BadQuery (400) for a key that cannot be one.
     """
-    printable = asked.key.isascii() and asked.key.isprintable()
-    if not printable or not 0 < len(asked.key) <= MAX_KEY:
+    printable = request.key.isascii() and request.key.isprintable()
+    if not printable or not 0 < len(request.key) <= MAX_KEY:
         raise BadQuery(f"{HEADER} must be 1 to {MAX_KEY} printable ASCII characters.")
     now = timezone.now()
     IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).delete()
     try:
         with transaction.atomic():
-            record = _open(asked, now, lease)
+            record = _open(request, now, lease)
     except IntegrityError:
-        return _second(asked, now, lease)
+        return _second(request, now, lease)
     return Claim(record.pk, record.running_until)
 
 
-def _open(asked: KeyedRequest, now: datetime, lease: timedelta) -> IdempotencyRecord:
+def _open(request: KeyedRequest, now: datetime, lease: timedelta) -> IdempotencyRecord:
     return IdempotencyRecord.objects.create(
-        caller=asked.caller,
-        key=asked.key,
-        method=asked.method,
-        path=asked.path,
-        body_sha256=asked.body_sha256,
+        caller=request.caller,
+        key=request.key,
+        method=request.method,
+        path=request.path,
+        body_sha256=request.body_sha256,
         created_at=now,
         running_until=now + lease,
     )
 
 
 def _second(
-    asked: KeyedRequest, now: datetime, lease: timedelta
+    request: KeyedRequest, now: datetime, lease: timedelta
 ) -> Claim | HttpResponse:
-    records = IdempotencyRecord.objects.filter(caller=asked.caller, key=asked.key)
+    records = IdempotencyRecord.objects.filter(caller=request.caller, key=request.key)
     record = records.first()
     if record is None:  # the first one failed this very moment
         raise StillRunning("The first request with this key is still at work.")
     if (record.method, record.path, record.body_sha256) != (
-        asked.method,
-        asked.path,
-        asked.body_sha256,
+        request.method,
+        request.path,
+        request.body_sha256,
     ):
         raise KeyReused(f"This {HEADER} was used for another request.")
     if record.status is not None:

@@ -54,7 +54,7 @@ class Keeper:
         self._stack = Stack(programs, self._say, os.environ)
 
     def keep(self) -> int:
-        """Run everything until it is told to stop; return the exit status."""
+        """Run everything until it is stopped; return the exit status."""
         for number in STOPPING:
             signal.signal(number, _interrupt)
         try:
@@ -75,17 +75,17 @@ class Keeper:
     def _run(self) -> None:
         self._stack.start()
         text = self._orders.banner
-        if self._orders.demo and self._tells_the_demo():
+        if self._orders.demo and self._runs_the_demo():
             text = self._orders.demo_banner
         self._print(text)
         self._stack.watch()
 
-    def _tells_the_demo(self) -> bool:
+    def _runs_the_demo(self) -> bool:
         """Run the demo in a process of its own: what it imports is not needed again."""
-        is_told = self._stack.run(Program("demo", self._orders.demo)) == 0
-        if not is_told:
+        has_run = self._stack.run(Program("demo", self._orders.demo)) == 0
+        if not has_run:
             self._say("up", "the demo story broke off; going on without it")
-        return is_told
+        return has_run
 
     def _say(self, name: str, line: str) -> None:
         self._print(f"{name:<9}│ {line}")

@@ -21,7 +21,7 @@ TOKEN_NAME = "first start"  # noqa: S105 - a label
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomers:
+class NewUsers:
     """What can be shown only once: the admin's password and a token per person."""
 
     password: str = ""
@@ -43,22 +43,22 @@ def signed_in(*names: str) -> Iterator[list[str]]:
             token.revoke()
 
 
-def welcome() -> Newcomers:
+def create_users() -> NewUsers:
     """Make the first people of an empty store; later, and in production, nobody.
 
     The admin's password is MLOPS_ADMIN_PASSWORD or a random one; the others sign in
     with tokens only.
     """
     if settings.PRODUCTION:
-        return Newcomers()
+        return NewUsers()
     with transaction.atomic():
         if User.objects.exists():
-            return Newcomers()
+            return NewUsers()
         password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
         people = [User.objects.create_superuser("admin", password=password)]
         people += [_person(name) for name in ROLES]
         tokens = {who.username: _token(who, TOKEN_NAME) for who in people}
-    return Newcomers(password, tokens)
+    return NewUsers(password, tokens)
 
 
 def _found_or_made(name: str) -> User:

@@ -84,7 +84,7 @@ class Stack:
     def watch(self) -> None:
         """Restart what ends, until `stop` is called. Raises StackBroken."""
         while not self._stopping:
-            self._tend()
+            self._check()
             self._until_one_ends()
 
     def run(self, program: Program) -> int:
@@ -92,7 +92,7 @@ class Stack:
         process = self._start(program)
         try:
             while process.poll() is None:
-                self._tend()
+                self._check()
                 time.sleep(POLL_S)
         finally:
             _end(process)
@@ -154,18 +154,18 @@ class Stack:
         while not _answers(program.ready_url):
             if self._stopping:
                 raise StackFailed("stopped while starting")
-            self._revive(program)
+            self._restart(program)
             if time.monotonic() > deadline:
                 raise StackFailed(
                     f"{program.name} is not ready after {READY_TIMEOUT_S:g} s"
                 )
             time.sleep(POLL_S)
 
-    def _tend(self) -> None:
+    def _check(self) -> None:
         for program in self._programs:
-            self._revive(program)
+            self._restart(program)
 
-    def _revive(self, program: Program) -> None:
+    def _restart(self, program: Program) -> None:
         if self._stopping or program.process is None or program.process.poll() is None:
             return
         code = program.process.returncode

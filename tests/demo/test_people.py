@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_fresh_store_gets_three_people_whose_tokens_work():
-    newcomers = people.welcome()
+    newcomers = people.create_users()
 
     assert list(newcomers.tokens) == ["admin", "scientist", "approver"]
     for name, token in newcomers.tokens.items():
@@ -23,7 +23,7 @@ def test_fresh_store_gets_three_people_whose_tokens_work():
 
 
 def test_demo_people_have_roles_and_no_password():
-    people.welcome()
+    people.create_users()
 
     scientist = User.objects.get(username="scientist")
     roles = set(scientist.groups.values_list("name", flat=True))
@@ -36,9 +36,9 @@ def test_demo_people_have_roles_and_no_password():
 
 
 def test_second_start_makes_nobody():
-    people.welcome()
+    people.create_users()
 
-    again = people.welcome()
+    again = people.create_users()
 
     assert again == people.Newcomers()
     assert User.objects.count() == 3
@@ -47,14 +47,14 @@ def test_second_start_makes_nobody():
 def test_store_with_people_gets_no_newcomers(person):
     person("viewer")
 
-    assert people.welcome() == people.Newcomers()
+    assert people.create_users() == people.Newcomers()
     assert User.objects.count() == 1
 
 
 def test_production_gets_no_newcomers(settings):
     settings.PRODUCTION = True
 
-    people.welcome()
+    people.create_users()
 
     assert not User.objects.exists()
 
@@ -63,7 +63,7 @@ def test_given_password_is_the_admins(settings):
     given = "a-long-enough-passphrase"
     settings.ADMIN_PASSWORD = given
 
-    people.welcome()
+    people.create_users()
 
     assert User.objects.get(username="admin").check_password(given)
 

@@ -267,11 +267,11 @@ def test_samples_that_find_no_room_are_taken_in_later(old, gateway, reconciler, 
     intake = Intake()
     disk.fill()
     with pytest.raises(OSError, match="No space left"):
-        intake.take_in()
+        intake.ingest()
     left = half_written(disk)
 
     disk.free()
-    intake.take_in()
+    intake.ingest()
 
     assert [path for path in left if path.name != ".lock"] == []
     assert len(list((samples.root() / str(old.pk)).glob("*.parquet"))) == 1

@@ -58,7 +58,7 @@ def test_the_day_before_is_stored_after_midnight(gateway, key, monkeypatch):
         )
         gateway.count(key.digest)
 
-    KeyDay.take_in()
+    KeyDay.ingest()
 
     assert [day for day, *_ in stored(key)] == [TODAY, TODAY - timedelta(days=1)]
 
@@ -82,14 +82,14 @@ def test_days_are_forgotten_in_the_end(gateway, key):
     key.days.create(day=TODAY - KEPT - timedelta(days=1))
     key.days.create(day=TODAY - KEPT)
 
-    KeyDay.take_in()
+    KeyDay.ingest()
 
     assert key.days.count() == 1
 
 
 def test_what_is_not_new_is_not_written(gateway, key, django_assert_num_queries):
     gateway.count(key.digest)
-    KeyDay.take_in()
+    KeyDay.ingest()
 
     with django_assert_num_queries(3):
-        KeyDay.take_in()
+        KeyDay.ingest()

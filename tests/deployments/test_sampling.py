@@ -140,12 +140,12 @@ def test_what_the_model_would_not_take_makes_no_row(text):
 def test_rows_are_there_while_the_period_lasts_and_come_once(deployment):
     intake = Intake()
     spool(deployment.pk, infer([1, 2]))
-    assert intake.take_in(START + 6) == 1
+    assert intake.ingest(START + 6) == 1
     spool(deployment.pk, infer([3, 4], [5, 6]))
-    assert [intake.take_in(START + 7) for _ in range(2)] == [1, 0]
+    assert [intake.ingest(START + 7) for _ in range(2)] == [1, 0]
     path = spool(deployment.pk, infer([7, 8]))
 
-    Intake().take_in(OVER)
+    Intake().ingest(OVER)
 
     assert rows(deployment) == [(1, 2), (3, 4), (5, 6), (7, 8)]
     assert not path.exists()
@@ -154,7 +154,7 @@ def test_rows_are_there_while_the_period_lasts_and_come_once(deployment):
 def test_a_window_of_what_was_taken_in_can_be_read(deployment):
     spool(deployment.pk, infer([1, 2]), at=START + 5)
     spool(deployment.pk, infer([3, 4]), at=START + 65)
-    Intake().take_in(OVER)
+    Intake().ingest(OVER)
     since = datetime.fromtimestamp(START + 60, UTC)
 
     window = samples.live_sample(deployment.pk, since, since + timedelta(minutes=1))
@@ -170,7 +170,7 @@ def test_gateways_and_deployments_have_files_of_their_own(deployment):
     spool(other.pk, infer([3, 4]), gateway="g1")
     spool(deployment.pk, infer([5, 6]), gateway="g2")
 
-    Intake().take_in(START + 6)
+    Intake().ingest(START + 6)
 
     assert rows(deployment, "g1") == [(1, 2)]
     assert rows(deployment, "g2") == [(5, 6)]
@@ -185,7 +185,7 @@ def test_what_cannot_be_used_is_passed_over(deployment):
     spool(deployment.pk, infer([3, 4]))
     spool(deployment.pk, infer([5, 6]), end="")
 
-    Intake().take_in(START + 6)
+    Intake().ingest(START + 6)
 
     assert rows(deployment) == [(1, 2), (3, 4)]
     assert {path.name for path in samples.root().glob("*-*-*-*-*")} == {
@@ -197,7 +197,7 @@ def test_one_without_a_signature_yet_keeps_nothing(db):
     old = DeploymentFactory(active=True)
     path = spool(old.pk, infer([1, 2]))
 
-    Intake().take_in(OVER)
+    Intake().ingest(OVER)
 
     assert not path.exists()
     assert not folder_of(old.pk).exists()
@@ -208,8 +208,8 @@ def test_two_workers_do_not_meet_over_one_spool(deployment):
     samples.root().mkdir(exist_ok=True)
     with (samples.root() / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert Intake().take_in(OVER) == 0
-    assert Intake().take_in(OVER) == 1
+        assert Intake().ingest(OVER) == 0
+    assert Intake().ingest(OVER) == 1
 
 
 # Pruning ------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def folder_of(deployment_id):
 def aged(deployment, days):
     """Store a file whose period began so many days before START."""
     spool(deployment.pk, infer([1, 2]))
-    Intake().take_in(START + 6)
+    Intake().ingest(START + 6)
     path = folder_of(deployment.pk) / f"{START}-g1.parquet"
     return path.rename(path.with_name(f"{START - days * 86_400}-g1.parquet"))
 

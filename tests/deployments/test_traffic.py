@@ -75,8 +75,8 @@ def test_a_file_that_grows_sets_the_row_and_never_adds(lease, spool, tmp_path):
 
     for requests in (5, 5, 9):
         write(tmp_path, {str(deployment.pk): counted(requests)})
-        spool.take_in(lease, now=MINUTE + 30)
-        spool.take_in(lease, now=MINUTE + 30)
+        spool.ingest(lease, now=MINUTE + 30)
+        spool.ingest(lease, now=MINUTE + 30)
 
     assert total(deployment).request_count == 9
     row = TrafficWindow.objects.minutes().get()
@@ -89,7 +89,7 @@ def test_gateways_have_rows_of_their_own(lease, spool, tmp_path):
     for gateway in ("g1", "g2", "g3"):
         write(tmp_path, {str(deployment.pk): counted(10, 1)}, gateway)
 
-    spool.take_in(lease, now=MINUTE + 30)
+    spool.ingest(lease, now=MINUTE + 30)
 
     assert (total(deployment).request_count, total(deployment).error_count) == (30, 3)
 
@@ -100,9 +100,9 @@ def test_a_file_is_deleted_only_when_its_minute_is_over_and_counted(
     deployment = DeploymentFactory(active=True)
     path = write(tmp_path, {str(deployment.pk): counted(5)})
 
-    spool.take_in(lease, now=MINUTE + 65)
+    spool.ingest(lease, now=MINUTE + 65)
     kept = path.exists()
-    spool.take_in(lease, now=MINUTE + 71)
+    spool.ingest(lease, now=MINUTE + 71)
 
     assert kept
     assert not path.exists()
@@ -112,10 +112,10 @@ def test_a_file_is_deleted_only_when_its_minute_is_over_and_counted(
 def test_a_late_file_of_a_closed_minute_counts_once(lease, spool, tmp_path):
     deployment = DeploymentFactory(active=True)
     write(tmp_path, {str(deployment.pk): counted(5)})
-    spool.take_in(lease, now=MINUTE + 71)
+    spool.ingest(lease, now=MINUTE + 71)
     write(tmp_path, {str(deployment.pk): counted(7)})
 
-    spool.take_in(lease, now=MINUTE + 72)
+    spool.ingest(lease, now=MINUTE + 72)
 
     assert total(deployment).request_count == 7
 
@@ -126,7 +126,7 @@ def test_who_has_lost_the_lease_neither_counts_nor_deletes(lease, spool, tmp_pat
     Lease.objects.update(holder="another", fence=lease.fence + 1)
 
     with pytest.raises(Exception, match="reconciler"):
-        spool.take_in(lease, now=MINUTE + 71)
+        spool.ingest(lease, now=MINUTE + 71)
 
     assert path.exists()
     assert not TrafficWindow.objects.exists()
@@ -149,7 +149,7 @@ def test_a_file_that_makes_no_sense_stops_nothing(lease, spool, tmp_path, conten
     (tmp_path / f"bad-{MINUTE}.json").write_text(content)
     write(tmp_path, {str(deployment.pk): counted(5)})
 
-    spool.take_in(lease, now=MINUTE + 71)
+    spool.ingest(lease, now=MINUTE + 71)
 
     assert total(deployment).request_count == 5
 
@@ -159,7 +159,7 @@ def test_counts_of_a_deployment_that_nobody_knows_are_dropped(lease, spool, tmp_
     unknown = "00000000-0000-0000-0000-000000000000"
     write(tmp_path, {unknown: counted(3), str(deployment.pk): counted(5)})
 
-    spool.take_in(lease, now=MINUTE + 71)
+    spool.ingest(lease, now=MINUTE + 71)
 
     assert TrafficWindow.objects.minutes().count() == 1
 
@@ -208,7 +208,7 @@ def test_a_minute_that_grows_adds_to_its_hour_what_is_new(lease, spool, tmp_path
     for requests in (5, 5, 9):
         for gateway in ("g1", "g2"):
             write(tmp_path, {str(deployment.pk): counted(requests)}, gateway)
-        spool.take_in(lease, now=MINUTE + 30)
+        spool.ingest(lease, now=MINUTE + 30)
 
     assert deployment.windows.hours().get().request_count == 18
     assert total(deployment).histogram == {"40": 18}

@@ -175,7 +175,7 @@ def test_what_clients_send_is_the_live_sample(serving, gateways):
         assert gateway.post(PATH, body)[0] == 200
     gateway.close()
 
-    Intake().take_in()
+    Intake().ingest()
 
     until_now = timezone.now() - timedelta(minutes=5), timezone.now()
     with live_sample(deployment.pk, *until_now) as sample:

@@ -174,7 +174,7 @@ def test_where_none_ever_looked_that_is_said(api, healthy):
 
 def test_one_that_went_in_an_orderly_way_was_there_until_then():
     before = timezone.now()
-    Lease.take("reconciler", "me").give_back()
+    Lease.take("reconciler", "me").release()
 
     assert before <= Watch.read().seen_at <= timezone.now()
 

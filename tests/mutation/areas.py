@@ -82,7 +82,7 @@ AREAS = (
         (
             "tests/deployments/reconciler",
             "tests/deployments/test_loop.py",
-            "tests/deployments/test_leftovers.py",
+            "tests/deployments/test_stale_files.py",
             "tests/deployments/test_samples.py",
         ),
     ),

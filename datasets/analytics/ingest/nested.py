@@ -39,7 +39,7 @@ def nested_types(
         for place, text in zip(places, row, strict=True)
         if text
     }
-    found = {place: _type_of(said) for place, said in structures.items()}
+    found = {place: _type_of(inner) for place, inner in structures.items()}
     return {place: _spelled(context, kind) for place, kind in found.items() if kind}
 
 
@@ -55,7 +55,7 @@ def _type_of(structure: Any, depth: int = 0) -> str | None:
     names = {name.lower() for name in structure}
     if "" in names or len(names) < len(structure):
         return None
-    kinds = {name: _type_of(said, depth + 1) for name, said in structure.items()}
+    kinds = {name: _type_of(inner, depth + 1) for name, inner in structure.items()}
     if None in kinds.values() or not kinds:
         return None
     fields = (f"{quote_ident(name)} {kind}" for name, kind in kinds.items())

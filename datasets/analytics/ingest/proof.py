@@ -197,14 +197,14 @@ class Proof:
         verdicts = {r: evidence.verdicts(r, same) for r, same in by_rule.items()}
         decided: dict[int, list[str]] = {}
         for column, found in open_.items():
-            said = [verdicts[rule][column] for rule in found.pending]
-            decisive = [v.decisive for v in said if v.fits and v.decisive]
+            found_verdicts = [verdicts[rule][column] for rule in found.pending]
+            decisive = [v.decisive for v in found_verdicts if v.fits and v.decisive]
             if decisive:
                 decided[column] = decisive[:1]
                 continue
             near = found.near or found.pending[0]
             self.proposals[column] = Proposal(found.rule, (), near)
-            if any(verdict.fits for verdict in said):
+            if any(verdict.fits for verdict in found_verdicts):
                 self.uncertain[column] = found.pending[0]
         self.cells.add(decided)
         return set(decided)

@@ -56,9 +56,9 @@ def rejected(
     for row in listed:
         by_file[row.path].append(row)
     described = {
-        (row.path, row.number): said
+        (row.path, row.number): described
         for path, rows in by_file.items()
-        for row, said in zip(rows, _described(by_path[path], rows), strict=True)
+        for row, described in zip(rows, _described(by_path[path], rows), strict=True)
     }
     rows = [described[row.path, row.number] for row in listed]
     return Rejected(len(found), errors < LISTED_ERRORS, rows)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from deployments.serving.child import modelfile, report
-from deployments.serving.child.loading_errors import finding_of, is_the_files
+from deployments.serving.child.loading_errors import finding_of, is_file_fault
 from deployments.serving.formats import Loaded, example
-from deployments.serving.formats.base import Array, made_up
+from deployments.serving.formats.base import Array, synthetic_inputs
 from deployments.serving.formats.golden import cases, differing
 from deployments.serving.oip import convenience
 from deployments.serving.oip.decode import tensors
@@ -85,7 +85,7 @@ def _compared(
     try:
         newer = load_newer()
     except TargetRefused as error:
-        if not is_the_files(error):
+        if not is_file_fault(error):
             raise
         return _report([f"the file would be refused: {error}"], 0)
     differences = [*_declared(now, newer)]
@@ -139,7 +139,7 @@ def _questions(now: Loaded, descriptors: dict[str, int]) -> Iterator[ComparedReq
         yield ComparedRequest("the logged example", partial(_example, body))
     random = np.random.default_rng(SEED)
     for number in range(MADE_UP):
-        row = _made_up(now.inputs, random, SCALES[number % len(SCALES)])
+        row = _synthetic_inputs(now.inputs, random, SCALES[number % len(SCALES)])
         yield ComparedRequest("a made-up row", partial(_in_form_of, row, now))
 
 
@@ -164,12 +164,12 @@ def _in_form_of(row: Feeds, now: Loaded, model: Loaded) -> Feeds:
     return _example({"instances": only.tolist()}, model)
 
 
-def _made_up(
+def _synthetic_inputs(
     inputs: tuple[Tensor, ...], random: np.random.Generator, scale: float
 ) -> Feeds:
     """Return one row of numbers of about this size, of either sign."""
     row: Feeds = {}
-    for name, zeros in made_up(inputs).items():
+    for name, zeros in synthetic_inputs(inputs).items():
         row[name] = zeros
         if isinstance(zeros, np.ndarray) and zeros.dtype.kind in "fiub":
             numbers = np.asarray(random.normal(0, scale, zeros.shape))

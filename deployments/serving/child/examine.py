@@ -23,7 +23,7 @@ from deployments.serving.formats import (
     golden,
     reader,
 )
-from deployments.serving.formats.base import made_up
+from deployments.serving.formats.base import synthetic_inputs
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.oip.errors import BadRequest, ModelFailed
@@ -62,8 +62,8 @@ def run(
         elif not isinstance(error, TargetRefused):
             logger.exception("loading raised")
         finding = finding_of(error)
-        for kind, said in finding.items():
-            logger.error("%s: %s", kind, said)  # noqa: TRY400 - a sentence, no traceback
+        for kind, message in finding.items():
+            logger.error("%s: %s", kind, message)  # noqa: TRY400 - a sentence, no traceback
     report.send(descriptors["report"], finding)
     return 0
 
@@ -174,7 +174,7 @@ def _converted(
 
 def _latency_ms(model: Loaded) -> float | None:
     """Return the p50 of a made-up row, None if the model does not take one."""
-    row = made_up(model.inputs)
+    row = synthetic_inputs(model.inputs)
     times: list[float] = []
     deadline = time.perf_counter() + PROBE_S
     while len(times) < PROBES and time.perf_counter() < deadline:

@@ -41,7 +41,7 @@ def finding_of(error: Exception) -> dict[str, Any]:
     return {"refused": f"Loading it raised {type(error).__name__}: {error}"[:500]}
 
 
-def is_the_files(error: Exception) -> bool:
+def is_file_fault(error: Exception) -> bool:
     """Whether it is the file's fault, and would be on any machine."""
     return finding_of(error).keys() == {"refused"}
 

@@ -82,7 +82,7 @@ def empty(output: Tensor) -> Array:
     return np.empty(shape, NUMPY[output.datatype])
 
 
-def made_up(inputs: Sequence[Tensor]) -> dict[str, Any]:
+def synthetic_inputs(inputs: Sequence[Tensor]) -> dict[str, Any]:
     """Return one row of zeros or empty strings that fits the inputs."""
     return {
         each.name: [_zeros(each)] if each.is_sequence else _zeros(each)

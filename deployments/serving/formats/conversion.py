@@ -17,7 +17,7 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from skl2onnx.sklapi import CastTransformer
 from sklearn.pipeline import make_pipeline
 
-from deployments.serving.formats import knowledge
+from deployments.serving.formats import fitted_columns
 from deployments.serving.formats.base import Array, LoadOptions
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.onnx import FEATURE_NAMES, OnnxModel
@@ -169,7 +169,7 @@ def _trees(estimator: Any) -> Iterator[Any]:
         for each in np.ravel(getattr(estimator, "estimators_", [])):
             if hasattr(each, "tree_"):
                 yield each.tree_
-    elif len(list(knowledge.chain(estimator))) == 2:  # noqa: PLR2004 - itself and one step
+    elif len(list(fitted_columns.chain(estimator))) == 2:  # noqa: PLR2004 - itself and one step
         yield from _trees(estimator.steps[0][1])
 
 

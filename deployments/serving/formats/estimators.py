@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deployments.serving.formats import knowledge
+from deployments.serving.formats import fitted_columns
 from deployments.serving.formats.answers import OUTPUT
 from deployments.serving.formats.base import LoadOptions
-from deployments.serving.formats.knowledge import Columns
+from deployments.serving.formats.fitted_columns import Columns
 from deployments.serving.formats.library import LibraryModel, Method
 from deployments.serving.formats.rows import INPUT, Matrix, ModelRows, inferred, signed
 from deployments.serving.formats.schema import ModelSchema
@@ -45,7 +45,7 @@ def estimator_model(
     names = tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
     width = int(getattr(estimator, "n_features_in_", len(names)) or 0)
     if known is None:
-        known = knowledge.columns_of(estimator, width or 1)
+        known = fitted_columns.columns_of(estimator, width or 1)
     rows, is_guess = _rows(estimator, known, names or options.feature_names, options)
     if width == 0 and isinstance(rows, Matrix) and not options.manifest.inputs:
         raise TargetRefused(
@@ -69,9 +69,9 @@ def _rows(
     schema = ModelSchema.of(options.manifest.inputs, INPUT)
     if schema.tensors:
         return signed(schema, known, names, keeps_unknown=keeps), False
-    number = knowledge.number_type(estimator)
+    number = fitted_columns.number_type(estimator)
     rows = inferred(known, names, number=number or "FP64", keeps_unknown=keeps)
-    if isinstance(rows, Matrix) and knowledge.wants_names(estimator):
+    if isinstance(rows, Matrix) and fitted_columns.wants_names(estimator):
         rows = Matrix(rows.given, names, as_table=True)
     return rows, not number and isinstance(rows, Matrix)
 
@@ -100,8 +100,8 @@ def _methods(estimator: Any, options: LoadOptions) -> Mapping[str, Method]:
 
 
 def _require_rows(estimator: Any) -> None:
-    for each in knowledge.chain(estimator):
-        if type(each).__name__ in knowledge.OF_RECORDS:
+    for each in fitted_columns.chain(estimator):
+        if type(each).__name__ in fitted_columns.OF_RECORDS:
             raise TargetRefused(
                 f"The model begins with a {type(each).__name__}, which takes "
                 "dictionaries, not columns. Use a ColumnTransformer with a "

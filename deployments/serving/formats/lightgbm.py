@@ -14,7 +14,7 @@ from lightgbm.basic import LightGBMError
 from deployments.serving.formats.answers import OUTPUT
 from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.estimators import estimator_model
-from deployments.serving.formats.knowledge import UNKNOWN, Columns, KnownColumn
+from deployments.serving.formats.fitted_columns import UNKNOWN, Columns, KnownColumn
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.rows import INPUT, inferred, signed
 from deployments.serving.formats.schema import ModelSchema

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as status
 
-from deployments.serving.formats import declared, half
+from deployments.serving.formats import bfloat16, declared
 from deployments.serving.formats.base import Array, LoadOptions, is_memory
 from deployments.serving.formats.declared import Shape
 from deployments.serving.oip import sequences
@@ -79,7 +79,7 @@ class OnnxModel:
         is_shared = options.weights is not None and options.weights.is_shared
         self.notes = (SHARED,) if is_shared else ()
         self._known = {each.name: each for each in self.outputs}
-        self._run = half.runner_of(self._session, (*self.inputs, *self.outputs))
+        self._run = bfloat16.runner_of(self._session, (*self.inputs, *self.outputs))
 
     def predict(
         self, feeds: Mapping[str, Any], wanted: Sequence[str]

@@ -16,7 +16,7 @@ from typing import Any
 
 from deployments.serving.formats import answers, requirements
 from deployments.serving.formats.answers import OUTPUT
-from deployments.serving.formats.base import Array, made_up
+from deployments.serving.formats.base import Array, synthetic_inputs
 from deployments.serving.formats.code import missing_module
 from deployments.serving.formats.first.columns import INPUT
 from deployments.serving.formats.schema import ModelSchema
@@ -120,7 +120,7 @@ class PyfuncModel:
 
     def _described(self) -> tuple[Tensor, ...]:
         try:
-            found = self._run(made_up(self.inputs))
+            found = self._run(synthetic_inputs(self.inputs))
         except (BadRequest, ModelFailed) as error:
             cause = error.__cause__
             if isinstance(cause, ModuleNotFoundError):

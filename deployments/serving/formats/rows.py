@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from deployments.serving.formats.base import Array, made_up
-from deployments.serving.formats.knowledge import UNKNOWN, Columns, KnownColumn
+from deployments.serving.formats.base import Array, synthetic_inputs
+from deployments.serving.formats.fitted_columns import UNKNOWN, Columns, KnownColumn
 from deployments.serving.formats.schema import ModelSchema
 from deployments.serving.terms import Tensor
 
@@ -52,7 +52,7 @@ class Matrix:
         return pandas().DataFrame(np.asfortranarray(array), columns=columns)
 
     def samples(self) -> list[dict[str, Array]]:
-        row = made_up(self.tensors)
+        row = synthetic_inputs(self.tensors)
         return [row, {name: np.ones_like(array) for name, array in row.items()}]
 
 
@@ -106,7 +106,7 @@ class FrameRows:
         return table
 
     def samples(self) -> list[dict[str, Array]]:
-        row = made_up(self.tensors)
+        row = synthetic_inputs(self.tensors)
         for name, known in self.known.items():
             if known.words and name in row:
                 row[name] = np.array(known.words[:1], dtype=row[name].dtype)

@@ -111,8 +111,8 @@ def _first_member(
     try:
         piece = unpacker.decompress(body, most_bytes)
     except zlib.error:
-        said = f"The body is not {name}, or its {name} is damaged."
-        raise RequestRefused(400, said) from None
+        message = f"The body is not {name}, or its {name} is damaged."
+        raise RequestRefused(400, message) from None
     if not unpacker.eof and len(piece) < most_bytes:
         raise RequestRefused(400, f"The body breaks off within its {name}.")
     return piece, unpacker.unused_data

@@ -55,7 +55,7 @@ KILLED = (
 GONE = "The process that loaded the model is gone, as is the one that began it."
 
 
-class LookAgain(Exception):
+class RetryExamination(Exception):
     """It had too little memory, or crashed: the file's fault when it is so twice."""
 
 
@@ -156,7 +156,7 @@ class Examination:
 
     def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
         if self.may_repeat and "out_of_memory" in found:
-            raise LookAgain
+            raise RetryExamination
         if "transient" in found:
             raise _capacity_error(str(found["transient"]))
         return found
@@ -172,7 +172,7 @@ class Examination:
             )
         if self.end in (_KILLED, _GONE):
             return TransientTargetError(KILLED if self.end == _KILLED else GONE)
-        return LookAgain() if self.may_repeat else TargetRefused(_why(self.end))
+        return RetryExamination() if self.may_repeat else TargetRefused(_why(self.end))
 
     def kill(self) -> None:
         """End the process and forget what it said."""

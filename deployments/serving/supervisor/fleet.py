@@ -58,7 +58,7 @@ class Fleet:
         """Want nothing; what runs drains."""
         self.spec, self.wanted = None, 0
         self._drain(self.instances, now)
-        self._publish_if_news(now)
+        self._publish_if_changed(now)
 
     def tick(self, now: float) -> None:
         """Take one step towards what is wanted."""
@@ -69,7 +69,7 @@ class Fleet:
             self._remove(each, now)
         self._retire_the_surplus(now)
         self._replace_the_full(now)
-        self._publish_if_news(now)
+        self._publish_if_changed(now)
         if self.spec is not None and now >= self._not_before:
             for _ in range(self.wanted - len(self._ours())):
                 self._begin(self.spec, now)
@@ -125,7 +125,7 @@ class Fleet:
         for each in leaving:
             each.leave(now)
 
-    def _publish_if_news(self, now: float) -> None:
+    def _publish_if_changed(self, now: float) -> None:
         """Publish what serves; while that fails, no instance is removed."""
         serving = self.serving()
         if serving == self._published:

@@ -1,4 +1,4 @@
-"""What is sent to sign in, and what is told of users, tokens and the audit trail."""
+"""Sign-in requests; users, tokens and the audit trail as responses show them."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The demo story: a model's whole life, told through the public API.
+"""The demo story: a model's whole life, run through the public API.
 
 Prices become a dataset; a model is trained, approved, deployed and asked; the world
 changes; a second model takes over and is rolled back. Everything is done by calls

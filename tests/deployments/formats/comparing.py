@@ -91,7 +91,7 @@ def manifest(place: Path) -> Manifest:
     found = place / mlmodel.NAME
     if not found.exists():
         return Manifest()
-    return Manifest(**asdict(mlmodel.read(found.read_bytes()).asked))
+    return Manifest(**asdict(mlmodel.read(found.read_bytes()).predict_spec))
 
 
 def request(rows) -> dict:

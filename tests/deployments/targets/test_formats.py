@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris
 from sklearn.utils import all_estimators
 
 from deployments.serving.formats import LoadOptions, ModelFormat, load, onnx, sniff
-from deployments.serving.formats.base import made_up
+from deployments.serving.formats.base import synthetic_inputs
 from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import models
 
@@ -36,7 +36,7 @@ def test_xgboost_json_is_told_too():
 def test_a_made_up_row_fits_what_the_model_says_of_itself(found):
     model = load(FILES[found](), LoadOptions(allows_code=True))
 
-    answers = model.predict(made_up(model.inputs), ())
+    answers = model.predict(synthetic_inputs(model.inputs), ())
 
     assert [name for name, _ in answers] == [each.name for each in model.outputs]
     for (_, array), tensor in zip(answers, model.outputs, strict=True):
@@ -85,7 +85,7 @@ def test_a_zipmap_becomes_rows_of_numbers():
 def test_only_wanted_outputs_are_returned():
     model = load(models.skops_bytes(), LoadOptions())
 
-    answers = model.predict(made_up(model.inputs), ["predict_proba"])
+    answers = model.predict(synthetic_inputs(model.inputs), ["predict_proba"])
 
     assert [name for name, _ in answers] == ["predict_proba"]
 

@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from deployments.serving.child import loading_errors
-from deployments.serving.child.loading_errors import finding_of, is_the_files
+from deployments.serving.child.loading_errors import finding_of, is_file_fault
 from deployments.serving.formats.base import TOO_LITTLE_MEMORY
 from deployments.serving.terms import TargetRefused
 from mlops.sandbox.rlimits import mapped_bytes
@@ -41,7 +41,7 @@ def refused_for(reason):
 )
 def test_memory_within_its_own_limit_is_the_files_fault_the_second_time(limited, error):
     assert finding_of(error) == {"refused": TOO_LITTLE_MEMORY, "out_of_memory": True}
-    assert not is_the_files(error)
+    assert not is_file_fault(error)
 
 
 def test_memory_without_a_limit_of_ours_is_the_machines(monkeypatch):
@@ -69,7 +69,7 @@ def test_what_the_machine_has_no_room_for_is_tried_again(error):
 @pytest.mark.parametrize("error", [TargetRefused("no"), refused_for(ValueError("no"))])
 def test_a_refusal_is_told_as_it_is(error):
     assert finding_of(error) == {"refused": str(error)}
-    assert is_the_files(error)
+    assert is_file_fault(error)
 
 
 def test_whatever_else_a_library_raises_is_named():

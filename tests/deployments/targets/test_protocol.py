@@ -15,7 +15,7 @@ from deployments.serving.child.app import ModelServer
 from deployments.serving.child.protocol import protocol_of
 from deployments.serving.child.runner import Runner
 from deployments.serving.formats import LoadOptions, load
-from deployments.serving.formats.base import made_up
+from deployments.serving.formats.base import synthetic_inputs
 from deployments.serving.http1.failures import REQUEST_ID
 from deployments.serving.oip.datatypes import NUMPY
 from tests.deployments.targets import models
@@ -424,5 +424,5 @@ def fuzzed(kept=[]):  # noqa: B006 - kept on purpose: loading takes longer than 
             *(Client(identity(datatype)) for datatype in ("INT8", "BYTES", "BOOL")),
         ]
         for client in kept:
-            client.model.predict(made_up(client.model.inputs), ())
+            client.model.predict(synthetic_inputs(client.model.inputs), ())
     return kept

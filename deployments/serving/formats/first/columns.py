@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deployments.serving.formats.base import Array, LoadOptions, empty, made_up
+from deployments.serving.formats.base import Array, LoadOptions, empty, synthetic_inputs
 from deployments.serving.oip.datatypes import name_of
 from deployments.serving.oip.errors import ModelFailed, OutOfMemory
 from deployments.serving.terms import Tensor
@@ -52,7 +52,7 @@ class ColumnModel:
 
     def _described(self) -> list[Tensor]:
         """Return the outputs as one row shows them; their first axis is the rows."""
-        row = made_up(self.inputs)[self.inputs[0].name]
+        row = synthetic_inputs(self.inputs)[self.inputs[0].name]
         arrays = [(name, self._run(name, row)) for name in self._outputs]
         return [
             Tensor(name, name_of(array.dtype), (-1, *array.shape[1:]))

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from mlops.demo import people, story
 from mlops.demo.api import Api, ApiError
 from mlops.demo.story.cast import StoryCast
-from mlops.demo.story_state import is_told
+from mlops.demo.story_state import has_run
 
 
 class Command(BaseCommand):
@@ -31,8 +31,8 @@ class Command(BaseCommand):
     def handle(self, *, url: str, force: bool, **_options: object) -> None:
         if settings.PRODUCTION and not force:
             raise CommandError("This is a production server; --force if you mean it.")
-        if is_told():
-            self.stdout.write("The demo story has been told here; nothing to do.")
+        if has_run():
+            self.stdout.write("The demo story has run here; nothing to do.")
             return
         started = time.monotonic()
         with people.signed_in("scientist", "approver") as tokens:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 story.tell(cast)
             except ApiError as error:
                 raise CommandError(f"The story stopped: {error}") from error
-        self._say(f"The story is told ({time.monotonic() - started:.0f} s)")
+        self._say(f"The story has run ({time.monotonic() - started:.0f} s)")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

@@ -13,7 +13,7 @@ from mlops.demo import people
 from mlops.demo.banner import DemoAddress, banner
 from mlops.demo.keeper import Orders, become_keeper
 from mlops.demo.stack import Program
-from mlops.demo.story_state import is_told
+from mlops.demo.story_state import has_run
 
 HOST = "127.0.0.1"
 # A body that comes slowly holds a thread; they are made only when they are needed.
@@ -38,29 +38,29 @@ class Command(BaseCommand):
         _require_free_ports()
         call_command("migrate", verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        newcomers = people.welcome()
-        was_told = is_told()
+        new_users = people.create_users()
+        had_run = has_run()
         connections.close_all()
         self.stdout.flush()
         become_keeper(
             Orders(
                 programs=[(p.name, p.command, p.ready_url) for p in _programs()],
-                demo=[] if no_demo or was_told else [*MANAGE, "demo"],
+                demo=[] if no_demo or had_run else [*MANAGE, "demo"],
                 clean_up=[*MANAGE, "reconcile", "--stop"],
-                banner=_banner(newcomers, serves=was_told),
-                demo_banner=_banner(newcomers, serves=True),
+                banner=_banner(new_users, serves=had_run),
+                demo_banner=_banner(new_users, serves=True),
             )
         )
 
 
-def _banner(newcomers: people.Newcomers, *, serves: bool) -> str:
+def _banner(new_users: people.NewUsers, *, serves: bool) -> str:
     place = DemoAddress(
         url=f"http://localhost:{settings.PORT}",
         serving_url=settings.SERVING_URL,
         folder=str(settings.DATA_DIR),
         serves=serves,
     )
-    return banner(place, password=newcomers.password, tokens=newcomers.tokens)
+    return banner(place, password=new_users.password, tokens=new_users.tokens)
 
 
 def _programs() -> list[Program]:

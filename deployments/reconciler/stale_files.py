@@ -67,9 +67,9 @@ def _logs(folder: Path, now: float) -> Iterator[Path]:
 
 def _kept(ids: Iterable[uuid.UUID], ended_after: datetime) -> set[uuid.UUID]:
     """Return the deployments that have not ended, or only lately."""
-    asked, kept = sorted(ids), set[uuid.UUID]()
-    for start in range(0, len(asked), CHUNK):
-        rows = Deployment.objects.filter(pk__in=asked[start : start + CHUNK])
+    candidates, kept = sorted(ids), set[uuid.UUID]()
+    for start in range(0, len(candidates), CHUNK):
+        rows = Deployment.objects.filter(pk__in=candidates[start : start + CHUNK])
         over = rows.filter(status__in=FINAL, terminated_at__lt=ended_after)
         kept |= set(rows.values_list("pk", flat=True))
         kept -= set(over.values_list("pk", flat=True))

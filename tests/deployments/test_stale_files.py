@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from deployments.models import Deployment
-from deployments.reconciler.leftovers import DAY_S, HOUR_S, sweep
+from deployments.reconciler.stale_files import DAY_S, HOUR_S, sweep
 from deployments.states import Status
 from deployments.worker import Housekeeping
 from tests.deployments.factories import DeploymentFactory, sha256
