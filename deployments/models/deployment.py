@@ -35,19 +35,15 @@ from mlops.core.models import User
 class Deployment(models.Model):
     """An intent to serve a model version, and how far it has come.
 
-    `generation` counts every change of the row's state; a writer that read an
-    older one loses. `attempts` counts how often the present step was begun. The
-    artifact's digest is copied here (of a folder, that of its list of files), so that
-    nothing done in the registry can change what is served; for `reading`,
-    `compared_with` and `comparison` see `FileReading`. `signature` is what validation
-    found out: `inputs`, `outputs` and `feature_names`, empty until then.
-    `restores` names the deployment that a rollback brings back, `rollback_from` the one
-    that it undoes. A rollout is under way from `rollout_at` on: that is when the
-    present step got its traffic. `ends_as` is the status that somebody asked it to
-    end with, while it may still get requests; `ending` says who (`by`, an id) and why
-    (`message`). The status follows when the requests have been taken away. `judged_at`
-    is when a reconciler last looked at it, to within `JUDGED_S` seconds; who reads
-    `health` asks `Lease.seen` as well.
+    `generation` counts changes of the row: a writer that read an older one loses.
+    `attempts` counts tries of the present step. `artifact_sha256` copies the digest
+    (of a folder, that of its file list), so that nothing done in the registry changes
+    what is served. `signature` is what validation found, empty until then. `restores`
+    is what a rollback brings back, `rollback_from` what it undoes. `rollout_at` is when
+    the present rollout step got its traffic. `ends_as` is the status that somebody
+    asked it to end with; `ending` has who (`by`, an id) and why (`message`). The status
+    follows once no request can reach it. `judged_at` is exact to `JUDGED_S` seconds;
+    who reads `health` checks `Lease.seen` too. For `reading` see `FileReading`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -243,11 +239,10 @@ class Deployment(models.Model):
     ) -> "Deployment":
         """Return the slot to the newest earlier version that served there.
 
-        Returns the new deployment of that version (`Rollback` says which one it is),
-        still pending; this one serves on until that one is active. What else was on
-        its way to the slot is cancelled, and no approval is asked: a rollback is an
-        emergency. Raises NotActive, NoEarlierDeployment or DeploymentInProgress; on
-        any of them no row has changed.
+        Returns the new, pending deployment of that version (see `Rollback`); this one
+        serves until that one is active. Other deployments on their way are cancelled,
+        and no approval is needed: a rollback is an emergency. Raises NotActive,
+        NoEarlierDeployment or DeploymentInProgress; then no row has changed.
         """
         require_permission(by, "roll_back_deployment")
         return Rollback(self).begin(Step("roll_back", mover, by, reason), target)
@@ -255,15 +250,15 @@ class Deployment(models.Model):
     def find_target(self, text: str) -> "Deployment":
         """Return what a client means by the target of a rollback of this one.
 
-        That is the deployment of this id, else, of those that served in this slot
-        before, what `find` finds. Raises NoSuchDeployment.
+        The deployment with this id, else what `find` finds among those that served in
+        this slot before. Raises NoSuchDeployment.
         """
         rows = type(self).objects.detailed()
         served = rows.served().filter(slot=self.slot_id, revision__lt=self.revision)
         return rows.with_id(text) or served.find(text)
 
     def cancel(self, *, by: User | None, reason: str = "") -> None:
-        """Give up what is on its way. Raises IllegalTransition once it serves.
+        """Cancel what does not serve yet. Raises IllegalTransition once it serves.
 
         What is deploying may get requests at any moment: the reconciler ends it.
         """
@@ -273,10 +268,10 @@ class Deployment(models.Model):
         wait_on_commit()
 
     def terminate(self, *, by: User | None, reason: str = "") -> None:
-        """Have what serves taken out of service, without a successor.
+        """Take what serves out of service, without a successor.
 
-        The row says `terminated` when no gateway sends it requests any more, which
-        the caller's commit waits for, a second at most.
+        The status changes once no gateway sends it requests. The caller's commit
+        waits for that, a second at most. Raises NotActive.
         """
         self.require_deployer(by)
         if not self.is_current:
@@ -305,7 +300,7 @@ class Deployment(models.Model):
     # What the reconciler does -----------------------------------------------------
 
     def begin_validating(self, message: str = "") -> None:
-        """Start with a pending one; the message says what is not walled off from it.
+        """Begin to validate; `message` says which isolation the machine lacks.
 
         Raises SlotBusy, or what `EnvironmentRule.require` raises.
         """
@@ -319,7 +314,7 @@ class Deployment(models.Model):
     def begin_deploying(
         self, message: str = "", signature: dict[str, Any] | None = None
     ) -> None:
-        """Go on with a validated one; the gate is asked again."""
+        """Begin to deploy what was validated; the gate is checked again."""
         self.require_gate()
         columns = {"signature": signature or {}}
         self.moves.go(Status.DEPLOYING, Step.of_reconciler("start", message), **columns)
@@ -359,7 +354,7 @@ class Deployment(models.Model):
         self.moves.go(Status.FAILED, step, error_message=message)
 
     def end_as_asked(self) -> None:
-        """End what was asked to, in the name of who asked; it gets no requests now."""
+        """End it as requested, on behalf of who asked; it gets no requests now."""
         by = User.objects.filter(pk=self.ending.get("by")).first()
         step = Step("end", Mover.RECONCILER, by, str(self.ending.get("message", "")))
         is_failure = self.ends_as == Status.FAILED
@@ -367,7 +362,7 @@ class Deployment(models.Model):
         self.moves.go(Status(self.ends_as), step, **columns)
 
     def record_attempt(self) -> int:
-        """Count one more try of the present step; return how many that makes."""
+        """Count one more attempt at the present step; return the count."""
         self.moves.swap(attempts=self.attempts + 1)
         return self.attempts
 
@@ -375,10 +370,10 @@ class Deployment(models.Model):
         self, health: str, ready_instances: int, reason: str = ""
     ) -> None:
         """Write what was observed; a change of an active one's health is an event."""
-        is_news = self.is_current and self.health != health
+        has_changed = self.is_current and self.health != health
         message = f"{health} now: {reason}" if reason else f"{health} now"
         self.moves.observe(
-            Step.of_reconciler("health", message if is_news else ""),
+            Step.of_reconciler("health", message if has_changed else ""),
             health=health,
             health_reason=reason,
             ready_instances=ready_instances,
