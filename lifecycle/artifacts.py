@@ -165,8 +165,8 @@ def _owner_row(owner: Owner) -> ArtifactOwner:
 
 def _remove_row(owner: Owner, path: str, *, by: User | None) -> None:
     # One query for the file and for the folders that it could belong to.
-    asked = [path, *servable.manifests_above(path)]
-    found = owner.artifacts.filter(path__in=asked).order_by()
+    paths = [path, *servable.manifests_above(path)]
+    found = owner.artifacts.filter(path__in=paths).order_by()
     here = {artifact.path: artifact for artifact in found}
     old = here.pop(path, None)
     if any(one.is_stored and one.is_in_use() for one in here.values()):

@@ -9,9 +9,9 @@ from lifecycle.models import Artifact, Experiment, ModelVersion, Run
 from lifecycle.store.runs import OPEN
 from lifecycle.times import stamp_ms, to_ms
 
-RUNS_TOLD = 20
-LINES_TOLD = 500
-ARTIFACTS_TOLD = 500
+MAX_RUNS = 20
+MAX_LINES = 500
+MAX_ARTIFACTS = 500
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ExperimentHistory:
         for run in self.runs:
             events.extend(_events(run))
         events.sort()
-        return [f"{stamp_ms(at)} {text}" for at, text in events[-LINES_TOLD:]]
+        return [f"{stamp_ms(at)} {text}" for at, text in events[-MAX_LINES:]]
 
 
 def of(experiment: Experiment) -> ExperimentHistory:
@@ -49,7 +49,7 @@ def of(experiment: Experiment) -> ExperimentHistory:
     )
     return ExperimentHistory(
         experiment=experiment,
-        runs=list(runs.whole()[:RUNS_TOLD]),
+        runs=list(runs.whole()[:MAX_RUNS]),
         artifacts=list(_artifacts(experiment)),
         run_count=runs.count(),
         model_id=str(version) if version else None,
@@ -60,7 +60,7 @@ def _artifacts(experiment: Experiment) -> Iterator[Artifact]:
     of_runs = Q(run__experiment=experiment, run__deleted_ms=None)
     of_models = Q(logged_model__experiment=experiment, logged_model__deleted_ms=None)
     found = Artifact.objects.filter(of_runs | of_models).select_related("run")
-    yield from found.order_by("-created_at", "path")[:ARTIFACTS_TOLD]
+    yield from found.order_by("-created_at", "path")[:MAX_ARTIFACTS]
 
 
 def _events(run: Run) -> Iterator[tuple[int, str]]:

@@ -113,7 +113,7 @@ _LEAVING = """
     SELECT {number}, CAST(source AS VARCHAR(36)), CAST(target AS VARCHAR(36)) FROM (
         SELECT DISTINCT {source} AS source, {target} AS target
         FROM {rows} AND {near} IN ({places})
-        ORDER BY {far} LIMIT {room}
+        ORDER BY {far} LIMIT {limit}
     ) AS link_{number}
 """
 
@@ -134,10 +134,10 @@ def walk(
     reached = {start} if isinstance(start, str) else set(start)
     newest, found = frozenset(reached), list[Edge]()
     for distance in range(1, min(depth, DEEPEST) + 1):
-        room = MOST_EDGES - len(found)
-        if not newest or not room:
+        limit = MOST_EDGES - len(found)
+        if not newest or not limit:
             break
-        leaving = sorted(_leaving(newest, direction, links, room))[:room]
+        leaving = sorted(_leaving(newest, direction, links, limit))[:limit]
         found += [Edge(distance, *ends) for ends in leaving]
         far = 0 if direction == "upstream" else 1
         newest = frozenset(ends[far] for ends in leaving) - reached
@@ -146,15 +146,15 @@ def walk(
 
 
 def _leaving(
-    nodes: Collection[str], direction: Direction, links: Sequence[Link], room: int
+    nodes: Collection[str], direction: Direction, links: Sequence[Link], limit: int
 ) -> set[tuple[str, str, str]]:
-    """Return source, target and relation of what leaves nodes, `room` of each sort."""
+    """Return source, target and relation of what leaves nodes, `limit` of each sort."""
     parts, parameters = list[str](), list[Id]()
     ids = _ids(nodes)
     for number, link in enumerate(links):
         near = link.target if direction == "upstream" else link.source
         if near.kind in ids:
-            parts.append(_part(number, link, near, len(ids[near.kind]), room))
+            parts.append(_part(number, link, near, len(ids[near.kind]), limit))
             parameters += ids[near.kind]
     if not parts:
         return set()
@@ -163,7 +163,7 @@ def _leaving(
         return {_ends(links[number], *ids) for number, *ids in cursor.fetchall()}
 
 
-def _part(number: int, link: Link, near: End, count: int, room: int) -> str:
+def _part(number: int, link: Link, near: End, count: int, limit: int) -> str:
     return _LEAVING.format(
         number=number,
         source=link.source.column,
@@ -172,7 +172,7 @@ def _part(number: int, link: Link, near: End, count: int, room: int) -> str:
         near=near.column,
         far="source" if near is link.target else "target",
         places=", ".join(["%s"] * count),
-        room=room,
+        limit=limit,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from lifecycle.models import AliasChange, ModelVersion, RegisteredModel, StageChange
 from lifecycle.states import ModelStage
 
-CHANGES_TOLD = 500
+MAX_CHANGES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def standings(model: RegisteredModel, at: datetime) -> Standings:
         at=at,
         stages=list(_stages(versions, moves)),
         aliases=list(_aliases(versions, turns)),
-        changes=changes[:CHANGES_TOLD],
+        changes=changes[:MAX_CHANGES],
     )
 
 

@@ -67,7 +67,7 @@ class DatasetBase(ApiViewSet):
         shown.dataset = dataset
         return shown.require_content()
 
-    def asked_version(self, query: dict[str, Any]) -> DatasetVersion:
+    def requested_version(self, query: dict[str, Any]) -> DatasetVersion:
         """Return the version of a query whose names of columns may hold commas."""
         version = self.version(self.dataset(), query["version"])
         if is_ambiguous(query):

@@ -71,7 +71,7 @@ class ExplorationViewSet(DatasetBase):
     def sample(self, request: Request, dataset_id: str) -> Response:
         """Return some rows: the first, random or stratified ones."""
         query = validated_query(SampleQuerySerializer, request)
-        version = self.asked_version(query)
+        version = self.requested_version(query)
         question = questions.sample(
             version,
             window_of(query),
@@ -91,7 +91,7 @@ class ExplorationViewSet(DatasetBase):
     def correlation(self, request: Request, dataset_id: str) -> Response:
         """Return how columns go together, over the rows where both have a value."""
         query = validated_query(CorrelationQuerySerializer, request)
-        version = self.asked_version(query)
+        version = self.requested_version(query)
         question = questions.correlations(
             version, query["method"], query.get("columns")
         )
@@ -107,7 +107,7 @@ class ExplorationViewSet(DatasetBase):
     def associations(self, request: Request, dataset_id: str) -> Response:
         """Return Cramér's V of categories and the correlation ratio of numbers."""
         query = validated_query(AssociationsQuerySerializer, request)
-        version = self.asked_version(query)
+        version = self.requested_version(query)
         question = questions.associations(version, query.get("columns"))
         return self.answer(request, question, about(version))
 
@@ -195,7 +195,9 @@ class ExplorationViewSet(DatasetBase):
     )
     def columns(self, request: Request, dataset_id: str) -> Response:
         """Return the columns in file order."""
-        version = self.asked_version(validated_query(VersionQuerySerializer, request))
+        version = self.requested_version(
+            validated_query(VersionQuerySerializer, request)
+        )
         found = [
             {
                 "name": column.name,
@@ -228,14 +230,14 @@ class ExplorationViewSet(DatasetBase):
         )
 
     def _statistics(self, request: Request, fields: dict[str, Any]) -> Response:
-        version = self.asked_version(fields)
+        version = self.requested_version(fields)
         conditions = conditions_of(fields)
         columns = fields.get("columns") or None
         question = questions.statistics(version, columns, conditions)
         return self.answer(request, question, about(version))
 
     def _page(self, fields: dict[str, Any], find: Any) -> Response:
-        version = self.asked_version(fields)
+        version = self.requested_version(fields)
         names = version.column_names if is_ambiguous(fields) else ()
         window = window_of(fields, names)
         found = questions.page(version, window, lambda path: find(path, window))

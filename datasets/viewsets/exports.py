@@ -58,7 +58,9 @@ class ExportViewSet(DatasetBase):
         How CSV and JSON lines have to be read again is behind the `Link`.
         """
         query = validated_query(ExportQuerySerializer, request)
-        return exports.attachment(request, self.asked_version(query), export_of(query))
+        return exports.attachment(
+            request, self.requested_version(query), export_of(query)
+        )
 
     @extend_schema(
         operation_id="exportFilteredDataset",
@@ -70,7 +72,9 @@ class ExportViewSet(DatasetBase):
     def filtered_export(self, request: Request, dataset_id: str) -> HttpResponseBase:
         """Stream the rows that meet all conditions, as the export by GET does."""
         body = validated(ExportBodySerializer, request)
-        return exports.attachment(request, self.asked_version(body), export_of(body))
+        return exports.attachment(
+            request, self.requested_version(body), export_of(body)
+        )
 
     @extend_schema(
         operation_id="getExportOptions",
@@ -82,5 +86,5 @@ class ExportViewSet(DatasetBase):
     def export_options(self, request: Request, dataset_id: str) -> Response:
         """Return the upload options that read an (exact) export as what it was."""
         query = validated_query(ExportOptionsQuerySerializer, request)
-        version = self.asked_version(query)
+        version = self.requested_version(query)
         return Response(exports.reading_options(version, export_of(query)))

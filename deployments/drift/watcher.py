@@ -58,7 +58,7 @@ class Watcher(WorkerThread):
     def round(self) -> None:
         """Look through the rules now and then; at once when something came up."""
         now = timezone.now()
-        if time.monotonic() < self._look_at and not _is_news(now, self._looked_at):
+        if time.monotonic() < self._look_at and not _has_news(now, self._looked_at):
             return
         self._look_at, self._looked_at = time.monotonic() + LOOK_S, now
         if lease := Lease.take(LEASE, self._holder):
@@ -67,7 +67,7 @@ class Watcher(WorkerThread):
             lease.release()
 
 
-def _is_news(now: datetime, looked_at: datetime | None) -> bool:
+def _has_news(now: datetime, looked_at: datetime | None) -> bool:
     """Whether a version or a deployment waits to be compared, a message to be sent."""
     if looked_at is None or IngestJob.objects.to_compare().exists():
         return True

@@ -282,7 +282,7 @@ class Deployment(models.Model):
         self.moves.end(Status.TERMINATED, Step("terminate", by=by, message=reason))
         wait_on_commit()
 
-    def ask_for(self, status: str, *, by: User | None, reason: str = "") -> None:
+    def request_status(self, status: str, *, by: User | None, reason: str = "") -> None:
         """Do what a client's request for a status stands for.
 
         `failed` cancels, `rollback` rolls back, `terminated` retires. Raises
@@ -353,7 +353,7 @@ class Deployment(models.Model):
         step = Step("fail", mover, by, message)
         self.moves.go(Status.FAILED, step, error_message=message)
 
-    def end_as_asked(self) -> None:
+    def end_as_requested(self) -> None:
         """End it as requested, on behalf of who asked; it gets no requests now."""
         by = User.objects.filter(pk=self.ending.get("by")).first()
         step = Step("end", Mover.RECONCILER, by, str(self.ending.get("message", "")))

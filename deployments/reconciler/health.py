@@ -74,8 +74,8 @@ def complaint(figures: Figures, rule: EnvironmentRule) -> str:
         ),
     ):
         if limit is not None and bad / taken > limit:
-            let_in = " that were let in" if figures.rejected_count else ""
-            share = f"{bad / taken:.1%} of {taken} requests{let_in} {text}"
+            admitted = " that were let in" if figures.rejected_count else ""
+            share = f"{bad / taken:.1%} of {taken} requests{admitted} {text}"
             return f"{share}, more than {limit:.1%}"
     p95 = figures.percentile_ms(0.95)
     if rule.max_p95_ms is not None and p95 is not None and p95 > rule.max_p95_ms:

@@ -14,7 +14,7 @@ from mlops.worker.thread import wake_all
 
 logger = logging.getLogger(__name__)
 
-BUSY_S, STANDBY_S, TROUBLE_S = 0.05, 1.0, 1.0
+BUSY_S, STANDBY_S, ERROR_PAUSE_S = 0.05, 1.0, 1.0
 
 
 def run(reconciler: Reconciler, stopping: threading.Event) -> None:
@@ -77,7 +77,7 @@ def _pass(reconciler: Reconciler) -> Pass | None:
 
 def _pause_after(done: Pass | None) -> float:
     if done is None:
-        return TROUBLE_S
+        return ERROR_PAUSE_S
     if not done.is_leader:
         return STANDBY_S
     if done.moved:

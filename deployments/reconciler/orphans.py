@@ -29,7 +29,7 @@ def stop_orphans(targets: Iterable[Target], routes: Collection[Route]) -> int:
         wanted = _wanted(doubtful)
         for deployment_id in doubtful:
             if deployment_id not in wanted:
-                with retried_next_pass("stop what nobody asked for"):
+                with retried_next_pass("stop orphans"):
                     target.stop(deployment_id)
                     stopped += 1
     return stopped

@@ -148,7 +148,7 @@ def refuses_alike(one: Deployment, other: Deployment) -> bool:
     MLflow's own check of a model that is code knows more than the signature says.
     """
     ours, theirs = one.signature, other.signature
-    if not (_tells_all(one) and _tells_all(other)):
+    if not (_is_complete(one) and _is_complete(other)):
         return False
     return _asked_for(ours) == _asked_for(theirs)
 
@@ -156,14 +156,14 @@ def refuses_alike(one: Deployment, other: Deployment) -> bool:
 def signature_before(deployment: Deployment) -> Signature | None:
     """Return what the version before takes, where signatures tell all of that."""
     before = version_before(deployment)
-    if before is None or not (_tells_all(before) and _tells_all(deployment)):
+    if before is None or not (_is_complete(before) and _is_complete(deployment)):
         return None
     if len(json.dumps(before.signature)) > MOST_TEXT:
         return None
     return metadata.signature_in(before.signature)
 
 
-def _tells_all(deployment: Deployment) -> bool:
+def _is_complete(deployment: Deployment) -> bool:
     return deployment.signature.get("platform") not in {CODE, None}
 
 

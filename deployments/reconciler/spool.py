@@ -116,6 +116,6 @@ def _row(
 
 def _of_known_deployments(rows: list[TrafficWindow]) -> list[TrafficWindow]:
     """Drop rows of deployments that the database does not have."""
-    asked = {row.deployment_id for row in rows}
-    known = set(Deployment.objects.filter(pk__in=asked).values_list("pk", flat=True))
+    ids = {row.deployment_id for row in rows}
+    known = set(Deployment.objects.filter(pk__in=ids).values_list("pk", flat=True))
     return [row for row in rows if row.deployment_id in known]

@@ -199,7 +199,7 @@ class Steps:
         if not self.traffic.withdraw(deployment, "cannot be ended now"):
             return False
         with self.lease.held():
-            deployment.end_as_asked()
+            deployment.end_as_requested()
         return True
 
     def _roll_back(self, deployment: Deployment, reason: str) -> bool:

@@ -146,8 +146,8 @@ class DeploymentSerializer(AnswerSerializer):
 
     @extend_schema_field(EndpointConfigSerializer(allow_null=True))
     def get_endpoint_config(self, deployment: Deployment) -> dict[str, Any]:
-        asked = EndpointConfigSerializer(deployment.plan).data
-        return {name: value for name, value in asked.items() if value is not None}
+        config = EndpointConfigSerializer(deployment.plan).data
+        return {name: value for name, value in config.items() if value is not None}
 
     @extend_schema_field(StrategySerializer())
     def get_strategy(self, deployment: Deployment) -> dict[str, Any]:

@@ -96,8 +96,8 @@ def _sentences(differences: Sequence[str], requests: int) -> list[str]:
         ]
     if not differences:
         same = f"Deployed again, under revision {NEWEST} of the rules of reading, it"
-        asked = f"{requests} requests were asked under both"
-        return [f"{same} takes and answers the same, to a millionth: {asked}."]
+        compared = f"{requests} requests were asked under both"
+        return [f"{same} takes and answers the same, to a millionth: {compared}."]
     return [
         f"Deployed again, under revision {NEWEST} of the rules of reading, {each}."
         for each in differences

@@ -239,7 +239,7 @@ class LocalTarget:
         if self._watch is not None and self._watch is not threading.current_thread():
             self._watch.join()
         with self._lock:
-            self._let_go()
+            self._release()
             self._is_relieved = False
             if stop_all:
                 self._folders.forget_sockets()
@@ -286,7 +286,7 @@ class LocalTarget:
         if self._owns and adoption.owner(owner) == self._id:
             return
         was_relieved, self._is_relieved = self._owns or self._is_relieved, False
-        self._let_go()
+        self._release()
         if was_relieved:
             raise TransientTargetError("Another supervisor has taken over.")
         self._folders = Folders(self._data_dir, self._store)
@@ -302,7 +302,7 @@ class LocalTarget:
         self._watch.start()
         self._zygote.warm_up()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         for fleet in self._fleets.values():
             for each in fleet.instances:
                 each.close()
@@ -361,7 +361,7 @@ class LocalTarget:
             with self._lock:
                 if adoption.owner(owner) != self._id:
                     logger.warning("another supervisor took over; letting go")
-                    self._let_go()
+                    self._release()
                     self._is_relieved = True
                     return
                 try:

@@ -37,13 +37,13 @@ class DeploymentBase(ApiViewSet):
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
         """Show the outcome of a request to end: its effect was waited for."""
-        asked = self.fetched
+        fetched = self.fetched
         if (
-            isinstance(asked, Deployment)
-            and asked.ends_as
+            isinstance(fetched, Deployment)
+            and fetched.ends_as
             and response.status_code == OK
         ):
-            ended = Deployment.objects.detailed().get(pk=asked.pk)
+            ended = Deployment.objects.detailed().get(pk=fetched.pk)
             response.data = shown(ended)
             self.written_tag = self._etag(request, response)
         return super().finalize_response(request, response, *args, **kwargs)

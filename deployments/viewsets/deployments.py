@@ -99,7 +99,7 @@ class DeploymentViewSet(DeploymentBase):
                 raise ServerOwned(f"{field} is the server's to say.", field=field)
         if status is not None:
             reason = body.get("error_message") or ""
-            deployment.ask_for(status, by=actor(request), reason=reason)
+            deployment.request_status(status, by=actor(request), reason=reason)
         return Response(shown(deployment))
 
     @extend_schema(
@@ -112,7 +112,7 @@ class DeploymentViewSet(DeploymentBase):
     def set_status(self, request: Request, deployment_id: str) -> Response:
         body = validated(StatusUpdateSerializer, request)
         deployment = self.get_object()
-        deployment.ask_for(
+        deployment.request_status(
             body["status"], by=actor(request), reason=body.get("reason", "")
         )
         return Response(shown(deployment))

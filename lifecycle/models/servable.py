@@ -137,8 +137,8 @@ def keeping_weights_in(artifacts: QuerySet[Artifact], path: str) -> list[Artifac
 
     An ONNX file is opened only if the path lies in its folder or below.
     """
-    stood_on = Q(model_versions__isnull=False) | Q(deployments__isnull=False)
-    above = artifacts.filter(stood_on, is_stored=True).exclude(path=path).distinct()
+    is_used = Q(model_versions__isnull=False) | Q(deployments__isnull=False)
+    above = artifacts.filter(is_used, is_stored=True).exclude(path=path).distinct()
     return [
         one
         for one in above

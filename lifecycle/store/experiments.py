@@ -43,11 +43,11 @@ _SET: Final = {
 }
 _TOUCH = "UPDATE lifecycle_experiment SET updated_at = %s WHERE id = %s"
 _TAKEN = "SELECT 1 FROM lifecycle_experiment WHERE name = %s AND id <> %s"
-_SET_ASIDE = """
+_SOFT_DELETE = """
     UPDATE lifecycle_experiment SET deleted_at = %s, updated_at = %s
     WHERE id = %s AND deleted_at IS NULL
 """
-_BRING_BACK = """
+_RESTORE = """
     UPDATE lifecycle_experiment SET deleted_at = NULL, updated_at = %s
     WHERE id = %s AND deleted_at IS NOT NULL
 """
@@ -220,7 +220,7 @@ def soft_delete(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
     """Hide the experiment with its runs until it is brought back; twice is once."""
     locked = _lock(cursor, pk)
     now = sql.now()
-    cursor.execute(_SET_ASIDE, (now, now, pk))
+    cursor.execute(_SOFT_DELETE, (now, now, pk))
     if cursor.rowcount:
         audit.note(cursor, "delete", _target(pk, locked["name"]), by=by)
 
@@ -228,7 +228,7 @@ def soft_delete(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
 def restore(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
     """Undo `soft_delete`; a living experiment stays as it is."""
     locked = _lock(cursor, pk)
-    cursor.execute(_BRING_BACK, (sql.now(), pk))
+    cursor.execute(_RESTORE, (sql.now(), pk))
     if cursor.rowcount:
         audit.note(cursor, "restore", _target(pk, locked["name"]), by=by)
 

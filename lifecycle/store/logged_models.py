@@ -37,7 +37,7 @@ _HELD = """
 _SET_STATUS = """
     UPDATE lifecycle_loggedmodel SET status = %s, updated_ms = %s WHERE id = %s
 """
-_SET_ASIDE = """
+_SOFT_DELETE = """
     UPDATE lifecycle_loggedmodel SET deleted_ms = %s, updated_ms = %s WHERE id = %s
 """
 _TOUCH = "UPDATE lifecycle_loggedmodel SET updated_ms = %s WHERE id = %s"
@@ -195,7 +195,7 @@ def soft_delete(
 ) -> None:
     """Hide the model until it is purged."""
     at = now_ms()
-    cursor.execute(_SET_ASIDE, (at, at, model.pk))
+    cursor.execute(_SOFT_DELETE, (at, at, model.pk))
     _note(cursor, "delete", model, by=by)
 
 

@@ -34,10 +34,10 @@ _SET_STATUS = "UPDATE lifecycle_run SET status = %s WHERE id = %s"
 _SET_ENDED = "UPDATE lifecycle_run SET ended_ms = %s WHERE id = %s"
 _SET_NAME = "UPDATE lifecycle_run SET name = %s WHERE id = %s"
 _SET_NOTES = "UPDATE lifecycle_run SET notes = %s WHERE id = %s"
-_SET_ASIDE = """
+_SOFT_DELETE = """
     UPDATE lifecycle_run SET deleted_ms = %s WHERE id = %s AND deleted_ms IS NULL
 """
-_BRING_BACK = """
+_RESTORE = """
     UPDATE lifecycle_run SET deleted_ms = NULL WHERE id = %s AND deleted_ms IS NOT NULL
 """
 
@@ -201,7 +201,7 @@ def soft_delete(cursor: CursorWrapper, pk: int, *, by: int | None) -> int | None
     Return when, or None if it was hidden already.
     """
     at = now_ms()
-    cursor.execute(_SET_ASIDE, (at, pk))
+    cursor.execute(_SOFT_DELETE, (at, pk))
     if not cursor.rowcount:
         return None
     audit.note(cursor, "delete", _named(cursor, pk), by=by)
@@ -210,7 +210,7 @@ def soft_delete(cursor: CursorWrapper, pk: int, *, by: int | None) -> int | None
 
 def restore(cursor: CursorWrapper, pk: int, *, by: int | None) -> None:
     """Undo `soft_delete`; a living run stays as it is."""
-    cursor.execute(_BRING_BACK, (pk,))
+    cursor.execute(_RESTORE, (pk,))
     if cursor.rowcount:
         audit.note(cursor, "restore", _named(cursor, pk), by=by)
 

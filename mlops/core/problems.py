@@ -177,8 +177,8 @@ def _place(exc: DomainError, context: Mapping[str, Any]) -> str:
         return "query"
     if request is None or request.method not in BODILESS:
         return "body"
-    is_asked = exc.field in request.query_params
-    return "path" if exc.kind == "not_found" and not is_asked else "query"
+    is_in_query = exc.field in request.query_params
+    return "path" if exc.kind == "not_found" and not is_in_query else "query"
 
 
 def _steps(field: str) -> list[str | int]:

@@ -148,7 +148,7 @@ class ApiViewSet(GenericViewSet[Any]):
         key = request.headers.get(idempotency.HEADER)
         if key is None or not self.takes_keys or request.method != "POST":
             return None
-        asked = idempotency.KeyedRequest(
+        request_key = idempotency.KeyedRequest(
             caller=str(request.user.pk or "open"),
             key=key,
             method=str(request.method),
@@ -156,7 +156,7 @@ class ApiViewSet(GenericViewSet[Any]):
             body_sha256=self._body_digest(request),
         )
         lease = idempotency.LEASE if whole else idempotency.LEASE_OF_UPLOADS
-        return idempotency.claim(asked, lease)
+        return idempotency.claim(request_key, lease)
 
     def _body_digest(self, request: Request) -> str:
         """Return what tells this body from others.

@@ -197,8 +197,8 @@ def _path(line: ChartLine, series: Series, scale: _Scale) -> Path:
 
 
 def _labels(names: Sequence[str], scale: _Scale) -> list[Label]:
-    room = round(MAX_LABELS * scale.width / WIDE)
-    every = math.ceil(len(names) / room)
+    count = round(MAX_LABELS * scale.width / WIDE)
+    every = math.ceil(len(names) / count)
     return [
         Label(scale.middle(number), name)
         for number, name in enumerate(names)

@@ -30,8 +30,8 @@ def add_panels(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hours(request: HttpRequest) -> int:
-    asked = request.GET.get("hours", "")
-    return int(asked) if asked in {str(hours) for hours in HOURS} else HOURS[0]
+    requested = request.GET.get("hours", "")
+    return int(requested) if requested in {str(hours) for hours in HOURS} else HOURS[0]
 
 
 def _span(hours: int) -> str:

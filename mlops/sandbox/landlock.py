@@ -59,14 +59,16 @@ def shut_in(libc: ctypes.CDLL, rules: Iterable[Rule]) -> int:
     if known <= 0:
         return known
     everything = EVERYTHING[min(known, max(EVERYTHING))]
-    asked = _Ruleset(
+    ruleset_attributes = _Ruleset(
         everything,
         TCP if known >= TCP_FROM else 0,
         SCOPES if known >= SCOPES_FROM else 0,
     )
     # The struct has grown; a kernel refuses more than it knows unless that is zero.
     size = 24 if known >= SCOPES_FROM else 16 if known >= TCP_FROM else 8
-    ruleset = _checked(libc.syscall(CREATE_RULESET, ctypes.byref(asked), size, 0))
+    ruleset = _checked(
+        libc.syscall(CREATE_RULESET, ctypes.byref(ruleset_attributes), size, 0)
+    )
     try:
         for path, rights in rules:
             _allow(libc, ruleset, path, rights & everything)

@@ -107,8 +107,8 @@ def assembled(rights: Rights, arch: int, column: int) -> bytes:
     ]
     for name, failure in _refused(rights).items():
         lines += _when(syscalls.ALL[name][column], [_error(failure)])
-    for name, asked in _asked(rights, *struct.unpack("=I", OWN)).items():
-        lines += _when(syscalls.ALL[name][column], _body(asked))
+    for name, arguments in _requested(rights, *struct.unpack("=I", OWN)).items():
+        lines += _when(syscalls.ALL[name][column], _body(arguments))
     lines.append((RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
@@ -130,7 +130,7 @@ def _refused(rights: Rights) -> dict[str, int]:
     return {name: failure for names, failure in groups for name in names}
 
 
-def _asked(rights: Rights, pid: int) -> Mapping[str, tuple[Argument, ...]]:
+def _requested(rights: Rights, pid: int) -> Mapping[str, tuple[Argument, ...]]:
     threads = Argument(0, (CLONE_THREAD,), CLONE_THREAD | CLONE_NEW)
     processes = Argument(0, (0,), CLONE_NEW)
     own = () if _may_signal(rights) else (Argument(0, (pid,)),)

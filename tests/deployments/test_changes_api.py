@@ -201,7 +201,7 @@ def test_a_canary_is_steered(api):
     assert paused["traffic_percent"] == 5
     canary.refresh_from_db()
     assert (aborted.status_code, canary.ends_as) == (200, "failed")
-    canary.end_as_asked()
+    canary.end_as_requested()
     assert canary.error_message == "the rollout was aborted: slow"
 
 
@@ -213,6 +213,6 @@ def test_an_active_one_is_terminated_when_it_has_no_traffic(api):
     assert (answer.status_code, answer.json()["status"]) == (200, "active")
     deployment.refresh_from_db()
     assert deployment.ends_as == "terminated"
-    deployment.end_as_asked()
+    deployment.end_as_requested()
     again = api("deployer").post(f"{HOME}/{deployment.pk}/terminate")
     assert (again.status_code, again.json()["code"]) == (409, "not_active")

@@ -116,7 +116,7 @@ class Slot(World):
     @rule()
     def what_is_to_end_ends(self):
         for deployment in Deployment.objects.ending():
-            assert self.tried(deployment.end_as_asked) is None
+            assert self.tried(deployment.end_as_requested) is None
 
     @precondition(lambda self: self.is_asked)
     @rule(which=WHICH)

@@ -166,7 +166,7 @@ def test_an_active_one_cannot_be_cancelled_but_terminated(person):
     asked = deployment.status, deployment.allowed_statuses
     with pytest.raises(IllegalTransition, match="being ended already"):
         deployment.terminate(by=None)
-    deployment.end_as_asked()
+    deployment.end_as_requested()
 
     assert asked == (Status.ACTIVE, []), "it may still be answering"
     assert deployment.status == Status.TERMINATED
@@ -200,7 +200,7 @@ def test_a_rollback_lets_a_canary_end_before_it_takes_its_place():
     restored = active.roll_back()
     canary.refresh_from_db()
     waits = list(Deployment.objects.startable())
-    canary.end_as_asked()
+    canary.end_as_requested()
 
     assert (canary.status, waits) == (Status.FAILED, [])
     assert "overtook it" in canary.error_message
@@ -239,7 +239,7 @@ def test_an_aborted_canary_gives_all_back(person):
 
     canary.rollout.abort(by=person("deployer"), reason="slow")
     before = _shares(active, canary)
-    canary.end_as_asked()
+    canary.end_as_requested()
 
     assert before == [90, 10]
     assert _shares(active, canary) == [100, 0]
@@ -250,7 +250,7 @@ def test_a_canary_whose_active_one_is_retired_takes_everything():
     active, canary = _canary()
 
     active.terminate(by=None)
-    active.end_as_asked()
+    active.end_as_requested()
 
     assert _shares(active, canary) == [0, 100]
 

@@ -152,7 +152,7 @@ def test_what_is_being_undone_says_by_what(api, admin_client):
 def test_nothing_is_said_of_an_end_that_nobody_asked_for_or_that_came(api, healthy):
     told = api().get(f"{HOME}/{healthy.pk}").json()
     healthy.terminate(by=None)
-    healthy.end_as_asked()
+    healthy.end_as_requested()
     ended = api().get(f"{HOME}/{healthy.pk}").json()
 
     assert (told["ends_as"], told["ends_note"], told["is_promoted"]) == (

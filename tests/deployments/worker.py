@@ -27,7 +27,7 @@ VERBS = (
     "begin_deploying",
     "make_way_for",
     "activate",
-    "end_as_asked",
+    "end_as_requested",
 )
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -157,7 +157,7 @@ class ModelServer:
     def _infer(self, json_bytes: int | None, body: Body) -> Answer:
         start = time.perf_counter_ns()
         try:
-            request = self._read_as_told(partial(_request, json_bytes, body))
+            request = self._decoded(partial(_request, json_bytes, body))
             given = time.perf_counter_ns()
             arrays = self.model.predict(request.feeds, request.wanted)
             found = time.perf_counter_ns()
@@ -171,7 +171,7 @@ class ModelServer:
         self._statistics.succeeded(start, given, found, _rows(request.feeds))
         return answer
 
-    def _read_as_told(self, read: Callable[[Signature], Made]) -> Made:
+    def _decoded(self, read: Callable[[Signature], Made]) -> Made:
         """Return a request as the model takes it. Raises BadRequest.
 
         It is marked where the version before would have taken it.
@@ -188,7 +188,7 @@ class ModelServer:
     def _predict(self, body: Body) -> Answer:
         model, start = self.model, time.perf_counter_ns()
         try:
-            feeds = self._read_as_told(partial(_feeds, body))
+            feeds = self._decoded(partial(_feeds, body))
             given = time.perf_counter_ns()
             arrays = model.predict(feeds, ())
             found = time.perf_counter_ns()

@@ -89,22 +89,22 @@ def _compared(
             raise
         return _report([f"the file would be refused: {error}"], 0)
     differences = [*_declared(now, newer)]
-    asked = 0
+    count = 0
     for question in _questions(now, descriptors):
         answers = _answers(now, question)
         if answers is not None:
-            asked += 1
+            count += 1
             differences.extend(_difference(question, answers, newer))
-    if not asked and not differences:
+    if not count and not differences:
         raise TargetRefused(
             "it answers no request that could be asked, or none alike twice."
         )
-    return _report(differences, asked)
+    return _report(differences, count)
 
 
-def _report(differences: list[str], asked: int) -> dict[str, Any]:
+def _report(differences: list[str], count: int) -> dict[str, Any]:
     found = [each[:LONGEST] for each in dict.fromkeys(differences)][:MOST]
-    return {"differences": found, "requests": asked}
+    return {"differences": found, "requests": count}
 
 
 def _declared(now: Loaded, newer: Loaded) -> Iterator[str]:

@@ -52,7 +52,7 @@ class DataFiles:
             found[each["path"]] = content
         return found
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Leave the pages to the kernel until they are read again."""
         for each in self._maps.values():
             each.madvise(mmap.MADV_DONTNEED)

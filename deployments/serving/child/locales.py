@@ -13,7 +13,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-ASKED_FOR = ("en_US", "en_US.UTF-8", "en_US.utf8")
+NAMES = ("en_US", "en_US.UTF-8", "en_US.utf8")
 STAND_INS = ("/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 ALL_CATEGORIES = 0x1FBF  # LC_ALL_MASK of glibc's locale.h
 
@@ -24,7 +24,7 @@ def prepare() -> None:
     if not hasattr(libc, "newlocale"):
         return
     libc.newlocale.restype = ctypes.c_void_p
-    missing = [name for name in ASKED_FOR if not _load(libc, name)]
+    missing = [name for name in NAMES if not _load(libc, name)]
     places = [place for place in STAND_INS if Path(place).is_dir()]
     if not missing or not places:
         return

@@ -86,7 +86,7 @@ class StoredFile:
             options = replace(options, weights=weights)
         model = load(content, options)
         if self._data is not None:
-            self._data.let_go()
+            self._data.release()
             rlimits.give_back(self._job["data_bytes"])
         return model
 

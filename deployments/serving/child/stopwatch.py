@@ -16,7 +16,7 @@ from typing import NamedTuple
 TASKS = Path("/proc/self/task")
 STALE_S = 0.02
 """How old what is known of waits may be when a request begins."""
-TOLD_S = 0.005
+MEASURED_S = 0.005
 """What is quicker took no time."""
 
 
@@ -56,14 +56,14 @@ class Stopwatch:
         return Start(now, self._waited_s)
 
     def took_ms(self, start: Start, end: float, last_s: float) -> int:
-        """Return what was not a wait, 0 for less than `TOLD_S`.
+        """Return what was not a wait, 0 for less than `MEASURED_S`.
 
         `last_s` is how much of it came since the last `start`.
         """
         took_s = end - start.at
-        if took_s < TOLD_S:
+        if took_s < MEASURED_S:
             return 0
-        if last_s >= TOLD_S:
+        if last_s >= MEASURED_S:
             self._read(time.monotonic())
         return max(round((took_s - (self._waited_s - start.waited_s)) * 1000), 0)
 

@@ -43,13 +43,13 @@ def convert(
     Raises TargetRefused, saying what differs or cannot be converted.
     """
     reason = "it is no scikit-learn model of numbers alone"
-    asked = list(_requests(model, example)) if _is_plain(model) else []
-    for candidate in _candidates(model) if asked else ():
+    requests = list(_requests(model, example)) if _is_plain(model) else []
+    for candidate in _candidates(model) if requests else ():
         try:
             content: bytes = candidate.SerializeToString()
             converted = OnnxModel(content, options)
             _require_signature(converted, model)
-            for feeds in asked:
+            for feeds in requests:
                 _compare(feeds, converted, model)
         except (TargetRefused, BadRequest, ModelFailed) as refused:
             reason = str(refused)

@@ -13,7 +13,7 @@ from deployments.serving.formats.schema import ModelSchema
 from deployments.serving.terms import TargetRefused
 
 PLATFORM = "sklearn_sklearn"
-ASKED = {
+ALLOWED_METHODS = {
     "predict",
     "predict_proba",
     "predict_log_proba",
@@ -78,23 +78,23 @@ def _rows(
 
 def _methods(estimator: Any, options: LoadOptions) -> Mapping[str, Method]:
     """Return what is asked: of a classifier labels, and probabilities beside them."""
-    asked = options.manifest.predict_fn or "predict"
-    if asked not in ASKED:
+    method = options.manifest.predict_fn or "predict"
+    if method not in ALLOWED_METHODS:
         raise TargetRefused(
-            f"The MLmodel asks for {asked!r} of the model, which is not served here. "
+            f"The MLmodel asks for {method!r} of the model, which is not served here. "
             "Log it with pyfunc_predict_fn='predict' or 'predict_proba'."
         )
-    if not hasattr(estimator, asked) and not options.manifest.predict_fn:
-        asked = "transform"
-    if not hasattr(estimator, asked):
+    if not hasattr(estimator, method) and not options.manifest.predict_fn:
+        method = "transform"
+    if not hasattr(estimator, method):
         raise TargetRefused(
             f"A {type(estimator).__name__} can neither predict nor transform new rows. "
             "Serve a model that can, such as a classifier fitted on its labels."
         )
     # MLflow calls the answer by no name, whatever the method.
-    called = OUTPUT if options.manifest.predict_fn else asked
-    methods = {called: getattr(estimator, asked)}
-    if asked == "predict" and hasattr(estimator, "predict_proba"):
+    called = OUTPUT if options.manifest.predict_fn else method
+    methods = {called: getattr(estimator, method)}
+    if method == "predict" and hasattr(estimator, "predict_proba"):
         methods["predict_proba"] = estimator.predict_proba
     return methods
 

@@ -125,11 +125,11 @@ def read(content: bytes, options: LoadOptions) -> OnnxModel:
 
 
 def _session(content: bytes, options: LoadOptions) -> ort.InferenceSession:
-    asked = _session_options(options.threads)
+    session_options = _session_options(options.threads)
     if options.weights is not None:
-        made: ort.InferenceSession = options.weights.session(content, asked)
+        made: ort.InferenceSession = options.weights.session(content, session_options)
         return made
-    return ort.InferenceSession(content, asked, PROVIDERS)
+    return ort.InferenceSession(content, session_options, PROVIDERS)
 
 
 def _session_options(threads: int) -> ort.SessionOptions:

@@ -42,12 +42,12 @@ class ColumnsOfOnnx:
         if len(given) == 1:
             columns = [feeds[each.name] for each in self.inputs]
             wide = np.stack(columns, axis=1) if columns else np.empty((0, 0))
-            asked = {given[0].name: _as(wide, given[0])}
+            inputs = {given[0].name: _as(wide, given[0])}
         else:
-            asked = {each.name: _as(feeds[each.name], each) for each in given}
+            inputs = {each.name: _as(feeds[each.name], each) for each in given}
         return [
             (name, array.reshape(-1) if name in self._flat else array)
-            for name, array in self._model.predict(asked, wanted)
+            for name, array in self._model.predict(inputs, wanted)
         ]
 
     def _require_fit(self) -> None:

@@ -96,8 +96,8 @@ def needed(content: bytes) -> list[str]:
 
 
 def read(content: bytes, options: LoadOptions) -> LibraryModel:
-    asked = set(_attempt(skops.io.get_untrusted_types, data=content))
-    if unknown := sorted(asked - ALLOWED):
+    untrusted = set(_attempt(skops.io.get_untrusted_types, data=content))
+    if unknown := sorted(untrusted - ALLOWED):
         raise TargetRefused(
             "The skops file contains types that are not on the allow-list: "
             + ", ".join(unknown[:5])
@@ -106,7 +106,7 @@ def read(content: bytes, options: LoadOptions) -> LibraryModel:
         )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        made = _attempt(skops.io.loads, content, trusted=sorted(asked))
+        made = _attempt(skops.io.loads, content, trusted=sorted(untrusted))
     model = model_of(made, options)
     model.notes += other_versions(caught)
     return model

@@ -145,10 +145,10 @@ def allowed(target: RequestTarget) -> tuple[str, ...]:
 
 def _only_ready(body: bytes) -> bool:
     try:
-        asked = orjson.loads(body) if body else {}
+        parsed = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError:
         raise RequestRefused(400, "The body is not JSON.") from None
-    value = asked.get("ready", False) if isinstance(asked, dict) else None
+    value = parsed.get("ready", False) if isinstance(parsed, dict) else None
     if not isinstance(value, bool):
         raise RequestRefused(400, 'The body may be {"ready": true}.')
     return value

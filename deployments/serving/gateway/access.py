@@ -56,7 +56,7 @@ class Access:
         if digest:
             self._usage.count(digest)
 
-    def let_call(self, digests: Digests, slot: RoutedSlot) -> None:
+    def admit(self, digests: Digests, slot: RoutedSlot) -> None:
         """Count an infer call by its key. Raises RequestRefused: 429."""
         if wait_s := self.wait_s(digests, slot):
             self._usage.refuse(_own_key(digests, slot))

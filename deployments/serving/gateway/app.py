@@ -145,39 +145,37 @@ class Gateway:
             self._waker.wake()
             self._loads.give_back()
 
-    def begin(self, asked: HotRequest, body: bytes, reply: Reply) -> bool:
+    def begin(self, hot: HotRequest, body: bytes, reply: Reply) -> bool:
         """Answer an infer call with `reply`, without a task; False for the slow path.
 
         That is for whatever takes more than passing it on: refusals, shadows, instances
         that are busy, new or gone. What fails after it was sent is retried in a task.
         """
         start = time.perf_counter()
-        self._routes.refresh(asked.slot_key)
-        cached = self._route_cache.find(asked)
+        self._routes.refresh(hot.slot_key)
+        cached = self._route_cache.find(hot)
         if cached is None or len(body) > cached.most_bytes:
             return False
         slot, share, calls = cached.slot, cached.share, self._calls
         key = share.deployment_id
-        request = Wire(asked.wire_head, self._id_of(asked.response_options), body)
+        request = Wire(hot.wire_head, self._id_of(hot.response_options), body)
 
         def done(found: UpstreamAnswer | Failure) -> None:
             calls.end(key)
             if isinstance(found, Failure):
-                choice = Choice(share, asked.target, asked)
+                choice = Choice(share, hot.target, hot)
                 made_good = calls.make_good(choice, request, found, start)
-                calls.later(give(made_good, choice, asked.response_options, reply))
+                calls.later(give(made_good, choice, hot.response_options, reply))
                 return
             outcome = CallOutcome.of(found)
             calls.count(key, outcome, start, found.took_ms)
             if slot.sample_rate and found.status == OK:
-                self._sampler.offer(key, slot.sample_rate, body, asked.json_bytes)
+                self._sampler.offer(key, slot.sample_rate, body, hot.json_bytes)
             elif found.status >= REFUSED:
                 calls.note(request, found.status, key)
-            head = share.head + answer_lines(asked.response_options, request.request_id)
-            if is_coded(asked.response_options, found.body):
-                calls.later(
-                    give_coded(found, head, asked.response_options.coding, reply)
-                )
+            head = share.head + answer_lines(hot.response_options, request.request_id)
+            if is_coded(hot.response_options, found.body):
+                calls.later(give_coded(found, head, hot.response_options.coding, reply))
             else:
                 reply(whole(found.status, found.body, head, found.json_bytes))
 
@@ -186,17 +184,17 @@ class Gateway:
         self._access.count(cached.digest)
         return True
 
-    def may_enter(self, asked: HotRequest) -> bool:
+    def may_enter(self, hot: HotRequest) -> bool:
         """Say whether the caller shows a key of the slot, known a moment ago."""
-        slot = self._routes.slots.get(asked.slot_key)
-        return slot is not None and self._access.may_enter(asked.digests, slot)
+        slot = self._routes.slots.get(hot.slot_key)
+        return slot is not None and self._access.may_enter(hot.digests, slot)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: bytes = scope["raw_path"]
         response_options = response_options_of(scope["headers"], self.options.origins)
         client = Client(send, response_options, self._id_of(response_options))
         if scope["method"] == "OPTIONS":
-            await _tell_methods(client, path)
+            await _send_allowed_methods(client, path)
         elif path.startswith(b"/serving/"):
             await self._serve_model(path, scope, receive, client)
         elif path not in OWN_PATHS:
@@ -342,7 +340,7 @@ class Gateway:
             raise only(methods)
         choice = choose(self._routes, target, slot, asking)
         if slot is not None and target.is_infer and scope["method"] == "POST":
-            self._access.let_call(asking.digests, slot)
+            self._access.admit(asking.digests, slot)
         return choice
 
     def _most_bytes(self, share: TrafficShare) -> int:
@@ -382,7 +380,7 @@ class Gateway:
         }
 
 
-async def _tell_methods(client: Client, path: bytes) -> None:
+async def _send_allowed_methods(client: Client, path: bytes) -> None:
     """Answer OPTIONS, a browser's preflight too, which has no key."""
     target = target_of(path) if path.startswith(b"/serving/") else None
     methods = READS if target is None else allowed(target)

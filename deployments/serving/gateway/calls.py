@@ -157,13 +157,13 @@ class CallLog:
 
         A full disk costs nothing but this second's file.
         """
-        is_news = False
+        has_changed = False
         try:
-            is_news = self._counters.flush()
+            has_changed = self._counters.flush()
             self._report()
         except OSError:
             logger.exception("the counts could not be written; trying again")
-        return is_news
+        return has_changed
 
     def _report(self) -> None:
         busy = {key: n for key, n in self._outstanding.items() if n}

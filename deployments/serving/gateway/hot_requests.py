@@ -42,10 +42,12 @@ class HotRequest:
 
 def reader_of(origins: frozenset[bytes]) -> Callable[[Head], HotRequest | None]:
     """Return what reads heads where pages of these origins may ask."""
-    return partial(asked, origins=origins)
+    return partial(hot_request, origins=origins)
 
 
-def asked(head: Head, *, origins: frozenset[bytes] = frozenset()) -> HotRequest | None:
+def hot_request(
+    head: Head, *, origins: frozenset[bytes] = frozenset()
+) -> HotRequest | None:
     """Return what a request asks for, None unless it is a plain infer call."""
     path = httptools.parse_url(head.target).path
     names = [name for name, _ in head.headers]

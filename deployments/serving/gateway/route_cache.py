@@ -30,21 +30,21 @@ class RouteCache:
         self._revision = -1
         self._known: dict[HotRequest, CachedRoute] = {}
 
-    def find(self, asked: HotRequest) -> CachedRoute | None:
+    def find(self, hot: HotRequest) -> CachedRoute | None:
         """Return where the call goes, None for the slow path."""
         if self._revision != self._routes.revision or len(self._known) > MOST:
             self._known.clear()
             self._revision = self._routes.revision
-        return self._known.get(asked) or self._resolve(asked)
+        return self._known.get(hot) or self._resolve(hot)
 
-    def _resolve(self, asked: HotRequest) -> CachedRoute | None:
-        slot = self._routes.slots.get(asked.slot_key)
+    def _resolve(self, hot: HotRequest) -> CachedRoute | None:
+        slot = self._routes.slots.get(hot.slot_key)
         if slot is None or slot.shadows:
             return None
-        digest = self._access.key_for(asked.digests, slot)
+        digest = self._access.key_for(hot.digests, slot)
         if digest is None:
             return None
-        share = slot.choose(asked.target.version, asked)
+        share = slot.choose(hot.target.version, hot)
         backend = self._routes.backends.get(share.deployment_id) if share else None
         if share is None or backend is None:
             return None
@@ -59,5 +59,5 @@ class RouteCache:
             share.timeout_s or options.read_s,
         )
         if len(slot.shares) == 1 and digest not in slot.key_limits:
-            self._known[asked] = route
+            self._known[hot] = route
         return route

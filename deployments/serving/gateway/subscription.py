@@ -92,7 +92,7 @@ class Subscription:
                 loop = asyncio.get_running_loop()
                 loop.add_reader(connection.fileno(), self.drain)
         for connection in [*self._talking]:
-            self._hear(connection)
+            self._receive(connection)
         self.go_on()
 
     def go_on(self, limit_s: float = PIECE_S) -> None:
@@ -112,7 +112,7 @@ class Subscription:
         if self._listener is not None:
             self.go_on()
 
-    def _hear(self, connection: socket.socket) -> None:
+    def _receive(self, connection: socket.socket) -> None:
         heard, is_over = self._talking[connection], False
         try:
             while chunk := connection.recv(CHUNK):

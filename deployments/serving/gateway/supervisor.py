@@ -119,13 +119,13 @@ class Supervisor:
         for key, _ in self._selector.select(left):
             if key.fd == self._wake:
                 for number in set(os.read(self._wake, 512)):
-                    self._hear(number)
+                    self._receive(number)
             else:
-                self._hear_worker(key.data)
+                self._read_report(key.data)
         if self._is_stopping and time.monotonic() > self._kill_at:
             self._send(signal.SIGKILL)
 
-    def _hear(self, number: int) -> None:
+    def _receive(self, number: int) -> None:
         if number == signal.SIGCHLD:
             self._reap()
         elif number == signal.SIGHUP and not self._is_stopping:
@@ -165,7 +165,7 @@ class Supervisor:
         wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         self._next_at = now + wait if wait else 0.0
 
-    def _hear_worker(self, worker: Process) -> None:
+    def _read_report(self, worker: Process) -> None:
         worker.is_ready = os.read(worker.report, 1) == b"r"
         self._close_report(worker)
         present = [each for each in self._processes.values() if self._is_new(each)]
@@ -196,12 +196,12 @@ class Supervisor:
         present = sum(self._is_new(each) for each in self._processes.values())
         for _ in range(present, self._options.workers):
             if len(self._processes) >= MOST_PROCESSES:
-                self._hurry()
+                self._kill_overdue()
                 self._next_at = time.monotonic() + BACK_OFF_S[1]
                 return
             self._fork(listener)
 
-    def _hurry(self) -> None:
+    def _kill_overdue(self) -> None:
         """Have the oldest of those that leave close what is still idle."""
         leaving = [each for each in self._processes.values() if each.is_leaving]
         if leaving:

@@ -89,7 +89,7 @@ class Worker:
         await self._leaving.wait()
         loop.remove_reader(files.lifeline)
         server.close()
-        await self._let_go()
+        await self._release()
         await lifespan.shutdown()
 
     def _protocol(
@@ -101,7 +101,7 @@ class Worker:
         self._leaving.set()
         self._stopping.set()
 
-    async def _let_go(self) -> None:
+    async def _release(self) -> None:
         """Wait until kept connections have ended, then for what is under way."""
         for each in self._connections():
             each.retire()

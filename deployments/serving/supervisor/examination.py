@@ -93,7 +93,7 @@ class Examination:
             self.start_error = zygote.start_errors.pop(self.id, "")
         elif (
             self.pid
-            and not zygote.hears_of(self.generation)
+            and not zygote.is_connected(self.generation)
             and not is_alive(self.pid, self.born)
         ):
             self.end = self.end or _GONE

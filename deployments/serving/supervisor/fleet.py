@@ -85,8 +85,10 @@ class Fleet:
         """Whether something comes or goes, or could end without being heard."""
         if self.spec is None or len(self._ours()) != self.wanted:
             return True
-        hears = self.zygote.hears_of
-        return not all(one.serves and hears(one.generation) for one in self.instances)
+        is_connected = self.zygote.is_connected
+        return not all(
+            one.serves and is_connected(one.generation) for one in self.instances
+        )
 
     @property
     def is_growing(self) -> bool:

@@ -32,7 +32,7 @@ FRESH_TIMES = 3
 """How much longer may take what a fresh interpreter does: it has to import all."""
 FULL, LOOKS = 0.85, 3
 """A process seen so often with this share of its room filled is replaced."""
-SMALL_ROOM_BYTES = 16 << 20
+MIN_HEADROOM_BYTES = 16 << 20
 
 
 class State(StrEnum):
@@ -93,8 +93,8 @@ class Instance:
         """
         used = private_bytes(self.pid)
         self.is_growing, self.used_bytes = used != self.used_bytes, used
-        room = max(limit_bytes - self.loaded_bytes, SMALL_ROOM_BYTES)
-        is_full = used > self.loaded_bytes + room * FULL
+        headroom = max(limit_bytes - self.loaded_bytes, MIN_HEADROOM_BYTES)
+        is_full = used > self.loaded_bytes + headroom * FULL
         self.looks_full = self.looks_full + 1 if is_full else 0
         return self.looks_full >= LOOKS
 
@@ -109,7 +109,7 @@ class Instance:
             self.state = State.GONE
         elif (
             self.pid
-            and not zygote.hears_of(self.generation)
+            and not zygote.is_connected(self.generation)
             and not is_alive(self.pid, self.born)
         ):
             self.end, self.state = "gone", State.GONE

@@ -29,13 +29,13 @@ class Scaler:
             return spec.instances
         self._refresh(now)
         load = self._outstanding.get(spec.deployment_id, 0)
-        asked = math.ceil(load / TARGET_OUTSTANDING)
-        asked = min(max(asked, spec.instances), spec.max_instances)
-        if asked >= now_wanted:
+        desired = math.ceil(load / TARGET_OUTSTANDING)
+        desired = min(max(desired, spec.instances), spec.max_instances)
+        if desired >= now_wanted:
             self._busy_at[spec.deployment_id] = now
-            return asked
+            return desired
         since = self._busy_at.setdefault(spec.deployment_id, now)
-        return asked if now - since > DOWN_AFTER_S else now_wanted
+        return desired if now - since > DOWN_AFTER_S else now_wanted
 
     def _refresh(self, now: float) -> None:
         if now - self._read_at < EVERY_S:

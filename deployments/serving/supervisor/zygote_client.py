@@ -85,7 +85,7 @@ class ZygoteClient:
     def fileno(self) -> int | None:
         return None if self._control is None else self._control.fileno()
 
-    def hears_of(self, generation: int) -> bool:
+    def is_connected(self, generation: int) -> bool:
         """Tell whether the zygote of that generation is here to report ends."""
         return self._control is not None and generation == self.generation
 
@@ -114,13 +114,13 @@ class ZygoteClient:
 
     def _settle(self) -> None:
         """Tell by its record whether a zygote that died had still forked a process."""
-        for asked, path in self._unanswered.items():
+        for job_id, path in self._unanswered.items():
             try:
                 record = orjson.loads(path.read_bytes())
             except FileNotFoundError:
-                self.ended[asked] = NEVER_BEGAN
+                self.ended[job_id] = NEVER_BEGAN
             else:
-                self.started[asked] = (record["pid"], record["start_time"])
+                self.started[job_id] = (record["pid"], record["start_time"])
         self._unanswered.clear()
 
     def _start(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":

@@ -112,12 +112,12 @@ def _opened(wanted: ModelSearch) -> str:
 
 def _marks(wanted: ModelSearch) -> list[str]:
     """Return what the pages of one search have in common, in short."""
-    asked = (
+    parts = (
         sorted(wanted.experiments),
         wanted.text,
         [dict(clause.values) for clause in wanted.order],
     )
-    return [sha256(orjson.dumps(part)).hexdigest()[:16] for part in asked]
+    return [sha256(orjson.dumps(part)).hexdigest()[:16] for part in parts]
 
 
 def _with_wire_words(rows: QuerySet[LoggedModel]) -> QuerySet[LoggedModel]:

@@ -66,9 +66,9 @@ def search_versions(
     *, text: str, order_by: list[str], limit: int, token: str
 ) -> tuple[list[VersionRow], str]:
     """Return a page of versions, last updated first by default, and the token."""
-    asked = text, tuple(order_by), limit
+    search = text, tuple(order_by), limit
     paging = _paging(tuple(order_by), limit, token)
-    statement = _later_page(text, paging) if token else _first_page(*asked)
+    statement = _later_page(text, paging) if token else _first_page(*search)
     return paging.cut(fetched(*statement) if statement else [])
 
 

@@ -48,10 +48,10 @@ class BlockWriter:
         while rest:
             if self._filled == BLOCK_BYTES:
                 self._pass_on()
-            room = min(len(rest), BLOCK_BYTES - self._filled)
-            self._block[self._filled : self._filled + room] = rest[:room]
-            self._filled += room
-            rest = rest[room:]
+            count = min(len(rest), BLOCK_BYTES - self._filled)
+            self._block[self._filled : self._filled + count] = rest[:count]
+            self._filled += count
+            rest = rest[count:]
 
     def finish(self) -> None:
         """Write what is left; the last bytes, no whole page, go through the cache."""

@@ -22,7 +22,7 @@ CHAPTERS = (
 )
 
 
-def tell(cast: StoryCast) -> None:
+def run(cast: StoryCast) -> None:
     """Tell the chapters in order. Raises ApiTrouble where the story cannot go on."""
     for chapter in CHAPTERS:
         chapter(cast)

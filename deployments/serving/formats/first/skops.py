@@ -60,14 +60,14 @@ ALLOWED = frozenset(
 
 
 def read(content: bytes, options: LoadOptions) -> ColumnModel:
-    asked = set(_attempt(skops.io.get_untrusted_types, data=content))
-    if unknown := sorted(asked - ALLOWED):
+    untrusted = set(_attempt(skops.io.get_untrusted_types, data=content))
+    if unknown := sorted(untrusted - ALLOWED):
         raise TargetRefused(
             "The skops file contains types that are not on the allow-list: "
             + ", ".join(unknown[:5])
             + "."
         )
-    estimator = _attempt(skops.io.loads, content, trusted=sorted(asked))
+    estimator = _attempt(skops.io.loads, content, trusted=sorted(untrusted))
     return estimator_model(estimator, options)
 
 

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             scientist, approver = (Api(url, token) for token in tokens)
             cast = StoryCast(scientist, approver, self._say)
             try:
-                story.tell(cast)
+                story.run(cast)
             except ApiError as error:
                 raise CommandError(f"The story stopped: {error}") from error
         self._say(f"The story has run ({time.monotonic() - started:.0f} s)")
