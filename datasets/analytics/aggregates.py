@@ -61,9 +61,9 @@ _ALLOWED: Mapping[Function, frozenset[Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One figure of each group; `column` is None for a count of rows.
+    """One figure per group; `column` is None for a row count.
 
-    `fraction` is what a quantile asks for, in [0, 1].
+    `fraction` is that of a quantile, in [0, 1].
     """
 
     function: Function
@@ -82,10 +82,10 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """An aggregate as SQL: what it selects has `type`, people are told `shown_type`.
+    """An aggregate as SQL: its result has `type`, clients see `shown_type`.
 
-    `is_exact` says that it has every digit; `finish` turns what DuckDB returns into
-    the JSON value where the type alone does not say how.
+    `is_exact` says that the result is not rounded. `finish` converts DuckDB's value to
+    JSON where the type alone does not say how.
     """
 
     sql: str
@@ -97,10 +97,10 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Of a column, as SQL: what exact numbers are taken off from, or floats divided by.
+    """SQL that keeps sums of a column within range.
 
-    `lowest` is a number of the column's that is near those of a group, `scale` the
-    largest magnitude of each group.
+    Exact numbers are offset by `lowest`, a value near those of the group. Floats are
+    divided by `scale`, the largest magnitude of the group.
     """
 
     lowest: str = ""
@@ -108,7 +108,7 @@ class Ranges:
 
 
 def check(aggregate: Aggregate, column: TableColumn | None) -> None:
-    """Raise InvalidParameter unless the column has that figure."""
+    """Raise InvalidParameter unless the aggregate applies to the column."""
     function = aggregate.function
     if column is None:
         if function is not Function.COUNT:
@@ -144,7 +144,7 @@ def exact(column: TableColumn) -> str:
 def compiled(
     aggregate: Aggregate, column: TableColumn | None, ranges: Ranges
 ) -> Compiled:
-    """Return the SQL of an aggregate that `check` let pass."""
+    """Return the SQL of an aggregate that passed `check`."""
     function = aggregate.function
     if column is None:
         return _whole("count(*)")
@@ -168,7 +168,7 @@ def compiled(
 
 
 def left_out(column: TableColumn) -> tuple[str, str]:
-    """Return how many NaN and how many infinities `finite` leaves out, as SQL."""
+    """Return SQL that counts the NaN and the infinities that `finite` excludes."""
     name = quote_ident(column.name)
     if column.kind is Kind.FLOAT:
         return count_where(f"isnan({name})"), count_where(f"isinf({name})")
@@ -235,9 +235,9 @@ def _mean(column: TableColumn, ranges: Ranges) -> str:
 
 
 def _std(column: TableColumn, ranges: Ranges) -> str:
-    """Return the spread of a sample (n - 1).
+    """Return the sample standard deviation (n - 1).
 
-    Exact numbers are shifted first: a double has no room for long ones.
+    Exact numbers are offset first: a double does not hold long ones.
     """
     if ranges.lowest:
         number = exact(column)

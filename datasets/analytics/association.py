@@ -37,7 +37,7 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssociationPair:
-    """How far one column tells the other, in [0, 1], over `n` common rows.
+    """The strength of an association in [0, 1], over `n` common rows.
 
     For the correlation ratio `feature1` is the category and `feature2` the number.
     """

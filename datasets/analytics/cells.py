@@ -36,7 +36,7 @@ WHOLE = Cuts(2**31 - 2, 2**31 - 2, 2**31 - 2)
 
 @dataclass(slots=True)
 class Losses:
-    """What the JSON form of some rows does not show as it is.
+    """What the JSON form of some rows changes.
 
     The counts are exact; of the cells themselves the first 100 are named.
     """
@@ -107,7 +107,7 @@ def _integer(value: int, _losses: Losses, _row: int, _name: str) -> int | str:
 
 
 def _float(value: float, losses: Losses, row: int, name: str) -> float | str:
-    """Return a number; what JSON has no number for is a word, null is missing."""
+    """Return a number; NaN and infinities are words, null is a missing value."""
     if math.isfinite(value):
         return value
     word = INFINITIES.get(value, "NaN")

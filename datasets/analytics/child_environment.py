@@ -7,7 +7,7 @@ import datasets
 
 
 def environment() -> dict[str, str]:
-    """Return its variables, none of ours: such a process holds no secrets."""
+    """Return the environment variables; none are inherited, so it holds no secrets."""
     root = Path(next(iter(datasets.__path__))).parent
     return {
         "PATH": os.defpath,

@@ -31,7 +31,7 @@ _ONE_WORD = {"s": "us", "ms": "us"}
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a table says: its columns, how many rows, and the digest of each block."""
+    """The logical content of a table: columns, row count, and a digest per block."""
 
     columns: tuple[TableColumn, ...]
     rows: int
@@ -49,10 +49,10 @@ class Content:
 
 
 class Reading:
-    """One pass over a Parquet file of ours that others may share; then its content.
+    """One pass over a Parquet file that other readers may share; then its content.
 
-    `columns` are those that DuckDB describes. Memory holds a row group as it is
-    packed, and a block.
+    `columns` are those that DuckDB describes. Memory holds one compressed row group and
+    one block.
     """
 
     def __init__(self, path: Path, columns: Sequence[TableColumn]) -> None:
@@ -71,7 +71,7 @@ class Reading:
                 yield block
 
     def content(self) -> Content:
-        """Return the content of the blocks so far."""
+        """Return the logical content of the table in this file."""
         return Content(self.columns, self._rows, tuple(self._digests))
 
 
@@ -84,7 +84,7 @@ def content(path: Path, columns: Sequence[TableColumn]) -> Content:
 
 
 def _blocks(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """Yield blocks of equal length, and what is left; row groups end anywhere."""
+    """Yield blocks of equal length, and the rest; row groups end anywhere."""
     held: list[pa.RecordBatch] = []
     missing = BLOCK_ROWS
     for batch in file.iter_batches(batch_size=BLOCK_ROWS):
@@ -127,7 +127,7 @@ def _add(found: "_Hash", array: Any) -> None:
 
 
 def _plain(array: Any) -> Any:
-    """Return an array of a type that says the same in one way only."""
+    """Return an array in a canonical type: equal values have one representation."""
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(array.storage)

@@ -48,7 +48,7 @@ def offset_of(column: TableColumn, low: Any, high: Any) -> Number:
 
 
 def distance(column: TableColumn, base: Number) -> str:
-    """Return SQL of the distance of a cell from the base."""
+    """Return SQL of a cell minus the offset."""
     return f"({quote_ident(column.name)} - {literal(base, column.type)})::DOUBLE"
 
 
@@ -59,7 +59,7 @@ def literal(number: Number, kind: str) -> str:
 
 
 def distances(array: Any, base: Number) -> npt.NDArray[np.float64]:
-    """Return the same of an Arrow array of whole numbers or decimals without nulls."""
+    """Return an Arrow array of integers or decimals without nulls, minus the offset."""
     if isinstance(base, int) and not pa.types.is_decimal(array.type):
         whole = array.to_numpy()
         far: npt.NDArray[np.float64] = (whole - whole.dtype.type(base)).astype("f8")
@@ -81,12 +81,12 @@ def _of_decimals(array: Any, base: Decimal) -> npt.NDArray[np.float64]:
 
 
 def add_offset(distance: float, base: Number) -> float:
-    """Return the number at a distance from the base, rounded once."""
+    """Return offset plus distance, rounded once."""
     return float(Fraction(base) + Fraction(distance))
 
 
 def text(distance: float, base: Number) -> str:
-    """Return the same with all its digits."""
+    """Return offset plus distance as text, with all digits."""
     exact = _DIGITS.add(Decimal(base), Decimal(distance))
     shown = format(exact, "f")
     return shown.rstrip("0").rstrip(".") if "." in shown else shown

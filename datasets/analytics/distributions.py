@@ -42,7 +42,7 @@ _EPS = float(np.finfo(np.float64).eps)
 class Shape:
     """Running sums of one column over its finite values.
 
-    Of long numbers `low` and `high`, and all values, are how far they are from `base`.
+    For long numbers `low`, `high` and all values are offsets from `base`.
     """
 
     column: TableColumn

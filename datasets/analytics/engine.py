@@ -39,9 +39,10 @@ TEMP_FOLDER = "duckdb_tmp"
 
 
 class Lane(StrEnum):
-    """Short questions and heavy passes do not share an instance.
+    """Short queries and heavy passes do not share an instance.
 
-    The serial one has one thread, so that the same question adds in the same order.
+    The serial lane has one thread, so that floats are added in the same order each
+    time.
     """
 
     INTERACTIVE = "interactive"
@@ -59,11 +60,11 @@ _CURSOR_SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """What one lane may take. Sizes as DuckDB writes them (`512MB`).
+    """Limits of one lane. Sizes as DuckDB writes them (`512MB`).
 
-    Beside `concurrent` questions that run, `waiting` may wait for `wait_s`: each one
-    holds a thread of the web server, which then answers nobody else. `without` names
-    optimizers of DuckDB that do not run.
+    `concurrent` queries run at once; `waiting` more may wait for `wait_s`. Each waiting
+    one holds a thread of the web server. `without` names optimizers of DuckDB that are
+    disabled.
     """
 
     threads: int
@@ -107,9 +108,9 @@ def configure(
     memory_limit: str | None = None,
     heavy_memory_limit: str | None = None,
 ) -> None:
-    """Say where the Parquet files are and how much one process may take.
+    """Set the folder of the Parquet files and the limits of one process.
 
-    Nothing is opened yet: a server may call this before it forks.
+    Opens nothing: a server may call this before it forks.
     """
     lanes = dict(DEFAULT_LANES)
     limits = {
@@ -127,7 +128,7 @@ def configure(
 
 
 def settings() -> EngineSettings | None:
-    """Return what `configure` was given last, None before."""
+    """Return the settings of the last `configure`, None before."""
     return _ProcessState.settings
 
 
@@ -156,7 +157,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 class Engine:
-    """One DuckDB instance. Use `for_process`; threads share it, cursors they do not."""
+    """One DuckDB instance. Use `for_process`; threads share it, but not cursors."""
 
     def __init__(
         self, folder: Path, limits: LaneLimits, *, files: Sequence[Path] = ()
@@ -185,10 +186,9 @@ class Engine:
 
     @contextmanager
     def cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
-        """Give a cursor for one question, all of whose queries share one deadline.
+        """Return a cursor for one question; its queries share one deadline.
 
-        Raises Busy when too many wait already, or the lane's slots stay taken for
-        longer than it waits.
+        Raises Busy when too many wait already, or when no slot is free in time.
         """
         with (
             _taken(self._admitted, 0.0),
@@ -199,7 +199,7 @@ class Engine:
 
     @contextmanager
     def unslotted_cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
-        """Give a cursor that counts for no slot: for streams paced by their reader."""
+        """Return a cursor that takes no slot: for streams paced by their reader."""
         cursor = Cursor(self._database.cursor(), timeout_s or self.limits.timeout_s)
         try:
             yield cursor
@@ -221,7 +221,7 @@ def _taken(places: threading.BoundedSemaphore, wait_s: float) -> Iterator[None]:
 
 
 class Cursor:
-    """A DuckDB cursor whose results are always read to the end or given up."""
+    """A DuckDB cursor whose results are always read to the end or closed."""
 
     def __init__(self, raw: "duckdb.DuckDBPyConnection", timeout_s: float) -> None:
         self._raw = raw
@@ -283,7 +283,7 @@ class Cursor:
         return float(min(max(self._raw.query_progress(), 0.0), 100.0)) / 100
 
     def check(self) -> None:
-        """Raise QueryTimeout when the deadline is over: for passes outside DuckDB."""
+        """Raise QueryTimeout past the deadline: for passes outside DuckDB."""
         if time.monotonic() > self._deadline:
             raise QueryTimeout("The question took too long to answer.")
 
@@ -344,7 +344,7 @@ def _temp_dir(folder: Path) -> Path:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn DuckDB's errors into ours: its texts name files and settings."""
+    """Translate DuckDB's errors: their messages name files and settings."""
     import duckdb  # noqa: PLC0415 - it is there already, or about to be
 
     try:

@@ -2,10 +2,10 @@
 
 
 class AnalyticsError(Exception):
-    """A question that has no answer here.
+    """A question that cannot be answered.
 
-    `kind` uses the words of `mlops.core.errors.Kind`, so that one line translates
-    it; `field` names the parameter at fault, `extra` what helps to correct it.
+    `kind` uses the words of `mlops.core.errors.Kind`, so that one line translates it.
+    `field` names the parameter at fault; `extra` helps to correct it.
     """
 
     kind: str = "invalid"
@@ -19,7 +19,7 @@ class AnalyticsError(Exception):
 
 
 class QueryTimeout(AnalyticsError):
-    """The query ran longer than it may; a smaller question may still be answered."""
+    """The query exceeded its time limit; a smaller one may be answered."""
 
     kind, code = "unavailable", "query_timeout"
 
@@ -31,13 +31,13 @@ class Busy(AnalyticsError):
 
 
 class TooHeavy(AnalyticsError):
-    """The question needs more memory or work than an interactive one may take."""
+    """The question needs more memory or work than an interactive one may use."""
 
     kind, code = "too_large", "too_large_for_interactive"
 
 
 class QueryFailed(AnalyticsError):
-    """DuckDB refused the query for a reason that is ours, not the caller's."""
+    """DuckDB refused the query: our fault, not the caller's."""
 
     kind, code = "unavailable", "query_failed"
 

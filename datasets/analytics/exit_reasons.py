@@ -14,9 +14,9 @@ _NO_DISK = re.compile(rb"No space left on device|Disk quota exceeded")
 
 
 class ExitReason(StrEnum):
-    """MEMORY: it was given no more. TIME: of a processor, or in all. DISK: it is full.
+    """MEMORY: out of memory. TIME: a CPU or wall-clock limit. DISK: disk full.
 
-    KILLED: by another process or by a machine without memory. CRASHED: all else.
+    KILLED: by another process or the out-of-memory killer. CRASHED: everything else.
     """
 
     MEMORY = "memory"
@@ -38,7 +38,7 @@ def exit_reason(code: int, log: bytes) -> ExitReason:
 
 
 def exit_code_name(code: int) -> str:
-    """Return a code as a person reads it: a signal's name, or `status 1`."""
+    """Return an exit code in readable form: a signal's name, or `status 1`."""
     if code >= 0:
         return f"status {code}"
     try:

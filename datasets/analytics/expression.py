@@ -94,7 +94,7 @@ class Expression:
 
 
 def parse(text: str) -> Expression:
-    """Return the formula that a text is. Raises InvalidExpression, with the place."""
+    """Parse a formula. Raises InvalidExpression, with the position."""
     if len(text) > LONGEST:
         raise InvalidExpression(f"A formula has at most {LONGEST} characters.")
     reader = _Reader(text)
@@ -109,13 +109,13 @@ def parse(text: str) -> Expression:
 def computed(
     table: Table, formula: Expression, columns: Sequence[TableColumn]
 ) -> Source:
-    """Return a table of one column, VALUE, that the formula makes of each row."""
+    """Return a table of one column, VALUE: the formula of each row."""
     select = f"{formula.sql(columns)} AS {quote_ident(VALUE)}"
     return replace(source_of(table), select=select)
 
 
 class _Reader:
-    """Takes the text apart, one token after the other."""
+    """A recursive descent parser over the tokens of a formula."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text.rstrip(), 0

@@ -60,7 +60,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A column that is not answered, and why: an error's code."""
+    """A column without an answer, and the code of the error."""
 
     column: str
     reason: str
@@ -68,7 +68,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """The facets in the order asked for; `row_count` is of the rows asked for."""
+    """The facets in the requested order; `row_count` is that of the filtered rows."""
 
     row_count: int
     facets: tuple[Facet, ...]

@@ -96,7 +96,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """A stretch of the groups. `total` counts all groups and `row_count` their rows.
+    """A page of the groups. `total` counts all groups, `row_count` their rows.
 
     `truncated_cells` names up to 100 of the shortened cells as (index, column).
     """
@@ -288,7 +288,7 @@ def _left_out(
 
 
 def _overflowed(plan: _Plan, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the figures that no double holds: of finite values, they are infinite."""
+    """Return the figures that overflow a double, though all values are finite."""
     return tuple(
         label
         for (label, value), figure in zip(values.items(), plan.figures, strict=True)

@@ -50,9 +50,9 @@ def main() -> None:
 
 
 def memory_limits() -> Iterator[Path]:
-    """Yield where the kernel says how much this process's group may take.
+    """Yield the cgroup files with the memory limit of this process.
 
-    DuckDB does not start where such a file is there and cannot be read.
+    DuckDB does not start if such a file exists and cannot be read.
     """
     groups = Path("/sys/fs/cgroup")
     for line in Path("/proc/self/cgroup").read_text().splitlines():

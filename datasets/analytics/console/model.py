@@ -26,10 +26,10 @@ class Form(StrEnum):
 
 
 class RowOrder(StrEnum):
-    """What is known of the order of a result's rows.
+    """What is known of the order of the result's rows.
 
-    TOTAL: no two different rows are equal in what they are ordered by. UNCHECKED: the
-    order is by what is no column of the result, or there was no time to look.
+    TOTAL: no two different rows have equal sort keys. UNCHECKED: a sort key is not a
+    column of the result, or checking would take too long.
     """
 
     NONE = "none"
@@ -40,7 +40,7 @@ class RowOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SqlRequest:
-    """A statement, and the Parquet files that its tables stand for, by name."""
+    """A statement, and the Parquet files that its table names refer to."""
 
     sql: str
     tables: Mapping[str, Path]
@@ -51,10 +51,10 @@ class SqlRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatementLimits:
-    """What one statement may take; all but `memory_limit` hold outside DuckDB.
+    """Limits of one statement; all but `memory_limit` are enforced outside DuckDB.
 
-    `memory_bytes` is what the process may map beyond its libraries. So many run at
-    once on the machine, whichever process started them.
+    `memory_bytes` is what the process may map beyond its libraries. The limit of
+    concurrent statements is for the machine, whichever process started them.
     """
 
     memory_bytes: int = 1 << 30
@@ -69,9 +69,10 @@ class StatementLimits:
 
 @dataclass(frozen=True, slots=True)
 class StatementOutcome:
-    """What the result was. `row_count` is None where the end was not seen.
+    """The result's metadata.
 
-    Of a page, `has_more` says that rows follow it.
+    `row_count` is None if the result was not read to its end. `has_more` says that rows
+    follow a page.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -92,7 +93,7 @@ class StatementOutcome:
 
 
 class SqlRefused(AnalyticsError):
-    """A statement that is not run, or that failed for what it says."""
+    """A statement that is not allowed, or that failed by its own fault."""
 
     kind, code = "invalid", "sql_refused"
 
@@ -102,7 +103,7 @@ class SqlRefused(AnalyticsError):
 
 
 class SqlLimit(AnalyticsError):
-    """A statement that takes more than one may."""
+    """A statement that exceeded a limit."""
 
     kind, code = "too_large", "sql_limit"
 
@@ -112,7 +113,7 @@ class SqlLimit(AnalyticsError):
 
 
 class SqlUnavailable(AnalyticsError):
-    """This machine cannot shut a process in, or killed it: not for what it says."""
+    """The machine cannot sandbox a process, or killed it: not the statement's fault."""
 
     kind, code = "unavailable", "sql_unavailable"
 

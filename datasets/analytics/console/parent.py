@@ -45,9 +45,9 @@ _CLASSES = {each.__name__: each for each in (SqlRefused, SqlLimit)}
 def ask(
     request: SqlRequest, target: BinaryIO, limits: StatementLimits | None = None
 ) -> StatementOutcome:
-    """Run a statement; write the result to `target`, return what it is.
+    """Run a statement; write the result to `target`, return its metadata.
 
-    A page is a JSON list of rows. On an error part of the result may be written.
+    A page is a JSON list of rows. After an error, part of the result may be written.
     Raises SqlRefused, SqlLimit, SqlUnavailable, SourceMissing or Busy.
     """
     limits = limits or StatementLimits()
@@ -83,7 +83,7 @@ def _require_names(request: SqlRequest) -> None:
 
 @contextmanager
 def _opened(tables: Mapping[str, Path]) -> Iterator[dict[str, int]]:
-    """Give the tables as open files: no path of ours reaches the process."""
+    """Open the tables: the child gets descriptors and sees no path of ours."""
     with ExitStack() as stack:
         numbers = {}
         for name, path in tables.items():
@@ -201,7 +201,7 @@ class _ChildRun:
         return StatementOutcome.from_json(body["outcome"])
 
     def _ended(self, code: int) -> AnalyticsError:
-        """Return why there is no report, which a process that lives always writes."""
+        """Return why there is no report: a child that is alive always writes one."""
         logger.info("SQL ended with code %s: %r", code, self._log)
         match exit_reason(code, self._log):
             case ExitReason.TIME:

@@ -125,7 +125,7 @@ class Statement:
         return [TableColumn(*both) for both in zip(names, types, strict=True)]
 
     def _known_order(self) -> RowOrder:
-        """Return the same where there is no need to know it: it may take too much."""
+        """Return the order, UNCHECKED if that takes too much memory or time."""
         try:
             return self._order()[0]
         except (duckdb.OutOfMemoryException, duckdb.InterruptException):
@@ -134,8 +134,8 @@ class Statement:
     def _order(self) -> tuple[RowOrder, list[str]]:
         """Return what is known of the order, and its terms as SQL.
 
-        Of a result that is cut by LIMIT the rows before the cut are looked at: ties
-        there would make the cut a matter of chance.
+        For a result cut by LIMIT, the rows before the cut are checked: ties there would
+        make the cut arbitrary.
         """
         terms = statement.terms(self._tree)
         if terms is not None and not terms:

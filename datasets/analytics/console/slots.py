@@ -16,9 +16,9 @@ POLL_S = 0.05
 
 @contextmanager
 def slot(data_dir: Path, limits: StatementLimits) -> Iterator[None]:
-    """Hold one of the places, across processes. Raises Busy when none gets free.
+    """Hold one of the machine's slots. Raises Busy when none becomes free.
 
-    The kernel gives a place back when the process that holds it dies.
+    The kernel releases the slot of a process that dies.
     """
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -128,7 +128,7 @@ def _visit_node(node: Tree, names: _Names) -> None:
 
 
 def _visit_table_ref(node: Tree, kind: str, names: _Names) -> None:
-    """Look at a query, a table or how rows are put in order."""
+    """Visit a query, a table or a sort modifier."""
     if kind not in QUERIES | TABLE_REFS | MODIFIERS | ORDERS:
         raise _not_allowed(_STATEMENT_NAMES.get(kind, kind))
     if kind == "BASE_TABLE":
@@ -173,7 +173,7 @@ def _require(name: str, allowed: Collection[str]) -> None:
 
 
 def _bare(node: Tree, field: str) -> str:
-    """Return a name that no catalogue or schema stands before."""
+    """Return an unqualified name. Raises SqlRefused for one with a schema."""
     path = (node.get("qualified_name") or {}).get("path") or [node[field]]
     before = [node.get(key) for key in _QUALIFIERS]
     if len(path) != 1 or any(before) or path != [node[field]]:
@@ -189,7 +189,7 @@ def _not_allowed(what: str) -> SqlRefused:
 
 
 def terms(statement: Tree) -> list[Tree] | None:
-    """Return the outermost ORDER BY; empty without one, None if it is not the rows'.
+    """Return the outermost ORDER BY, empty without one; None for DISTINCT ON.
 
     DISTINCT ON picks rows before they are ordered.
     """
@@ -222,8 +222,8 @@ def keys(
 ) -> list[tuple[int, str]] | None:
     """Return the ORDER BY as positions of result columns, with their directions.
 
-    `columns` are the positions by name, in small letters. None where it is by
-    something else.
+    `columns` are the positions by lower-case name. None if a sort key is not one of
+    them.
     """
     found: list[tuple[int, str]] = []
     for term in ordered:

@@ -26,7 +26,7 @@ _LEAST_ROWS = 4_096
 
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
-    """Values of one column; where `present` is false they mean nothing."""
+    """Values of one column; those where `present` is false are undefined."""
 
     values: Floats
     present: Mask | None

@@ -165,7 +165,7 @@ def _ranked_again(
 ) -> tuple[Solved, bool]:
     """Rank pairs with gaps within their common rows, unless that is too much work.
 
-    Return also whether every pair has such ranks.
+    Returns also whether all pairs are ranked so.
     """
     if not ranked.can_rank_again:
         return solved, False

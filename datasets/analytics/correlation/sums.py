@@ -157,7 +157,7 @@ def _ill_conditioned(
 def _finite(
     columns: Sequence[ColumnValues], ill_conditioned: Mask
 ) -> list[ColumnValues]:
-    """Return the columns with NaN and infinities of the doubtful ones as gaps."""
+    """Return the columns; NaN and infinities of ill-conditioned ones become gaps."""
     return [
         _only_finite(column) if is_ill_conditioned else column
         for column, is_ill_conditioned in zip(columns, ill_conditioned, strict=True)
@@ -176,7 +176,7 @@ def _only_finite(column: ColumnValues) -> ColumnValues:
 def _scales(
     columns: Sequence[ColumnValues], shift: Floats, ill_conditioned: Mask
 ) -> Floats:
-    """Return powers of two that bring the largest z of doubtful columns near one."""
+    """Return powers of two that bring the largest z of those columns near one."""
     scale = np.ones(len(columns))
     for index in map(int, np.flatnonzero(ill_conditioned)):
         column = columns[index]

@@ -25,13 +25,13 @@ def write(cursor: Cursor, selection: Selection, *, is_guarded: bool) -> Iterator
 
 
 def count_guarded(cursor: Cursor, selection: Selection) -> int:
-    """Return how many cells, names among them, `write` puts a `'` before."""
+    """Return how many cells and column names `write` prefixes with `'`."""
     names = sum(guarded(column.name) != column.name for column in selection.columns)
     return names + sum(guarded_by_column(cursor, selection).values())
 
 
 def guarded_by_column(cursor: Cursor, selection: Selection) -> dict[str, int]:
-    """Return by column how many of its cells a spreadsheet would run, exactly."""
+    """Return, by column, exactly how many cells a spreadsheet would evaluate."""
     texts = [column for column in selection.columns if column.kind in _WRITTEN]
     if not texts:
         return {}
@@ -47,7 +47,7 @@ def guarded_by_column(cursor: Cursor, selection: Selection) -> dict[str, int]:
 
 
 def guarded(text: str) -> str:
-    """Return a text that a spreadsheet shows instead of running it."""
+    """Return text that a spreadsheet shows instead of evaluating."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
@@ -70,7 +70,7 @@ def _text(column: TableColumn) -> str:
 
 
 def _cell(column: TableColumn, is_guarded: bool) -> str:  # noqa: FBT001
-    """Return an expression for a cell: NULL is nothing, an empty text is `""`."""
+    """Return SQL of a cell: NULL is empty, an empty text is `""`."""
     text = _text(column)
     if column.kind not in _WRITTEN:
         return text

@@ -9,9 +9,9 @@ from datasets.analytics.sql import Kind, TableColumn
 
 
 def unlike(columns: Sequence[TableColumn], kind: ExportFormat | str) -> list[str]:
-    """Return the columns whose type does not come back by the reading options.
+    """Return the columns whose type does not survive a round trip.
 
-    Nested values and types that text has no form for; binary files say all types.
+    These are nested values and types without a text form. Binary files keep all types.
     """
     if kind not in {ExportFormat.CSV, ExportFormat.JSON_LINES}:
         return []
@@ -21,11 +21,11 @@ def unlike(columns: Sequence[TableColumn], kind: ExportFormat | str) -> list[str
 def reading_options(
     columns: Sequence[TableColumn], kind: ExportFormat | str
 ) -> dict[str, Any]:
-    """Return the options of an upload; none for formats that say it themselves.
+    """Return the upload options that read the export back; none for binary formats.
 
-    A cell without quotes and characters is missing, `""` an empty text: no word
-    stands for a missing value. Nested values are text of JSON in CSV, and found out
-    in JSON lines; types that text has no form for are text.
+    An unquoted empty cell is null, `""` an empty text: no word stands for null. Nested
+    values are JSON text in CSV and are inferred in JSON lines. Types without a text
+    form are text.
     """
     types = {
         column.name: column.type if is_chosen_type(column.type) else "VARCHAR"

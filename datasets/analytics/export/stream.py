@@ -40,7 +40,7 @@ class ExportFormat(StrEnum):
 class Request:
     """What to write: columns (None for all) of the rows that meet all conditions.
 
-    In a CSV `is_guarded` puts a `'` before text that a spreadsheet would run.
+    With `is_guarded`, a CSV prefixes text that a spreadsheet would evaluate with `'`.
     """
 
     format: ExportFormat
@@ -109,7 +109,7 @@ def _json_lines(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
 
 
 class _Sink(io.RawIOBase):
-    """A file that hands on what is written to it."""
+    """A file object that passes on what is written to it."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -13,7 +13,7 @@ _LISTED = 5
 
 @dataclass(slots=True)
 class Written:
-    """What the columns became, and every cell that is not kept as it was."""
+    """The columns of the result, and every cell that was not kept as it was."""
 
     types: list[str]
     formats: dict[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def described(proof: Proof) -> Written:
 
 
 def _near_misses(proof: Proof) -> Iterable[dict[str, Any]]:
-    """Yield, of text that is mostly something else, which cells are not."""
+    """Yield the text columns that nearly fit another type, and what does not."""
     near = {
         column: proposal.near
         for column, proposal in proof.proposals.items()
@@ -95,7 +95,7 @@ def _options_of(name: str, rule: Rule) -> dict[str, Any]:
 
 
 def _lost_to_choice(proof: Proof, how: Lost) -> Iterable[dict[str, Any]]:
-    """Yield what a type that a person chose could not hold, or not exactly."""
+    """Yield the cells that a user's choice of type could not hold, or not exactly."""
     for column, count in sorted(proof.counts(how).items()):
         rule = proof.plan.forced[column]
         bad = proof.guard(column).is_lost(f"r{column}", how)
@@ -109,7 +109,7 @@ def _lost_to_choice(proof: Proof, how: Lost) -> Iterable[dict[str, Any]]:
 
 
 def _first_rows(proof: Proof, column: int, condition: str) -> list[tuple[int, str]]:
-    """Return positions in the table and cells of the first rows that fulfil it."""
+    """Return position and text of the first cells that meet a condition."""
     found: list[tuple[int, str]] = []
     above = 0
     for part in proof.table.parts():

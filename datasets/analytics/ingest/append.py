@@ -28,7 +28,7 @@ _LOSSY = "value-would-change"
 
 
 class Append:
-    """One append: the version's table, the new files, and how they are read."""
+    """One append: the version's table, the new files, and their reading options."""
 
     def __init__(
         self, context: Context, base: Base, plains: Sequence[Plain], reader: Reader
@@ -163,7 +163,7 @@ class Append:
         return bool(only)
 
     def _holds(self, old: int, new: int, wider: str, read: Read) -> bool:
-        """Return whether a type keeps the cells of both parts."""
+        """Return whether a type keeps the cells of both parts unchanged."""
         base = f"read_parquet({path_list([self.base.path])})"
         held = self.base.types[old]
         return self._is_cast(
@@ -202,7 +202,7 @@ class Append:
         )
 
     def _read_as_text(self, columns: dict[str, str]) -> Read:
-        """Read the new files once more: cells of these columns stay as sent."""
+        """Read the new files again, these columns as text."""
         context = self.context
         names = context.cursor.rows(
             "SELECT table_name FROM duckdb_tables()"

@@ -33,7 +33,7 @@ WORKBOOK = "xl/workbook.xml"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file that was taken out; `name` has the folders that it was in."""
+    """An extracted file; `name` includes its folders."""
 
     path: Path
     name: str
@@ -107,9 +107,9 @@ class Archive:
             return b""
 
     def members(self) -> tuple[list[Member], list[str]]:
-        """Take the files out, by name in order; return also what was left out.
+        """Extract the files, sorted by name; return also which were skipped.
 
-        Raises IngestRefused for names that lead out, links and passwords.
+        Raises IngestRefused for path traversal, links and passwords.
         """
         files = sorted(self._files(), key=lambda entry: entry.filename)
         left_out = [e.filename for e in files if _is_no_table(e.filename)]
@@ -163,5 +163,5 @@ class Archive:
 
 
 def _is_no_table(name: str) -> bool:
-    """Return whether programs put a file there beside those of a table."""
+    """Return whether it is metadata that programs add beside the tables."""
     return any(part.startswith((".", "_")) for part in PurePosixPath(name).parts)

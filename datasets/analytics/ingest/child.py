@@ -67,7 +67,7 @@ _REFUSALS = {
 
 
 def _disk_full(folder: Path) -> dict[str, Any] | None:
-    """Return the refusal of a full disk: there no other one says what it was."""
+    """Return the refusal of a full disk, which explains all other errors."""
     is_full = shutil.disk_usage(folder).free < _MIN_FREE_BYTES
     return _refused("no_room", DISK_FULL, {}) if is_full else None
 

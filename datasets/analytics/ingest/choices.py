@@ -13,7 +13,7 @@ from datasets.analytics.ingest.rules import PLAIN, Rule, Signs
 
 
 def grammar(options: Options) -> Grammar:
-    """Return the rules that the options leave to be found out."""
+    """Return the rules that the options leave to type inference."""
     return Grammar(
         signs=_signs(options),
         true_words=options.true_values,
@@ -28,7 +28,7 @@ def plan(
     originals: Sequence[str],
     grammars: Sequence[Grammar],
 ) -> Plan:
-    """Return the plan of a table. Raises IngestRefused for a type of no column."""
+    """Return the plan of a table. Raises IngestRefused for types of unknown columns."""
     forced: dict[int, Rule] = {}
     for name, kind in options.types.items():
         if not is_chosen_type(kind):

@@ -28,7 +28,7 @@ _EXACT = re.compile(r"DECIMAL\((\d{1,2}),(\d{1,2})\)")
 
 
 def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
-    """Return the rule of a type that a person chose: its reading may lose spelling.
+    """Return the rule of a type that the user chose: the spelling may be lost.
 
     Raises KeyError for a type that cannot be chosen.
     """
@@ -102,7 +102,7 @@ _BINARY = Rule(
 
 
 def is_chosen_type(kind: str) -> bool:
-    """Return whether a person may choose this type for a column."""
+    """Return whether a user may choose this type for a column."""
     exact = _EXACT.fullmatch(kind)
     if exact:
         return 1 <= int(exact[1]) <= MAX_DIGITS and int(exact[2]) <= int(exact[1])
@@ -110,7 +110,7 @@ def is_chosen_type(kind: str) -> bool:
 
 
 def _unsigned(plain: str) -> str:
-    """Return SQL of a number without a plus: a sign or zeros more change no value."""
+    """Return SQL of a number without its plus: it changes no value, as zeros do not."""
     return f"ltrim({plain}, '+')"
 
 
@@ -128,7 +128,7 @@ def _chosen_decimal(digits: int, scale: int, signs: Signs) -> Rule:
 
 
 def _endless(rule: Rule) -> Rule:
-    """Let a day be one of those that never come, as exports write them."""
+    """Accept infinite dates as well, as some exports write them."""
     return replace(rule, pattern=f"{rule.pattern}|-?infinity")
 
 

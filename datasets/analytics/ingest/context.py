@@ -32,7 +32,7 @@ PROGRESS_FILE = "progress.json"
 
 @dataclass(slots=True)
 class Rejected:
-    """Rows that did not become part of the table, and why; some of them in full."""
+    """Rows that are not part of the table, and why; some of them in full."""
 
     count: int = 0
     exact: bool = True
@@ -70,7 +70,7 @@ class Read:
 
 
 class Context:
-    """One conversion: where it writes, what it may take, how far it is."""
+    """One conversion: its folder, its limits, its progress."""
 
     def __init__(
         self, folder: Path, options: Options, limits: Limits, cursor: Cursor
@@ -163,7 +163,7 @@ class Context:
 
 
 def row_group_rows(rows: int, columns: int) -> int:
-    """Return how long the row groups of a table are, in whole vectors of DuckDB.
+    """Return the length of a table's row groups, a multiple of DuckDB's vector size.
 
     Wide tables get shorter ones, so that one always fits into memory.
     """

@@ -49,7 +49,7 @@ class Dialect:
 
 
 def find_dialect(context: Context, plain: Plain) -> Dialect:
-    """Return the dialect. Raises IngestRefused when the file is no table."""
+    """Detect the dialect. Raises IngestRefused when the file is not a table."""
     options = context.options
     # Lines to skip and comments were left out before.
     options = replace(options, skip_lines=0, header_row=None, comment="")
@@ -140,10 +140,10 @@ def _head(path: Path) -> str:
 
 
 def _delimiter(text: str, *, prefers_tab: bool) -> str:
-    """Return the delimiter that cuts most lines into the same number (> 1) of cells.
+    """Return the delimiter that splits most lines into the same number (> 1) of cells.
 
-    Spaces part words too: they count only where nothing else does, and where they
-    leave a table of values without a gap.
+    Spaces separate words too: they count only if nothing else does, and if they leave a
+    table of values without gaps.
     """
     lines = text[: 256 << 10]
     order = ("\t", *DELIMITERS) if prefers_tab else DELIMITERS

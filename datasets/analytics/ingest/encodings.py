@@ -100,7 +100,7 @@ class Encoding:
 
 
 def known_encoding(name: str) -> str:
-    """Return how an encoding is called here. Raises LookupError."""
+    """Return the canonical name of an encoding. Raises LookupError."""
     found = codecs.lookup(name).name
     if found in _NO_TEXT:
         raise LookupError(name)
@@ -132,7 +132,7 @@ class WordSample:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What one encoding makes of some words."""
+    """Some words decoded with one encoding."""
 
     name: str
     text: str
@@ -140,9 +140,9 @@ class _Reading:
 
 
 def detect(words: WordSample) -> Encoding:
-    """Return the encoding of a text that is not all UTF-8, with its reason.
+    """Detect the encoding of text that is not all UTF-8.
 
-    Raises IngestRefused where the words do not show which it is, or show two.
+    Raises IngestRefused if the words do not decide it, or show two.
     """
     raw = list(words.found)
     readings = [_reading(name, raw) for name in (UTF8, *_CANDIDATES)]
@@ -189,7 +189,7 @@ def _reading(name: str, words: Sequence[bytes]) -> _Reading:
 
 
 def _refuse_joined(words: WordSample, chosen: str, names: Sequence[str]) -> None:
-    """Refuse a file of which a part is clearly in another encoding than the rest."""
+    """Refuse a file if a part is clearly in another encoding than the rest."""
     for part in _segments(list(words.found)):
         best = _different(_reading(name, part) for name in (*names, UTF8))[0]
         own = _reading(chosen, part)

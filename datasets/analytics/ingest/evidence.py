@@ -18,7 +18,7 @@ _COLUMNS_PER_LOOK = 500
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether all cells of a column fit a rule, and one that decides for it, if any."""
+    """Whether all cells of a column fit a rule; a cell that proves it, if any."""
 
     fits: bool
     decisive: str | None
@@ -34,7 +34,7 @@ class Misses:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Looks at columns of text, by number; `words` are missing but in `wordy` ones."""
+    """Tests rules on columns of text. `words` are null, except in `wordy` columns."""
 
     context: Context
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class Evidence:
     wordy: frozenset[int]
 
     def verdicts(self, rule: Rule, columns: Collection[int]) -> dict[int, Verdict]:
-        """Return what the cells say of a rule, by column; no cells do not fit it."""
+        """Test a rule on columns; a column without cells does not fit it."""
         found = dict.fromkeys(columns, Verdict(fits=False, decisive=None))
         for same, rows in self._looks(found):
             evident = f"CASE WHEN {rule.is_evident('x')} THEN x END"
@@ -55,7 +55,7 @@ class Evidence:
         return found
 
     def misses(self, rules: Mapping[int, Rule]) -> dict[int, Misses]:
-        """Return which cells do not fit the rule of their column, where some do not."""
+        """Return the cells that do not fit the rule of their column."""
         by_rule: dict[Rule, list[int]] = {}
         for column, rule in rules.items():
             by_rule.setdefault(rule, []).append(column)

@@ -11,7 +11,7 @@ _LISTED = 20
 def examples(
     cursor: Cursor, guards: Sequence[tuple[Guard, list[int]]], rows: str
 ) -> dict[int, list[str]]:
-    """Return cells that do not fit by column, in one look at a SELECT of all cells."""
+    """Return cells that do not fit, by column, in one pass over all cells."""
     wanted = {
         column: _examples_of(
             f"CASE WHEN {guard.is_kept(f'r{column}')} THEN NULL ELSE r{column} END"
@@ -28,7 +28,7 @@ def examples(
 def examples_of_many(
     cursor: Cursor, guards: Sequence[tuple[Guard, list[int]]], rows: str
 ) -> dict[int, list[str]]:
-    """Return the same, in one look for each guard."""
+    """Return the same, in one pass for each guard."""
     found: dict[int, list[str]] = {}
     for guard, same in guards:
         cells = long_form(same, [f"r{column}" for column in same], rows)

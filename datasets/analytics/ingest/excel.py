@@ -24,9 +24,9 @@ _NAMED = 5
 
 
 def prepare_workbook(context: Context, path: Path, label: str) -> Plain:
-    """Return the sheet that was asked for, or is the first with data, as text.
+    """Return the requested sheet, or the first with data, as text.
 
-    Raises IngestRefused for what is no workbook, and for options of text.
+    Raises IngestRefused if it is not a workbook, or for options of text files.
     """
     options = context.options
     for name in ("encoding", "delimiter", "quote"):
@@ -115,7 +115,7 @@ def _kind(kind: str) -> str:
 
 
 def refuse_old_document(path: Path) -> None:
-    """Refuse a compound file by what it is, with what to do."""
+    """Refuse an OLE compound file; say what it is and what to send instead."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as m:
         if m.find(_ENCRYPTED) >= 0:
             what = (

@@ -43,7 +43,7 @@ class Grammar:
     numeric: bool = True
 
     def rules(self) -> list[Rule]:
-        """Return the rules of usual spellings."""
+        """Return the rules of locale-independent spellings."""
         return [rule for stage in self.stages() for rule in stage]
 
     def stages(self) -> list[list[Rule]]:
@@ -59,7 +59,7 @@ class Grammar:
         return found
 
     def local_rules(self) -> list[Rule]:
-        """Return the rules of spellings that differ from country to country."""
+        """Return the rules of locale-dependent spellings."""
         found: list[Rule] = []
         if self.numeric and self.signs is None:
             found += [

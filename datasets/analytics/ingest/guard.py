@@ -18,9 +18,9 @@ WIDE = 64
 
 
 class Lost(StrEnum):
-    """What a guard counts: null words, cells of no value, empty cells in quotes.
+    """What a guard counts: null words, invalid cells, empty cells in quotes.
 
-    Of a type that a person chose, also numbers that it rounds.
+    For a type that the user chose, also numbers that it rounds.
     """
 
     WORD = "word"
@@ -54,7 +54,7 @@ class Guard:
 
     @property
     def is_plain(self) -> bool:
-        """Whether cells are taken as they are."""
+        """Whether cells pass unchanged."""
         return self.rule is TEXT and self.empty is Empty.ABSENT
 
     @property

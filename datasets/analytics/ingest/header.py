@@ -11,7 +11,7 @@ _INTEGER = re.compile(r"-?\d{1,18}")
 
 
 class Look(StrEnum):
-    """What a cell looks like at a glance."""
+    """The shape of a cell: its kind at first sight."""
 
     WHOLE = "whole"
     FRACTION = "fraction"

@@ -126,7 +126,7 @@ def _nested(found: JsonLines, key: JsonKey, value: Any, *, is_spelled: bool) -> 
 
 
 def objects(context: Context, path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield what should be objects, each with the line that it begins in."""
+    """Yield the raw objects, each with its line number."""
     with path.open("rb") as file:
         start = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
         file.seek(0)

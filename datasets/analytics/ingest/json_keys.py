@@ -32,7 +32,7 @@ KINDS: dict[type, JsonKind] = {
 
 @dataclass(slots=True)
 class Repeats:
-    """In how many objects a key is given more than once, and where first."""
+    """In how many objects a key is repeated, and where first."""
 
     count: int = 0
     first: str = ""
@@ -44,7 +44,7 @@ class Repeats:
 
 @dataclass(slots=True)
 class JsonKey:
-    """What the lines say of one key, and which column they are copied under."""
+    """Statistics of one key over all lines."""
 
     column: str
     kinds: set[JsonKind] = field(default_factory=set)

@@ -22,7 +22,7 @@ _DEEPEST = 100
 
 
 class Digits(str):
-    """A number as its digits in the file."""
+    """A number, as the digits in the file."""
 
     __slots__ = ()
 
@@ -107,7 +107,7 @@ def _parsed_exactly(raw: bytes) -> Record | None:
 
 
 def is_cut_text(raw: bytes) -> bool:
-    """Return whether a line is an object but for half a character in a text."""
+    """Return whether a line is an object except for a lone surrogate in a string."""
     try:
         found = json.loads(raw)
         json.dumps(found, ensure_ascii=False).encode()

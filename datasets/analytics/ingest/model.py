@@ -24,7 +24,7 @@ NULL_WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file to read. `name` is the client's label; its ending is a hint only."""
+    """A file to read. `name` is the client's label; its extension is a hint only."""
 
     path: Path
     name: str
@@ -32,11 +32,11 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read the files; None and nothing mean: find out.
+    """How to read the files; None and empty values are inferred.
 
-    `types` are by column name, `header_row` counts from 1 below the skipped lines,
-    `names` replace those of the file. `decimal` and `thousands` are the signs in
-    numbers, `date_formats` forms of strptime. `sheet` is one of a workbook.
+    `types` are by column name. `header_row` counts from 1 below the skipped lines.
+    `names` replace those of the file. `decimal` and `thousands` are separators in
+    numbers, `date_formats` formats of strptime. `sheet` is one of a workbook.
     """
 
     null_values: tuple[str, ...] = NULL_WORDS
@@ -122,10 +122,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a conversion is.
+    """The progress of a conversion.
 
-    `bytes_done` of the `bytes_total` source bytes is the part of the work that is
-    done: it never runs back, though a file is read more than once.
+    `bytes_done` of `bytes_total` source bytes is the share that is done. It never
+    decreases, although a file may be read more than once.
     """
 
     stage: str = "starting"

@@ -69,9 +69,9 @@ def _spelled(context: Context, kind: str) -> str:
 
 
 class Shapes:
-    """Whether objects leave out keys that others at the same place have, or are null.
+    """Whether objects lack keys that others at the same path have, or are null.
 
-    In a column of a type both are missing.
+    A typed column cannot tell the two apart: both become null.
     """
 
     __slots__ = ("_keys", "has_absent", "has_null")

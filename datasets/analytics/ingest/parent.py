@@ -43,7 +43,7 @@ _POLL_S = 0.05
 
 
 class Ingestion:
-    """A conversion that runs in a child process. Ask `poll` until it answers."""
+    """A conversion in a child process. Call `poll` until it returns an outcome."""
 
     def __init__(
         self, folder: Path, process: "subprocess.Popen[bytes]", wall_s: float
@@ -87,7 +87,7 @@ class Ingestion:
         return outcome
 
     def kill(self) -> None:
-        """End the child and remove what it wrote; a second call changes nothing."""
+        """Kill the child and remove its files. Idempotent."""
         self._stop()
         self._close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -149,12 +149,11 @@ def start(
     limits: Limits | None = None,
     base: Base | None = None,
 ) -> Ingestion:
-    """Begin to convert the files into `folder`, which an earlier try may have left.
+    """Start to convert the files into `folder`; an earlier attempt may have left it.
 
-    The rows come after those of `base`, where there is one.
-
-    On success the folder holds data.parquet, sample.parquet (10,000 random rows),
-    head.json (the first 100 rows) and profile.json, and nothing else.
+    The rows follow those of `base`, if there is one. On success the folder holds
+    data.parquet, sample.parquet (10,000 random rows), head.json (the first 100 rows)
+    and profile.json, and nothing else.
     """
     limits = limits or Limits()
     shutil.rmtree(folder, ignore_errors=True)

@@ -43,7 +43,7 @@ _LOSSY = "value-would-change-"
 
 @dataclass(frozen=True, slots=True)
 class _Footer:
-    """What a file says of itself."""
+    """What a file claims about itself."""
 
     names: list[str]
     rows: int
@@ -51,9 +51,9 @@ class _Footer:
 
 
 def read(context: Context, plains: Sequence[Plain]) -> Read:
-    """Write the table anew. Raises IngestRefused for what is no honest Parquet.
+    """Rewrite the table. Raises IngestRefused for damaged or forged Parquet.
 
-    Columns are brought together by name, in the type that holds them all.
+    Columns are matched by name and get the type that holds all files' cells.
     """
     wide: dict[str, None] = {}
     plains = [_with_known_decimals(context, plain, wide) for plain in plains]

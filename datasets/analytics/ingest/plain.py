@@ -70,7 +70,7 @@ _FOREIGN = {
 
 
 def prepare(context: Context, file: InputFile) -> Plain:
-    """Return the file in a readable form; the bytes decide, the name is a hint."""
+    """Return the file in readable form; the bytes decide, the name is a hint."""
     path, name = file.path, file.name.lower()
     head = _head(path)
     for magic, codec in _PACKED.items():
@@ -168,7 +168,7 @@ def _refuse_foreign(head: bytes) -> None:
 
 
 def _unpacked(context: Context, path: Path, codec: str) -> Path:
-    """Unpack to a file, counting: what a bomb says of itself proves nothing."""
+    """Decompress to a file and count: the size that a bomb claims is not trusted."""
     target = context.temporary / f"{path.name}.unpacked"
     packed = path.stat().st_size
     most = min(

@@ -94,7 +94,7 @@ class Proof:
         raise IngestRefused("invalid_file", "The columns have no types that hold.")
 
     def _learn(self) -> None:
-        """Take cells that do not fit into account."""
+        """Take cells that do not fit into account: their columns get wider rules."""
         columns = [
             column
             for column, found in self.proposals.items()

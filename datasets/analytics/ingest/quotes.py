@@ -17,7 +17,7 @@ _LONGEST_GAP = 64
 
 
 class Quotes:
-    """The quotes of one text, piece after piece; `inside` is the state between them."""
+    """The quote state of one text, chunk by chunk; `inside` is between chunks."""
 
     def __init__(self, quote: str, delimiter: str | None = None) -> None:
         self.quote = quote.encode()

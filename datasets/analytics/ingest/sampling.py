@@ -15,9 +15,9 @@ SAMPLE_ROWS = 10_000
 
 
 class Sampling:
-    """Rows without replacement, of as many rows always the same positions.
+    """Sampling without replacement: as many rows always give the same positions.
 
-    Those whose positions have the smallest hashes; of a small table all rows.
+    Rows whose positions have the smallest hashes are drawn; all rows of a small table.
     """
 
     def __init__(self, cursor: Cursor, place: Source, rows: int) -> None:

@@ -78,7 +78,7 @@ class SheetNotes:
 
 @dataclass(slots=True)
 class _Shape:
-    """The rectangle that the filled cells take."""
+    """The bounding rectangle of the non-empty cells."""
 
     first_row: int = 0
     last_row: int = 0

@@ -30,17 +30,17 @@ class SkippedLines:
         return len(self.places) - self.above
 
     def line(self, number: int) -> int:
-        """Return where a line that was left stands in the file as it came."""
+        """Return the line number in the original file of a line that was kept."""
         return number + bisect_left(self.places, number)
 
 
 def lines_above(options: Options) -> int:
-    """Return how many lines a person said to be no part of the table, at its start."""
+    """Return how many lines to skip at the start, by the options."""
     return options.skip_lines + max((options.header_row or 1) - 1, 0)
 
 
 class LineSkipper:
-    """Leaves such lines out, and makes every end of a row a line feed."""
+    """Skips such lines, and turns every end of a row into a line feed."""
 
     def __init__(self, options: Options, quote: str) -> None:
         self._quotes = Quotes(quote, options.delimiter) if quote else None

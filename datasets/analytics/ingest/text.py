@@ -71,10 +71,10 @@ class TextFacts:
 
 
 def scan(context: Context, path: Path) -> TextFacts:
-    """Read a file once, or twice if it is not UTF-8, and say what it is made of.
+    """Read a file once, or twice if it is not UTF-8; return its facts.
 
-    Raises IngestRefused when the encoding that was asked for is unknown, or none was
-    and the text does not show which it is.
+    Raises IngestRefused when the requested encoding is unknown, or when none was
+    requested and the text does not decide it.
     """
     declared = _declared(context.options.encoding, _start(path))
     if declared is not None and declared.name != UTF8:
@@ -125,7 +125,7 @@ def _start(path: Path) -> bytes:
 
 
 def _declared(requested: str | None, start: bytes) -> Encoding | None:
-    """Return what a person, a mark or the form of UTF-16 says, None for nothing."""
+    """Return the encoding by option, byte order mark or UTF-16's form; else None."""
     marked = next((names for mark, *names in _BOMS if start.startswith(mark)), None)
     if requested:
         name = _known_name(requested)
@@ -154,7 +154,7 @@ def _known_name(name: str) -> str:
 
 
 def _with_escapes(start: bytes) -> str | None:
-    """Return which encoding of seven bits a text is in, None for none."""
+    """Return the seven-bit encoding with escape sequences of a text, or None."""
     for name in ("iso2022_jp_2", "iso2022_kr"):
         try:
             text = codecs.getincrementaldecoder(name)().decode(start)
@@ -166,10 +166,10 @@ def _with_escapes(start: bytes) -> str | None:
 
 
 def _without_mark(start: bytes) -> str | None:
-    """Return which UTF-16 or UTF-32 a text is that has no mark, None for neither.
+    """Return which UTF-16 or UTF-32 a text without byte order mark is in, or None.
 
-    It is the one in which all characters are such as a text has, and most are ASCII
-    (line ends, separators and digits are, in any language).
+    It is the one in which all characters are plausible and most are ASCII (line ends,
+    separators and digits are, in any language).
     """
     if b"\0" not in start:
         return None

@@ -77,7 +77,7 @@ def transcode(
 
 
 def skips_lines(options: Options) -> bool:
-    """Whether a person said that some lines are no part of the table."""
+    """Whether the options exclude some lines from the table."""
     return bool(options.comment) or lines_above(options) > 0
 
 
