@@ -18,9 +18,9 @@ def append_version(
     *,
     by: User | None,
 ) -> tuple[DatasetVersion, bool]:
-    """Return the version of a version's rows and then those of files, and if it is new.
+    """Append files to a version; return the resulting version, and whether it is new.
 
-    Raises NotCurrent, BadFile, UnsupportedFormat or FileTooLarge, and then nothing was
+    Raises NotCurrent, BadFile, UnsupportedFormat or FileTooLarge; then nothing is
     stored.
     """
     with _prepared(files, base) as found:

@@ -13,6 +13,6 @@ class DatasetsConfig(AppConfig):
     verbose_name = _("Datasets")
 
     def ready(self) -> None:
-        """Tell the analytics where data is; nothing is opened before a fork."""
+        """Configure the analytics engine; nothing is opened before a fork."""
         engine.configure(settings.DATA_DIR / "datasets")
         registration.register(threads=("datasets.worker.IngestionThread",))

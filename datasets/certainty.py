@@ -47,9 +47,9 @@ class VersionCertainty:
 
 
 def verdict(version: DatasetVersion) -> VersionCertainty:
-    """Return what rows, columns and files say of a ready version, the least sure.
+    """Return the least certain finding of a ready version: rows, columns, files.
 
-    Rows that were appended to, filtered or computed are as sure as the version that
+    Rows that were appended to, filtered or computed are as certain as the version that
     they came from.
     """
     waiting, seen, found = [version], {version.pk}, list[VersionCertainty]()
@@ -78,7 +78,7 @@ def _own(version: DatasetVersion) -> VersionCertainty:
 def _before(
     version: DatasetVersion, found: list[VersionCertainty]
 ) -> Iterator[DatasetVersion]:
-    """Yield the versions that rows came from; of one that is gone, add that."""
+    """Yield the versions that rows came from; note those that are deleted."""
     if version.appended_to is not None:
         yield version.appended_to
     for named in version.made_of:

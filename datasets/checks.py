@@ -18,10 +18,10 @@ Results = list[dict[str, Any]]
 
 
 def results(version: DatasetVersion) -> Results:
-    """Return what each enabled rule of the dataset says of the content.
+    """Return the result of each enabled rule of the dataset.
 
-    `passed` is None where a rule could not be checked, for whatever reason: such a
-    rule has not passed.
+    `passed` is None if a rule could not be checked, for whatever reason: then it has
+    not passed.
     """
     rules = [rule.as_rule() for rule in version.dataset.rules.enabled()]
     if not rules:
@@ -61,12 +61,12 @@ def _explained(
 def keep(
     version: DatasetVersion, found: Results, *, by: User | None = None
 ) -> QualityRun | None:
-    """Write the results, if there were rules."""
+    """Store the results, if there were rules."""
     return QualityRun.write(version, found, by=by) if found else None
 
 
 def check(version: DatasetVersion, *, by: User | None) -> QualityRun:
-    """Check a version now, by the rules of now. Raises NotReady or Purged."""
+    """Check a version now, by the current rules. Raises NotReady or Purged."""
     return QualityRun.write(version.require_content(), results(version), by=by)
 
 

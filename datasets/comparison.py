@@ -36,9 +36,9 @@ def compare(earlier: DatasetVersion, later: DatasetVersion) -> dict[str, Any]:
 
 
 def _is_same(earlier: DatasetVersion, later: DatasetVersion) -> bool | None:
-    """Return whether both say the same; None where only the bytes are known to differ.
+    """Return whether both contents are equal; None if only their bytes differ.
 
-    Equal rows of many threads may be other bytes.
+    Several threads may write equal rows as different bytes.
     """
     if earlier.digest == later.digest:
         return True
@@ -48,9 +48,9 @@ def _is_same(earlier: DatasetVersion, later: DatasetVersion) -> bool | None:
 
 
 def what_breaks(dataset: Dataset, columns: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the features bound to one of these columns, and who uses those.
+    """Return the features bound to one of these columns, and their dependents.
 
-    `columns` maps a name to the reason why the column will not do any more.
+    `columns` maps a name to the reason why the column no longer fits.
     """
     found = FeatureBinding.objects.filter(dataset=dataset).select_related("feature")
     broken = []

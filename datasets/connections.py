@@ -28,11 +28,10 @@ MISSING = "There is no such object in this connection."
 
 
 def fetch(connection: StorageConnection, path: str) -> list[IncomingFile]:
-    """Copy an object, or all below a folder, to where uploads are.
+    """Copy an object, or all below a folder, into the uploads.
 
-    The files of a folder come in the order of their names and keep the folders in
-    which they are below it. Raises ObjectNotFound, BadFile for what is no file, or
-    TooLarge; then nothing is left behind.
+    Files of a folder come sorted by name and keep their relative folders. Raises
+    ObjectNotFound, BadFile for what is not a file, or TooLarge; then nothing is left.
     """
     relative = PurePosixPath(path)
     if relative.is_absolute() or ".." in relative.parts or "\x00" in path:
@@ -82,9 +81,9 @@ def _is_of_table(name: PurePosixPath) -> bool:
 
 
 def _files_below(root: Path, relative: PurePosixPath) -> list[PurePosixPath] | None:
-    """Return the files below a folder, None where it is none.
+    """Return the files below a folder, None if it is not a folder.
 
-    Raises BadFile for links, and for what is neither file nor folder.
+    Raises BadFile for links and special files.
     """
     try:
         top = (root / relative).resolve(strict=True)

@@ -23,7 +23,7 @@ BATCH = 10
 def report(
     reference: DatasetVersion, current: DatasetVersion, *, by: User | None = None
 ) -> DriftReport:
-    """Return the stored comparison, or make it. Raises Refused, NotReady or Purged."""
+    """Return the comparison, stored or new. Raises Refused, NotReady or Purged."""
     stored = DriftReport.objects.select_related("reference", "current").filter(
         reference=reference, current=current, revision=drift.REVISION
     )

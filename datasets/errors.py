@@ -32,7 +32,7 @@ class ConnectionNotFound(NotFound):
 
 
 class FolderNotAllowed(DomainError):
-    """A connection's folder is none that the environment of the server allows."""
+    """The server's environment does not allow the connection's folder."""
 
     code = "folder_not_allowed"
 
@@ -84,7 +84,7 @@ class IllegalMove(DomainError):
 
 
 class InvalidBinding(Invalid):
-    """A feature cannot be bound so: the field says to what."""
+    """The feature cannot be bound like this; `field` names the part at fault."""
 
     code = "invalid_binding"
 

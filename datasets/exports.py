@@ -40,10 +40,10 @@ OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"
 def attachment(
     request: HttpRequest, version: DatasetVersion, wanted: Request
 ) -> HttpResponseBase:
-    """Return the download, its part, or 304 to a client that has it.
+    """Return the download, a range of it, or 304 if the client has it.
 
-    What can be refused is refused before the first byte. Only the whole version as
-    Parquet is a file that is there already: it has a length, and ranges.
+    All refusals come before the first byte. Only the whole version as Parquet is a
+    stored file, with a length and ranges.
     """
     tag = _etag(version, wanted)
     if etags.is_named(request.headers.get("If-None-Match", ""), tag):
@@ -61,7 +61,7 @@ def attachment(
 
 
 def as_upload(version: DatasetVersion, wanted: Request) -> IncomingFile:
-    """Write the rows as an upload of their own: Parquet, so with their types."""
+    """Write the rows as an upload of their own: Parquet, which keeps their types."""
     path = storage.data_path(version.digest)
     name = f"{version.dataset.name}-v{version.number}-filtered.parquet"
     with translated_errors():
@@ -70,7 +70,7 @@ def as_upload(version: DatasetVersion, wanted: Request) -> IncomingFile:
 
 
 def reading_options(version: DatasetVersion, wanted: Request) -> dict[str, Any]:
-    """Return how the file has to be read for the same rows to come back."""
+    """Return the upload options that read the same rows back from the file."""
     return export.reading_options(_columns(version, wanted), wanted.format)
 
 

@@ -21,8 +21,7 @@ logger = logging.getLogger(__name__)
 def compute(feature: Feature) -> None:
     """Compute a formula's statistics over the current content, unless they are stored.
 
-    What is refused (a busy process, a content that is too large) leaves them out;
-    the feature says that they are not there.
+    If analytics refuses (busy, too large), they are left out, and the feature says so.
     """
     bound, version = feature.bound_to, feature.data_version
     if bound is None or version is None or not bound.expression:
@@ -35,7 +34,7 @@ def compute(feature: Feature) -> None:
 
 
 def catch_up(version: DatasetVersion) -> None:
-    """Compute the formulas over a dataset whose version has become current."""
+    """Compute the formulas over a dataset whose current version has changed."""
     if version.dataset.current_version_id != version.pk:
         return
     found = FeatureBinding.objects.filter(dataset=version.dataset).exclude(

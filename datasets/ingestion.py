@@ -39,9 +39,9 @@ Watcher = Callable[[IngestJob], None]
 
 
 def ingest_once(*, watch: Watcher | None = None) -> int:
-    """Read what waits, one version after the other; return how many were read.
+    """Process pending versions, one by one; return how many.
 
-    Safe in any number of processes. `watch` is called at every report of progress.
+    Safe in any number of processes. `watch` is called at every progress report.
     """
     done = 0
     sweep.now_and_then(every_s=SWEEP_S)
@@ -108,7 +108,7 @@ def _convert(
     folder: Path,
     watch: Watcher | None,
 ) -> ingest.Outcome | None:
-    """Run the child to its end; None when the job was taken from us."""
+    """Run the child to its end; None if the job's lease was lost."""
     files = [ingest.InputFile(file.path, file.name) for file in version.sources.all()]
     options = ingest.Options.from_json(version.options)
     first = version.appended_to
@@ -139,7 +139,7 @@ def _report(job: IngestJob, child: ingest.Ingestion, watch: Watcher | None) -> b
 
 
 def _settle(job: IngestJob, version: DatasetVersion, found: FinishedConversion) -> None:
-    """Keep the content, analyse it, and let the version be ready."""
+    """Store the content, analyse it, and make the version ready."""
     outcome = found.outcome
     analyses = PreparedAnswers.read(found.folder)
     with storage.held(outcome.digest):
@@ -168,7 +168,7 @@ def _publish(
     columns: list[Column],
     results: list[dict[str, Any]],
 ) -> Dataset | None:
-    """Close the job and let the version be ready; None when the job is not ours."""
+    """Close the job and make the version ready; None if the job is not ours."""
     with transaction.atomic():
         dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
         if not job.finish():

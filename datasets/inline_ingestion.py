@@ -33,7 +33,7 @@ _converting = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class FinishedConversion:
-    """A finished conversion that no row stands for yet."""
+    """A finished conversion, not yet in the database."""
 
     outcome: ingest.Outcome
     folder: Path
@@ -45,12 +45,11 @@ def prepared(
     options: Mapping[str, Any] | None = None,
     base: ingest.Base | None = None,
 ) -> Iterator[FinishedConversion | None]:
-    """Convert small files before any row is written; None leaves them to the loop.
+    """Convert small files before any row is written; None leaves them to the worker.
 
-    A person who uploads a few megabytes wants to see the table or what is wrong
-    with the file, not a promise; the child is done in a second. What it has no
-    time for is no fault of the file: the loop has more. Raises BadFile,
-    UnsupportedFormat or FileTooLarge, and then nothing was stored.
+    A few megabytes take a second, so that the response shows the table, or what is
+    wrong with the file. A timeout here is not the file's fault: the worker has more
+    time. Raises BadFile, UnsupportedFormat or FileTooLarge; then nothing is stored.
     """
     size = sum(file.size_bytes for file in files)
     if size > SMALL_BYTES or not _converting.acquire(blocking=False):
@@ -106,7 +105,7 @@ def base_of(version: DatasetVersion, *, widens: bool = False) -> ingest.Base:
 def previewed(
     sources: Sequence[ingest.InputFile], options: Mapping[str, Any]
 ) -> tuple[ingest.Outcome, bytes]:
-    """Read the beginning of files; return what it came to and the first rows' JSON.
+    """Read the first rows of files; return the outcome and the rows as JSON.
 
     Raises ReaderBusy, BadFile, UnsupportedFormat or FileTooLarge.
     """
@@ -129,7 +128,7 @@ def previewed(
 
 
 def explained(refused: IngestRefused) -> DomainError:
-    """Return the refusal as the answer to the request that brought the file."""
+    """Return the refusal as an error of the request that sent the file."""
     kinds: dict[str, type[DomainError]] = {
         "unsupported_format": UnsupportedFormat,
         "too_large": FileTooLarge,

@@ -12,7 +12,7 @@ from datasets.questions import ColumnFigures, detail, logger, sample, statistics
 
 @dataclass(frozen=True, slots=True)
 class PreparedAnswers:
-    """Answers that the reader of the files made on the way, as JSON bytes."""
+    """Answers that the ingestion precomputed, as JSON bytes."""
 
     head: bytes
     statistics: bytes

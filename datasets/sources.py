@@ -15,10 +15,10 @@ from mlops.core.models import User
 
 
 def received_files(fields: dict[str, Any], *, by: User | None) -> list[IncomingFile]:
-    """Take the files out of a validated body; they are on disk and complete.
+    """Return the files of a validated body; they are on disk and complete.
 
-    Raises EmptyFile, UploadNotFound, IllegalMove or ConnectionNotFound; no upload is
-    used up when another one of them is not whole.
+    Raises EmptyFile, UploadNotFound, IllegalMove or ConnectionNotFound. No upload is
+    consumed if another one of them is incomplete.
     """
     uploads = fields.pop("upload_id", None) or []
     forms = fields.pop("file", None) or []

@@ -25,7 +25,7 @@ OWN_TABLE = "data"
 
 @dataclass(frozen=True, slots=True)
 class SqlQuery:
-    """A statement of a person about a dataset; `tables` maps names to versions."""
+    """A user's statement about a dataset; `tables` maps names to versions."""
 
     dataset: Dataset
     sql: str
@@ -59,7 +59,7 @@ class SqlQuery:
         }
 
     def file(self, form: Form) -> tuple[BinaryIO, StatementOutcome]:
-        """Return the whole result as a file that is gone when it is closed."""
+        """Return the whole result as a temporary file, deleted when it is closed."""
         folder = storage.root() / "work"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         target = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the answer closes it

@@ -36,7 +36,7 @@ LEFTOVER_AGE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """An uploaded file that is completely in the store; `name` is only a label.
+    """A complete uploaded file in the store; `name` is only a label.
 
     `made_of` are the ids of the versions that it was computed from, if it was.
     """
@@ -97,7 +97,7 @@ def sample_path(digest: str) -> Path:
 def receive(
     name: str, chunks: Iterable[bytes], *, max_bytes: int | None = None
 ) -> IncomingFile:
-    """Take a stream to the store. Raises TooLarge; then nothing is left behind."""
+    """Write a stream to the store. Raises TooLarge; then nothing is left."""
     file_id = uuid.uuid4()
     most = settings.MAX_UPLOAD_BYTES if max_bytes is None else max_bytes
     received = byte_store().put(incoming_key(file_id), chunks, max_bytes=most)
@@ -132,9 +132,9 @@ def printable(name: str) -> str:
 
 @contextmanager
 def held(digest: str) -> Iterator[None]:
-    """Let nobody else keep or discard this content until its rows are written.
+    """Lock this content until its rows are written: nobody else stores or discards it.
 
-    Between processes: the lock is on a folder that the contents beginning alike share.
+    Between processes the lock is on a folder, shared by contents with an equal prefix.
     """
     shared = root() / "content" / digest[:2]
     shared.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -147,16 +147,16 @@ def held(digest: str) -> Iterator[None]:
 
 
 def keep(folder: Path, digest: str) -> None:
-    """Make a finished work folder the content of `digest`; the caller holds it.
+    """Make a finished work folder the content of `digest`; the caller holds its lock.
 
-    The same content may be there already, put by another version or by an attempt
-    that died just before its row was written: then the new copy goes.
+    The same content may exist, of another version or of an attempt that died before its
+    row was written: then the new copy is deleted.
     """
     byte_store().adopt_folder(content_prefix(digest), folder, last=DATA_FILE)
 
 
 def discard_content(digest: str) -> None:
-    """Delete a content that the caller holds; no half of it is ever seen."""
+    """Delete a content atomically; the caller holds its lock."""
     byte_store().delete_below(content_prefix(digest))
 
 

@@ -14,7 +14,7 @@ LARGEST_KEPT = 16 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a content; `is_kept` answers are stored for the next one."""
+    """A question about a content; answers with `is_kept` are cached."""
 
     version: DatasetVersion
     kind: str
@@ -34,7 +34,7 @@ class Question:
         return self.key.etag
 
     def body(self) -> bytes:
-        """Return the answer as JSON, computing it if nobody asked before."""
+        """Return the answer as JSON, from the cache if it is there."""
         key = self.key
         stored = StoredAnalysis.objects.answer(key) if self.is_kept else None
         if stored is not None:

@@ -54,11 +54,11 @@ class AnalysisKey:
 
 
 class StoredAnalysis(models.Model):
-    """A computed answer about one content.
+    """A cached answer about one content.
 
-    `digest` is the content, `kind` the question, `parameters` its canonical JSON
-    and `revision` the algorithm's: together they are the ETag. Contents do not
-    change, so nothing here ever has to be thrown away for being old.
+    `digest` is the content, `kind` the question, `parameters` its canonical JSON and
+    `revision` that of the algorithm: together they are the ETag. Contents are
+    immutable, so that entries never expire.
     """
 
     digest = models.CharField(max_length=64)

@@ -29,12 +29,11 @@ MAX_KEY = 8
 
 
 class FeatureBinding(models.Model):
-    """The column of a dataset that a feature's values are in, now and in new versions.
+    """The column of a dataset that holds a feature's values, now and in new versions.
 
-    `types` maps each column that is used to its type when the feature was bound;
-    `broken_since` is the number of the first version that does not go with that.
-    `computed_profile` are the statistics of a formula, for the content and revision
-    in `computed_of`; a column has its own.
+    `types` maps each used column to its type at binding. `broken_since` is the number
+    of the first version that does not fit. `computed_profile` has the statistics of a
+    formula, for the content and revision in `computed_of`; a column has its own.
     """
 
     feature = models.OneToOneField(
@@ -93,7 +92,7 @@ class FeatureBinding(models.Model):
     def write(
         cls, feature: "Feature", wanted: BindingTarget, *, by: User | None
     ) -> "FeatureBinding":
-        """Bind a feature in place of what it was bound to; the transaction holds.
+        """Bind a feature, replacing its old binding. Call it in a transaction.
 
         Raises DatasetNotFound, NotReady or InvalidBinding, which names the field.
         """
@@ -127,10 +126,10 @@ class FeatureBinding(models.Model):
         *,
         by_rules_only: bool,
     ) -> None:
-        """Note whether a version that becomes current, of these columns, will do.
+        """Check a version that becomes current against the binding.
 
-        Types that differ by the type rules alone are taken over. Writes an event
-        when the feature breaks or is mended; the caller's transaction holds.
+        Types that differ by the type rules alone are updated. Writes an event when the
+        feature breaks or is repaired. Call it in a transaction.
         """
         if by_rules_only:
             self._take_over(columns)
@@ -203,7 +202,7 @@ class FeatureBinding(models.Model):
         self.types = {name: now.get(name, kind) for name, kind in self.types.items()}
 
     def _broken_reason(self, columns: Sequence[TableColumn]) -> str:
-        """Return why these columns will not do; nothing when they will."""
+        """Return why these columns do not fit; empty if they do."""
         bound = [TableColumn(name, kind) for name, kind in self.types.items()]
         for name, reason in schema.diff(bound, columns).breaks.items():
             if name == self.column:

@@ -45,7 +45,7 @@ def checked_columns(
 
 
 def _unfit(column: TableColumn, field: str) -> str:
-    """Return why a column cannot play its part; nothing when it can."""
+    """Return why a column cannot be used; empty if it can."""
     if field == "event_time" and column.kind not in TEMPORAL:
         return f"{column.name!r} is {column.type}, not a date or a time with its date."
     if field == "entity_key" and column.kind is Kind.NESTED:

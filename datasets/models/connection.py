@@ -29,10 +29,10 @@ class StorageConnectionQuerySet(models.QuerySet["StorageConnection"]):
 
 
 class StorageConnection(models.Model):
-    """A named source that only an admin configures; clients give its name, no address.
+    """A named source, configured by an admin; clients send its name, never an address.
 
-    The secret key is not kept here: `secret_variable` names the environment
-    variable of the server that holds it.
+    The secret key is not stored: `secret_variable` names the server's environment
+    variable that has it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

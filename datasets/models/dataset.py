@@ -31,7 +31,7 @@ MAX_TAG_LENGTH = 100
 
 @dataclass(frozen=True, slots=True)
 class AppendBase:
-    """A version that rows are appended to, and how the new files are to be read."""
+    """The version to append to, and the reading options of the new files."""
 
     version: DatasetVersion
     options: Mapping[str, Any]
@@ -46,7 +46,7 @@ class AppendBase:
 
 
 class Details(TypedDict, total=False):
-    """What people say of a dataset; everything else is measured."""
+    """Descriptive metadata of a dataset; everything else is measured."""
 
     description: str
     tags: list[str]
@@ -93,10 +93,9 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 
 
 class Dataset(models.Model):
-    """A named table of the catalogue. What it holds is in its versions.
+    """A named table of the catalogue; its rows are in its versions.
 
-    Writers lock in this order: dataset, job, version. Whoever holds a version and
-    then asks for its dataset waits for one that waits for it.
+    Lock order: dataset, job, version. The reverse order can deadlock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -245,10 +244,9 @@ class Dataset(models.Model):
         by: User | None,
         outcome: IngestedContent | None = None,
     ) -> tuple[DatasetVersion, bool]:
-        """Return the version of a version's rows and then those of these files.
+        """Append files to a version; return the result, and whether it is new.
 
-        And whether it is new, as `add_version`. Raises NotCurrent, with nothing
-        changed, unless the version appended to is the current one.
+        Raises NotCurrent, with nothing changed, unless the base is the current version.
         """
         with transaction.atomic():
             locked = self._locked()
@@ -285,7 +283,7 @@ class Dataset(models.Model):
             )
 
     def update(self, *, by: User | None, **details: Unpack[Details]) -> "Dataset":
-        """Change what people say of the dataset. Raises Invalid."""
+        """Change the descriptive metadata. Raises Invalid."""
         if "tags" in details:
             details["tags"] = clean_tags(details["tags"])
         own = {key: value for key, value in details.items() if key != "features"}
@@ -315,9 +313,9 @@ class Dataset(models.Model):
         )
 
     def make_current(self, version: DatasetVersion) -> None:
-        """Point the dataset at a ready version of its own; the caller's lock holds.
+        """Make a ready version the current one; the caller holds the lock.
 
-        What that does to columns, and to the features bound to them, is an event.
+        Writes events for changed columns and for the features bound to them.
         """
         before = self.current_version
         self.current_version = version

@@ -11,7 +11,7 @@ from datasets.models.version import DatasetVersion
 
 
 class DriftReport(models.Model):
-    """A comparison of two contents. It is stored: neither of them can change."""
+    """A stored comparison of two contents, both immutable."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.ForeignKey(

@@ -32,8 +32,8 @@ SEVERITIES: dict[DatasetEventKind, EventSeverity] = {
 class DatasetEvent(models.Model):
     """A change that users of the dataset should know of.
 
-    `columns` lists `{name, before, after}`; `after` is null of a column that went.
-    The event outlives its dataset, by whose name it goes on.
+    `columns` lists `{name, before, after}`; `after` is null for a removed column. The
+    event outlives its dataset and keeps its name.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -156,7 +156,7 @@ class Feature(models.Model):
         return self
 
     def bind(self, wanted: BindingTarget | None, *, by: User | None) -> None:
-        """Say where the feature's values are, in place of what was said; None: nowhere.
+        """Set where the feature's values are; None unbinds it.
 
         Raises DatasetNotFound, NotReady or InvalidBinding; then nothing has changed.
         """
@@ -230,7 +230,7 @@ class Feature(models.Model):
         return found
 
     def record_use(self, *, by: User | None, **fields: Any) -> FeatureUsage:
-        """Note that a model version uses the feature, and which data that is.
+        """Record that a model version uses the feature, and which data version.
 
         Raises VersionNotFound.
         """

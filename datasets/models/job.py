@@ -22,11 +22,11 @@ MAX_ATTEMPTS = 3
 
 class IngestJobQuerySet(models.QuerySet["IngestJob"]):
     def open(self) -> Self:
-        """Jobs that are not done, whether somebody has them or not."""
+        """Jobs that are not done, leased or not."""
         return self.filter(finished_at=None)
 
     def claimable(self, now: datetime) -> Self:
-        """Open jobs that nobody holds (any more), oldest first."""
+        """Open jobs without a lease, or with an expired one, oldest first."""
         free = Q(lease_until=None) | Q(lease_until__lt=now)
         return self.open().filter(free).order_by("pk")
 
@@ -63,7 +63,7 @@ class IngestJobQuerySet(models.QuerySet["IngestJob"]):
 
 
 class IngestJob(models.Model):
-    """Reading one version. A worker holds it by a lease that it has to renew."""
+    """A job that reads one version. A worker holds it by a lease, which it renews."""
 
     version = models.OneToOneField(
         "datasets.DatasetVersion", models.CASCADE, related_name="job"
@@ -107,7 +107,7 @@ class IngestJob(models.Model):
         return f"{self.version_id}, attempt {self.attempt}"
 
     def claim(self, worker: str) -> bool:
-        """Take the job, if it is still as this row says. Returns who won: us or not."""
+        """Claim the job by compare-and-swap; return whether this worker won."""
         now = timezone.now()
         won = IngestJob.objects.filter(
             pk=self.pk, attempt=self.attempt, finished_at=None
@@ -125,9 +125,9 @@ class IngestJob(models.Model):
         return True
 
     def report(self, *, bytes_done: int, rows_done: int) -> bool:
-        """Write the progress and renew the lease; False when the job is ours no more.
+        """Write the progress and renew the lease; False if the lease is lost.
 
-        It is lost when it was cancelled or when another worker took it over.
+        It is lost when the job was cancelled or another worker claimed it.
         """
         return bool(
             self._ours()
@@ -140,11 +140,11 @@ class IngestJob(models.Model):
         )
 
     def renew(self) -> bool:
-        """Renew the lease between two long steps; False when it is ours no more."""
+        """Renew the lease between two long steps; False if it is lost."""
         return self.report(bytes_done=self.bytes_done, rows_done=self.rows_done)
 
     def finish(self) -> bool:
-        """Close the job; False when it is ours no more, and nothing may be written."""
+        """Close the job; if this returns False, the lease is lost: write nothing."""
         wake_on_commit()
         return bool(
             self._ours().update(
@@ -166,7 +166,7 @@ class IngestJob(models.Model):
         )
 
     def reset(self) -> None:
-        """Open the job once more, with all its attempts."""
+        """Reopen the job with a full number of attempts."""
         IngestJob.objects.filter(pk=self.pk).update(
             attempt=F("attempt") + 1,
             worker="",

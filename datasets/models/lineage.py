@@ -79,9 +79,10 @@ def around(feature: uuid.UUID, *, recursive: bool) -> dict[str, Any]:
 
 
 def lock() -> None:
-    """Let one writer at a time change edges: two edges together may close a circle.
+    """Serialize writers of edges: two edges at once may close a cycle.
 
-    The content type's row stands for the whole graph; on SQLite the write lock does.
+    PostgreSQL locks the content type's row for the whole graph; SQLite has its own
+    write lock.
     """
     kind = ContentType.objects.get_by_natural_key("datasets", "feature")
     ContentType.objects.select_for_update(no_key=True).get(pk=kind.pk)

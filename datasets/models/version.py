@@ -155,23 +155,23 @@ class DatasetVersion(models.Model):
         return f"{self.dataset} v{self.number}"
 
     def fail(self, reason: str) -> None:
-        """Say why there will be no content; the caller's transaction holds.
+        """Record why there is no content. Call it in a transaction.
 
-        One that is not being read stays as it is.
+        A version that is not being read stays as it is.
         """
         if self._move(VersionState.FAILED, state_reason=reason[:2000]):
             audit.record("fail_version", self, by=None, changes={"reason": reason})
         self.refresh_from_db()
 
     def append_to(self, base: "DatasetVersion", *, widens: bool) -> None:
-        """Say whose rows come first; the caller's transaction holds."""
+        """Record whose rows come first. Call it in a transaction."""
         self.appended_to, self.widens = base, widens
         self.save(update_fields=["appended_to", "widens"])
 
     def become_ready(
         self, outcome: IngestedContent, columns: Sequence["Column"]
     ) -> None:
-        """Write what the reader found; the caller's transaction and lock hold.
+        """Write the reader's outcome. Call it in a transaction, with the lock.
 
         Raises IllegalMove unless the version is being read.
         """
@@ -204,7 +204,7 @@ class DatasetVersion(models.Model):
     def retry(
         self, *, by: User | None, options: Mapping[str, Any] | None = None
     ) -> None:
-        """Read the same files once more, with other options if they are given.
+        """Read the same files again, with other options if they are given.
 
         Raises IllegalMove unless reading them failed.
         """
@@ -220,7 +220,7 @@ class DatasetVersion(models.Model):
 
     @property
     def is_stale(self) -> bool:
-        """Whether rows were to be appended to a version that is not current now."""
+        """Whether it appends to a version that is no longer current."""
         base = self.appended_to_id
         return base is not None and base != self.dataset.current_version_id
 
@@ -336,7 +336,7 @@ class DatasetVersion(models.Model):
                 return None
 
     def _move(self, state: VersionState, **columns: Any) -> bool:
-        """Compare and swap: move by the table and write the columns, or neither."""
+        """Compare and swap: make a legal move and write the columns, or neither."""
         before = [old for old, ways in VERSION_MOVES.items() if state in ways]
         rows = DatasetVersion.objects.filter(pk=self.pk, state__in=before)
         if not rows.update(state=state, **columns):
@@ -351,9 +351,9 @@ class DatasetVersion(models.Model):
 
 
 def drop_content(digest: str) -> None:
-    """Delete a content and what was computed from it, unless a version holds it.
+    """Delete a content and what was computed from it, unless a version uses it.
 
-    Whoever is about to write such a version holds the content meanwhile.
+    Writers of such a version hold the content's lock meanwhile.
     """
     with storage.held(digest):
         if not DatasetVersion.objects.holding_bytes().filter(digest=digest).exists():

@@ -258,12 +258,12 @@ def test_methods_are_told_without_a_key(gateway, slot, path, allow):
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/metrics"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
-def test_the_gateways_own_pages_are_read_alone(door, path, method):
-    told = raw(door, "OPTIONS", path, key=None)[1]["Allow"]
+def test_the_gateways_own_pages_are_read_alone(gateway, path, method):
+    told = raw(gateway, "OPTIONS", path, key=None)[1]["Allow"]
 
-    status, headers, _ = raw(door, method, path, key=None)
+    status, headers, _ = raw(gateway, method, path, key=None)
 
-    assert raw(door, "HEAD", path, key=None)[0] == 200
+    assert raw(gateway, "HEAD", path, key=None)[0] == 200
     assert (status, headers["Allow"], told) == (405, *["GET, HEAD, OPTIONS"] * 2)
 
 
