@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from django.conf import settings
-
+from mlops.shared_settings import BASE_DIR
 from tests.ports import free_port
 
 START_TIMEOUT_S = 400
@@ -20,13 +20,25 @@ END_OF_BANNER = "Ctrl-C stops everything"
 
 
 class LiveStack:
-    """Everything that `make run` starts; its output is read as it comes."""
+    """Everything that `make run` starts; its output is read as it comes.
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    `database_url` is "" for SQLite in the folder; without it, it is the environment's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        database_url: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.port, self.serving_port = free_port(), free_port()
         self.output = ""
         self._arguments = arguments
+        self._settings = dict(settings or {})
+        if database_url is not None:
+            self._settings["DATABASE_URL"] = database_url
 
     @property
     def url(self) -> str:
@@ -44,7 +56,7 @@ class LiveStack:
         self.output = ""
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", *self._arguments],
-            cwd=settings.BASE_DIR,
+            cwd=BASE_DIR,
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -62,7 +74,7 @@ class LiveStack:
         """Run a command of the stack's own store, as its operator would."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=settings.BASE_DIR,
+            cwd=BASE_DIR,
             env=self._environment(),
             check=True,
             capture_output=True,
@@ -91,8 +103,9 @@ class LiveStack:
             for key, value in os.environ.items()
             if not key.startswith("MLOPS_") and key != "DJANGO_SETTINGS_MODULE"
         }
-        return kept | {
+        own = {
             "MLOPS_DATA_DIR": str(self.folder),
             "MLOPS_PORT": str(self.port),
             "MLOPS_SERVING_PORT": str(self.serving_port),
         }
+        return kept | own | self._settings

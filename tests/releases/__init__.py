@@ -1,0 +1,1 @@
+"""Stores that releases wrote, and whether today's code still answers from them."""
