@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 import time
 from collections import Counter
 
@@ -17,7 +18,14 @@ from deployments.serving.gateway.usage import (
     used,
     used_days,
 )
-from tests.deployments.gateway.process import DIGEST, publish, reply, route
+from tests.deployments.gateway.process import (
+    DIGEST,
+    FakeServer,
+    GatewayProcess,
+    publish,
+    reply,
+    route,
+)
 from tests.deployments.gateway.test_shared import Held, ask_together
 from tests.deployments.targets.waiting import until
 
@@ -228,6 +236,45 @@ def test_usage_is_kept_when_the_gateway_is_started_anew(usage, tmp_path, clock):
     assert used(tmp_path, ["key"])["key"].requests_today == 4
     assert again.wait_s("key", KeyLimit(daily_quota=4)) > 0
     assert used(tmp_path, ["other"])["other"].requests_today == 0
+
+
+@pytest.fixture
+def started(short_dir):
+    """Start gateways of one folder, with a slot whose key has a quota of 5."""
+    server, made = FakeServer(short_dir), []
+    publish(short_dir, "d", server)
+    limit = {"expires_at": None, "rate_per_minute": None, "daily_quota": 5}
+    route(short_dir, "m", {"deployment_id": "d"}, key_limits={DIGEST: limit})
+
+    def start() -> GatewayProcess:
+        made.append(GatewayProcess(short_dir))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+    server.close()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_the_next_gateway_goes_on_with_what_was_used(started, short_dir, end):
+    def statuses(gateway, count):
+        path = "/serving/staging/m/v2/models/m/infer"
+        return [gateway.post(path, {})[0] for _ in range(count)]
+
+    def usage():
+        found = used(short_dir / "run" / "gateways", [DIGEST])[DIGEST]
+        return found.requests_today, found.refused_today
+
+    first = started()
+    before = statuses(first, 3)
+    first.process.send_signal(end)
+    first.process.wait()
+    between = usage()
+    after = statuses(started(), 4)
+
+    assert (before, after) == ([200] * 3, [200, 200, 429, 429])
+    assert (between, usage()) == ((3, 0), (5, 2))
 
 
 def test_a_deployment_has_its_own_largest_body_and_concurrency(gateway, slot, data_dir):
