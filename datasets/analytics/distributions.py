@@ -36,6 +36,7 @@ COLUMNS_PER_PASS = 64
 
 Floats = npt.NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
+_TINY, _ENLARGED = 2.0**-500, 2.0**500
 
 
 @dataclass(slots=True)
@@ -64,10 +65,10 @@ class Shape:
         inner = np.arange(1, BINS)
         with np.errstate(all="ignore"):
             # Multiplied first where it can be, so that whole edges are whole numbers.
-            steps = self.width * inner / (BINS / 2)
-            careful = self.width * (inner / (BINS / 2))
+            steps = self.width * inner / (BINS * self.scale)
+            careful = self.width * (inner / (BINS * self.scale))
             between = self.low + np.where(np.isfinite(steps), steps, careful)
-            largest = max(abs(self.low), abs(self.high)) / 2
+            largest = self.largest * self.scale
             self.doubt = 8 * BINS * _EPS * (1 + largest / (self.width or 1.0))
         self.edges = np.array([self.low, *between, self.high])
 
@@ -81,13 +82,25 @@ class Shape:
         return f"{name}::DOUBLE"
 
     @property
+    def largest(self) -> float:
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def scale(self) -> float:
+        """The power of two by which values are added up.
+
+        high - low itself may overflow; of the smallest numbers 1 / (high - low) would,
+        and a half would lose digits.
+        """
+        return 0.5 if self.largest >= _TINY else _ENLARGED
+
+    @property
     def width(self) -> float:
-        return self.high / 2 - self.low / 2
+        return self.high * self.scale - self.low * self.scale
 
     def add(self, values: Floats) -> None:
-        # Halves, because high - low itself may overflow.
-        z = values * 0.5
-        z -= self.low / 2
+        z = values * self.scale
+        z -= self.low * self.scale
         z *= 1 / self.width if self.width else 0.0
         if not np.isfinite(total := float(z.sum())):
             values = values[np.isfinite(z)]
@@ -127,7 +140,7 @@ class Shape:
         found: dict[str, Any] = {"histogram": self._histogram(width)}
         if self.column.kind in NUMERIC:
             mean = self.total / self.count
-            found["mean"] = self._add_offset(self.low + mean * self.width * 2)
+            found["mean"] = self._add_offset(self.low + mean * self.width / self.scale)
             found["std"] = self._std(mean)
         return found
 
@@ -135,7 +148,7 @@ class Shape:
         if self.count < 2:  # noqa: PLR2004 - a spread needs two values
             return None
         variance = max(self.squares - self.count * mean * mean, 0) / (self.count - 1)
-        std = math.sqrt(variance) * self.width * 2
+        std = math.sqrt(variance) * self.width / self.scale
         return std if math.isfinite(std) else None
 
     def _histogram(self, width: float) -> Histogram | None:

@@ -68,6 +68,15 @@ def test_the_widest_finite_range_has_finite_edges(parquet):
     assert sum(figures.histogram.counts) == 1000
 
 
+@pytest.mark.parametrize("unit", ["5e-324", "1e-310", "1e-300", "1e-160"])
+def test_the_smallest_numbers_have_figures_too(parquet, unit):
+    figures = column(parquet, f"i * '{unit}'::DOUBLE", rows=201)
+
+    assert figures.mean == pytest.approx(100 * float(unit), rel=1e-12, abs=0)
+    assert figures.std == pytest.approx(58.16786054 * float(unit), rel=1e-2, abs=0)
+    assert sum(figures.histogram.counts) == 201
+
+
 @pytest.mark.parametrize("reach", [50, 55, 57])
 def test_a_value_on_an_edge_counts_above_it(parquet, reach):
     figures = column(parquet, f"i::DOUBLE - {reach}", rows=2 * reach + 1)
