@@ -118,11 +118,11 @@ def _add(found: "_Hash", array: Any) -> None:
         # An array of nulls has no bits.
         present = array.buffers()[0] or bytes(len(array) // 8 + 1)
         found.update(b"\0" + _bits(present, array.offset, len(array)))
-        if pa.types.is_null(array.type):
-            return
         array = array.drop_null()
     else:
         found.update(b"\1")
+    if pa.types.is_null(array.type):
+        return
     _ADDING.get(array.type.id, _add_fixed)(found, array)
 
 

@@ -44,10 +44,10 @@ _KINDS = (
     (r"BOOLEAN", Kind.BOOLEAN),
     (r"(VARCHAR|UUID|BIT|ENUM\(.*\))", Kind.TEXT),
     (r"DATE", Kind.DATE),
-    (r"TIMESTAMP.*", Kind.TIMESTAMP),
-    (r"TIME.*", Kind.TIME),
+    (r"TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?", Kind.TIMESTAMP),
+    (r"TIME(_NS| WITH TIME ZONE)?", Kind.TIME),
     (r"INTERVAL", Kind.INTERVAL),
-    (r"(BLOB|GEOMETRY.*)", Kind.BINARY),
+    (r"(BLOB|GEOMETRY(\(.*\))?)", Kind.BINARY),
 )
 
 

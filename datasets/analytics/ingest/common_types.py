@@ -19,6 +19,7 @@ _SIGNED = {7: "TINYINT", 15: "SMALLINT", 31: "INTEGER", 63: "BIGINT"}
 _STAMPS = ("DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
 _CLOCKS = ("TIME", "TIME_NS")
 _FLOATS = ("FLOAT", "DOUBLE")
+INSTANT, FINE_INSTANT = "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _MAX_DIGITS = 38
 NOTHING = '"NULL"'
@@ -43,7 +44,8 @@ class Cast:
     def is_lost(self, cell: str) -> str:
         """Return the condition that a cell which is there would change."""
         cast = f"try_cast({cell} AS {self.type})"
-        same = f"{cast}::DECIMAL(38,0) = {cell}" if self.type == "DOUBLE" else "true"
+        back = {"DOUBLE": "DECIMAL(38,0)", INSTANT: FINE_INSTANT}.get(self.type)
+        same = f"{cast}::{back} = {cell}" if back else "true"
         return f"{cast} IS NULL OR NOT ({same})"
 
 
@@ -54,7 +56,7 @@ def common_type(kinds: Sequence[str]) -> str | None:
         return "VARCHAR"
     if len(wanted) == 1:
         return wanted[0]
-    for family in (_STAMPS, _CLOCKS, _FLOATS):
+    for family in (_STAMPS, _CLOCKS, _FLOATS, (INSTANT, FINE_INSTANT)):
         if set(wanted) <= set(family):
             found = max(wanted, key=family.index)
             # A day in seconds or milliseconds is still a day: microseconds hold it.
@@ -69,7 +71,8 @@ def cast(kind: str, common: str) -> Cast:
     """Return how a column becomes one of the common type, checked where it may not."""
     loses = common == "DOUBLE" and kind in {"BIGINT", "UBIGINT"}
     ends = common == "TIMESTAMP_NS" and kind != common
-    return Cast(common, is_checked=loses or ends)
+    cuts = common == INSTANT and kind == FINE_INSTANT
+    return Cast(common, is_checked=loses or ends or cuts)
 
 
 def _whole(kinds: Sequence[str]) -> str:

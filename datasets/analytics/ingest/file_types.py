@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from datasets.analytics.errors import IngestRefused
-from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
+from datasets.analytics.ingest.common_types import (
+    FINE_INSTANT,
+    INSTANT,
+    NOTHING,
+    cast,
+    common_type,
+)
 from datasets.analytics.ingest.context import Context, path_list
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.sql import ROW_NUMBER
@@ -23,6 +29,13 @@ class TypedFile:
     def kind(self, column: int) -> str:
         place = self.places[column]
         return NOTHING if place is None else self.types[place]
+
+    @property
+    def table(self) -> str:
+        """SQL of the file, whose columns are c0, c1 and so on."""
+        # By position: of columns "A" and "a", DuckDB reads A under both names.
+        positions = ", ".join(f"c{index:d}" for index in range(len(self.types)))
+        return f"read_parquet({path_list([self.plain.path])}) AS t({positions})"
 
 
 def common(files: Sequence[TypedFile], column: int, name: str) -> str:
@@ -61,6 +74,28 @@ def retyped(
         kinds = {file.kind(column) for file in files} - {NOTHING}
         if len(kinds) > 1:
             yield f"{name}: {types[column]}, which holds {', '.join(sorted(kinds))}."
+
+
+def instants(
+    context: Context, files: Sequence[TypedFile], column: int, name: str
+) -> tuple[str, str]:
+    """Return the type of a column of instants in nanoseconds, and a note if it is text.
+
+    Nothing but files has a type for them: whole microseconds are kept as others are.
+    """
+    lost = 0
+    for file in files:
+        if file.kind(column) == FINE_INSTANT:
+            cell = f"c{file.places[column]:d}"
+            (count,) = context.cursor.row(
+                f"SELECT count_if(epoch_ns({cell}) % 1000 <> 0) FROM {file.table}",  # noqa: S608
+                {},
+            )
+            lost += count
+    if not lost:
+        return INSTANT, ""
+    note = f"{name}: kept as text; no type with a zone holds the nanoseconds of {lost}."
+    return "VARCHAR", note
 
 
 def would_change(

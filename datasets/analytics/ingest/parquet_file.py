@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.analytics.errors import AnalyticsError, IngestRefused, TooHeavy
-from datasets.analytics.ingest.common_types import NOTHING, cast
+from datasets.analytics.ingest.common_types import FINE_INSTANT, NOTHING, cast
 from datasets.analytics.ingest.context import Context, Read, path_list
 from datasets.analytics.ingest.file_types import (
     TypedFile,
     common,
+    instants,
     retyped,
     would_change,
 )
@@ -75,11 +76,24 @@ def read(context: Context, plains: Sequence[Plain]) -> Read:
     types = [common(files, column, name) for column, name in enumerate(originals)]
     originals += folders.keys
     names = clean_names(originals)
+    texts = _settle_instants(context, files, types, names)
     _copy(context, files, types, names)
     _check_count(context, rows)
     notes = wide | dict.fromkeys(note for footer in described for note in footer.notes)
-    notes |= dict.fromkeys(retyped(files, types, names))
+    notes |= dict.fromkeys(texts) | dict.fromkeys(retyped(files, types, names))
     return Read(names, originals, notes=list(notes))
+
+
+def _settle_instants(
+    context: Context, files: Sequence[TypedFile], types: list[str], names: Sequence[str]
+) -> list[str]:
+    """Give columns of instants in nanoseconds a type of a table; return the notes."""
+    notes = []
+    for column, kind in enumerate(types):
+        if kind == FINE_INSTANT:
+            types[column], note = instants(context, files, column, names[column])
+            notes += [note] * bool(note)
+    return notes
 
 
 def _refuse_choices(context: Context) -> None:

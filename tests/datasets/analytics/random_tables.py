@@ -321,6 +321,7 @@ STORED = [
     (pa.timestamp("us", "UTC"), MOMENTS),
     (pa.timestamp("us", "Asia/Seoul"), MOMENTS),
     (pa.timestamp("ns"), st.integers(-LARGE // 4, LARGE // 4)),
+    (pa.timestamp("ns", "UTC"), st.integers(-LARGE // 4, LARGE // 4)),
     (pa.time32("s"), st.times().map(lambda time: time.replace(microsecond=0))),
     (pa.time64("us"), st.times()),
     (pa.time64("ns"), st.integers(0, 86_399_999_999_999)),
