@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from mlops.demo.api import Api, ApiTrouble
+from mlops.demo.api import Api, ApiError
 
 TIMEOUT_S = 120.0
 FORM = "application/x-www-form-urlencoded"
@@ -67,14 +67,14 @@ class Caller(Api):
 
     def is_refused(self, status: int, path: str, body: object) -> None:
         """Post what the server has to refuse with this status."""
-        with pytest.raises(ApiTrouble, match=f": {status} "):
+        with pytest.raises(ApiError, match=f": {status} "):
             self.post(path, body)
 
     def upload_is_refused(
         self, path: str, content: bytes, filename: str, **fields: str
     ) -> None:
         """Upload what the server has to refuse as a file that does not fit."""
-        with pytest.raises(ApiTrouble, match=": 422 "):
+        with pytest.raises(ApiError, match=": 422 "):
             self.upload(path, content, filename, **fields)
 
 

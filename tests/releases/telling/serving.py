@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops.demo.api import ApiTrouble
+from mlops.demo.api import ApiError
 from tests.deployments.targets.waiting import until
 from tests.releases.callers import Caller
 from tests.releases.telling.data import COLUMNS, SEED
@@ -146,8 +146,8 @@ def _compared(world: World) -> None:
         try:
             path = _of(world, "first", "/drift")
             made.append(world.deployer.post(path, {"window_s": 3600}))
-        except ApiTrouble as trouble:
-            if trouble.status != 404:  # nothing is kept yet
+        except ApiError as error:
+            if error.status != 404:  # nothing is kept yet
                 raise
         return bool(made) and made[-1]["row_count"] == BATCHES * BATCH_ROWS
 
