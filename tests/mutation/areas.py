@@ -81,9 +81,15 @@ AREAS = (
         ("deployments/reconciler/*.py",),
         (
             "tests/deployments/reconciler",
+            "tests/deployments/test_judge.py",
+            "tests/deployments/test_key_days.py",
             "tests/deployments/test_loop.py",
-            "tests/deployments/test_stale_files.py",
+            "tests/deployments/test_machine.py",
             "tests/deployments/test_samples.py",
+            "tests/deployments/test_sampling.py",
+            "tests/deployments/test_stale_files.py",
+            "tests/deployments/test_traffic.py",
+            "tests/deployments/test_watch.py",
         ),
     ),
     Area(

@@ -1,0 +1,161 @@
+"""What one pass does around its steps: housekeeping, routes, and the lease."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deployments.models import Deployment, Lease, TrafficWindow
+from deployments.plan import DeploymentPlan, Strategy
+from deployments.reconciler.health import GRACE_S, RunCondition
+from deployments.reconciler.reconciler import FORGET_S, PRUNE_S, SOON_S
+from deployments.reconciler.routes import Routing
+from deployments.serving.terms import Phase, TargetObservation
+from deployments.states import Environment, Rollout, Status
+from deployments.targets.scripted import ScriptedTarget
+from tests.deployments.factories import DeploymentFactory, VersionFactory, count
+from tests.deployments.reconciler.acting import asked, made, settle, status_of
+
+pytestmark = pytest.mark.django_db
+COUNTED = (
+    *("request_count", "error_count", "client_error_count", "rejected_count"),
+    *("sum_ms", "max_ms"),
+)
+
+
+def spool(folder, deployment, requests):
+    minute = int(timezone.now().timestamp()) // 60 * 60
+    counted = dict.fromkeys(COUNTED, 0) | {"request_count": requests, "histogram": {}}
+    content = {
+        "gateway": "g",
+        "starts_at": minute,
+        "seconds": 60,
+        "deployments": {str(deployment.pk): counted},
+    }
+    path = folder / "traffic" / f"g-{minute}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def test_a_pass_ingests_what_gateways_counted(reconciler, tmp_path):
+    deployment = DeploymentFactory(active=True)
+    spool(tmp_path, deployment, 7)
+
+    reconciler.once()
+
+    assert TrafficWindow.objects.minutes().get().request_count == 7
+
+
+def test_what_is_open_stays_in_memory_and_what_ended_does_not(reconciler, clock):
+    serving, ended = asked(), asked()
+    settle(reconciler)
+    reconciler.memory.begin(serving)
+    reconciler.memory.begin(ended)
+    Deployment.objects.filter(pk=ended.pk).update(status=Status.TERMINATED)
+
+    clock.now += FORGET_S
+    reconciler.once()
+
+    assert {key[0] for key in reconciler.memory.begun} >= {serving.pk}
+    assert ended.pk not in {key[0] for key in reconciler.memory.begun}
+
+
+def test_old_minutes_are_pruned_now_and_then_and_not_in_each_pass(reconciler, clock):
+    deployment = DeploymentFactory(active=True)
+    reconciler.once()
+    count(deployment, timezone.now() - timedelta(days=400), request_count=1)
+
+    reconciler.once()
+    before = TrafficWindow.objects.minutes().count()
+    clock.now += PRUNE_S
+    reconciler.once()
+
+    assert (before, TrafficWindow.objects.minutes().count()) == (1, 0)
+
+
+class Robbed(ScriptedTarget):
+    """A target during whose call another reconciler takes the lease."""
+
+    is_robbed = False
+
+    def tick(self):
+        if self.is_robbed:
+            Lease.objects.update(fence=99)
+
+
+def test_a_lease_lost_in_the_middle_of_a_pass_stands_down(clock, tmp_path):
+    target = Robbed()
+    reconciler = made(target, clock, tmp_path)
+    reconciler.once()
+    deployment = asked()
+    target.is_robbed = True
+
+    done = reconciler.once()
+
+    assert not done.is_leader
+    assert target.closed
+    assert reconciler.lease is None
+    assert status_of(deployment) == Status.PENDING
+
+
+def test_routes_that_are_not_known_to_have_taken_effect_are_stale(
+    reconciler, target, monkeypatch
+):
+    asked()
+    settle(reconciler)
+    routing = Routing(reconciler.targets, reconciler.memory, {})
+
+    target.error = "not now"
+    stale = routing.send()
+    late = reconciler.once()
+    target.error = ""
+
+    assert stale == set(Environment.values)
+    assert late.due_s == SOON_S
+    assert routing.send() == set()
+
+
+class Limited(ScriptedTarget):
+    """A target that can do one kind of rollout only."""
+
+    able = {"splits_traffic": True, "mirrors": False}
+
+    def capabilities(self):
+        return replace(super().capabilities(), **self.able)
+
+
+@pytest.mark.parametrize("splits", [True, False])
+@pytest.mark.parametrize("kind", [Rollout.CANARY, Rollout.SHADOW])
+def test_a_rollout_that_the_target_cannot_do_is_refused(clock, tmp_path, kind, splits):
+    target = Limited()
+    target.able = {"splits_traffic": splits, "mirrors": not splits}
+    reconciler = made(target, clock, tmp_path)
+    version = VersionFactory()
+    asked(version)
+    settle(reconciler)
+    steps = (10,) if kind == Rollout.CANARY else ()
+    plan = DeploymentPlan(strategy=Strategy(kind, steps, 60))
+
+    new = asked(VersionFactory(model=version.model), plan=plan)
+    for _ in range(4):
+        reconciler.once()
+
+    is_able = splits if kind == Rollout.CANARY else not splits
+    assert status_of(new) == (Status.DEPLOYING if is_able else Status.FAILED)
+    assert is_able or new.error_message == f"Where this would run, there is no {kind}."
+
+
+@pytest.mark.parametrize(
+    ("phase", "seconds", "is_down"),
+    [
+        (Phase.STARTING, GRACE_S, False),
+        (Phase.STARTING, GRACE_S + 0.1, True),
+        (Phase.FAILED, 0.0, True),
+    ],
+)
+def test_what_was_not_ready_for_longer_than_its_grace_is_down(phase, seconds, is_down):
+    runs = RunCondition(TargetObservation(phase), seconds, has_restarted=False)
+
+    assert runs.is_down is is_down
