@@ -32,6 +32,7 @@ from deployments.serving.gateway.routes import RoutedSlot, Routes, TrafficShare
 INDEX = b"/v2/repository/index"
 MOST_MODEL_BYTES = 1 << 20
 OK = 200
+READS = ("GET", "HEAD")
 _NO_ANSWER = (CannotConnect, ClosedEarly, BrokeOff, BadAnswer, TimeoutError)
 
 
@@ -135,12 +136,23 @@ def only(methods: Sequence[str]) -> RequestRefused:
 
 
 def allowed(target: RequestTarget) -> tuple[str, ...]:
-    """Return the methods of a path, of those that are not OPTIONS."""
+    """Return the methods of a path but OPTIONS, none where there is nothing."""
     if target.rest == b"/":
         return ("GET", "HEAD", "POST")
     if target.is_infer:
         return ("POST",)
-    return ("GET", "HEAD", "POST") if target.rest == INDEX else ("GET", "HEAD")
+    if target.rest == INDEX:
+        return ("GET", "HEAD", "POST")
+    return READS if _is_read(target) else ()
+
+
+def _is_read(target: RequestTarget) -> bool:
+    match [unquote(part.decode("latin-1")) for part in target.rest.split(b"/")[1:]]:
+        case ["v2"] | ["v2", "health", "live" | "ready"]:
+            return True
+        case ["v2", "models", _, "versions", _, *rest] | ["v2", "models", _, *rest]:
+            return rest in ([], ["ready"], ["stats"])
+    return False
 
 
 def _only_ready(body: bytes) -> bool:

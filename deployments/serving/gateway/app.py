@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments.serving.gateway.about import (
     INDEX,
+    READS,
     About,
     allow,
     allowed,
@@ -74,13 +75,13 @@ Scope = dict[str, Any]
 
 FLUSH_S = 1.0
 OK = 200
-READS = ("GET", "HEAD")
 METHODS = {"GET": b"GET", "HEAD": b"GET", "POST": b"POST"}
 REFUSALS = {
     401: [(b"www-authenticate", b"Bearer")],
     408: [(b"connection", b"close")],
     503: [(b"retry-after", b"1")],
 }
+NOTHING = "There is nothing at this path."
 OWN_PATHS = frozenset({b"/", b"/healthz", b"/metrics"})
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
@@ -198,7 +199,7 @@ class Gateway:
         elif path.startswith(b"/serving/"):
             await self._serve_model(path, scope, receive, client)
         elif path not in OWN_PATHS:
-            await client.answer(404, error("There is nothing at this path."))
+            await client.answer(404, error(NOTHING))
         elif scope["method"] not in READS:
             await self._refuse(client, only(READS))
         elif path == b"/":
@@ -336,6 +337,8 @@ class Gateway:
             is_complete = self._routes.is_complete
             raise RequestRefused(401, NEEDS_KEY) if is_complete else not_complete()
         methods = allowed(target)
+        if not methods:
+            raise RequestRefused(404, NOTHING)
         if scope["method"] not in methods:
             raise only(methods)
         choice = choose(self._routes, target, slot, asking)

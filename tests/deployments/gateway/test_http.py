@@ -256,6 +256,34 @@ def test_methods_are_told_without_a_key(gateway, slot, path, allow):
     assert here.servers[0].requests == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/2",
+        "/v2/models",
+        "/v2/health",
+        "/v2/health/started",
+        "/v2/models/m/load",
+        "/v2/models/m/versions",
+        "/v2/models/m/versions/1/unload",
+        "/v2//models/m",
+        "/v2/models/m/ready/now",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_where_there_is_nothing_no_method_is_right(gateway, slot, path, method):
+    here = slot()
+
+    told = raw(gateway, "OPTIONS", here.base + path, key=None)[1]["Allow"]
+    status, headers, body = raw(gateway, method, here.base + path, b"{}")
+    without_key = raw(gateway, method, here.base + path, b"{}", key=None)[0]
+
+    assert (status, without_key, told) == (404, 401, "OPTIONS")
+    assert body == b'{"error":"There is nothing at this path."}'
+    assert "Allow" not in headers
+    assert here.servers[0].requests == []
+
+
 @pytest.mark.parametrize("path", ["/", "/healthz", "/metrics"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
 def test_the_gateways_own_pages_are_read_alone(gateway, path, method):
@@ -481,7 +509,7 @@ def test_models_are_not_loaded_or_unloaded_here(gateway, slot):
 
     for verb in ("load", "unload"):
         path = f"{here.base}/v2/repository/models/{here.model}/{verb}"
-        assert raw(gateway, "POST", path)[0] == 405
+        assert raw(gateway, "POST", path)[0] == 404
     assert here.servers[0].requests == []
 
 
