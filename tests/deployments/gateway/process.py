@@ -31,9 +31,14 @@ class GatewayProcess:
     ) -> None:
         self.data_dir, self._arguments, self._log = data_dir, arguments, log
         self._start()
-        until(self._is_up)
-        if is_synced:
-            self.sync()
+        try:
+            until(self._is_up)
+            if is_synced:
+                self.sync()
+        except AssertionError:
+            self.process.terminate()
+            self.process.wait(30)
+            raise
 
     def sync(self) -> None:
         """Wait until all its workers have every published route."""
