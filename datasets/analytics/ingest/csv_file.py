@@ -61,6 +61,10 @@ class _CsvTable:
     attempts: list[str] = field(default_factory=list)
 
     @property
+    def has_numbers(self) -> bool:
+        return any(file.plain.format == Format.XLSX for file in self.files)
+
+    @property
     def has_quotes(self) -> bool:
         return any(
             file.plain.text is not None

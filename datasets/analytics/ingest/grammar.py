@@ -24,7 +24,7 @@ from datasets.analytics.ingest.times import (
 from datasets.analytics.sql import quote_literal
 
 _GROUPS = "-?[0-9]{1,3}(%s[0-9]{3}){2,}"
-_COMMA = Signs(",", ".")
+COMMA = Signs(",", ".")
 _GROUPED = Signs(".", ",")
 _COMMA_EVIDENCE = r"-?(0,.*|[0-9.]*[0-9]{4,},.*|.*\..*,.*|.*,([0-9]{1,2}|[0-9]{4,}))"
 _GROUPED_EVIDENCE = _GROUPS % "," + r"(\..*)?|-?[0-9]{1,3}(,[0-9]{3})+\..*"
@@ -65,8 +65,8 @@ class Grammar:
             found += [
                 whole_number(_GROUPED, _GROUPS % ","),
                 floating(_GROUPED, _GROUPED_EVIDENCE),
-                whole_number(_COMMA, _POINTS_EVIDENCE),
-                floating(_COMMA, _COMMA_EVIDENCE),
+                whole_number(COMMA, _POINTS_EVIDENCE),
+                floating(COMMA, _COMMA_EVIDENCE),
             ]
         if self.temporal and not self.date_formats:
             found += local_forms()

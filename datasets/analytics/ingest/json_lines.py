@@ -30,6 +30,7 @@ class _JsonTable:
 
     names: list[str]
     select: str
+    has_numbers: bool = True
     has_quotes: bool = False
     is_clean: bool = False
 

@@ -23,6 +23,11 @@ class RawTable(Protocol):
         ...
 
     @property
+    def has_numbers(self) -> bool:
+        """Whether the format has numbers of its own: their signs are no question."""
+        ...
+
+    @property
     def has_quotes(self) -> bool: ...
 
     @property

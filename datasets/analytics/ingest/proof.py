@@ -14,10 +14,26 @@ from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.counters import LossCounters
 from datasets.analytics.ingest.evidence import Evidence
 from datasets.analytics.ingest.examples import examples, examples_of_many
-from datasets.analytics.ingest.guard import MISFIT, WIDE, Empty, Guard, Lost, shared
+from datasets.analytics.ingest.grammar import COMMA
+from datasets.analytics.ingest.guard import (
+    MISFIT,
+    WIDE,
+    Empty,
+    Guard,
+    Lost,
+    long_form,
+    shared,
+)
 from datasets.analytics.ingest.plan import Plan, RawTable
 from datasets.analytics.ingest.proposing import Cells, Proposal
-from datasets.analytics.ingest.rules import TEXT, Rule
+from datasets.analytics.ingest.rules import (
+    FLOATING,
+    TEXT,
+    Rule,
+    list_of,
+    trimmed,
+    whole_number,
+)
 from datasets.analytics.sql import quote_ident
 
 _ROUNDS = 60
@@ -38,6 +54,8 @@ class Proof:
         # Columns of text in which quotes say nothing, and those that stay in doubt.
         self.unquoted: set[int] = set()
         self.uncertain: dict[int, Rule] = {}
+        # Of these another column makes the usual reading doubtful.
+        self.contradicted: set[int] = set()
         self._statements = 0
         self._groups: list[tuple[Guard, list[int]]] = []
         self._counters = LossCounters(context.cursor, [], 0)
@@ -71,6 +89,8 @@ class Proof:
         for _, same in groupby(free, key=lambda column: repr(grammars[column])):
             group = list(same)
             self.proposals |= self.cells.proposals(group, grammars[group[0]])
+        for column in self.contradicted.intersection(free):
+            self.proposals[column] = Proposal(TEXT)
 
     def _copy(self) -> None:
         """Write the table by rules that hold for all of it."""
@@ -171,7 +191,7 @@ class Proof:
 
     def _reconsidered(self) -> set[int]:
         """Return columns whose rule has to change, now that all cells are known."""
-        changed = self._resolved()
+        changed = self._resolved() | self._newly_contradicted()
         if self.table.has_quotes:
             words = set(self.counts(Lost.WORD)) - self.plan.forced.keys()
             empty = set(self.counts(Lost.EMPTY))
@@ -208,6 +228,43 @@ class Proof:
                 self.uncertain[column] = found.pending[0]
         self.cells.add(decided)
         return set(decided)
+
+    def _newly_contradicted(self) -> set[int]:
+        """Return columns of fractions that are whole numbers by another column's signs.
+
+        Where a column proves that a comma stands before decimals and a point between
+        thousands, 1.000 may be a thousand: nothing in its own column says so.
+        """
+        free = {
+            column: found.rule
+            for column, found in self.proposals.items()
+            if found.rule
+            and column not in self.plan.forced
+            and self.plan.grammars[column].signs is None
+        }
+        proven = {rule.signs for rule in free.values() if rule.signs}
+        plain = [c for c, rule in free.items() if rule == FLOATING]
+        if self.table.has_numbers or COMMA not in proven or not plain:
+            return set()
+        rule = whole_number(COMMA)
+        known = f"SELECT c, x FROM cells WHERE list_contains({plain}, c)"  # noqa: S608
+        if likely := self._fitting(rule, known):
+            cells = [f"r{column}" for column in likely]
+            likely = self._fitting(rule, long_form(likely, cells, self.rows()))
+        self.uncertain |= dict.fromkeys(likely, rule)
+        self.contradicted.update(likely)
+        return set(likely)
+
+    def _fitting(self, rule: Rule, cells: str) -> list[int]:
+        """Return columns `c` whose cells `x` all fit a rule, or are null words."""
+        words = list_of(("", *self.plan.null_words))[1:-1]
+        found = self.context.cursor.rows(
+            f"SELECT c FROM ({cells}) WHERE x IS NOT NULL"  # noqa: S608 - from rules
+            f" AND {trimmed('x')} NOT IN ({words})"
+            f" GROUP BY c HAVING bool_and({rule.fits('x')})",
+            {},
+        )
+        return [column for (column,) in found]
 
     def evidence(self) -> Evidence:
         return Evidence(

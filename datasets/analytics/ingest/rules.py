@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datasets.analytics.sql import quote_literal
 
 # To be raised whenever a column could get another type than before.
-REVISION = 4
+REVISION = 5
 
 MAX_DIGITS = 38
 _SPACES = quote_literal(" \t")
@@ -236,3 +236,6 @@ def _signs_note(signs: Signs) -> str:
 
 def list_of(texts: Sequence[str]) -> str:
     return "[" + ", ".join(map(quote_literal, texts)) + "]"
+
+
+FLOATING = floating()

@@ -54,6 +54,7 @@ class Column:
     rounded: list[int] = field(default_factory=list)
     bad: list[int] = field(default_factory=list)
     is_in_doubt: bool = False
+    decimal: str = "."
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Reader:
     type: str
     read: Read
     is_evident: Callable[[str], bool] = lambda _text: True
+    decimal: str = "."
 
 
 # --- numbers
@@ -274,8 +276,9 @@ def local_readers(told: Told) -> Iterator[Reader]:
         for decimal, thousands in ((".", ","), (",", ".")):
             whole, fraction = numbers(decimal, thousands)
             many = re.compile(rf"-?\d{{1,3}}({re.escape(thousands)}\d{{3}}){{2,}}")
-            yield Reader("BIGINT", whole, lambda text, m=many: bool(m.fullmatch(text)))
-            yield Reader("DOUBLE", fraction, _EVIDENCE[decimal])
+            is_many = lambda text, m=many: bool(m.fullmatch(text))  # noqa: E731
+            yield Reader("BIGINT", whole, is_many, decimal)
+            yield Reader("DOUBLE", fraction, _EVIDENCE[decimal], decimal)
     if not told.date_forms:
         yield from local_forms()
 
@@ -339,6 +342,22 @@ def expected(cells: Sequence[Cell | None], told: Told) -> Column:
     )
 
 
+def are_thousands(cells: Sequence[Cell | None], told: Told) -> bool:
+    """Whether all points of a column may part thousands, as where commas are decimal."""
+    whole, _ = numbers(",", ".")
+    words = {"", *told.null_words}
+    texts = [trimmed(cell.text) for cell in cells if cell is not None]
+    return all(whole(text) is not None for text in texts if text not in words)
+
+
+def as_text(cells: Sequence[Cell | None]) -> Column:
+    """Return a column of text that could be something else."""
+    given = [cell for cell in cells if cell is not None]
+    in_quotes = bool(given) and all(cell.is_quoted for cell in given)
+    values = [_as_text(cell, in_quotes=in_quotes) for cell in cells]
+    return Column("VARCHAR", values, is_in_doubt=True)
+
+
 def _as_text(cell: Cell | None, *, in_quotes: bool) -> str | None:
     if cell is None or (not cell.text and (in_quotes or not cell.is_quoted)):
         return None
@@ -346,7 +365,7 @@ def _as_text(cell: Cell | None, *, in_quotes: bool) -> str | None:
 
 
 def _typed(cells: Sequence[Cell | None], words: set[str], reader: Reader) -> Column:
-    found = Column(reader.type, [])
+    found = Column(reader.type, [], decimal=reader.decimal)
     for cell in cells:
         missing = cell is None or trimmed(cell.text) in words
         found.values.append(None if missing else reader.read(trimmed(cell.text)))

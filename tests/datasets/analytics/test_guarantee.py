@@ -208,6 +208,43 @@ def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
     assert said in table.report["notes"]
 
 
+EURO = "1.234,50;{}\n0,5;{}\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "kind", "values"),
+    [
+        (("1.000", "2.500"), {}, "VARCHAR", ["1.000", "2.500"]),
+        (("1.000", "5"), {}, "VARCHAR", ["1.000", "5"]),
+        (("1.000", "NA"), {}, "VARCHAR", ["1.000", "NA"]),
+        (("1.00", "2.500"), {}, "DOUBLE", ["1.0", "2.5"]),
+        (("0.125", "2.500"), {}, "DOUBLE", ["0.125", "2.5"]),
+        (("1.000.000", "2.500"), {}, "BIGINT", ["1000000", "2500"]),
+        (("1.000", "2"), {"types": {"b": "DOUBLE"}}, "DOUBLE", ["1.0", "2.0"]),
+        (("1.000", "2"), {"decimal": ",", "thousands": "."}, "BIGINT", ["1000", "2"]),
+    ],
+)
+def test_points_part_no_decimals_where_commas_do(
+    tmp_path, cells, options, kind, values
+):
+    table = read(tmp_path, "a;b\n" + EURO.format(*cells), **options)
+
+    assert table.types == {"a": "DOUBLE", "b": kind}
+    assert table.column(1) == values
+    doubts = [note for note in table.report["notes"] if note.startswith("b: kept as")]
+    assert len(doubts) == (kind == "VARCHAR")
+    assert all("could be whole numbers" in note for note in doubts)
+
+
+def test_all_cells_say_whether_points_part_thousands(tmp_path):
+    rows = "0,5;1.000\n" * 5_000
+
+    table = read(tmp_path, f"a;b\n{rows}0,5;1.5\n")
+
+    assert table.types == {"a": "DOUBLE", "b": "DOUBLE"}
+    assert not [note for note in table.report["notes"] if note.startswith("b:")]
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "is_rounded"),
     [

@@ -56,12 +56,21 @@ def values_of(column):
 
 
 def expected_columns(sample):
-    return {
+    wanted = {
         name: oracle.chosen(cells, sample.types[name], sample.told)
         if name in sample.types
         else oracle.expected(cells, sample.told)
         for name, cells in sample.columns.items()
     }
+    if any(column.decimal == "," for column in wanted.values()):
+        for name, column in wanted.items():
+            is_plain = column.type == "DOUBLE" and column.decimal == "."
+            cells = sample.columns[name]
+            if name in sample.types or not is_plain:
+                continue
+            if oracle.are_thousands(cells, sample.told):
+                wanted[name] = oracle.as_text(cells)
+    return wanted
 
 
 def check_cells(outcome, stored, wanted):

@@ -285,3 +285,12 @@ def test_options_of_text_are_refused_for_a_workbook_and_the_other_way_round(tmp_
         read(tmp_path, simple(cells("a"), cells(1)), name="a.xlsx", delimiter=";")
     with pytest.raises(IngestRefused, match="Only a workbook has sheets"):
         read(tmp_path, "a\n1\n", sheet="S")
+
+
+def test_commas_in_a_text_cast_no_doubt_on_numbers(tmp_path):
+    rows = [cells("a", "b"), cells("0,5", 1.125), cells("1,25", 2.375)]
+
+    table = read(tmp_path, simple(*rows), name="a.xlsx")
+
+    assert table.types == {"a": "DOUBLE", "b": "DOUBLE"}
+    assert table.column(1) == ["1.125", "2.375"]
