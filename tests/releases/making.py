@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([__version__], [__version__, DRAFT]):
         sys.stderr.write(f"{__doc__}\nThis code is {__version__}.\n")
         return 2
-    commit = None if DRAFT in arguments else _commit()
+    tree = None if DRAFT in arguments else _tree()
     release = replaying.RELEASES / __version__
     release.mkdir(exist_ok=True)
     stores = {kind: _make(kind, release) for kind in KINDS}
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     manifest = {
         "version": __version__,
         "made_on": made_on,
-        "code": commit,
+        "tree": tree,
         "python": platform.python_version(),
         "stores": stores,
     }
@@ -117,13 +117,16 @@ def _server(kind: str) -> Iterator[str]:
         yield server.url
 
 
-def _commit() -> str:
-    """Return the commit of this code; refuse code that no commit holds."""
+def _tree() -> str:
+    """Return the tree of this code's commit; refuse code that no commit holds.
+
+    `git log --format="%H %T"` finds the commit, also where its message was changed.
+    """
     own = f":(exclude){replaying.RELEASES.relative_to(BASE_DIR)}/{__version__}"
     changed = _git("status", "--porcelain", "--", ".", own)
     if changed:
         sys.exit(f"A release is made of what is committed; these are not:\n{changed}")
-    return _git("rev-parse", "HEAD")
+    return _git("rev-parse", "HEAD^{tree}")
 
 
 def _git(*arguments: str) -> str:
