@@ -1,4 +1,4 @@
-"""Who may do what at the MLflow door: every route, every kind of caller."""
+"""Who may do what at the MLflow API: every route, every kind of caller."""
 
 import re
 
@@ -73,7 +73,7 @@ def clients(person, client):
     roles = {"owner": "data scientist", "stranger": "data scientist"}
     headers = {"anonymous": {}}
     for column in COLUMNS[1:]:
-        user = person(roles.get(column, column), f"{column} at the door")
+        user = person(roles.get(column, column), f"{column} by MLflow")
         _, text = ApiToken.issue(user, "matrix")
         headers[column] = {"HTTP_AUTHORIZATION": f"Bearer {text}"}
 
@@ -93,7 +93,7 @@ def clients(person, client):
 
 
 @pytest.mark.django_db
-def test_every_caller_passes_the_door_or_does_not(clients):
+def test_every_caller_is_let_in_or_refused(clients):
     wrong = {}
     for method, path, allowed in ROWS:
         for column in COLUMNS:
@@ -110,10 +110,10 @@ def test_every_caller_passes_the_door_or_does_not(clients):
     assert wrong == {}
 
 
-def test_every_route_of_the_door_is_in_the_table():
+def test_every_route_of_the_protocol_is_in_the_table():
     known = {(method, address(path)) for method, path, _ in ROWS}
     missing = set()
-    for pattern in door_patterns(get_resolver().url_patterns):
+    for pattern in protocol_patterns(get_resolver().url_patterns):
         route = str(pattern.pattern)
         if route.startswith("^"):
             continue  # what answers addresses that are not there
@@ -130,9 +130,9 @@ def test_what_is_not_there_asks_for_an_account_first(client, path):
     assert client.post(path).status_code == 401
 
 
-def door_patterns(patterns):
+def protocol_patterns(patterns):
     for pattern in patterns:
         if hasattr(pattern, "url_patterns"):
-            yield from door_patterns(pattern.url_patterns)
+            yield from protocol_patterns(pattern.url_patterns)
         elif hasattr(pattern.callback, "endpoints"):
             yield pattern

@@ -44,7 +44,7 @@ def _quiet():
 
 @pytest.fixture
 def scientist(person):
-    """Return a client with a token: the MLflow door takes nothing else."""
+    """Return a client with a token: the MLflow API takes nothing else."""
     identity.forget()
     _, token = ApiToken.issue(person("data scientist"), "uploads")
     return APIClient(headers={"Authorization": f"Bearer {token}"})

@@ -110,7 +110,7 @@ def test_eleventh_wrong_password_of_a_minute_is_throttled(ann, monkeypatch):
     assert other_address.status_code == 200
 
 
-def test_admin_door_is_throttled_too(ann, client, monkeypatch):
+def test_admin_sign_in_is_throttled_too(ann, client, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0)
     form = {"username": "ann", "password": "wrong"}
 
@@ -132,7 +132,7 @@ def test_many_names_from_one_address_are_throttled(ann, settings, monkeypatch):
     assert answer.status_code == 429
 
 
-def test_bearer_cookie_and_basic_all_open_the_door(ann, pair):
+def test_bearer_cookie_and_basic_all_sign_in(ann, pair):
     _token, text = ApiToken.issue(ann, "cli")
     with_cookie = APIClient()
     with_cookie.cookies["access_token"] = pair["access_token"]

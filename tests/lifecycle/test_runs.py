@@ -96,7 +96,7 @@ def test_finished_run_is_closed_to_a_reader_of_old_rows():
         run.log(metrics=[NewPoint("loss", 1.0)])
 
 
-def test_mlflow_door_may_resume_a_finished_run():
+def test_the_mlflow_api_may_resume_a_finished_run():
     run = RunFactory(status=RunStatus.COMPLETED, ended_ms=1)
 
     run.report(by=None, status=RunStatus.RUNNING, ended_ms=None)

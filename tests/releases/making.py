@@ -3,7 +3,7 @@
     python -m tests.releases.making 0.9.0            of what is committed
     python -m tests.releases.making 0.9.0 --draft    of what is not, to try it
 
-It fills a running installation through its public doors, on SQLite and on a private
+It fills a running installation through its public APIs, on SQLite and on a private
 PostgreSQL, packs what it left, starts it anew from that and keeps what it answers.
 """
 

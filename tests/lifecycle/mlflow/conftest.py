@@ -1,4 +1,4 @@
-"""A client of the MLflow door: what the real one sends, without the real one."""
+"""A client of the MLflow API: what the real one sends, without the real one."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Answer:
         return self.body.get("message", "")
 
 
-class DoorClient:
+class MlflowClient:
     """Sends requests with one person's token."""
 
     def __init__(self, token: str) -> None:
@@ -97,26 +97,26 @@ def _nobody_is_remembered():
 
 
 @pytest.fixture
-def door(person):
-    """Return a client signed in as a role: `door("viewer")`."""
+def mlflow_as(person):
+    """Return a client signed in as a role: `mlflow_as("viewer")`."""
 
-    def client(role: str = "data scientist", name: str = "") -> DoorClient:
+    def client(role: str = "data scientist", name: str = "") -> MlflowClient:
         if role == "anonymous":
-            return DoorClient("")
+            return MlflowClient("")
         user = person(role, name)
         if role == "superuser":
             user.is_superuser = True
             user.save()
-        _, token = ApiToken.issue(user, f"door-{user.api_tokens.count()}")
-        return DoorClient(token)
+        _, token = ApiToken.issue(user, f"mlflow-{user.api_tokens.count()}")
+        return MlflowClient(token)
 
     return client
 
 
 @pytest.fixture
-def mlflow(door) -> DoorClient:
+def mlflow(mlflow_as) -> MlflowClient:
     """Return a data scientist's client."""
-    return door()
+    return mlflow_as()
 
 
 @pytest.fixture

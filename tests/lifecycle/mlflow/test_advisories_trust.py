@@ -81,9 +81,9 @@ def every_endpoint():
 
 
 @pytest.mark.parametrize(("role", "may_read"), [("nobody", False), ("viewer", True)])
-def test_no_endpoint_forgets_to_ask_for_the_permission(door, role, may_read):
+def test_no_endpoint_forgets_to_ask_for_the_permission(mlflow_as, role, may_read):
     """CVE-2024-4263, CVE-2026-2651: log-inputs, artifact delete and all the others."""
-    client = door(role)
+    client = mlflow_as(role)
     refused = 0
 
     for method, address, endpoint in every_endpoint():

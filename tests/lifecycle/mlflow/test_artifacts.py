@@ -1,4 +1,4 @@
-"""Artifacts on the MLflow door: up, down, in part, listed, deleted."""
+"""Artifacts on the MLflow API: up, down, in part, listed, deleted."""
 
 import hashlib
 import io

@@ -71,7 +71,7 @@ def test_a_run_of_rest_has_its_shape_for_the_client(mlflow, api):
     assert [run["info"]["run_id"] for run in found["runs"]] == ["my-own-run"]
 
 
-def test_an_archived_experiment_takes_no_runs_by_either_door(mlflow, api, experiment):
+def test_an_archived_experiment_takes_no_runs_by_either_api(mlflow, api, experiment):
     api("data scientist").patch(f"{REST}/experiments/study", {"status": "archived"})
 
     answer = mlflow.post("runs/create", experiment_id=experiment)

@@ -1,4 +1,4 @@
-"""The door's own limit of writes, which REST does not share."""
+"""The protocol's own limit of writes, which REST does not share."""
 
 import pytest
 
@@ -47,11 +47,11 @@ def test_files_count_as_writes(mlflow, run_id, experiment, two_a_minute):
     assert stored == [200, 200, 429]
 
 
-def test_everybody_is_counted_apart(mlflow, door, run_id, two_a_minute):
+def test_everybody_is_counted_apart(mlflow, mlflow_as, run_id, two_a_minute):
     for _ in range(3):
         tag(mlflow, run_id)
 
-    assert tag(door("admin"), run_id).status == 200
+    assert tag(mlflow_as("admin"), run_id).status == 200
 
 
 def test_zero_is_no_limit(mlflow, run_id, settings):

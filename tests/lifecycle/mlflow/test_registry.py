@@ -1,4 +1,4 @@
-"""Registered models, versions, stages and aliases on the MLflow door."""
+"""Registered models, versions, stages and aliases on the MLflow API."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_a_version_is_numbered_and_shows_its_source(mlflow, model, run_id):
     assert shown["model_version"] == first
 
 
-def test_the_door_registers_the_rows_that_the_verb_registers(
+def test_the_protocol_registers_the_rows_that_the_verb_registers(
     mlflow, model, run_id, person
 ):
     run = RunFactory(uid=f"twin-of-{run_id}")
@@ -101,7 +101,7 @@ def _columns(rows):
     }[rows]
 
 
-def test_a_label_that_a_person_gave_is_no_number_of_the_door(
+def test_a_label_that_a_person_gave_is_no_number_of_the_protocol(
     mlflow, model, run_id, person
 ):
     ModelVersion.register(NAME, by=person("admin"), version="2")
@@ -111,14 +111,14 @@ def test_a_label_that_a_person_gave_is_no_number_of_the_door(
     assert made["version"] == "3"
 
 
-def test_production_needs_an_approval_on_this_door_too(
-    mlflow, door, model, run_id, person
+def test_production_needs_an_approval_by_the_protocol_too(
+    mlflow, mlflow_as, model, run_id, person
 ):
     register(mlflow, run_id)
 
     refused = move(mlflow, "1", "Production")
     ModelVersion.objects.get(number=1).approve(by=person("approver"))
-    allowed = move(door("approver"), "1", "production")
+    allowed = move(mlflow_as("approver"), "1", "production")
 
     assert (refused.status, refused.code) == (400, "BAD_REQUEST")
     assert "approved" in refused.message

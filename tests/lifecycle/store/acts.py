@@ -1,4 +1,4 @@
-"""What is done to the registry, what it leaves, and what is refused, door by door."""
+"""What is done to the registry, what it leaves, and what is refused, by writer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from lifecycle.models import LoggedModel, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
 from lifecycle.store.logged_models import NewLoggedModel
 from tests.lifecycle.factories import RunFactory, UserFactory
-from tests.lifecycle.store.doors import boss
+from tests.lifecycle.store.writers import boss
 
 PASSED = [NewCheck("bias reviewed", ChecklistStatus.PASSED)]
 OPEN = [NewCheck("bias reviewed")]
@@ -54,7 +54,7 @@ class World:
 
 @dataclass
 class Act:
-    """A verb of the doors, on what, and what it leaves: entries and events."""
+    """A verb of the writers, on what, and what it leaves: entries and events."""
 
     verb: str
     on: Callable[[World], tuple[Any, ...]]

@@ -1,4 +1,4 @@
-"""Each table is written from one package, whichever door a write comes through."""
+"""Each table is written from one package, whichever API a write comes through."""
 
 from datetime import timedelta
 
@@ -16,10 +16,10 @@ from lifecycle.store.experiments import NewExperiment
 from lifecycle.store.points import NewPoint
 from lifecycle.store.runs import NewRun
 from mlops.core.models import User
-from tests.lifecycle.mlflow.conftest import door, mlflow
+from tests.lifecycle.mlflow.conftest import mlflow, mlflow_as
 from tests.writes import STORE, Writes
 
-__all__ = ["door", "mlflow"]
+__all__ = ["mlflow", "mlflow_as"]
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +136,7 @@ def as_history():
 
 @pytest.fixture
 def walked(api, mlflow, client, writes):
-    """Every door was used once, and then all that was deleted is purged."""
+    """Every writer was used once, and then all that was deleted is purged."""
     through_rest(api)
     through_mlflow(mlflow)
     registry_through_rest(api)

@@ -1,4 +1,4 @@
-"""The door *record*: history as it was told, one entry for the whole."""
+"""The entry point *record*: history as it was told, one entry for the whole."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The door *record* for the registry: versions, stages, aliases as they were told."""
+"""The entry point *record* for the registry: versions, stages and aliases."""
 
 from datetime import UTC, datetime
 

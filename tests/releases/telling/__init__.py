@@ -1,4 +1,4 @@
-"""What is written into a release's store, all of it through public doors.
+"""What is written into a release's store, all of it through public APIs.
 
 People in the admin site, data and models by REST, training by the MLflow protocol
 too, requests through the gateway. Nothing is drawn by chance, so that a store differs

@@ -11,9 +11,9 @@ from lifecycle.models import Artifact, Experiment, ModelVersion, Run
 from lifecycle.states import ExperimentStatus, RunStatus
 from mlops.core.models import ApiToken, AuditEntry
 from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
-from tests.lifecycle.mlflow.conftest import DoorClient, door
+from tests.lifecycle.mlflow.conftest import MlflowClient, mlflow_as
 
-__all__ = ["door"]
+__all__ = ["mlflow_as"]
 
 pytestmark = pytest.mark.django_db
 
@@ -179,9 +179,9 @@ def boss(person):
 
 @pytest.fixture(params=[Rest, Mlflow, Admin], ids=["rest", "mlflow", "admin"])
 def writer(request, boss, api, client):
-    """Return the doors in turn, each as the same person."""
+    """Return the writers in turn, each as the same person."""
     if request.param is Mlflow:
-        return Mlflow(DoorClient(ApiToken.issue(boss, "door")[1]))
+        return Mlflow(MlflowClient(ApiToken.issue(boss, "mlflow")[1]))
     if request.param is Admin:
         client.force_login(boss)
         return Admin(client)
@@ -196,7 +196,7 @@ def entry(action):
 
 def acts(writer, verb):
     if not hasattr(writer, verb):
-        pytest.skip(f"this door has no {verb}")
+        pytest.skip(f"this writer has no {verb}")
     return getattr(writer, verb)
 
 

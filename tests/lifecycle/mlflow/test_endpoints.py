@@ -11,18 +11,18 @@ from lifecycle.mlflow.endpoint import MlflowRoute
 from lifecycle.mlflow.urls import EXACT
 from lifecycle.models import Experiment
 from mlops.core.models import ApiToken
-from tests.lifecycle.mlflow.conftest import DoorClient
+from tests.lifecycle.mlflow.conftest import MlflowClient
 
 pytestmark = pytest.mark.django_db
 OPEN = {"health", "version"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
-def doors(patterns=None, prefix=""):
-    """Yield the address and view of every door that Django would find."""
+def endpoints(patterns=None, prefix=""):
+    """Yield the address and view of every endpoint that Django would find."""
     for entry in patterns or get_resolver().url_patterns:
         if not isinstance(entry, URLPattern):
-            yield from doors(entry.url_patterns, prefix + str(entry.pattern))
+            yield from endpoints(entry.url_patterns, prefix + str(entry.pattern))
         elif isinstance(entry.callback, MlflowRoute):
             yield prefix + str(entry.pattern), entry.callback
 
@@ -46,7 +46,7 @@ def test_every_address_asks_who_is_there():
     client = Client(raise_request_exception=False)
     asked = 0
 
-    for pattern, _door in doors():
+    for pattern, _view in endpoints():
         path = address(pattern)
         for method in METHODS:
             answer = client.generic(method, path, b"{}", "application/json")
@@ -116,8 +116,8 @@ def test_a_doubled_slash_leads_to_the_address_that_was_meant(mlflow):
         ("admin", {"read", "write", "move"}),
     ],
 )
-def test_roles_may_here_what_they_may_on_rest(door, role, may):
-    client = door(role)
+def test_roles_may_here_what_they_may_on_rest(mlflow_as, role, may):
+    client = mlflow_as(role)
     asked = {
         "read": client.get("experiments/get", experiment_id="0"),
         "write": client.post("runs/create", experiment_id="0"),
@@ -132,10 +132,12 @@ def test_roles_may_here_what_they_may_on_rest(door, role, may):
         assert asked[what].code == "PERMISSION_DENIED"
 
 
-def test_a_reader_neither_writes_nor_deletes_files(door, mlflow, experiment, run_id):
+def test_a_reader_neither_writes_nor_deletes_files(
+    mlflow_as, mlflow, experiment, run_id
+):
     place = f"{experiment}/{run_id}/artifacts/a.txt"
     mlflow.put(place, b"1")
-    reader = door("viewer")
+    reader = mlflow_as("viewer")
 
     answers = [reader.put(place, b"2"), reader.file("DELETE", place)]
 
@@ -146,8 +148,8 @@ def test_a_reader_neither_writes_nor_deletes_files(door, mlflow, experiment, run
 def test_every_endpoint_names_the_permission_it_needs():
     unnamed = {
         path
-        for path, door in EXACT.items()
-        for endpoint in door.endpoints.values()
+        for path, route in EXACT.items()
+        for endpoint in route.endpoints.values()
         if not endpoint.permission and not endpoint.is_open
     }
 
@@ -173,16 +175,16 @@ def test_a_name_and_password_open_it_too(person):
 
 def test_a_token_that_only_reads_does_not_write(person):
     _, token = ApiToken.issue(person("data scientist"), "r", scopes=["read"])
-    reader = DoorClient(token)
+    reader = MlflowClient(token)
 
     assert reader.get("experiments/get", experiment_id="0").status == 200
     assert reader.post("runs/create", experiment_id="0").status == 403
 
 
 def test_a_revoked_token_is_shut_out_after_the_seconds_it_is_remembered(
-    door, person, monkeypatch
+    mlflow_as, person, monkeypatch
 ):
-    client = door()
+    client = mlflow_as()
     assert client.get("experiments/get", experiment_id="0").status == 200
     person("data scientist").api_tokens.get().revoke()
     later = identity.time.monotonic() + identity.REMEMBERED_S
@@ -194,8 +196,8 @@ def test_a_revoked_token_is_shut_out_after_the_seconds_it_is_remembered(
 
 
 @override_settings(OPEN_MODE=True)
-def test_open_mode_lets_everybody_in(door):
-    answer = door("anonymous").post("runs/create", experiment_id="0")
+def test_open_mode_lets_everybody_in(mlflow_as):
+    answer = mlflow_as("anonymous").post("runs/create", experiment_id="0")
 
     assert answer.status == 200
 

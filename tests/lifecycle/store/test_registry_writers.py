@@ -1,4 +1,4 @@
-"""The registry through every door: the same entries, events and refusals."""
+"""The registry through every writer: the same entries, events and refusals."""
 
 import pytest
 
@@ -11,17 +11,17 @@ from lifecycle.models import (
 )
 from mlops.core.models import AuditEntry
 from tests.lifecycle.store.acts import ACTS, OPEN, PASSED, REFUSALS, World
-from tests.lifecycle.store.doors import DOORS, Verbs
+from tests.lifecycle.store.writers import WRITERS, Verbs
 
 pytestmark = pytest.mark.django_db
 
 
 def offered(acts):
     return [
-        pytest.param(door, name, id=f"{door}-{name}")
+        pytest.param(writer, name, id=f"{writer}-{name}")
         for name, act in acts
-        for door in DOORS
-        if hasattr(DOORS[door], act.verb)
+        for writer in WRITERS
+        if hasattr(WRITERS[writer], act.verb)
     ]
 
 
@@ -45,9 +45,9 @@ def newest_entry():
     return AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
 
 
-@pytest.mark.parametrize(("door", "name"), offered(ACTS.items()))
-def test_every_door_leaves_the_same_entries_and_events(door, name):
-    act, world, opened = ACTS[name], World(), DOORS[door]()
+@pytest.mark.parametrize(("writer", "name"), offered(ACTS.items()))
+def test_every_writer_leaves_the_same_entries_and_events(writer, name):
+    act, world, opened = ACTS[name], World(), WRITERS[writer]()
     act.before(world)
     before, known = newest_entry(), {*rows()}
 
@@ -67,12 +67,12 @@ def rows():
 
 
 @pytest.mark.parametrize(
-    ("door", "name"), offered((name, act) for name, (act, _) in REFUSALS.items())
+    ("writer", "name"), offered((name, act) for name, (act, _) in REFUSALS.items())
 )
-def test_every_door_refuses_for_the_same_cause(door, name):
+def test_every_writer_refuses_for_the_same_cause(writer, name):
     act, code = REFUSALS[name]
     world = World(OPEN if code == "checklist_not_passed" else PASSED)
-    opened, verbs = DOORS[door](), Verbs()
+    opened, verbs = WRITERS[writer](), Verbs()
     act.before(world)
     before = newest_entry()
 
@@ -85,12 +85,12 @@ def test_every_door_refuses_for_the_same_cause(door, name):
     assert left_since(before) == []
 
 
-def test_only_these_verbs_are_missing_at_a_door():
+def test_only_these_verbs_are_missing_at_a_writer():
     verbs = {act.verb for act in ACTS.values()}
 
     missing = {
-        door: {verb for verb in verbs if not hasattr(DOORS[door], verb)}
-        for door in DOORS
+        writer: {verb for verb in verbs if not hasattr(WRITERS[writer], verb)}
+        for writer in WRITERS
     }
 
     logged = {"begin", "finish", "soft_delete"}

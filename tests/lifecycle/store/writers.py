@@ -1,6 +1,6 @@
-"""The doors to the registry, each with the acts that it offers.
+"""The writers of the registry, each with the acts that it offers.
 
-An act returns nothing when it was done, and otherwise what the door said: its own
+An act returns nothing when it was done, and otherwise what the writer answered: its own
 code, and a text that names the cause.
 """
 
@@ -17,7 +17,7 @@ from lifecycle.states import ChecklistStatus, LoggedModelStatus
 from lifecycle.store.logged_models import NewLoggedModel
 from mlops.core.errors import DomainError
 from mlops.core.models import ApiToken
-from tests.lifecycle.mlflow.conftest import DoorClient
+from tests.lifecycle.mlflow.conftest import MlflowClient
 
 REST = "/api/v1/ml/lifecycle/models"
 STAGES = {"experimental": "None"}
@@ -44,7 +44,7 @@ class Said(NamedTuple):
 
 
 def boss():
-    """Return the one who does everything here, whatever the door."""
+    """Return the one who does everything here, by whatever writer."""
     person, _ = get_user_model().objects.get_or_create(
         username="boss", is_staff=True, is_superuser=True
     )
@@ -228,7 +228,7 @@ class Mlflow:
 
     def __init__(self):
         _, token = ApiToken.issue(boss(), "registry")
-        self._client = DoorClient(token)
+        self._client = MlflowClient(token)
 
     @staticmethod
     def code_of(cause):
@@ -327,4 +327,4 @@ class Mlflow:
         return self._told(self._client.delete(f"logged-models/{logged.pk}"))
 
 
-DOORS = {"verbs": Verbs, "rest": Rest, "mlflow": Mlflow, "admin": Admin}
+WRITERS = {"verbs": Verbs, "rest": Rest, "mlflow": Mlflow, "admin": Admin}
