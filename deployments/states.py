@@ -44,7 +44,7 @@ class Mover(models.TextChoices):
 
 
 class StickyBy(models.TextChoices):
-    """What a canary's callers are told apart by; each keeps its version then."""
+    """What identifies a canary's callers, each of whom keeps its version."""
 
     REQUEST = "request", _("nothing: each request by chance")
     KEY = "key", _("the caller's key")

@@ -66,7 +66,7 @@ class DatasetVersionSerializer(AnswerSerializer):
         help_text="What the reader rejected (line, reason), renamed or found out, and "
         "cells that are missing or text though they could be more."
     )
-    options = serializers.DictField(help_text="What was asked of the reader.")
+    options = serializers.DictField(help_text="The reading options of the request.")
     appended_to = serializers.SerializerMethodField(
         help_text="The version whose rows come first; `report.appended` says more."
     )

@@ -96,7 +96,7 @@ class DeployForm(forms.Form):
     sticky_by = forms.ChoiceField(
         choices=StickyBy.choices,
         required=False,
-        label=_("callers are told apart by"),
+        label=_("callers are identified by"),
         help_text=_("Who got a canary's new version keeps it as its share grows."),
         widget=UnfoldAdminSelectWidget(),
     )
@@ -104,7 +104,7 @@ class DeployForm(forms.Form):
         required=False,
         max_length=64,
         label=_("name of the header"),
-        help_text=_("Of callers told apart by a header; empty for %(default)s.")
+        help_text=_("For callers identified by a header; empty means %(default)s.")
         % {"default": STICKY_HEADER},
         widget=UnfoldAdminTextInputWidget(),
     )

@@ -47,8 +47,8 @@ class DeploymentSerializer(AnswerSerializer):
     status = serializers.ChoiceField(choices=Status.choices)
     ends_as = serializers.SerializerMethodField(
         help_text=(
-            "What `status` will be: somebody asked it to end, and it may get requests "
-            "until then. Null where nobody asked."
+            "The status that it was requested to end with; until then it may get "
+            "requests. Null if it is not ending."
         )
     )
     ends_note = serializers.SerializerMethodField(
@@ -105,7 +105,7 @@ class DeploymentSerializer(AnswerSerializer):
         allow_null=True,
         help_text="The deployment that took this one's place.",
     )
-    reason = serializers.CharField(help_text="Why a rollback was asked for.")
+    reason = serializers.CharField(help_text="Why the rollback was requested.")
     deployment_notes = serializers.CharField(source="notes", allow_null=True)
     error_message = serializers.CharField(
         allow_null=True, help_text="Why it failed, for people."

@@ -19,7 +19,7 @@ _AT = OpenApiParameter(
     "at",
     {"type": "string", "minLength": 1, "format": "date-time"},
     description=(
-        "The moment that is asked for (RFC 3339); of a date the end of that day in UTC;"
+        "The requested time (RFC 3339); of a date, the end of that day in UTC;"
         " now, if left out."
     ),
 )
