@@ -34,7 +34,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class BasicAuthentication(BaseAuthentication):
-    """`Authorization: Basic …`; the password is an API token or the account's."""
+    """`Authorization: Basic …` with an API token or the account's password."""
 
     def authenticate(self, request: Request) -> Found | None:
         scheme, encoded = _credentials(request)
@@ -45,10 +45,10 @@ class BasicAuthentication(BaseAuthentication):
 
 
 class CookieAuthentication(BaseAuthentication):
-    """The JWT in the httpOnly cookie that the frontend's sign-in sets.
+    """The JWT in the httpOnly cookie that signing in sets.
 
-    A browser sends cookies on its own, so an unsafe method must come from an
-    origin on the allow-list.
+    Browsers send cookies on their own, so an unsafe method must come from an allowed
+    origin (CSRF).
     """
 
     def authenticate(self, request: Request) -> Found | None:
@@ -61,7 +61,7 @@ class CookieAuthentication(BaseAuthentication):
 
 
 class SignedInSession(SessionAuthentication):
-    """The admin's session, so that staff can try the API from its own pages."""
+    """The admin's session, so that staff can try the API in the browser."""
 
 
 def user_of_request(request: HttpRequest, *, scope: str | None = None) -> User | None:
@@ -117,7 +117,7 @@ def authenticate_token(token: str) -> Found:
 def authenticate_basic(encoded: str) -> Found:
     """Return the user of Basic credentials. Raises AuthenticationFailed, Throttled.
 
-    An API token must be its owner's: a user name that is given has to fit.
+    If the password is an API token, a user name must be its owner's.
     """
     try:
         name, _, password = (
@@ -136,7 +136,7 @@ def authenticate_basic(encoded: str) -> Found:
 
 
 def require_known_origin(request: Request) -> None:
-    """Raise PermissionDenied unless a page of ours or on the allow-list asks."""
+    """Raise PermissionDenied unless the Origin is ours or allowed."""
     origin = request.headers.get("Origin", "")
     own = f"{request.scheme}://{request.get_host()}"
     if origin != own and origin not in settings.CORS_ALLOWED_ORIGINS:

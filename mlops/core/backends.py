@@ -16,11 +16,11 @@ logger = logging.getLogger(__name__)
 
 
 class ThrottledBackend(ModelBackend):
-    """Django's own check, closed for a minute after too many wrong passwords.
+    """Django's backend, locked for a minute after too many failed logins.
 
-    Failures count per user name and address, so that nobody can lock others out
-    from elsewhere, and per address alone, so that trying many names is no way
-    around it. Raises Throttled.
+    Failures count per user name and address, so that nobody can lock out others from
+    elsewhere, and per address, so that trying many names is no way around it. Raises
+    Throttled.
     """
 
     def authenticate(

@@ -89,7 +89,7 @@ class TokenRefused(DomainError):
 
 
 class WrongCredentials(DomainError):
-    """The same words whoever asks: they do not tell which half was wrong."""
+    """One message for a wrong name and a wrong password: it reveals neither."""
 
     kind, code = "unauthenticated", "wrong_credentials"
 

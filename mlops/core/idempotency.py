@@ -42,7 +42,7 @@ class KeyReused(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """What a key stands for."""
+    """The request that an idempotency key identifies."""
 
     caller: str
     key: str
@@ -53,7 +53,7 @@ class KeyedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to act for a key, until `running_until`."""
+    """The right to process a key's request, until `running_until`."""
 
     record_id: int
     running_until: datetime
@@ -72,7 +72,7 @@ class Claim:
             raise StillRunning("Another request took over this Idempotency-Key.")
 
     def release(self) -> None:
-        """Give the key back after a failure."""
+        """Release the key after a failure."""
         self._mine().delete()
 
     def _mine(self) -> Any:
@@ -82,10 +82,10 @@ class Claim:
 
 
 def claim(request: KeyedRequest, lease: timedelta) -> Claim | HttpResponse:
-    """Return the right to act, or the first answer to this key.
+    """Return the right to process the request, or the first answer to this key.
 
     Raises KeyReused (422) for another request under the same key, StillRunning (409)
-    while the first is at work, BadQuery (400) for a key that cannot be one.
+    while the first is in progress, BadQuery (400) for an invalid key.
     """
     printable = request.key.isascii() and request.key.isprintable()
     if not printable or not 0 < len(request.key) <= MAX_KEY:

@@ -5,10 +5,10 @@ import gc
 
 
 def give_back() -> None:
-    """Collect what is unreachable, and give what is free back to the kernel.
+    """Collect garbage and return free memory to the kernel.
 
-    A process that worked hard once stays large otherwise: malloc_trim(3), where the C
-    library has it.
+    By malloc_trim(3) where the C library has it; otherwise a process stays as large as
+    it ever was.
     """
     gc.collect()
     libc = ctypes.CDLL(None)

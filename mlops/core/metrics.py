@@ -48,7 +48,7 @@ LATENCY = Histogram(
 
 
 class _Gauges(Collector):
-    """Asks the apps at each scrape, so that gauges are never out of date."""
+    """Reads the apps' gauges at each scrape, so that they are always current."""
 
     def __init__(self) -> None:
         self.sources: list[Callable[[], Iterable[Metric]]] = []

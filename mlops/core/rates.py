@@ -29,7 +29,7 @@ class Rate:
 
 
 def used_up(rate: Rate, *caller: str) -> bool:
-    """Say whether the caller has reached the limit; counts nothing."""
+    """Return whether the caller has reached the limit, without counting."""
     if not rate.limit:
         return False
     return RateCount.objects.filter(
@@ -58,12 +58,12 @@ def count(rate: Rate, *caller: str) -> bool:
 
 
 def _forget(rate: Rate) -> None:
-    """Drop the windows that no longer matter, whoever they counted."""
+    """Delete expired windows of all callers."""
     RateCount.objects.filter(
         kind=rate.kind, window__lt=rate.window() - _KEPT_WINDOWS
     ).delete()
 
 
 def _key(caller: tuple[str, ...]) -> str:
-    """Return a fixed-length key: names and addresses are not kept in the clear."""
+    """Return a fixed-length hash: names and addresses are not stored in the clear."""
     return hashlib.sha256("\0".join(caller).encode()).hexdigest()

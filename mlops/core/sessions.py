@@ -20,7 +20,7 @@ from mlops.core.models import User
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """Both tokens of a signed-in user."""
+    """Access and refresh token of a user."""
 
     user: User
     access: str
@@ -28,7 +28,7 @@ class TokenPair:
 
 
 def sign_in(username: str, password: str) -> TokenPair:
-    """Return tokens for the right password. Raises WrongCredentials, Throttled."""
+    """Return tokens for a correct password. Raises WrongCredentials or Throttled."""
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise WrongCredentials

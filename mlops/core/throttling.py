@@ -30,7 +30,7 @@ class PerMinute(BaseThrottle):
 
 
 class WriteThrottle(PerMinute):
-    """Counts what changes something, and no reading."""
+    """Limits writes; reads are not counted."""
 
     kind, setting = "write", "WRITE_RATE"
 
@@ -39,7 +39,7 @@ class WriteThrottle(PerMinute):
 
 
 class AnalyticsThrottle(PerMinute):
-    """For routes that make the server calculate: samples, correlation, exports."""
+    """Limits expensive routes: samples, correlation, exports."""
 
     kind, setting = "analytics", "ANALYTICS_RATE"
 

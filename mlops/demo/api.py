@@ -34,7 +34,7 @@ class Api:
         return Api(base_url, self._token)
 
     def get(self, path: str, **query: object) -> Any:
-        """Return the decoded answer. Raises ApiTrouble for anything but success."""
+        """Return the decoded answer. Raises ApiError for anything but success."""
         return self._call("GET", f"{path}?{urlencode(query)}" if query else path)
 
     def post(self, path: str, body: object | None = None) -> Any:
@@ -66,7 +66,7 @@ class Api:
     def wait(
         self, path: str, done: Callable[[Any], bool], *, timeout_s: float = WAIT_S
     ) -> Any:
-        """Ask again until `done` says so; return that answer, or raise ApiTrouble.
+        """Ask again until `done` says so; return that answer, or raise ApiError.
 
         More and more seldom, so that a long wait does not use up a caller's rate.
         """

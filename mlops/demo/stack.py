@@ -74,7 +74,7 @@ class Stack:
     def start(self) -> None:
         """Start everything and return when all of it is ready.
 
-        Raises StackBroken if something is not ready in time or ends at once.
+        Raises StackFailed if something is not ready in time or ends at once.
         """
         for program in self._programs:
             self._start(program)
@@ -82,7 +82,7 @@ class Stack:
             self._wait(program)
 
     def watch(self) -> None:
-        """Restart what ends, until `stop` is called. Raises StackBroken."""
+        """Restart what ends, until `stop` is called. Raises StackFailed."""
         while not self._stopping:
             self._check()
             self._until_one_ends()

@@ -40,14 +40,14 @@ def test_second_start_makes_nobody():
 
     again = people.create_users()
 
-    assert again == people.Newcomers()
+    assert again == people.NewUsers()
     assert User.objects.count() == 3
 
 
 def test_store_with_people_gets_no_newcomers(person):
     person("viewer")
 
-    assert people.create_users() == people.Newcomers()
+    assert people.create_users() == people.NewUsers()
     assert User.objects.count() == 1
 
 

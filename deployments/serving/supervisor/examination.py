@@ -126,11 +126,11 @@ class Examination:
         return None if found is None else _comparison(found)
 
     def report_of(self, now: float) -> dict[str, Any] | None:
-        """Return what the process said, None as long as it has not.
+        """Return the process's report, None while there is none.
 
-        Raises TargetRefused for what is the file's fault, LookAgain the first time that
-        memory ends or the process crashes, TargetBusy as long as it waits for
-        processors rather than works, or TransientTargetError for what is the machine's.
+        Raises TargetRefused for a fault of the file, RetryExamination the first time
+        that memory ends or the process crashes, TargetBusy while it waits for CPU, and
+        TransientTargetError for faults of the machine.
         """
         if self.late:
             raise TargetRefused(

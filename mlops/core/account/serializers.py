@@ -14,7 +14,7 @@ from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 @extend_schema_serializer(component_name="Body_Auth-login")
 class LoginSerializer(StrictSerializer):
-    """A user name and a password; the rest of OAuth2's form is read and unused."""
+    """A user name and a password; other fields of OAuth2's form are ignored."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(
@@ -55,7 +55,7 @@ class UserSerializer(AnswerSerializer):
 
 @extend_schema_serializer(component_name="LoginResponse")
 class PairSerializer(AnswerSerializer):
-    """Both tokens and the account they are of."""
+    """Access and refresh token, and their account."""
 
     access_token = serializers.CharField(source="access")
     refresh_token = serializers.CharField(source="refresh")

@@ -40,9 +40,9 @@ _REFRESH = OpenApiParameter(
 
 
 class SessionViewSet(ApiViewSet):
-    """Tokens for a name and a password; no answer is kept.
+    """Access and refresh tokens for a user name and a password; nothing is cached.
 
-    Not one transaction: the count of wrong passwords must outlive the failure.
+    Not atomic: the count of failed logins must outlive the failure.
     """
 
     permission_model = None
@@ -102,7 +102,7 @@ class SessionViewSet(ApiViewSet):
 
 
 class LoginViewSet(SessionViewSet):
-    """Login and refresh: public, and credentials that came along are ignored."""
+    """Login and refresh: public endpoints that ignore credentials of the request."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -123,7 +123,7 @@ class MeViewSet(ApiViewSet):
 
 
 class TokenViewSet(ApiViewSet):
-    """The caller's own tokens; those of others are not there."""
+    """The caller's own tokens; those of others are not found."""
 
     permission_model = None
     takes_keys = False
@@ -200,6 +200,6 @@ def _person(request: Request) -> User:
 
 
 def _set_cookies(response: Response, pair: sessions.TokenPair, *, secure: bool) -> None:
-    """Hand the renewed pair back the way it came, out of reach of scripts."""
+    """Set the renewed tokens as httpOnly cookies, out of reach of scripts."""
     for name, value in ((ACCESS_COOKIE, pair.access), (REFRESH_COOKIE, pair.refresh)):
         response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure)

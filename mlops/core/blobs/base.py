@@ -18,18 +18,18 @@ _KEY = re.compile(f"{_SEGMENT.pattern}(/{_SEGMENT.pattern})*")
 
 
 class BadKey(ValueError):
-    """A key that no store takes: ours to mend, no client's text is part of one."""
+    """An invalid key: our bug, as no client's text is part of a key."""
 
 
 class WrongDigest(DomainError):
-    """What arrived has another SHA-256 than was announced."""
+    """The received bytes have another SHA-256 than announced."""
 
     kind, code = "invalid", "wrong_digest"
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What is in the store: its size in bytes and when it came, in seconds (UTC)."""
+    """A stored blob: its size in bytes and its time of creation, in seconds (UTC)."""
 
     key: str
     size_bytes: int
@@ -46,7 +46,7 @@ class Received:
 
 
 class Writing(Protocol):
-    """A blob that is being written; closed before it is complete, it never was."""
+    """A blob being written; discarded if closed before it is complete."""
 
     @property
     def size_bytes(self) -> int:

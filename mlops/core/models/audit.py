@@ -9,7 +9,7 @@ from mlops.core.models.people import User
 
 
 class AppendOnly(TypeError):
-    """Somebody's code tries to change what was recorded."""
+    """An attempt to change the audit trail, which is append-only."""
 
     def __init__(self) -> None:
         super().__init__("The audit trail is append-only.")
@@ -24,9 +24,9 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One write: who did what to which thing, when and from where.
+    """One write: who did what to which object, when and from where.
 
-    Never changed: neither here, nor in SQL, where a trigger of the database refuses.
+    Immutable: here, and in SQL by a trigger of the database.
     """
 
     at = models.DateTimeField(_("time"), auto_now_add=True, db_index=True)

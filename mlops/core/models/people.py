@@ -19,7 +19,7 @@ LAST_USED_GRAIN = timedelta(minutes=1)
 
 
 class Scope(models.TextChoices):
-    """What a token may be used for, within what its owner may do."""
+    """What a token may be used for, within its owner's permissions."""
 
     READ = "read", _("read")
     WRITE = "write", _("write")
@@ -93,10 +93,10 @@ class ApiToken(models.Model):
 
     @classmethod
     def issue(cls, user: User, name: str, **options: Any) -> "tuple[ApiToken, str]":
-        """Make a token; return it with its text, which is never to be had again.
+        """Create a token; return it with its text, which cannot be shown again.
 
-        `options` are `scopes` and `expires_at`. Raises AlreadyExists when the user
-        has an unrevoked token of that name.
+        `options` are `scopes` and `expires_at`. Raises AlreadyExists when the user has
+        an unrevoked token of that name.
         """
         key, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         plain = f"{TOKEN_MARK}_{key}_{secret}"
@@ -122,7 +122,7 @@ class ApiToken(models.Model):
         return not self.scopes or scope in self.scopes
 
     def revoke(self) -> None:
-        """Close the token for good; a second call changes nothing."""
+        """Revoke the token. Idempotent."""
         type(self).objects.filter(pk=self.pk, revoked_at=None).update(
             revoked_at=timezone.now()
         )
@@ -130,7 +130,7 @@ class ApiToken(models.Model):
         self.refresh_from_db(fields=["revoked_at"])
 
     def note_use(self) -> None:
-        """Remember the time of use, at most once a minute."""
+        """Record the time of use, at most once a minute."""
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > LAST_USED_GRAIN:
             type(self).objects.filter(pk=self.pk).update(last_used_at=now)

@@ -36,7 +36,7 @@ class IdempotencyRecord(models.Model):
 
 
 class RateCount(models.Model):
-    """How many requests of a kind a caller made in one window of time.
+    """How many requests of a kind a caller made in one time window.
 
     In the database, so that all processes count together without another server.
     """

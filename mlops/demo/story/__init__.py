@@ -23,6 +23,6 @@ CHAPTERS = (
 
 
 def run(cast: StoryCast) -> None:
-    """Tell the chapters in order. Raises ApiTrouble where the story cannot go on."""
+    """Run the chapters in order. Raises ApiError if the story cannot continue."""
     for chapter in CHAPTERS:
         chapter(cast)
