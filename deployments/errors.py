@@ -6,13 +6,13 @@ from mlops.core.errors import DomainError, Forbidden, NotFound
 
 
 class IllegalTransition(DomainError):
-    """The deployment cannot go there from where it is, or not by this mover."""
+    """The transition is not allowed from this status, or not for this mover."""
 
     code = "illegal_transition"
 
 
 class StaleDeployment(DomainError):
-    """Somebody else changed the deployment meanwhile; read it again."""
+    """Another writer changed the deployment (optimistic lock); read it again."""
 
     code = "stale_deployment"
 
@@ -28,7 +28,7 @@ class NotActive(DomainError):
 
 
 class ApprovalMissing(DomainError):
-    """The environment asks for something that the version does not have yet."""
+    """The environment requires an approval that the version lacks."""
 
     code = "not_approved"
 
@@ -38,7 +38,7 @@ class VersionArchived(DomainError):
 
 
 class DeploymentInProgress(DomainError):
-    """The same thing was asked for already; `deployment_id` names it."""
+    """An equal deployment is in progress; `deployment_id` names it."""
 
     code = "deployment_in_progress"
 
@@ -95,4 +95,4 @@ class InputsUnknown(DomainError):
 
 
 class LeaseLost(Exception):
-    """Another reconciler has taken over; whatever was being done is not done."""
+    """The lease expired and another reconciler has it; nothing was written."""

@@ -46,7 +46,7 @@ HEALTH_COLOURS = {
 
 
 class HealthFilter(admin.SimpleListFilter):
-    """By the word that is shown, not the one that was stored."""
+    """By the displayed health, which may differ from the stored one."""
 
     title = _("health")
     parameter_name = "health"
@@ -95,7 +95,7 @@ class EventInline(TabularInline):
 
 @admin.register(Deployment)
 class DeploymentAdmin(Buttons):
-    """Nothing is edited here: a deployment is asked for, and its verbs move it."""
+    """Read-only: deployments are requested, and their verbs change them."""
 
     list_display = (
         "model_name",

@@ -33,7 +33,7 @@ def _whole(label: Any, least: int, most: int, **more: Any) -> forms.IntegerField
 
 
 class DeployForm(forms.Form):
-    """What is asked for: a version, a place, a size and a way there."""
+    """A requested deployment: version, environment, size and rollout."""
 
     model_version = forms.ModelChoiceField(
         queryset=ModelVersion.objects.select_related("model"),

@@ -43,7 +43,7 @@ class WebhookAddress:
 
 
 def checked(url: str) -> WebhookAddress:
-    """Return where a URL leads. Raises RefusedAddress for what is not to be called."""
+    """Resolve and validate a URL. Raises RefusedAddress for a forbidden one (SSRF)."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -90,7 +90,7 @@ def _post(hook: AlertHook, delivery: AlertDelivery) -> int:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """Connects to the address that was checked; TLS proves the name all the same."""
+    """Connects to the validated IP address; TLS still verifies the host name."""
 
     def __init__(self, address: WebhookAddress) -> None:
         super().__init__(address.host, address.port, timeout=TIMEOUT_S)

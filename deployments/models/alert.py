@@ -30,10 +30,10 @@ CLAIMED_FOR = timedelta(seconds=60)
 
 
 class AlertHook(models.Model):
-    """An address that hears of events; only admins configure one.
+    """A webhook for events, configured by admins only.
 
-    Bodies are signed with a secret that follows from the server's own secret key
-    and the hook's id: nothing secret is stored, and a new server key makes new ones.
+    Bodies are signed with a secret derived from the server's secret key and the hook's
+    id. No secret is stored; a new server key makes new ones.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -116,7 +116,7 @@ class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):
         events: Iterable[DriftEvent | DatasetEvent],
         now: datetime,
     ) -> None:
-        """Put messages of these events into the hook's queue; twice is once."""
+        """Queue messages of these events for the hook. Idempotent."""
         self.bulk_create(
             [
                 AlertDelivery(
@@ -132,7 +132,7 @@ class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):
 
 
 class AlertDelivery(models.Model):
-    """The message of one event to one hook, and its tries."""
+    """One event's message to one hook, with its attempts."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     hook = models.ForeignKey(
@@ -213,7 +213,7 @@ class AlertDelivery(models.Model):
         )
 
     def fail(self, error: str, now: datetime, *, status_code: int | None) -> None:
-        """Keep what went wrong; try later, or give up after the last try."""
+        """Record the error; retry later, or give up after the last attempt."""
         is_last = self.attempts > len(BACK_OFF)
         wait = BACK_OFF[min(self.attempts, len(BACK_OFF)) - 1]
         self._keep(

@@ -24,7 +24,7 @@ MOST_CALLS = 1_000_000_000
 
 class DeploymentKeyQuerySet(models.QuerySet["DeploymentKey"]):
     def live(self) -> "DeploymentKeyQuerySet":
-        """Keys that open their endpoint: neither revoked nor expired."""
+        """Valid keys: neither revoked nor expired."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, revoked_at=None)
 
@@ -89,7 +89,7 @@ class DeploymentKey(models.Model):
         return key, plain
 
     def revoke(self, *, by: User | None) -> None:
-        """Close the key for good; a second call changes nothing. See `issue`."""
+        """Revoke the key. Idempotent. See `issue`."""
         with transaction.atomic():
             closed = (
                 type(self)

@@ -19,10 +19,10 @@ DAY_S = 86_400
 
 
 class KeyDay(models.Model):
-    """The calls of a key on a day of UTC; days without any have no row.
+    """The calls of a key on a UTC day; days without calls have no row.
 
-    Gateways know a key's present day and the one before. What they say of a day only
-    grows, so that reading it again, or late, changes nothing.
+    Gateways know a key's current day and the one before. Their counts only grow, so
+    that ingesting them again, or late, is idempotent.
     """
 
     key = models.ForeignKey(DeploymentKey, models.CASCADE, related_name="days")

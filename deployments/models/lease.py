@@ -15,7 +15,7 @@ TIME_TO_LIVE = timedelta(seconds=15)
 
 
 class Lease(models.Model):
-    """A lease with a fencing token: it grows with every new holder."""
+    """A lease with a fencing token, which grows with every new holder."""
 
     name = models.CharField(_("name"), max_length=50, primary_key=True)
     holder = models.CharField(_("holder"), max_length=64, blank=True)
@@ -31,7 +31,7 @@ class Lease(models.Model):
 
     @classmethod
     def take(cls, name: str, holder: str) -> "Lease | None":
-        """Return the lease, taken or renewed, or None while another one holds it."""
+        """Acquire or renew the lease; None while another holder has it."""
         now = timezone.now()
         cls.objects.get_or_create(pk=name, defaults={"expires_at": now})
         mine = cls.objects.filter(pk=name, holder=holder)
@@ -45,26 +45,26 @@ class Lease(models.Model):
 
     @classmethod
     def last_seen(cls, name: str) -> datetime | None:
-        """Return when a holder last took, renewed or gave back a lease."""
+        """Return when a holder last acquired, renewed or released a lease."""
         found = cls.objects.filter(pk=name).first()
         if found is None or not found.fence:
             return None
         return found.expires_at - TIME_TO_LIVE if found.holder else found.expires_at
 
     def renew(self) -> bool:
-        """Keep it for its full time from now on; False when another holder has come."""
+        """Extend the lease to its full time; False if another holder has it."""
         expires_at = timezone.now() + TIME_TO_LIVE
         return bool(self._mine().update(expires_at=expires_at))
 
     def release(self) -> None:
-        """Let the next reconciler in at once."""
+        """Release the lease, so that the next reconciler gets it at once."""
         self._mine().update(holder="", expires_at=timezone.now())
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Run a transaction that counts only while this lease does.
+        """Run a transaction that commits only while the lease is held.
 
-        Raises LeaseLost, with nothing written, when another holder has come.
+        Raises LeaseLost, with nothing written, if another holder has it.
         """
         with transaction.atomic():
             if not list(self._mine().select_for_update().values_list("pk")):

@@ -109,10 +109,9 @@ class Moves:
             wake_on_commit()
 
     def observe(self, step: Step, **seen: Any) -> None:
-        """Write what was seen of a row whose status is still the one that was read.
+        """Write observations of a row whose status is unchanged since it was read.
 
-        A message makes it an event. Nobody is refused because of it: `generation`
-        stays.
+        A message makes it an event. `generation` stays, so that no other writer loses.
         """
         with transaction.atomic():
             Slot.lock(self.row.slot_id)
@@ -131,7 +130,7 @@ class Moves:
                 self._append(step)
 
     def swap(self, **changes: Any) -> None:
-        """Write columns if the row is still as it was read; else StaleDeployment."""
+        """Compare and swap the row's columns. Raises StaleDeployment if it changed."""
         row = self.row
         changes |= {"generation": row.generation + 1, "updated_at": timezone.now()}
         unchanged = self._rows().filter(status=row.status, generation=row.generation)

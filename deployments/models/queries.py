@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def in_progress(self) -> Self:
-        """Those that are on their way: asked for, neither serving nor ended."""
+        """Those requested that neither serve nor have ended."""
         return self.filter(status__in=IN_PROGRESS)
 
     def undoing(self, deployment_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
@@ -68,7 +68,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         return self.filter(Q(status=Status.ACTIVE) | under_way)
 
     def ending(self) -> Self:
-        """Those that were asked to end, and have not yet."""
+        """Those requested to end that have not ended yet."""
         return self.filter(ends_as__in=sorted(FINAL))
 
     def startable(self) -> Self:

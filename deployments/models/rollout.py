@@ -24,7 +24,7 @@ class RolloutControl:
     # What people ask for ----------------------------------------------------------
 
     def promote(self, *, by: User | None) -> None:
-        """Give the canary or shadow all the traffic; the reconciler does it next."""
+        """Request all traffic for the canary or shadow; the reconciler does it next."""
         self._steer(Step("promote", by=by), is_promoted=True, is_paused=False)
 
     def pause(self, *, by: User | None) -> None:
@@ -36,7 +36,7 @@ class RolloutControl:
         self._steer(Step("resume", by=by), is_paused=False, rollout_at=timezone.now())
 
     def abort(self, *, by: User | None, reason: str = "") -> None:
-        """Have the rollout ended; all traffic goes back to the active one, first."""
+        """Request the end of the rollout; first, all traffic goes to the active one."""
         self.row.require_deployer(by)
         self._require_under_way()
         message = "the rollout was aborted" + (f": {reason}" if reason else "")

@@ -119,7 +119,7 @@ class EnvironmentRule(models.Model):
 
     @classmethod
     def of(cls, environment: str) -> "EnvironmentRule":
-        """Return the rule; an environment without a row has the gentlest one."""
+        """Return the environment's rule; without a row, the defaults."""
         found = cls.objects.filter(pk=environment).first()
         return found or cls(environment=environment)
 
