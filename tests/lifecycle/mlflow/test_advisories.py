@@ -34,9 +34,9 @@ CVE-2025-14279: DNS rebinding
 CVE-2025-1473: CSRF
     trust: test_a_cookie_session_opens_nothing_here
 CVE-2023-6014: a way round the sign-in
-    test_doors.test_no_spelling_of_an_address_is_a_way_round
+    test_endpoints.test_no_spelling_of_an_address_is_a_way_round
 CVE-2026-0545, -2652: routes without a sign-in
-    test_doors.test_every_address_asks_who_is_there
+    test_endpoints.test_every_address_asks_who_is_there
 CVE-2024-4263, CVE-2026-2651, CVE-2025-15381, CVE-2026-8147: a permission forgotten
     trust: test_no_endpoint_forgets_to_ask_for_the_permission
 CVE-2025-11200, -1474, CVE-2026-2635: default and weak passwords
