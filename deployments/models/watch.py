@@ -69,10 +69,12 @@ class Watch:
         return f"{self._unwatched}; {last}"
 
     def pending_end_of(self, deployment: Deployment, undoing: int | None = None) -> str:
-        """Return how it is about to end, for people; "" if no end was requested.
+        """Return how it is about to end, for people; "" if it is not, or has ended.
 
         `undoing` is the revision of a rollback of it that is on its way.
         """
+        if deployment.status in FINAL:
+            return ""
         if not deployment.ends_as:
             return self._undone_by(undoing) if undoing else ""
         text = f"It is to be {deployment.ends_as}, and still gets its requests"

@@ -149,6 +149,21 @@ def test_what_is_being_undone_says_by_what(api, admin_client):
     assert given_up["ends_note"] == ""
 
 
+def test_what_has_ended_before_its_rollback_waits_for_none(api, admin_client):
+    first = served(VersionFactory())
+    second = served(VersionFactory(model=first.slot.model))
+    second.roll_back(by=None)
+    second.refresh_from_db()
+    second.terminate(by=None)
+    second.end_as_requested()
+    place = reverse("admin:deployments_deployment_change", args=[second.pk])
+
+    shown = api().get(f"{HOME}/{second.pk}").json()
+
+    assert (shown["status"], shown["ends_note"]) == ("terminated", "")
+    assert "it serves until then" not in admin_client.get(place).content.decode()
+
+
 def test_nothing_is_said_of_an_end_that_nobody_asked_for_or_that_came(api, healthy):
     told = api().get(f"{HOME}/{healthy.pk}").json()
     healthy.terminate(by=None)
