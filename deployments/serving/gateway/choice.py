@@ -67,7 +67,7 @@ def choose(
                 backend.deployment_id, backend.version, 100, is_shadow=False
             )
         )
-    if slot is None:
+    if slot is None or not slot.shares:
         message = f"No model {target.model!r} serves in {target.environment!r}."
         raise _absent(routes, message)
     share = slot.choose(target.version, caller)

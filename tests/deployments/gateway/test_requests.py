@@ -165,6 +165,19 @@ def test_a_shadow_gets_copies_and_never_answers(gateway, slot, servers, data_dir
     until(lambda: gateway.counted().get("shadow", {}).get("error_count"))
 
 
+def test_a_shadow_alone_is_no_model_that_serves(gateway, slot, servers, data_dir):
+    here = slot()
+    publish(data_dir, "shadow", servers())
+    route(data_dir, here.model, {"deployment_id": "shadow", "shadow": True})
+
+    def refused():
+        status, answer, *_ = gateway.post(here.infer, {})
+        return status == 404 and answer["error"]
+
+    said = until(refused)
+    assert said == f"No model '{here.model}' serves in 'staging'."
+
+
 def test_metrics_and_spool_tell_the_same(gateway, slot):
     here = slot(answers)
     for _ in range(5):
