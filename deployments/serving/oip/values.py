@@ -21,7 +21,7 @@ NUMERIC = frozenset((float, int))
 FEW, SMALL = 64, 65504.0
 ENDLESS = {"Infinity": math.inf, "-Infinity": -math.inf}
 WORDS = {"NaN": math.nan, **ENDLESS}
-EXACT = 1 << 53  # above it, reading a number with a point has lost digits
+EXACT = 1 << 53  # from it on, reading a number with a point may have lost digits
 
 
 def fit(
@@ -158,7 +158,7 @@ def _whole(flat: list[Any], types: set[type], expected: Tensor) -> Array:
 
 
 def _as_whole(value: Any, expected: Tensor) -> int:
-    if type(value) is float and value.is_integer() and abs(value) <= EXACT:
+    if type(value) is float and value.is_integer() and abs(value) < EXACT:
         return int(value)
     if type(value) is int:
         return value

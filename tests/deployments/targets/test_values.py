@@ -50,6 +50,7 @@ def test_numbers_keep_their_digits(data, target, want):
     ("data", "target", "declared"),
     [
         ([float(LARGE + 1), 1], "INT64", None),
+        ([float(LARGE), 1], "INT64", None),
         ([1.5], "INT64", None),
         ([True, 2], "INT64", None),
         ([True, 0.5], "FP32", None),
