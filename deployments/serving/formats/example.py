@@ -42,13 +42,18 @@ def _refusal(error: Exception) -> TargetRefused:
 
 
 def body(stored: bytes) -> Any:
-    """Return the request; what MLflow calls `inputs` may be rows of a tensor."""
+    """Return the request; what MLflow calls `inputs` may be rows of a tensor.
+
+    Its `params` are left out: a model's parameters keep their values here.
+    """
     try:
         found = wire.loads(stored)
     except json.JSONDecodeError:
         raise TargetRefused(
             "The input example that was logged with the model is not JSON."
         ) from None
-    if isinstance(found, dict) and isinstance(found.get("inputs"), list):
+    if not isinstance(found, dict):
+        return found
+    if isinstance(found.get("inputs"), list):
         return {"instances": found["inputs"]}
-    return found
+    return {name: value for name, value in found.items() if name != "params"}

@@ -16,6 +16,7 @@ from deployments.serving.oip.values import MAX_RANK, fit
 from deployments.serving.terms import Tensor
 
 Feeds = dict[str, Any]
+ROWS = ("inputs", "instances", "dataframe_split", "dataframe_records")
 FORMS = (
     'Send {"instances": [[…]]}, {"instances": [{"column": …}]} or '
     '{"inputs": {"name": […]}}.'
@@ -27,6 +28,8 @@ def feeds(body: Any, inputs: Sequence[Tensor], names: Sequence[str]) -> Feeds:
 
     Raises BadRequest.
     """
+    if isinstance(body, dict):
+        _require_one_form(body)
     if isinstance(body, dict) and isinstance(body.get("inputs"), dict):
         return _by_column(body["inputs"], inputs, names)
     if not inputs and body == {}:
@@ -39,6 +42,15 @@ def feeds(body: Any, inputs: Sequence[Tensor], names: Sequence[str]) -> Feeds:
             raise BadRequest("Every record must have the same columns.")
         return _by_column(columns, inputs, names)
     return _by_place(rows, inputs)
+
+
+def _require_one_form(body: dict[str, Any]) -> None:
+    """Refuse values that would reach no model: a second form, MLflow's parameters."""
+    forms = [name for name in ROWS if body.get(name) is not None]
+    if len(forms) > 1:
+        raise BadRequest(f"Send {forms[0]} or {forms[1]}, not both.")
+    if body.get("params"):
+        raise BadRequest("params are not taken: a model's parameters keep theirs.")
 
 
 def _by_place(rows: list[Any], inputs: Sequence[Tensor]) -> Feeds:
@@ -86,6 +98,8 @@ def _records_of(split: dict[str, Any]) -> list[Any]:
         return data
     if not isinstance(columns, list) or not all(isinstance(c, str) for c in columns):
         raise BadRequest("The columns of dataframe_split must be a list of names.")
+    if repeated := [name for name in columns if columns.count(name) > 1]:
+        raise BadRequest(f"The column {repeated[0]!r} is given twice.")
     if any(len(row) != len(columns) for row in data):
         raise BadRequest("Every row of dataframe_split must have all columns.")
     return [dict(zip(columns, row, strict=True)) for row in data]

@@ -317,6 +317,10 @@ class TestConvenience:
             {"dataframe_split": {}},
             {"dataframe_split": {"columns": [1], "data": [[1]]}},
             {"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}},
+            {"dataframe_split": {"columns": list("abcda"), "data": [[1, 2, 3, 4, 5]]}},
+            {"instances": ROWS, "dataframe_records": [dict.fromkeys("abcd", 1)]},
+            {"instances": ROWS, "inputs": {name: [1] for name in "abcd"}},
+            {"instances": ROWS, "params": {"alpha": 0.5}},
         ],
     )
     def test_mistakes_are_400(self, iris, boosted, body):
