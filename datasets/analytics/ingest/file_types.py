@@ -13,7 +13,7 @@ from datasets.analytics.ingest.common_types import (
 )
 from datasets.analytics.ingest.context import Context, path_list
 from datasets.analytics.ingest.plain import Plain
-from datasets.analytics.sql import ROW_NUMBER
+from datasets.analytics.sql import ROW_NUMBER, count_where
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ def instants(
         if file.kind(column) == FINE_INSTANT:
             cell = f"c{file.places[column]:d}"
             (count,) = context.cursor.row(
-                f"SELECT count_if(epoch_ns({cell}) % 1000 <> 0) FROM {file.table}",  # noqa: S608
+                f"SELECT {count_where(f'epoch_ns({cell}) % 1000 <> 0')}"  # noqa: S608
+                f" FROM {file.table}",
                 {},
             )
             lost += count

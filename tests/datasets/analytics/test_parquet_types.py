@@ -27,6 +27,7 @@ def zoned(*nanoseconds, unit="ns"):
     [
         (zoned(2_000), INSTANT, [TWO_US, None]),
         (zoned(2, unit="us"), INSTANT, [TWO_US, None]),
+        (zoned(), INSTANT, [None]),
         (zoned(-(2**63) // 1000 * 1000 + 1000), INSTANT, None),
         (pa.array([[], None], pa.list_(pa.null())), '"NULL"[]', ["[]", None]),
         (pa.array([[0], []], pa.list_(pa.timestamp("us"))), "TIMESTAMP[]", None),
