@@ -12,7 +12,7 @@ from enum import StrEnum
 from datasets.models import Column, DatasetVersion
 from datasets.states import SourceFormat
 
-GUARANTEED_FROM = 4
+GUARANTEED_FROM = 5
 _PROVEN_FROM = 2  # cells were compared, while cases were still being found
 _OWN_TYPES = frozenset({SourceFormat.PARQUET, SourceFormat.ARROW})
 _JSON = frozenset({SourceFormat.JSONL})
