@@ -194,7 +194,7 @@ class Proof:
         changed = self._resolved() | self._newly_contradicted()
         if self.table.has_quotes:
             words = set(self.counts(Lost.WORD)) - self.plan.forced.keys()
-            empty = set(self.counts(Lost.EMPTY))
+            empty = set(self.counts(Lost.EMPTY)) - self.plan.forced.keys()
             if words or empty:
                 quoted = self.table.wholly_quoted(sorted(words | empty))
                 doubtful = words - quoted - self.cells.wordy
@@ -202,7 +202,7 @@ class Proof:
                     sorted(doubtful), self.plan.null_words
                 )
                 self.cells.wordy |= wordy
-                self.unquoted |= empty & quoted - self.plan.forced.keys()
+                self.unquoted |= empty & quoted
                 changed |= wordy | (empty & quoted)
         return changed
 

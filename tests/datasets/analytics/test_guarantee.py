@@ -208,6 +208,14 @@ def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
     assert said in table.report["notes"]
 
 
+def test_text_that_was_asked_for_keeps_empty_cells_in_quotes(tmp_path):
+    body = 'a,b\n"",""\n"x",""\n'
+
+    table = read(tmp_path, body, types={"a": "VARCHAR", "b": "VARCHAR"})
+
+    assert table.rows == [("", ""), ("x", "")]
+
+
 EURO = "1.234,50;{}\n0,5;{}\n"
 
 
