@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, OuterRef, Q, When
 
 from deployments.errors import DeploymentInProgress, NoSuchDeployment
 from deployments.plan import FULL, DeploymentPlan
@@ -24,6 +24,13 @@ from mlops.core.ids import as_uuid
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
+
+
+BY_IMPORTANCE = (
+    Environment.PRODUCTION,
+    Environment.STAGING,
+    Environment.DEVELOPMENT,
+)
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -123,10 +130,12 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def find(self, text: str) -> "Deployment":
         """Return the deployment that a client means.
 
-        That is the one of this id, else the newest of the model version whose run
-        has this id, else the newest of `name:version`. Raises NoSuchDeployment.
+        That is the one of this id, else one of the model version whose run has this
+        id, else one of `name:version`: the one that serves, in production before
+        staging before development, or the newest if none does. Raises
+        NoSuchDeployment.
         """
-        found = self.with_id(text) or self._newest_meant(text)
+        found = self.with_id(text) or self._meant(text)
         if found is None:
             raise NoSuchDeployment(f"There is no deployment {text[:100]!r}.")
         return found
@@ -136,12 +145,17 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         pk = as_uuid(text)
         return self.filter(pk=pk).first() if pk else None
 
-    def _newest_meant(self, text: str) -> "Deployment | None":
-        newest = self.order_by("-created_at", "-revision")
-        found = newest.filter(model_version__run__uid=text).first()
+    def _meant(self, text: str) -> "Deployment | None":
+        serving = [
+            When(status=Status.ACTIVE, slot__environment=environment, then=place)
+            for place, environment in enumerate(BY_IMPORTANCE)
+        ]
+        rank = Case(*serving, default=len(BY_IMPORTANCE))
+        best = self.order_by(rank, "-created_at", "-revision")
+        found = best.filter(model_version__run__uid=text).first()
         name, colon, version = text.rpartition(":")
         if found is None and colon:
-            found = newest.filter(
+            found = best.filter(
                 slot__model__name=name, model_version__version=version
             ).first()
         return found

@@ -80,6 +80,11 @@ class DeploymentViewSet(DeploymentBase):
         responses=DeploymentDetailSerializer,
     )
     def retrieve(self, request: Request, deployment_id: str) -> Response:
+        """By id, by the id of its model's run, or by `name:version`.
+
+        Of several of a run or a version it is the one that serves, in production
+        before staging before development; the newest if none does.
+        """
         return Response(shown_in_detail(self.get_object()))
 
     @extend_schema(

@@ -197,6 +197,34 @@ def test_a_deployment_is_found_by_id_run_and_label(api):
     assert api().get(f"{HOME}/{uuid.uuid4()}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("production", "active"), ("staging", "pending")], 0),
+        ([("production", "active"), ("production", "failed")], 0),
+        ([("development", "active"), ("staging", "active")], 1),
+        ([("staging", "active"), ("production", "active"), ("staging", "failed")], 1),
+        ([("production", "deploying"), ("development", "active")], 1),
+        ([("production", "terminated"), ("staging", "failed")], 1),
+    ],
+)
+def test_version_and_run_mean_the_deployment_that_serves_else_the_newest(
+    api, rows, expected
+):
+    version = VersionFactory()
+    made = [
+        DeploymentFactory(
+            model_version=version,
+            slot__environment=environment,
+            status=status,
+        )
+        for environment, status in rows
+    ]
+
+    for name in (version.run.uid, f"{version.model.name}:{version.version}"):
+        assert api().get(f"{HOME}/{name}").json()["id"] == str(made[expected].pk)
+
+
 def test_a_list_is_filtered_sorted_and_paged(api):
     first, second = DeploymentFactory(active=True), DeploymentFactory(status="failed")
 
