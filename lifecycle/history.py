@@ -16,17 +16,18 @@ MAX_ARTIFACTS = 500
 
 @dataclass(frozen=True)
 class ExperimentHistory:
-    """The newest runs, whole, newest first; the rest is counted."""
+    """The newest runs, whole, newest first; the rest is counted.
+
+    `shown` is the one whose figures are the experiment's: the run by which it was
+    looked up, else the newest.
+    """
 
     experiment: Experiment
+    shown: Run | None
     runs: list[Run]
     artifacts: list[Artifact]
     run_count: int
     model_id: str | None
-
-    @property
-    def newest(self) -> Run | None:
-        return self.runs[0] if self.runs else None
 
     def lines(self) -> list[str]:
         """Return the newest events, oldest first, one a line with its time."""
@@ -47,13 +48,23 @@ def of(experiment: Experiment) -> ExperimentHistory:
         .values_list("pk", flat=True)
         .first()
     )
+    newest = list(runs.whole()[:MAX_RUNS])
     return ExperimentHistory(
         experiment=experiment,
-        runs=list(runs.whole()[:MAX_RUNS]),
+        shown=_asked(experiment, newest) or next(iter(newest), None),
+        runs=newest,
         artifacts=list(_artifacts(experiment)),
         run_count=runs.count(),
         model_id=str(version) if version else None,
     )
+
+
+def _asked(experiment: Experiment, newest: list[Run]) -> Run | None:
+    uid = experiment.asked_run
+    if uid is None:
+        return None
+    among = next((run for run in newest if run.uid == uid), None)
+    return among or experiment.runs.whole().filter(uid=uid, deleted_ms=None).first()
 
 
 def _artifacts(experiment: Experiment) -> Iterator[Artifact]:

@@ -58,7 +58,7 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
         )
 
     def find(self, text: str) -> "Experiment":
-        """Return the experiment with this name, else id, else run.
+        """Return the experiment with this name, else id, else run (`asked_run`).
 
         Raises NotFound. Deleted ones are not found.
         """
@@ -69,11 +69,14 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
     def matching(self, text: str) -> "Experiment | None":
         """As `find`, but None if there is none."""
         by_id = Q(pk=int(text)) if _is_id(text) else Q(pk__in=())
-        for wanted in (Q(name=text), by_id, Q(runs__uid=text, runs__deleted_ms=None)):
-            found = self.alive().select_related("owner", "created_by").filter(wanted)
-            if experiment := found.first():
+        living = self.alive().select_related("owner", "created_by")
+        for wanted in (Q(name=text), by_id):
+            if experiment := living.filter(wanted).first():
                 return experiment
-        return None
+        experiment = living.filter(runs__uid=text, runs__deleted_ms=None).first()
+        if experiment is not None:
+            experiment.asked_run = text
+        return experiment
 
 
 class Experiment(models.Model):
@@ -110,6 +113,11 @@ class Experiment(models.Model):
     deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
 
     objects = ExperimentQuerySet.as_manager()
+
+    asked_run: str | None = None
+    """The id of the run by which it was looked up: its figures are asked for."""
+    latest_run_id: int | None = None
+    """Set by `with_latest_run`."""
 
     class Meta:
         ordering = ("-created_at", "-pk")

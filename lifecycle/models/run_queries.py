@@ -38,7 +38,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def latest_of(self, experiments: Iterable[Experiment]) -> "dict[int, Run]":
         """Return the runs that `with_latest_run` found, by id, with their metrics."""
-        pks = [pk for one in experiments if (pk := getattr(one, "latest_run_id", None))]
+        pks = [pk for one in experiments if (pk := one.latest_run_id)]
         metrics = Prefetch("latest_metrics", LatestMetric.objects.newest())
         runs = self.filter(pk__in=pks).prefetch_related(metrics)
         return {run.pk: run for run in runs}

@@ -46,7 +46,7 @@ class ExperimentUpdateSerializer(StrictSerializer):
 
 @extend_schema_serializer(component_name="ExperimentResponse")
 class ExperimentSerializer(AnswerSerializer):
-    """An experiment with the figures of its newest run.
+    """An experiment with the figures of its newest run, or of the run asked for.
 
     The context's `latest` holds those runs by id (`Run.objects.latest_of`).
     """
@@ -61,8 +61,8 @@ class ExperimentSerializer(AnswerSerializer):
     tags = TagList()
     metadata = FreeMap(
         help_text=(
-            "As it was given; accuracy, loss, f1_score and auc are filled in from the "
-            "newest run's metrics where it has none."
+            "As it was given; accuracy, loss, f1_score and auc are filled in from "
+            "`metrics` where it has none."
         )
     )
     created_at = TimeField()
@@ -70,16 +70,17 @@ class ExperimentSerializer(AnswerSerializer):
     metrics = serializers.DictField(
         child=FiniteNumberField(),
         help_text=(
-            "Newest finite values of the newest run, empty without one; NaN and "
-            "infinities are left out and are in the metric's history."
+            "Newest finite values of the newest run, or of the run by whose id the "
+            "experiment was looked up; empty without one. NaN and infinities are left "
+            "out and are in the metric's history."
         ),
     )
-    duration_seconds = FiniteNumberField(help_text="Seconds that the newest run took.")
+    duration_seconds = FiniteNumberField(help_text="Seconds that this run took.")
     created_by = Text()
 
     def to_representation(self, instance: Experiment) -> dict[str, Any]:
         runs: dict[int, Run] = self.context["latest"]
-        run = runs.get(getattr(instance, "latest_run_id", None) or 0)
+        run = runs.get(instance.latest_run_id or 0)
         return self.known(summary(instance, run))
 
 
@@ -129,14 +130,14 @@ class ExperimentDetailSerializer(ExperimentSerializer):
         child=Text(), help_text="What was recorded, oldest first, one event a line."
     )
     artifacts = ExperimentArtifactSerializer(many=True)
-    completed_at = TimeField(help_text="When the newest run ended.")
-    hyperparameters = FreeMap(help_text="Parameters of the newest run.")
+    completed_at = TimeField(help_text="When this run ended.")
+    hyperparameters = FreeMap(help_text="Parameters of this run.")
     model_id = Text(help_text="The newest model version made from its runs.")
     run_count = Whole()
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         history: ExperimentHistory = instance
-        run = history.newest
+        run = history.shown
         ended_ms = run.ended_ms if run else None
         return self.known(
             summary(history.experiment, run)

@@ -78,7 +78,11 @@ class ExperimentViewSet(ApiViewSet):
         responses=ExperimentDetailSerializer,
     )
     def retrieve(self, request: Request, name: str) -> Response:
-        """By name, by id, or by the id of one of its runs."""
+        """By name, by id, or by the id of one of its runs.
+
+        Found by a run, it shows that run's metrics, parameters and times; else those
+        of the newest one.
+        """
         return Response(ExperimentDetailSerializer(history.of(self.get_object())).data)
 
     @extend_schema(
@@ -98,6 +102,9 @@ class ExperimentViewSet(ApiViewSet):
         if changes:
             experiment.change(by=actor(request), **changes)
         fresh = self.get_queryset().get(pk=experiment.pk)
+        if experiment.asked_run is not None:
+            run = Run.objects.find(experiment.asked_run)
+            fresh.latest_run_id = run.pk
         return Response(_shown([fresh])[0])
 
 

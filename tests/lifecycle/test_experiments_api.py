@@ -151,6 +151,36 @@ def test_detail_is_derived_from_what_was_recorded(api):
     assert shown["logs"] == sorted(shown["logs"])
 
 
+@pytest.mark.parametrize("later", [0, 25])
+def test_found_by_a_run_it_shows_the_figures_of_that_run(api, later):
+    run = RunFactory(started_ms=1000)
+    run.log(metrics=[NewPoint("accuracy", 0.5025)], params={"depth": 4})
+    run.finish(RunStatus.COMPLETED, ended_ms=3500)
+    for number in range(later + 1):
+        newer = RunFactory(experiment=run.experiment, started_ms=9000 + number)
+        newer.log(metrics=[NewPoint("accuracy", 0.5181)], params={"depth": 5})
+
+    by_run = api().get(f"{URL}/{run.uid}").json()
+    by_name = api().get(f"{URL}/{run.experiment.name}").json()
+
+    assert by_run["metrics"] == by_run["metadata"] == {"accuracy": 0.5025}
+    assert by_run["hyperparameters"] == {"depth": 4}
+    assert by_run["duration_seconds"] == 2.5
+    assert by_run["completed_at"] == "1970-01-01T00:00:03.500000Z"
+    assert by_name["metrics"] == by_name["metadata"] == {"accuracy": 0.5181}
+
+
+def test_changed_by_a_run_it_shows_the_figures_of_that_run(api):
+    run = RunFactory(started_ms=1000)
+    run.log(metrics=[NewPoint("accuracy", 0.25)])
+    RunFactory(experiment=run.experiment, started_ms=9000)
+
+    answer = api().patch(f"{URL}/{run.uid}", {"description": "new"})
+
+    assert answer.json()["metrics"] == {"accuracy": 0.25}
+    assert answer.json()["description"] == "new"
+
+
 def test_update_replaces_what_is_given(api):
     experiment = ExperimentFactory(description="old", metadata={"a": 1})
     experiment.set_tags({"x": "", "y": "1"}, by=None)
