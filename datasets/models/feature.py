@@ -234,7 +234,7 @@ class Feature(models.Model):
 
         Raises VersionNotFound.
         """
-        self.versions.find(fields["feature_version"])
+        self.versions.find(fields["feature_version"], field="feature_version")
         with transaction.atomic():
             use = self.usages.create(
                 recorded_by=by, data_version=self.data_version, **fields

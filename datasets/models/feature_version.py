@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 
 
 class FeatureVersionQuerySet(models.QuerySet["FeatureVersion"]):
-    def find(self, text: str) -> "FeatureVersion":
+    def find(self, text: str, *, field: str = "version") -> "FeatureVersion":
         """Return the version of this name, else id. Raises VersionNotFound."""
         found = self.filter(version=text).first()
         if found is None and (version_id := as_uuid(text)):
             found = self.filter(pk=version_id).first()
         if found is None:
-            raise VersionNotFound(
-                f"This feature has no version {text!r}.", field="version"
-            )
+            raise VersionNotFound(f"This feature has no version {text!r}.", field=field)
         return found
 
 
@@ -100,7 +98,7 @@ class FeatureVersion(models.Model):
     @classmethod
     def roll_back(cls, feature: "Feature", target: str) -> "FeatureVersion":
         """Mark what came after `target`; the caller has locked the feature."""
-        found = feature.versions.find(target)
+        found = feature.versions.find(target, field="target_version")
         if found.version == feature.current_version:
             raise NothingToRollBackTo(
                 f"{found.version} is the current version already.",

@@ -173,12 +173,12 @@ def _place(exc: DomainError, context: Mapping[str, Any]) -> str:
     request = context.get("request")
     if exc.field in getattr(context.get("view"), "kwargs", ()):
         return "path"
-    if isinstance(exc, BadQuery):
+    is_in_query = request is not None and exc.field in request.query_params
+    if isinstance(exc, BadQuery) or is_in_query:
         return "query"
     if request is None or request.method not in BODILESS:
         return "body"
-    is_in_query = exc.field in request.query_params
-    return "path" if exc.kind == "not_found" and not is_in_query else "query"
+    return "path" if exc.kind == "not_found" else "query"
 
 
 def _steps(field: str) -> list[str | int]:

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import path
 
 from mlops.urls import handler400, handler403, handler404, handler500
+from tests.datasets.factories import FeatureFactory
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 
@@ -78,6 +79,25 @@ def test_refusal_says_where_the_field_at_fault_is(api, url, loc):
     answer = api("viewer").get(f"/api/v1/{url}")
 
     assert answer.json()["errors"][0]["loc"] == loc
+
+
+@pytest.mark.parametrize("target", ["1.0.0", "9"])
+def test_query_of_a_post_is_where_its_field_at_fault_is(api, target):
+    FeatureFactory(feature_name="age")
+
+    answer = api("admin").post(f"/api/v1/features/age/rollback?target_version={target}")
+
+    assert answer.json()["errors"][0]["loc"] == ["query", "target_version"]
+
+
+def test_version_that_a_body_names_is_where_it_stands_in_the_body(api):
+    FeatureFactory(feature_name="age")
+    use = {"feature_name": "age", "feature_version": "9", "used_by_model": "m"}
+    use |= {"model_version": "1", "environment": "staging"}
+
+    answer = api("admin").post("/api/v1/features/usage", use)
+
+    assert answer.json()["errors"][0]["loc"] == ["body", "feature_version"]
 
 
 def test_malformed_json_is_400(api):
