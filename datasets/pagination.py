@@ -14,8 +14,8 @@ class EnvelopePagination(ArrayPagination):
     envelope: ClassVar[str]
 
     def get_paginated_response(self, data: Any) -> Response:
-        headers = {"X-Total-Count": str(self.total)}
-        return Response({self.envelope: data, "total": self.total}, headers=headers)
+        whole = {self.envelope: data, "total": self.total}
+        return Response(whole, headers=self.headers())
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from mlops import __version__, env, shared_settings
+from mlops.core import headers
 from mlops.dashboard import site
 
 django_stubs_ext.monkeypatch()
@@ -255,30 +256,10 @@ SPECTACULAR_SETTINGS = {
 CORS_ALLOWED_ORIGINS = shared_settings.CORS_ORIGINS
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = [
-    "accept",
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "if-match",
-    "if-none-match",
-    "x-refresh-token",
-    "x-request-id",
+    *(name.lower() for name in headers.SENT_ALWAYS),
+    *(header.name.lower() for header in headers.REQUEST),
 ]
-CORS_EXPOSE_HEADERS = [
-    "Accept-Ranges",
-    "Content-Range",
-    "ETag",
-    "Idempotency-Replayed",
-    "Link",
-    "Location",
-    "Retry-After",
-    "X-Export-Changed-Cells",
-    "X-Export-Guarded",
-    "X-Export-Unlike-Columns",
-    "X-Export-Unlike-Names",
-    "X-Request-ID",
-    "X-Total-Count",
-]
+CORS_EXPOSE_HEADERS = [header.name for header in headers.RESPONSE]
 CORS_URLS_REGEX = r"^/api/.*$"
 
 # Limits ---------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from datasets.serializers.queries import (
     window_of,
 )
 from datasets.viewsets.base import TAGS, DatasetBase, about
+from mlops.core.schema.parameters import CACHED
 from mlops.core.serializers import validated
 from mlops.core.throttling import AnalyticsThrottle
 
@@ -128,6 +129,7 @@ class ExplorationViewSet(DatasetBase):
         operation_id="getFilteredDatasetStatistics",
         summary="Get Filtered Dataset Statistics",
         tags=TAGS,
+        parameters=[CACHED],
         request=SelectionBodySerializer,
         responses=DatasetStatisticsSerializer,
     )

@@ -15,6 +15,8 @@ from datasets.serializers.queries import (
     validated_query,
 )
 from datasets.viewsets.base import TAGS, DatasetBase
+from mlops.core import headers
+from mlops.core.schema.parameters import CACHED, RANGED, answered
 from mlops.core.serializers import validated
 from mlops.core.throttling import AnalyticsThrottle
 
@@ -23,7 +25,16 @@ FILES = {
     (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
     (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,
     (200, "application/x-ndjson"): OpenApiTypes.BINARY,
+    (206, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+    416: OpenApiResponse(description="The file has no such range."),
 }
+DESCRIBED = [
+    answered(headers.EXPORT_CHANGED_CELLS, 200),
+    answered(headers.EXPORT_GUARDED, 200),
+    answered(headers.EXPORT_UNLIKE_COLUMNS, 200),
+    answered(headers.EXPORT_UNLIKE_NAMES, 200),
+    answered(headers.LINK, 200),
+]
 OPTIONS = {"type": "object", "additionalProperties": True}
 
 
@@ -43,12 +54,8 @@ class ExportViewSet(DatasetBase):
         operation_id="exportDataset",
         summary="Export Dataset",
         tags=TAGS,
-        parameters=[ExportQuerySerializer],
-        responses={
-            **FILES,
-            (206, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
-            416: OpenApiResponse(description="The file has no such range."),
-        },
+        parameters=[ExportQuerySerializer, *RANGED, *DESCRIBED],
+        responses=FILES,
     )
     def export(self, request: Request, dataset_id: str) -> HttpResponseBase:
         """Stream the version, or the rows of a filter, as a file in its order.
@@ -67,6 +74,7 @@ class ExportViewSet(DatasetBase):
         summary="Export Filtered Dataset",
         tags=TAGS,
         request=ExportBodySerializer,
+        parameters=[CACHED, *RANGED, *DESCRIBED],
         responses=FILES,
     )
     def filtered_export(self, request: Request, dataset_id: str) -> HttpResponseBase:

@@ -22,6 +22,7 @@ from datasets.serializers.grouping import (
 from datasets.serializers.queries import CommaSeparated, conditions_of, validated_query
 from datasets.stored_answers import joined
 from datasets.viewsets.base import TAGS, DatasetBase, about
+from mlops.core.schema.parameters import CACHED
 from mlops.core.serializers import validated
 from mlops.core.throttling import AnalyticsThrottle
 
@@ -43,6 +44,7 @@ class GroupingViewSet(DatasetBase):
         summary="Group Dataset",
         tags=TAGS,
         request=GroupsBodySerializer,
+        parameters=[CACHED],
         responses=DatasetGroupsSerializer,
     )
     def groups(self, request: Request, dataset_id: str) -> Response:

@@ -19,6 +19,8 @@ from datasets.serializers.sql import (
 )
 from datasets.sql_console import OWN_TABLE, SqlQuery
 from datasets.viewsets.base import TAGS, DatasetBase, about
+from mlops.core.headers import CONTENT_DISPOSITION, ROW_COUNT, ROW_ORDER
+from mlops.core.schema.parameters import answered
 from mlops.core.serializers import actor, validated
 from mlops.core.throttling import AnalyticsThrottle
 
@@ -56,6 +58,10 @@ class SqlViewSet(DatasetBase):
         summary="Export Dataset Answer",
         tags=TAGS,
         request=SqlExportRequestSerializer,
+        parameters=[
+            answered(header, 200)
+            for header in (CONTENT_DISPOSITION, ROW_COUNT, ROW_ORDER)
+        ],
         responses={
             (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
             (200, "application/vnd.apache.arrow.stream"): OpenApiTypes.BINARY,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,9 @@ from datasets.models import UploadSession
 from datasets.serializers.upload import UploadCreateSerializer, UploadSerializer
 from datasets.viewsets.features import TAGS
 from mlops.core.errors import BadQuery
+from mlops.core.headers import UPLOAD_OFFSET
 from mlops.core.json import JSONParser
+from mlops.core.schema.parameters import answered, header_parameter
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
 
@@ -70,6 +72,7 @@ class UploadViewSet(ApiViewSet):
         operation_id="getUpload",
         summary="Get Upload",
         tags=TAGS,
+        parameters=[answered(UPLOAD_OFFSET, 200)],
         responses=UploadSerializer,
     )
     def retrieve(self, request: Request, upload_id: str) -> Response:
@@ -82,13 +85,8 @@ class UploadViewSet(ApiViewSet):
         tags=TAGS,
         request={"application/offset+octet-stream": OpenApiTypes.BINARY},
         parameters=[
-            OpenApiParameter(
-                "Upload-Offset",
-                int,
-                OpenApiParameter.HEADER,
-                required=True,
-                description="The byte at which this chunk starts.",
-            )
+            header_parameter(UPLOAD_OFFSET, required=True),
+            answered(UPLOAD_OFFSET, 200),
         ],
         responses=UploadSerializer,
     )

@@ -23,7 +23,9 @@ from deployments.serving import logs
 from deployments.states import FINAL
 from deployments.viewsets.base import TAGS, DeploymentBase, shown
 from mlops.core.errors import BadQuery, Unavailable
+from mlops.core.headers import LAST_EVENT_ID
 from mlops.core.json import JSONRenderer
+from mlops.core.schema.parameters import header_parameter
 
 MAX_STREAMS = 8
 """Of one process. Each takes one of its threads; half of them must stay free."""
@@ -67,7 +69,7 @@ class StreamViewSet(DeploymentBase):
             OpenApiParameter(
                 "seconds", {"type": "integer", "minimum": 1, "maximum": MAX_S}
             ),
-            OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER),
+            header_parameter(LAST_EVENT_ID),
         ],
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )

@@ -19,6 +19,7 @@ from lifecycle.serializers.artifact import ArtifactUploadSerializer
 from lifecycle.serializers.run import RunArtifactSerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import NotFound
+from mlops.core.schema.parameters import RANGED
 from mlops.core.serializers import actor, validated
 from mlops.core.uploads import ReceivingHandler, ReceivingViewSet
 from mlops.core.viewsets import created
@@ -88,6 +89,7 @@ class ArtifactViewSet(ReceivingViewSet):
         operation_id="downloadRunArtifact",
         summary="Download Run Artifact",
         tags=TAGS,
+        parameters=RANGED,
         responses={
             (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
             (206, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),

@@ -20,15 +20,15 @@ from django.utils import timezone
 from rest_framework.response import Response
 
 from mlops.core.errors import BadQuery, DomainError, Invalid
+from mlops.core.headers import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, MAX_KEY
 from mlops.core.json import JSONRenderer
 from mlops.core.models import IdempotencyRecord
 
-HEADER = "Idempotency-Key"
-REPLAYED = "Idempotency-Replayed"
+HEADER = IDEMPOTENCY_KEY.name
+REPLAYED = IDEMPOTENCY_REPLAYED.name
 KEPT_FOR = timedelta(hours=24)
 LEASE = timedelta(minutes=1)
 LEASE_OF_UPLOADS = timedelta(minutes=30)
-MAX_KEY = 255
 _KEPT_HEADERS = ("Location", "ETag", "X-Total-Count")
 
 

@@ -1,7 +1,10 @@
 """Bare arrays with their total in a header, paged by page/limit or skip/limit."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from django.utils.encoding import escape_uri_path
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,8 +17,54 @@ MAX_POSITION = 10**9
 PARAMETERS = ("page", "limit", "skip")
 
 
+Place = dict[str, int]
+"""The query parameters that lead to a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Which part of a list is shown, and where the others are.
+
+    `number` is the page that was asked for, None of a client that pages by `skip`.
+    """
+
+    limit: int
+    skip: int
+    number: int | None
+
+    @property
+    def offset(self) -> int:
+        return self.skip + ((self.number or 1) - 1) * self.limit
+
+    def neighbours(self, total: int) -> Iterator[tuple[str, Place]]:
+        """Yield rel and place of first, prev, next and last, where there are such."""
+        return self._by_skip(total) if self.number is None else self._by_page(total)
+
+    def _by_page(self, total: int) -> Iterator[tuple[str, Place]]:
+        number = self.number or 1
+        last = max(1, -(-(total - self.skip) // self.limit))
+        yield "first", {"page": 1}
+        if number > 1:
+            yield "prev", {"page": min(number - 1, last)}
+        if number < last:
+            yield "next", {"page": number + 1}
+        yield "last", {"page": last}
+
+    def _by_skip(self, total: int) -> Iterator[tuple[str, Place]]:
+        start = self.skip % self.limit
+        first = {"skip": 0, "limit": start or self.limit}
+        last = start + (total - 1 - start) // self.limit * self.limit
+        yield "first", first
+        if self.skip:
+            before = min(self.skip, self.limit)
+            yield "prev", {"skip": self.skip - before, "limit": before}
+        if self.skip + self.limit < total:
+            yield "next", {"skip": self.skip + self.limit, "limit": self.limit}
+        yield "last", {"skip": last, "limit": self.limit} if total > start else first
+
+
 class ArrayPagination(BasePagination):
-    """Answers the page's items as a bare array and the total as `X-Total-Count`.
+    """Answers the page's items as a bare array; total and `Link` are headers.
 
     `page` counts from 1; `skip` passes over that many items before the first page.
     Without `limit` the documented cap (1,000 items) holds.
@@ -29,13 +78,27 @@ class ArrayPagination(BasePagination):
     ) -> list[Any]:
         limit = _number(request, "limit", self.default_limit, 1, self.max_limit)
         skip = _number(request, "skip", 0, 0, MAX_POSITION)
-        if "page" in request.query_params:
-            skip += (_number(request, "page", 1, 1, MAX_POSITION) - 1) * limit
+        number = _number(request, "page", 1, 1, MAX_POSITION)
+        asked = request.query_params
+        by_page = "page" in asked or "skip" not in asked
+        self.request = request
+        self.page = ListPage(limit, skip, number if by_page else None)
         self.total = queryset.count()
-        return list(queryset[skip : skip + limit])
+        return list(queryset[self.page.offset : self.page.offset + limit])
 
     def get_paginated_response(self, data: Any) -> Response:
-        return Response(data, headers={"X-Total-Count": str(self.total)})
+        return Response(data, headers=self.headers())
+
+    def headers(self) -> dict[str, str]:
+        """Return total and links; addresses are paths, as in `Location`."""
+        path = escape_uri_path(self.request.path)
+        links = []
+        for rel, place in self.page.neighbours(self.total):
+            query = self.request.query_params.copy()
+            for name, value in place.items():
+                query[name] = str(value)
+            links.append(f'<{path}?{query.urlencode()}>; rel="{rel}"')
+        return {"X-Total-Count": str(self.total), "Link": ", ".join(links)}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [

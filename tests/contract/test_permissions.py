@@ -13,6 +13,21 @@ from mlops.core.schema.hooks import operations
 from tests.contract.matrix import COLUMNS, ROWS
 from tests.contract.world import build
 
+# Of every answer of a web server; they say nothing of the API.
+PLAIN_HEADERS = {
+    "Allow",
+    "Cache-Control",
+    "Content-Language",
+    "Content-Length",
+    "Content-Security-Policy",
+    "Content-Type",
+    "Cross-Origin-Opener-Policy",
+    "Referrer-Policy",
+    "Vary",
+    "X-Accel-Buffering",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+}
 PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>")
 
 
@@ -70,7 +85,32 @@ def let_go(answer):
         b"".join(answer.streaming_content)
 
 
-def answers(row, world, people, api):
+@pytest.fixture(scope="module")
+def document():
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def documented_headers(document, row):
+    """Return the names of the headers that each status of the row's route documents."""
+    path = row.path.partition("?")[0]
+    candidates = [
+        (template.count("{"), operation)
+        for template, method, operation in operations(document)
+        if fits(method.upper(), template, (row.method, path))
+    ]
+    _variable_parts, operation = min(candidates, key=lambda one: one[0])
+    shared = document["components"]["responses"]
+    return {
+        int(status): set(
+            (shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one)[
+                "headers"
+            ]
+        )
+        for status, one in operation["responses"].items()
+    }
+
+
+def answers(row, world, people, api, documented):
     """Return the status each column gets, each in an untouched world."""
     found = {}
     for column in COLUMNS:
@@ -82,6 +122,8 @@ def answers(row, world, people, api):
         wrote = AuditEntry.objects.count() > before
         transaction.savepoint_rollback(mark)
         found[column] = answer.status_code
+        strange = set(answer.headers) - PLAIN_HEADERS - documented[answer.status_code]
+        assert not strange, f"{row.method} {row.path} documents no {strange}"
         unsafe = row.method != "GET" and answer.status_code < 300
         if unsafe and not row.silent:
             assert wrote, f"{row.method} {row.path} left no audit entry"
@@ -89,10 +131,11 @@ def answers(row, world, people, api):
     return found
 
 
-def test_every_caller_gets_the_status_of_the_table(world, people, api):
+def test_every_caller_gets_the_status_of_the_table(world, people, api, document):
     differences = {}
     for row in ROWS:
-        found, expected = answers(row, world, people, api), row.expected()
+        documented = documented_headers(document, row)
+        found, expected = answers(row, world, people, api, documented), row.expected()
         if found != expected:
             differences[f"{row.method} {row.path} {row.body}"] = {
                 column: f"{found[column]}, not {expected[column]}"
@@ -103,8 +146,7 @@ def test_every_caller_gets_the_status_of_the_table(world, people, api):
     assert differences == {}
 
 
-def test_every_documented_route_has_a_row():
-    document = SchemaGenerator().get_schema(request=None, public=True)
+def test_every_documented_route_has_a_row(document):
     rows = {(row.method, row.path.partition("?")[0]) for row in ROWS}
 
     missing = [

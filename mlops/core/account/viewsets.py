@@ -1,14 +1,13 @@
 """Sign-in, the own account, personal tokens, the audit trail."""
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mlops.core import audit, sessions
+from mlops.core import audit, headers, sessions
 from mlops.core.account.filters import AuditFilter
 from mlops.core.account.serializers import (
     AuditEntrySerializer,
@@ -27,16 +26,11 @@ from mlops.core.authentication import (
 from mlops.core.errors import Forbidden
 from mlops.core.json import FormParser, JSONParser
 from mlops.core.models import ApiToken, AuditEntry, User
+from mlops.core.schema.parameters import header_parameter
 from mlops.core.serializers import validated
 from mlops.core.viewsets import ApiViewSet, created
 
-_REFRESH_HEADER = "X-Refresh-Token"
-_REFRESH = OpenApiParameter(
-    _REFRESH_HEADER,
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="The refresh token, unless the cookie `refresh_token` holds it.",
-)
+_REFRESH = header_parameter(headers.REFRESH_TOKEN)
 
 
 class SessionViewSet(ApiViewSet):
@@ -73,7 +67,7 @@ class SessionViewSet(ApiViewSet):
         auth=[],
     )
     def refresh(self, request: Request) -> Response:
-        given = request.headers.get(_REFRESH_HEADER)
+        given = request.headers.get(headers.REFRESH_TOKEN.name)
         if given is None and REFRESH_COOKIE in request.COOKIES:
             require_known_origin(request)
         pair = sessions.renew(given or request.COOKIES.get(REFRESH_COOKIE, ""))
@@ -91,7 +85,7 @@ class SessionViewSet(ApiViewSet):
         responses={204: None},
     )
     def logout(self, request: Request) -> Response:
-        text = request.headers.get(_REFRESH_HEADER) or request.COOKIES.get(
+        text = request.headers.get(headers.REFRESH_TOKEN.name) or request.COOKIES.get(
             REFRESH_COOKIE
         )
         sessions.sign_out(_person(request), text)

@@ -4,35 +4,17 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.serializers import BaseSerializer
 
-from mlops.core.idempotency import MAX_KEY
+from mlops.core import headers
+from mlops.core.schema.parameters import header_parameter
 from mlops.core.serializers import AnswerSerializer, StrictSerializer
 from mlops.core.viewsets import ApiViewSet
 
-_IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[ -~]+$"},
-    OpenApiParameter.HEADER,
-    description=(
-        "A text of the caller's choice, at most 255 characters. The first answer "
-        "with this key is kept for 24 hours and given again instead of acting twice."
-    ),
-)
-_IF_MATCH = OpenApiParameter(
-    "If-Match",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="The ETag that was read; 412 if the object has changed since.",
-)
-_IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="The ETag that was read; 304 if the answer would be the same.",
-)
+_IDEMPOTENCY_KEY = header_parameter(headers.IDEMPOTENCY_KEY)
+_IF_MATCH = header_parameter(headers.IF_MATCH)
+_IF_NONE_MATCH = header_parameter(headers.IF_NONE_MATCH)
 
 
 class ApiSchema(AutoSchema):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mlops.core.schema import problems
+from mlops.core import headers
+from mlops.core.schema import answers, problems
 
 # What Django derives from column types; PostgreSQL and SQLite differ in them.
 _COLUMN_LIMITS = frozenset(
@@ -23,9 +24,11 @@ def finish(
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update(problems.SCHEMAS)
     components["responses"] = problems.RESPONSES
+    components["headers"] = answers.COMPONENTS
     _inline_pages(result)
     for path, method, operation in operations(result):
         _add_errors(path, method, operation)
+        answers.name_headers(method, operation)
     _forget_column_limits(result)
     _write_times_as_text(result)
     components["schemas"] = dict(sorted(components["schemas"].items()))
@@ -42,6 +45,9 @@ def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
     own = operation["responses"]
+    sent = {parameter["name"] for parameter in operation.get("parameters", [])}
+    if headers.IF_NONE_MATCH.name in sent:
+        own.setdefault("304", problems.reference("304"))
     for status in problems.statuses(method, path):
         own.setdefault(status, problems.reference(status))
     operation["responses"] = dict(sorted(own.items()))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from mlops.core.schema.answers import shared_headers
+
 CONTENT_TYPE = "application/problem+json"
 
 VALIDATION_ERROR: dict[str, Any] = {
@@ -64,11 +66,15 @@ _RESPONSES = {
 
 
 def _answer(status: str, description: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": description,
+        "headers": shared_headers(status),
+    }
     if status == "304":
-        return {"description": description}
+        return answer
     name = "HTTPValidationError" if status == "422" else "ErrorResponse"
     schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"description": description, "content": {CONTENT_TYPE: {"schema": schema}}}
+    return {**answer, "content": {CONTENT_TYPE: {"schema": schema}}}
 
 
 RESPONSES: dict[str, dict[str, Any]] = {
@@ -85,9 +91,7 @@ def statuses(method: str, path: str) -> list[str]:
     found = set(_ALWAYS)
     if "{" in path:
         found.add("404")
-    if method == "get":
-        found |= {"304"} if "{" in path else set()
-    else:
+    if method != "get":
         found |= _WRITES
         found |= {"412"} if "{" in path else set()
     return sorted(found)
