@@ -6,6 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from mlops.core.models import User
 
 
 @register(Tags.security)
@@ -54,4 +58,23 @@ def open_mode_is_reported(**_options: Any) -> list[CheckMessage]:
         return []
     return [
         Warning("MLOPS_OPEN_MODE lets anyone do anything here.", id="mlops.W002"),
+    ]
+
+
+@register(Tags.database)
+def addresses_are_one_accounts(**options: Any) -> list[CheckMessage]:
+    """No e-mail address of two accounts is left from before that was refused."""
+    folded = ("core", "0004_fold_names")
+    applied = MigrationRecorder(connection).applied_migrations
+    if not options.get("databases") or folded not in applied():
+        return []
+    shared = User.objects.filter(address_is_shared=True).order_by("address_key", "pk")
+    return [
+        Warning(
+            f"{user.username} cannot sign in by {user.email}: another account has it "
+            "as its address or user name.",
+            hint="Change one of them in the admin; user names sign in as before.",
+            id="mlops.W003",
+        )
+        for user in shared
     ]

@@ -117,7 +117,7 @@ def authenticate_token(token: str) -> Found:
 def authenticate_basic(encoded: str) -> Found:
     """Return the user of Basic credentials. Raises AuthenticationFailed, Throttled.
 
-    If the password is an API token, a user name must be its owner's.
+    An API token must be its owner's: a name or address that is given has to fit.
     """
     try:
         name, _, password = (
@@ -129,18 +129,22 @@ def authenticate_basic(encoded: str) -> Found:
         raise AuthenticationFailed("These Basic credentials are malformed.")
     if password.startswith(f"{TOKEN_MARK}_"):
         user, token = authenticate_token(password)
-        if name not in {"", user.username}:
+        if name not in {"", user.username} and User.meant_by(name) != user:
             raise AuthenticationFailed("This API token is not of this user.")
         return user, token
     return _by_password(name, password), None
 
 
 def require_known_origin(request: Request) -> None:
-    """Raise PermissionDenied unless the Origin is ours or allowed."""
-    origin = request.headers.get("Origin", "")
-    own = f"{request.scheme}://{request.get_host()}"
-    if origin != own and origin not in settings.CORS_ALLOWED_ORIGINS:
+    """Raise PermissionDenied unless a page of ours or on the allow-list asks."""
+    if not is_known(request.headers.get("Origin", ""), request):
         raise PermissionDenied("Writing with a cookie needs an allowed Origin.")
+
+
+def is_known(origin: str, request: Request) -> bool:
+    """Say whether the pages of an origin may use the cookies of this server."""
+    own = f"{request.scheme}://{request.get_host()}"
+    return origin == own or origin in settings.CORS_ALLOWED_ORIGINS
 
 
 def _credentials(request: Request | HttpRequest) -> tuple[str, str]:
@@ -155,12 +159,13 @@ _REMEMBERED = 1000
 
 
 def _by_password(name: str, password: str) -> User:
-    known = User.objects.filter(username=name, is_active=True).first()
-    if known is not None and _proof(known, password) in _RIGHT_BEFORE:
+    known = User.meant_by(name)
+    is_open = known is not None and known.is_active
+    if known and is_open and _proof(known, password) in _RIGHT_BEFORE:
         return known
     user = authenticate(username=name, password=password)
     if not isinstance(user, User):
-        raise AuthenticationFailed("The user name or the password is wrong.")
+        raise AuthenticationFailed("The account or the password is wrong.")
     _RIGHT_BEFORE[_proof(user, password)] = None
     while len(_RIGHT_BEFORE) > _REMEMBERED:
         _RIGHT_BEFORE.popitem(last=False)

@@ -94,4 +94,4 @@ class WrongCredentials(DomainError):
     kind, code = "unauthenticated", "wrong_credentials"
 
     def __init__(self) -> None:
-        super().__init__("The user name or the password is wrong.")
+        super().__init__("The account or the password is wrong.")

@@ -11,6 +11,16 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _BLANK = set("\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 
+def fold(text: str) -> str:
+    """Return what is the same for all spellings of a name or address.
+
+    Letter case, widths and ligatures of letters are gone (NFKC and case folding, as
+    Unicode's caseless matching has them).
+    """
+    plain = unicodedata.normalize("NFKC", text.strip()).casefold()
+    return unicodedata.normalize("NFKC", plain)
+
+
 def clean(value: str, *, field: str, reserved: frozenset[str] = frozenset()) -> str:
     r"""Return the name in NFC without outer blanks.
 

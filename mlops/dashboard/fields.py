@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 TEXTS = (
     _("actor"),
+    _("address key"),
     _("artifact sha256"),
     _("artifact"),
     _("attempts"),
@@ -54,6 +55,7 @@ TEXTS = (
     _("method"),
     _("min instances"),
     _("model"),
+    _("name key"),
     _("next number"),
     _("next revision"),
     _("number"),

@@ -91,6 +91,7 @@ UNFOLD = {
             "href": lambda _request: static("dashboard/icon.svg"),
         }
     ],
+    "LOGIN": {"form": "mlops.dashboard.sign_in.SignInForm"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,

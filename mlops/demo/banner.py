@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlops.demo.people import address_of
 from mlops.demo.story_state import MODEL
 
 WIDTH = 78
@@ -53,7 +54,7 @@ def _addresses(place: DemoAddress) -> list[tuple[str, str]]:
 
 def _people(password: str, tokens: Mapping[str, str]) -> list[str]:
     return [
-        f"  Sign in to the admin as admin, password {password}",
+        f"  Sign in as admin or {address_of('admin')}, password {password}",
         "  Tokens for the API (all of this is shown only now):",
         *(f"  {name:<13}{token}" for name, token in tokens.items()),
     ]

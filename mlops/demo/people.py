@@ -55,10 +55,15 @@ def create_users() -> NewUsers:
         if User.objects.exists():
             return NewUsers()
         password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
-        people = [User.objects.create_superuser("admin", password=password)]
+        people = [User.objects.create_superuser("admin", address_of("admin"), password)]
         people += [_person(name) for name in ROLES]
         tokens = {who.username: _token(who, TOKEN_NAME) for who in people}
     return NewUsers(password, tokens)
+
+
+def address_of(name: str) -> str:
+    """Return the e-mail address of a demo person."""
+    return f"{name}@example.org"
 
 
 def _found_or_made(name: str) -> User:
@@ -66,7 +71,7 @@ def _found_or_made(name: str) -> User:
 
 
 def _person(name: str) -> User:
-    user = User.objects.create_user(name)
+    user = User.objects.create_user(name, address_of(name))
     user.groups.set(Group.objects.filter(name__in=ROLES[name]))
     return user
 

@@ -35,6 +35,13 @@ def test_demo_people_have_roles_and_no_password():
     )
 
 
+def test_demo_people_have_addresses_to_sign_in_by():
+    people.create_users()
+
+    for name in ("admin", "scientist", "approver"):
+        assert User.meant_by(f"{name}@EXAMPLE.org").username == name
+
+
 def test_second_start_makes_nobody():
     people.create_users()
 

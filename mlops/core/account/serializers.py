@@ -14,9 +14,12 @@ from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 @extend_schema_serializer(component_name="Body_Auth-login")
 class LoginSerializer(StrictSerializer):
-    """A user name and a password; other fields of OAuth2's form are ignored."""
+    """An account and its password; other fields of OAuth2's form are ignored."""
 
-    username = serializers.CharField(max_length=150)
+    username = serializers.CharField(
+        max_length=254,
+        help_text="The user name, or the e-mail address in any letter case.",
+    )
     password = serializers.CharField(
         max_length=4096, trim_whitespace=False, style={"input_type": "password"}
     )

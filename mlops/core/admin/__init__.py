@@ -59,7 +59,7 @@ class UserAdmin(DjangoUserAdmin[User], Recorded):  # type: ignore[misc]  # stubs
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "roles", "is_active", "is_staff", "last_login")
-    list_filter = ("is_active", "is_staff", "groups")
+    list_filter = ("is_active", "is_staff", "groups", "address_is_shared")
 
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:

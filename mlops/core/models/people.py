@@ -7,15 +7,23 @@ from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
-from django.db import IntegrityError, models, transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, models, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mlops.core.errors import AlreadyExists
+from mlops.core.names import fold
 
 TOKEN_MARK = "mlops"  # noqa: S105 - the public prefix of every token, not a secret
 LAST_USED_GRAIN = timedelta(minutes=1)
+MAX_KEY = 1000
+NAMED = frozenset({"username", "email"})
+KEYS = ("name_key", "address_key", "address_is_shared")
+"""What `User` derives from them."""
+NAMES_LOCK = 0x6D6C_6F70_7301
+"""PostgreSQL's advisory lock of those who write user names and addresses."""
 
 
 class Scope(models.TextChoices):
@@ -31,14 +39,109 @@ tokens_changed = Signal()
 
 
 class User(AbstractUser):
-    """A person or a program. Roles are Django groups (`mlops.core.roles`)."""
+    """A person or a program. Roles are Django groups (`mlops.core.roles`).
+
+    Signs in by the user name as it is written, or by the e-mail address in any letter
+    case. `name_key` and `address_key` are both as `fold` has them. An address that
+    was two accounts' before that was refused has `address_is_shared`, and signs
+    nobody in.
+    """
+
+    name_key = models.CharField(
+        max_length=MAX_KEY, default="", db_default="", db_index=True, editable=False
+    )
+    address_key = models.CharField(
+        max_length=MAX_KEY, default="", db_default="", db_index=True, editable=False
+    )
+    address_is_shared = models.BooleanField(
+        _("address shared with another"),
+        default=False,
+        db_default=False,
+        editable=False,
+    )
+
+    class Meta(AbstractUser.Meta):
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Two accounts that take one address at once. "" is no address.
+            models.UniqueConstraint(
+                fields=["address_key"],
+                condition=~models.Q(address_key="") & models.Q(address_is_shared=False),
+                name="one_account_of_an_address",
+            )
+        ]
+
+    @classmethod
+    def meant_by(cls, text: str) -> "User | None":
+        """Return who signs in by this user name or address, active or not.
+
+        An address that is also another account's, or its user name, means nobody.
+        """
+        key = fold(text)
+        address = models.Q(address_key=key) & ~models.Q(address_key="")
+        names = models.Q(username=text) | models.Q(name_key=key)
+        found = list(cls.objects.filter(names | address))
+        for user in found:
+            if user.username == text:
+                return user
+        is_one = len(found) == 1 and found[0].address_key == key
+        return found[0] if is_one else None
+
+    def clean(self) -> None:
+        """Raise ValidationError for a name or an address that is another account's."""
+        super().clean()
+        self._fold()
+        self._require_own_names()
 
     def save(self, **options: Any) -> None:
-        """Save; signal if this makes the user's tokens valid or invalid."""
+        """Save; signal if this makes the user's tokens valid or invalid.
+
+        Raises ValidationError as `clean` does.
+        """
         is_new, fields = self._state.adding, options.get("update_fields")
-        super().save(**options)
+        if fields is None or not NAMED.isdisjoint(fields):
+            self._save_named(options)
+        else:
+            super().save(**options)
         if not is_new and (fields is None or "is_active" in fields):
             tokens_changed.send(type(self))
+
+    def _save_named(self, options: dict[str, Any]) -> None:
+        """Save names and addresses; of two writers the second sees the first's."""
+        if options.get("update_fields") is not None:
+            options["update_fields"] = {*options["update_fields"], *KEYS}
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NAMES_LOCK])
+            self._fold()
+            self._require_own_names()
+            super().save(**options)
+
+    def _fold(self) -> None:
+        self.name_key, self.address_key = fold(self.username), fold(self.email)
+
+    def _require_own_names(self) -> None:
+        """Refuse what is new here and another's; what is stored already may stay."""
+        rows = type(self).objects
+        stored = rows.filter(pk=self.pk).values_list(*KEYS[:2]).first() or ("", "")
+        others = rows.exclude(pk=self.pk)
+        errors: dict[str, Any] = {}
+        is_taken = self._is_taken(others)
+        if is_taken and self.address_key != stored[1]:
+            errors["email"] = _("Another account signs in by this address.")
+        if self.name_key != stored[0] and (
+            others.exclude(address_key="").filter(address_key=self.name_key).exists()
+        ):
+            errors["username"] = _("This is the address of another account.")
+        if errors:
+            raise ValidationError(errors)
+        self.address_is_shared = is_taken
+
+    def _is_taken(self, others: models.QuerySet["User"]) -> bool:
+        """Say whether the address is another's too, or the user name of another."""
+        key = self.address_key
+        means = models.Q(address_key=key) | models.Q(name_key=key)
+        return bool(key) and others.filter(means).exists()
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

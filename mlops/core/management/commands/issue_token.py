@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = "Make an API token for a user and print it; it is never to be had again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("username")
+        parser.add_argument("username", help="user name or e-mail address")
         parser.add_argument("--name", default="", help="what the token is for")
         parser.add_argument("--days", type=int, help="expires after so many days")
         parser.add_argument(
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         scope: list[str],
         **_options: object,
     ) -> None:
-        user = User.objects.filter(username=username).first()
+        user = User.meant_by(username)
         if user is None:
             raise CommandError(f"There is no user {username!r}.")
         now = timezone.now()
