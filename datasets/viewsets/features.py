@@ -26,6 +26,7 @@ from datasets.serializers.feature_requests import (
     FeatureVersionCreateSerializer,
 )
 from mlops.core.errors import BadQuery
+from mlops.core.queries import truth
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
 
@@ -205,7 +206,7 @@ class FeatureViewSet(ApiViewSet):
     )
     def lineage(self, request: Request, feature_name: str) -> Response:
         feature = self.get_object()
-        recursive = _truth(request, "recursive", default=True)
+        recursive = truth(request, "recursive", default=True)
         answer = FeatureLineageSerializer(feature.lineage(recursive=recursive))
         return Response(answer.data)
 
@@ -258,10 +259,3 @@ class FeatureViewSet(ApiViewSet):
         whole = Feature.objects.with_details().get(pk=feature.pk)
         formulas.compute(whole)
         return FeatureSerializer(whole).data
-
-
-def _truth(request: Request, name: str, *, default: bool) -> bool:
-    text = request.query_params.get(name, str(default)).lower()
-    if text not in {"true", "false", "1", "0"}:
-        raise BadQuery(f"{name} must be true or false.", field=name)
-    return text in {"true", "1"}

@@ -2,17 +2,17 @@
 
 from mlops.core.account.viewsets import (
     AuditViewSet,
-    LoginViewSet,
     MeViewSet,
     SessionViewSet,
+    SignOutViewSet,
     TokenViewSet,
 )
 from mlops.core.routes import ApiRoute, mount
 
 ROUTES = [
-    ApiRoute("auth/login", LoginViewSet, {"post": "login"}),
-    ApiRoute("auth/refresh", LoginViewSet, {"post": "refresh"}),
-    ApiRoute("auth/logout", SessionViewSet, {"post": "logout"}),
+    ApiRoute("auth/login", SessionViewSet, {"post": "login"}),
+    ApiRoute("auth/refresh", SessionViewSet, {"post": "refresh"}),
+    ApiRoute("auth/logout", SignOutViewSet, {"post": "logout"}),
     ApiRoute("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
     ApiRoute("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),
     ApiRoute("users/me", MeViewSet, {"get": "me"}),

@@ -23,6 +23,8 @@ LINT = next(
     ),
     None,
 )
+SIGNED_IN = {"OAuth2PasswordBearer": []}
+DOORS = {"authLogin": [], "authRefreshToken": [], "authLogout": [SIGNED_IN, {}]}
 TIMES = re.compile(r'"format": ?"date-time"')
 
 
@@ -110,10 +112,8 @@ def test_every_operation_says_how_it_fails_and_who_may_ask(document):
         answers = operation["responses"]
         assert {"400", "401", "403", "422", "429"} <= set(answers), (method, path)
         assert [code for code in answers if code.startswith("2")], (method, path)
-        is_door = operation["operationId"] in {"authLogin", "authRefreshToken"}
-        assert operation.get("security", []) == (
-            [] if is_door else [{"OAuth2PasswordBearer": []}]
-        ), (method, path)
+        needed = DOORS.get(operation["operationId"], [SIGNED_IN])
+        assert operation.get("security", []) == needed, (method, path)
 
 
 def test_times_are_plain_strings_in_every_answer(document):

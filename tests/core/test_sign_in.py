@@ -198,18 +198,6 @@ def test_writing_with_a_cookie_needs_an_allowed_origin(ann, pair):
     assert allowed.status_code == 201
 
 
-def test_refresh_works_once_by_header(pair):
-    header = {"HTTP_X_REFRESH_TOKEN": pair["refresh_token"]}
-
-    first = APIClient().post(REFRESH, **header)
-    second = APIClient().post(REFRESH, **header)
-
-    assert (first.status_code, second.status_code) == (200, 401)
-    assert (
-        APIClient().get(ME, **bearer(first.json()["access_token"])).status_code == 200
-    )
-
-
 def test_refresh_by_cookie_returns_cookies_out_of_reach_of_scripts(pair):
     client = APIClient()
     client.cookies["refresh_token"] = pair["refresh_token"]

@@ -1,8 +1,12 @@
 """Sign-in, the own account, personal tokens, the audit trail."""
 
+from typing import Any
+
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotAuthenticated
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,41 +25,63 @@ from mlops.core.account.serializers import (
 from mlops.core.authentication import (
     ACCESS_COOKIE,
     REFRESH_COOKIE,
+    is_known,
     require_known_origin,
 )
 from mlops.core.errors import Forbidden
 from mlops.core.json import FormParser, JSONParser
 from mlops.core.models import ApiToken, AuditEntry, User
+from mlops.core.queries import truth
 from mlops.core.schema.parameters import header_parameter
 from mlops.core.serializers import validated
 from mlops.core.viewsets import ApiViewSet, created
 
 _REFRESH = header_parameter(headers.REFRESH_TOKEN)
+_COOKIES = OpenApiParameter(
+    "cookies",
+    OpenApiTypes.BOOL,
+    OpenApiParameter.QUERY,
+    description=(
+        "Whether the answer sets both tokens as httpOnly cookies, for pages of this "
+        "server or of an allowed origin; 403 for others. Off by default."
+    ),
+)
 
 
 class SessionViewSet(ApiViewSet):
-    """Access and refresh tokens for a user name and a password; nothing is cached.
+    """Access and refresh tokens for an account and its password; nothing is cached.
 
-    Not atomic: the count of failed logins must outlive the failure.
+    Public: credentials of the request are ignored. Not atomic: the count of failed
+    logins, and the end of a token family, must outlive the failure.
     """
 
+    authentication_classes = []
+    permission_classes = [AllowAny]
     permission_model = None
+    parser_classes = [FormParser, JSONParser]
     takes_keys = False
     atomic_writes = False
 
     @extend_schema(
         operation_id="authLogin",
         summary="Login",
-        description="Takes the OAuth2 form, or the same fields as JSON.",
         tags=["Auth"],
+        parameters=[_COOKIES],
         request={"application/x-www-form-urlencoded": LoginSerializer},
         responses=PairSerializer,
         auth=[],
     )
     def login(self, request: Request) -> Response:
+        """Takes the OAuth2 form, or the same fields as JSON."""
+        sets_cookies = truth(request, "cookies", default=False)
+        if sets_cookies:
+            require_known_origin(request)
         form = validated(LoginSerializer, request)
         pair = sessions.sign_in(form["username"], form["password"])
-        return Response(PairSerializer(pair).data)
+        response = Response(PairSerializer(pair).data)
+        if sets_cookies:
+            _set_cookies(response, pair, secure=request.is_secure())
+        return response
 
     @extend_schema(
         operation_id="authRefreshToken",
@@ -67,6 +93,12 @@ class SessionViewSet(ApiViewSet):
         auth=[],
     )
     def refresh(self, request: Request) -> Response:
+        """Exchanges the refresh token; the one that was sent is used up.
+
+        Sent again within 30 seconds it gets the same next one, so that two tabs may
+        renew at once; sent again later it ends the sign-in, for whoever has any of
+        its refresh tokens. What came as a cookie goes back as one.
+        """
         given = request.headers.get(headers.REFRESH_TOKEN.name)
         if given is None and REFRESH_COOKIE in request.COOKIES:
             require_known_origin(request)
@@ -76,6 +108,22 @@ class SessionViewSet(ApiViewSet):
             _set_cookies(response, pair, secure=request.is_secure())
         return response
 
+
+class _AnyAnswer(DefaultContentNegotiation):
+    """Refuses no `Accept`: there is nothing in the answer."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class SignOutViewSet(SessionViewSet):
+    """Signing out what is not signed in is done already; it is never refused."""
+
+    throttle_classes = []
+    content_negotiation_class = _AnyAnswer
+
     @extend_schema(
         operation_id="authLogout",
         summary="Logout",
@@ -83,24 +131,25 @@ class SessionViewSet(ApiViewSet):
         parameters=[_REFRESH],
         request=None,
         responses={204: None},
+        auth=[{"OAuth2PasswordBearer": []}, {}],  # type: ignore[list-item]  # as OpenAPI
     )
     def logout(self, request: Request) -> Response:
-        text = request.headers.get(headers.REFRESH_TOKEN.name) or request.COOKIES.get(
-            REFRESH_COOKIE
-        )
-        sessions.sign_out(_person(request), text)
+        """Ends the refresh token that is sent, if it is one, and deletes the cookies.
+
+        Always 204. An access token that was taken before lives to its end. A page of
+        an origin that is not allowed signs nobody out.
+        """
         response = Response(status=204)
+        origin = request.headers.get("Origin")
+        if origin is not None and not is_known(origin, request):
+            return response
+        sessions.sign_out(
+            request.headers.get(headers.REFRESH_TOKEN.name)
+            or request.COOKIES.get(REFRESH_COOKIE)
+        )
         for name in (ACCESS_COOKIE, REFRESH_COOKIE):
             response.delete_cookie(name, samesite="Lax")
         return response
-
-
-class LoginViewSet(SessionViewSet):
-    """Login and refresh: public endpoints that ignore credentials of the request."""
-
-    authentication_classes = []
-    permission_classes = [AllowAny]
-    parser_classes = [FormParser, JSONParser]
 
 
 class MeViewSet(ApiViewSet):
@@ -194,6 +243,6 @@ def _person(request: Request) -> User:
 
 
 def _set_cookies(response: Response, pair: sessions.TokenPair, *, secure: bool) -> None:
-    """Set the renewed tokens as httpOnly cookies, out of reach of scripts."""
+    """Set both tokens as httpOnly cookies, out of reach of scripts."""
     for name, value in ((ACCESS_COOKIE, pair.access), (REFRESH_COOKIE, pair.refresh)):
         response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure)

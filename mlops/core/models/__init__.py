@@ -1,6 +1,7 @@
 """Who acts here, what they did, and what is remembered of their requests."""
 
 from mlops.core.models.audit import AuditEntry
+from mlops.core.models.families import TokenFamily
 from mlops.core.models.people import (
     TOKEN_MARK,
     ApiToken,
@@ -18,6 +19,7 @@ __all__ = [
     "IdempotencyRecord",
     "RateCount",
     "Scope",
+    "TokenFamily",
     "User",
     "digest",
     "tokens_changed",
