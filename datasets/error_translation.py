@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from datasets.analytics.console.model import SQL_CODES
 from datasets.analytics.errors import AnalyticsError
 from mlops.core.errors import DomainError
 
@@ -14,6 +15,11 @@ class Refused(DomainError):
         super().__init__(error.message, field=error.field, **error.extra)
         self.kind = error.kind  # type: ignore[misc,assignment]  # analytics uses our words
         self.code = error.code  # type: ignore[misc]
+
+    @classmethod
+    def codes(cls) -> frozenset[str]:
+        kinds = AnalyticsError.__subclasses__()
+        return frozenset().union(SQL_CODES, *(kind.codes() for kind in kinds))
 
 
 @contextmanager

@@ -17,6 +17,11 @@ class AnalyticsError(Exception):
         self.field = field
         self.extra = extra
 
+    @classmethod
+    def codes(cls) -> frozenset[str]:
+        """Return the codes that an error of this class may have."""
+        return frozenset({cls.code})
+
 
 class QueryTimeout(AnalyticsError):
     """The query exceeded its time limit; a smaller one may be answered."""
@@ -81,15 +86,36 @@ class InvalidExpression(AnalyticsError):
         super().__init__(message, field="expression", **extra)
 
 
-class IngestRefused(AnalyticsError):
-    """A user's file that cannot become a table.
+FILE_CODES = frozenset(
+    {
+        "cell_too_large",
+        "does_not_fit",
+        "encoding_unclear",
+        "file_bomb",
+        "invalid_encoding",
+        "invalid_file",
+        "invalid_options",
+        "mixed_formats",
+        "no_rows",
+        "reader_crashed",
+        "too_heavy",
+        "too_many_columns",
+        "too_many_rows",
+        "unsupported_format",
+    }
+)
+"""Why a file cannot become a table."""
+OUTER_CODES = frozenset({"base_gone", "no_room", "reader_killed", "timeout"})
+"""What is no fault of the file."""
 
-    `code` says why: `unsupported_format`, `mixed_formats`, `invalid_file`,
-    `invalid_encoding`, `does_not_fit`, `too_many_columns`, `too_many_rows`,
-    `cell_too_large`, `file_bomb`, `no_rows`, `too_heavy`, `reader_crashed`; or what
-    is no fault of the file: `timeout`, `reader_killed`, `no_room`, `base_gone`.
-    """
+
+class IngestRefused(AnalyticsError):
+    """A user's file that cannot become a table; `code` says why."""
 
     def __init__(self, code: str, message: str, **extra: object) -> None:
         super().__init__(message, field="file", **extra)
         self.code = code
+
+    @classmethod
+    def codes(cls) -> frozenset[str]:
+        return FILE_CODES | OUTER_CODES

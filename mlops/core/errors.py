@@ -33,6 +33,11 @@ class DomainError(Exception):
         self.field = field
         self.extra = extra
 
+    @classmethod
+    def codes(cls) -> frozenset[str]:
+        """Return the codes that an error of this class may have."""
+        return frozenset({cls.code})
+
 
 class Invalid(DomainError):
     kind, code = "invalid", "invalid"

@@ -92,10 +92,34 @@ class StatementOutcome:
         )
 
 
+SQL_CODES = frozenset(
+    {
+        "sql_crashed",
+        "sql_duplicate_column",
+        "sql_failed",
+        "sql_invalid",
+        "sql_killed",
+        "sql_memory_limit",
+        "sql_no_file_type",
+        "sql_no_total_order",
+        "sql_not_allowed",
+        "sql_not_one_statement",
+        "sql_not_select",
+        "sql_output_limit",
+        "sql_syntax",
+        "sql_table_name",
+        "sql_time_limit",
+        "sql_unavailable",
+        "sql_unknown_table",
+    }
+)
+"""Every code that the three errors below are given."""
+
+
 class SqlRefused(AnalyticsError):
     """A statement that is not allowed, or that failed by its own fault."""
 
-    kind, code = "invalid", "sql_refused"
+    kind, code = "invalid", "sql_failed"
 
     def __init__(self, code: str, message: str, *, field: str = "sql") -> None:
         super().__init__(message, field=field)
@@ -105,7 +129,7 @@ class SqlRefused(AnalyticsError):
 class SqlLimit(AnalyticsError):
     """A statement that exceeded a limit."""
 
-    kind, code = "too_large", "sql_limit"
+    kind, code = "too_large", "sql_time_limit"
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message, field="sql")

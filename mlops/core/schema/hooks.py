@@ -22,7 +22,7 @@ def finish(
 ) -> Document:
     """Return the document with everything that no single view can know."""
     components = result.setdefault("components", {})
-    components.setdefault("schemas", {}).update(problems.SCHEMAS)
+    components.setdefault("schemas", {}).update(problems.schemas())
     components["responses"] = problems.RESPONSES
     components["headers"] = answers.COMPONENTS
     _inline_pages(result)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mlops.core.schema.answers import shared_headers
+from mlops.core.schema.codes import all_codes
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -31,7 +32,7 @@ def _problem(description: str) -> dict[str, Any]:
             "title": {"type": "string"},
             "status": {"type": "integer"},
             "detail": {"type": "string", "description": "One sentence for people."},
-            "code": {"type": "string", "description": "A stable word for programs."},
+            "code": {"$ref": "#/components/schemas/ErrorCode"},
             "errors": {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/ValidationError"},
@@ -39,6 +40,22 @@ def _problem(description: str) -> dict[str, Any]:
             "request_id": {"type": "string"},
         },
         "required": ["type", "title", "status", "detail", "code", "errors"],
+    }
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the components of errors; call it when all apps are loaded."""
+    return {**SCHEMAS, "ErrorCode": error_code()}
+
+
+def error_code() -> dict[str, Any]:
+    return {
+        "type": "string",
+        "enum": all_codes(),
+        "description": (
+            "What went wrong, as a stable word for programs. New versions may have "
+            "more: treat one that is not known by its status."
+        ),
     }
 
 
