@@ -214,6 +214,47 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Experiments, models, deployments and datasets.",
     "VERSION": __version__,
     "OAS_VERSION": "3.0.3",
+    "SERVERS": [
+        {"url": "/", "description": "The server that this document comes from."},
+        {
+            "url": "http://localhost:8500",
+            "description": "What `make run` starts on one's own machine.",
+        },
+    ],
+    "TAGS": [
+        {
+            "name": "Model Lifecycle",
+            "description": (
+                "From an experiment over its runs to a version of a model, its "
+                "approval, and where it serves."
+            ),
+        },
+        {
+            "name": "Feature Store",
+            "description": (
+                "Uploaded tables in versions, what is known of their columns, and the "
+                "features that are defined on them."
+            ),
+        },
+        {
+            "name": "ML",
+            "description": (
+                "Second tag of both groups above, for clients that keep all of "
+                "machine learning in one class."
+            ),
+        },
+        {
+            "name": "Auth",
+            "description": (
+                "Sign-in and sign-out of people, and the tokens that programs use."
+            ),
+        },
+        {"name": "User", "description": "The account that asks."},
+        {
+            "name": "Audit",
+            "description": "Who changed what, when and from where; append-only.",
+        },
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "AUTHENTICATION_WHITELIST": ["mlops.core.authentication.BearerAuthentication"],

@@ -15,7 +15,7 @@ from deployments.serializers import (
 )
 from mlops.core.viewsets import OK, ApiViewSet
 
-TAGS = ["ML", "Model Lifecycle"]
+TAGS = ["Model Lifecycle", "ML"]
 
 
 class DeploymentBase(ApiViewSet):

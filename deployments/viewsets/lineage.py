@@ -20,7 +20,7 @@ class LineageGraphViewSet(DeploymentBase):
     @extend_schema(
         operation_id="getLineage",
         summary="Get Lineage",
-        tags=["ML"],
+        tags=["Model Lifecycle", "ML"],
         parameters=[
             OpenApiParameter(
                 "of",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-TAGS = ["ML", "Model Lifecycle"]
+TAGS = ["Model Lifecycle", "ML"]
 
 
 def given(body: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -85,6 +85,54 @@ def test_documents_are_served_and_equal_in_every_language(client, documents):
     assert json.loads(answer.content) == documents["seed"]
 
 
+@pytest.mark.parametrize(
+    "form", ["application/vnd.oai.openapi+json", "application/yaml"]
+)
+def test_document_that_is_known_is_304(client, form):
+    path = "/api/schema/" if "json" in form else "/api/schema/seed/"
+    first = client.get(path, HTTP_ACCEPT=form)
+
+    again = client.get(path, HTTP_ACCEPT=form, HTTP_IF_NONE_MATCH=first["ETag"])
+    other = client.get(path, HTTP_ACCEPT=form, HTTP_IF_NONE_MATCH='"other"')
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again["ETag"] == other["ETag"] == first["ETag"]
+    assert (other.status_code, other.content) == (200, first.content)
+    assert "Accept" in first["Vary"]
+
+
+def test_document_says_where_it_is_served(document):
+    urls = [server["url"] for server in document["servers"]]
+
+    assert urls == ["/", "http://localhost:8500"]
+
+
+def test_first_tag_of_an_operation_is_its_own_and_ml_is_second(document):
+    named = {tag["name"] for tag in document["tags"]}
+
+    for path, method, operation in operations(document):
+        own, *others = operation["tags"]
+        assert own != "ML", (method, path)
+        assert others in ([], ["ML"]), (method, path)
+        assert named >= {own, *others}
+
+
+def test_no_closed_word_has_a_length(document):
+    assert not [
+        part
+        for part in dictionaries(document)
+        if "enum" in part and {"minLength", "maxLength"} & set(part)
+    ]
+
+
+def dictionaries(node):
+    if isinstance(node, dict):
+        yield node
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict | list):
+            yield from dictionaries(value)
+
+
 def test_method_names_of_a_class_are_words_and_unique(document):
     seen = set()
     for path, method, operation in operations(document):

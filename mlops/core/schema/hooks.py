@@ -30,6 +30,7 @@ def finish(
         _add_errors(path, method, operation)
         answers.name_headers(method, operation)
     _forget_column_limits(result)
+    _forget_lengths_of_words(result)
     _write_times_as_text(result)
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return result
@@ -76,6 +77,13 @@ def _forget_column_limits(node: Any) -> None:
         for bound in ("minimum", "maximum"):
             if part.get(bound) in _COLUMN_LIMITS:
                 del part[bound]
+
+
+def _forget_lengths_of_words(node: Any) -> None:
+    """Drop `minLength` beside `enum`: it says nothing, and generators stumble on it."""
+    for part in _dictionaries(node):
+        if "enum" in part:
+            part.pop("minLength", None)
 
 
 def _write_times_as_text(result: Document) -> None:

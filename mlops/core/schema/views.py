@@ -1,5 +1,6 @@
 """The document and its browser. Public: they hold no data, and clients read them."""
 
+import hashlib
 import threading
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
+from mlops.core import etags
 from mlops.core.memory import give_back
 from mlops.core.schema.profiles import SeedGenerator
 
@@ -33,6 +35,8 @@ class SchemaView(SpectacularAPIView):
                 self._made[key] = self._make(request)
                 give_back()
         body, headers = self._made[key]
+        if etags.is_named(request.headers.get("If-None-Match", ""), headers["ETag"]):
+            return HttpResponse(status=304, headers=headers)
         return HttpResponse(body, headers=headers)
 
     def _make(self, request: Request) -> Made:
@@ -40,7 +44,10 @@ class SchemaView(SpectacularAPIView):
             response: Any = super()._get_schema_response(request)  # type: ignore[no-untyped-call]  # theirs
             response = self.finalize_response(request, response)
             response.render()
-        return bytes(response.content), dict(response.items())
+        body = bytes(response.content)
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        caching = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
+        return body, {**dict(response.items()), **caching}
 
     def _get_version_parameter(self, request: Request) -> None:
         """Answer with the one document that there is, whatever is asked for."""
