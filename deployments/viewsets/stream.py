@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from django.http import StreamingHttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -33,6 +32,16 @@ DEFAULT_S, MAX_S = 25, 60
 POLL_S = 1.0
 MAX_DIGITS = 9
 ID = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,20})-([0-9]{1,15}))?")
+EVENTS: dict[str, Any] = {
+    "deployment": {"$ref": "#/components/schemas/DeploymentResponse"},
+    "event": {"$ref": "#/components/schemas/DeploymentEventResponse"},
+    "log": {"type": "string", "description": "One line, without its end."},
+    "end": {"$ref": "#/components/schemas/DeploymentStatus"},
+}
+DATA: dict[str, Any] = {
+    "description": "The data of one event, by its name as `x-events` has it.",
+    "anyOf": list(EVENTS.values()),
+}
 _free = threading.BoundedSemaphore(MAX_STREAMS)
 
 
@@ -58,22 +67,28 @@ class StreamViewSet(DeploymentBase):
     @extend_schema(
         operation_id="streamDeployment",
         summary="Stream Deployment",
-        description=(
-            "Server-sent events for a while; the browser then connects again with the "
-            "last id that it saw, and goes on behind that event and log line. Events: "
-            "`deployment` (as getDeployment without logs), `event`, `log`; `end` when "
-            "the deployment has ended."
-        ),
         tags=TAGS,
         parameters=[
             OpenApiParameter(
-                "seconds", {"type": "integer", "minimum": 1, "maximum": MAX_S}
+                "seconds",
+                {"type": "integer", "minimum": 1, "maximum": MAX_S},
+                default=DEFAULT_S,
+                description="After how many seconds the answer ends.",
             ),
             header_parameter(LAST_EVENT_ID),
         ],
-        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        responses={(200, "text/event-stream"): DATA},
+        extensions={"x-events": EVENTS},
     )
     def stream(self, request: Request, deployment_id: str) -> StreamingHttpResponse:
+        """Server-sent events for a while; the client then connects again.
+
+        With the last id that it saw it goes on behind that event and log line. The
+        events are `deployment` (as getDeployment without logs, when anything of it
+        has changed), `event` (as listDeploymentEvents), `log` (a line) and `end` (the
+        status, when the deployment has ended). `x-events` has the type of each one's
+        data, which is JSON.
+        """
         seconds = _whole(request.query_params.get("seconds", str(DEFAULT_S)))
         if not 1 <= seconds <= MAX_S:
             raise BadQuery(f"seconds must be between 1 and {MAX_S}.", field="seconds")

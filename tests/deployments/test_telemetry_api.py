@@ -19,6 +19,7 @@ from deployments.serving.gateway.shared import Seats
 from deployments.serving.gateway.usage import Usage
 from deployments.viewsets.stream import MAX_STREAMS
 from mlops.demo.management.commands import up
+from tests.contract.shapes import SHAPES
 from tests.deployments.factories import (
     DeploymentFactory,
     VersionFactory,
@@ -240,6 +241,29 @@ def streamed(answer):
 
 def logged(messages):
     return [json.loads(one["data"]) for one in messages if one["event"] == "log"]
+
+
+def test_each_message_of_a_stream_is_of_its_documented_type(api, tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    deployment = Deployment.request(VersionFactory(), "development", by=None)
+    deployment.fail("no model")
+    path = path_of(str(deployment.pk))
+    path.parent.mkdir(parents=True)
+    url = f"{HOME}/{deployment.pk}/stream"
+    before = streamed(api("viewer").get(url))[-1]["id"]
+    logs.append(path, "a line")
+
+    messages = streamed(api("viewer").get(url))
+    messages += streamed(api("viewer").get(url, headers={"Last-Event-ID": before}))
+
+    paths = SHAPES.document["paths"]
+    operation = paths[f"{HOME}/{{deployment_id}}/stream"]["get"]
+    documented = operation["responses"]["200"]["content"]["text/event-stream"]["schema"]
+    assert {one["event"] for one in messages} == set(operation["x-events"])
+    for one in messages:
+        data = json.loads(one["data"])
+        assert SHAPES.faults(operation["x-events"][one["event"]], data) == []
+        assert SHAPES.faults(documented, data) == []
 
 
 def test_streams_leave_half_of_the_threads_to_others():
