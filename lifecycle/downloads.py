@@ -13,7 +13,7 @@ from mlops.core.ranges import NoSuchRange
 
 # Ours alone, so that no client decides what a browser takes a file for. HTML and
 # SVG are text: a browser runs neither.
-_TYPES = {
+TYPES = {
     ".json": "application/json",
     ".txt": "text/plain; charset=utf-8",
     ".log": "text/plain; charset=utf-8",
@@ -28,6 +28,9 @@ _TYPES = {
     ".jpeg": "image/jpeg",
     ".parquet": "application/vnd.apache.parquet",
 }
+OTHER = "application/octet-stream"
+MEDIA_TYPES = sorted({OTHER, *(kind.partition(";")[0] for kind in TYPES.values())})
+"""What a download may be of."""
 
 
 def respond(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
@@ -64,7 +67,7 @@ def streamed(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
 def _describe(response: HttpResponseBase, artifact: Artifact) -> None:
     name = PurePosixPath(artifact.path).name
     suffix = PurePosixPath(artifact.path).suffix.lower()
-    response["Content-Type"] = _TYPES.get(suffix, "application/octet-stream")
+    response["Content-Type"] = TYPES.get(suffix, OTHER)
     response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -34,6 +34,8 @@ class WordList(serializers.ListField):
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, str):
             data = [data]
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
         if len(data) == 1 and isinstance(data[0], str) and not self.is_list:
             data = [word.strip() for word in data[0].split(",") if word.strip()]
         return super().to_internal_value(data)

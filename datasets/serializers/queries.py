@@ -220,6 +220,9 @@ def validated_query(
     query: type[StrictSerializer], request: HttpRequest
 ) -> dict[str, Any]:
     """Return the query string as the serializer reads it. Raises BadQuery (400)."""
+    for name, values in request.query_params.lists():
+        if "" in values:
+            raise BadQuery(f"{name} must not be empty.", field=name)
     reader = query(data=request.query_params)
     if not reader.is_valid():
         name, problem = next(iter(reader.errors.items()))

@@ -43,9 +43,11 @@ class ModelDeploySerializer(_DeploySerializer):
     model_id = Text(
         max_length=400, help_text="Its id, or `name:version`, or `name/version`."
     )
-    endpoint_config = EndpointConfigSerializer(required=False)
+    endpoint_config = EndpointConfigSerializer(required=False, allow_null=True)
     strategy = StrategySerializer(required=False)
-    deployment_notes = Text(required=False, max_length=10_000)
+    deployment_notes = Text(
+        required=False, allow_null=True, allow_blank=True, max_length=10_000
+    )
 
 
 class DeploymentCreateSerializer(_DeploySerializer):

@@ -93,9 +93,7 @@ class StreamViewSet(DeploymentBase):
         if not 1 <= seconds <= MAX_S:
             raise BadQuery(f"seconds must be between 1 and {MAX_S}.", field="seconds")
         deployment = self.get_object()
-        position = _StreamPosition.of(
-            request.headers.get("Last-Event-ID", ""), deployment
-        )
+        position = _StreamPosition.of(_last_id(request), deployment)
         if not _free.acquire(blocking=False):
             raise Unavailable("All live streams are taken; poll, or try again.")
         return StreamingHttpResponse(
@@ -190,6 +188,14 @@ def _messages(
 
 def _snapshot(deployment: Deployment) -> dict[str, Any]:
     return shown(deployment)
+
+
+def _last_id(request: Request) -> str:
+    """Return the id that a client has seen last, "" of a newcomer."""
+    text = request.headers.get(LAST_EVENT_ID.name, "")
+    if text and not ID.fullmatch(text):
+        raise BadQuery(f"{LAST_EVENT_ID.name} must be an id that this stream gave.")
+    return text
 
 
 def _whole(text: str) -> int:

@@ -60,6 +60,7 @@ class ArtifactViewSet(ReceivingViewSet):
         operation_id="listRunArtifacts", summary="List Run Artifacts", tags=TAGS
     )
     def list(self, request: Request, run_id: str) -> Response:
+        """Returns the files of the run, and the references to files elsewhere."""
         files = self.get_queryset().filter(run=self.get_object())
         page = self.paginate_queryset(self.filter_queryset(files))
         return self.get_paginated_response(_shown(page or []))
@@ -91,8 +92,11 @@ class ArtifactViewSet(ReceivingViewSet):
         tags=TAGS,
         parameters=RANGED,
         responses={
-            (200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
-            (206, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
+            **{
+                (status, kind): OpenApiResponse(OpenApiTypes.BINARY)
+                for status in (200, 206)
+                for kind in downloads.MEDIA_TYPES
+            },
             416: OpenApiResponse(description="The file has no such range."),
         },
     )

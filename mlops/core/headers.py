@@ -44,6 +44,7 @@ LAST_EVENT_ID = Header(
     "Last-Event-ID",
     "The id of the last event that was seen; the stream goes on behind it. Browsers "
     "send it by themselves.",
+    {"type": "string", "pattern": "^[0-9]{1,9}(-[0-9]{1,20}-[0-9]{1,15})?$"},
 )
 RANGE = Header(
     "Range", "The bytes that are wanted, as `bytes=first-last`; 206, or 416."

@@ -1,6 +1,6 @@
 """Base serializers: requests refuse unknown fields, responses omit unknown values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -40,12 +40,64 @@ class StrictSerializer(serializers.Serializer[Any]):
                 raise serializers.ValidationError(unknown)
         if isinstance(data, QueryDict):
             self._refuse_repeated(data)
+        elif isinstance(data, Mapping):
+            self._refuse_other_types(data)
         return super().to_internal_value(data)
+
+    def _refuse_other_types(self, body: Mapping[str, Any]) -> None:
+        """Refuse JSON values that DRF would convert: `1` for a text, or `"1"` for 1."""
+        found = {name: type_fault(self.fields[name], body[name]) for name in body}
+        if wrong := {name: fault for name, fault in found.items() if fault}:
+            raise serializers.ValidationError(wrong)
 
     def _refuse_repeated(self, form: QueryDict) -> None:
         for name, values in form.lists():
             if len(values) > 1 and not isinstance(self.fields[name], _MANY):
                 raise RepeatedField(f"Give the field {name!r} once.", field=name)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# What JSON has to have for a field, and DRF's message if it has not; the first that
+# fits, subclasses before bases.
+_TYPES: tuple[tuple[type[Any], Callable[[Any], bool], str], ...] = (
+    (serializers.BooleanField, lambda value: isinstance(value, bool), "invalid"),
+    (
+        serializers.IntegerField,
+        lambda value: _is_number(value) and isinstance(value, int),
+        "invalid",
+    ),
+    (serializers.FloatField, _is_number, "invalid"),
+    (serializers.CharField, lambda value: isinstance(value, str), "invalid"),
+    (serializers.ChoiceField, lambda value: isinstance(value, str), "invalid_choice"),
+    (serializers.DateTimeField, lambda value: isinstance(value, str), "invalid"),
+    (serializers.ListField, lambda value: isinstance(value, list), "not_a_list"),
+)
+
+
+def type_fault(field: Any, value: Any) -> Any:
+    """Return what is wrong with the type of a JSON value, in DRF's shape, or None.
+
+    null is the field's own matter, and so is what is in a field of no plain type.
+    """
+    for base, fits, message in _TYPES:
+        if value is not None and isinstance(field, base):
+            if not fits(value):
+                return _failure(field, message, value)
+            break
+    if not isinstance(field, serializers.ListField) or value is None:
+        return None
+    found = {place: type_fault(field.child, one) for place, one in enumerate(value)}
+    return {place: fault for place, fault in found.items() if fault} or None
+
+
+def _failure(field: Any, message: str, value: Any) -> Any:
+    try:
+        field.fail(message, input=value, input_type=type(value).__name__, format="")
+    except serializers.ValidationError as error:
+        return error.detail
 
 
 def _name_choices(field: Any) -> None:

@@ -90,8 +90,8 @@ def document():
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
-def documented_headers(document, row):
-    """Return the names of the headers that each status of the row's route documents."""
+def operation_of(document, row):
+    """Return the operation that a row is about."""
     path = row.path.partition("?")[0]
     candidates = [
         (template.count("{"), operation)
@@ -99,6 +99,11 @@ def documented_headers(document, row):
         if fits(method.upper(), template, (row.method, path))
     ]
     _variable_parts, operation = min(candidates, key=lambda one: one[0])
+    return operation
+
+
+def documented_headers(document, row):
+    """Return the names of the headers that each status of the row's route documents."""
     shared = document["components"]["responses"]
     return {
         int(status): set(
@@ -106,12 +111,29 @@ def documented_headers(document, row):
                 "headers"
             ]
         )
-        for status, one in operation["responses"].items()
+        for status, one in operation_of(document, row)["responses"].items()
     }
 
 
-def answers(row, world, people, api, documented):
+def documented_types(document, row):
+    """Return the media types that each status of the row's route documents."""
+    shared = document["components"]["responses"]
+    return {
+        int(status): set(
+            (shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one).get(
+                "content", {}
+            )
+        )
+        for status, one in operation_of(document, row)["responses"].items()
+    }
+
+
+def answers(row, world, people, api, document):
     """Return the status each column gets, each in an untouched world."""
+    documented, types = (
+        documented_headers(document, row),
+        documented_types(document, row),
+    )
     found = {}
     for column in COLUMNS:
         client = api(people.get(column, "anonymous"))
@@ -122,6 +144,8 @@ def answers(row, world, people, api, documented):
         wrote = AuditEntry.objects.count() > before
         transaction.savepoint_rollback(mark)
         found[column] = answer.status_code
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        assert not kind or kind in types[answer.status_code], f"{row.path}: {kind}"
         strange = set(answer.headers) - PLAIN_HEADERS - documented[answer.status_code]
         assert not strange, f"{row.method} {row.path} documents no {strange}"
         unsafe = row.method != "GET" and answer.status_code < 300
@@ -134,8 +158,7 @@ def answers(row, world, people, api, documented):
 def test_every_caller_gets_the_status_of_the_table(world, people, api, document):
     differences = {}
     for row in ROWS:
-        documented = documented_headers(document, row)
-        found, expected = answers(row, world, people, api, documented), row.expected()
+        found, expected = answers(row, world, people, api, document), row.expected()
         if found != expected:
             differences[f"{row.method} {row.path} {row.body}"] = {
                 column: f"{found[column]}, not {expected[column]}"

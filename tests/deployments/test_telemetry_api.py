@@ -243,6 +243,18 @@ def logged(messages):
     return [json.loads(one["data"]) for one in messages if one["event"] == "log"]
 
 
+@pytest.mark.parametrize("last", ["x", "1-2", "-1", "1234567890"])
+def test_a_last_event_that_no_stream_gave_is_refused(api, last):
+    deployment = Deployment.request(VersionFactory(), "development", by=None)
+
+    answer = api("viewer").get(
+        f"{HOME}/{deployment.pk}/stream", headers={"Last-Event-ID": last}
+    )
+
+    assert answer.status_code == 400
+    assert "Last-Event-ID" in answer.json()["detail"]
+
+
 def test_each_message_of_a_stream_is_of_its_documented_type(api, tmp_path, settings):
     settings.DATA_DIR = tmp_path
     deployment = Deployment.request(VersionFactory(), "development", by=None)

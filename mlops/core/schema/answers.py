@@ -9,6 +9,7 @@ from mlops.core.headers import Header
 OF_STATUS = {
     "304": (headers.ETAG,),
     "401": (headers.WWW_AUTHENTICATE,),
+    "416": (headers.CONTENT_RANGE,),
     "429": (headers.RETRY_AFTER,),
     "503": (headers.RETRY_AFTER,),
 }

@@ -49,6 +49,8 @@ def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
     sent = {parameter["name"] for parameter in operation.get("parameters", [])}
     if headers.IF_NONE_MATCH.name in sent:
         own.setdefault("304", problems.reference("304"))
+    if "416" in own:
+        own["416"] = problems.reference("416")
     for status in problems.statuses(method, path):
         own.setdefault(status, problems.reference(status))
     operation["responses"] = dict(sorted(own.items()))

@@ -76,6 +76,7 @@ _RESPONSES = {
     "412": ("PreconditionFailed", "The object has changed since it was read"),
     "413": ("ContentTooLarge", "The body is larger than the server takes"),
     "415": ("UnsupportedMediaType", "The body is of a kind that is not read here"),
+    "416": ("RangeNotSatisfiable", "The file has no such range"),
     "422": ("UnprocessableContent", "Well-formed, but with invalid values"),
     "429": ("TooManyRequests", "Too many requests; Retry-After says when to go on"),
     "503": ("ServiceUnavailable", "The database did not answer; try again"),

@@ -1,0 +1,69 @@
+"""Values that a schema of the document forbids, one fault each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.contract.shapes import SHAPES
+
+OTHER_TYPES = {
+    "string": [1, True, ["x"], {"a": 1}],
+    "integer": ["1", 1.5, True, [1], {"a": 1}],
+    "number": ["x", True, [1], {"a": 1}],
+    "boolean": ["true", 1, [True]],
+    "array": ["x", 1, {"a": 1}],
+    "object": ["x", 1, ["x"]],
+}
+
+
+def fits(schema: Any, value: Any) -> bool:
+    return not SHAPES.faults(schema, value)
+
+
+def of_value(schema: Any) -> Iterator[Any]:
+    """Yield values that do not fit a property's schema."""
+    whole = SHAPES.resolved(schema)
+    candidates = [None, *OTHER_TYPES.get(whole.get("type", ""), [])]
+    candidates += _beyond(whole)
+    if "items" in whole:
+        candidates += [[one] for one in of_value(whole["items"])]
+    yield from (one for one in candidates if not fits(schema, one))
+
+
+def _beyond(schema: Any) -> list[Any]:
+    """Return values of the right type past a bound."""
+    found: list[Any] = []
+    if "enum" in schema:
+        found.append("nothing-such")
+    if schema.get("minLength"):
+        found.append("")
+    if "maxLength" in schema:
+        found.append("x" * (schema["maxLength"] + 1))
+    if "minimum" in schema:
+        found.append(schema["minimum"] - 1)
+    if "maximum" in schema:
+        found.append(schema["maximum"] + 1)
+    if schema.get("minItems"):
+        found.append([])
+    return found
+
+
+def of_body(schema: Any, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what is wrong, and the valid body with that one fault."""
+    whole = SHAPES.resolved(schema)
+    yield "no_such_field", {**body, "no_such_field": 1}
+    for name in whole.get("required", []):
+        yield f"{name} left out", {k: v for k, v in body.items() if k != name}
+    for name, one in whole.get("properties", {}).items():
+        for value in of_value(one):
+            yield f"{name} = {value!r:.40}", {**body, name: value}
+
+
+def of_query(parameter: Any) -> Iterator[str]:
+    """Yield texts that a query parameter's schema forbids."""
+    schema = SHAPES.resolved(parameter["schema"])
+    kind = schema.get("type")
+    if kind in {"integer", "number", "boolean"}:
+        yield from ("x", "")
+    if kind == "integer":
+        yield "1.5"
+    yield from (str(one) for one in _beyond(schema) if not isinstance(one, list))
