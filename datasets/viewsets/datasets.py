@@ -47,6 +47,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         responses=DatasetSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns the datasets that meet all filters, with their total."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         return self.get_paginated_response(DatasetSerializer(page, many=True).data)
 
@@ -106,6 +107,7 @@ class DatasetViewSet(UploadsMixin, DatasetBase):
         responses=DatasetSerializer,
     )
     def partial_update(self, request: Request, dataset_id: str) -> Response:
+        """Replaces what is given; the rows are another matter, of versions."""
         dataset = self.get_object()
         fields = validated(DatasetUpdateSerializer, request)
         return Response(self._shown(dataset.update(by=actor(request), **fields)))
@@ -139,6 +141,7 @@ class DatasetEnvelopeViewSet(DatasetViewSet):
         responses=DatasetSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns the datasets that meet all filters, as a bare array."""
         return super().list(request)
 
 

@@ -74,6 +74,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns the features that meet all filters, archived ones too."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -85,6 +86,7 @@ class FeatureViewSet(ApiViewSet):
         responses={201: FeatureSerializer},
     )
     def create(self, request: Request) -> Response:
+        """Defines a feature; its first version is 1.0.0, and it starts as a draft."""
         fields = validated(FeatureCreateSerializer, request)
         return created(self._shown(Feature.create_from(**fields, by=actor(request))))
 
@@ -95,6 +97,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureSerializer,
     )
     def retrieve(self, request: Request, feature_name: str) -> Response:
+        """Returns one feature, by name or by id, as its current version defines it."""
         return Response(self._shown(self.get_object()))
 
     @extend_schema(
@@ -105,6 +108,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureSerializer,
     )
     def update(self, request: Request, feature_name: str) -> Response:
+        """Replaces what is given. It makes no new version."""
         feature = self.get_object()
         fields = validated(FeatureUpdateSerializer, request)
         return Response(self._shown(feature.update(**fields, by=actor(request))))
@@ -128,6 +132,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureSerializer,
     )
     def activate(self, request: Request, feature_name: str) -> Response:
+        """Opens a draft for use; 409 where its status does not allow that."""
         return Response(self._shown(self.get_object().activate(by=actor(request))))
 
     @extend_schema(
@@ -138,6 +143,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureSerializer,
     )
     def deprecate(self, request: Request, feature_name: str) -> Response:
+        """Says that an active feature should be used no more; it still answers."""
         return Response(self._shown(self.get_object().deprecate(by=actor(request))))
 
     @extend_schema(
@@ -147,6 +153,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureVersionListSerializer,
     )
     def versions(self, request: Request, feature_name: str) -> Response:
+        """Returns every version of the feature, newest first."""
         versions = self.get_object().versions.select_related("feature", "created_by")
         listed = list(versions.order_by("-number"))
         answer = FeatureVersionListSerializer(
@@ -162,6 +169,7 @@ class FeatureViewSet(ApiViewSet):
         responses={200: FeatureVersionSerializer},
     )
     def release(self, request: Request, feature_name: str) -> Response:
+        """Releases the feature, as it is defined now, as its new current version."""
         feature = self.get_object()
         fields = validated(FeatureVersionCreateSerializer, request)
         version = feature.release_version(**fields, by=actor(request))
@@ -183,6 +191,7 @@ class FeatureViewSet(ApiViewSet):
         responses={200: FeatureVersionSerializer},
     )
     def roll_back(self, request: Request, feature_name: str) -> Response:
+        """Makes an earlier version current again; later ones are marked rolled back."""
         feature = self.get_object()
         target = request.query_params.get("target_version")
         if not target:
@@ -205,6 +214,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureLineageSerializer,
     )
     def lineage(self, request: Request, feature_name: str) -> Response:
+        """Returns which features this one is made of, and which are made of it."""
         feature = self.get_object()
         recursive = truth(request, "recursive", default=True)
         answer = FeatureLineageSerializer(feature.lineage(recursive=recursive))
@@ -217,6 +227,7 @@ class FeatureViewSet(ApiViewSet):
         responses=FeatureStatisticsResponseSerializer,
     )
     def statistics(self, request: Request, feature_name: str) -> Response:
+        """Returns where the feature is used and what its column looks like."""
         feature = self.get_object()
         formulas.compute(feature)
         figures = {
@@ -249,6 +260,7 @@ class FeatureViewSet(ApiViewSet):
         responses={201: FeatureUsageSerializer},
     )
     def record_use(self, request: Request) -> Response:
+        """Notes that a version of a model uses a version of a feature."""
         fields = validated(FeatureUsageCreateSerializer, request)
         feature = Feature.objects.find(fields.pop("feature_name"))
         use = feature.record_use(**fields, by=actor(request))

@@ -61,6 +61,7 @@ class QualityViewSet(DatasetBase):
         responses=QualityRuleSerializer,
     )
     def retrieve(self, request: Request, dataset_id: str, rule_id: str) -> Response:
+        """Returns one rule of the dataset."""
         return Response(QualityRuleSerializer(self._rule(rule_id)).data)
 
     @extend_schema(
@@ -73,6 +74,7 @@ class QualityViewSet(DatasetBase):
     def partial_update(
         self, request: Request, dataset_id: str, rule_id: str
     ) -> Response:
+        """Replaces what is given. What it found before stays as it was."""
         rule = self._rule(rule_id)
         fields = validated(QualityRuleUpdateSerializer, request)
         return Response(

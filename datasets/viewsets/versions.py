@@ -169,6 +169,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
         responses=DatasetVersionSerializer,
     )
     def retrieve(self, request: Request, dataset_id: str, label: str) -> Response:
+        """Returns one version by its number, digest or `latest`, ready or not."""
         version = self.dataset().versions.of_label(label, field="label")
         return Response(DatasetVersionSerializer(version).data)
 

@@ -59,6 +59,7 @@ class DeploymentViewSet(DeploymentBase):
         responses=DeploymentSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns the deployments that meet all filters, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         answer = DeploymentSerializer(page, many=True, context=context_of(page))
         return self.get_paginated_response(answer.data)
@@ -71,6 +72,7 @@ class DeploymentViewSet(DeploymentBase):
         responses={201: DeploymentSerializer},
     )
     def create(self, request: Request) -> Response:
+        """Asks for a deployment: it is pending, and a reconciler moves it on."""
         return self._deploy(request, DeploymentCreateSerializer)
 
     @extend_schema(
@@ -95,6 +97,7 @@ class DeploymentViewSet(DeploymentBase):
         responses=DeploymentSerializer,
     )
     def partial_update(self, request: Request, deployment_id: str) -> Response:
+        """Changes notes, or asks for an end by `status`."""
         deployment = self.get_object()
         body = validated(DeploymentUpdateSerializer, request)
         status = body.get("status")
@@ -115,6 +118,7 @@ class DeploymentViewSet(DeploymentBase):
         responses=DeploymentSerializer,
     )
     def set_status(self, request: Request, deployment_id: str) -> Response:
+        """Asks for an end: cancels what does not serve yet, terminates what does."""
         body = validated(StatusUpdateSerializer, request)
         deployment = self.get_object()
         deployment.request_status(
@@ -130,6 +134,7 @@ class DeploymentViewSet(DeploymentBase):
         responses={201: DeploymentSerializer},
     )
     def roll_back(self, request: Request, deployment_id: str) -> Response:
+        """Deploys again, as a new deployment, a version that served here before."""
         body = validated(RollbackSerializer, request)
         deployment, target = self.get_object(), None
         if wanted := body.get("target_deployment_id"):
@@ -161,6 +166,7 @@ class DeployModelViewSet(DeploymentViewSet):
         responses=DeploymentSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns what listDeployments does, under its first name."""
         return super().list(request)
 
     @extend_schema(

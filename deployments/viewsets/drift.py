@@ -51,6 +51,7 @@ class DeploymentDriftViewSet(DeploymentBase):
     def retrieve(
         self, request: Request, deployment_id: str, check_id: UUID
     ) -> Response:
+        """Returns one comparison with every finding."""
         found = _checks(self.get_object()).filter(pk=check_id).first()
         if found is None:
             raise NotFound("There is no such check of this deployment.")

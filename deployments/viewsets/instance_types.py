@@ -19,5 +19,6 @@ class InstanceTypeViewSet(DeploymentBase):
         responses=InstanceTypeSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns what `instance_type` of a deployment may be."""
         kinds = list(INSTANCE_TYPES.values())
         return Response(InstanceTypeSerializer(kinds, many=True).data)

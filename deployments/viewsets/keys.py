@@ -32,6 +32,7 @@ class DeploymentKeyViewSet(DeploymentBase):
         responses=DeploymentKeySerializer(many=True),
     )
     def list(self, request: Request, deployment_id: str) -> Response:
+        """Returns the keys of the endpoint and their usage, newest first, no texts."""
         keys = self.get_object().slot.keys.select_related("created_by")
         page = self.paginate_queryset(keys) or []
         return self.get_paginated_response(
@@ -46,6 +47,7 @@ class DeploymentKeyViewSet(DeploymentBase):
         responses={201: NewDeploymentKeySerializer},
     )
     def create(self, request: Request, deployment_id: str) -> Response:
+        """Makes a key for the endpoint. Its text is in this one answer only."""
         body = validated(DeploymentKeyCreateSerializer, request)
         slot = self.get_object().slot
         key, plain = DeploymentKey.issue(slot, by=actor(request), **body)
@@ -59,6 +61,7 @@ class DeploymentKeyViewSet(DeploymentBase):
         responses={204: None},
     )
     def destroy(self, request: Request, deployment_id: str, key_id: str) -> Response:
+        """Closes a key: the gateways refuse it within a moment."""
         slot = self.get_object().slot
         key = slot.keys.filter(pk=key_id).first()
         if key is None:

@@ -38,6 +38,7 @@ class LineageGraphViewSet(DeploymentBase):
         responses=LineageGraphSerializer,
     )
     def graph(self, request: Request) -> Response:
+        """Returns what a thing is made of, and what is made of it, as a graph."""
         query = request.query_params
         direction = query.get("direction", "both")
         if direction not in DIRECTIONS:

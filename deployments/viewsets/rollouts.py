@@ -52,6 +52,7 @@ class RolloutViewSet(DeploymentBase):
         responses=DeploymentSerializer,
     )
     def resume(self, request: Request, deployment_id: str) -> Response:
+        """Lets a paused rollout go on from where it was held."""
         deployment = self.get_object()
         deployment.rollout.resume(by=actor(request))
         return Response(shown(deployment))

@@ -36,6 +36,7 @@ class TelemetryViewSet(DeploymentBase):
         responses=DeploymentEventSerializer(many=True),
     )
     def events(self, request: Request, deployment_id: str) -> Response:
+        """Returns every move of the deployment, and every notice about it."""
         rows = self.get_object().events.select_related("actor").order_by("sequence")
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(
@@ -52,6 +53,7 @@ class TelemetryViewSet(DeploymentBase):
         },
     )
     def logs(self, request: Request, deployment_id: str) -> Response:
+        """Returns the last lines of the model's processes and the events, by time."""
         tail, since = _tail(request), _since(request)
         return Response(journal(self.get_object(), tail, since))
 
@@ -68,6 +70,7 @@ class TelemetryViewSet(DeploymentBase):
         responses=TrafficSerializer,
     )
     def metrics(self, request: Request, deployment_id: str) -> Response:
+        """Returns the traffic of a window, in sum and as a series of equal steps."""
         window = request.query_params.get("window", "1h")
         step = request.query_params.get("step")
         found = report(self.get_object(), window, step, timezone.now())

@@ -75,7 +75,11 @@ class ArtifactReferenceSerializer(StrictSerializer):
         ),
     )
     artifact_type = Text(max_length=100)
-    size_bytes = Whole(required=False, min_value=0, help_text="Bytes.")
+    size_bytes = Whole(
+        required=False,
+        min_value=0,
+        help_text="How many bytes it has, as its client says.",
+    )
 
 
 @extend_schema_serializer(component_name="DeploymentChecklistItem")

@@ -31,6 +31,7 @@ class DriftEventViewSet(ApiViewSet):
         operation_id="listDriftEvents", summary="List Drift Events", tags=TAGS
     )
     def list(self, request: Request) -> Response:
+        """Returns recorded drift, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(
             DriftEventSerializer(page or [], many=True).data
@@ -44,6 +45,7 @@ class DriftEventViewSet(ApiViewSet):
         responses={200: DriftEventSerializer},
     )
     def create(self, request: Request) -> Response:
+        """Records that a figure of a model has moved away from what was expected."""
         body = validated(DriftEventCreateSerializer, request)
         version = ModelVersion.objects.labelled(
             body.pop("model_name"), body.pop("version")

@@ -50,6 +50,7 @@ class ExperimentViewSet(ApiViewSet):
         operation_id="listExperiments", summary="List Experiments", tags=TAGS
     )
     def list(self, request: Request) -> Response:
+        """Returns the experiments that meet all filters, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(_shown(page or []))
 
@@ -61,6 +62,7 @@ class ExperimentViewSet(ApiViewSet):
         responses={201: ExperimentSerializer},
     )
     def create(self, request: Request) -> Response:
+        """Makes an experiment, which the caller owns; 409 where the name is taken."""
         body = validated(ExperimentCreateSerializer, request)
         experiment = Experiment.create(
             names.clean(body["name"], field="name"),

@@ -49,6 +49,7 @@ class RunViewSet(ApiViewSet):
 
     @extend_schema(operation_id="listRuns", summary="List Runs", tags=TAGS)
     def list(self, request: Request) -> Response:
+        """Returns the runs that meet all filters, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(RunSerializer(page or [], many=True).data)
 
@@ -84,6 +85,7 @@ class RunViewSet(ApiViewSet):
         operation_id="getRun", summary="Get Run", tags=TAGS, responses=RunSerializer
     )
     def retrieve(self, request: Request, run_id: str) -> Response:
+        """Returns one run with its parameters, newest metrics and files."""
         return Response(RunSerializer(self.get_object()).data)
 
     @extend_schema(

@@ -65,6 +65,7 @@ class ModelVersionViewSet(ApiViewSet):
         operation_id="listModelVersions", summary="List Model Versions", tags=TAGS
     )
     def list(self, request: Request) -> Response:
+        """Returns the versions of models that meet all filters, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(_shown(page or []))
 
@@ -107,6 +108,7 @@ class ModelVersionViewSet(ApiViewSet):
         responses=ModelVersionDetailSerializer,
     )
     def retrieve(self, request: Request, model_name: str, version: str) -> Response:
+        """Returns a version by the name of its model and its own."""
         return Response(ModelVersionDetailSerializer(self.get_object()).data)
 
     @extend_schema(

@@ -8,7 +8,7 @@ from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
 from mlops.core import headers
-from mlops.core.schema.hooks import operations
+from mlops.core.schema.walk import operations
 
 ORIGIN = "http://localhost:3000"
 

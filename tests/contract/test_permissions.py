@@ -9,7 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from mlops.core.models import AuditEntry
 from mlops.core.permissions import permission_for
-from mlops.core.schema.hooks import operations
+from mlops.core.schema.walk import operations
 from tests.contract.matrix import COLUMNS, ROWS
 from tests.contract.world import build
 

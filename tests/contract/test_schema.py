@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 from django.conf import settings
@@ -9,8 +10,8 @@ from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
-from mlops.core.schema.hooks import operations
 from mlops.core.schema.profiles import SeedGenerator, seed
+from mlops.core.schema.walk import operations
 from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 DOCUMENTS = {"default": "openapi.json", "seed": "openapi.seed.json"}
@@ -25,6 +26,7 @@ LINT = next(
 )
 SIGNED_IN = {"OAuth2PasswordBearer": []}
 DOORS = {"authLogin": [], "authRefreshToken": [], "authLogout": [SIGNED_IN, {}]}
+GLOSSARY = "mlops/core/schema/glossary.toml"
 TIMES = re.compile(r'"format": ?"date-time"')
 
 
@@ -219,3 +221,76 @@ def test_no_description_speaks_of_our_base_classes(document):
     said = {schema.get("description") for schema in schemas}
 
     assert said.isdisjoint({StrictSerializer.__doc__, AnswerSerializer.__doc__})
+
+
+# Words that say nothing by themselves.
+EMPTY = {
+    "a",
+    "an",
+    "and",
+    "are",
+    "as",
+    "at",
+    "by",
+    "for",
+    "from",
+    "has",
+    "have",
+    "in",
+    "is",
+    "it",
+    "its",
+    "of",
+    "on",
+    "or",
+    "the",
+}
+
+
+def words(text):
+    parts = re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()
+    return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", parts)} - EMPTY
+
+
+def repeats(name, description):
+    """Say whether a description says nothing that the name does not."""
+    return words(description) <= words(name)
+
+
+def descriptions(document):
+    """Yield where a description stands, what it is about, and its text."""
+    for tag in document["tags"]:
+        yield "tag", tag["name"], tag.get("description", "")
+    for _path, _method, operation in operations(document):
+        name = operation["operationId"]
+        yield "operation", name, operation.get("description", "")
+        for one in operation.get("parameters", []):
+            yield name, one["name"], one.get("description", "")
+    for name, schema in document["components"]["schemas"].items():
+        for field, part in schema.get("properties", {}).items():
+            yield name, field, part.get("description", "")
+
+
+def test_every_operation_tag_parameter_and_field_says_more_than_its_name(document):
+    said = descriptions(document)
+
+    assert [(where, name) for where, name, text in said if repeats(name, text)] == []
+
+
+@pytest.mark.parametrize("text", ["", "The run id.", "Run Ids of the run"])
+def test_description_that_repeats_a_name_is_none(text):
+    assert repeats("run_id", text)
+    assert not repeats("run_id", "The run, by the text that its client chose.")
+
+
+def test_glossary_has_nothing_that_the_document_does_not_need(document):
+    found = tomllib.loads((settings.BASE_DIR / GLOSSARY).read_text())
+    schemas = document["components"]["schemas"]
+    fields = {
+        name
+        for schema, whole in schemas.items()
+        for field in whole.get("properties", {})
+        for name in (field, f"{schema}.{field}")
+    }
+
+    assert set(found["fields"]) <= fields

@@ -162,6 +162,7 @@ class MeViewSet(ApiViewSet):
         responses=UserSerializer,
     )
     def me(self, request: Request) -> Response:
+        """Returns the account that asks."""
         return Response(UserSerializer(_person(request)).data)
 
 
@@ -183,6 +184,7 @@ class TokenViewSet(ApiViewSet):
         responses=TokenSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns one's own tokens without their texts, newest first."""
         tokens = self.filter_queryset(self.get_queryset())
         return Response(TokenSerializer(tokens, many=True).data)
 
@@ -210,6 +212,7 @@ class TokenViewSet(ApiViewSet):
         responses={204: None},
     )
     def destroy(self, request: Request, pk: str) -> Response:
+        """Closes one of one's own tokens for good. It stays in the list."""
         token: ApiToken = self.get_object()
         token.revoke()
         audit.record("revoke", token, by=_person(request))
@@ -231,6 +234,7 @@ class AuditViewSet(ApiViewSet):
         responses=AuditEntrySerializer(many=True),
     )
     def list(self, request: Request) -> Response:
+        """Returns the entries of the trail that meet all filters, newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(AuditEntrySerializer(page, many=True).data)
 

@@ -1,17 +1,15 @@
 """Finishes the document: error answers, plain times, nothing of the database."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from mlops.core import headers
-from mlops.core.schema import answers, problems
+from mlops.core.schema import answers, glossary, problems
+from mlops.core.schema.walk import Document, dictionaries, operations
 
 # What Django derives from column types; PostgreSQL and SQLite differ in them.
 _COLUMN_LIMITS = frozenset(
     {2**15 - 1, 2**31 - 1, 2**63 - 1, -(2**15), -(2**31), -(2**63)}
 )
-_METHODS = ("get", "put", "post", "delete", "patch")
-Document = dict[str, Any]
 
 
 def finish(
@@ -32,16 +30,9 @@ def finish(
     _forget_column_limits(result)
     _forget_lengths_of_words(result)
     _write_times_as_text(result)
+    glossary.describe(result)
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return result
-
-
-def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield path, method and operation in the order of the document."""
-    for path, methods in document.get("paths", {}).items():
-        for method in _METHODS:
-            if method in methods:
-                yield path, method, methods[method]
 
 
 def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -64,14 +55,14 @@ def _inline_pages(result: Document) -> None:
         for name in list(schemas)
         if name.startswith("Paginated") and schemas[name].get("type") == "array"
     }
-    for part in _dictionaries(result["paths"]):
+    for part in dictionaries(result["paths"]):
         if (page := pages.get(str(part.get("$ref")))) is not None:
             part.clear()
             part.update(page)
 
 
 def _forget_column_limits(node: Any) -> None:
-    for part in _dictionaries(node):
+    for part in dictionaries(node):
         if part.get("type") != "integer":
             continue
         if part.get("format") == "int64":
@@ -83,7 +74,7 @@ def _forget_column_limits(node: Any) -> None:
 
 def _forget_lengths_of_words(node: Any) -> None:
     """Drop `minLength` beside `enum`: it says nothing, and generators stumble on it."""
-    for part in _dictionaries(node):
+    for part in dictionaries(node):
         if "enum" in part:
             part.pop("minLength", None)
 
@@ -97,20 +88,10 @@ def _write_times_as_text(result: Document) -> None:
 
 
 def _strip_times(node: Any, schemas: dict[str, Any], seen: set[str]) -> None:
-    for part in _dictionaries(node):
+    for part in dictionaries(node):
         if part.get("format") == "date-time":
             del part["format"]
         name = str(part.get("$ref", "")).rpartition("/")[2]
         if name in schemas and name not in seen:
             seen.add(name)
             _strip_times(schemas[name], schemas, seen)
-
-
-def _dictionaries(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-        for value in node.values():
-            yield from _dictionaries(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _dictionaries(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from mlops.core.schema.hooks import Document
+from mlops.core.schema.walk import Document
 
 _EXPERIMENT = "/api/v1/ml/lifecycle/experiments/"
 _STATUSES = ["pending", "validating", "deploying", "active", "failed", "rollback"]
