@@ -109,6 +109,12 @@ class BadFile(Invalid):
     code = "invalid_file"
 
 
+class TypeNotKept(Invalid):
+    """A column has a type that no written file keeps: it would come back as text."""
+
+    code = "type_not_kept"
+
+
 class EmptyFile(BadFile):
     code = "empty_file"
 

@@ -18,6 +18,7 @@ from datasets.analytics import export
 from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.sql import TableColumn
 from datasets.error_translation import translated_errors
+from datasets.errors import TypeNotKept
 from datasets.models import AnalysisKey, DatasetVersion
 from datasets.storage import IncomingFile
 from mlops.core import etags, ranges
@@ -31,7 +32,7 @@ CONTENT_TYPES = {
     ExportFormat.JSON_LINES: "application/x-ndjson",
 }
 # To be raised whenever the bytes of an export could be others than before.
-REVISION = 4
+REVISION = 5
 CACHING = "private, no-cache"
 NAMED = 20
 OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"
@@ -61,7 +62,15 @@ def attachment(
 
 
 def as_upload(version: DatasetVersion, wanted: Request) -> IncomingFile:
-    """Write the rows as an upload of their own: Parquet, which keeps their types."""
+    """Write the rows as an upload of their own: Parquet, which keeps their types.
+
+    Raises TypeNotKept where it does not: nothing changes in silence.
+    """
+    if changed := export.unlike(_columns(version, wanted), wanted.format):
+        names = ", ".join(repr(name) for name in changed[:NAMED])
+        raise TypeNotKept(
+            f"{names}: a new version would hold these as text; name other columns."
+        )
     path = storage.data_path(version.digest)
     name = f"{version.dataset.name}-v{version.number}-filtered.parquet"
     with translated_errors():
@@ -141,6 +150,7 @@ def _describe(
         )
         address = OPTIONS.format(dataset=version.dataset_id, query=query)
         answer["Link"] = f'<{address}>; rel="describedby"; type="application/json"'
+    if not _is_file(version, wanted):
         _say_unlike(answer, export.unlike(_columns(version, wanted), form))
 
 

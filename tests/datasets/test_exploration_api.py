@@ -421,6 +421,32 @@ def test_a_filter_becomes_a_version_of_its_rows(api, table):
     assert (again.status_code, again.json()["version"]) == (200, 2)
 
 
+def in_parquet(table):
+    out = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table, out)
+    return out.getvalue().to_pybytes()
+
+
+def test_a_filter_makes_no_version_of_types_that_it_would_change(upload, api):
+    ids = pa.array([b"0" * 16], pa.uuid())
+    table = pa.table({"i": [1], "id": ids})
+    lists = table.append_column("ids", pa.ListArray.from_arrays([0, 1], ids))
+    upload("kept", in_parquet(table), "a.parquet")
+    upload("lists", in_parquet(lists), "a.parquet")
+    client, one = api("data scientist"), {"conditions": [], "columns": ["id"]}
+
+    kept = client.post(f"{DATASETS}/kept/filter/versions", one)
+    refused = client.post(f"{DATASETS}/lists/filter/versions", {"conditions": []})
+    part = client.head(f"{DATASETS}/lists/export", {"format": "arrow"})
+
+    schema = client.get(f"{DATASETS}/kept/schema").json()
+    assert kept.status_code == 201
+    assert [column["type"] for column in schema["columns"]] == ["UUID"]
+    assert (refused.status_code, refused.json()["code"]) == (422, "type_not_kept")
+    assert "'ids'" in refused.json()["detail"]
+    assert part["X-Export-Unlike-Names"] == "ids"
+
+
 def test_a_filter_that_keeps_nothing_is_no_version(api, table):
     none = [{"column": "score", "operator": "gt", "value": 9}]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from datasets.analytics.export.binary_types import is_text_in_binary
 from datasets.analytics.export.stream import ExportFormat
 from datasets.analytics.ingest import is_chosen_type
 from datasets.analytics.sql import Kind, TableColumn
@@ -11,11 +12,13 @@ from datasets.analytics.sql import Kind, TableColumn
 def unlike(columns: Sequence[TableColumn], kind: ExportFormat | str) -> list[str]:
     """Return the columns whose type does not survive a round trip.
 
-    These are nested values and types without a text form. Binary files keep all types.
+    In text these are nested values and types without a text form, in files that
+    pyarrow writes those that it has no type for. A whole version as Parquet is a copy
+    and has them all.
     """
-    if kind not in {ExportFormat.CSV, ExportFormat.JSON_LINES}:
-        return []
-    return [column.name for column in columns if not is_chosen_type(column.type)]
+    if kind in {ExportFormat.CSV, ExportFormat.JSON_LINES}:
+        return [column.name for column in columns if not is_chosen_type(column.type)]
+    return [column.name for column in columns if is_text_in_binary(column.type)]
 
 
 def reading_options(

@@ -13,14 +13,13 @@ import pyarrow.parquet as pq
 
 from datasets.analytics.cells import WHOLE, Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
-from datasets.analytics.export import csv_lines
+from datasets.analytics.export import binary_types, csv_lines
 from datasets.analytics.filters import Condition, compile_filter
 from datasets.analytics.ordered import Selection
 from datasets.analytics.sql import (
     Source,
     Table,
     pick,
-    quote_ident,
     source_of,
 )
 
@@ -130,24 +129,28 @@ def _binary(
     open_writer: Callable[[_Sink, pa.Schema], Any],
 ) -> Callable[..., Iterator[bytes]]:
     def write(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
-        names = ", ".join(quote_ident(column.name) for column in selection.columns)
-        batches = selection.batches(cursor, names, batch_rows=_GROUP_ROWS)
+        columns = selection.columns
+        select = binary_types.select_list(columns)
+        batches = selection.batches(cursor, select, batch_rows=_GROUP_ROWS)
         sink, writer = _Sink(), None
-        for batch in batches:
+        for found in batches:
+            batch = binary_types.typed(found, columns)
             writer = writer or open_writer(sink, batch.schema)
             writer.write_batch(batch)
             if chunk := sink.taken():
                 yield chunk
         if writer is None:
-            writer = open_writer(sink, _empty(cursor, selection.source, names).schema)
+            empty = _empty(cursor, selection.source, select)
+            writer = open_writer(sink, binary_types.typed(empty, columns).schema)
         writer.close()
         yield sink.taken()
 
     return write
 
 
-def _empty(cursor: Cursor, source: Source, names: str) -> pa.Table:
-    return cursor.table(f"SELECT {names} FROM {source.sql} LIMIT 0", source.parameters)  # noqa: S608
+def _empty(cursor: Cursor, source: Source, select: str) -> pa.RecordBatch:
+    sql = f"SELECT {select} FROM {source.sql} LIMIT 0"  # noqa: S608 - names are quoted
+    return pa.RecordBatch.from_pylist([], cursor.table(sql, source.parameters).schema)
 
 
 def _open_parquet(sink: _Sink, schema: pa.Schema) -> pq.ParquetWriter:

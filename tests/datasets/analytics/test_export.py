@@ -12,6 +12,7 @@ from datasets.analytics import export
 from datasets.analytics.errors import InvalidFilter, UnknownColumn
 from datasets.analytics.export import ExportFormat, Request
 from datasets.analytics.filters import Condition, Operator
+from datasets.analytics.sql import TableColumn
 
 MESSY = (
     "SELECT '=1+1' AS formula, 'a\"b,c' AS quoted, '' AS empty, NULL::VARCHAR AS missing,"
@@ -99,6 +100,50 @@ def test_parquet_and_arrow_read_back_with_filters_and_columns(parquet):
     assert as_parquet.column_names == ["s", "i"]
     assert as_parquet.num_rows == 100_000
     assert as_arrow.column("i").to_pylist()[:3] == [1, 3, 5]
+
+
+@pytest.mark.parametrize("condition", [None, Condition("i", Operator.EQUAL, 9)])
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_parts_of_a_table_keep_its_types(parquet, kind, condition):
+    table = parquet(
+        "SELECT 1 AS i, '00000000-0000-0000-0000-0000000000ff'::UUID AS id,"
+        " '{\"a\": 1.0}'::JSON AS j UNION ALL SELECT 2, NULL, NULL"
+    )
+
+    body = whole(table, kind, ["id", "j"], [condition] if condition else ())
+
+    reading = pq.read_table if kind == "parquet" else pa.ipc.open_stream
+    found = reading(io.BytesIO(body))
+    assert [str(field.type) for field in found.schema] == [
+        "extension<arrow.uuid>",
+        "extension<arrow.json>",
+    ]
+    if condition is None:
+        rows = found if kind == "parquet" else found.read_all()
+        assert [v and v.int for v in rows.column("id").to_pylist()] == [255, None]
+        assert rows.column("j").to_pylist() == ['{"a": 1.0}', None]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_types_that_no_written_file_has_are_text_and_named(parquet, kind):
+    table = parquet(
+        "SELECT INTERVAL 1 DAY AS step, '10:00:00+02'::TIMETZ AS clock,"
+        " [uuid()] AS ids, {'JSON': 1} AS named"
+    )
+    columns = [
+        TableColumn("step", "INTERVAL"),
+        TableColumn("clock", "TIME WITH TIME ZONE"),
+        TableColumn("ids", "UUID[]"),
+        TableColumn("named", 'STRUCT("JSON" INTEGER)'),
+    ]
+
+    body = whole(table, kind, ["step", "clock"])
+
+    reading = pq.read_table if kind == "parquet" else pa.ipc.open_stream
+    found = reading(io.BytesIO(body))
+    rows = (found if kind == "parquet" else found.read_all()).to_pylist()
+    assert rows == [{"step": "1 day", "clock": "08:00:00+00"}]
+    assert export.unlike(columns, kind) == ["step", "clock", "ids"]
 
 
 def test_a_whole_parquet_export_is_the_stored_file(parquet):
