@@ -31,7 +31,7 @@ def _as_parquet(context: Context, plain: Plain, index: int) -> Path:
         with _batches(plain.path) as (schema, batches):
             context.check_columns(len(schema))
             flat = pa.schema([_plain_field(field) for field in schema])
-            with pq.ParquetWriter(target, flat, compression="zstd") as writer:
+            with _writer(target, flat) as writer:
                 for batch in batches:
                     # Offsets of a forged batch point anywhere: look at each.
                     batch.validate(full=True)
@@ -50,6 +50,27 @@ def _as_parquet(context: Context, plain: Plain, index: int) -> Path:
             "invalid_file", "The Arrow file is damaged or of an unknown kind."
         ) from None
     return target
+
+
+def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    try:
+        return pq.ParquetWriter(target, schema, compression="zstd")
+    except (pa.ArrowException, OSError):
+        unknown = next((field for field in schema if not _is_known(field)), None)
+        if unknown is None:
+            raise
+    raise IngestRefused(
+        "invalid_file",
+        f"Column {unknown.name!r} is of a type that is not read: {unknown.type}.",
+    )
+
+
+def _is_known(field: pa.Field) -> bool:
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([field])).close()
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from datasets.analytics.errors import IngestRefused
 from tests.datasets.analytics.reading import read
 
 INSTANT = "TIMESTAMP WITH TIME ZONE"
@@ -51,6 +52,32 @@ def test_types_of_arrow_are_kept(tmp_path, array, kind, texts):
     assert kind in {None, table.types["x"]}
     assert texts in (None, table.column())
     assert not table.report["notes"]
+
+
+@pytest.mark.parametrize(
+    ("array", "kind"),
+    [
+        (pa.array([pa.MonthDayNano([1, 2, 3])]), "month_day_nano_interval"),
+        (pa.array([100], pa.decimal128(5, -2)), "decimal128(5, -2)"),
+        (pa.array([1, 1]).dictionary_encode(), None),
+        (
+            pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), ["a"]),
+            "run_end_encoded<run_ends: int32, values: string>",
+        ),
+    ],
+)
+def test_a_column_of_arrow_that_is_not_read_is_named(tmp_path, array, kind):
+    table, out = pa.table({"i": range(len(array)), "x": array}), pa.BufferOutputStream()
+    with pa.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
+    body = out.getvalue().to_pybytes()
+
+    if kind is None:
+        assert read(tmp_path, body, name="a.arrow").types["x"] == "BIGINT"
+        return
+    with pytest.raises(IngestRefused) as refused:
+        read(tmp_path, body, name="a.arrow")
+    assert str(refused.value) == f"Column 'x' is of a type that is not read: {kind}."
 
 
 def test_nanoseconds_of_instants_stay_as_text_and_are_named(tmp_path):
