@@ -51,7 +51,7 @@ def copy_lines(
         record = None
         if len(raw) <= MAX_LINE_BYTES:
             record = parsed(raw, exactly=bool(found.spelled))
-        if record is None or not record.values:
+        if record is None:
             _reject(context, plain, found, number, raw)
             continue
         _add_folders(found, record.values, added)

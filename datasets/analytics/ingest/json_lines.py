@@ -63,10 +63,10 @@ class _Written:
             for place, (name, key) in enumerate(self.found.keys.items())
             if key.is_respelled
             and place not in self.types
-            and (place in named or self._is_text(place))
+            and (place in named or self.is_text(place))
         )
 
-    def _is_text(self, place: int) -> bool:
+    def is_text(self, place: int) -> bool:
         return (self.proof.proposals[place].rule or TEXT).type == TEXT.type
 
 
@@ -215,15 +215,23 @@ def _notes(table: _Written) -> Iterator[str]:
                 f"{name}: keys inside it are given twice in {inside.count} lines,"
                 f" first in {inside.first}; the last value of each was kept."
             )
-        yield from _type_notes(name, key, is_typed=place in table.types)
+        is_typed = place in table.types
+        yield from _type_notes(
+            name, key, is_typed=is_typed, is_text=is_typed or table.is_text(place)
+        )
 
 
-def _type_notes(name: str, key: JsonKey, *, is_typed: bool) -> Iterator[str]:
+def _type_notes(
+    name: str, key: JsonKey, *, is_typed: bool, is_text: bool
+) -> Iterator[str]:
     if is_typed and key.shapes.are_joined:
         yield (
             f"{name}: keys inside it are null in some objects and absent from"
             " others; both are missing."
         )
+    if not is_text:
+        # A person chose numbers or times: `made_missing` names what is none.
+        return
     if not key.is_exact or (key.is_nested and not is_typed):
         yield f"{name}: kept as text of JSON, which no type holds exactly."
     elif len(key.kinds) > 1 and not (key.is_number or key.is_text):
@@ -243,6 +251,8 @@ def _check_loss(context: Context, found: JsonLines) -> None:
     lost, limits = found.rejected.count, context.limits
     if not found.kept and not lost:
         raise IngestRefused("no_rows", "The file holds no rows.")
+    if found.kept and not found.keys:
+        raise IngestRefused("no_rows", "The objects of the file have no keys.")
     share = lost / (found.kept + lost)
     many = lost > limits.rejected_rows and share > limits.rejected_share
     if many or lost > found.kept:

@@ -45,6 +45,30 @@ def test_values_are_exact_at_any_depth(tmp_path, values, kind, kept):
         assert table.column() == kept
 
 
+def test_an_object_without_keys_is_a_row_of_missing_values(tmp_path):
+    for body in ('{}\n{"a": 1}\n{ }\n', '[{}, {"a": 1}, {}]'):
+        table = read(tmp_path, body, name="a.jsonl")
+
+        assert table.column() == [None, "1", None]
+        assert table.report["rejected"]["count"] == 0
+
+
+def test_objects_that_all_have_no_keys_are_refused_as_such(tmp_path):
+    with pytest.raises(IngestRefused, match="have no keys"):
+        read(tmp_path, "{}\n{}\n", name="a.jsonl")
+
+
+def test_a_chosen_type_is_not_called_text(tmp_path):
+    body = '{"a": true}\n{"a": 1}\n{"a": {"b": 1}}\n'
+
+    table = read(tmp_path, body, name="a.jsonl", types={"a": "BIGINT"})
+
+    assert table.types == {"a": "BIGINT"}
+    assert table.column() == [None, "1", None]
+    assert table.report["notes"] == []
+    assert [cell["count"] for cell in table.cells["made_missing"]] == [2]
+
+
 def test_absent_null_repeated_and_mixed_keys_are_told_apart_in_the_notes(tmp_path):
     body = '{"a": 1, "a": 2, "b": null}\n{"a": 3}\n{"b": "x", "c": 1}\n{"c": [1]}\n'
 
