@@ -24,6 +24,9 @@ from datasets.analytics.ingest.times import (
     instants,
 )
 
+# Days after the year 9999 and before the first, and times, as DuckDB writes them.
+_FAR_DAY = "[1-9][0-9]{4,6}-[0-9]{2}-[0-9]{2}|[0-9]{4,7}-[0-9]{2}-[0-9]{2} [(]BC[)]"
+_CLOCK = " [0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
 _EXACT = re.compile(r"DECIMAL\((\d{1,2}),(\d{1,2})\)")
 
 
@@ -54,9 +57,14 @@ def chosen_rule(kind: str, signs: Signs, grammar: Grammar) -> Rule:
         "VARCHAR": TEXT,
         "BOOLEAN": grammar.truth(),
         "DATE": _either(_endless(DATE), grammar, "DATE"),
-        "TIMESTAMP": _either(_endless(TIMESTAMP), grammar, "TIMESTAMP"),
+        "TIMESTAMP": _either(_endless(TIMESTAMP, f"({_CLOCK})?"), grammar, "TIMESTAMP"),
         "TIMESTAMP_NS": NANOSECONDS,
-        "TIMESTAMP WITH TIME ZONE": instants(None),
+        "TIMESTAMP WITH TIME ZONE": replace(
+            _endless(instants(None), rf"{_CLOCK}\+00"),
+            # Of any year that the type has: one that is beyond text is written, too.
+            holds="{v} IS NOT NULL",
+            note="times with a zone, kept as instants in UTC",
+        ),
         "TIME": TIME,
         "TIME_NS": TIME_NANOSECONDS,
         "UUID": _UUID,
@@ -127,9 +135,9 @@ def _chosen_decimal(digits: int, scale: int, signs: Signs) -> Rule:
     )
 
 
-def _endless(rule: Rule) -> Rule:
-    """Accept infinite dates as well, as some exports write them."""
-    return replace(rule, pattern=f"{rule.pattern}|-?infinity")
+def _endless(rule: Rule, clock: str = "") -> Rule:
+    """Accept what exports write as well: infinite times, and those of far years."""
+    return replace(rule, pattern=f"{rule.pattern}|-?infinity|({_FAR_DAY}){clock}")
 
 
 def _either(rule: Rule, grammar: Grammar, kind: str) -> Rule:

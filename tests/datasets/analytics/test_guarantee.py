@@ -273,3 +273,32 @@ def test_a_number_is_rounded_only_where_the_chosen_type_has_no_spelling_of_it(
 
     counts = [row["count"] for row in table.report["cells"]["rounded"]]
     assert counts == [1] * is_rounded
+
+
+def test_chosen_times_of_far_years_keep_their_clock_or_are_named(tmp_path):
+    cells = {
+        "DATE": [
+            "10000-01-01",
+            "0044-03-15 (BC)",
+            "10000-01-01 10:00:00",
+            "0000-01-01",
+        ],
+        "TIMESTAMP": [
+            "10000-01-01 10:00:00.5",
+            "99999-13-45",
+            "12000-01-01 10:00:00+09",
+        ],
+        "TIMESTAMP WITH TIME ZONE": ["10000-01-01 10:00:00+00", "2024-13-45 10:00:00Z"],
+    }
+    kept = {
+        "DATE": ["10000-01-01", "0044-03-15 (BC)", None, None],
+        "TIMESTAMP": ["10000-01-01 10:00:00.5", None, None],
+        "TIMESTAMP WITH TIME ZONE": ["10000-01-01 10:00:00+00", None],
+    }
+
+    for kind, texts in cells.items():
+        body = "v,w\n" + "".join(f"{text},x\n" for text in texts)
+        table = read(tmp_path, body, types={"v": kind})
+        assert table.column() == kept[kind]
+        (named,) = table.cells["made_missing"]
+        assert named["count"] == kept[kind].count(None)

@@ -44,8 +44,29 @@ def not_numbers(dtype):
     return pa.table({"x": pa.array(values)})
 
 
+def far_times():
+    """Return days and times before the year 1, after 9999, and without an end."""
+    days = pa.array([-800_000, 3_000_000, -719_163, 2**31 - 1, 1 - 2**31, None])
+    seconds = pa.array([-(10**11), 10**12, None, 0, 1, 2])
+    return pa.table(
+        {
+            "day": days.cast(pa.int32()).cast(pa.date32()),
+            "time": seconds.cast(pa.timestamp("s")),
+            "instant": seconds.cast(pa.timestamp("s", "UTC")),
+        }
+    )
+
+
+def identifiers():
+    """Return identifiers, which Arrow has as a type of its own."""
+    ids = pa.array([b"0" * 16, None], pa.uuid())
+    return pa.table({"id": ids, "i": [1, 2]})
+
+
 @PROPERTY
 @given(typed_tables())
+@example(far_times())
+@example(identifiers())
 @example(not_numbers(np.float32))
 @example(not_numbers(np.float64))
 @example(pa.table({"x": pa.array([0.1, 1 / 3, 1e30, 1e-40], pa.float32())}))
