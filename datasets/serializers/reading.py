@@ -119,6 +119,10 @@ class ReadingOptionsSerializer(StrictSerializer):
             raise serializers.ValidationError(
                 {"true_values": "Give the words for true and those for false."}
             )
+        if set(attrs.get("true_values", ())) & set(attrs.get("false_values", ())):
+            raise serializers.ValidationError(
+                {"true_values": "A word is true or false, not both."}
+            )
         # In one order, so that equal options are equal rows.
         return {key: attrs[key] for key in sorted(attrs)}
 

@@ -85,6 +85,7 @@ def test_each_option_changes_what_is_read_and_is_kept(
         '{"date_formats": ["%Y"]}',
         '{"decimal": ",", "thousands": ","}',
         '{"true_values": ["J"]}',
+        '{"true_values": ["J", "x"], "false_values": ["N", "x"]}',
         '{"encoding": "x-y"}',
         '{"types": {"zz": "BIGINT"}}',
         '{"types": {"a": "SPOON"}}',

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest.context import Context
 from datasets.analytics.ingest.encodings import DETECTED, OPTION, UTF8, is_rather_utf8
 from datasets.analytics.ingest.model import Options
@@ -105,9 +106,16 @@ def _decoded(file: BinaryIO, facts: TextFacts) -> Iterator[str]:
             yield foreign.without(chunk)
         return
     decoder = codecs.getincrementaldecoder(facts.encoding)(_BAD_HANDLER)
-    while chunk := file.read(CHUNK_BYTES):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
+    try:
+        while chunk := file.read(CHUNK_BYTES):
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
+    except UnicodeError:
+        # What no handler of bad bytes is asked about: UTF-16 and -32 without a mark.
+        raise IngestRefused(
+            "invalid_file",
+            f"The file does not begin with the byte order mark of {facts.encoding}.",
+        ) from None
 
 
 def _keeps_ascii(encoding: str) -> bool:

@@ -157,6 +157,16 @@ def test_a_mark_that_contradicts_the_option_is_refused(tmp_path):
         read(tmp_path, KOREAN.encode("utf-8-sig"), encoding="cp949")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("written", ["utf-8", "utf-16-le", "utf-32-be"])
+def test_an_encoding_with_a_mark_is_refused_for_a_file_without(
+    tmp_path, encoding, written
+):
+    for name, text in (("a.csv", KOREAN), ("a.jsonl", '{"a": "\ud55c"}')):
+        with pytest.raises(IngestRefused, match=f"mark of {encoding}"):
+            read(tmp_path, text.encode(written), name=name, encoding=encoding)
+
+
 @pytest.mark.parametrize("name", ["base64", "punycode", "unicode_escape", "x-y"])
 def test_a_codec_that_is_none_of_text_is_not_known(tmp_path, name):
     with pytest.raises(IngestRefused, match="not known"):
