@@ -1,5 +1,7 @@
 """Parts that requests and answers share."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -73,6 +75,13 @@ class StrategySerializer(StrictSerializer):
         help_text=f"Of `sticky_by` header: its name, {STICKY_HEADER} by default. A "
         "request without it is shared out by chance.",
     )
+
+    def validate(self, strategy: dict[str, Any]) -> dict[str, Any]:
+        if "sticky_header" in strategy and strategy.get("sticky_by") != StickyBy.HEADER:
+            raise serializers.ValidationError(
+                {"sticky_header": 'It is read with "sticky_by": "header" only.'}
+            )
+        return strategy
 
 
 class DeploymentMetricsSerializer(AnswerSerializer):

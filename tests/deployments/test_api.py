@@ -123,6 +123,7 @@ def test_limits_and_a_sticky_canary_are_asked_for_and_shown(api):
         ({"strategy": sticky(sticky_by="mood")}, 422, "invalid"),
         ({"strategy": sticky(sticky_header="Authorization")}, 422, "invalid"),
         ({"strategy": sticky(sticky_header="a b")}, 422, "invalid"),
+        ({"strategy": sticky(sticky_by="key", sticky_header="X-A")}, 422, "invalid"),
         ({"strategy": {"type": "canary"}}, 422, "invalid"),
         ({"strategy": {"type": "hope"}}, 422, "invalid"),
         ({"environment": "production"}, 409, "not_approved"),
