@@ -331,7 +331,7 @@ class Deployment(models.Model):
             if (previous := self.slot.active) is not None:
                 previous.make_way_for(self)
             columns = {"deployed_at": timezone.now(), "is_paused": False}
-            self.moves.go(Status.ACTIVE, Step.of_reconciler("activate"), **columns)
+            self.moves.go(Status.ACTIVE, self.rollout.activation, **columns)
 
     def make_way_for(self, successor: "Deployment") -> None:
         """End what served, in the transaction that activates its successor."""
@@ -353,13 +353,14 @@ class Deployment(models.Model):
         step = Step("fail", mover, by, message)
         self.moves.go(Status.FAILED, step, error_message=message)
 
+    @transaction.atomic
     def end_as_requested(self) -> None:
         """End it as requested, on behalf of who asked; it gets no requests now."""
         by = User.objects.filter(pk=self.ending.get("by")).first()
         step = Step("end", Mover.RECONCILER, by, str(self.ending.get("message", "")))
-        is_failure = self.ends_as == Status.FAILED
-        columns = {"error_message": step.message} if is_failure else {}
-        self.moves.go(Status(self.ends_as), step, **columns)
+        error = {"error_message": step.message} if self.ends_as == Status.FAILED else {}
+        self.moves.go(Status(self.ends_as), step, **error)
+        self.rollout.note_end()
 
     def record_attempt(self) -> int:
         """Count one more attempt at the present step; return the count."""

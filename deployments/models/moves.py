@@ -25,6 +25,7 @@ _ENDED = {
     "ready_instances": 0,
     "ends_as": "",
     "ending": {},
+    "is_paused": False,
 }
 
 

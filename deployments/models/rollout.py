@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from deployments.errors import NotRollingOut
 from deployments.models.moves import Step
-from deployments.states import Mover, Status
+from deployments.states import Mover, Rollout, Status
 from deployments.wake import wait_on_commit
 from mlops.core.models import User
 
@@ -25,15 +25,18 @@ class RolloutControl:
 
     def promote(self, *, by: User | None) -> None:
         """Request all traffic for the canary or shadow; the reconciler does it next."""
-        self._steer(Step("promote", by=by), is_promoted=True, is_paused=False)
+        step = Step("promote", by=by, message="is to be promoted")
+        self._steer(step, is_promoted=True, is_paused=False)
 
     def pause(self, *, by: User | None) -> None:
         """Hold the rollout at its present share."""
-        self._steer(Step("pause", by=by), is_paused=True)
+        step = Step("pause", by=by, message=f"is paused{self._at_its_share}")
+        self._steer(step, is_paused=True)
 
     def resume(self, *, by: User | None) -> None:
         """Go on with the rollout; the present step lasts its full time again."""
-        self._steer(Step("resume", by=by), is_paused=False, rollout_at=timezone.now())
+        step = Step("resume", by=by, message=f"goes on{self._at_its_share}")
+        self._steer(step, is_paused=False, rollout_at=timezone.now())
 
     def abort(self, *, by: User | None, reason: str = "") -> None:
         """Request the end of the rollout; first, all traffic goes to the active one."""
@@ -57,6 +60,14 @@ class RolloutControl:
         share = self.row.plan.strategy.steps[following]
         self._go_to(following, f"canary goes on with {share} %")
 
+    def note_end(self) -> None:
+        """Say of what rolls out beside it what its end, just written, makes of that."""
+        ended = self.row
+        for other in ended.slot.deployments.rolling_out():
+            share = other.traffic_percent
+            gets = f"it gets {share} % of the requests" if share else "nothing answers"
+            other.notice(f"revision {ended.revision} is {ended.status}: {gets}")
+
     # Reads ------------------------------------------------------------------------
 
     @property
@@ -66,7 +77,22 @@ class RolloutControl:
         steps = row.plan.strategy.steps
         return steps[row.rollout_step] if row.is_rolling_out and steps else 0
 
+    @property
+    def activation(self) -> Step:
+        """The step to active; it says where a canary or shadow got all at once."""
+        kind, row = self.row.plan.strategy.kind, self.row
+        if kind == Rollout.ALL_AT_ONCE or row.is_promoted or row.is_rolling_out:
+            return Step.of_reconciler("activate")
+        message = f"nothing served before it, so it gets all requests: no {kind}"
+        return Step.of_reconciler("activate", message)
+
     # Inside -----------------------------------------------------------------------
+
+    @property
+    def _at_its_share(self) -> str:
+        """Its share in words, "" of a shadow."""
+        share = self.row.traffic_percent
+        return f" at {share} %" if share else ""
 
     def _go_to(self, number: int, message: str) -> None:
         step = Step("roll_out", Mover.RECONCILER, message=message)

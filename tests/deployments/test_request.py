@@ -252,6 +252,8 @@ def test_a_canary_whose_active_one_is_retired_takes_everything():
     active.terminate(by=None)
     active.end_as_requested()
 
+    last = canary.events.order_by("-sequence").first().message
+    assert last == "revision 1 is terminated: it gets 100 % of the requests"
     assert _shares(active, canary) == [0, 100]
 
 
@@ -265,6 +267,22 @@ def test_a_rollout_is_paused_resumed_and_promoted(person):
     canary.rollout.promote(by=person("deployer"))
 
     assert (paused, resumed, canary.is_promoted) == (True, False, True)
+    messages = [event.message for event in canary.events.order_by("sequence")]
+    assert messages[-3:] == [
+        "is paused at 10 %",
+        "goes on at 10 %",
+        "is to be promoted",
+    ]
+
+
+def test_a_rollout_that_has_ended_is_not_paused():
+    _active, canary = _canary()
+
+    canary.rollout.pause(by=None)
+    canary.rollout.abort(by=None)
+    canary.end_as_requested()
+
+    assert (canary.status, canary.is_paused) == (Status.FAILED, False)
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "promote", "abort"])

@@ -185,10 +185,13 @@ def test_a_shadow_is_mirrored_until_it_is_promoted(reconciler, target):
     assert status_of(shadow) == Status.ACTIVE
 
 
-def test_a_canary_beside_nothing_goes_all_at_once(reconciler):
-    strategy = Strategy(Rollout.CANARY, (10,), 60)
+@pytest.mark.parametrize(("kind", "steps"), [("canary", (10,)), ("shadow", ())])
+def test_a_rollout_beside_nothing_goes_all_at_once_and_says_so(reconciler, kind, steps):
+    strategy = Strategy(Rollout(kind), steps, 60)
     deployment = asked(plan=DeploymentPlan(strategy=strategy))
 
     settle(reconciler)
 
     assert status_of(deployment) == Status.ACTIVE
+    said = deployment.events.get(to_status="active", from_status="deploying").message
+    assert said == f"nothing served before it, so it gets all requests: no {kind}"
