@@ -1,5 +1,7 @@
 """A data folder per test, and ways to hand files to the catalogue."""
 
+from dataclasses import replace
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -39,8 +41,9 @@ def upload(api, data_dir):
 
 
 @pytest.fixture
-def make_dataset(data_dir, db):
+def make_dataset(data_dir, db, monkeypatch):
     """Make a ready dataset by the models' own verbs."""
+    allow_slow_conversion(monkeypatch)
 
     def make(name="prices", text=PRICES, by=None, **details):
         file = storage.receive(f"{name}.csv", [text.encode()])
@@ -53,8 +56,9 @@ def make_dataset(data_dir, db):
 
 
 @pytest.fixture
-def add_version(data_dir):
+def add_version(data_dir, monkeypatch):
     """Add a version to a dataset by the models' own verbs."""
+    allow_slow_conversion(monkeypatch)
 
     def add(dataset, text, by=None):
         file = storage.receive("next.csv", [text.encode()])
@@ -65,6 +69,12 @@ def add_version(data_dir):
         return version
 
     return add
+
+
+def allow_slow_conversion(monkeypatch):
+    """Give a small file minutes: a busy machine needs more than a request waits."""
+    limits = replace(inline_ingestion.SMALL_LIMITS, wall_s=300)
+    monkeypatch.setattr(inline_ingestion, "SMALL_LIMITS", limits)
 
 
 def files_below(folder):
