@@ -83,7 +83,7 @@ def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, g
     require_events_without_gaps()
 
 
-@pytest.mark.parametrize("point", ["end_as_asked:before", "end_as_asked:after"])
+@pytest.mark.parametrize("point", ["end_as_requested:before", "end_as_requested:after"])
 def test_who_is_killed_while_one_is_retired_leaves_what_the_next_one_ends(
     workers, point, gateway
 ):
