@@ -54,7 +54,8 @@ def _addresses(place: DemoAddress) -> list[tuple[str, str]]:
 
 def _people(password: str, tokens: Mapping[str, str]) -> list[str]:
     return [
-        f"  Sign in as admin or {address_of('admin')}, password {password}",
+        f"  Sign in as admin, password {password}",
+        f"  ({address_of('admin')} in place of the user name does as well)",
         "  Tokens for the API (all of this is shown only now):",
         *(f"  {name:<13}{token}" for name, token in tokens.items()),
     ]
