@@ -320,10 +320,7 @@ class Deployment(models.Model):
         self.moves.go(Status.DEPLOYING, Step.of_reconciler("start", message), **columns)
 
     def activate(self) -> None:
-        """Make this one the slot's active one, and end the one before it.
-
-        Both move in one transaction, so that the slot never has two.
-        """
+        """Make it the slot's active one and end the one before, in one move."""
         self.require_gate()
         with transaction.atomic():
             Slot.lock(self.slot_id)
