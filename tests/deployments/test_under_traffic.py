@@ -21,6 +21,7 @@ from deployments.samples import live_sample
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request
 from tests.deployments.gateway.process import DIGEST, GatewayProcess
+from tests.deployments.gateway.test_supervisor import workers as workers_of
 from tests.deployments.stack import RUN, asked, is_settled, pids_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
@@ -129,20 +130,6 @@ def test_killed_models_and_reconcilers_lose_nothing(serving, gateways, workers):
     require_flawless(clients)
 
 
-def workers_of(gateway):
-    """Return the ids of a gateway's own processes."""
-    children = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children")
-    pids = [int(pid) for pid in children.read_text().split()]
-    return [pid for pid in pids if b"spawn_main" in _command(pid)]
-
-
-def _command(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
 def test_a_killed_gateway_takes_its_own_connections_along_and_no_more(
     serving, gateways
 ):
@@ -154,7 +141,7 @@ def test_a_killed_gateway_takes_its_own_connections_along_and_no_more(
         victim, survivor = workers_of(gateway)
         os.kill(victim, signal.SIGKILL)
         more(clients, 1000)
-        until(lambda: len(set(workers_of(gateway)) - {victim}) == 2)
+        until(lambda: len(workers_of(gateway) - {victim}) == 2)
         more(clients, 1000)
 
     broken = clients.sent - clients.statuses[200]
