@@ -70,12 +70,12 @@ def test_a_load_is_that_of_all_processes(tmp_path, seats, other):
 def test_a_killed_process_gives_its_share_back(tmp_path, seats, other):
     loads = Loads(tmp_path, seats)
     load = loads.of("/a")
-    loads.release()
+    loads.give_back()
     assert load.total() == 3
 
     other.kill()
     other.wait()
-    loads.release()
+    loads.give_back()
 
     assert load.total() == 0
 
