@@ -179,17 +179,18 @@ def _one_of(names: Any) -> str:
 
 
 def _shape(shape: Any, expected: Tensor) -> list[int]:
-    if (
-        not isinstance(shape, list)
-        or len(shape) > MAX_RANK
-        or not all(type(size) is int and size >= 0 for size in shape)
-        or math.prod(shape) > MAX_ELEMENTS
-    ):
-        raise BadRequest(
-            f"The shape of {expected.name!r} must be a list of whole numbers."
-        )
-    require_shape(shape, expected)
-    return shape
+    if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+        wrong = "must be a list of whole numbers"
+    elif len(shape) > MAX_RANK:
+        wrong = f"has {len(shape)} lengths; {MAX_RANK} is the most"
+    elif not all(size >= 0 for size in shape):
+        wrong = "has a negative length; a request gives the true ones"
+    elif math.prod(shape) > MAX_ELEMENTS:
+        wrong = f"holds more than {MAX_ELEMENTS} values"
+    else:
+        require_shape(shape, expected)
+        return shape
+    raise BadRequest(f"The shape of {expected.name!r} {wrong}.")
 
 
 def _fits(size: int, wanted: int) -> bool:

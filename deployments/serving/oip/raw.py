@@ -31,12 +31,18 @@ def _only(content: memoryview, expected: Tensor) -> Array:
     unknown = [size for size in expected.shape if size == -1]
     fixed = [size for size in expected.shape if size != -1]
     row = int(np.prod(fixed)) * np.dtype(NUMPY[expected.datatype]).itemsize
-    if len(unknown) > 1 or (unknown and (not row or len(content) % row)):
+    if len(unknown) > 1 or (unknown and not row):
         raise BadRequest(
             f"The bytes leave the shape of {expected.name!r} open, which is "
             f"{list(expected.shape)}; send it in JSON before them."
         )
     rows = len(content) // row if unknown else 1
+    if len(content) != rows * row:
+        raise BadRequest(
+            f"{expected.name!r} of the shape {list(expected.shape)} has "
+            f"{'a multiple of ' if unknown else ''}{row} bytes as "
+            f"{expected.datatype}; the body has {len(content)}."
+        )
     shape = [rows if size == -1 else size for size in expected.shape]
     return binary.read(content, shape, expected.datatype, expected.name)
 

@@ -18,6 +18,7 @@ from deployments.serving.terms import Tensor
 
 MAX_RANK = 16
 NUMERIC = frozenset((float, int))
+TRUTHS = frozenset((bool, float, int))
 FEW, SMALL = 64, 65504.0
 ENDLESS = {"Infinity": math.inf, "-Infinity": -math.inf}
 WORDS = {"NaN": math.nan, **ENDLESS}
@@ -76,7 +77,9 @@ def _leaves(data: list[Any], name: str) -> tuple[list[Any], list[int]]:
         if len(nesting) == MAX_RANK or any(
             type(each) is not list or len(each) != width for each in data
         ):
-            raise _irregular(name)
+            raise BadRequest(
+                f"The data of {name!r} must be a regular array, nested or flat."
+            )
         nesting.append(width)
         data = list(chain.from_iterable(data))
     return data, nesting
@@ -97,12 +100,9 @@ def _typed(flat: list[Any], declared: str, expected: Tensor) -> Array:
         return converted(_typed(flat, declared, own), expected)
     if KIND[target] == "f":
         return _floats(flat, types, expected)
-    if KIND[target] == "b" and types <= {bool}:
-        return np.array(flat, np.bool_)
-    array = _whole(flat, types, expected)
-    if KIND[target] == "b" and not all(value in (0, 1) for value in flat):
-        raise BadRequest(f"The data of {name!r} does not fit {target}.")
-    return array
+    if KIND[target] == "b":
+        return _truths(flat, types, name)
+    return _whole(flat, types, expected)
 
 
 def _objects(flat: Sequence[str | None]) -> Array:
@@ -155,6 +155,18 @@ def _whole(flat: list[Any], types: set[type], expected: Tensor) -> Array:
         return np.array(flat, NUMPY[expected.datatype])
     except OverflowError:
         raise _out_of_range(expected) from None
+
+
+def _truths(flat: list[Any], types: set[type], name: str) -> Array:
+    is_known = types <= TRUTHS and (
+        types <= {bool} or all(value in (0, 1) for value in flat)
+    )
+    if not is_known:
+        raise BadRequest(
+            f"The data of {name!r} must be true, false, 0 or 1 in a regular array, "
+            "nested or flat."
+        )
+    return np.array(flat, np.bool_)
 
 
 def _as_whole(value: Any, expected: Tensor) -> int:

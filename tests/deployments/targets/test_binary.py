@@ -170,7 +170,25 @@ def test_bytes_alone_are_the_only_input(echo):
 
     assert (status, answer["outputs"][0]["shape"]) == (200, [3, 2])
     assert tail == array.tobytes()
-    assert echo("FP32")(b"", b"x" * 9, json_bytes=0)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        ([None], "has a multiple of 8 bytes as FP64; the body has 7."),
+        ([2], "has 16 bytes as FP64; the body has 7."),
+        ([None, None], "The bytes leave the shape of 'x' open"),
+        ([None, 0], "The bytes leave the shape of 'x' open"),
+    ],
+)
+def test_bytes_alone_that_do_not_fit_are_told_why(shape, sentence):
+    given = helper.make_tensor_value_info("x", TensorProto.DOUBLE, shape)
+    node = helper.make_node("Identity", ["x"], ["y"])
+    ask = Asking(built([node], [given], TensorProto.DOUBLE))
+
+    status, answer, _ = ask(b"", b"x" * 7, json_bytes=0)
+
+    assert (status, sentence in answer["error"]) == (400, True), answer
 
 
 RAW = np.array([[1, 2]], np.float32).tobytes()

@@ -232,6 +232,22 @@ class TestMistakes:
         assert body.keys() == {"error"}
         assert body["error"].endswith(".")
 
+    @pytest.mark.parametrize(
+        ("shape", "sentence"),
+        [
+            ([1.5], "must be a list of whole numbers"),
+            ([True, 4], "must be a list of whole numbers"),
+            (4, "must be a list of whole numbers"),
+            ([-1], "has a negative length"),
+            ([1 << 62, 4], "holds more than 2147483648 values"),
+            ([1] * 17, "has 17 lengths; 16 is the most"),
+        ],
+    )
+    def test_a_shape_is_told_what_is_wrong_with_it(self, iris, shape, sentence):
+        status, body = iris.post(INFER, request(shape=shape))
+
+        assert (status, sentence in body["error"]) == (400, True), body
+
     def test_a_body_over_the_limit_is_413(self, iris):
         assert iris.post(INFER, b" " * 100_001)[0] == 413
 

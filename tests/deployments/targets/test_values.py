@@ -34,6 +34,7 @@ def fitted(data, target, declared=None):
         ([(1 << 64) - 1, 2.0], "UINT64", [(1 << 64) - 1, 2]),
         ([1e3, 0], "INT16", [1000, 0]),
         ([1, 0.0], "BOOL", [True, False]),
+        ([True, False, 0, 1], "BOOL", [True, False, False, True]),
         (["NaN", "Infinity", "-Infinity", None, 1], "FP32", None),
     ],
 )
@@ -78,6 +79,12 @@ def test_numbers_keep_their_digits(data, target, want):
 def test_what_would_change_a_value_is_refused(data, target, declared):
     with pytest.raises(BadRequest):
         fitted(data, target, declared)
+
+
+@pytest.mark.parametrize("data", [[True, 2], [0, 0.5], [1, "true"], [None], [1, [0]]])
+def test_what_is_no_truth_is_told_the_words_that_are(data):
+    with pytest.raises(BadRequest, match="must be true, false, 0 or 1"):
+        fitted(data, "BOOL")
 
 
 def test_what_is_not_a_number_comes_and_goes_as_a_word():
