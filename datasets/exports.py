@@ -32,7 +32,7 @@ CONTENT_TYPES = {
     ExportFormat.JSON_LINES: "application/x-ndjson",
 }
 # To be raised whenever the bytes of an export could be others than before.
-REVISION = 5
+REVISION = 6
 CACHING = "private, no-cache"
 NAMED = 20
 OPTIONS = "/api/v1/features/datasets/{dataset}/export/options?{query}"
@@ -151,11 +151,20 @@ def _describe(
         address = OPTIONS.format(dataset=version.dataset_id, query=query)
         answer["Link"] = f'<{address}>; rel="describedby"; type="application/json"'
     if not _is_file(version, wanted):
-        _say_unlike(answer, export.unlike(_columns(version, wanted), form))
+        _say_unlike(answer, _unlike(version, wanted))
+
+
+def _unlike(version: DatasetVersion, wanted: Request) -> list[str]:
+    """Return the columns that do not come back as they were, in their order."""
+    columns = _columns(version, wanted)
+    found = set(export.unlike(columns, wanted.format))
+    if wanted.format is not ExportFormat.PARQUET:
+        found |= set(orjson.loads(questions.formless_columns(version, wanted).body()))
+    return [column.name for column in columns if column.name in found]
 
 
 def _say_unlike(answer: HttpResponseBase, names: list[str]) -> None:
-    """Say how many columns come back with another type, and the first of them."""
+    """Say how many columns do not come back as they were, and the first of them."""
     answer["X-Export-Unlike-Columns"] = str(len(names))
     if names:
         listed = ",".join(quote(name, safe="") for name in names[:NAMED])

@@ -136,17 +136,27 @@ def statistics(
 def guarded_cells(version: DatasetVersion, request: export.Request) -> Question:
     """Ask how many cells of a CSV get a `'`; of the whole version it is kept."""
     path = storage.data_path(version.digest)
-    parameters: dict[str, Any] = {"columns": request.columns} if request.columns else {}
-    if request.conditions:
-        parameters["conditions"] = [
-            asdict(condition) for condition in request.conditions
-        ]
+    parameters = _chosen(request)
 
     def compute() -> int:
         return export.guarded_cells(path, request)
 
     return Question(
         version, "guarded_cells", 2, compute, parameters, is_kept=not parameters
+    )
+
+
+def formless_columns(version: DatasetVersion, request: export.Request) -> Question:
+    """Ask which columns have cells that a format has no form for, as an array."""
+    path = storage.data_path(version.digest)
+    chosen = _chosen(request)
+
+    def compute() -> list[str]:
+        return export.formless_columns(path, request)
+
+    parameters = {"format": request.format, **chosen}
+    return Question(
+        version, "formless_columns", 1, compute, parameters, is_kept=not chosen
     )
 
 
@@ -253,3 +263,11 @@ def detail(version: DatasetVersion, *, column_count: int | None = None) -> Quest
         return shown
 
     return Question(version, "detail", DETAIL_REVISION, compute)
+
+
+def _chosen(request: export.Request) -> dict[str, Any]:
+    """Return what makes an export a part of a version; nothing for the whole."""
+    chosen: dict[str, Any] = {"columns": request.columns} if request.columns else {}
+    if request.conditions:
+        chosen["conditions"] = [asdict(condition) for condition in request.conditions]
+    return chosen

@@ -87,7 +87,8 @@ EXPORT_GUARDED = Header(
 )
 EXPORT_UNLIKE_COLUMNS = Header(
     "X-Export-Unlike-Columns",
-    "Of CSV and JSON lines: how many columns come back with another type.",
+    "How many columns of an export do not come back as they were: with another"
+    " type, or with cells that the format has no form for.",
     _COUNT,
 )
 EXPORT_UNLIKE_NAMES = Header(

@@ -381,6 +381,26 @@ def test_an_export_says_which_columns_come_back_with_another_type(upload, api):
     assert "X-Export-Unlike-Columns" not in parquet
 
 
+@pytest.mark.parametrize("exact", ["true", "false"])
+def test_an_export_names_columns_that_no_csv_brings_back(upload, api, exact):
+    upload("nul", '{"a": 1, "the text": "x\\u0000y"}\n{"a": 2}\n', "a.jsonl")
+    address = f"{DATASETS}/nul/export"
+    second = json.dumps([{"column": "a", "operator": "eq", "value": 2}])
+
+    csv, lines, part = (
+        api("viewer").head(address, {"exact": exact, **query})
+        for query in (
+            {"format": "csv"},
+            {"format": "jsonl"},
+            {"format": "csv", "conditions": second},
+        )
+    )
+
+    assert csv["X-Export-Unlike-Columns"] == "1"
+    assert csv["X-Export-Unlike-Names"] == "the%20text"
+    assert lines["X-Export-Unlike-Columns"] == part["X-Export-Unlike-Columns"] == "0"
+
+
 def test_a_filter_is_a_link_too(viewer):
     query = {"conditions": json.dumps(BIG), "columns": "score", "order_by": "-score"}
 

@@ -9,6 +9,7 @@ from datasets.analytics.export.reading import reading_options, unlike
 from datasets.analytics.export.stream import (
     ExportFormat,
     Request,
+    formless_columns,
     guarded_cells,
     stream,
 )
@@ -16,6 +17,7 @@ from datasets.analytics.export.stream import (
 __all__ = [
     "ExportFormat",
     "Request",
+    "formless_columns",
     "guarded",
     "guarded_cells",
     "reading_options",

@@ -1,7 +1,7 @@
 """Types of a table in files that pyarrow writes, where Arrow has other ones."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -13,9 +13,12 @@ _WITHOUT_TYPE = frozenset({"INTERVAL", "TIME WITH TIME ZONE"})
 _INSIDE = re.compile(r"\b(UUID|JSON|INTERVAL|TIME WITH TIME ZONE)(?=[\[\],)])")
 
 
-def select_list(columns: Sequence[TableColumn]) -> str:
-    """Return SQL of the columns, from which `typed` makes their types again."""
-    return ", ".join(_cell(column) for column in columns)
+def select_list(columns: Sequence[TableColumn], texts: Collection[str] = ()) -> str:
+    """Return SQL of the columns, from which `typed` makes their types again.
+
+    Columns named as texts are written as text, whatever their type.
+    """
+    return ", ".join(_cell(c, is_text=c.name in texts) for c in columns)
 
 
 def typed(batch: pa.RecordBatch, columns: Sequence[TableColumn]) -> pa.RecordBatch:
@@ -32,11 +35,13 @@ def is_text_in_binary(kind: str) -> bool:
     return kind in _WITHOUT_TYPE or _INSIDE.search(kind) is not None
 
 
-def _cell(column: TableColumn) -> str:
+def _cell(column: TableColumn, *, is_text: bool) -> str:
     name = quote_ident(column.name)
     if column.type == "UUID":
         return f"unhex(replace({name}::VARCHAR, '-', '')) AS {name}"
-    return f"{name}::VARCHAR AS {name}" if column.type in _WITHOUT_TYPE else name
+    if is_text or column.type in _WITHOUT_TYPE:
+        return f"{name}::VARCHAR AS {name}"
+    return name
 
 
 def _typed(cells: pa.Array, kind: str) -> pa.Array:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from datasets.analytics.cells import WHOLE, Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
-from datasets.analytics.export import binary_types, csv_lines
+from datasets.analytics.export import binary_types, csv_lines, formless
 from datasets.analytics.filters import Condition, compile_filter
 from datasets.analytics.ordered import Selection
 from datasets.analytics.sql import (
@@ -66,6 +66,22 @@ def guarded_cells(table: Table, request: Request) -> int:
     selection, _ = _selected(table, request)
     with Engine.for_process().unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
         return csv_lines.count_guarded(cursor, selection)
+
+
+def formless_columns(table: Table, request: Request) -> list[str]:
+    """Return the columns with cells that the format has no form for.
+
+    CSV and JSON lines are written with them, but are not read as such; Arrow has the
+    column as text.
+    """
+    selection, _ = _selected(table, request)
+    with Engine.for_process().unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
+        if request.format is ExportFormat.PARQUET:
+            return []
+        found = formless.with_end_of_day(cursor, selection)
+        if request.format is ExportFormat.CSV:
+            found += formless.with_nul(cursor, selection)
+    return found
 
 
 def _selected(table: Table, request: Request) -> tuple[Selection, bool]:
@@ -127,10 +143,11 @@ class _Sink(io.RawIOBase):
 
 def _binary(
     open_writer: Callable[[_Sink, pa.Schema], Any],
+    texts_of: Callable[[Cursor, Selection], list[str]] = lambda *_: [],
 ) -> Callable[..., Iterator[bytes]]:
     def write(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
         columns = selection.columns
-        select = binary_types.select_list(columns)
+        select = binary_types.select_list(columns, texts_of(cursor, selection))
         batches = selection.batches(cursor, select, batch_rows=_GROUP_ROWS)
         sink, writer = _Sink(), None
         for found in batches:
@@ -164,5 +181,5 @@ def _open_arrow(sink: _Sink, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWrite
 _WRITERS: dict[ExportFormat, Callable[..., Iterator[bytes]]] = {
     ExportFormat.JSON_LINES: _json_lines,
     ExportFormat.PARQUET: _binary(_open_parquet),
-    ExportFormat.ARROW: _binary(_open_arrow),
+    ExportFormat.ARROW: _binary(_open_arrow, formless.with_end_of_day),
 }

@@ -146,6 +146,48 @@ def test_types_that_no_written_file_has_are_text_and_named(parquet, kind):
     assert export.unlike(columns, kind) == ["step", "clock", "ids"]
 
 
+NUL = (
+    "SELECT 1 AS i, 'a' || chr(0) AS \"has NUL\", 'b' AS plain,"
+    " [chr(0)] AS list, encode(chr(0)) AS raw UNION ALL"
+    " SELECT 2, 'c', NULL, NULL, NULL"
+)
+MIDNIGHT = (
+    "SELECT 1 AS i, TIME '24:00:00' AS at, TIME '23:59:59.999999' AS before"
+    " UNION ALL SELECT 2, NULL, TIME '00:00:00'"
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind", "found"),
+    [
+        (NUL, "csv", ["has NUL"]),
+        (NUL, "jsonl", []),
+        (NUL, "arrow", []),
+        (NUL, "parquet", []),
+        (MIDNIGHT, "arrow", ["at"]),
+        (MIDNIGHT, "csv", ["at"]),
+        (MIDNIGHT, "jsonl", ["at"]),
+        (MIDNIGHT, "parquet", []),
+    ],
+)
+def test_columns_with_cells_that_a_format_has_no_form_for(parquet, sql, kind, found):
+    table = parquet(sql)
+    other = Request(ExportFormat(kind), None, [Condition("i", Operator.EQUAL, 2)])
+
+    named = export.formless_columns(table, Request(ExportFormat(kind)))
+
+    assert named == found
+    assert export.formless_columns(table, other) == []
+
+
+def test_the_end_of_a_day_is_text_in_arrow(parquet):
+    found = pa.ipc.open_stream(whole(parquet(MIDNIGHT), "arrow")).read_all()
+
+    found.validate(full=True)
+    assert found.column("at").to_pylist() == ["24:00:00", None]
+    assert found.schema.field("before").type == pa.time64("us")
+
+
 def test_a_whole_parquet_export_is_the_stored_file(parquet):
     table = parquet("SELECT i FROM range(1000) t(i)")
 

@@ -6,6 +6,7 @@ By hand with more tables: `GUARANTEE_EXAMPLES=10000 pytest …`.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -92,3 +93,26 @@ def test_an_export_that_is_read_again_is_the_same_content(table):
             found.report["cells"],
         )
         assert not found.report["cells"].get("rounded"), kind
+
+
+def test_the_end_of_a_day_comes_back_from_binary_formats(tmp_path):
+    engine.configure(tmp_path)
+    times = pa.array([86_400_000_000, 0, None], pa.int64()).view(pa.time64("us"))
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table({"at": times, "i": [1, 2, 3]}), out)
+    first = read(tmp_path, out.getvalue().to_pybytes(), "a.parquet")
+
+    again = {
+        kind: exported_again(tmp_path, first, kind) for kind in ("parquet", "arrow")
+    }
+
+    types = {kind: found.columns[0].type for kind, (found, _) in again.items()}
+    assert types == {"parquet": "TIME", "arrow": "VARCHAR"}
+    for _, path in again.values():
+        assert cells(path) == ["24:00:00", "00:00:00", None]
+
+
+def cells(path):
+    """Return the first column as texts, in the order of the file."""
+    sql = "SELECT COLUMNS(*)::VARCHAR FROM read_parquet(?)"
+    return [row[0] for row in duckdb.execute(sql, [str(path)]).fetchall()]
