@@ -16,7 +16,7 @@ from datasets.analytics.row_diff.model import (
     Row,
     RowChange,
     Summary,
-    cast,
+    key_part,
 )
 from datasets.analytics.row_diff.shown import as_texts, shown_rows
 from datasets.analytics.sql import (
@@ -166,7 +166,8 @@ class Comparison:
 
     def _aside(self, cursor: Cursor, source: Source) -> Aside:
         """Count rows whose key is missing or repeats."""
-        keys = self._selected_keys(source)
+        own = [_of(pair, source is self._before) for pair in self._key]
+        keys = ", ".join(f"{quote_ident(c.name)} AS k{i:d}" for i, c in enumerate(own))
         names = [f"k{i:d}" for i in range(len(self._key))]
         listed = ", ".join(names)
         missing = " OR ".join(f"{name} IS NULL" for name in names)
@@ -184,8 +185,8 @@ class Comparison:
         if not keyed:
             return Aside(lost, 0, 0)
         columns = [
-            TableColumn(name, pair.compared)
-            for name, pair in zip(names, self._key, strict=True)
+            TableColumn(name, column.type)
+            for name, column in zip(names, own, strict=True)
         ]
         examples = cursor.rows(
             f"SELECT {select_list(columns)}, n"  # noqa: S608
@@ -207,7 +208,7 @@ class Comparison:
     def _selected_keys(self, source: Source) -> str:
         is_old = source is self._before
         return ", ".join(
-            f"{cast(quote_ident(_of(pair, is_old).name), pair)} AS k{i:d}"
+            f"{key_part(quote_ident(_of(pair, is_old).name), pair)} AS k{i:d}"
             for i, pair in enumerate(self._key)
         )
 

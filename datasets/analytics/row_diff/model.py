@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets.analytics.sql import TableColumn, quote_ident
 
-REVISION = 2
+REVISION = 3
 MAX_KEYS = 8
 _WIDE_WHOLE = frozenset({"BIGINT", "UBIGINT"})
 
@@ -26,28 +26,38 @@ class ComparedColumn:
     common: str
 
     @property
-    def compared(self) -> str:
-        """The type in which the cells are compared."""
-        return self.after.type if self.before.type == self.after.type else self.common
-
-    @property
     def differs(self) -> str:
         """A condition on the joined rows b and a."""
         old = f"b.{quote_ident(self.before.name)}"
         new = f"a.{quote_ident(self.after.name)}"
-        kinds = {self.before.type, self.after.type}
         found = f"{cast(old, self)} IS DISTINCT FROM {cast(new, self)}"
-        if self.common == "DOUBLE" and kinds & _WIDE_WHOLE:
-            # A double may be the neighbour of a whole number, and look the same.
-            whole = [f"try_cast({cell} AS DECIMAL(38,0))" for cell in (old, new)]
-            return f"({found} OR {whole[0]} IS DISTINCT FROM {whole[1]})"
+        if self.is_wide:
+            return f"({found} OR {_whole(old)} IS DISTINCT FROM {_whole(new)})"
         return found
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a double may be a whole number's neighbour, and look the same."""
+        kinds = {self.before.type, self.after.type}
+        return self.common == "DOUBLE" and bool(kinds & _WIDE_WHOLE)
 
 
 def cast(cell: str, pair: ComparedColumn) -> str:
     if pair.before.type == pair.after.type:
         return cell
     return f"{cell}::{pair.common}"
+
+
+def key_part(cell: str, pair: ComparedColumn) -> str:
+    """Return SQL that is equal for equal cells alone, and in their order."""
+    if not pair.is_wide:
+        return cast(cell, pair)
+    parts = f"'near': {cast(cell, pair)} + 0, 'whole': coalesce({_whole(cell)}, 0)"
+    return f"CASE WHEN {cell} IS NOT NULL THEN {{{parts}}} END"
+
+
+def _whole(cell: str) -> str:
+    return f"try_cast({cell} AS DECIMAL(38,0))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,27 @@ def test_whole_numbers_beyond_a_doubles_digits_differ_from_their_neighbours(parq
     assert Comparison(one, other, ["id"]).summary().changed == 1
 
 
+@pytest.mark.parametrize("whole", ["BIGINT", "UBIGINT"])
+@pytest.mark.parametrize("near", [2**53, 2**60, 2**62])
+def test_keys_beyond_a_doubles_digits_do_not_meet_their_neighbours(
+    parquet, whole, near
+):
+    listed = f"[{near}, {near + 1}, {near + 1}, 7, 0, NULL]::{whole}[]"
+    one = parquet(f"SELECT unnest({listed}) AS id, 1 AS v")
+    doubles = f"['{near}', '-0.0', '7', '0.5', 'nan']::DOUBLE[]"
+    other = parquet(f"SELECT unnest({doubles}) AS id, 1 AS v")
+
+    for before, after in ((one, other), (other, one)):
+        compared = Comparison(before, after, ["id"])
+        found, rows = compared.summary(), compared.rows(DiffPage())
+
+        assert (found.unchanged, found.beside) == (3, 0)
+        assert {found.added, found.deleted} == {2, 0} == {len(rows), 0}
+        (aside,) = (a for a in (found.before, found.after) if a.repeated_keys)
+        assert (aside.missing_keys, aside.repeated_rows) == (1, 2)
+        assert aside.examples[0]["key"] == {"id": str(near + 1)}
+
+
 def test_missing_empty_and_not_a_number_are_told_apart(parquet):
     one = parquet(
         "SELECT unnest([1, 2, 3]) id, unnest(['', NULL, 'x']) t,"
