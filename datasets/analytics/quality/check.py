@@ -240,7 +240,7 @@ class _Check:
         return RuleResult(
             rule,
             hours <= rule.parameters["max_age_hours"],
-            message=f"The newest value is {hours:.1f} hours old.",
+            message=_age(hours),
             observed=round(hours, 3),
         )
 
@@ -274,3 +274,9 @@ class _Check:
             share=violations / checked if checked else 0.0,
             examples=examples,
         )
+
+
+def _age(hours: float) -> str:
+    if hours < 0:
+        return f"The newest value is {-hours:.1f} hours in the future."
+    return f"The newest value is {hours:.1f} hours old."

@@ -110,6 +110,22 @@ def test_rules_about_the_table(parquet, kind, columns, parameters, passed):
     assert check(parquet(TABLE), kind, *columns, **parameters).passed is passed
 
 
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        (NOW - dt.timedelta(hours=24), "The newest value is 24.0 hours old."),
+        (NOW, "The newest value is 0.0 hours old."),
+        (NOW + dt.timedelta(hours=24), "The newest value is 24.0 hours in the future."),
+    ],
+)
+def test_freshness_tells_the_past_from_the_future(parquet, at, message):
+    table = parquet(f"SELECT TIMESTAMPTZ '{at.isoformat()}' AS at")
+
+    found = check(table, "freshness", "at", max_age_hours=48)
+
+    assert (found.passed, found.message) == (True, message)
+
+
 def test_many_rules_are_checked_at_once_and_answer_in_order(parquet):
     rules = [
         RuleSpec(RuleKind.RANGE, ("id",), {"min": n}, id=str(n)) for n in range(250)
