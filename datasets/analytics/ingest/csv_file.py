@@ -15,6 +15,7 @@ from datasets.analytics.ingest.partitions import literal, partitions_of
 from datasets.analytics.ingest.plain import Format, Plain
 from datasets.analytics.ingest.plan import Plan
 from datasets.analytics.ingest.proof import Proof
+from datasets.analytics.ingest.skipped_lines import skipped_note
 from datasets.analytics.ingest.union import common_names
 from datasets.analytics.sql import quote_literal
 
@@ -266,9 +267,10 @@ def _check_loss(context: Context, table: _CsvTable, rejected: Rejected) -> list[
             " be read as rows. Quotes that do not close are the usual cause.",
         )
     comments = sum(file.plain.dropped.comments for file in table.files)
-    counts = {
-        "empty lines above the header": sum(f.dialect.empty_above for f in table.files),
-        "empty lines": missing,
-        "comments": comments,
-    }
-    return [f"{n} {what} were skipped." for what, n in counts.items() if n > 0]
+    above = sum(file.dialect.empty_above for file in table.files)
+    counts = (
+        (above, "empty line above the header", "empty lines above the header"),
+        (missing, "empty line", "empty lines"),
+        (comments, "comment", "comments"),
+    )
+    return [skipped_note(n, one, many) for n, one, many in counts if n > 0]

@@ -19,6 +19,7 @@ from datasets.analytics.ingest.partitions import partitions_of
 from datasets.analytics.ingest.plain import Plain
 from datasets.analytics.ingest.proof import Proof
 from datasets.analytics.ingest.rules import TEXT
+from datasets.analytics.ingest.skipped_lines import skipped_note
 from datasets.analytics.sql import quote_literal
 
 _OPTIONS = f"format='newline_delimited', maximum_object_size={MAX_LINE_BYTES:d}"
@@ -242,9 +243,10 @@ def _type_notes(
 def _left_out(plains: Sequence[Plain]) -> Iterator[str]:
     above = sum(plain.dropped.above for plain in plains)
     comments = sum(plain.dropped.comments for plain in plains)
-    for count, what in ((above, "lines above the first"), (comments, "comments")):
-        if count:
-            yield f"{count} {what} were skipped."
+    if above:
+        yield skipped_note(above, "line above the first", "lines above the first")
+    if comments:
+        yield skipped_note(comments, "comment", "comments")
 
 
 def _check_loss(context: Context, found: JsonLines) -> None:

@@ -39,6 +39,10 @@ def lines_above(options: Options) -> int:
     return options.skip_lines + max((options.header_row or 1) - 1, 0)
 
 
+def skipped_note(count: int, one: str, many: str) -> str:
+    return f"1 {one} was skipped." if count == 1 else f"{count} {many} were skipped."
+
+
 class LineSkipper:
     """Skips such lines, and turns every end of a row into a line feed."""
 

@@ -203,9 +203,27 @@ def test_a_header_below_empty_lines_is_no_row(tmp_path, body, options, line):
     assert table.rows == [("2", "x"), *[("3", "y")] * 20]
     (rejected,) = table.report["rejected"]["rows"]
     assert rejected["line"] == line
-    count = 2 if body.startswith("\n\n") else 1
-    said = f"{count} empty lines above the header were skipped."
+    said = "1 empty line above the header was skipped."
+    if body.startswith("\n\n"):
+        said = "2 empty lines above the header were skipped."
     assert said in table.report["notes"]
+
+
+@pytest.mark.parametrize(
+    ("body", "notes"),
+    [
+        (
+            "a,b\n#\n1,2\n\n2,3\n",
+            ["1 empty line was skipped.", "1 comment was skipped."],
+        ),
+        (
+            "#\na,b\n\n1,2\n\n#\n",
+            ["2 empty lines were skipped.", "2 comments were skipped."],
+        ),
+    ],
+)
+def test_lines_that_are_no_rows_are_counted(tmp_path, body, notes):
+    assert read(tmp_path, body, comment="#").report["notes"] == notes
 
 
 def test_text_that_was_asked_for_keeps_empty_cells_in_quotes(tmp_path):

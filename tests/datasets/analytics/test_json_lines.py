@@ -148,7 +148,7 @@ def test_lines_above_and_comments_are_no_records(tmp_path, encoding):
     assert table.column() == ["# 가", "나", "다"]
     assert table.report["rejected"]["rows"][0]["line"] == 6
     assert table.report["notes"] == [
-        "1 lines above the first were skipped.",
+        "1 line above the first was skipped.",
         "2 comments were skipped.",
     ]
 
