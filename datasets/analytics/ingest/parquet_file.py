@@ -148,6 +148,8 @@ def _described(context: Context, path: Path) -> _Footer:
         metadata, schema = footer.metadata, footer.schema_arrow
     except (pa.ArrowException, OSError, ValueError):
         raise IngestRefused("invalid_file", _DAMAGED) from None
+    if not schema.names:
+        raise IngestRefused("invalid_file", "The file has no columns.")
     context.check_columns(max(len(schema), metadata.num_columns))
     _check_rows(context, metadata.num_rows, len(schema), size)
     return _Footer(list(schema.names), metadata.num_rows, _notes(schema))

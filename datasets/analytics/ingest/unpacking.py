@@ -71,10 +71,18 @@ def _single_file(context: Context, file: InputFile, *, is_workbook: bool) -> Pla
 
 
 def partitions(name: str) -> tuple[tuple[str, str | None], ...]:
-    """Return keys and values of the folders `key=value` that a file is in."""
-    found = []
+    """Return keys and values of the folders `key=value` that a file is in.
+
+    Raises IngestRefused for a key that is given twice.
+    """
+    found: dict[str, str | None] = {}
     for part in PurePosixPath(name).parts[:-1]:
         key, equals, value = part.partition("=")
-        if key and equals:
-            found.append((unquote(key), None if value == _MISSING else unquote(value)))
-    return tuple(found)
+        if not key or not equals:
+            continue
+        if (plain := unquote(key)) in found:
+            raise IngestRefused(
+                "invalid_file", f"{name!r} is in two folders {plain + '=…'!r}."
+            )
+        found[plain] = None if value == _MISSING else unquote(value)
+    return tuple(found.items())

@@ -147,6 +147,10 @@ def locked():
         (zipped({"a.csv": "a\n1\n", "b.parquet": parquet(a=[1])}), "different formats"),
         (zipped({"a.csv": "a\n1\n"})[:-20], "damaged"),
         (zipped({f"{i}.csv": "a\n1\n" for i in range(1001)}), "more than 1000"),
+        (
+            zipped({"b=0/a%20b=1/a b=1/x.csv": "v\n1\n"}),
+            "'b=0/a%20b=1/a b=1/x.csv' is in two folders 'a b=…'",
+        ),
     ],
     # Archives hold the time at which they were made; names of tests may not.
     ids=lambda value: value if isinstance(value, str) else "archive",

@@ -80,6 +80,19 @@ def test_a_column_of_arrow_that_is_not_read_is_named(tmp_path, array, kind):
     assert str(refused.value) == f"Column 'x' is of a type that is not read: {kind}."
 
 
+def test_a_file_without_columns_is_not_called_damaged(tmp_path):
+    table = pa.table({"a": [1]}).select([])
+    out, stream = pa.BufferOutputStream(), pa.BufferOutputStream()
+    pq.write_table(table, out)
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+
+    for name, sink in (("a.parquet", out), ("a.arrow", stream)):
+        with pytest.raises(IngestRefused) as refused:
+            read(tmp_path, sink.getvalue().to_pybytes(), name=name)
+        assert str(refused.value) == "The file has no columns."
+
+
 def test_nanoseconds_of_instants_stay_as_text_and_are_named(tmp_path):
     fine, plain = as_parquet(zoned(1, 2_000, -1)), as_parquet(zoned(2, unit="us"))
 
