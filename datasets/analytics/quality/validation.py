@@ -16,8 +16,15 @@ _MAX_HOURS = 1e9
 def validate(rule: RuleSpec, columns: Sequence[TableColumn]) -> None:
     """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
     applicable(rule, columns)
+    _check_order(rule)
     if rule.kind is RuleKind.REGEX:
         _check_pattern(rule.parameters["pattern"])
+
+
+def _check_order(rule: RuleSpec) -> None:
+    low, high = rule.parameters.get("min"), rule.parameters.get("max")
+    if _is_number(low) and _is_number(high) and low > high:
+        raise InvalidRule("min must not be above max.", field="parameters")
 
 
 def _check_pattern(pattern: str) -> None:

@@ -168,6 +168,8 @@ def test_a_rule_that_cannot_be_checked_is_a_result(parquet, kind, columns, param
         ("not_null", ["id"], {"other": 2}),
         ("range", ["id"], {}),
         ("range", ["id"], {"min": "many"}),
+        ("range", ["x"], {"min": 2, "max": 1.5}),
+        ("row_count", [], {"min": 2, "max": 1}),
         ("set", ["id"], {"values": []}),
         ("set", ["id"], {}),
         ("regex", ["id"], {"pattern": "a"}),
