@@ -17,11 +17,15 @@ OUTPUT = "predict"
 Declared = Sequence[Tensor]
 
 
+class OtherType(ModelFailed):
+    """An output is of another type than the signature says, or out of its range."""
+
+
 def named(answer: Any, declared: Declared) -> dict[str, Array]:
     """Return the outputs by name, as the types that the signature declares, if any.
 
     Takes a DataFrame, a Series, an array, a list, a dict of arrays, a list of
-    records, or a single value. Raises ModelFailed for what contradicts the signature.
+    records, or a single value. Raises OtherType for what contradicts the signature.
     """
     outputs = _split(answer, declared)
     types = {each.name: each.datatype for each in declared}
@@ -142,7 +146,7 @@ def _cast(array: Array, datatype: str, name: str) -> Array:
             cast = array.astype(NUMPY[datatype])
         if _is_kept(array, cast):
             return cast
-    raise ModelFailed(
+    raise OtherType(
         f"The output {name!r} is {name_of(array.dtype)}; the model's signature "
         f"says {datatype}."
     )

@@ -86,7 +86,8 @@ class LoadedPyfunc:
 class PyfuncModel:
     """The signature says what comes in, and names what goes out.
 
-    What a row of zeros gives goes before what the signature says of outputs.
+    What a row of zeros gives goes before what the signature says of outputs; `notes`
+    say where both differ in a type.
     """
 
     platform = PLATFORM
@@ -94,7 +95,8 @@ class PyfuncModel:
 
     def __init__(self, model: Any, inputs: ModelSchema, outputs: ModelSchema) -> None:
         self._model, self._schema = model, inputs
-        self._declared = outputs.tensors
+        self._declared, self._kinds = outputs.tensors, outputs.kinds or {}
+        self.notes: list[str] = []
         self.inputs = inputs.tensors
         self.outputs = self._described()
 
@@ -131,8 +133,21 @@ class PyfuncModel:
                     f"take a row of zeros: {error}"
                 ) from None
             logger.info("a row of zeros was not taken: %s", error)
+            if isinstance(error, answers.OtherType):
+                self.notes.append(f"A row of zeros is answered 500. {error}")
             return self._declared
-        return tuple(answers.described(found))
+        described = tuple(answers.described(found))
+        self.notes += self._unlike_texts(described)
+        return described
+
+    def _unlike_texts(self, described: Sequence[Tensor]) -> list[str]:
+        """Say which outputs are no text, though the signature says so."""
+        return [
+            f"The output {each.name!r} is {each.datatype}; the model's signature says "
+            "text."
+            for each in described
+            if self._kinds.get(each.name) == "string" and each.datatype != "BYTES"
+        ]
 
 
 def _failure(error: Exception) -> BadRequest | ModelFailed:

@@ -164,6 +164,32 @@ def test_whatever_a_model_answers_has_names_and_types(local, spec_for, body, out
     assert {each.name: each.datatype for each in found.outputs} == outputs
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "note"),
+    [
+        (
+            "return ['x' for _ in given['a']]",
+            "long",
+            "A row of zeros is answered 500. The output 'predict' is BYTES; the",
+        ),
+        (
+            "return [1.5 for _ in given['a']]",
+            "string",
+            "The output 'predict' is FP64; the model's signature says text.",
+        ),
+        ("return [1 for _ in given['a']]", "double", ""),
+        ("return ['x' for _ in given['a']]", "string", ""),
+        ("raise KeyError('a')", "long", ""),
+    ],
+)
+def test_an_output_unlike_the_signature_is_noted(local, spec_for, body, kind, note):
+    spec = spec_for(predicting(body), outputs=json.dumps([{"type": kind}]))
+
+    found = until(lambda: local.validate(spec))
+
+    assert [each[: len(note)] for each in found.notes] == ([note] if note else [])
+
+
 def test_a_tensor_signature_gives_the_model_an_array(local, spec_for):
     spec = spec_for(predicting("return given.sum(axis=1)"), inputs=folders.TWO_WIDE)
 
