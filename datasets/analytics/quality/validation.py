@@ -1,7 +1,7 @@
 """Validates a rule against a table: its columns, its parameters, their values."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from datasets.analytics.engine import Engine
 from datasets.analytics.errors import InvalidRule, QueryFailed
@@ -106,7 +106,7 @@ def _check_texts(rule: RuleSpec, _chosen: Sequence[TableColumn]) -> None:
             raise InvalidRule(f"{name} must be a text.", field="parameters")
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
