@@ -74,10 +74,10 @@ def formless_columns(table: Table, request: Request) -> list[str]:
     CSV and JSON lines are written with them, but are not read as such; Arrow has the
     column as text.
     """
+    if request.format is ExportFormat.PARQUET:
+        return []
     selection, _ = _selected(table, request)
     with Engine.for_process().unslotted_cursor(timeout_s=TIMEOUT_S) as cursor:
-        if request.format is ExportFormat.PARQUET:
-            return []
         found = formless.with_end_of_day(cursor, selection)
         if request.format is ExportFormat.CSV:
             found += formless.with_nul(cursor, selection)
