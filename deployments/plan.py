@@ -22,6 +22,8 @@ STICKY_HEADER = "X-Session-ID"
 HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 NOT_STICKY = frozenset({"authorization", "connection", "content-length", "host"})
 MAX_STEPS = 20
+STEP_S = 60
+"""How long a canary holds a share where a deployment does not say."""
 MAX_STEP_S = 24 * 3600
 FULL = 100
 
@@ -38,7 +40,7 @@ class Strategy:
 
     kind: Rollout = Rollout.ALL_AT_ONCE
     steps: tuple[int, ...] = ()
-    seconds_per_step: int = 60
+    seconds_per_step: int = STEP_S
     sticky_by: StickyBy = StickyBy.REQUEST
     sticky_header: str = STICKY_HEADER
 
@@ -48,7 +50,7 @@ class Strategy:
         return cls(
             Rollout(stored.get("type", Rollout.ALL_AT_ONCE)),
             tuple(stored.get("steps", ())),
-            int(stored.get("seconds_per_step", 60)),
+            int(stored.get("seconds_per_step", STEP_S)),
             StickyBy(stored.get("sticky_by", StickyBy.REQUEST)),
             stored.get("sticky_header", STICKY_HEADER),
         )
@@ -80,10 +82,7 @@ class Strategy:
     def check(self) -> None:
         """Raise Invalid, naming the field, for steps that make no sense."""
         if self.kind != Rollout.CANARY:
-            if self.steps:
-                raise Invalid("Only a canary has steps.", field="strategy.steps")
-            if self.sticky_by != StickyBy.REQUEST:
-                raise Invalid("Only a canary is sticky.", field="strategy.sticky_by")
+            self._check_no_canary()
             return
         name = self.sticky_header
         if not HEADER.fullmatch(name) or name.lower() in NOT_STICKY:
@@ -106,6 +105,14 @@ class Strategy:
                 f"A step lasts 1 to {MAX_STEP_S} seconds.",
                 field="strategy.seconds_per_step",
             )
+
+    def _check_no_canary(self) -> None:
+        if self.steps:
+            raise Invalid("Only a canary has steps.", field="strategy.steps")
+        if self.sticky_by != StickyBy.REQUEST:
+            raise Invalid("Only a canary is sticky.", field="strategy.sticky_by")
+        if self.seconds_per_step != STEP_S:
+            raise Invalid("Only a canary has steps.", field="strategy.seconds_per_step")
 
 
 SIZES = (
@@ -168,6 +175,7 @@ class DeploymentPlan:
                 f"order: {low}, {self.instances}, {high}.",
                 field="endpoint_config.instances",
             )
+        self._check_scaling()
         self.strategy.check()
 
     def bounds(self) -> tuple[int, int]:
@@ -177,6 +185,17 @@ class DeploymentPlan:
             return low, self.max_instances or self.instances
         low = self.min_instances or self.instances
         return low, self.max_instances or min(4 * self.instances, MAX_INSTANCES)
+
+    def _check_scaling(self) -> None:
+        if self.auto_scaling:
+            return
+        for name in ("min_instances", "max_instances"):
+            if getattr(self, name) is not None:
+                raise Invalid(
+                    f"{name} is for auto_scaling; without it there are as many as "
+                    "`instances` says.",
+                    field=f"endpoint_config.{name}",
+                )
 
     def _check_limit(self, name: str, least: int, most: int) -> None:
         number: int | None = getattr(self, name)

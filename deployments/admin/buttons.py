@@ -21,7 +21,6 @@ from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Status
 from mlops.core.admin.base import staff
 
-CAN_EXPLAIN = frozenset({"roll_back", "terminate", "cancel", "abort"})
 STEERS = frozenset({"promote", "pause", "resume", "abort"})
 """Verbs of a rollout; the others are the deployment's own."""
 Press = Callable[[Any, HttpRequest, str], HttpResponse]
@@ -113,9 +112,8 @@ class Buttons(FormPages):
 
         def act(form: DeploymentReasonForm) -> HttpResponse:
             reason = form.cleaned_data["reason"]
-            words = {"reason": reason} if verb in CAN_EXPLAIN else {}
             steered = deployment.rollout if verb in STEERS else deployment
-            made = getattr(steered, verb)(by=staff(request), **words)
+            made = getattr(steered, verb)(by=staff(request), reason=reason)
             waits = unfinished(deployment)
             level = messages.WARNING if waits else messages.SUCCESS
             self.message_user(request, waits or _("Done."), level)

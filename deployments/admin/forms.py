@@ -15,7 +15,14 @@ from unfold.widgets import (
 from deployments.instance_types import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.drift import LONGEST_S
 from deployments.models.key import MOST_CALLS
-from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S, DeploymentPlan, Strategy
+from deployments.plan import (
+    LIMITS,
+    STEP_S,
+    STICKY_HEADER,
+    TIMEOUT_S,
+    DeploymentPlan,
+    Strategy,
+)
 from deployments.states import Environment, Rollout, StickyBy
 from lifecycle.models import ModelVersion
 
@@ -89,7 +96,7 @@ class DeployForm(forms.Form):
     )
     seconds_per_step = forms.IntegerField(
         min_value=1,
-        initial=60,
+        initial=STEP_S,
         label=_("seconds per step"),
         widget=UnfoldAdminIntegerFieldWidget(),
     )

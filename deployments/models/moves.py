@@ -106,7 +106,8 @@ class Moves:
             self.swap(**changes)
             self._append(step)
             self._share_traffic()
-            audit.record(step.action, self.row, by=step.by)
+            why = {"reason": step.message}
+            audit.record(step.action, self.row, by=step.by, changes=why)
             wake_on_commit()
 
     def observe(self, step: Step, **seen: Any) -> None:

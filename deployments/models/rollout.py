@@ -23,26 +23,28 @@ class RolloutControl:
 
     # What people ask for ----------------------------------------------------------
 
-    def promote(self, *, by: User | None) -> None:
+    def promote(self, *, by: User | None, reason: str = "") -> None:
         """Request all traffic for the canary or shadow; the reconciler does it next."""
-        step = Step("promote", by=by, message="is to be promoted")
+        step = Step("promote", by=by, message=_why("is to be promoted", reason))
         self._steer(step, is_promoted=True, is_paused=False)
 
-    def pause(self, *, by: User | None) -> None:
+    def pause(self, *, by: User | None, reason: str = "") -> None:
         """Hold the rollout at its present share."""
-        step = Step("pause", by=by, message=f"is paused{self._at_its_share}")
+        message = _why(f"is paused{self._at_its_share}", reason)
+        step = Step("pause", by=by, message=message)
         self._steer(step, is_paused=True)
 
-    def resume(self, *, by: User | None) -> None:
+    def resume(self, *, by: User | None, reason: str = "") -> None:
         """Go on with the rollout; the present step lasts its full time again."""
-        step = Step("resume", by=by, message=f"goes on{self._at_its_share}")
+        message = _why(f"goes on{self._at_its_share}", reason)
+        step = Step("resume", by=by, message=message)
         self._steer(step, is_paused=False, rollout_at=timezone.now())
 
     def abort(self, *, by: User | None, reason: str = "") -> None:
         """Request the end of the rollout; first, all traffic goes to the active one."""
         self.row.require_deployer(by)
         self._require_under_way()
-        message = "the rollout was aborted" + (f": {reason}" if reason else "")
+        message = _why("the rollout was aborted", reason)
         self.row.moves.end(Status.FAILED, Step("abort", by=by, message=message))
         wait_on_commit()
 
@@ -107,3 +109,7 @@ class RolloutControl:
     def _require_under_way(self) -> None:
         if not self.row.is_rolling_out or self.row.ends_as:
             raise NotRollingOut("No canary or shadow of this deployment is under way.")
+
+
+def _why(message: str, reason: str) -> str:
+    return f"{message}: {reason}" if reason else message

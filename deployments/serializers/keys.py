@@ -10,6 +10,7 @@ from rest_framework import serializers
 from deployments.models import DeploymentKey
 from deployments.models.key import MOST_CALLS
 from deployments.serving.gateway.usage import Used
+from deployments.states import Environment
 from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
@@ -63,6 +64,17 @@ class DeploymentKeySerializer(AnswerSerializer):
     id = serializers.CharField()
     name = serializers.CharField()
     prefix = serializers.CharField(help_text="How its text begins.")
+    model_name = serializers.CharField(
+        source="slot.model.name", help_text="The model whose endpoint it opens."
+    )
+    environment = serializers.ChoiceField(
+        source="slot.environment",
+        choices=Environment.choices,
+        help_text="Where that endpoint is; elsewhere the key is 401.",
+    )
+    endpoint = serializers.CharField(
+        source="slot.endpoint", help_text="The base URL that it opens."
+    )
     created_by = serializers.SerializerMethodField()
     created_at = TimeField()
     revoked_at = TimeField(allow_null=True)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from deployments.instance_types import INSTANCE_TYPES, MAX_INSTANCES
 from deployments.models.figures import Figures
-from deployments.plan import LIMITS, STICKY_HEADER, TIMEOUT_S
+from deployments.plan import LIMITS, STEP_S, STICKY_HEADER, TIMEOUT_S
 from deployments.states import Rollout, StickyBy
 from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
@@ -27,8 +27,18 @@ class EndpointConfigSerializer(StrictSerializer):
     auto_scaling = Truth(
         default=False, help_text="Whether instances follow the requests in flight."
     )
-    min_instances = Whole(min_value=1, required=False, allow_null=True)
-    max_instances = Whole(min_value=1, required=False, allow_null=True)
+    min_instances = Whole(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        help_text="The fewest processes; with `auto_scaling` only.",
+    )
+    max_instances = Whole(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        help_text="The most processes; with `auto_scaling` only.",
+    )
     timeout_s = Whole(
         required=False,
         allow_null=True,
@@ -61,7 +71,9 @@ class StrategySerializer(StrictSerializer):
         help_text="A canary's shares of the traffic in percent, rising.",
     )
     seconds_per_step = Whole(
-        min_value=1, required=False, help_text="How long each share is held."
+        min_value=1,
+        required=False,
+        help_text=f"Seconds for which a canary holds each share; {STEP_S} by default.",
     )
     sticky_by = serializers.ChoiceField(
         choices=StickyBy.choices,
@@ -80,6 +92,10 @@ class StrategySerializer(StrictSerializer):
         if "sticky_header" in strategy and strategy.get("sticky_by") != StickyBy.HEADER:
             raise serializers.ValidationError(
                 {"sticky_header": 'It is read with "sticky_by": "header" only.'}
+            )
+        if "seconds_per_step" in strategy and strategy["type"] != Rollout.CANARY:
+            raise serializers.ValidationError(
+                {"seconds_per_step": "Only a canary has steps."}
             )
         return strategy
 

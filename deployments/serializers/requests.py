@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from deployments.plan import STICKY_HEADER, DeploymentPlan, Strategy
+from deployments.plan import STEP_S, STICKY_HEADER, DeploymentPlan, Strategy
 from deployments.serializers.parts import (
     DeploymentMetricsSerializer,
     EndpointConfigSerializer,
@@ -29,7 +29,7 @@ class _DeploySerializer(StrictSerializer):
             strategy=Strategy(
                 Rollout(strategy.get("type", Rollout.ALL_AT_ONCE)),
                 tuple(strategy.get("steps", ())),
-                strategy.get("seconds_per_step", 60),
+                strategy.get("seconds_per_step", STEP_S),
                 StickyBy(strategy.get("sticky_by", StickyBy.REQUEST)),
                 strategy.get("sticky_header", STICKY_HEADER),
             ),

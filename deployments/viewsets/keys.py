@@ -33,7 +33,7 @@ class DeploymentKeyViewSet(DeploymentBase):
     )
     def list(self, request: Request, deployment_id: str) -> Response:
         """Returns the keys of the endpoint and their usage, newest first, no texts."""
-        keys = self.get_object().slot.keys.select_related("created_by")
+        keys = self.get_object().slot.keys.select_related("created_by", "slot__model")
         page = self.paginate_queryset(keys) or []
         return self.get_paginated_response(
             DeploymentKeySerializer(page, many=True, context=_used(page)).data

@@ -23,12 +23,12 @@ class RolloutViewSet(DeploymentBase):
         summary="Promote Deployment",
         description="Gives a canary or shadow all the traffic.",
         tags=TAGS,
-        request=None,
+        request=ReasonSerializer,
         responses=DeploymentSerializer,
     )
     def promote(self, request: Request, deployment_id: str) -> Response:
-        deployment = self.get_object()
-        deployment.rollout.promote(by=actor(request))
+        body, deployment = validated(ReasonSerializer, request), self.get_object()
+        deployment.rollout.promote(by=actor(request), reason=body.get("reason", ""))
         return Response(shown(deployment))
 
     @extend_schema(
@@ -36,25 +36,25 @@ class RolloutViewSet(DeploymentBase):
         summary="Pause Deployment",
         description="Holds a canary at its present share.",
         tags=TAGS,
-        request=None,
+        request=ReasonSerializer,
         responses=DeploymentSerializer,
     )
     def pause(self, request: Request, deployment_id: str) -> Response:
-        deployment = self.get_object()
-        deployment.rollout.pause(by=actor(request))
+        body, deployment = validated(ReasonSerializer, request), self.get_object()
+        deployment.rollout.pause(by=actor(request), reason=body.get("reason", ""))
         return Response(shown(deployment))
 
     @extend_schema(
         operation_id="resumeDeployment",
         summary="Resume Deployment",
         tags=TAGS,
-        request=None,
+        request=ReasonSerializer,
         responses=DeploymentSerializer,
     )
     def resume(self, request: Request, deployment_id: str) -> Response:
         """Lets a paused rollout go on from where it was held."""
-        deployment = self.get_object()
-        deployment.rollout.resume(by=actor(request))
+        body, deployment = validated(ReasonSerializer, request), self.get_object()
+        deployment.rollout.resume(by=actor(request), reason=body.get("reason", ""))
         return Response(shown(deployment))
 
     @extend_schema(

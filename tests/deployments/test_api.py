@@ -136,6 +136,26 @@ def test_a_bad_body_is_refused_and_leaves_nothing(api, change, status, code):
     assert not Deployment.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"endpoint_config": {"min_instances": 1}}, "min_instances"),
+        ({"endpoint_config": {"max_instances": 3}}, "max_instances"),
+        ({"strategy": {"seconds_per_step": 60}}, "seconds_per_step"),
+        (
+            {"strategy": {"type": "shadow", "seconds_per_step": 30}},
+            "seconds_per_step",
+        ),
+    ],
+)
+def test_what_would_have_no_effect_is_refused_by_its_field(api, change, field):
+    answer = api("deployer").post(HOME, body(VersionFactory(), **change))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"][-1] == field
+    assert not Deployment.objects.exists()
+
+
 def test_a_body_that_names_no_version_says_what_is_missing(api):
     answer = api("deployer").post(HOME, {"environment": "staging", "model_name": "m"})
 

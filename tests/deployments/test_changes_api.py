@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.utils import timezone
 
 from deployments.models import Deployment
 from deployments.states import Status
@@ -203,6 +204,21 @@ def test_a_canary_is_steered(api):
     assert (aborted.status_code, canary.ends_as) == (200, "failed")
     canary.end_as_requested()
     assert canary.error_message == "the rollout was aborted: slow"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "promote"])
+def test_the_reason_of_steering_is_kept(api, verb):
+    canary = DeploymentFactory(
+        status="deploying",
+        strategy={"type": "canary", "steps": [10], "seconds_per_step": 60},
+        rollout_at=timezone.now(),
+    )
+
+    answer = api("deployer").post(f"{HOME}/{canary.pk}/{verb}", {"reason": "p95 rose"})
+
+    events = api().get(f"{HOME}/{canary.pk}/events").json()
+    assert (answer.status_code, events[-1]["actor"]) == (200, "deployer")
+    assert events[-1]["message"].endswith(": p95 rose")
 
 
 def test_an_active_one_is_terminated_when_it_has_no_traffic(api):

@@ -15,6 +15,7 @@ from deployments.models import Deployment, EnvironmentRule
 from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status
 from mlops.core.errors import Invalid
+from mlops.core.models import AuditEntry
 from tests.deployments.factories import VersionFactory, served, walked
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +120,8 @@ def test_another_size_is_another_request():
         (DeploymentPlan(instances=33), "endpoint_config.instances"),
         (DeploymentPlan(instances=2, max_instances=1), "endpoint_config.instances"),
         (DeploymentPlan(instances=2, min_instances=3), "endpoint_config.instances"),
+        (DeploymentPlan(min_instances=1), "endpoint_config.min_instances"),
+        (DeploymentPlan(max_instances=2), "endpoint_config.max_instances"),
         (DeploymentPlan(strategy=Strategy(Rollout.CANARY)), "strategy.steps"),
         (DeploymentPlan(strategy=Strategy(Rollout.CANARY, (50, 10))), "strategy.steps"),
         (DeploymentPlan(strategy=Strategy(Rollout.CANARY, (0,))), "strategy.steps"),
@@ -128,6 +131,10 @@ def test_another_size_is_another_request():
             "strategy.seconds_per_step",
         ),
         (DeploymentPlan(strategy=Strategy(Rollout.SHADOW, (10,))), "strategy.steps"),
+        (
+            DeploymentPlan(strategy=Strategy(seconds_per_step=30)),
+            "strategy.seconds_per_step",
+        ),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(plan, field):
@@ -273,6 +280,18 @@ def test_a_rollout_is_paused_resumed_and_promoted(person):
         "goes on at 10 %",
         "is to be promoted",
     ]
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "promote"])
+def test_why_a_rollout_is_steered_is_in_its_event_and_the_audit_trail(verb):
+    _active, canary = _canary()
+
+    getattr(canary.rollout, verb)(by=None, reason="p95 rose")
+
+    last = canary.events.order_by("-sequence").first().message
+    assert last.endswith(": p95 rose")
+    entry = AuditEntry.objects.filter(action=verb).get()
+    assert entry.changes == {"reason": last}
 
 
 def test_a_rollout_that_has_ended_is_not_paused():

@@ -125,6 +125,22 @@ def test_keys_are_shown_once_listed_and_revoked(api):
     assert api("viewer").post(url, {"name": "mine"}).status_code == 403
 
 
+def test_a_key_names_the_endpoint_that_it_opens(api, django_assert_max_num_queries):
+    deployment = DeploymentFactory(active=True)
+    url = f"{HOME}/{deployment.pk}/keys"
+    for name in "abc":
+        made = api("deployer").post(url, {"name": name}).json()
+    viewer = api("viewer")
+
+    with django_assert_max_num_queries(7):
+        (shown, *_others) = viewer.get(url).json()
+
+    for key in (made, shown):
+        assert key["model_name"] == deployment.slot.model.name
+        assert key["environment"] == "development"
+        assert key["endpoint"] == deployment.endpoint
+
+
 def test_a_key_has_limits_and_shows_its_usage(api, settings, tmp_path):
     settings.DATA_DIR = tmp_path
     deployment = DeploymentFactory(active=True)
