@@ -1,4 +1,4 @@
-"""Where things of lifecycle are in the REST API."""
+"""REST addresses of experiments, runs, models and versions."""
 
 from urllib.parse import quote
 

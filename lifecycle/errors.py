@@ -1,4 +1,4 @@
-"""What can go wrong with experiments, runs, artifacts and model versions."""
+"""Errors of experiments, runs, artifacts and model versions."""
 
 from collections.abc import Sequence
 
@@ -72,7 +72,7 @@ class ChecklistNotPassed(DomainError):
 
 
 class DataQualityFailed(DomainError):
-    """What the model was trained on broke a rule of its dataset."""
+    """The training data broke a quality rule of its dataset."""
 
     code = "data_quality_failed"
 

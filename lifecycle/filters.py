@@ -1,4 +1,4 @@
-"""How lists can be searched: the query parameters and what they mean."""
+"""Query filters of the lists."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any

@@ -27,7 +27,7 @@ Id = int | str | UUID
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """What came of what: the target was made from the source, `depth` steps away."""
+    """A lineage edge: the target was made from the source, `depth` steps away."""
 
     depth: int
     source: str
@@ -46,7 +46,7 @@ class Node:
 
 
 class End(NamedTuple):
-    """Which kind of node an edge has at this end, and the column with its id."""
+    """The node kind at one end of an edge, and the column with the node's id."""
 
     kind: str
     column: str

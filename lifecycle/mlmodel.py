@@ -34,7 +34,7 @@ PICKLES = (".pkl", ".pickle", ".joblib")
 
 @dataclass(frozen=True, slots=True)
 class Pyfunc:
-    """What an MLmodel says of its `python_function`; paths are in the folder.
+    """The `python_function` flavor of an MLmodel; paths are relative to the folder.
 
     `inputs` and `outputs` are the signature's, in JSON.
     """
@@ -48,7 +48,7 @@ class Pyfunc:
 
 @dataclass(frozen=True, slots=True)
 class PredictSpec:
-    """How the file that an MLmodel names is called; empty where it does not say.
+    """How to call the model file that an MLmodel names; empty fields are unknown.
 
     `flavor` and `version` are of the library that wrote the file; `model_class` names
     the class that loads it, `predict_fn` its method; `inputs` and `outputs` are the
@@ -65,7 +65,7 @@ class PredictSpec:
 
 @dataclass(frozen=True, slots=True)
 class MLmodel:
-    """What an MLmodel file says: a path relative to its folder, and the columns.
+    """A parsed MLmodel file: the model's path relative to its folder, and the columns.
 
     `columns` is empty for tensors and for inputs without names. `predict_spec` belongs
     to the path; `example` is the path of a logged request. Without a path, the folder

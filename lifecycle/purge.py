@@ -25,7 +25,7 @@ KEPT_EXPERIMENT = 0
 
 @dataclass(slots=True)
 class PurgeReport:
-    """What was removed (or would be), and what stays because versions need it."""
+    """Rows removed (or to be removed), and those kept because versions need them."""
 
     experiments: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)

@@ -50,7 +50,7 @@ class Standings:
 
 
 def standings(model: RegisteredModel, at: datetime) -> Standings:
-    """Return how the model stood at `at`, and what led there, newest first."""
+    """Return the model's stages and aliases at `at`, and the changes up to then."""
     versions = list(
         ModelVersion.objects.filter(model=model, created_at__lte=at)
         .select_related("created_by")

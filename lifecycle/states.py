@@ -84,7 +84,7 @@ log into a model that is ready, and finish it again. A deleted one moves no more
 
 
 class Gate(Enum):
-    """What a version must have passed before a move, in the order of the asking."""
+    """A condition of a stage move; gates are checked in this order."""
 
     CHECKLIST = "every item of the checklist is passed"
     APPROVAL = "somebody other than the author approved it"

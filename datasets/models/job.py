@@ -77,6 +77,7 @@ class IngestJob(models.Model):
     rows_done = models.BigIntegerField(_("rows read"), default=0)
     cancel_requested_at = models.DateTimeField(null=True, editable=False)
     started_at = models.DateTimeField(_("started"), null=True, editable=False)
+    # The worker claims open jobs, few of many: those that have not finished.
     finished_at = models.DateTimeField(
         _("finished"), null=True, editable=False, db_index=True
     )

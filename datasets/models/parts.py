@@ -50,6 +50,7 @@ class Column(models.Model):
         "datasets.DatasetVersion", models.CASCADE, related_name="columns"
     )
     position = models.PositiveIntegerField(_("position"))
+    # Datasets that have a column: `?feature=` of the list.
     name = models.CharField(_("name"), max_length=255, db_index=True)
     original_name = models.CharField(_("name in the file"), max_length=1000)
     data_type = models.CharField(_("type"), max_length=1000)

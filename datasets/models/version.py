@@ -68,7 +68,9 @@ class DatasetVersion(models.Model):
     )
     source_sha256 = models.CharField(max_length=64, blank=True)
     source_bytes = models.BigIntegerField(_("uploaded bytes"), default=0)
+    # Uploads of what is held already, and contents that nothing holds any more.
     digest = models.CharField(_("digest"), max_length=64, blank=True, db_index=True)
+    # An upload of the same cells in another file.
     content_digest = models.CharField(
         _("digest of the content"),
         max_length=64,

@@ -35,6 +35,7 @@ class KeyDay(models.Model):
         verbose_name = _("day of a key")
         verbose_name_plural = _("days of keys")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Ingesting counts again updates the row of the day: the upsert's target.
             models.UniqueConstraint(fields=["key", "day"], name="day_of_key")
         ]
 

@@ -29,7 +29,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a reader has come: bytes into the file as it was after its last copy.
+    """Read position: bytes into the file since its last rotation, a copy.
 
     `copied_at` is the time of that copy in nanoseconds, 0 if there is none: another
     one tells that the file was emptied meanwhile.

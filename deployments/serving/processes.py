@@ -41,7 +41,7 @@ def private_bytes(pid: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What all threads of a process computed, and waited for a processor, in seconds.
+    """CPU time and run-queue wait of all threads of a process, in seconds.
 
     One that `is_at_it` runs now, or waits for its turn or a disk.
     """
@@ -79,7 +79,7 @@ def send_signal(pid: int, born: int | None, number: signal.Signals) -> None:
 
 
 def describe_end(status: int) -> str:
-    """Say how a process ended, from its wait status; negative if it never began."""
+    """Describe a wait status; a negative one means that the process never started."""
     if status < 0:
         return "never begun"
     if os.WIFSIGNALED(status):

@@ -1,4 +1,4 @@
-"""How gateways learn where requests go: files, and messages that they changed.
+"""Publishing of routes to gateways: files, and messages that they changed.
 
 An entry has a name ("routes/…", "backends/…", "keys") and a file of that name below the
 run folder, replaced as a whole. Each gateway listens at a socket of its own in
@@ -44,10 +44,10 @@ def route_name(environment: str, model_name: str) -> str:
 
 
 class Publishing(Protocol):
-    """What a supervisor needs of whatever carries routes to the gateways."""
+    """Interface by which a supervisor publishes routes to gateways."""
 
     def put(self, name: str, value: dict[str, Any]) -> None:
-        """Let the fact `name` be `value`. Raises OSError; then the old one holds."""
+        """Publish `value` under `name`. Raises OSError; then the old value holds."""
 
     def drop(self, name: str) -> None: ...
 
@@ -59,10 +59,10 @@ class Publishing(Protocol):
         """
 
     def complete(self) -> None:
-        """Say that everything was put: what has no route does not exist."""
+        """Mark the routes as complete: a slot without a route does not exist."""
 
     def close(self) -> None:
-        """Let the gateways go on by what they know."""
+        """Close the connections; the gateways keep the last published routes."""
 
 
 @dataclass(slots=True)
@@ -151,7 +151,7 @@ class FilePublisher:
             self._each(_exchange)
 
     def close(self) -> None:
-        """Let the gateways go on by what they know."""
+        """Close the connections; the gateways keep the last published routes."""
         with self._lock:
             for each in self._listeners.values():
                 each.connection.close()
@@ -252,7 +252,7 @@ def _wait(listeners: list[_Listener], seconds: float) -> None:
 
 
 def _is_record(name: str) -> bool:
-    """Say whether it is what a gateway says of itself, or half of a file or socket."""
+    """Whether it is a gateway's own file, or a temporary file or socket."""
     return name.endswith(".json") or name.startswith(".")
 
 

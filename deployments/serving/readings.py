@@ -56,13 +56,13 @@ class FileReading:
 
     @property
     def notes(self) -> list[str]:
-        """What the newest rules answer otherwise, in sentences."""
+        """Sentences about answers that differ under the newest rules."""
         found = self.comparison if self.compared_with == NEWEST else None
         return changes_since(self.number, found)
 
     @property
     def differences(self) -> list[str] | None:
-        """Where the newest rules answer otherwise; None where that is not known."""
+        """Differences of answers under the newest rules; None if unknown."""
         if self.number >= NEWEST:
             return []
         if self.compared_with != NEWEST or "unknown" in self.comparison:

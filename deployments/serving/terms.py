@@ -12,7 +12,7 @@ from deployments.serving import readings
 
 
 class TargetRefused(Exception):
-    """The target cannot serve this; the message is for the person who asked."""
+    """The target cannot serve this; the message is for the person who deployed."""
 
 
 class TransientTargetError(Exception):
@@ -71,7 +71,7 @@ class PyfuncFolder:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an MLmodel says of how the file beside it is asked.
+    """How the file that an MLmodel names is loaded and called.
 
     `flavor` is MLflow's name of the library, `version` that of the library that wrote
     the file, `model_class` the class that is to be asked and `predict_fn` its method,
@@ -110,7 +110,7 @@ class ModelFile:
 
     @property
     def data_bytes(self) -> int:
-        """What its other files hold, all together."""
+        """Total size of its other files."""
         return sum(each.size_bytes for each in self.data)
 
 
@@ -136,7 +136,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a model takes and gives; `feature_names` are those of `Validation`."""
+    """Inputs and outputs of a model; `feature_names` are those of `Validation`."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -145,7 +145,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is asked of the target; everything is named by the deployment's id.
+    """Desired state of a deployment at the target; keyed by the deployment's id.
 
     With `max_instances` above `instances` the target scales between the two on
     outstanding requests. `converts` asks for a scikit-learn model to be served as
@@ -176,7 +176,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What a throw-away process found out by loading the model and running it.
+    """Result of loading and running the model in a throw-away process.
 
     The latency is of one row inside the process, None when the model does not
     take made-up rows; `golden_rows` is how many stored answers were reproduced,
@@ -195,7 +195,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class ReadingComparison:
-    """Where newer rules of reading answer otherwise, in words.
+    """Differences of answers under newer reading rules, in words.
 
     `requests` were asked under both; none where the rules do not touch the model.
     """
@@ -206,7 +206,7 @@ class ReadingComparison:
 
 @dataclass(frozen=True, slots=True)
 class TargetObservation:
-    """What runs now for one deployment.
+    """Observed state of one deployment at the target.
 
     `is_busy` says that what is missing waits for processors.
     """
@@ -221,7 +221,7 @@ class TargetObservation:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """What one call of a deployment may take; None is the gateway's own limit."""
+    """Limits of one call of a deployment; None is the gateway's own limit."""
 
     timeout_s: int | None = None
     max_concurrency: int | None = None
@@ -255,7 +255,7 @@ class LimitedKey:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a slot's requests go, and whose keys (SHA-256) open it.
+    """Route of a slot: its deployments, and the valid keys (SHA-256).
 
     `limited_keys` are those of `key_digests` that may not do everything.
 
@@ -272,7 +272,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class TokenAccess:
-    """Who may call every model: holders of tokens (SHA-256), or everybody.
+    """Tokens (SHA-256) that may call every model, or open access.
 
     `readers` are tokens that may read, as the gateway's `/metrics`.
     """

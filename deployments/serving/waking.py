@@ -25,7 +25,7 @@ LOOK_S = 0.25
 
 
 class Waker(Protocol):
-    """How the web process and gateways wake the worker after writing rows."""
+    """Socket by which the web process and gateways wake the worker."""
 
     def wake(self) -> None: ...
 
@@ -88,7 +88,7 @@ class WakeSocket:
         self._hang_up()
 
     def listen(self) -> None:
-        """Take the path over, from a worker that led before too."""
+        """Bind the socket's path, replacing an earlier worker's."""
         self._hang_up()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
@@ -131,7 +131,7 @@ class WakeSocket:
         self.dismiss()
 
     def dismiss(self) -> None:
-        """Let the others go without an answer."""
+        """Close the accepted connections without an answer."""
         for line in self._lines:
             line.close()
         self._lines.clear()

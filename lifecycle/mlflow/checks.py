@@ -1,4 +1,4 @@
-"""What the protocol allows in keys, values and names (MLflow utils/validation.py)."""
+"""Validation of keys, values and names (MLflow utils/validation.py)."""
 
 import posixpath
 import re

@@ -1,4 +1,4 @@
-"""Who is calling, remembered for a few seconds.
+"""Authentication of the caller, cached for a few seconds.
 
 A training run sends thousands of small requests with one token. Looking the token
 up each time would cost more than the work, and a password check a thousand times

@@ -1,4 +1,4 @@
-"""Which steps of a long history are shown in a chart."""
+"""Downsampling of a long metric history for charts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""How many writes a minute the protocol takes of one caller.
+"""Write rate limit of the protocol, a caller and minute.
 
 A training loop sends thousands of them, each a commit of its own. Counting them in the
 database, as the REST rates are, would make each cost two; so each web process counts

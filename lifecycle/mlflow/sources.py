@@ -1,4 +1,4 @@
-"""What a model version's `source` refers to.
+"""Resolution of a model version's `source`.
 
 A source is never opened. `runs:/…`, `models:/…` and `mlflow-artifacts:/…` must
 resolve to rows here; another remote scheme is kept as a label. No tag changes what is

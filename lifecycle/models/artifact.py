@@ -79,5 +79,5 @@ class Artifact(models.Model):
 
     @property
     def framework(self) -> str:
-        """What the file's ending says of how it is loaded; "" if nothing."""
+        """The framework that the file's suffix stands for; "" if unknown."""
         return "onnx" if self.path.lower().endswith(".onnx") else ""

@@ -57,7 +57,7 @@ def note_read(
     named: NamedDataset,
     version: DatasetVersion | None = None,
 ) -> None:
-    """Note that a run of an experiment read a dataset as it names it; twice is once.
+    """Store that a run read a dataset, as it names it; idempotent.
 
     `version` is what it is in the catalogue; None looks there for its content. A link
     that is there stays.

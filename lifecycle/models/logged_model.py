@@ -63,7 +63,7 @@ class LoggedModel(models.Model):
         return cls.objects.get(pk=pk)
 
     def finish(self, status: LoggedModelStatus, *, by: User | None) -> None:
-        """Say how the logging ended; the status it has is no move.
+        """Set the final status of the logging; the present status is no move.
 
         Raises IllegalModelMove, or NotFound once it was deleted.
         """

@@ -41,7 +41,7 @@ class RunDetails(TypedDict, total=False):
 
 
 class Logged(TypedDict, total=False):
-    """What a run logs: points, parameters (any JSON value) and tags."""
+    """Points, parameters (any JSON value) and tags to log to a run."""
 
     metrics: Iterable[NewPoint]
     params: Mapping[str, Any]
@@ -159,7 +159,7 @@ class Run(models.Model):
             )
 
     def read_dataset(self, version: DatasetVersion, *, context: str = "") -> RunInput:
-        """Note that the run read this version of the catalogue; twice is once."""
+        """Store that the run read this dataset version; idempotent."""
         named = NamedDataset(
             name=version.dataset.name,
             digest=version.digest,
@@ -189,7 +189,7 @@ class Run(models.Model):
         status: RunStatus | None = None,
         ended_ms: int | None = None,
     ) -> None:
-        """Take a client's word for status and end; it may resume a run.
+        """Set status and end as the client reports them; may resume a run.
 
         This is the MLflow protocol's rule, where only a deleted run takes nothing; what
         is None stays as it is.

@@ -1,4 +1,4 @@
-"""How runs are looked up and read."""
+"""Querysets of runs."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self

@@ -1,4 +1,4 @@
-"""Which uploaded file of a run or logged model can be served, or which folder."""
+"""Selection of the servable file or folder of a run or logged model."""
 
 import hashlib
 import logging

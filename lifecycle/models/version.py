@@ -60,7 +60,7 @@ class VersionDetails(TypedDict, total=False):
 
 
 class VersionChanges(TypedDict, total=False):
-    """What `revise` does; an approval is the caller's, with notes."""
+    """Changes that `revise` applies; an approval is the caller's, with notes."""
 
     checklist: Iterable[NewCheck] | None
     approve: bool

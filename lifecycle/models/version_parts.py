@@ -1,4 +1,4 @@
-"""What belongs to a model version: figures, tags, checklist, history of stages."""
+"""Child rows of a model version: metrics, tags, checklist, stage history."""
 
 from typing import ClassVar, Self
 
@@ -54,7 +54,7 @@ class ChecklistQuerySet(models.QuerySet["ChecklistItem"]):
 
 
 class ChecklistItem(models.Model):
-    """One thing to be checked before the version may go further."""
+    """A checklist item that gates the version's promotion."""
 
     version = models.ForeignKey(
         "lifecycle.ModelVersion", models.CASCADE, related_name="checklist"

@@ -1,4 +1,4 @@
-"""How model versions are looked up and read."""
+"""Querysets of model versions."""
 
 import uuid
 from typing import TYPE_CHECKING, Self

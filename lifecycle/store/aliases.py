@@ -73,7 +73,7 @@ def point(
 
 
 def record(history: Recording, model: LockedModel, alias: str, version: str) -> None:
-    """Let an alias point to a version (by id), as it does where it comes from."""
+    """Import an alias of a version (by id)."""
     history.cursor.execute(_SET, (model.pk, alias, version))
     history.count("aliases")
 

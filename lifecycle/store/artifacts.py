@@ -55,7 +55,7 @@ class RemovableArtifact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactOwner:
-    """What a file belongs to: a run by primary key or a logged model; and its name."""
+    """Owner of a file: a run by primary key or a logged model; and its name."""
 
     run: int | None
     logged_model: str | None
@@ -63,7 +63,7 @@ class ArtifactOwner:
 
     @property
     def reference(self) -> dict[str, int | str]:
-        """How the trail names it."""
+        """The owner's reference in the audit trail."""
         return audit.reference(self.run or self.logged_model or "", self.name)
 
 

@@ -67,7 +67,7 @@ class RemovableExperiment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewExperiment:
-    """What is stored of an experiment; the caller checked the name by its rules."""
+    """Columns of a new experiment; the caller has validated the name."""
 
     name: str
     owner: int | None = None

@@ -35,7 +35,7 @@ def write(
     *,
     run: int | None,
 ) -> None:
-    """Store the figures of a new version; None stands for the newest of its run."""
+    """Store the metrics of a new version; None copies its run's latest metrics."""
     if figures is None:
         if run is not None:
             cursor.execute(_COPY_NEWEST, (version, run))

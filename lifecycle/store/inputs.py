@@ -1,4 +1,4 @@
-"""What runs read and made: datasets and logged models. Each is noted once."""
+"""Inputs and outputs of runs: datasets and logged models. Writes are idempotent."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -52,7 +52,7 @@ class NamedDataset:
 
 @dataclass(frozen=True, slots=True)
 class StoredDataset:
-    """Where it is stored, and whether the catalogue's version is known already."""
+    """The dataset's row, and whether it is linked to a catalogue version already."""
 
     pk: int
     is_linked: bool
@@ -79,24 +79,24 @@ def name_dataset(
 
 
 def link(cursor: CursorWrapper, dataset: int, version: uuid.UUID) -> None:
-    """Say which version of the catalogue it is, if nobody could at first."""
+    """Link the dataset to its catalogue version, if it has no link yet."""
     cursor.execute(_LINK, (version.hex, dataset))
 
 
 def read(
     cursor: CursorWrapper, run: int, dataset: int, tags: Mapping[str, str]
 ) -> None:
-    """Note that the run read the dataset; tags say what for, the first time counts."""
+    """Insert the run's input dataset with its tags; a repeated write is ignored."""
     cursor.execute(_READ, (run, dataset, sql.as_json(dict(tags))))
 
 
 def read_models(cursor: CursorWrapper, run: int, models: Iterable[str]) -> None:
-    """Note that the run read these logged models."""
+    """Insert the run's input models."""
     for model in models:
         cursor.execute(_READ_MODEL, (run, model))
 
 
 def made_models(cursor: CursorWrapper, run: int, steps: Mapping[str, int]) -> None:
-    """Note that the run made these logged models, each at a step; the first counts."""
+    """Insert the run's output models with their steps; a repeated write is ignored."""
     for model, step in sorted(steps.items()):
         cursor.execute(_MADE_MODEL, (run, model, step))

@@ -1,4 +1,4 @@
-"""What a run logs, in one go: metrics, parameters and tags."""
+"""One batch of a run's metrics, parameters and tags."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -173,7 +173,7 @@ def finish(
     *,
     by: int | None,
 ) -> None:
-    """Say how the logging ended; the status it has is no move.
+    """Set the final status of the logging; the present status is no move.
 
     Raises IllegalModelMove.
     """

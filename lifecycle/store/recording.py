@@ -22,7 +22,7 @@ class Recording:
     counts: Counter[str] = field(default_factory=Counter)
 
     def count(self, what: str, number: int = 1) -> None:
-        """Note that so many things of a kind were stored."""
+        """Count rows of a kind that were imported."""
         if number:
             self.counts[what] += number
 

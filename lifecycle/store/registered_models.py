@@ -140,12 +140,12 @@ def find(cursor: CursorWrapper, name: str) -> LockedModel:
 
 
 def take_number(cursor: CursorWrapper, model: LockedModel, number: int) -> None:
-    """Note that a version has this number, so that the next one gets another."""
+    """Reserve a version number; the next version gets a higher one."""
     cursor.execute(_TAKE, (number + 1, sql.now(), model.pk))
 
 
 def pass_number(cursor: CursorWrapper, model: LockedModel, number: int) -> None:
-    """Let no version that is registered later get this number or one before it."""
+    """Raise the model's next version number above this one."""
     cursor.execute(_SKIP, (number + 1, model.pk, number + 1))
 
 
@@ -207,7 +207,7 @@ def drop_tag(
 
 
 def touch(cursor: CursorWrapper, model: LockedModel) -> None:
-    """Note that something of the model changed now."""
+    """Set the model's `updated_at` to now."""
     cursor.execute(_TOUCH, (sql.now(), model.pk))
 
 

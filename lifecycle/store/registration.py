@@ -40,7 +40,7 @@ _NUMBERED = "SELECT 1 FROM lifecycle_modelversion WHERE model_id = %s AND number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVersion:
-    """What is said of a version; `run`, `logged_model` and `artifact` are keys.
+    """Columns of a new version; `run`, `logged_model` and `artifact` are keys.
 
     `artifact` is the file that is served, as `servable.pin` found it. Without a
     `label` the version is called by its number; without `figures` it gets the newest
@@ -65,7 +65,7 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastVersion:
-    """Where a version stands, and who made and approved it when."""
+    """Stage of an imported version, and who created and approved it when."""
 
     number: int
     created_at: datetime

@@ -53,7 +53,7 @@ class RemovableRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What is stored of a run; times in milliseconds since 1970 in UTC."""
+    """Columns of a new run; times in milliseconds since 1970 in UTC."""
 
     uid: str
     experiment_id: int
@@ -79,7 +79,7 @@ class LockedRun:
 
     @property
     def target(self) -> audit.Target:
-        """How the trail names it."""
+        """The run's reference in the audit trail."""
         return _KIND, str(self.pk), self.name or self.uid
 
 
@@ -165,7 +165,7 @@ def report(
     ended_ms: int | None = None,
     by: int | None,
 ) -> None:
-    """Take a client's word for status and end; it may resume a run that ended.
+    """Set status and end as the client reports them; may resume a run that ended.
 
     This is the MLflow protocol's rule, where only a deleted run takes nothing; what
     is None stays as it is.
@@ -247,7 +247,7 @@ def _insert(cursor: CursorWrapper, run: NewRun) -> int | None:
 def _move(
     cursor: CursorWrapper, run: LockedRun, status: RunStatus, *, by: int | None
 ) -> None:
-    """Write the status; an end is `finish` in the trail, whoever asked for it."""
+    """Write the status; an end is `finish` in the audit trail, whoever the caller."""
     cursor.execute(_SET_STATUS, (str(status), run.pk))
     action = "report" if status in OPEN else "finish"
     changes = {"status": [run.status, str(status)]}

@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL in the store's statements."""
+"""Differences between SQLite and PostgreSQL in the store's statements."""
 
 import json
 from datetime import UTC, datetime

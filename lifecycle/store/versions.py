@@ -91,8 +91,8 @@ def lock(
 ) -> LockedVersion:
     """Lock the version until the commit, and its model before it.
 
-    Raises NotFound if it was deleted, StaleVersion if it does not stand as it was
-    read.
+    Raises NotFound if it was deleted, StaleVersion if stage or approval differ from
+    what was read.
     """
     cursor.execute(_MODEL_OF + sql.for_update(), (pk.hex,))
     model = cursor.fetchone()

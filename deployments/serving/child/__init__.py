@@ -1,1 +1,1 @@
-"""What runs inside a model's own process: no Django, no database, no secrets."""
+"""Code of a model process: no Django, no database, no secrets."""

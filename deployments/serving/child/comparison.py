@@ -1,4 +1,4 @@
-"""Asks a model under two sets of rules the same, and says where answers differ."""
+"""Comparison of a model's answers under two revisions of the reading rules."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping

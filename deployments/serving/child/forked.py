@@ -1,4 +1,4 @@
-"""What a process does that was forked from the zygote: data here, code elsewhere.
+"""Entry point of a process forked from the zygote.
 
 A model that is code never comes to be in a process that shares memory with others:
 the process is replaced by a fresh interpreter first.

@@ -1,4 +1,4 @@
-"""What a fresh interpreter does, shut in: examine or serve a model that is code."""
+"""Entry point of a fresh, sandboxed interpreter: validates or serves a code model."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What ended the loading of a model, as a report has it: the file's fault or not.
+"""Classification of load errors for the report: the file's fault or not.
 
 `refused` is the file's; `transient` the machine's, and is tried again. Memory that
 ended below the process's own limit ends the same way with any luck of the machine:

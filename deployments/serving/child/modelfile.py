@@ -31,7 +31,7 @@ Audit = Callable[[bytes, Mapping[str, int]], None]
 
 
 class ModelSource(Protocol):
-    """Where a process has its model from."""
+    """Source of a process's model."""
 
     def warm_up(self) -> None:
         """Import what loading takes, while the process may still read its files."""
@@ -41,7 +41,7 @@ class ModelSource(Protocol):
 
 
 class StoredFile:
-    """One file, as a descriptor, and those that it keeps weights in, if any.
+    """An open model file and its external weight files, as descriptors.
 
     `audit` looks through an ONNX file first.
     """
@@ -58,7 +58,7 @@ class StoredFile:
         self._refusal: TargetRefused | None = None
 
     def warm_up(self) -> None:
-        """What is wrong with the file is left for `load` to say."""
+        """Preload libraries; errors of the file are left to `load`."""
         try:
             _require_readable(self._descriptor)
         except TargetRefused as refused:

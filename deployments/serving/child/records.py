@@ -1,4 +1,4 @@
-"""How model processes log."""
+"""Logging of model processes."""
 
 import logging
 import time

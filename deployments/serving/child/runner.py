@@ -29,7 +29,7 @@ Work = Callable[[Body], Made]
 
 @dataclass(slots=True)
 class Took:
-    """What a request took in milliseconds; None until that is known."""
+    """Duration of a request in milliseconds; None until it is known."""
 
     ms: int | None = None
 

@@ -1,4 +1,4 @@
-"""How long a model has a request, without what it waited for a processor.
+"""Wall time of a model's call, less the time that it waited for a CPU.
 
 On a busy machine what could go on waits for its turn. The kernel counts that for each
 thread, in nanoseconds: the second number of `/proc/{pid}/task/{tid}/schedstat`

@@ -1,4 +1,4 @@
-"""What pyfuncs answer, in all its forms, as named arrays."""
+"""Conversion of pyfunc results, in all their forms, to named arrays."""
 
 import base64
 import json

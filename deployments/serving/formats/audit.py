@@ -22,7 +22,7 @@ DOMAINS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What a file may use: domains of its own functions, files beside it by size."""
+    """Allow-list of a file: domains of its own functions, external files by size."""
 
     domains: frozenset[str]
     sizes: Mapping[str, int]

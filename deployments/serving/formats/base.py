@@ -1,4 +1,4 @@
-"""What every format's reader returns."""
+"""Interface of a loaded model, which every format's reader returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Weights(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How to load: threads of one prediction, and what the environment allows.
+    """Load options: threads of one prediction, and what the environment allows.
 
     `reading` is the number of the rules by which it is read (`serving.readings`);
     `manifest` what an MLmodel says of it, nothing where there is none; `weights` are in

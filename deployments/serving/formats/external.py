@@ -72,7 +72,7 @@ _AS_THEY_LIE: dict[int, type[np.generic]] = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a tensor lies: which file, and from which byte to which."""
+    """Byte range of a tensor in an external file."""
 
     location: str
     start: int
@@ -273,7 +273,7 @@ def messages(model: Message) -> Iterator[Message]:
 
 @contextlib.contextmanager
 def _in_own_folder() -> Iterator[None]:
-    """Let the process look into /proc/self; it may not be let back to where it was."""
+    """Change to /proc/self and back; the sandbox may refuse the way back."""
     before = os.getcwd()  # noqa: PTH109 - only its name: it may be closed
     with contextlib.suppress(OSError):
         os.chdir("/proc/self")
@@ -298,7 +298,7 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def _leave_out(tensor: TensorProto, span: Span) -> None:
-    """Let a tensor lie in a file that has no bytes: its value is given otherwise."""
+    """Mark a tensor as external with no file: its value is passed to the session."""
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in (("location", NOWHERE), ("offset", 0), ("length", span.size)):
         tensor.external_data.add(key=key, value=str(value))

@@ -1,4 +1,4 @@
-"""What a fitted model knows of the columns that it was fitted on.
+"""Column names and types that a fitted model has kept from its training.
 
 Nothing is imported from the libraries: models are asked for what they have. The
 private attributes that are read are what scikit-learn's own ColumnTransformer and
@@ -31,7 +31,7 @@ OF_RECORDS = ("DictVectorizer", "FeatureHasher")
 
 @dataclass(frozen=True, slots=True)
 class KnownColumn:
-    """What is known of a column: its type, and the words of a category.
+    """A column's type, and the values of a category.
 
     Of a category the library wants pandas' type of that name. `is_text` is a whole
     input of documents.

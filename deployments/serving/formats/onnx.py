@@ -100,7 +100,7 @@ class OnnxModel:
     def _failure(
         self, error: Exception, feeds: Mapping[str, Any]
     ) -> BadRequest | ModelFailed:
-        """Tell whose fault it is that a run failed.
+        """Classify a failed run as the request's error or the model's.
 
         Names, types, ranks and fixed lengths were checked before it, so it is the
         model's, whatever onnxruntime calls it: what fails within the graph is an

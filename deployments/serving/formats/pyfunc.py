@@ -141,7 +141,7 @@ class PyfuncModel:
         return described
 
     def _unlike_texts(self, described: Sequence[Tensor]) -> list[str]:
-        """Say which outputs are no text, though the signature says so."""
+        """Return a note for each output that the signature calls text and is not."""
         return [
             f"The output {each.name!r} is {each.datatype}; the model's signature says "
             "text."
@@ -151,7 +151,7 @@ class PyfuncModel:
 
 
 def _failure(error: Exception) -> BadRequest | ModelFailed:
-    """Tell MLflow's check of an input against the signature from all that follows it.
+    """Classify an error as MLflow's signature check (the request's) or the model's.
 
     What the check refuses is the client's fault; a model that raises the same
     exception has failed.

@@ -1,4 +1,4 @@
-"""What a model's folder asks to be installed, against what is."""
+"""Check of a model folder's requirements against the installed packages."""
 
 import logging
 from importlib.metadata import PackageNotFoundError, version

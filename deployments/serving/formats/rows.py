@@ -1,4 +1,4 @@
-"""How the tensors of a request become what a library's predict takes."""
+"""Conversion of request tensors to the argument of a library's `predict`."""
 
 import importlib
 from collections.abc import Mapping, Sequence

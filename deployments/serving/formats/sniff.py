@@ -1,4 +1,4 @@
-"""Tells a model file's format from its bytes; names and extensions mean nothing."""
+"""Detection of a model file's format from its bytes; its name is ignored."""
 
 import io
 import mmap
@@ -39,7 +39,7 @@ def _is_pickle(content: bytes) -> bool:
 
 
 def _is_compressed_pickle(content: bytes) -> bool:
-    """Tell joblib's compressed pickles, which are the only zlib files here."""
+    """Whether it is joblib's compressed pickle, the only zlib format here."""
     return content.startswith((*_ZLIB, b"BZh", b"\x1f\x8b", b"\xfd7zXZ"))
 
 
@@ -54,7 +54,7 @@ def _is_skops(content: bytes) -> bool:
 
 
 def _is_xgboost(content: bytes) -> bool:
-    """Tell both of its forms: JSON and UBJ start with a brace and the same key."""
+    """Whether it is XGBoost's JSON or UBJ: both start with a brace and the same key."""
     return content.startswith(b"{") and b"learner" in content[:64]
 
 

@@ -1,4 +1,4 @@
-"""What the gateway answers of deployments by itself: readiness, index, statistics.
+"""Endpoints that the gateway answers itself: readiness, index, statistics.
 
 The index and the statistics are Triton's extensions of the protocol, for reading:
 extension_model_repository.md and extension_statistics.md of

@@ -1,4 +1,4 @@
-"""Who may ask, how often, and who may read the gateway's own figures."""
+"""Access control: keys, rate limits, and readers of the gateway's metrics."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class Access:
         self._routes, self._options, self._usage = routes, options, usage
 
     def may_enter(self, digests: Digests, slot: RoutedSlot | None) -> bool:
-        """Say whether one of the keys opens the slot, or there is no need of one."""
+        """Whether one of the keys is valid for the slot, or the slot needs none."""
         routes = self._routes
         if routes.is_open or not self._options.needs_key:
             return True
@@ -64,7 +64,7 @@ class Access:
         self.count(_own_key(digests, slot))
 
     def require_reading(self, scope: dict[str, Any]) -> None:
-        """Let through who may read: a token's holder, or the machine itself.
+        """Require a valid token, or a request from this machine.
 
         Not who came through a proxy: that is on the machine for everybody. Raises
         RequestRefused: 401.

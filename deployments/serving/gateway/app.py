@@ -186,7 +186,7 @@ class Gateway:
         return True
 
     def may_enter(self, hot: HotRequest) -> bool:
-        """Say whether the caller shows a key of the slot, known a moment ago."""
+        """Whether the caller's key is valid for the slot by the cached routes."""
         slot = self._routes.slots.get(hot.slot_key)
         return slot is not None and self._access.may_enter(hot.digests, slot)
 
@@ -276,7 +276,7 @@ class Gateway:
     async def _probe(
         self, target: RequestTarget, slot: RoutedSlot | None, client: Client
     ) -> None:
-        """Say that an instance is well, or nothing of what there is."""
+        """Answer a readiness probe: 200, or an empty 503 where nothing is ready."""
         shares = self._shares(target, slot)
         found = await self._about.probe(target, shares)
         if found is None:

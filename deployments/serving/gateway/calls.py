@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 
 class CallLog:
-    """What one gateway process has under way, and what came of it.
+    """Requests in flight in one gateway process, and their outcomes.
 
     `failures` is the log of requests that failed.
     """
@@ -89,7 +89,7 @@ class CallLog:
         return True
 
     def end(self, deployment_id: str) -> None:
-        """Note that one that was begun is under way no more."""
+        """End a request in flight."""
         self._outstanding[deployment_id] -= 1
 
     async def make_good(
@@ -175,7 +175,7 @@ class CallLog:
         self._reported, self._report_at = busy, time.monotonic() + REPORT_S
 
     async def settle(self) -> None:
-        """Let end what was put off until later."""
+        """Wait for deferred tasks to finish."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def leave(self) -> None:

@@ -1,4 +1,4 @@
-"""Which deployment a request goes to; chosen anew when that one has left."""
+"""Choice of the deployment for a request; repeated when that one is gone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def slot_of(routes: Routes, target: RequestTarget) -> RoutedSlot | None:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks, as far as a sticky choice looks at it."""
+    """Attributes of the caller that a sticky choice uses."""
 
     digests: tuple[str, ...]
     headers: Sequence[tuple[bytes, bytes]]

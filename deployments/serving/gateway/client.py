@@ -38,7 +38,7 @@ class BadAnswer(Exception):
 
 
 class UpstreamAnswer(NamedTuple):
-    """What a model server says; `is_finite` is false of a NaN or an infinity.
+    """A model server's response; `is_finite` is false with a NaN or an infinity.
 
     `json_bytes` of the body are JSON where binary tensors follow, else None. `took_ms`
     is how long the model had it, None where its server does not say; `was_taken` tells
@@ -283,7 +283,7 @@ class Upstream:
         return answer
 
     async def is_listening(self, connect_s: float) -> bool:
-        """Tell whether somebody is there.
+        """Whether the address accepts a connection.
 
         While a process ends, the kernel closes its listener last: a connection made
         in that moment is closed in the next.

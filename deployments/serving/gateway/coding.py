@@ -119,7 +119,7 @@ def _first_member(
 
 
 def _bits_of(body: bytes) -> int:
-    """Tell zlib's wrapping, which `deflate` means, from its bare data, often sent."""
+    """Return the window bits: `deflate` means zlib's format; raw data is often sent."""
     is_wrapped = (
         len(body) > 1
         and body[0] & 0x0F == zlib.DEFLATED

@@ -21,7 +21,7 @@ CLIENT_ERROR, SERVER_ERROR = 400, 500
 
 
 class CallOutcome(StrEnum):
-    """What became of an infer call; but for `GOOD`, the name of its count.
+    """Outcome of an infer call; but for `GOOD`, the name of its counter.
 
     What is refused anew, which the version before would have taken, is among the
     refused.

@@ -199,7 +199,7 @@ class Dispatcher:
             self._routes.refresh(slot_key, at_once=True)
 
     async def _died(self, instance: Upstream) -> bool:
-        """Tell a death from the end of a connection that only was idle.
+        """Whether the instance died, rather than closed an idle connection.
 
         A draining instance ends some time after it was taken from the routes; one
         that was there a moment ago, and does not listen, is dead.

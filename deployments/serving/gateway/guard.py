@@ -1,4 +1,4 @@
-"""What a connection may cost: limits of a head, deadlines, a bound on anonymous ones.
+"""Connection limits: size of heads, deadlines, number of anonymous connections.
 
 A connection is anonymous until a key was shown over it. What it sends is bounded in
 bytes and in time, and the oldest of too many has to go.
@@ -42,7 +42,7 @@ class AnonymousConnections:
         return len(self._known)
 
     def add(self, one: asyncio.Protocol, leave: Callable[[], None]) -> None:
-        """Let one in; call `leave` of the oldest if that makes too many."""
+        """Add a connection; call `leave` of the oldest if there are too many."""
         self._known[one] = leave
         if len(self._known) > self._most:
             self._known.pop(next(iter(self._known)))()
@@ -77,11 +77,11 @@ class GuardedProtocol(FastPathProtocol[Meaning], Generic[Meaning]):
         self._is_in_body = self._is_refused = False
 
     def mark_authenticated(self) -> None:
-        """Note that a key was shown over the connection."""
+        """Mark the connection as authenticated by a key."""
         self.anonymous.discard(self)
 
     def stop_clock(self) -> None:
-        """Note that the request is here."""
+        """Stop the deadline: the request has arrived."""
         self._began_at = 0.0
         if self._clock is not None:
             self._clock.cancel()
@@ -236,7 +236,7 @@ class GuardedProtocol(FastPathProtocol[Meaning], Generic[Meaning]):
 
 
 class DeferredTransport:
-    """What uvicorn's cycles know of a transport; closing is left to the protocol."""
+    """Transport given to uvicorn's cycles; closing is left to the protocol."""
 
     def __init__(self, protocol: GuardedProtocol[Any]) -> None:
         self.write = protocol.transport.write

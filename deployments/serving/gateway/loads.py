@@ -1,4 +1,4 @@
-"""How many requests an instance has from all gateway processes of the machine."""
+"""Load of each instance, shared by all gateway processes of the machine."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a gateway runs."""
+"""Options of a gateway process."""
 
 from dataclasses import dataclass
 from pathlib import Path

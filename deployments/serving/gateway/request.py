@@ -50,7 +50,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class RequestTarget:
-    """What a path names: a slot or one deployment, and the path below it.
+    """Target of a request's path: a slot or one deployment, and the path below it.
 
     `version` is set when the path asks for one.
     """

@@ -1,4 +1,4 @@
-"""What the head of a request asks of its response: id, CORS origin, coding."""
+"""Response options from a request's head: id, CORS origin, content coding."""
 
 import re
 import time

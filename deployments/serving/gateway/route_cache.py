@@ -1,4 +1,4 @@
-"""Where calls with the same head go, cached as long as no route changes."""
+"""Cache of routes by request head, dropped when a route changes."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ MOST = 4096
 
 
 class CachedRoute(NamedTuple):
-    """What answers a call, and its limits; `digest` is "" of who has no own key."""
+    """A cached backend and its limits; `digest` is "" for a caller without a key."""
 
     slot: RoutedSlot
     share: TrafficShare

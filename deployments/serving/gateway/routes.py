@@ -1,4 +1,4 @@
-"""Where requests go, as last published to this gateway."""
+"""Routing table, as last published to this gateway."""
 
 import hashlib
 import math
@@ -23,7 +23,7 @@ FRESH_S = 0.1
 
 
 class RouteCaller(Protocol):
-    """What tells callers apart: digests of keys, headers with names in lower case."""
+    """Identity of a caller: digests of keys, headers with names in lower case."""
 
     @property
     def digests(self) -> tuple[str, ...]: ...
@@ -120,7 +120,7 @@ class RoutedSlot:
         return random.choices(shares, [each.weight for each in shares])[0]  # noqa: S311
 
     def opens(self, digest: str) -> bool:
-        """Say whether it is that of a key of this slot, and not expired."""
+        """Whether the digest is of a key of this slot that has not expired."""
         if digest not in self.keys:
             return False
         limit = self.key_limits.get(digest)
@@ -139,7 +139,7 @@ def _at(shares: list[TrafficShare], point: float) -> TrafficShare:
 
 
 class Routes:
-    """What is published of slots, backends and tokens, applied piece by piece.
+    """Published slots, backends and tokens, applied one message at a time.
 
     A change costs what it names, however many slots there are. Until a supervisor has
     said so (`is_complete`), there may be slots that are not published yet.

@@ -1,4 +1,4 @@
-"""What the gateway processes of a machine count together, without asking each other.
+"""Shared-memory counters of all gateway processes of a machine.
 
 Each process has a seat: a locked byte of a file, which the kernel gives back however
 the process ends. A table has a row for each key and in it cells for each seat. A
@@ -36,7 +36,7 @@ class Seats:
             raise OSError(f"More than {SEATS} gateway processes share {folder}.")
 
     def is_left(self, number: int) -> bool:
-        """Say whether nobody sits there, as after a kill."""
+        """Whether the seat's lock is free, as after a kill."""
         if number == self.own or not self._take(number):
             return False
         self._give_back(number)

@@ -1,4 +1,4 @@
-"""What `/metrics` says: counts of all workers since the gateway's start.
+"""Totals for `/metrics`: counters of all workers since the gateway's start.
 
 They lie in memory that the workers share, so that any of them answers the same, and
 a worker that ends takes nothing away. The labels of a deployment are those that it

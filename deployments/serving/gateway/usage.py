@@ -29,7 +29,7 @@ MINUTE_S, DAY_S = 60, 86_400
 
 @dataclass(frozen=True, slots=True)
 class KeyLimit:
-    """What a key may; None is no limit, `expires_at` are seconds since 1970."""
+    """Limits of a key; None is no limit, `expires_at` are seconds since 1970."""
 
     expires_at: float | None = None
     rate_per_minute: int | None = None

@@ -32,7 +32,7 @@ ORDERS = (signal.SIGTERM, RETIRE)
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What a worker gets from its supervisor.
+    """Sockets and files that a worker inherits from its supervisor.
 
     `lifeline` ends with the supervisor, `ready` hears when the worker serves, `totals`
     is memory that all workers count in.

@@ -59,7 +59,7 @@ class FastPathProtocol(HttpToolsProtocol, Generic[Meaning]):
         return not getattr(self.cycle, "response_complete", True)
 
     def may_wait(self, meaning: Meaning) -> bool:
-        """Say whether the rest of a body may be waited for."""
+        """Whether the fast path may wait for the rest of a body."""
         return True
 
     def answer(self, wire: bytes) -> None:

@@ -29,7 +29,7 @@ class Head:
 
 
 class KnownHead(NamedTuple, Generic[Meaning]):
-    """What a head stands for, and how long a body follows it."""
+    """Parsed meaning of a head, and the length of the body after it."""
 
     meaning: Meaning
     body_bytes: int

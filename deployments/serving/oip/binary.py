@@ -21,7 +21,7 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(slots=True)
 class Tail:
-    """What follows the JSON of a request: tensor after tensor, in their order."""
+    """Binary data after the JSON of a request: the tensors in order."""
 
     content: memoryview
     at: int = 0

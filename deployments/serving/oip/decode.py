@@ -36,7 +36,7 @@ class InferRequest:
         return self.is_binary_of if self.is_binary or self.forms else None
 
     def is_binary_of(self, name: str) -> bool:
-        """Tell the form of an output, or of a tensor of an output's sequence."""
+        """Whether an output, or a tensor of an output's sequence, is binary."""
         forms = self.forms or {}
         if name in forms:
             return forms[name]

@@ -1,4 +1,4 @@
-"""What can be wrong with a request, or with what a model makes of it."""
+"""Errors of a request, and of a model that answers it."""
 
 
 class BadRequest(Exception):

@@ -27,7 +27,7 @@ def element(name: str, known: Mapping[str, Tensor]) -> Tensor | None:
 
 
 def is_empty(entry: Mapping[str, Any]) -> bool:
-    """Tell whether an entry under the sequence's own name says that it is empty."""
+    """Whether an entry under the sequence's own name marks it as empty."""
     parameters = entry.get("parameters") or {}
     return entry.get("shape") == [0] and (
         entry.get("data") == [] or parameters.get("binary_data_size") == 0

@@ -181,7 +181,7 @@ def _as_whole(value: Any, expected: Tensor) -> int:
 
 
 def _is_kept(array: Array, made: Array, kinds: tuple[str, str]) -> bool:
-    """Tell whether what was made of an array has its values."""
+    """Whether a converted array has the values of the original."""
     have, want = kinds
     if not array.size:
         return True
@@ -198,7 +198,7 @@ def _is_kept(array: Array, made: Array, kinds: tuple[str, str]) -> bool:
 
 
 def _is_same(whole: Array, number: Array) -> bool:
-    """Tell whether whole numbers equal floating-point ones, digit by digit."""
+    """Whether integers equal floating-point numbers exactly."""
     limits = np.iinfo(whole.dtype)
     is_within = (number >= float(limits.min)) & (number < float(int(limits.max) + 1))
     if not np.all(is_within):  # what lies outside has no whole number to compare

@@ -1,4 +1,4 @@
-"""What an earlier supervisor left running, found by pid and start time."""
+"""Adoption of an earlier supervisor's processes, by pid and start time."""
 
 import logging
 from collections.abc import Collection

@@ -61,7 +61,7 @@ class RetryExamination(Exception):
 
 @dataclass(slots=True)
 class Examination:
-    """One process and what it found; asking again gives the same answer."""
+    """A validation process and its result; repeated calls give the same result."""
 
     id: str
     spec: Spec
@@ -79,7 +79,7 @@ class Examination:
     may_repeat: bool = True
 
     def poll(self, zygote: ZygoteClient, now: float) -> bool:
-        """Take in what the process said and how it ended; True if that is news."""
+        """Read the process's output and exit status; True if either is new."""
         known = (self.text, self.end, self.late)
         if not self.pid and self.id in zygote.started:
             self.pid, self.born = zygote.started.pop(self.id)
@@ -175,7 +175,7 @@ class Examination:
         return RetryExamination() if self.may_repeat else TargetRefused(_why(self.end))
 
     def kill(self) -> None:
-        """End the process and forget what it said."""
+        """End the process and discard its output."""
         self._close()
         discard(conversions.part_of(self.folders, self.id))
         if self.pid:
@@ -199,7 +199,7 @@ def begin(
     now: float,
     before: Spec | None = None,
 ) -> Examination:
-    """Ask for a process that looks into the model. Raises TargetRefused or OSError.
+    """Start a process that validates the model. Raises TargetRefused or OSError.
 
     With `before` it compares the two, and converts nothing.
     """

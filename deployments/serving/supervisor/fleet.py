@@ -159,7 +159,7 @@ class Fleet:
             self._count_crash(each, now)
 
     def _replace_the_full(self, now: float) -> None:
-        """Let another take the place of what is about to run out of memory."""
+        """Mark instances that near their memory limit, so that others replace them."""
         if self.spec is None or now < self._look_at:
             return
         self._look_at = now + LOOK_S

@@ -1,4 +1,4 @@
-"""Where the local target keeps its files, below the data folder."""
+"""Paths of the local target's files, below the data folder."""
 
 import contextlib
 import hashlib

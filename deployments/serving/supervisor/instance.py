@@ -1,4 +1,4 @@
-"""One process that serves: begun, ready, draining, gone."""
+"""A serving process: starting, ready, draining, ended."""
 
 import os
 import signal
@@ -99,7 +99,7 @@ class Instance:
         return self.looks_full >= LOOKS
 
     def poll(self, zygote: ZygoteClient, now: float) -> None:
-        """Take in what became of the process."""
+        """Update from the process's state."""
         if not self.pid and self.id in zygote.started:
             self.pid, self.born = zygote.started.pop(self.id)
         self._read_report()
@@ -189,7 +189,7 @@ class _Files:
 
 
 def begin(spec: Spec, folders: Folders, zygote: ZygoteClient, now: float) -> Instance:
-    """Ask for a process that serves the spec. Raises TargetRefused or OSError."""
+    """Start a process that serves the spec. Raises TargetRefused or OSError."""
     spec = preferred(spec, folders)
     instance_id = uuid.uuid4().hex
     path = folders.socket(instance_id)

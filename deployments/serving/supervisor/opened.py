@@ -1,4 +1,4 @@
-"""What a model process is given, descriptors and never paths, and what it reports."""
+"""Descriptors that a model process inherits (never paths), and its report."""
 
 import dataclasses
 import os

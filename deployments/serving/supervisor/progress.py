@@ -1,4 +1,4 @@
-"""Progress of a started process: tells one that hangs from a busy machine."""
+"""Progress of a started process: distinguishes a hang from a busy machine."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ NOTHING = Effort(0.0, 0.0)
 
 @dataclass(slots=True)
 class ProcessProgress:
-    """What one process did since it was begun; times are monotonic seconds.
+    """Progress of a process since its start; times are monotonic seconds.
 
     Neither what it computes nor what it waits for a processor or a disk is idleness.
     """
@@ -29,7 +29,7 @@ class ProcessProgress:
         self._moved_at = self.since
 
     def look(self, pid: int, now: float) -> None:
-        """Take in what it has done; one that is yet to be forked waits its turn."""
+        """Update from the process's CPU time; before the fork, waiting counts too."""
         if now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
@@ -51,7 +51,7 @@ class ProcessProgress:
 
     @property
     def run_s(self) -> float:
-        """What it had computed when it was last seen to get on."""
+        """CPU time at the last progress, in seconds."""
         return self._known.run_s
 
     def is_starved(self, now: float) -> bool:

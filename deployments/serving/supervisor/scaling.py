@@ -1,4 +1,4 @@
-"""How many instances a deployment should have, from what gateways have under way."""
+"""Autoscaling: instances wanted, from the requests in flight at gateways."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""The supervisor's end of the zygote: asks for processes, hears how they end."""
+"""The supervisor's client of the zygote: requests forks, receives exit statuses."""
 
 import logging
 import os
@@ -61,7 +61,7 @@ class ZygoteClient:
         return self._control
 
     def fork(self, message: dict[str, Any], files: Mapping[str, int]) -> None:
-        """Ask for a process that has `files` open. Raises OSError if it cannot."""
+        """Request a fork with `files` open. Raises OSError if that cannot be sent."""
         text = orjson.dumps({**message, "files": list(files)})
         socket.send_fds(self.warm_up(), [text], list(files.values()))
         self._unanswered[message["id"]] = Path(message["record_path"])
@@ -86,11 +86,11 @@ class ZygoteClient:
         return None if self._control is None else self._control.fileno()
 
     def is_connected(self, generation: int) -> bool:
-        """Tell whether the zygote of that generation is here to report ends."""
+        """Whether the zygote of that generation is connected and reports exits."""
         return self._control is not None and generation == self.generation
 
     def close(self) -> None:
-        """Let the zygote end; the processes that it forked go on."""
+        """End the zygote; its forked processes keep running."""
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -113,7 +113,7 @@ class ZygoteClient:
             self.started[message["started"]] = (message["pid"], message["start_time"])
 
     def _settle(self) -> None:
-        """Tell by its record whether a zygote that died had still forked a process."""
+        """Settle open requests of a dead zygote by the records of its forks."""
         for job_id, path in self._unanswered.items():
             try:
                 record = orjson.loads(path.read_bytes())

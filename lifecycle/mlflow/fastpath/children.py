@@ -1,4 +1,4 @@
-"""What belongs to runs, read for a whole page at once: five statements a page."""
+"""Child rows of runs (metrics, parameters, tags, inputs), five statements a page."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ _CHUNK = 10_000
 
 @dataclass(slots=True)
 class Children:
-    """What was logged to one run, as messages."""
+    """Everything logged to one run, as messages."""
 
     metrics: list[Message] = field(default_factory=list)
     params: list[Message] = field(default_factory=list)

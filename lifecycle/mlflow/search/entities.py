@@ -34,7 +34,7 @@ _TAG: Final = frozenset({"tag", "tags"})
 
 @dataclass(frozen=True, slots=True)
 class SearchSchema:
-    """What can be searched: wire names to columns.
+    """Searchable fields: wire names to columns.
 
     `times` are columns that hold moments and are searched in milliseconds. `tags` is
     the queryset of tag rows with `owner`, the column that names their owner, and

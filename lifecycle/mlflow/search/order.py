@@ -17,7 +17,7 @@ _CLAUSE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """What to sort by; `entity` as it was written, "" if it was not."""
+    """A sort key; `entity` as it was written, "" if it was not."""
 
     entity: str
     key: str

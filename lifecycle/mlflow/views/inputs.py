@@ -1,4 +1,4 @@
-"""What a run read and what it made: datasets and logged models."""
+"""Inputs and outputs of a run: datasets and logged models."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ _MAX_SOURCE_TYPE = 36
 
 
 def log_inputs(call: MlflowCall) -> Answer:
-    """Note what a run read; a dataset that the catalogue knows is linked to it."""
+    """Store a run's inputs; a dataset that the catalogue knows is linked to it."""
     run_id = checks.run_id(call.fields.text("run_id", required=True))
     datasets = [
         _dataset(item, f"datasets[{position}]")
@@ -51,7 +51,7 @@ def log_inputs(call: MlflowCall) -> Answer:
 
 
 def log_outputs(call: MlflowCall) -> Answer:
-    """Note which logged models a run made; twice is once."""
+    """Store a run's output models; idempotent."""
     run_id = call.fields.text("run_id", required=True)
     call.fields.array("models", required=True)
     steps = {

@@ -1,4 +1,4 @@
-"""What a run logs: metrics, parameters, tags, one at a time or in a batch."""
+"""Logging to a run: metrics, parameters, tags, one at a time or in a batch."""
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper

@@ -22,7 +22,7 @@ def version(_call: MlflowCall) -> Answer:
 
 
 def server_info(_call: MlflowCall) -> Answer:
-    """Say that artifacts go up in one piece, and to which version of this server."""
+    """Return server capabilities (no multipart uploads) and the server's version."""
     return {
         "mlops_version": __version__,
         "store_type": "SqlStore",

@@ -29,6 +29,7 @@ class AuditEntry(models.Model):
     Immutable: here, and in SQL by a trigger of the database.
     """
 
+    # `/audit?date_from=&date_to=`.
     at = models.DateTimeField(_("time"), auto_now_add=True, db_index=True)
     actor = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("actor")

@@ -47,9 +47,11 @@ class User(AbstractUser):
     nobody in.
     """
 
+    # Sign-in finds an account by either key; a new address is compared with both.
     name_key = models.CharField(
         max_length=MAX_KEY, default="", db_default="", db_index=True, editable=False
     )
+    # Shared addresses are found too: the constraint below leaves them out.
     address_key = models.CharField(
         max_length=MAX_KEY, default="", db_default="", db_index=True, editable=False
     )

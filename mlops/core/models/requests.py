@@ -20,6 +20,7 @@ class IdempotencyRecord(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
     body = models.BinaryField(default=bytes)
+    # Housekeeping deletes keys older than a day.
     created_at = models.DateTimeField(db_index=True)
     running_until = models.DateTimeField()
 

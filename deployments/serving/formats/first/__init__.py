@@ -1,1 +1,1 @@
-"""How files were read under the first rules; kept for what serves under them."""
+"""Readers of the first reading rules, kept for deployments that serve under them."""
