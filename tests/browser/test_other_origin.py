@@ -54,7 +54,7 @@ def window(tmp_path, page):
     made.close()
 
 
-def asked(window, gateway, key=KEY):
+def predicted(window, gateway, key=KEY):
     url = f"http://127.0.0.1:{gateway.port}{infer_path('iris')}"
     window.run(ASK, url, key, BODY)
     window.wait(lambda: window.run("return window.found"), "an answer")
@@ -65,9 +65,9 @@ def test_a_page_of_a_configured_origin_infers_and_another_does_not(window, page)
     with serving(iris=onnx_bytes()) as other:
         gateway = GatewayProcess(other.data_dir, "--cors-origins", page)
         try:
-            found = asked(window, gateway)
-            refused = asked(window, gateway, key="wrong")
-            elsewhere = asked(window, other)
+            found = predicted(window, gateway)
+            refused = predicted(window, gateway, key="wrong")
+            elsewhere = predicted(window, other)
         finally:
             gateway.close()
 

@@ -34,7 +34,7 @@ def old(upload):
     return make
 
 
-def said(*arguments):
+def printed(*arguments):
     out = io.StringIO()
     call_command("dataset_versions", *arguments, stdout=out)
     return out.getvalue()
@@ -150,7 +150,7 @@ def test_the_command_lists_and_counts_and_reads_nothing(old, upload, data_dir):
     for path in (data_dir / "datasets/content").rglob("data.parquet"):
         path.unlink()
 
-    text = said()
+    text = printed()
 
     assert "one v1: cannot be told; upload again\n    " in text
     assert "two v1: cannot have changed\nthree" not in text
@@ -163,7 +163,7 @@ def test_digests_that_are_missing_are_computed_when_asked_for(old, upload, api):
     version = old("old", "a\n1\n", "a.csv")
     new = upload("new", "a\n1\n").json()
 
-    assert f"content {new['content_digest']}" in said("--digest", "--dataset", "old")
+    assert f"content {new['content_digest']}" in printed("--digest", "--dataset", "old")
 
     version.refresh_from_db()
     assert version.content_digest == new["content_digest"]

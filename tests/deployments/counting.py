@@ -118,11 +118,11 @@ def served():
     from deployments.models import DeploymentKey  # noqa: PLC0415
     from tests.deployments.factories import VersionFactory  # noqa: PLC0415
     from tests.deployments.gateway.process import DIGEST  # noqa: PLC0415
-    from tests.deployments.stack import asked, is_settled  # noqa: PLC0415
+    from tests.deployments.stack import is_settled, requested  # noqa: PLC0415
     from tests.deployments.targets.models import onnx_bytes  # noqa: PLC0415
     from tests.deployments.targets.waiting import until  # noqa: PLC0415
 
-    made = asked(VersionFactory(model__name="iris", content=onnx_bytes()))
+    made = requested(VersionFactory(model__name="iris", content=onnx_bytes()))
     DeploymentKey.objects.create(slot=made.slot, name="clients", digest=DIGEST)
     until(lambda: is_settled(made))
     return made

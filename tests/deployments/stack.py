@@ -63,7 +63,7 @@ def is_settled(deployment):
     )
 
 
-def asked(version, **options):
+def requested(version, **options):
     return Deployment.request(version, "development", by=None, **options)
 
 

@@ -102,7 +102,7 @@ def old(reconciler):
     version = VersionFactory(
         model__name="iris", version="1", content=models.onnx_bytes()
     )
-    served = asked(version)
+    served = requested(version)
     until(lambda: passed(reconciler, served).status == Status.ACTIVE, LONG_S)
     until(lambda: passed(reconciler, served).health == Health.HEALTHY, LONG_S)
     return served
@@ -111,7 +111,7 @@ def old(reconciler):
 PATH = "/serving/staging/iris/v2/models/iris/infer"
 
 
-def asked(version):
+def requested(version):
     return Deployment.request(version, "staging", by=None)
 
 
@@ -127,7 +127,7 @@ def passed(reconciler, deployment):
     return deployment
 
 
-def told(deployment):
+def messages_of(deployment):
     return " ".join(deployment.events.values_list("message", flat=True))
 
 
@@ -159,14 +159,14 @@ def pids_of(disk, deployment):
 def test_a_disk_full_at_any_step_of_a_deploy_costs_no_request(
     call, old, reconciler, gateway, disk
 ):
-    new, target = asked(successor(old)), reconciler.targets["staging"]
+    new, target = requested(successor(old)), reconciler.targets["staging"]
     target.full_at = (call, str(new.pk))
     with Clients(gateway, PATH, CLIENTS) as clients:
         until(lambda: passed(reconciler, new) and target.calls > 3, LONG_S)
         more(clients)
         stuck = passed(reconciler, new).status
         versions = [list(seen) for seen in clients.versions]
-        said = told(new) if new.status != Status.ACTIVE else ""
+        said = messages_of(new) if new.status != Status.ACTIVE else ""
         disk.free()
         until(lambda: passed(reconciler, new) and is_answered_by(clients, new), LONG_S)
         more(clients)
@@ -307,12 +307,12 @@ def test_a_conversion_that_does_not_fit_leaves_the_model_as_it_is(reconciler, di
     EnvironmentRule.objects.filter(pk="staging").update(converts_to_onnx=True)
     rows, labels = models.iris()
     large = RandomForestClassifier(100, random_state=0).fit(rows, labels)
-    made = asked(VersionFactory(content=skops.io.dumps(large)))
+    made = requested(VersionFactory(content=skops.io.dumps(large)))
     disk.leave(SPARE_PAGES)
 
     until(lambda: passed(reconciler, made).status == Status.ACTIVE, LONG_S)
 
-    assert "not converted to ONNX (No space left on device)" in told(made)
+    assert "not converted to ONNX (No space left on device)" in messages_of(made)
     assert list((disk.path / "conversions").iterdir()) == []
 
 
@@ -324,14 +324,14 @@ def test_a_write_protected_folder_stops_changes_and_no_answers(
 ):
     disk.protect()
     with Clients(gateway, PATH, CLIENTS) as clients:
-        new = asked(VersionFactory(model=old.slot.model, content=None))
+        new = requested(VersionFactory(model=old.slot.model, content=None))
         Deployment.objects.filter(pk=new.pk).update(
             artifact=old.artifact, artifact_sha256=old.artifact_sha256
         )
         for _ in range(10):
             reconciler.once()
         more(clients)
-        stuck, said = passed(reconciler, new).status, told(new)
+        stuck, said = passed(reconciler, new).status, messages_of(new)
         disk.release()
         until(lambda: passed(reconciler, new) and is_answered_by(clients, new), LONG_S)
         more(clients)
@@ -362,7 +362,7 @@ def test_bytes_changed_while_it_serves_are_never_served(
     with Clients(gateway, PATH, CLIENTS) as clients:
         os.kill(pid, signal.SIGKILL)
         until(lambda: passed(reconciler, old).health == Health.UNHEALTHY, LONG_S)
-        status, said = old.status, told(old)
+        status, said = old.status, messages_of(old)
         path.write_bytes(good)
         until(lambda: passed(reconciler, old).health != Health.UNHEALTHY, LONG_S)
         more(clients, 5)
@@ -379,7 +379,7 @@ def test_a_converted_file_that_was_changed_gives_way_to_the_model(
 ):
     monkeypatch.setattr(fleet, "LONGEST_PAUSE_S", 1.0)
     EnvironmentRule.objects.filter(pk="staging").update(converts_to_onnx=True)
-    made = asked(VersionFactory(model__name="iris", content=models.skops_bytes()))
+    made = requested(VersionFactory(model__name="iris", content=models.skops_bytes()))
     until(lambda: passed(reconciler, made).status == Status.ACTIVE, LONG_S)
     (converted,) = (disk.path / "conversions").iterdir()
     converted.write_bytes(converted.read_bytes().replace(b"ai.onnx.ml", b"ai.onnx.mL"))

@@ -90,7 +90,7 @@ async def answer_of(reader):
     return await reader.readexactly(known.body_bytes)
 
 
-async def asked(*pieces, answers=1, **options):
+async def exchanged(*pieces, answers=1, **options):
     async with talking(**options) as (reader, writer, _):
         for piece in pieces:
             writer.write(piece)
@@ -111,7 +111,7 @@ def test_the_fast_path_is_made_for_this_uvicorn():
 
 
 def test_a_whole_request_takes_the_fast_path_time_and_again():
-    assert asyncio.run(asked(post(), post(), answers=2)) == [b"short abcde"] * 2
+    assert asyncio.run(exchanged(post(), post(), answers=2)) == [b"short abcde"] * 2
 
 
 def test_wherever_a_request_is_cut_it_gets_its_answer():
@@ -119,9 +119,9 @@ def test_wherever_a_request_is_cut_it_gets_its_answer():
 
     async def every():
         for cut in range(1, len(request)):
-            (found,) = await asked(request[:cut], request[cut:])
+            (found,) = await exchanged(request[:cut], request[cut:])
             assert found.split(b" ", 1)[1] == b"a\r\n\r\nbc", cut
-        (found,) = await asked(*(bytes([byte]) for byte in request))
+        (found,) = await exchanged(*(bytes([byte]) for byte in request))
         assert found == b"long a\r\n\r\nbc"
 
     asyncio.run(every())
@@ -130,7 +130,7 @@ def test_wherever_a_request_is_cut_it_gets_its_answer():
 def test_a_head_and_then_its_body_is_still_the_fast_path():
     head, body = post()[:-5], post()[-5:]
 
-    assert asyncio.run(asked(head, body)) == [b"short abcde"]
+    assert asyncio.run(exchanged(head, body)) == [b"short abcde"]
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_what_is_unusual_goes_to_uvicorn_and_the_next_one_does_not(other):
 
 
 def test_one_that_is_not_taken_has_lost_nothing():
-    assert asyncio.run(asked(post(b"long way"))) == [b"long long way"]
+    assert asyncio.run(exchanged(post(b"long way"))) == [b"long long way"]
 
 
 def test_pipelined_requests_are_answered_in_order():
     pipelined = post(b"1") + post(b"2") + post(b"3")
 
-    found = asyncio.run(asked(pipelined, post(b"4"), answers=4))
+    found = asyncio.run(exchanged(pipelined, post(b"4"), answers=4))
 
     assert [body[-1:] for body in found] == [b"1", b"2", b"3", b"4"]
 
@@ -166,7 +166,7 @@ def test_pipelined_requests_are_answered_in_order():
 def test_what_comes_while_one_is_answered_waits_its_turn():
     more = post(b"2"), CHUNKED, post(b"long"), post(b"x" * 200_000), post(b"6")
 
-    found = asyncio.run(asked(post(b"wait"), *more, answers=6))
+    found = asyncio.run(exchanged(post(b"wait"), *more, answers=6))
 
     assert found[0] == b"short wait"
     bodies = [body.partition(b" ")[2] for body in found[1:]]

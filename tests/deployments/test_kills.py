@@ -11,7 +11,7 @@ import pytest
 
 from deployments.states import Status
 from tests.deployments.factories import VersionFactory
-from tests.deployments.stack import asked, is_settled, running, status_of
+from tests.deployments.stack import is_settled, requested, running, status_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
 from tests.deployments.test_races import require_legal_history
@@ -24,10 +24,10 @@ pytestmark = [
 
 def test_one_killed_before_it_drained_leaves_no_orphan(workers):
     version = VersionFactory(content=onnx_bytes())
-    old = asked(version)
+    old = requested(version)
     first = workers("stop:before", old.pk)
     until(lambda: is_settled(old))
-    new = asked(VersionFactory(model=version.model, content=onnx_bytes(1)))
+    new = requested(VersionFactory(model=version.model, content=onnx_bytes(1)))
     assert first.wait(30) == -signal.SIGKILL
     both = running()
 
@@ -39,16 +39,16 @@ def test_one_killed_before_it_drained_leaves_no_orphan(workers):
 
 def test_one_that_sleeps_through_its_lease_wakes_up_as_a_bystander(workers):
     version = VersionFactory(content=onnx_bytes())
-    old = asked(version)
+    old = requested(version)
     # Not within a transaction: SQLite has one writer, who must not fall asleep.
     sleeper = workers("route:after", old.pk, "SIGSTOP")
     until(lambda: is_settled(old) and is_stopped(sleeper))
-    new = asked(VersionFactory(model=version.model, content=onnx_bytes(1)))
+    new = requested(VersionFactory(model=version.model, content=onnx_bytes(1)))
     workers()
     until(lambda: is_settled(new))
 
     sleeper.send_signal(signal.SIGCONT)
-    newest = asked(version)
+    newest = requested(version)
     until(lambda: is_settled(newest))
 
     assert sleeper.poll() is None
@@ -57,7 +57,7 @@ def test_one_that_sleeps_through_its_lease_wakes_up_as_a_bystander(workers):
 
 
 def test_one_that_is_told_to_stop_leaves_its_models_serving(workers):
-    deployment = asked(VersionFactory(content=onnx_bytes()))
+    deployment = requested(VersionFactory(content=onnx_bytes()))
     worker = workers()
     until(lambda: is_settled(deployment))
 

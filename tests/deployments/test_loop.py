@@ -18,7 +18,7 @@ from deployments.states import Environment, Status
 from deployments.targets.scripted import ScriptedTarget
 from deployments.wake import wake_socket, wake_worker, wake_worker_and_wait
 from tests.deployments.factories import VersionFactory
-from tests.deployments.reconciler.acting import asked, made, settle
+from tests.deployments.reconciler.acting import made, requested, settle
 from tests.deployments.targets.waiting import until
 
 LONG_S = 120.0
@@ -132,7 +132,7 @@ def test_a_pass_with_nothing_to_watch_is_followed_by_a_long_rest(tmp_path):
     reconciler = made(target, time.monotonic, tmp_path)
 
     nothing = reconciler.once().due_s
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
     Deployment.objects.update(deployed_at=timezone.now() - timedelta(days=1))
     calm = reconciler.once().due_s

@@ -17,7 +17,7 @@ from deployments.models import Deployment, DeploymentEvent, Lease
 from deployments.states import Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.process import GatewayProcess
-from tests.deployments.stack import asked, is_settled, running, status_of
+from tests.deployments.stack import is_settled, requested, running, status_of
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
 from tests.deployments.test_races import require_legal_history
@@ -65,7 +65,7 @@ def test_whoever_is_killed_there_again_and_again_loses_nothing(workers, point, g
 
     for number in range(ROUNDS):
         content = onnx_bytes(number % 3)
-        new = asked(VersionFactory(model=version.model, content=content))
+        new = requested(VersionFactory(model=version.model, content=content))
         assert worker.wait(LONG_S) == -signal.SIGKILL
         left, still_running = status_of(new), running()
         meanwhile = answering(gateway, version.model)
@@ -113,7 +113,7 @@ def answering(gateway, model):
 
 def settled_by(worker, version):
     """Return a deployment of the version that a worker brought up before it left."""
-    deployment = asked(version)
+    deployment = requested(version)
     until(lambda: is_settled(deployment), LONG_S)
     worker.terminate()
     assert worker.wait(LONG_S) == 0

@@ -22,7 +22,7 @@ from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients, iris_request
 from tests.deployments.gateway.process import DIGEST, GatewayProcess
 from tests.deployments.gateway.test_supervisor import workers as workers_of
-from tests.deployments.stack import RUN, asked, is_settled, pids_of
+from tests.deployments.stack import RUN, is_settled, pids_of, requested
 from tests.deployments.targets.models import onnx_bytes
 from tests.deployments.targets.waiting import until
 
@@ -51,7 +51,7 @@ def gateways():
 def serving(workers):
     """Return the first deployment of a model, and its reconciler."""
     worker = workers()
-    deployment = asked(VersionFactory(model__name="iris", content=onnx_bytes()))
+    deployment = requested(VersionFactory(model__name="iris", content=onnx_bytes()))
     DeploymentKey.objects.create(slot=deployment.slot, name="clients", digest=DIGEST)
     until(lambda: is_settled(deployment))
     return deployment, worker
@@ -63,7 +63,7 @@ PATH = "/serving/development/iris/v2/models/iris/infer"
 def upgraded(deployment, shift):
     """Ask for a new version of the model; return its deployment."""
     model = deployment.slot.model
-    return asked(VersionFactory(model=model, content=onnx_bytes(shift % 3)))
+    return requested(VersionFactory(model=model, content=onnx_bytes(shift % 3)))
 
 
 def kill_model_of(deployment):

@@ -20,7 +20,7 @@ from deployments.states import Rollout, Status
 from tests.deployments.factories import VersionFactory
 from tests.deployments.gateway.clients import Clients
 from tests.deployments.gateway.process import DIGEST, GatewayProcess
-from tests.deployments.stack import asked, is_settled, status_of
+from tests.deployments.stack import is_settled, requested, status_of
 from tests.deployments.targets.models import pickled
 from tests.deployments.targets.waiting import until
 
@@ -134,7 +134,7 @@ def rule():
 
 def deployed(content):
     """Return the first deployment of a model, once it serves."""
-    deployment = asked(VersionFactory(model__name="m", content=content))
+    deployment = requested(VersionFactory(model__name="m", content=content))
     DeploymentKey.objects.create(slot=deployment.slot, name="clients", digest=DIGEST)
     until(lambda: is_settled(deployment))
     return deployment
@@ -142,7 +142,7 @@ def deployed(content):
 
 def followed(deployment, content, **options):
     version = VersionFactory(model=deployment.slot.model, content=content)
-    return asked(version, **options)
+    return requested(version, **options)
 
 
 PATH = "/serving/development/m/v2/models/m/infer"

@@ -71,7 +71,7 @@ def key(slot, gateway):
     return plain
 
 
-def asked(slot, **options):
+def requested(slot, **options):
     version = VersionFactory(model=slot.model)
     return Deployment.request(version, slot.environment, by=None, **options)
 
@@ -82,7 +82,7 @@ def says(deployment, **word):
 
 
 def active(slot, **options):
-    deployment = asked(slot, **options)
+    deployment = requested(slot, **options)
     says(deployment, status=Status.ACTIVE)
     deployment.refresh_from_db()
     return deployment
@@ -136,7 +136,7 @@ def test_a_canary_has_its_share_when_the_row_says_so_and_none_when_it_failed(
     active(slot)
     seen = []
     for _ in range(max(ROUNDS // 2, 2)):
-        canary = asked(slot, plan=HALF)
+        canary = requested(slot, plan=HALF)
         says(canary, traffic_percent=50)
         began = answer(gateway, slot, key, canary.model_version)
         canary.refresh_from_db()
@@ -150,7 +150,7 @@ def test_a_canary_has_its_share_when_the_row_says_so_and_none_when_it_failed(
 
 def test_a_canary_goes_on_with_its_next_share_and_is_promoted(gateway, slot, key):
     active(slot)
-    canary = asked(slot, plan=CANARY)
+    canary = requested(slot, plan=CANARY)
     says(canary, traffic_percent=99)
 
     answers = [answer(gateway, slot, key)[1] for _ in range(20)]
@@ -194,7 +194,7 @@ def test_a_sticky_caller_keeps_the_new_version_as_its_share_grows(
     callers = [(each, {}) for each in keys] if sticky_by == "key" else by_header
     active(slot)
     strategy = Strategy(Rollout.CANARY, STEPS, 4, sticky_by, "X-Customer")
-    canary = asked(slot, plan=DeploymentPlan(strategy=strategy))
+    canary = requested(slot, plan=DeploymentPlan(strategy=strategy))
     says(canary, traffic_percent=STEPS[0])
 
     rounds = who_have_it(gateway, slot, callers, canary)
@@ -282,7 +282,7 @@ def test_what_rolls_out_is_judged_every_two_seconds(gateway, slot, record_proper
     active(slot)
     took_s = []
     for _ in range(max(ROUNDS // 10, 3)):
-        canary = asked(slot, plan=HALF)
+        canary = requested(slot, plan=HALF)
         says(canary, traffic_percent=50)
         took_s.append(stopped_after_s(canary))
 

@@ -39,14 +39,14 @@ def _at(change, moment):
     type(change).objects.filter(pk=change.pk).update(changed_at=moment)
 
 
-def asked(api, past, **ago):
+def history(api, past, **ago):
     moment = (past - timedelta(**ago)).isoformat()
     return api("viewer").get(ADDRESS, {"at": moment}).json()
 
 
 def test_the_stage_of_a_day_is_the_last_move_before_it(api, past):
     stages = [
-        {one["version"]: one["stage"] for one in asked(api, past, days=ago)["stages"]}
+        {one["version"]: one["stage"] for one in history(api, past, days=ago)["stages"]}
         for ago in (4, 2, 0)
     ]
 
@@ -55,8 +55,8 @@ def test_the_stage_of_a_day_is_the_last_move_before_it(api, past):
 
 
 def test_an_alias_of_a_day_names_version_person_and_since_when(api, past):
-    then = asked(api, past, days=3)["aliases"]
-    now = asked(api, past, days=0)["aliases"]
+    then = history(api, past, days=3)["aliases"]
+    now = history(api, past, days=0)["aliases"]
 
     assert [(one["alias"], one["version"]) for one in then] == [("champion", "a")]
     assert [(one["version"], one["changed_by"]) for one in now] == [
@@ -65,7 +65,7 @@ def test_an_alias_of_a_day_names_version_person_and_since_when(api, past):
 
 
 def test_what_led_there_is_told_newest_first(api, past):
-    changes = asked(api, past, days=0)["changes"]
+    changes = history(api, past, days=0)["changes"]
 
     assert [one["kind"] for one in changes] == ["stage", "alias", "stage", "alias"]
     assert changes[0]["reason"] == "1 days ago"
@@ -73,7 +73,7 @@ def test_what_led_there_is_told_newest_first(api, past):
 
 
 def test_before_the_model_there_was_nothing(api, past):
-    empty = asked(api, past, days=9)
+    empty = history(api, past, days=9)
 
     assert (empty["stages"], empty["aliases"], empty["changes"]) == ([], [], [])
 

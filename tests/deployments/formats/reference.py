@@ -37,7 +37,7 @@ def of_xgboost(path, rows, kind):
     if kind == "Booster":
         data = xgboost.DMatrix(rows, enable_categorical=True)
         return {"predict": model.predict(data, validate_features=False)}
-    return asked(model, rows)
+    return predicted(model, rows)
 
 
 def of_lightgbm(path, rows, _):
@@ -49,13 +49,13 @@ def of_lightgbm(path, rows, _):
 def of_skops(path, rows, _):
     import skops.io
 
-    return asked(skops.io.load(path, skops.io.get_untrusted_types(file=path)), rows)
+    return predicted(skops.io.load(path, skops.io.get_untrusted_types(file=path)), rows)
 
 
 def of_joblib(path, rows, _):
     import joblib
 
-    return asked(joblib.load(path), rows)
+    return predicted(joblib.load(path), rows)
 
 
 def of_onnx(path, rows, _):
@@ -78,7 +78,7 @@ def of_mlflow(path, rows, _):
     return {"predict": np.asarray(answer)}
 
 
-def asked(model, rows):
+def predicted(model, rows):
     if not hasattr(model, "predict"):
         return plain("transform", model.transform(rows))
     found = {"predict": model.predict(rows)}

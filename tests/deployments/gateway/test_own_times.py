@@ -31,7 +31,7 @@ def own_times(tally) -> dict[int, int]:
 
 
 @pytest.fixture
-def told(gateway, slot):
+def own_time_with(gateway, slot):
     """Return a caller of a slow model server that puts a line into its answer's head.
 
     It returns the bucket that the call's own time fell into.
@@ -52,17 +52,19 @@ def told(gateway, slot):
 
 
 @pytest.mark.parametrize("said_ms", [0, 30])
-def test_what_a_model_server_says_that_it_took_is_its_own_time(told, said_ms):
-    assert told(b"x-took-ms: %d\r\n" % said_ms) == bucket(said_ms)
+def test_what_a_model_server_says_that_it_took_is_its_own_time(own_time_with, said_ms):
+    assert own_time_with(b"x-took-ms: %d\r\n" % said_ms) == bucket(said_ms)
 
 
 @pytest.mark.parametrize("line", [b"", b"x-took-ms: \r\n", b"x-took-ms: -1\r\n"])
-def test_one_that_says_nothing_of_use_took_all_of_it(told, line):
-    assert told(line) >= bucket(SLOW_S * 1000)
+def test_one_that_says_nothing_of_use_took_all_of_it(own_time_with, line):
+    assert own_time_with(line) >= bucket(SLOW_S * 1000)
 
 
-def test_nothing_takes_longer_than_its_call(told):
-    assert bucket(SLOW_S * 1000) <= told(b"x-took-ms: 99999999\r\n") < bucket(9e7)
+def test_nothing_takes_longer_than_its_call(own_time_with):
+    assert (
+        bucket(SLOW_S * 1000) <= own_time_with(b"x-took-ms: 99999999\r\n") < bucket(9e7)
+    )
 
 
 def process_of(gateway) -> int:

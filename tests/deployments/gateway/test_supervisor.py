@@ -43,7 +43,7 @@ def reload(gateway) -> None:
     until(lambda: not (workers(gateway) & before))
 
 
-def asked(clients, more: int) -> None:
+def wait_for_answers(clients, more: int) -> None:
     enough = clients.sent + more
     until(lambda: clients.sent >= enough)
 
@@ -52,9 +52,9 @@ def reload_under_load(gateway, slot, times: int):
     here = slot()
     with Clients(gateway, here.infer) as clients:
         for _ in range(times):
-            asked(clients, 20)
+            wait_for_answers(clients, 20)
             reload(gateway)
-        asked(clients, 200)
+        wait_for_answers(clients, 200)
     return clients
 
 
@@ -99,11 +99,11 @@ def test_a_killed_worker_is_back_and_fails_only_what_it_was_answering(gateway, s
     here = slot()
     with Clients(gateway, here.infer) as clients:
         for _ in range(3):
-            asked(clients, 100)
+            wait_for_answers(clients, 100)
             killed = min(workers(gateway))
             os.kill(killed, signal.SIGKILL)
             until(lambda gone=killed: len(workers(gateway) - {gone}) == 2)
-        asked(clients, 100)
+        wait_for_answers(clients, 100)
 
     failed = clients.sent - clients.statuses[200]
     assert failed <= 3 * 4

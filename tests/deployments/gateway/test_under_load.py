@@ -54,7 +54,7 @@ def switch(target, spec) -> None:
     target.route(route)
 
 
-def asked(clients, more: int = 200) -> None:
+def wait_for_answers(clients, more: int = 200) -> None:
     """Wait until the clients got so many more answers."""
     enough = clients.sent + more
     until(lambda: clients.sent >= enough)
@@ -64,7 +64,7 @@ def test_promotions_lose_no_request_and_versions_only_grow(target, gateway, depl
     serving = deploy()
     with Clients(gateway, PATH) as clients:
         for _ in range(6):
-            asked(clients)
+            wait_for_answers(clients)
             before, serving = serving, deploy()
             target.stop(before.deployment_id)
         # Gateways look at the routes every 100 ms.
@@ -79,11 +79,11 @@ def test_a_killed_model_process_loses_no_request(target, gateway, deploy):
     serving = deploy()
     with Clients(gateway, PATH) as clients:
         for kills in range(1, 4):
-            asked(clients)
+            wait_for_answers(clients)
             os.kill(only_pid(target, serving), signal.SIGKILL)
             until(lambda k=kills: target.observe(serving.deployment_id).restarts == k)
             until(lambda: is_ready(target, serving))
-            asked(clients)
+            wait_for_answers(clients)
 
     assert clients.statuses.keys() == {200}, clients.errors
 
@@ -91,13 +91,13 @@ def test_a_killed_model_process_loses_no_request(target, gateway, deploy):
 def test_a_new_supervisor_loses_no_request(target, gateway, deploy, tmp_path):
     serving = deploy()
     with Clients(gateway, PATH) as clients:
-        asked(clients)
+        wait_for_answers(clients)
         target.close()
         with LocalTarget(tmp_path) as successor:
             old = only_pid(successor, serving)
             serve(successor, serving)
             until(lambda: only_pid_or_none(successor, serving) not in (old, None))
-            asked(clients)
+            wait_for_answers(clients)
             clients.__exit__()
             assert clients.statuses.keys() == {200}, clients.errors
 
@@ -114,7 +114,7 @@ def test_what_was_sent_is_what_was_counted(target, tmp_path, deploy):
     gateway = GatewayProcess(tmp_path, "--workers", "4")
     until(lambda: len(list((tmp_path / "run" / "gateways").glob("*.json"))) == 4)
     with Clients(gateway, PATH, count=8) as clients:
-        asked(clients, 2000)
+        wait_for_answers(clients, 2000)
 
     gateway.close()
 

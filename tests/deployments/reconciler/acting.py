@@ -25,7 +25,7 @@ def made(target, clock, folder):
     return Reconciler(targets, folder=folder, clock=clock)
 
 
-def asked(version=None, environment="development", **options):
+def requested(version=None, environment="development", **options):
     version = version or VersionFactory()
     return Deployment.request(version, environment, by=None, **options)
 
@@ -48,7 +48,7 @@ def status_of(deployment):
     return deployment.status
 
 
-def told(deployment):
+def messages_of(deployment):
     return [event.message for event in deployment.events.order_by("sequence")]
 
 

@@ -11,7 +11,13 @@ from deployments.models import (
 )
 from deployments.states import Health, Status
 from tests.deployments.factories import DeploymentFactory, VersionFactory, count
-from tests.deployments.reconciler.acting import asked, settle, status_of, told, traffic
+from tests.deployments.reconciler.acting import (
+    messages_of,
+    requested,
+    settle,
+    status_of,
+    traffic,
+)
 
 pytestmark = pytest.mark.django_db
 BAKE_S = 3600
@@ -27,11 +33,11 @@ def baking():
 def two(reconciler, **before):
     """Return a version that served, with what was counted of it, and its successor."""
     version = VersionFactory()
-    first = asked(version)
+    first = requested(version)
     settle(reconciler)
     if before:
         traffic(first, **before)
-    second = asked(VersionFactory(model=version.model))
+    second = requested(VersionFactory(model=version.model))
     settle(reconciler)
     return first, second
 
@@ -87,7 +93,7 @@ def test_where_the_rule_is_off_nothing_is_sent_back(reconciler):
 
 
 def test_without_a_past_a_bad_one_serves_on_and_says_so_once(reconciler, baking):
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
     traffic(deployment, 100, 90)
 
@@ -95,8 +101,10 @@ def test_without_a_past_a_bad_one_serves_on_and_says_so_once(reconciler, baking)
         reconciler.once()
 
     assert status_of(deployment) == Status.ACTIVE
-    said = [line for line in told(deployment) if line.startswith("would be rolled")]
-    assert len(said) == 1
+    found = [
+        line for line in messages_of(deployment) if line.startswith("would be rolled")
+    ]
+    assert len(found) == 1
 
 
 def is_undone(reconciler, deployment):

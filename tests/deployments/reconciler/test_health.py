@@ -7,10 +7,10 @@ from deployments.models import (
 )
 from deployments.states import Health, Status
 from tests.deployments.reconciler.acting import (
-    asked,
+    messages_of,
+    requested,
     settle,
     status_of,
-    told,
     traffic,
 )
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_health_follows_what_runs(reconciler, target, clock):
-    deployment = asked()
+    deployment = requested()
     before = deployment.health
     settle(reconciler)
     reconciler.once()
@@ -41,11 +41,11 @@ def test_health_follows_what_runs(reconciler, target, clock):
 
     assert (before, healthy) == (Health.DEGRADED, (Health.HEALTHY, 1))
     assert (degraded, unhealthy) == (Health.DEGRADED, Health.UNHEALTHY)
-    assert "unhealthy now: killed by SIGKILL" in told(deployment)
+    assert "unhealthy now: killed by SIGKILL" in messages_of(deployment)
 
 
 def test_what_becomes_active_says_how_it_does_in_the_same_word(reconciler):
-    deployment = asked()
+    deployment = requested()
     while status_of(deployment) != Status.ACTIVE:
         reconciler.once()
 
@@ -67,7 +67,7 @@ def test_what_becomes_active_says_how_it_does_in_the_same_word(reconciler):
 def test_health_follows_the_error_rate_over_enough_requests(
     reconciler, requests, errors, health
 ):
-    deployment = asked(environment="staging")
+    deployment = requested(environment="staging")
     settle(reconciler)
     traffic(deployment, requests, errors)
 
@@ -78,19 +78,19 @@ def test_health_follows_the_error_rate_over_enough_requests(
 
 
 def test_why_an_instance_was_restarted_is_told_once(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
 
     target.crash(str(deployment.pk), "The model server was killed by SIGSEGV.")
     for _ in range(3):
         reconciler.once()
 
-    assert told(deployment).count("The model server was killed by SIGSEGV.") == 1
+    assert messages_of(deployment).count("The model server was killed by SIGSEGV.") == 1
 
 
 def test_a_slow_p95_degrades_where_a_limit_is_set(reconciler):
     EnvironmentRule.objects.filter(pk="staging").update(max_p95_ms=1.0)
-    deployment = asked(environment="staging")
+    deployment = requested(environment="staging")
     settle(reconciler)
     traffic(deployment, 100, bucket="60")
 
@@ -122,7 +122,7 @@ def test_a_slow_p95_degrades_where_a_limit_is_set(reconciler):
     ],
 )
 def test_health_looks_at_all_that_a_version_can_do(reconciler, counts, health, reason):
-    deployment = asked(environment="staging")
+    deployment = requested(environment="staging")
     settle(reconciler)
     traffic(deployment, **counts)
 
@@ -136,7 +136,7 @@ def test_health_looks_at_all_that_a_version_can_do(reconciler, counts, health, r
 
 def test_where_one_request_is_enough_none_is_no_failure(reconciler):
     EnvironmentRule.objects.filter(pk="staging").update(min_requests=0)
-    deployment = asked(environment="staging")
+    deployment = requested(environment="staging")
     settle(reconciler)
 
     reconciler.once()
@@ -148,7 +148,7 @@ def test_where_one_request_is_enough_none_is_no_failure(reconciler):
 @pytest.mark.parametrize("count", [30, 100])
 def test_where_nan_is_an_ordinary_answer_it_degrades_nothing(reconciler, count):
     EnvironmentRule.objects.filter(pk="staging").update(max_non_finite_rate=None)
-    deployment = asked(environment="staging")
+    deployment = requested(environment="staging")
     settle(reconciler)
     traffic(deployment, non_finite_count=count)
 
@@ -159,7 +159,7 @@ def test_where_nan_is_an_ordinary_answer_it_degrades_nothing(reconciler, count):
 
 
 def test_a_row_says_when_it_was_looked_at(reconciler, clock):
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
     reconciler.once()
     deployment.refresh_from_db()

@@ -10,8 +10,8 @@ from deployments.models import (
 )
 from deployments.states import Status
 from tests.deployments.reconciler.acting import (
-    asked,
     made,
+    requested,
     status_of,
 )
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_second_reconciler_stands_by(target, clock, tmp_path):
     first, second = made(target, clock, tmp_path), made(target, clock, tmp_path)
-    asked()
+    requested()
 
     led = first.once().is_leader
     stood_by = second.once()
@@ -38,7 +38,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_one_writes_nothing(
     paused = first.lease
     Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     second.once()
-    deployment = asked()
+    deployment = requested()
 
     woken = first._pass
     with pytest.raises(Exception, match="reconciler"):

@@ -16,7 +16,7 @@ from deployments.states import Health, Status
 from lifecycle.models import RegisteredModel
 from tests.deployments.factories import DeploymentFactory, VersionFactory
 from tests.deployments.reconciler.acting import (
-    asked,
+    requested,
     settle,
     status_of,
 )
@@ -27,7 +27,7 @@ MOST_QUERIES = 500
 
 
 def test_the_oldest_start_first_and_nobody_starves(reconciler):
-    deployments = [asked() for _ in range(40)]
+    deployments = [requested() for _ in range(40)]
 
     reconciler.once()
     begun = [status_of(one) != Status.PENDING for one in deployments]
@@ -48,7 +48,7 @@ def test_shadows_and_paused_canaries_keep_nobody_waiting(reconciler):
             strategy={"type": "shadow"},
             rollout_at=timezone.now(),
         )
-    deployment = asked(version)
+    deployment = requested(version)
 
     for _ in range(4):
         reconciler.once()
@@ -85,7 +85,7 @@ def test_a_fresh_one_beside_many_that_serve_needs_a_few_passes(
         reconciler.once()
     reconciler.once()
 
-    fresh = asked()
+    fresh = requested()
     for _ in range(3):
         with django_assert_max_num_queries(MOST_QUERIES):
             reconciler.once()

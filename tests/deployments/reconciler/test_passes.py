@@ -16,7 +16,7 @@ from deployments.serving.terms import Phase, TargetObservation
 from deployments.states import Environment, Rollout, Status
 from deployments.targets.scripted import ScriptedTarget
 from tests.deployments.factories import DeploymentFactory, VersionFactory, count
-from tests.deployments.reconciler.acting import asked, made, settle, status_of
+from tests.deployments.reconciler.acting import made, requested, settle, status_of
 
 pytestmark = pytest.mark.django_db
 COUNTED = (
@@ -49,7 +49,7 @@ def test_a_pass_ingests_what_gateways_counted(reconciler, tmp_path):
 
 
 def test_what_is_open_stays_in_memory_and_what_ended_does_not(reconciler, clock):
-    serving, ended = asked(), asked()
+    serving, ended = requested(), requested()
     settle(reconciler)
     reconciler.memory.begin(serving)
     reconciler.memory.begin(ended)
@@ -89,7 +89,7 @@ def test_a_lease_lost_in_the_middle_of_a_pass_stands_down(clock, tmp_path):
     target = Robbed()
     reconciler = made(target, clock, tmp_path)
     reconciler.once()
-    deployment = asked()
+    deployment = requested()
     target.is_robbed = True
 
     done = reconciler.once()
@@ -103,7 +103,7 @@ def test_a_lease_lost_in_the_middle_of_a_pass_stands_down(clock, tmp_path):
 def test_routes_that_are_not_known_to_have_taken_effect_are_stale(
     reconciler, target, monkeypatch
 ):
-    asked()
+    requested()
     settle(reconciler)
     routing = Routing(reconciler.targets, reconciler.memory, {})
 
@@ -133,12 +133,12 @@ def test_a_rollout_that_the_target_cannot_do_is_refused(clock, tmp_path, kind, s
     target.able = {"splits_traffic": splits, "mirrors": not splits}
     reconciler = made(target, clock, tmp_path)
     version = VersionFactory()
-    asked(version)
+    requested(version)
     settle(reconciler)
     steps = (10,) if kind == Rollout.CANARY else ()
     plan = DeploymentPlan(strategy=Strategy(kind, steps, 60))
 
-    new = asked(VersionFactory(model=version.model), plan=plan)
+    new = requested(VersionFactory(model=version.model), plan=plan)
     for _ in range(4):
         reconciler.once()
 

@@ -5,13 +5,19 @@ import pytest
 from deployments.reconciler.failures import MAX_ATTEMPTS
 from deployments.states import Status
 from tests.deployments.factories import VersionFactory
-from tests.deployments.reconciler.acting import asked, made, settle, status_of, told
+from tests.deployments.reconciler.acting import (
+    made,
+    messages_of,
+    requested,
+    settle,
+    status_of,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_transient_error_is_retried_three_times(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     reconciler.once()
     target.error = "connection refused"
     for _ in range(MAX_ATTEMPTS + 1):
@@ -22,7 +28,7 @@ def test_a_transient_error_is_retried_three_times(reconciler, target):
 
 
 def test_a_transient_error_that_passes_costs_nothing(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     reconciler.once()
     target.error = "connection refused"
     reconciler.once()
@@ -34,7 +40,7 @@ def test_a_transient_error_that_passes_costs_nothing(reconciler, target):
 
 
 def test_a_transient_error_does_not_end_what_serves(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
     target.error = "connection refused"
 
@@ -42,14 +48,14 @@ def test_a_transient_error_does_not_end_what_serves(reconciler, target):
         reconciler.once()
 
     assert status_of(deployment) == Status.ACTIVE
-    assert told(deployment)[-1] == "connection refused"
-    assert told(deployment).count("connection refused") == 1
+    assert messages_of(deployment)[-1] == "connection refused"
+    assert messages_of(deployment).count("connection refused") == 1
 
 
 def test_an_error_nobody_foresaw_ends_one_deployment_and_holds_up_no_other(
     reconciler, target
 ):
-    broken, sound = asked(), asked()
+    broken, sound = requested(), requested()
     target.script(broken.model_version.version, defect="a bug")
 
     settle(reconciler)
@@ -66,7 +72,7 @@ def test_each_new_reconciler_costs_an_attempt_and_the_fourth_gives_up(
 ):
     version = VersionFactory()
     target.script(version.version, validation_calls=10**6)
-    deployment = asked(version)
+    deployment = requested(version)
 
     for _ in range(MAX_ATTEMPTS + 1):
         one = made(target, clock, tmp_path)

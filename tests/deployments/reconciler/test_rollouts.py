@@ -15,17 +15,23 @@ from deployments.models import (
 from deployments.plan import DeploymentPlan, Strategy
 from deployments.states import Rollout, Status
 from tests.deployments.factories import VersionFactory
-from tests.deployments.reconciler.acting import asked, made, settle, status_of, traffic
+from tests.deployments.reconciler.acting import (
+    made,
+    requested,
+    settle,
+    status_of,
+    traffic,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def canary_of(reconciler, kind=Rollout.CANARY, steps=(10, 50)):
     version = VersionFactory()
-    active = asked(version)
+    active = requested(version)
     settle(reconciler)
     strategy = Strategy(kind, steps, 60)
-    canary = asked(
+    canary = requested(
         VersionFactory(model=version.model), plan=DeploymentPlan(strategy=strategy)
     )
     for _ in range(4):
@@ -188,7 +194,7 @@ def test_a_shadow_is_mirrored_until_it_is_promoted(reconciler, target):
 @pytest.mark.parametrize(("kind", "steps"), [("canary", (10,)), ("shadow", ())])
 def test_a_rollout_beside_nothing_goes_all_at_once_and_says_so(reconciler, kind, steps):
     strategy = Strategy(Rollout(kind), steps, 60)
-    deployment = asked(plan=DeploymentPlan(strategy=strategy))
+    deployment = requested(plan=DeploymentPlan(strategy=strategy))
 
     settle(reconciler)
 

@@ -16,8 +16,8 @@ from deployments.states import Environment, Health, Status
 from deployments.targets.scripted import ScriptedTarget
 from tests.deployments.factories import DeploymentFactory, VersionFactory
 from tests.deployments.reconciler.acting import (
-    asked,
     no_space_left,
+    requested,
     settle,
     settle_with,
     status_of,
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_pending_deployment_is_active_after_three_passes(reconciler, target):
-    deployment = asked()
+    deployment = requested()
 
     statuses = []
     for _ in range(3):
@@ -41,7 +41,7 @@ def test_a_pending_deployment_is_active_after_three_passes(reconciler, target):
 
 
 def test_a_pass_without_memory_does_the_same(target):
-    deployment = asked()
+    deployment = requested()
     targets = dict.fromkeys(Environment.values, target)
 
     for _ in range(4):
@@ -51,7 +51,7 @@ def test_a_pass_without_memory_does_the_same(target):
 
 
 def test_a_version_without_a_file_fails_readably(reconciler):
-    deployment = asked(VersionFactory(content=None))
+    deployment = requested(VersionFactory(content=None))
 
     settle(reconciler)
 
@@ -63,7 +63,7 @@ def test_a_version_without_a_file_fails_readably(reconciler):
 
 def test_the_event_of_validating_names_the_walls_that_are_missing(reconciler, target):
     target.missing_walls = ("no Landlock here", "no filter here")
-    deployment = asked()
+    deployment = requested()
 
     settle(reconciler)
 
@@ -73,12 +73,12 @@ def test_the_event_of_validating_names_the_walls_that_are_missing(reconciler, ta
 
 def test_a_refused_model_fails_and_the_old_one_serves_on(reconciler, target):
     version = VersionFactory()
-    old = asked(version)
+    old = requested(version)
     settle(reconciler)
     bad = VersionFactory(model=version.model)
     target.script(bad.version, refusal="The file is damaged.")
 
-    new = asked(bad)
+    new = requested(bad)
     settle(reconciler)
 
     assert (status_of(new), new.error_message) == ("failed", "The file is damaged.")
@@ -91,7 +91,7 @@ def test_a_refused_model_fails_and_the_old_one_serves_on(reconciler, target):
 def test_a_server_that_does_not_come_up_fails(reconciler, target):
     version = VersionFactory()
     target.script(version.version, failure="crashed 5 times in 60 s")
-    deployment = asked(version)
+    deployment = requested(version)
 
     settle(reconciler)
 
@@ -104,7 +104,7 @@ def test_a_server_that_does_not_come_up_fails(reconciler, target):
 def test_what_makes_no_progress_fails_at_its_deadline(reconciler, target, clock, slow):
     version = VersionFactory()
     target.script(version.version, **{slow: 10**6})
-    deployment = asked(version)
+    deployment = requested(version)
     for _ in range(5):
         reconciler.once()
     waited = status_of(deployment)
@@ -119,11 +119,11 @@ def test_what_makes_no_progress_fails_at_its_deadline(reconciler, target, clock,
 
 def test_a_successor_is_routed_to_before_the_old_one_is_stopped(reconciler, target):
     version = VersionFactory()
-    old = asked(version)
+    old = requested(version)
     settle(reconciler)
     target.calls.clear()
 
-    new = asked(version)
+    new = requested(version)
     settle(reconciler)
 
     assert status_of(old) == Status.TERMINATED
@@ -138,11 +138,11 @@ def test_nothing_is_stopped_while_its_route_cannot_be_changed(
     reconciler, target, monkeypatch
 ):
     version = VersionFactory()
-    old = asked(version)
+    old = requested(version)
     settle(reconciler)
     with monkeypatch.context() as full:
         full.setattr(ScriptedTarget, "route", no_space_left)
-        new = asked(version)
+        new = requested(version)
         for _ in range(5):
             reconciler.once()
     while_full = target.list()
@@ -157,7 +157,7 @@ def test_nothing_is_stopped_while_its_route_cannot_be_changed(
 
 def test_the_newest_pending_one_starts_and_the_others_are_superseded(reconciler):
     version = VersionFactory()
-    waiting = [asked(version, plan=DeploymentPlan(instances=n)) for n in (1, 2, 3)]
+    waiting = [requested(version, plan=DeploymentPlan(instances=n)) for n in (1, 2, 3)]
 
     settle(reconciler)
 
@@ -168,9 +168,9 @@ def test_the_newest_pending_one_starts_and_the_others_are_superseded(reconciler)
 def test_a_second_one_waits_while_another_comes_up(reconciler, target):
     version = VersionFactory()
     target.script(version.version, validation_calls=3)
-    first = asked(version)
+    first = requested(version)
     reconciler.once()
-    second = asked(version, plan=DeploymentPlan(instances=2))
+    second = requested(version, plan=DeploymentPlan(instances=2))
     reconciler.once()
     waited = status_of(second)
 
@@ -184,7 +184,7 @@ def test_an_approval_that_is_gone_stops_what_is_on_its_way(reconciler, target, p
     version = VersionFactory()
     version.approve(by=person("approver"))
     target.script(version.version, validation_calls=1)
-    deployment = asked(version, "production")
+    deployment = requested(version, "production")
     reconciler.once()
     type(version).objects.update(approved_at=None, approved_by=None)
 
@@ -195,7 +195,7 @@ def test_an_approval_that_is_gone_stops_what_is_on_its_way(reconciler, target, p
 
 
 def test_a_rule_that_becomes_stricter_while_pending_fails_it(reconciler):
-    deployment = asked()
+    deployment = requested()
     EnvironmentRule.objects.filter(pk="development").update(needs_approval=True)
 
     settle(reconciler)
@@ -206,7 +206,7 @@ def test_a_rule_that_becomes_stricter_while_pending_fails_it(reconciler):
 def test_a_cancelled_one_is_stopped(reconciler, target):
     version = VersionFactory()
     target.script(version.version, starting_calls=10**6)
-    deployment = asked(version)
+    deployment = requested(version)
     for _ in range(3):
         reconciler.once()
     deployment.refresh_from_db()
@@ -218,7 +218,7 @@ def test_a_cancelled_one_is_stopped(reconciler, target):
 
 
 def test_a_terminated_one_loses_route_and_processes(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
     deployment.refresh_from_db()
 
@@ -230,7 +230,7 @@ def test_a_terminated_one_loses_route_and_processes(reconciler, target):
 
 
 def test_what_vanished_is_brought_up_again(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     settle(reconciler)
 
     target.vanish(str(deployment.pk))
@@ -259,7 +259,7 @@ def test_a_route_that_an_earlier_one_left_is_closed(target, reconciler):
 
 
 def test_keys_travel_in_the_route(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     key, _plain = DeploymentKey.issue(deployment.slot, "shop", by=None)
     revoked, _ = DeploymentKey.issue(deployment.slot, "old", by=None)
     revoked.revoke(by=None)
@@ -272,7 +272,7 @@ def test_keys_travel_in_the_route(reconciler, target):
 
 def test_limits_of_keys_and_deployments_travel_in_the_route(reconciler, target):
     plan = DeploymentPlan(timeout_s=60, max_concurrency=5, max_body_bytes=1 << 20)
-    deployment = asked(plan=plan)
+    deployment = requested(plan=plan)
     until = timezone.now() + timedelta(hours=1)
     limited, _ = DeploymentKey.issue(
         deployment.slot, "shop", by=None, expires_at=until, daily_quota=9
@@ -290,7 +290,7 @@ def test_limits_of_keys_and_deployments_travel_in_the_route(reconciler, target):
 
 
 def test_an_expired_key_leaves_the_route(reconciler, target):
-    deployment = asked()
+    deployment = requested()
     until = timezone.now() + timedelta(hours=1)
     key, _ = DeploymentKey.issue(deployment.slot, "shop", by=None, expires_at=until)
     settle(reconciler)
@@ -303,7 +303,7 @@ def test_an_expired_key_leaves_the_route(reconciler, target):
 
 
 def test_a_rule_says_which_share_of_requests_is_kept(reconciler, target):
-    settle_with(reconciler, asked())
+    settle_with(reconciler, requested())
     before = [route.sample_rate for route in target.routes.values()]
 
     EnvironmentRule.objects.filter(pk="development").update(sample_rate=0.5)
@@ -314,7 +314,7 @@ def test_a_rule_says_which_share_of_requests_is_kept(reconciler, target):
 
 
 def test_what_validation_found_out_is_kept_as_the_signature(reconciler):
-    deployment = asked()
+    deployment = requested()
 
     settle_with(reconciler, deployment)
 

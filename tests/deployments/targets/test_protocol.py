@@ -402,7 +402,7 @@ def test_a_gateways_head_is_read_once_whatever_the_requests_ids(iris, monkeypatc
     served, body = protocol_of(iris.server), json.dumps(request()).encode()
     head = b"POST %b HTTP/1.1\r\nhost: m\r\ncontent-length: %d\r\n%b: %d\r\n\r\n"
 
-    async def asked(number):
+    async def answers_to(number):
         loop, transport = asyncio.get_running_loop(), Written()
         config = uvicorn.Config(iris.server, lifespan="off")
         connection = served(config, ServerState(), {}, loop)
@@ -412,7 +412,7 @@ def test_a_gateways_head_is_read_once_whatever_the_requests_ids(iris, monkeypatc
             connection.data_received(head % values + body)
         return transport.data
 
-    assert asyncio.run(asked(20)).count(b"HTTP/1.1 200 OK") == 20
+    assert asyncio.run(answers_to(20)).count(b"HTTP/1.1 200 OK") == 20
     assert len(served.heads._known) == 1
 
 
