@@ -1,9 +1,11 @@
 """The headers of `/api/v1`, once: documented, allowed and exposed to other origins.
 
 `REQUEST` are the parameters that operations document; a page at another origin may
-send these, and may read all of `RESPONSE`. Nothing of Django here: settings read it.
+send these, and may read all of `RESPONSE`. Beside them, what pages may do in browsers.
+Nothing of Django here: settings read it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,3 +143,16 @@ RESPONSE = (
     UPLOAD_OFFSET,
     WWW_AUTHENTICATE,
 )
+
+
+def content_policy(*, connect: Iterable[str] = ()) -> str:
+    """Return the Content-Security-Policy of a page with scripts from files alone.
+
+    `connect` are the other origins that its scripts may call.
+    """
+    called = " ".join(("'self'", *connect))
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data:; font-src 'self'; connect-src {called}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )

@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 
 from mlops.core.context import RequestContext, current
 from mlops.core.errors import DomainError
+from mlops.core.headers import content_policy
 from mlops.core.problems import answer_to, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -18,11 +19,7 @@ _AROUND_A_FILE = 2**20
 """Bytes that a form may put around the largest file."""
 _Answer = Callable[[HttpRequest], HttpResponse]
 
-_STRICT = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
+_STRICT = content_policy()
 # The admin's theme evaluates expressions in its markup; nothing else may.
 _ADMIN = _STRICT.replace(
     "script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'"

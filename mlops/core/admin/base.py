@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
+from mlops.core.admin.work import WorkPage, page_url
 from mlops.core.errors import DomainError
 from mlops.core.models import User
 
@@ -46,17 +47,21 @@ def staff(request: HttpRequest) -> User:
 
 
 def link_to(row: Model | None, text: str = "") -> SafeString | str:
-    """Return a link to the row's own page."""
+    """Return a link to the row's page of work, or to its form if it has none."""
     if row is None:
         return EMPTY
-    meta = row._meta  # noqa: SLF001 - Django's public name
-    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', url, text or str(row))
+    return format_html('<a href="{}">{}</a>', address_of(row), text or str(row))
+
+
+def address_of(row: Model) -> str:
+    """Return the address of the row's page of work, or of its form."""
+    page = admin.site.get_model_admin(type(row))
+    return page_url(row, "work" if isinstance(page, WorkPage) else "change")
 
 
 def link_to_list(model: type[Model], text: str, **query: Any) -> SafeString:
     """Return a link to the rows that the query picks."""
-    meta = model._meta  # noqa: SLF001 - as above
+    meta = model._meta  # noqa: SLF001 - Django's public name
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     words = "&".join(f"{name}={value}" for name, value in query.items())
     return format_html('<a href="{}?{}">{}</a>', url, words, text)
