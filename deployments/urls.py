@@ -45,6 +45,7 @@ ROUTES = [
         "deployment-drift-check",
     ),
     ApiRoute(f"{ONE}/keys", DeploymentKeyViewSet, {"get": "list", "post": "create"}),
+    ApiRoute(f"{ONE}/keys/trial", DeploymentKeyViewSet, {"post": "create_trial"}),
     ApiRoute(f"{ONE}/keys/<uuid:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}),
     ApiRoute("instance-types", InstanceTypeViewSet, {"get": "list"}),
 ]

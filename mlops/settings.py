@@ -54,9 +54,7 @@ _given_secret = env.text("MLOPS_SECRET_KEY")
 SECRET_KEY = (
     _production_secret(_given_secret) if PRODUCTION else _given_secret or _kept_secret()
 )
-ALLOWED_HOSTS = env.words(
-    "MLOPS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]"
-)
+ALLOWED_HOSTS = shared_settings.ALLOWED_HOSTS
 if PRODUCTION and DEBUG:
     raise env.BadSetting("MLOPS_DEBUG must be off in production.")
 if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
@@ -358,7 +356,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
-HTTPS = env.flag("MLOPS_HTTPS", default=PRODUCTION)
+HTTPS = shared_settings.HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # probes come by plain HTTP

@@ -24,6 +24,7 @@ KEPT = (
     *("MLOPS_DATA_DIR", "MLOPS_ENV", "MLOPS_OPEN_MODE", "MLOPS_LOG_LEVEL"),
     *("MLOPS_PORT", "MLOPS_SERVING_PORT", "MLOPS_SERVING_WORKERS"),
     *("MLOPS_CORS_ORIGINS", "MLOPS_MAX_BODY_BYTES", "MLOPS_BEHIND_PROXY"),
+    *("MLOPS_ALLOWED_HOSTS", "MLOPS_HTTPS"),
 )
 ALIASES = {"read_s": ("--read-timeout",)}
 
@@ -84,7 +85,9 @@ def _shared() -> dict[str, Any]:
         "behind_proxy": shared_settings.BEHIND_PROXY,
         "is_production": shared_settings.PRODUCTION,
         "log_level": shared_settings.LOG_LEVEL,
-        "cors_origins": " ".join(shared_settings.CORS_ORIGINS),
+        "cors_origins": " ".join(
+            (*shared_settings.CORS_ORIGINS, *shared_settings.OWN_ORIGINS)
+        ),
     }
 
 

@@ -406,6 +406,11 @@ class Deployment(models.Model):
         return str(self.slot.endpoint)
 
     @property
+    def own_endpoint(self) -> str:
+        """Where it answers alone, whatever share of the slot it has."""
+        return f"{settings.SERVING_URL}/serving/_d/{self.pk}"
+
+    @property
     def file_reading(self) -> FileReading:
         """By which rules the file is read, and what is known of newer ones."""
         return FileReading(self.reading, self.compared_with, self.comparison)

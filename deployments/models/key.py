@@ -3,14 +3,16 @@
 import secrets
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from deployments.errors import NotActive
 from deployments.models.slot import Slot
 from deployments.serving.gateway.usage import Used, used
 from deployments.wake import wait_on_commit
@@ -18,7 +20,12 @@ from mlops.core import audit
 from mlops.core.errors import Invalid
 from mlops.core.models import User, digest
 
+if TYPE_CHECKING:
+    from deployments.models.deployment import Deployment
+
 KEY_MARK = "mlopsk"
+TRIAL_NAME = "request tester"
+TRIAL_LASTS = timedelta(minutes=10)
 MOST_CALLS = 1_000_000_000
 
 
@@ -28,9 +35,16 @@ class DeploymentKeyQuerySet(models.QuerySet["DeploymentKey"]):
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, revoked_at=None)
 
+    def forget_trials(self) -> None:
+        """Delete keys of the request tester that are over; the audit trail stays."""
+        self.exclude(deployment=None).filter(expires_at__lte=timezone.now()).delete()
+
 
 class DeploymentKey(models.Model):
     """A predict-only key, shown once; its SHA-256 travels in the route file.
+
+    It opens the slot's endpoint, whatever serves there; with a `deployment`, that one's
+    own address and nothing else.
 
     Rate and quota, None for any number, hold for all gateways of the machine together;
     a day is one of UTC.
@@ -38,6 +52,14 @@ class DeploymentKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     slot = models.ForeignKey("deployments.Slot", models.CASCADE, related_name="keys")
+    deployment = models.ForeignKey(
+        "deployments.Deployment",
+        models.CASCADE,
+        null=True,
+        editable=False,
+        related_name="trial_keys",
+        verbose_name=_("deployment"),
+    )
     name = models.CharField(_("name"), max_length=100)
     prefix = models.CharField(_("prefix"), max_length=16, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -73,20 +95,28 @@ class DeploymentKey(models.Model):
         gateways know it, a second at most.
         """
         _check(limits)
-        prefix = f"{KEY_MARK}_{secrets.token_hex(4)}"
-        plain = f"{prefix}_{secrets.token_urlsafe(32)}"
-        with transaction.atomic():
-            key = cls.objects.create(
-                slot=slot,
-                name=name,
-                prefix=prefix,
-                digest=digest(plain),
-                created_by=by,
-                **limits,
+        return cls._issued(slot=slot, name=name, created_by=by, **limits)
+
+    @classmethod
+    def issue_trial(
+        cls, deployment: "Deployment", *, by: User | None
+    ) -> "tuple[DeploymentKey, str]":
+        """Make a key of one deployment alone that is over in ten minutes; see `issue`.
+
+        Raises NotActive if it gets no requests.
+        """
+        if not (deployment.is_current or deployment.is_rolling_out):
+            raise NotActive(
+                "Only a deployment that serves or rolls out can be asked; this is "
+                f"{deployment.status}."
             )
-            audit.record("issue_key", key, by=by, changes={"slot": str(slot)})
-            wait_on_commit()
-        return key, plain
+        return cls._issued(
+            slot=deployment.slot,
+            deployment=deployment,
+            name=TRIAL_NAME,
+            created_by=by,
+            expires_at=timezone.now() + TRIAL_LASTS,
+        )
 
     def revoke(self, *, by: User | None) -> None:
         """Revoke the key. Idempotent. See `issue`."""
@@ -102,11 +132,31 @@ class DeploymentKey(models.Model):
                 wait_on_commit()
         self.refresh_from_db(fields=["revoked_at"])
 
+    @property
+    def endpoint(self) -> str:
+        """The base URL that it opens."""
+        if self.deployment is not None:
+            return self.deployment.own_endpoint
+        return self.slot.endpoint
+
     @classmethod
     def usage_of(cls, keys: "Iterable[DeploymentKey]") -> dict[str, Used]:
         """Return what the gateways have counted of keys, by digest."""
         folder = Path(settings.DATA_DIR) / "run" / "gateways"
         return used(folder, [key.digest for key in keys])
+
+    @classmethod
+    def _issued(cls, **columns: Any) -> "tuple[DeploymentKey, str]":
+        prefix = f"{KEY_MARK}_{secrets.token_hex(4)}"
+        plain = f"{prefix}_{secrets.token_urlsafe(32)}"
+        with transaction.atomic():
+            key = cls.objects.create(prefix=prefix, digest=digest(plain), **columns)
+            changes = {"slot": str(key.slot)}
+            if key.deployment is not None:
+                changes["deployment"] = str(key.deployment.pk)
+            audit.record("issue_key", key, by=key.created_by, changes=changes)
+            wait_on_commit()
+        return key, plain
 
 
 def _check(limits: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments.models import KeyDay, Lease, TrafficWindow
+from deployments.models import DeploymentKey, KeyDay, Lease, TrafficWindow
 from deployments.models.traffic import TrafficWindowQuerySet
 
 MINUTES_KEPT = timedelta(hours=48)
@@ -26,9 +26,10 @@ def prune_traffic(lease: Lease, now: datetime | None = None) -> int:
 
 
 def store_usage(lease: Lease) -> None:
-    """Store what was used of keys; gateways know two days."""
+    """Store what was used of keys, and forget trials; gateways know two days."""
     with lease.held():
         KeyDay.ingest()
+        DeploymentKey.objects.forget_trials()
 
 
 def _delete(old: TrafficWindowQuerySet) -> int:

@@ -210,9 +210,11 @@ class Routing:
             live = live.filter(slot__in=slots)
         found: dict[int, list[LimitedKey]] = defaultdict(list)
         columns = ("slot", "digest", "expires_at", "rate_per_minute", "daily_quota")
-        for slot, digest, expires_at, *limits in live.values_list(*columns):
+        rows = live.values_list(*columns, "deployment")
+        for slot, digest, expires_at, rate, quota, deployment in rows:
             until = expires_at.timestamp() if expires_at is not None else None
-            found[slot].append(LimitedKey(digest, until, *limits))
+            only = str(deployment or "")
+            found[slot].append(LimitedKey(digest, until, rate, quota, only))
         return found
 
     def _rate(self, environment: str) -> float:

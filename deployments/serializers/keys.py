@@ -59,7 +59,7 @@ class KeyUsageSerializer(AnswerSerializer):
 
 @extend_schema_serializer(component_name="DeploymentKeyResponse")
 class DeploymentKeySerializer(AnswerSerializer):
-    """A key without its text. It opens the whole endpoint, revision after revision."""
+    """A key without its text."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -73,7 +73,13 @@ class DeploymentKeySerializer(AnswerSerializer):
         help_text="Where that endpoint is; elsewhere the key is 401.",
     )
     endpoint = serializers.CharField(
-        source="slot.endpoint", help_text="The base URL that it opens."
+        help_text="The base URL that it opens: the endpoint's, or of a trial key the "
+        "deployment's own."
+    )
+    deployment_id = serializers.CharField(
+        allow_null=True,
+        help_text="Of a trial key the one deployment that it opens; null of a key that "
+        "opens the endpoint, revision after revision.",
     )
     created_by = serializers.SerializerMethodField()
     created_at = TimeField()

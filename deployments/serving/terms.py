@@ -245,12 +245,16 @@ class RouteEntry:
 
 @dataclass(frozen=True, slots=True)
 class LimitedKey:
-    """A key (SHA-256) with limits; `expires_at` are seconds since 1970."""
+    """A key (SHA-256) with limits; `expires_at` are seconds since 1970.
+
+    With a `deployment_id` it opens that deployment's own address and nothing else.
+    """
 
     digest: str
     expires_at: float | None = None
     rate_per_minute: int | None = None
     daily_quota: int | None = None
+    deployment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class DeploymentKeyViewSet(DeploymentBase):
 
     permission_model = "deployments.deploymentkey"
     takes_keys = False
+    action_permissions = {"create_trial": "add"}
 
     @extend_schema(
         operation_id="listDeploymentKeys",
@@ -33,7 +34,9 @@ class DeploymentKeyViewSet(DeploymentBase):
     )
     def list(self, request: Request, deployment_id: str) -> Response:
         """Returns the keys of the endpoint and their usage, newest first, no texts."""
-        keys = self.get_object().slot.keys.select_related("created_by", "slot__model")
+        keys = self.get_object().slot.keys.select_related(
+            "created_by", "slot__model", "deployment"
+        )
         page = self.paginate_queryset(keys) or []
         return self.get_paginated_response(
             DeploymentKeySerializer(page, many=True, context=_used(page)).data
@@ -51,6 +54,23 @@ class DeploymentKeyViewSet(DeploymentBase):
         body = validated(DeploymentKeyCreateSerializer, request)
         slot = self.get_object().slot
         key, plain = DeploymentKey.issue(slot, by=actor(request), **body)
+        context = {"plain": plain, **_used([key])}
+        return created(NewDeploymentKeySerializer(key, context=context).data)
+
+    @extend_schema(
+        operation_id="createTrialKey",
+        summary="Create Trial Key",
+        tags=TAGS,
+        request=None,
+        responses={201: NewDeploymentKeySerializer},
+    )
+    def create_trial(self, request: Request, deployment_id: str) -> Response:
+        """Makes a key for this deployment alone, which ends after ten minutes.
+
+        What a page asks a model with: `endpoint` is the deployment's own address,
+        whatever share of the traffic it has. Its calls count as traffic.
+        """
+        key, plain = DeploymentKey.issue_trial(self.get_object(), by=actor(request))
         context = {"plain": plain, **_used([key])}
         return created(NewDeploymentKeySerializer(key, context=context).data)
 

@@ -192,6 +192,7 @@ DEPLOYMENTS = [
     Row("GET", D + "/{deployment}/drift/{drift_check}", READERS, 200),
     Row("GET", D + "/{deployment}/keys", READERS, 200),
     Row("POST", D + "/{deployment}/keys", RELEASERS, 201, {"name": "new"}),
+    Row("POST", D + "/{deployment}/keys/trial", RELEASERS, 201),
     Row("DELETE", D + "/{deployment}/keys/{key}", RELEASERS, 204),
     Row("GET", f"{L}/instance-types", READERS, 200),
     Row("GET", "/api/v1/lineage?of=model_version:churn:1", READERS, 200),

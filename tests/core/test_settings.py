@@ -110,3 +110,42 @@ def test_vague_origin_is_an_error(settings, origin):
     settings.CORS_ALLOWED_ORIGINS = [origin]
 
     assert "mlops.E002" in {message.id for message in run_checks()}
+
+
+OWN = "from mlops.shared_settings import OWN_ORIGINS; print(*OWN_ORIGINS)"
+
+
+@pytest.mark.parametrize(
+    ("variables", "origins"),
+    [
+        ({"MLOPS_PORT": "8600"}, "http://localhost:8600 http://127.0.0.1:8600"),
+        (GOOD, "https://ml.example.org"),
+        ({**GOOD, "MLOPS_HTTPS": "0"}, "http://ml.example.org:8500"),
+    ],
+)
+def test_own_pages_come_from_the_hosts_that_are_allowed(tmp_path, variables, origins):
+    found = boot(tmp_path, OWN, **variables).stdout.split()
+
+    wanted = origins.split()
+    assert set(wanted) <= set(found)
+    assert {one.partition(":")[0] for one in found} == {wanted[0].partition(":")[0]}
+
+
+def test_a_host_with_a_wildcard_is_no_origin(tmp_path):
+    hosts = {"MLOPS_ALLOWED_HOSTS": ".example.org,ml.example.net"}
+
+    found = boot(tmp_path, OWN, **{**GOOD, **hosts}).stdout.split()
+
+    assert found == ["https://ml.example.net", "https://ml.example.net:8500"]
+
+
+def test_gateway_lets_the_own_pages_ask(tmp_path):
+    command = (
+        "from deployments.gateway.__main__ import options;"
+        "print(*sorted(options([]).origins))"
+    )
+
+    found = boot(tmp_path, command, MLOPS_CORS_ORIGINS="https://a.example").stdout
+
+    assert "b'https://a.example'" in found
+    assert "b'http://localhost:8500'" in found

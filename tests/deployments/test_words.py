@@ -218,6 +218,17 @@ def test_a_new_key_opens_and_a_revoked_one_does_not(gateway, slot, key):
     assert set(seen) == {(200, 401)}
 
 
+def test_a_trial_key_opens_its_deployment_and_not_the_slot(gateway, slot, key):
+    deployment = active(slot)
+
+    _made, plain = DeploymentKey.issue_trial(deployment, by=None)
+    until(wake_worker_and_wait)
+
+    own = gateway.post(f"/serving/_d/{deployment.pk}", {"inputs": []}, key=plain)
+    assert (own[0], own[2]["x-deployment-id"]) == (200, str(deployment.pk))
+    assert answer(gateway, slot, plain)[0] == 401
+
+
 def test_a_new_token_opens_and_a_revoked_one_does_not(gateway, slot, key, person):
     active(slot)
     seen = []

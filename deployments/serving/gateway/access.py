@@ -20,13 +20,19 @@ class Access:
     def __init__(self, routes: Routes, options: GatewayOptions, usage: Usage) -> None:
         self._routes, self._options, self._usage = routes, options, usage
 
-    def may_enter(self, digests: Digests, slot: RoutedSlot | None) -> bool:
-        """Whether one of the keys is valid for the slot, or the slot needs none."""
+    def may_enter(
+        self, digests: Digests, slot: RoutedSlot | None, deployment_id: str = ""
+    ) -> bool:
+        """Whether one of the keys is valid for the slot, or the slot needs none.
+
+        `deployment_id` is set where one deployment is asked by its own address.
+        """
         routes = self._routes
         if routes.is_open or not self._options.needs_key:
             return True
         return any(
-            each in routes.keys or (slot is not None and slot.opens(each))
+            each in routes.keys
+            or (slot is not None and slot.opens(each, deployment_id))
             for each in digests
         )
 
@@ -40,7 +46,7 @@ class Access:
             limit = slot.key_limits.get(digest)
             if limit is None:
                 return digest
-            is_shut = limit.is_over() or self._usage.wait_s(digest, limit)
+            is_shut = not limit.opens("") or self._usage.wait_s(digest, limit)
             return None if is_shut else digest
         return "" if self.may_enter(digests, slot) else None
 

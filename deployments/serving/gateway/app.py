@@ -333,7 +333,7 @@ class Gateway:
     ) -> Choice:
         """Return who answers. Raises RequestRefused: 401, 404, 405, 429 or 503."""
         asking = Asking(key_digests(scope["headers"]), scope["headers"])
-        if not self._access.may_enter(asking.digests, slot):
+        if not self._access.may_enter(asking.digests, slot, target.deployment_id):
             is_complete = self._routes.is_complete
             raise RequestRefused(401, NEEDS_KEY) if is_complete else not_complete()
         methods = allowed(target)

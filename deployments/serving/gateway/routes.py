@@ -119,12 +119,15 @@ class RoutedSlot:
             return newest if point < newest.weight else _at(shares[:-1], point)
         return random.choices(shares, [each.weight for each in shares])[0]  # noqa: S311
 
-    def opens(self, digest: str) -> bool:
-        """Whether the digest is of a key of this slot that has not expired."""
+    def opens(self, digest: str, deployment_id: str = "") -> bool:
+        """Whether the digest is of a key of this slot that has not expired.
+
+        A key of one deployment is valid for that `deployment_id` alone.
+        """
         if digest not in self.keys:
             return False
         limit = self.key_limits.get(digest)
-        return limit is None or not limit.is_over()
+        return limit is None or limit.opens(deployment_id)
 
     def share_of(self, deployment_id: str) -> TrafficShare | None:
         for each in (*self.shares, *self.shadows):

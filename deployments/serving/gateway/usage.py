@@ -29,11 +29,15 @@ MINUTE_S, DAY_S = 60, 86_400
 
 @dataclass(frozen=True, slots=True)
 class KeyLimit:
-    """Limits of a key; None is no limit, `expires_at` are seconds since 1970."""
+    """Limits of a key; None is no limit, `expires_at` are seconds since 1970.
+
+    With a `deployment_id` it is valid at that deployment's own address alone.
+    """
 
     expires_at: float | None = None
     rate_per_minute: int | None = None
     daily_quota: int | None = None
+    deployment_id: str = ""
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> "KeyLimit":
@@ -41,6 +45,10 @@ class KeyLimit:
 
     def is_over(self) -> bool:
         return self.expires_at is not None and self.expires_at <= time.time()
+
+    def opens(self, deployment_id: str) -> bool:
+        """Whether it is valid now for a deployment's own address, or "" the slot's."""
+        return self.deployment_id in {"", deployment_id} and not self.is_over()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,10 @@ def publish_access(publisher: Publishing, access: TokenAccess) -> None:
     )
 
 
-def _limits(key: LimitedKey) -> dict[str, float | int | None]:
-    return {
+def _limits(key: LimitedKey) -> dict[str, float | int | str | None]:
+    limits: dict[str, float | int | str | None] = {
         "expires_at": key.expires_at,
         "rate_per_minute": key.rate_per_minute,
         "daily_quota": key.daily_quota,
     }
+    return limits | ({"deployment_id": key.deployment_id} if key.deployment_id else {})

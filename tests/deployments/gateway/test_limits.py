@@ -152,6 +152,33 @@ def test_a_key_over_its_rate_is_429_for_less_than_two_minutes(gateway, data_dir,
     assert 0 < int(found[-1][2]["Retry-After"]) <= 120
 
 
+def test_a_key_of_one_deployment_opens_its_own_address_alone(gateway, data_dir, slot):
+    here, other = slot(), slot()
+    own, key = f"/serving/_d/{here.id}", f"trial of {time.time()}"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    limit = {"expires_at": time.time() + 600, "deployment_id": here.id}
+    for each in (here, other):
+        entry = {"deployment_id": each.id}
+        route(data_dir, each.model, entry, keys=[digest], key_limits={digest: limit})
+
+    found = {
+        path: gateway.post(path, {}, key=key)[0]
+        for path in (own, here.infer, here.base, f"/serving/_d/{other.id}", other.infer)
+    }
+
+    assert found.pop(own) == 200
+    assert set(found.values()) == {401}
+    assert used(data_dir / "run" / "gateways", [digest])[digest].requests_today == 1
+
+
+def test_an_expired_key_of_one_deployment_is_401(gateway, data_dir, slot):
+    here = slot()
+    limit = {"expires_at": time.time() - 1, "deployment_id": here.id}
+    route(data_dir, here.model, {"deployment_id": here.id}, key_limits={DIGEST: limit})
+
+    assert gateway.post(f"/serving/_d/{here.id}", {})[0] == 401
+
+
 def test_an_expired_key_is_401(gateway, limited):
     assert gateway.post(limited(expires_at=time.time() + 600).infer, {})[0] == 200
     assert gateway.post(limited(expires_at=time.time() - 1).infer, {})[0] == 401

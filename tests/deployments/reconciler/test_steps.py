@@ -289,6 +289,19 @@ def test_limits_of_keys_and_deployments_travel_in_the_route(reconciler, target):
     assert route.entries[0].limits == CallLimits(60, 5, 1 << 20)
 
 
+def test_a_trial_key_travels_with_its_deployment(reconciler, target):
+    deployment = requested()
+    settle(reconciler)
+    deployment.refresh_from_db()
+    key, _ = DeploymentKey.issue_trial(deployment, by=None)
+
+    settle(reconciler)
+
+    (limited,) = target.routes["development", deployment.slot.model.name].limited_keys
+    assert (limited.digest, limited.deployment_id) == (key.digest, str(deployment.pk))
+    assert limited.expires_at == key.expires_at.timestamp()
+
+
 def test_an_expired_key_leaves_the_route(reconciler, target):
     deployment = requested()
     until = timezone.now() + timedelta(hours=1)
