@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployments.models import Deployment, EnvironmentRule, Lease
-from deployments.reconciler.memory import Memory
+from deployments.reconciler.pass_memory import Memory
 from deployments.reconciler.slot_traffic import SlotTraffic
 from deployments.reconciler.transient_errors import capacity_message
 from deployments.serving.terms import TargetBusy, TargetRefused, TransientTargetError

@@ -11,7 +11,7 @@ from deployments.judge import verdict
 from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.models.figures import Figures
 from deployments.reconciler.health import RunCondition, health_of
-from deployments.reconciler.memory import Memory, Record
+from deployments.reconciler.pass_memory import Memory, Record
 from deployments.reconciler.probation import (
     SETTLED,
     is_on_probation,

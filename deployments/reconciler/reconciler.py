@@ -23,8 +23,8 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import RECONCILER
 from deployments.reconciler import tokens
 from deployments.reconciler.comparing import Comparing
-from deployments.reconciler.memory import Memory
 from deployments.reconciler.orphans import stop_orphans
+from deployments.reconciler.pass_memory import Memory
 from deployments.reconciler.probation import on_probation
 from deployments.reconciler.pruning import prune_traffic, store_usage
 from deployments.reconciler.routes import Routing

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Sum
 from deployments.models import Deployment, DeploymentKey, EnvironmentRule, Slot
 from deployments.models.queries import DeploymentQuerySet
 from deployments.plan import FULL, Strategy
-from deployments.reconciler.memory import Memory
+from deployments.reconciler.pass_memory import Memory
 from deployments.reconciler.transient_errors import retried_next_pass
 from deployments.serving.terms import CallLimits, LimitedKey, Route, RouteEntry
 from deployments.states import Rollout, Status

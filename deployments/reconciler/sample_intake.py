@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from deployments import samples
 from deployments.models import Deployment, EnvironmentRule
-from deployments.reconciler.rows import Columns, as_arrow, columns
+from deployments.reconciler.sample_rows import Columns, as_arrow, columns
 from deployments.reconciler.signature import inputs_of
 from deployments.serving.gateway.sampler import PERIOD_S
 from deployments.serving.oip.errors import BadRequest

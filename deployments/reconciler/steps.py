@@ -18,7 +18,7 @@ from deployments.models import Deployment, EnvironmentRule, Lease
 from deployments.reconciler.failures import FailurePolicy
 from deployments.reconciler.health import GRACE_S
 from deployments.reconciler.judging import Judging
-from deployments.reconciler.memory import Memory
+from deployments.reconciler.pass_memory import Memory
 from deployments.reconciler.probation import (
     is_baking,
     recent_figures,

@@ -11,8 +11,8 @@ import pytest
 
 from deployments import samples
 from deployments.models import EnvironmentRule
-from deployments.reconciler.rows import as_arrow, columns
 from deployments.reconciler.sample_intake import Intake, prune
+from deployments.reconciler.sample_rows import as_arrow, columns
 from deployments.serving.gateway.sampler import PERIOD_S
 from deployments.serving.oip.errors import BadRequest
 from deployments.serving.terms import Tensor

@@ -24,7 +24,7 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("examine", job, descriptors)
     # Only here, and while the process may still read its files.
-    from deployments.serving.formats.audit import audit  # noqa: PLC0415
+    from deployments.serving.formats.onnx_audit import audit  # noqa: PLC0415
 
     source = StoredFile(job, descriptors, audit)
     limits = SandboxLimits(_to_load(job), cpu_s=job["cpu_s"], passing=True)
@@ -35,7 +35,7 @@ def compare_readings(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     if interpreter.is_needed(job, descriptors):
         return interpreter.replace("compare", job, descriptors)
     # As above.
-    from deployments.serving.formats.audit import audit  # noqa: PLC0415
+    from deployments.serving.formats.onnx_audit import audit  # noqa: PLC0415
 
     limits = SandboxLimits(
         _to_load(job) + job["data_bytes"], cpu_s=job["cpu_s"], passing=True

@@ -29,10 +29,10 @@ def main() -> int:
         ours = types.ModuleType(name)
         ours.__path__ = [os.path.join(os.path.dirname(package), name)]  # noqa: PTH118, PTH120
         sys.modules[name] = ours
-    from deployments.serving.child import records, sandbox_dir  # noqa: PLC0415
+    from deployments.serving.child import process_log, sandbox_dir  # noqa: PLC0415
     from mlops.sandbox import isolation  # noqa: PLC0415
 
-    records.log_to_stderr()
+    process_log.log_to_stderr()
     # Before anything is imported that may start threads: those would be outside.
     isolation.enter(sandbox_dir.rules_of(order["job"]["sandbox_dir"]))
     from deployments.serving.child import fresh_interpreter  # noqa: PLC0415

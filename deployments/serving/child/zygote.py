@@ -24,7 +24,7 @@ import onnxruntime  # noqa: F401
 import orjson
 import uvloop  # noqa: F401
 
-from deployments.serving.child import forked, locales, records
+from deployments.serving.child import forked, locales, process_log
 from deployments.serving.formats import onnx  # noqa: F401
 from deployments.serving.oip import convenience  # noqa: F401
 from deployments.serving.processes import NEVER_BEGAN, start_time, write_atomically
@@ -114,7 +114,7 @@ class Zygote:
             os.dup2(files["log"], 1)
             os.dup2(files["log"], 2)
             if os.read(go, 1):
-                records.log_to_stderr()
+                process_log.log_to_stderr()
                 status = forked.RUNS[message["run"]](message["job"], files)
         except BaseException:
             logging.getLogger(__name__).exception("ended")

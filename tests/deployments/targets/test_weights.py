@@ -10,9 +10,9 @@ import pytest
 
 from deployments.serving.child.datafiles import DataFiles
 from deployments.serving.formats import onnx as onnx_format
-from deployments.serving.formats.audit import audit
 from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.external import SHARED_FROM, ExternalWeights
+from deployments.serving.formats.onnx_audit import audit
 from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import hostile, models, weights
 from tests.deployments.targets.asking import ask_each

@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.models import Deployment
-from deployments.reconciler.memory import JUDGED_S, Memory
+from deployments.reconciler.pass_memory import JUDGED_S, Memory
 from deployments.serving.terms import Phase, TargetObservation
 from deployments.states import Status
 from tests.deployments.reconciler.acting import Clock

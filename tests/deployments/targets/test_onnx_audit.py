@@ -3,7 +3,7 @@
 import onnx
 import pytest
 
-from deployments.serving.formats.audit import audit
+from deployments.serving.formats.onnx_audit import audit
 from deployments.serving.terms import TargetRefused
 from tests.deployments.targets import hostile, models
 

@@ -1,4 +1,4 @@
-"""What a reconciler remembers between two passes; losing it costs an attempt."""
+"""State that a reconciler keeps between two passes; losing it costs an attempt."""
 
 import time
 import uuid
