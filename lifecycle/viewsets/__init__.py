@@ -4,8 +4,8 @@ from lifecycle.viewsets.artifacts import ArtifactViewSet
 from lifecycle.viewsets.drift import DriftEventViewSet
 from lifecycle.viewsets.experiments import ExperimentViewSet
 from lifecycle.viewsets.metrics import MetricViewSet
+from lifecycle.viewsets.registry_history import ModelHistoryViewSet
 from lifecycle.viewsets.runs import RunViewSet
-from lifecycle.viewsets.standings import ModelHistoryViewSet
 from lifecycle.viewsets.versions import ModelVersionViewSet, ModelViewSet
 
 __all__ = [

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lifecycle.models import LoggedModel, ModelVersion, RegisteredModel
-from lifecycle.standings import standings
+from lifecycle.registry_history import snapshot
 from lifecycle.states import ChecklistStatus, LoggedModelStatus, ModelStage
 from lifecycle.store import aliases, logged_models, registered_models, stages
 from lifecycle.store import registration as store
@@ -77,11 +77,11 @@ def test_what_was_told_stood_where_it_stood():
         tell(told)
 
     model = RegisteredModel.objects.get()
-    past = standings(model, datetime(2019, 4, 15, tzinfo=UTC))
-    now = standings(model, datetime(2019, 6, 1, tzinfo=UTC))
-    assert [(one.place, one.since) for one in past.stages] == [("production", APRIL)]
+    past = snapshot(model, datetime(2019, 4, 15, tzinfo=UTC))
+    now = snapshot(model, datetime(2019, 6, 1, tzinfo=UTC))
+    assert [(one.to, one.since) for one in past.stages] == [("production", APRIL)]
     assert past.aliases == []
-    assert [(one.place, one.number) for one in now.aliases] == [("champion", 3)]
+    assert [(one.to, one.number) for one in now.aliases] == [("champion", 3)]
 
 
 def test_one_entry_says_how_much_came():

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle.models import RegisteredModel
-from lifecycle.serializers.standings import ModelHistorySerializer
-from lifecycle.standings import standings
+from lifecycle.registry_history import snapshot
+from lifecycle.serializers.registry_history import ModelHistorySerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import BadQuery
 from mlops.core.viewsets import ApiViewSet
@@ -41,7 +41,7 @@ class ModelHistoryViewSet(ApiViewSet):
     def history(self, request: Request, model_name: str) -> Response:
         """Which version stood in which stage, and under which alias, at a moment."""
         model = RegisteredModel.objects.find(model_name)
-        return Response(ModelHistorySerializer(standings(model, _moment(request))).data)
+        return Response(ModelHistorySerializer(snapshot(model, _moment(request))).data)
 
 
 def _moment(request: Request) -> datetime:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from lifecycle.standings import PastStanding, RegistryChange, Standings
+from lifecycle.registry_history import PastAssignment, RegistryChange, RegistrySnapshot
 from lifecycle.times import stamp
 from mlops.core.fields import Text, Whole
 from mlops.core.serializers import AnswerSerializer, TimeField
 
 
-class _StandingSerializer(AnswerSerializer):
+class _AssignmentSerializer(AnswerSerializer):
     absent_when_unknown = frozenset({"changed_by"})
 
     version = Text()
@@ -18,30 +19,32 @@ class _StandingSerializer(AnswerSerializer):
     since = TimeField()
     changed_by = Text(required=False)
 
-    def placed(self, standing: PastStanding, name: str) -> dict[str, Any]:
+    def shown(self, assigned: PastAssignment, name: str) -> dict[str, Any]:
         return self.known(
             {
-                "version": standing.version,
-                "number": standing.number,
-                name: standing.place,
-                "since": stamp(standing.since),
-                "changed_by": standing.changed_by,
+                "version": assigned.version,
+                "number": assigned.number,
+                name: assigned.to,
+                "since": stamp(assigned.since),
+                "changed_by": assigned.changed_by,
             }
         )
 
 
-class StageStandingSerializer(_StandingSerializer):
+@extend_schema_serializer(component_name="StageStanding")
+class StageAssignmentSerializer(_AssignmentSerializer):
     stage = Text()
 
-    def to_representation(self, instance: PastStanding) -> dict[str, Any]:
-        return self.placed(instance, "stage")
+    def to_representation(self, instance: PastAssignment) -> dict[str, Any]:
+        return self.shown(instance, "stage")
 
 
-class AliasStandingSerializer(_StandingSerializer):
+@extend_schema_serializer(component_name="AliasStanding")
+class AliasAssignmentSerializer(_AssignmentSerializer):
     alias = Text()
 
-    def to_representation(self, instance: PastStanding) -> dict[str, Any]:
-        return self.placed(instance, "alias")
+    def to_representation(self, instance: PastAssignment) -> dict[str, Any]:
+        return self.shown(instance, "alias")
 
 
 class ModelChangeSerializer(AnswerSerializer):
@@ -72,17 +75,17 @@ class ModelChangeSerializer(AnswerSerializer):
 class ModelHistorySerializer(AnswerSerializer):
     model_name = Text()
     at = TimeField()
-    stages = StageStandingSerializer(many=True)
-    aliases = AliasStandingSerializer(many=True)
+    stages = StageAssignmentSerializer(many=True)
+    aliases = AliasAssignmentSerializer(many=True)
     changes = ModelChangeSerializer(
         many=True, help_text="Until then, newest first, 500."
     )
 
-    def to_representation(self, instance: Standings) -> dict[str, Any]:
+    def to_representation(self, instance: RegistrySnapshot) -> dict[str, Any]:
         return {
             "model_name": instance.model.name,
             "at": stamp(instance.at),
-            "stages": StageStandingSerializer(instance.stages, many=True).data,
-            "aliases": AliasStandingSerializer(instance.aliases, many=True).data,
+            "stages": StageAssignmentSerializer(instance.stages, many=True).data,
+            "aliases": AliasAssignmentSerializer(instance.aliases, many=True).data,
             "changes": ModelChangeSerializer(instance.changes, many=True).data,
         }

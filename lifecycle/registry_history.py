@@ -17,12 +17,12 @@ MAX_CHANGES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class PastStanding:
-    """A version in a stage, or under an alias, since a moment."""
+class PastAssignment:
+    """A version's assignment to a stage or an alias, since a moment."""
 
     version: str
     number: int
-    place: str
+    to: str
     since: datetime
     changed_by: str | None
 
@@ -41,15 +41,15 @@ class RegistryChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Standings:
+class RegistrySnapshot:
     model: RegisteredModel
     at: datetime
-    stages: list[PastStanding]
-    aliases: list[PastStanding]
+    stages: list[PastAssignment]
+    aliases: list[PastAssignment]
     changes: list[RegistryChange]
 
 
-def standings(model: RegisteredModel, at: datetime) -> Standings:
+def snapshot(model: RegisteredModel, at: datetime) -> RegistrySnapshot:
     """Return the model's stages and aliases at `at`, and the changes up to then."""
     versions = list(
         ModelVersion.objects.filter(model=model, created_at__lte=at)
@@ -71,7 +71,7 @@ def standings(model: RegisteredModel, at: datetime) -> Standings:
         key=lambda change: change.changed_at,
         reverse=True,
     )
-    return Standings(
+    return RegistrySnapshot(
         model=model,
         at=at,
         stages=list(_stages(versions, moves)),
@@ -82,14 +82,14 @@ def standings(model: RegisteredModel, at: datetime) -> Standings:
 
 def _stages(
     versions: Iterable[ModelVersion], moves: Iterable[StageChange]
-) -> Iterator[PastStanding]:
+) -> Iterator[PastAssignment]:
     last = {move.version_id: move for move in moves}
     for version in versions:
         move = last.get(version.pk)
-        yield PastStanding(
+        yield PastAssignment(
             version=version.version,
             number=version.number,
-            place=move.to_stage if move else ModelStage.EXPERIMENTAL,
+            to=move.to_stage if move else ModelStage.EXPERIMENTAL,
             since=move.changed_at if move else version.created_at,
             changed_by=_name(move.changed_by if move else version.created_by),
         )
@@ -97,15 +97,15 @@ def _stages(
 
 def _aliases(
     versions: Iterable[ModelVersion], turns: Iterable[AliasChange]
-) -> Iterator[PastStanding]:
+) -> Iterator[PastAssignment]:
     labels = {version.number: version.version for version in versions}
     last = {turn.alias: turn for turn in turns}
     for alias, turn in sorted(last.items()):
         if turn.to_number is not None:
-            yield PastStanding(
+            yield PastAssignment(
                 version=labels.get(turn.to_number, str(turn.to_number)),
                 number=turn.to_number,
-                place=alias,
+                to=alias,
                 since=turn.changed_at,
                 changed_by=_name(turn.changed_by),
             )
