@@ -1,4 +1,4 @@
-"""What can go wrong with a deployment; each has a code that never changes."""
+"""Errors of deployments; each has a stable code."""
 
 from typing import Self
 

@@ -41,7 +41,7 @@ SLOWER, MUCH_SLOWER, MUCH_SLOWER_MS = 2.0, 4.0, 250.0
 
 @dataclass(frozen=True, slots=True)
 class CallWindow:
-    """What became of the calls of one version; those that overload stopped are none.
+    """Outcomes of one version's calls; calls stopped by overload are left out.
 
     `failed_count` has the `unavailable_count` in it, which found no instance ready.
     The histogram is of log buckets (`serving.histogram`), of all that have a latency:

@@ -76,7 +76,7 @@ LINKS: tuple[Link, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What a node was made from and what was made of it; nearest edges first.
+    """Lineage graph of a node, upstream and downstream; nearest edges first.
 
     `is_truncated` says that there are more edges than are answered at once.
     """

@@ -1,4 +1,4 @@
-"""Where each deployment's log lies, for what reads it in a Django process."""
+"""Log files of deployments, for readers in Django processes."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ class Health(models.TextChoices):
 
 
 class Mover(models.TextChoices):
-    """Who may take a step."""
+    """Who may make a move."""
 
     USER = "user", _("user")
     RECONCILER = "reconciler", _("reconciler")
@@ -52,7 +52,7 @@ class StickyBy(models.TextChoices):
 
 
 class Rollout(models.TextChoices):
-    """How a new version comes to its traffic."""
+    """Rollout strategy of a new version."""
 
     ALL_AT_ONCE = "all_at_once", _("all at once")
     CANARY = "canary", _("canary")
@@ -60,14 +60,14 @@ class Rollout(models.TextChoices):
 
 
 class DriftSubject(models.TextChoices):
-    """What training data is compared with."""
+    """Data that the training data is compared with."""
 
     REQUESTS = "requests", _("live requests")
     DATASET = "dataset", _("newer data")
 
 
 class DeliveryState(models.TextChoices):
-    """How far the message of an alert has come."""
+    """Delivery state of an alert's message."""
 
     WAITING = "waiting", _("waiting")
     DELIVERED = "delivered", _("delivered")

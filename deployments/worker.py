@@ -1,4 +1,4 @@
-"""What the worker does for deployments: the reconcile loop, and threads beside it."""
+"""Worker parts of deployments: the reconcile loop, and threads beside it."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Which addresses a hook may reach: none of this machine's or network's own.
+"""Address filter of webhooks: no loopback, private or link-local address.
 
 A name is looked up once; every address it has must be a public one, and the
 connection goes to the very address that was looked at. So neither a name that points
@@ -27,7 +27,7 @@ class RefusedAddress(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebhookAddress:
-    """Where to connect: a looked-up address, and the name that it was found by."""
+    """A resolved address to connect to, with its host name."""
 
     host: str
     address: str

@@ -1,4 +1,4 @@
-"""One comparison: of live requests, or of newer data, with the training data."""
+"""A drift check: live requests, or newer data, against the training data."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ FAR = 4.0
 
 @dataclass(frozen=True, slots=True)
 class SampledPeriod:
-    """What is compared: requests of [since, until), with which data, named how.
+    """Requests of [since, until), and the reference data with its name.
 
     Without a reference it is the data that the model's run was trained on; `columns`
     names the inputs in the model's order where nothing else does.

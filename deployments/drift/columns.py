@@ -1,4 +1,4 @@
-"""Which column of the training data each input of a model is.
+"""Mapping of a model's inputs to columns of the training data.
 
 A request calls its values as the model's file does. That is a name of the training
 data where the model was exported with names; a model with one wide input has only

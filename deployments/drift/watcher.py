@@ -121,7 +121,7 @@ def _with_new_data(serving: DeploymentQuerySet) -> list[Deployment]:
 def _not_checked_since(
     serving: DeploymentQuerySet, moment: datetime
 ) -> DeploymentQuerySet:
-    """Those whose requests were last looked at, or that began to serve, before."""
+    """Deployments last checked, or first serving, before the moment."""
     checks = DriftCheck.objects.filter(
         deployment=OuterRef("pk"), subject=DriftSubject.REQUESTS
     ).order_by("-created_at")

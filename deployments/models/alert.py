@@ -1,4 +1,4 @@
-"""Where events of drift and datasets are sent to, and what became of each message."""
+"""Webhooks for events of drift and datasets, and deliveries of their messages."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""How far what a deployment meets is from what its model was trained on."""
+"""Drift of a deployment's requests from its model's training data."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ SEVERITIES = tuple(DriftSeverity.values)
 
 
 class DriftRule(models.Model):
-    """How an environment watches for drift; staff edit these rows in the admin.
+    """Drift monitoring of an environment; staff edit these rows in the admin.
 
     Times are seconds. `thresholds` maps a check to [warning, drift] and leaves the
     others as `datasets.analytics.drift.Thresholds` has them.
@@ -131,7 +131,7 @@ class DriftCheckQuerySet(models.QuerySet["DriftCheck"]):
 
 
 class DriftCheck(models.Model):
-    """One comparison of a deployment's training data with what came after.
+    """A comparison of a deployment's training data with later data.
 
     That is live requests of [since, until), or (`current`) a later version of the
     same dataset. `error` says why there was nothing to compare. A finding that is
@@ -237,7 +237,7 @@ class DriftCheck(models.Model):
     def note_news(
         self, before: dict[str, Finding], findings: Iterable[Finding], by: User | None
     ) -> list[DriftEvent]:
-        """Note an event of each finding that is news after those before."""
+        """Record an event for each finding that the checks before did not have."""
         news = [one for one in findings if one.is_news_after(before.get(one.column))]
         return [
             DriftEvent.note(
@@ -263,7 +263,7 @@ class DriftCheck(models.Model):
 
     @property
     def compared_with(self) -> str:
-        """What stood on the other side, for people."""
+        """Description of the data that was compared."""
         if self.current is not None:
             return str(self.current)
         return f"{self.row_count} rows of requests" if self.since else ""

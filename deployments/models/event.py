@@ -1,4 +1,4 @@
-"""What happened to a deployment, in order; rows are added, never changed."""
+"""Append-only events of a deployment, in order."""
 
 from typing import ClassVar
 

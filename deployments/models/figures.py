@@ -75,7 +75,7 @@ class Figures:
 
     @property
     def reached_count(self) -> int:
-        """How many calls came as far as the model."""
+        """Number of calls that reached the model."""
         return self.request_count - self.rejected_count - self.unavailable_count
 
     @property
@@ -102,7 +102,7 @@ class Figures:
 
     @property
     def own_histogram(self) -> Histogram:
-        """How long models had the calls, without what the machine added.
+        """Histogram of the models' own times.
 
         Not in it: waits for a processor, of gateways and of model processes.
         """

@@ -1,4 +1,4 @@
-"""What was used of endpoint keys, day by day, as gateways counted it."""
+"""Daily usage of endpoint keys, as gateways counted it."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta

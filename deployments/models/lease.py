@@ -1,4 +1,4 @@
-"""Who may act for the targets now: one reconciler, until its lease runs out."""
+"""Lease of the reconciler: one holder acts on the targets until it expires."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""How a deployment's row changes: legally, against the last state read, on record."""
+"""State changes of a deployment: legal, compare-and-swap, with event and audit."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -31,7 +31,7 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Who changes a deployment, under which name in the audit trail, and why."""
+    """Actor, audit action and reason of a state change."""
 
     action: str
     mover: Mover = Mover.USER
@@ -80,7 +80,7 @@ class Moves:
             wake_on_commit()
 
     def end(self, to: Status, step: Step) -> None:
-        """Let the row end; one that may get requests ends when it gets none any more.
+        """End the deployment; one that may get requests is drained first.
 
         For that one the request to end is stored, and the reconciler takes its traffic
         away before it writes the status.

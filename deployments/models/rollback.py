@@ -1,4 +1,4 @@
-"""What a rollback does in its slot: what comes back, and what gives way to it."""
+"""Rollback of a slot: the version that returns, and deployments that it replaces."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

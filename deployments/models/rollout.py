@@ -63,7 +63,7 @@ class RolloutControl:
         self._go_to(following, f"canary goes on with {share} %")
 
     def note_end(self) -> None:
-        """Say of what rolls out beside it what its end, just written, makes of that."""
+        """Record the end of the active deployment at its canary and shadows."""
         ended = self.row
         for other in ended.slot.deployments.rolling_out():
             share = other.traffic_percent

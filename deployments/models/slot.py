@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Slot(models.Model):
-    """What a deployment competes for: at most one is active in a slot."""
+    """A model in an environment; at most one deployment is active in a slot."""
 
     model = models.ForeignKey(
         "lifecycle.RegisteredModel", models.PROTECT, related_name="slots"

@@ -1,4 +1,4 @@
-"""How current a deployment's health is: a status that nobody renews goes stale."""
+"""Freshness of a deployment's health: a status that is not renewed goes stale."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

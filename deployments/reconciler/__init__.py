@@ -1,4 +1,4 @@
-"""Brings what runs to what was asked for, one small idempotent step at a time."""
+"""Reconciler: brings the observed state to the desired one in idempotent steps."""
 
 from deployments.reconciler.reconciler import Pass, Reconciler, reconcile_once
 

@@ -1,4 +1,4 @@
-"""Asks what serves by older rules of reading under the newest too, once each."""
+"""Comparison of deployments on older reading rules with the newest, once each."""
 
 from collections.abc import Mapping
 from copy import copy

@@ -1,4 +1,4 @@
-"""How well a deployment does: from what runs and from what the gateway counted."""
+"""Health of a deployment, from its instances and the gateway's counts."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RunCondition:
-    """What runs; `seconds_down` is for how long nothing has been ready."""
+    """Condition of the instances; `seconds_down` is how long none has been ready."""
 
     seen: TargetObservation
     seconds_down: float

@@ -1,4 +1,4 @@
-"""Asks the judge about what serves, and writes its verdict into the row."""
+"""Judging of serving deployments; the verdict is written into the row."""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -30,7 +30,7 @@ RESTARTS_S = 300.0
 
 
 class Judgement(NamedTuple):
-    """How it does, and why no better; what the judge has against it; is it down."""
+    """Health and its reason, the judge's objection, and whether it is down."""
 
     health: Health
     reason: str
@@ -52,7 +52,7 @@ class Judging:
     def look(
         self, deployment: Deployment, seen: TargetObservation, rule: EnvironmentRule
     ) -> Judgement:
-        """Return what is to be said of one that serves, or is about to."""
+        """Return the judgement of a deployment that serves, or is about to."""
         runs = RunCondition(
             seen,
             self.memory.seconds_down(deployment, seen),

@@ -1,4 +1,4 @@
-"""Stops what runs although no deployment asks for it."""
+"""Stops orphans: processes that no deployment wants."""
 
 from collections.abc import Collection, Iterable
 

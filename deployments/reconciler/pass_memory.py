@@ -75,7 +75,7 @@ class Memory:
                 del kept[pk]
 
     def is_due(self, what: str, every_s: float) -> bool:
-        """Say whether something that is done now and then is due, and note it."""
+        """Whether a periodic task is due; if so, mark it as done now."""
         now, last = self.clock(), self.done_at.get(what)
         if last is not None and now - last < every_s:
             return False
@@ -83,7 +83,7 @@ class Memory:
         return True
 
     def begin(self, deployment: Deployment) -> None:
-        """Note that this reconciler is at the deployment's step from now on."""
+        """Start the deployment's step at this reconciler."""
         self.begun[deployment.pk, deployment.status] = self.clock()
 
     def has_begun(self, deployment: Deployment) -> bool:
@@ -103,7 +103,7 @@ class Memory:
         return now - self.down_since.setdefault(deployment.pk, now)
 
     def is_judgement_due(self, deployment: Deployment) -> bool:
-        """Say whether the row's `judged_at` is to be written again."""
+        """Whether the row's `judged_at` is due to be written again."""
         last = self.judged.get(deployment.pk)
         return last is None or self.clock() - last >= JUDGED_S
 
@@ -120,7 +120,7 @@ class Memory:
     def restarted_within(
         self, deployment: Deployment, seen: TargetObservation, seconds: float
     ) -> bool:
-        """Say whether an instance was restarted lately, since it was first seen."""
+        """Whether an instance was restarted lately, since it was first seen."""
         now = self.clock()
         known = self.restarts.get(deployment.pk)
         if known is None:

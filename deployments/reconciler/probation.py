@@ -1,4 +1,4 @@
-"""Who is on probation, and what the judge is shown of it and of the version before."""
+"""Deployments on probation, and the figures that the judge compares."""
 
 import json
 import uuid

@@ -52,7 +52,7 @@ JUDGE_S, KEYS_S, PRUNE_S, FORGET_S, COMPARE_S, USAGE_S = (
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass came to: steps taken, and deployments that are still busy.
+    """Result of one pass: steps taken, and deployments that are still busy.
 
     `due_s` is after how long the next one has something to look at, unless somebody
     calls for it before.
@@ -107,7 +107,7 @@ class Reconciler:
         return self.lease is not None and self.lease.renew()
 
     def release(self) -> None:
-        """Let the next reconciler in at once; what runs goes on."""
+        """Release the lease at once; instances keep running."""
         if self.lease is not None:
             self.lease.release()
             self.lease = None
@@ -244,7 +244,7 @@ class Reconciler:
         rules: Mapping[str, EnvironmentRule],
         counts: Mapping[str, int],
     ) -> None:
-        """Ask under newer rules, where nobody waits for a validation meanwhile."""
+        """Compare under newer reading rules, unless a validation is waiting."""
         memory = self.memory
         if counts[Status.VALIDATING]:
             return

@@ -1,4 +1,4 @@
-"""How a deployment that is ready comes to answer: at once, or step by step."""
+"""Rollout of a ready deployment: at once, or by steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class RolloutSteps:
     def _activate(
         self, deployment: Deployment, seen: TargetObservation, found: Judgement
     ) -> bool:
-        """Let it answer everything, and say so when it does, and how it does."""
+        """Activate the deployment once it gets all requests, with its health."""
         deployment.require_gate()
         self.traffic.give_all(deployment)
         with self.lease.held():

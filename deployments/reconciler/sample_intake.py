@@ -107,7 +107,7 @@ def _prune(files: list[Blob], rule: EnvironmentRule, now: float) -> int:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Tell whether nobody else works on the spool; hold that until the end."""
+    """Try to lock the spool; yield whether that succeeded."""
     samples.root().mkdir(mode=0o700, parents=True, exist_ok=True)
     with (samples.root() / ".lock").open("w") as lock:
         try:

@@ -19,12 +19,12 @@ class SlotTraffic:
     routing: Routing
 
     def give_all(self, deployment: Deployment) -> None:
-        """Let it answer everything."""
+        """Route all requests of the slot to the deployment."""
         self.lease.require()
         self.routing.lead(deployment.slot, RoutedDeployment.whole(deployment))
 
     def share(self, deployment: Deployment, step: int) -> None:
-        """Let it have its part at a step of its rollout, beside what serves."""
+        """Route the share of its rollout step to the deployment."""
         self.lease.require()
         active = deployment.slot.active
         self.routing.lead(
@@ -34,7 +34,7 @@ class SlotTraffic:
         )
 
     def withdraw(self, deployment: Deployment, otherwise: str) -> bool:
-        """Let it answer nothing more; False where that cannot be had now.
+        """Route no request to the deployment; False if that cannot be had now.
 
         Its event then has `otherwise` and the error.
         """

@@ -1,4 +1,4 @@
-"""Turns a deployment's row into what a target is asked for."""
+"""Makes the target's spec of a deployment's row."""
 
 import dataclasses
 from pathlib import Path
@@ -131,7 +131,7 @@ def _folder(manifest: Artifact, digest: str) -> PyfuncFolder:
 
 
 def _manifest(artifact: Artifact, beside: mlmodel.MLmodel) -> Manifest | None:
-    """Return how the MLmodel says that the file is asked, if it speaks of this file."""
+    """Return how the MLmodel says that this file is called, if it names the file."""
     if servable.is_folder(artifact) or artifact.path != _inside(artifact, beside.path):
         return None
     return Manifest(**dataclasses.asdict(beside.predict_spec))

@@ -195,7 +195,7 @@ class Steps:
         return bool(against) and self._roll_back(deployment, against)
 
     def _end(self, deployment: Deployment) -> bool:
-        """Take the requests away, then say that it has ended, as somebody asked."""
+        """Withdraw its traffic, then end the deployment as requested."""
         if not self.traffic.withdraw(deployment, "cannot be ended now"):
             return False
         with self.lease.held():
@@ -236,7 +236,7 @@ class Steps:
         return known[1]
 
     def _brought_up(self, deployment: Deployment) -> TargetObservation:
-        """Ask the target for what is wanted; return what runs."""
+        """Bring up the spec at the target; return what runs."""
         target = self._target(deployment)
         target.apply(self._spec(deployment))
         return target.observe(str(deployment.pk))

@@ -1,4 +1,4 @@
-"""Which API tokens may predict, for gateways that never ask the database."""
+"""API tokens that may predict, published for gateways without the database."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What every target can do: the protocol between the reconciler and where models run.
+"""Interface of targets: between the reconciler and where models run.
 
 Every call is idempotent and returns at once.
 """
@@ -18,7 +18,7 @@ from deployments.serving.terms import (
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a target can do beyond serving one version, and what it cannot shut in.
+    """Optional features of a target, and the gaps of its sandbox.
 
     `missing_walls` says in words what a model can reach here that it should not.
     """
@@ -50,7 +50,7 @@ class Target(Protocol):
         """
 
     def apply(self, spec: Spec) -> None:
-        """Bring up what the spec asks for, or leave it as it is if it runs."""
+        """Bring up the spec; idempotent if it runs already."""
 
     def observe(self, deployment_id: str) -> TargetObservation: ...
 
@@ -61,7 +61,7 @@ class Target(Protocol):
         """
 
     def admit(self, access: TokenAccess) -> None:
-        """Let holders of these tokens call every model here. See `settle`."""
+        """Authorize these tokens for every model at the target. See `settle`."""
 
     def settle(self) -> None:
         """Return when what was routed and admitted has taken effect everywhere.
@@ -74,7 +74,7 @@ class Target(Protocol):
         """Declare the routes complete: what has no route does not exist."""
 
     def stop(self, deployment_id: str) -> None:
-        """Let requests in flight end, then take the deployment's processes away."""
+        """Drain requests in flight, then end the deployment's processes."""
 
     def logs(self, deployment_id: str, tail: int) -> list[str]: ...
 

@@ -231,7 +231,7 @@ class LocalTarget:
             self._step()
 
     def close(self, *, stop_all: bool = False) -> None:
-        """Let go: what runs goes on for a successor to replace, or drains first."""
+        """Release the run folder; instances keep running, or drain by `stop_all`."""
         if stop_all:
             self._drain_all(time.monotonic() + DRAIN_ALL_S)
         self._closing.set()
@@ -277,7 +277,7 @@ class LocalTarget:
             self._forgotten.append(done)
 
     def _own(self) -> None:
-        """Take over the run folder unless it is ours; adopt what runs.
+        """Lock the run folder unless it is ours; adopt running instances.
 
         Raises TransientTargetError once if another supervisor has it: after we slept
         past our lease, we must not publish routes.

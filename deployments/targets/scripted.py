@@ -21,7 +21,7 @@ SIGNATURE = (Tensor("input", "FP32", (-1, 1)),)
 
 @dataclass(slots=True)
 class Script:
-    """What becomes of one model version.
+    """Scripted behaviour of one model version.
 
     `validation_calls` and `starting_calls` are how often the target answers "not
     yet" before it has something to say. The texts make it fail; a `defect` is an
@@ -47,7 +47,7 @@ class _Running:
 
 @dataclass(slots=True)
 class ScriptedTarget:
-    """Keeps what it was asked, in `calls`, and obeys `scripts` by model version."""
+    """Records its calls in `calls`; follows `scripts` by model version."""
 
     name: str = "scripted"
     scripts: dict[str, Script] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class ScriptedTarget:
         return self.scripts[version]
 
     def crash(self, deployment_id: str, message: str = "killed by SIGKILL") -> None:
-        """Let what runs stop serving until `recover`."""
+        """Stop the instances from serving until `recover`."""
         self._running[deployment_id].down = message
 
     def recover(self, deployment_id: str) -> None:
