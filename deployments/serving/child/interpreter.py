@@ -16,7 +16,7 @@ from deployments.serving.child import report, sandbox_dir
 from deployments.serving.child.loading_errors import PASSING
 from deployments.serving.child.modelfile import format_of
 from deployments.serving.formats import ModelFormat
-from deployments.serving.formats.code import FOLDER, require_permission
+from deployments.serving.formats.code import FOLDER, require_code_allowed
 from deployments.serving.terms import TargetRefused
 
 SCRIPT = Path(__file__).with_name("fresh.py")
@@ -73,7 +73,7 @@ def _folder_of(
     """Return the files to copy, and the job with what the MLmodel says."""
     if "folder" not in descriptors:
         return [], job
-    require_permission(FOLDER, job["allows_code"], job["environment"])
+    require_code_allowed(FOLDER, job["allows_code"], job["environment"])
     content = json.loads(_content(descriptors["folder"]))
     return content["files"], {**job, "pyfunc": content["pyfunc"]}
 

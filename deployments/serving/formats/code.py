@@ -7,7 +7,7 @@ from deployments.serving.terms import TargetRefused
 PICKLE, FOLDER = "a Python pickle", "an MLflow python_function folder"
 
 
-def require_permission(what: str, allows_code: bool, environment: str) -> None:  # noqa: FBT001 - the rule itself
+def require_code_allowed(what: str, allows_code: bool, environment: str) -> None:  # noqa: FBT001 - the rule itself
     """Raise Refused unless the environment's rule allows formats that run code."""
     if not allows_code:
         raise TargetRefused(

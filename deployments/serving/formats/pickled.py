@@ -6,7 +6,11 @@ import warnings
 from typing import Any
 
 from deployments.serving.formats.base import LoadOptions
-from deployments.serving.formats.code import PICKLE, missing_module, require_permission
+from deployments.serving.formats.code import (
+    PICKLE,
+    missing_module,
+    require_code_allowed,
+)
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.objects import model_of, other_versions
 from deployments.serving.terms import TargetRefused
@@ -18,7 +22,7 @@ except ModuleNotFoundError:  # a model's own interpreter need not have it
 
 
 def read(content: bytes, options: LoadOptions) -> LibraryModel:
-    require_permission(PICKLE, options.allows_code, options.environment)
+    require_code_allowed(PICKLE, options.allows_code, options.environment)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         made = _unpickled(content)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from deployments.serving.formats.code import FOLDER, require_permission
+from deployments.serving.formats.code import FOLDER, require_code_allowed
 from deployments.serving.terms import ModelFile, Spec, TargetRefused
 
 MAX_REPORT = 16 << 20
@@ -59,7 +59,7 @@ def open_files(spec: Spec) -> dict[str, int]:
             ]
             opened["data"] = _memory("data", data_files)
         return opened
-    require_permission(FOLDER, spec.allows_code, spec.environment)
+    require_code_allowed(FOLDER, spec.allows_code, spec.environment)
     content = {
         "files": [
             {"path": one.path, "stored": os.fspath(one.stored), "sha256": one.sha256}

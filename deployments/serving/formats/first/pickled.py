@@ -5,7 +5,11 @@ import pickle
 from typing import Any
 
 from deployments.serving.formats.base import LoadOptions
-from deployments.serving.formats.code import PICKLE, missing_module, require_permission
+from deployments.serving.formats.code import (
+    PICKLE,
+    missing_module,
+    require_code_allowed,
+)
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.first.estimators import estimator_model
 from deployments.serving.terms import TargetRefused
@@ -17,7 +21,7 @@ except ModuleNotFoundError:  # a model's own interpreter need not have it
 
 
 def read(content: bytes, options: LoadOptions) -> ColumnModel:
-    require_permission(PICKLE, options.allows_code, options.environment)
+    require_code_allowed(PICKLE, options.allows_code, options.environment)
     return estimator_model(_unpickled(content), options)
 
 
