@@ -1,4 +1,4 @@
-"""Which versions hold what was uploaded, as far as the catalogue can tell.
+"""Fidelity of versions to their uploads, judged from the catalogue.
 
 Since the revision of the type rules that 0.9.0 begins with, every cell is kept or
 named in the report. Versions of before may have been changed unseen; from their format,
@@ -30,7 +30,7 @@ _SEEN_ROWS = 500
 
 
 class Certainty(StrEnum):
-    """How sure it is that a version holds what was uploaded."""
+    """Certainty that a version holds what was uploaded."""
 
     GUARANTEED = "guaranteed"
     UNCHANGED = "cannot have changed"

@@ -1,4 +1,4 @@
-"""What changed between two versions, and what relies on the columns that went."""
+"""Comparison of two versions, and dependents of the removed columns."""
 
 from typing import Any
 

@@ -75,7 +75,7 @@ def add_version(
 def settle_now(
     version: DatasetVersion | None, found: FinishedConversion | None
 ) -> None:
-    """Let a version be ready by what was prepared for it, if it was.
+    """Make a version ready from a prepared answer, if there is one.
 
     Its job was made for the caller (`is_read`), so no worker has it meanwhile.
     """

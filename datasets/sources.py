@@ -1,4 +1,4 @@
-"""Where the files of a new version come from: the form, uploads, connections."""
+"""Sources of a new version's files: the form, uploads, connections."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where the bytes of datasets are: named by ids and digests, never by a client.
+"""Storage of datasets' bytes: keys are ids and digests, never a client's names.
 
 In the byte store:
 

@@ -1,4 +1,4 @@
-"""What can be computed over the rows of a group, as SQL.
+"""Aggregates over the rows of a group, as SQL.
 
 Sums of whole numbers and decimals are exact, whatever they come to. Figures of
 floating columns and of times are over finite values; what is left out is counted.

@@ -31,7 +31,7 @@ def _hidden() -> Iterator[None]:
 
 
 def hide_pandas() -> None:
-    """Let pyarrow's probe fail, unless pandas is imported already."""
+    """Make pyarrow's probe for pandas fail, unless pandas is imported already."""
     if HIDDEN in sys.modules:
         return
     with _hidden():

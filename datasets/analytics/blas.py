@@ -1,4 +1,4 @@
-"""How many threads a matrix product takes: one, because we split the rows ourselves.
+"""One BLAS thread for a matrix product, because we split the rows ourselves.
 
 Two OpenBLAS threads on two busy cores took 5-12 times the CPU, spinning.
 """

@@ -23,7 +23,7 @@ _LISTED_CELLS = 100
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """How much of a long cell is shown, before a "…": characters, bytes of binary."""
+    """Truncation of long cells, before a "…": characters, bytes of binary."""
 
     text: int = 1_000
     binary_bytes: int = 64

@@ -79,7 +79,7 @@ class LaneLimits:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Where data lies and what each lane may take of the machine."""
+    """Data folders, and the resource limits of each lane."""
 
     data_dir: Path
     lanes: Mapping[Lane, LaneLimits]
@@ -93,7 +93,7 @@ DEFAULT_LANES: Mapping[Lane, LaneLimits] = {
 
 
 class _ProcessState:
-    """What belongs to this process; a fork starts with an empty one."""
+    """State of this process; a fork starts with an empty one."""
 
     settings: EngineSettings | None = None
     pid: int = 0

@@ -1,4 +1,4 @@
-"""What can go wrong in the analytics. No message carries DuckDB's text or a path."""
+"""Errors of the analytics. No message carries DuckDB's text or a path."""
 
 
 class AnalyticsError(Exception):

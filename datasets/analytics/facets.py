@@ -1,4 +1,4 @@
-"""What the columns of some rows hold, at a glance: top values and histograms.
+"""Facets of filtered rows: top values and histograms of columns.
 
 Every count is exact. A column that takes too long is named, and the others answered.
 """
@@ -36,7 +36,7 @@ FACET_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """What one column holds in the rows asked for.
+    """Facet of one column in the filtered rows.
 
     `count` is of the rows that have a value, `nan` and `infinite` among them.
     `distinct` and the values leave NaN out, and `other_count` counts the rows of the
@@ -77,7 +77,7 @@ class Facets:
 
 @dataclass(frozen=True, slots=True)
 class FacetOptions:
-    """Which columns (None for all, of up to 50), and how many values of each."""
+    """Columns (None for all, of up to 50), and the number of values of each."""
 
     columns: Sequence[str] | None = None
     top: int = 10

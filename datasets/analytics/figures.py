@@ -9,7 +9,7 @@ from datasets.analytics.sql import Kind
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """How many different values, missing ones left out."""
+    """Number of distinct values, without missing ones."""
 
     value: int
     exact: bool
@@ -46,7 +46,7 @@ class TopValue:
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """What one column holds. `null_share` is a fraction of the rows, in [0, 1].
+    """Statistics of one column. `null_share` is a fraction of the rows, in [0, 1].
 
     `mean`, `std` (sample, n - 1), `min` and `max` are over finite values; for text
     `min_length`, `max_length` and `mean_length` count characters. `top` is of a

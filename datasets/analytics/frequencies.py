@@ -1,4 +1,4 @@
-"""How many different values columns hold, and which are frequent."""
+"""Distinct counts and most frequent values of columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

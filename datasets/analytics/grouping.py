@@ -45,7 +45,7 @@ _ADDED_UP = frozenset({Function.SUM, Function.MEAN, Function.STD})
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """What to group by, what to compute, and which stretch of the groups.
+    """A grouping: keys, aggregates, and the page of the groups.
 
     Without `by` all rows are one group. `order_by` names keys or labels of
     aggregates; ties are broken by the keys, so that pages part the groups.

@@ -19,7 +19,7 @@ KEY_WORDS = frozenset({"id", "key", "uuid"})
 
 
 class Kind(StrEnum):
-    """What may be asked of a column."""
+    """Kind of a column, by the questions that it supports."""
 
     INTEGER = "integer"
     FLOAT = "float"

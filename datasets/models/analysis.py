@@ -26,7 +26,7 @@ class StoredAnalysisQuerySet(models.QuerySet["StoredAnalysis"]):
 
 
 class AnalysisKey:
-    """What an answer depends on, and therefore its ETag."""
+    """Cache key of an answer, which is also its ETag."""
 
     def __init__(
         self,

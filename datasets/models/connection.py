@@ -1,4 +1,4 @@
-"""Where an admin allows datasets to be read from, besides uploads."""
+"""Storage that an admin allows datasets to be read from, besides uploads."""
 
 import uuid
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far one version's data is from another's, as it was computed once."""
+"""Stored drift reports between two versions."""
 
 import uuid
 from typing import Any, ClassVar

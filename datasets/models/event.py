@@ -1,4 +1,4 @@
-"""What a new current version did to the columns, and to the features bound to them."""
+"""Effects of a new current version on columns and the features bound to them."""
 
 import uuid
 from collections.abc import Iterable, Sequence

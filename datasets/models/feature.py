@@ -171,11 +171,11 @@ class Feature(models.Model):
         self.refresh_from_db()
 
     def activate(self, *, by: User | None) -> "Feature":
-        """Let models rely on it. Raises IllegalMove."""
+        """Activate the feature. Raises IllegalMove."""
         return self._move(FeatureStatus.ACTIVE, by=by)
 
     def deprecate(self, *, by: User | None) -> "Feature":
-        """Ask models to leave it. Raises IllegalMove or HasDependents."""
+        """Deprecate the feature. Raises IllegalMove or HasDependents."""
         return self._move(FeatureStatus.DEPRECATED, by=by)
 
     def archive(self, *, by: User | None) -> "Feature":
@@ -246,7 +246,7 @@ class Feature(models.Model):
 
     @property
     def bound_to(self) -> FeatureBinding | None:
-        """What the feature is bound to, broken or not; None of an unbound one."""
+        """The feature's binding, broken or not; None if it is unbound."""
         return getattr(self, "binding", None)
 
     @property

@@ -1,4 +1,4 @@
-"""How features are found, and loaded with all that an answer shows."""
+"""Querysets of features, prefetched for answers."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self

@@ -1,4 +1,4 @@
-"""How a feature was defined at each version, and which models use it."""
+"""Versions of a feature's definition, and their usage by models."""
 
 import uuid
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class FeatureVersionQuerySet(models.QuerySet["FeatureVersion"]):
 
 
 class FeatureVersion(models.Model):
-    """How a feature was defined at one version. Only `rolled_back_at` ever changes."""
+    """A feature's definition at one version. Only `rolled_back_at` ever changes."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     feature = models.ForeignKey(

@@ -189,7 +189,7 @@ class IngestJob(models.Model):
 
     @property
     def share_done(self) -> float:
-        """How much of the work is done, in [0, 1]."""
+        """Progress of the job, in [0, 1]."""
         return self.bytes_done / self.bytes_total if self.bytes_total else 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""Who is computed from whom, answered by recursive SQL in one query each."""
+"""Feature lineage, by recursive SQL in one query each."""
 
 import uuid
 from collections.abc import Iterable

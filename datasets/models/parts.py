@@ -1,4 +1,4 @@
-"""What belongs to one version: its columns, and the files that it came from."""
+"""Child rows of a version: its columns, and its source files."""
 
 import hashlib
 import uuid

@@ -1,4 +1,4 @@
-"""How versions of datasets are looked up and begun."""
+"""Querysets of dataset versions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self

@@ -1,4 +1,4 @@
-"""How many processes for SQL may run at once on the machine."""
+"""Machine-wide limit of processes for SQL."""
 
 import fcntl
 import os

@@ -49,7 +49,7 @@ _STATEMENT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What a part of the tree may read: tables, and their columns, in small letters."""
+    """Names that a part of the tree may read: tables and columns, in lower case."""
 
     tables: frozenset[str]
     columns: frozenset[str]

@@ -1,4 +1,4 @@
-"""How far one table's columns are from another's.
+"""Drift of one table's columns from another's.
 
 The population stability index over deciles of the reference, with bins of their
 own for NULL and NaN; the Kolmogorov-Smirnov distance and Jensen-Shannon divergence

@@ -1,4 +1,4 @@
-"""What a comparison of two tables says."""
+"""Result of a drift comparison of two tables."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ REVISION = 3
 
 
 class Level(StrEnum):
-    """How much a column moved; `too_few_rows` when PSI would be mostly noise."""
+    """Drift of a column; `too_few_rows` when PSI would be mostly noise."""
 
     TOO_FEW_ROWS = "too_few_rows"
     NONE = "none"

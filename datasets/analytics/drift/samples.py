@@ -1,4 +1,4 @@
-"""What a comparison reads of a table: a sample of its numbers, all categories."""
+"""Input of a comparison: a sample of a table's numbers, all its categories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

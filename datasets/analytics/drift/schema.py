@@ -1,4 +1,4 @@
-"""Which columns came, went or hold another kind of values, and how bad that is."""
+"""Schema drift: columns added, removed or of another kind, with its severity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

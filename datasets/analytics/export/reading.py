@@ -1,4 +1,4 @@
-"""How an export has to be read for its rows to come back, as an upload takes it."""
+"""Upload options with which an export is read back unchanged."""
 
 from collections.abc import Sequence
 from typing import Any

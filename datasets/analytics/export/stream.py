@@ -37,7 +37,7 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to write: columns (None for all) of the rows that meet all conditions.
+    """An export: columns (None for all) of the rows that meet all conditions.
 
     With `is_guarded`, a CSV prefixes text that a spreadsheet would evaluate with `'`.
     """

@@ -1,4 +1,4 @@
-"""What became of the cells of a table: which are missing or text, and why."""
+"""Accounting of a table's cells: which became missing or text, and why."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field

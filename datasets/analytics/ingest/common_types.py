@@ -27,7 +27,7 @@ NOTHING = '"NULL"'
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """How a column of one file becomes one of the common type."""
+    """Conversion of a file's column to the common type."""
 
     type: str
     is_checked: bool = False

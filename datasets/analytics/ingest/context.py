@@ -1,4 +1,4 @@
-"""What the readers of all formats share: limits, a cursor, progress, the COPY."""
+"""Context shared by the readers of all formats: limits, cursor, progress, COPY."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Read:
-    """What a reader says about the table it wrote."""
+    """A reader's report of the table that it wrote."""
 
     names: list[str]
     originals: list[str]

@@ -34,7 +34,7 @@ class _CsvFile:
 
     @property
     def form(self) -> tuple[object, ...]:
-        """What files have in common that are read as one."""
+        """Properties shared by files that are read as one table."""
         return (self.dialect, self.line_end, self.places, self.constants)
 
     @property

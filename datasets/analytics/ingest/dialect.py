@@ -1,4 +1,4 @@
-"""What a CSV looks like: delimiter, header and width, found out on its first lines.
+"""Dialect detection of a CSV (delimiter, header, width) from its first lines.
 
 DuckDB's sniffer answers ragged rows by dropping the header and most rows without a
 word, so the dialect is found here and given to it explicitly.
@@ -28,7 +28,7 @@ _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to cut a file into cells. `names` are the file's own, or made up.
+    """A CSV dialect. `names` are the file's own, or made up.
 
     `skip` lines come before the header, or before the first row without one (that of
     Excel, which names the delimiter); `quote` is empty where quotes are characters as
@@ -44,7 +44,7 @@ class Dialect:
 
     @property
     def lines_above(self) -> int:
-        """How many lines hold no row."""
+        """Number of lines that hold no row."""
         return self.skip + self.has_header
 
 

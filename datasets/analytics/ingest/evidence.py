@@ -1,4 +1,4 @@
-"""What all cells of columns of text say of the rules that they might have.
+"""Evidence of all cells of text columns for or against type rules.
 
 The cells are those of the table that was written. In wide tables the columns of one
 rule share a look at it: to bind an expression for each takes longer than to read them.
@@ -26,7 +26,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Misses:
-    """How many cells of a column do not fit a rule; the first by row and text."""
+    """Number of cells that do not fit a rule; the first by row and text."""
 
     count: int
     rows: tuple[tuple[int, str], ...]

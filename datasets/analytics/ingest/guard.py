@@ -18,7 +18,7 @@ WIDE = 64
 
 
 class Lost(StrEnum):
-    """What a guard counts: null words, invalid cells, empty cells in quotes.
+    """Counters of a guard: null words, invalid cells, empty cells in quotes.
 
     For a type that the user chose, also numbers that it rounds.
     """
@@ -30,7 +30,7 @@ class Lost(StrEnum):
 
 
 class Empty(StrEnum):
-    """What an empty text in quotes is in a column of text."""
+    """Meaning of an empty quoted text in a text column."""
 
     ABSENT = "absent"
     MISSING = "missing"
@@ -39,7 +39,7 @@ class Empty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """How a column is guarded; equal guards may share an expression.
+    """Guard of a column; equal guards may share an expression.
 
     Without a `rule` nothing is known but null words. What does not fit a rule that
     is `forced` is missing. `is_clean` says that no cell holds a character that casts

@@ -1,4 +1,4 @@
-"""What the lines of JSON say of their keys: kinds of values, nulls, repetitions."""
+"""Scan of the keys of JSON lines: kinds of values, nulls, duplicate keys."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from datasets.analytics.ingest.nested import Shapes
 
 
 class JsonKind(StrEnum):
-    """What a value is, as far as columns go."""
+    """Kind of a JSON value, as columns distinguish it."""
 
     TRUTH = "true or false"
     NUMBER = "number"
@@ -75,7 +75,7 @@ class JsonKey:
 
 @dataclass(slots=True)
 class JsonLines:
-    """What one pass over the lines found. `keys` keep the order of appearance.
+    """Result of one pass over the lines. `keys` keep the order of appearance.
 
     `words` are texts that a person called missing, `spelled` the keys of which
     numbers are text, with the digits that they had.

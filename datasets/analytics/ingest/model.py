@@ -32,7 +32,7 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read the files; None and empty values are inferred.
+    """Reading options of the files; None and empty values are inferred.
 
     `types` are by column name. `header_row` counts from 1 below the skipped lines.
     `names` replace those of the file. `decimal` and `thousands` are separators in
@@ -95,7 +95,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may hold and what its reader may take of the machine.
+    """Limits of a file's content, and of its reader's resources.
 
     `address_space_bytes`, `cpu_s`, `file_bytes` and `wall_s` end the child process;
     the others are refused with a reason.
@@ -146,7 +146,7 @@ class IngestedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the files.
+    """Result of reading the files.
 
     `digest` is the SHA-256 of data.parquet, `content_digest` that of what the table
     says (`datasets.analytics.content`): equal rows in equal order give it in every

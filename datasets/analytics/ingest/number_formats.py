@@ -1,4 +1,4 @@
-"""What a number format of a spreadsheet makes of the number that a cell holds."""
+"""Number formats of spreadsheets: how a cell's number is shown."""
 
 import datetime
 import re

@@ -44,7 +44,7 @@ _LOSSY = "value-would-change-"
 
 @dataclass(frozen=True, slots=True)
 class _Footer:
-    """What a file claims about itself."""
+    """Claims of a file's own metadata."""
 
     names: list[str]
     rows: int
@@ -170,7 +170,7 @@ def _check_size(path: Path) -> None:
 
 
 def _notes(schema: pa.Schema) -> list[str]:
-    """Say what a type of Arrow became that Parquet has not."""
+    """Note the conversion of an Arrow type that Parquet does not have."""
     return [
         f"{field.name}: a duration, kept as a whole number of {field.type.unit}."
         for field in schema

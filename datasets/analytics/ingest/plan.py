@@ -48,7 +48,7 @@ class RawTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What may become of each column. `forced` rules come from a person.
+    """Candidate type rules of each column. `forced` rules come from a person.
 
     `kept` columns are no text and have the types that they need.
     """

@@ -43,7 +43,7 @@ class Proposal:
 
 @dataclass(slots=True)
 class _Facts:
-    """What the known cells of one column say."""
+    """Evidence of the known cells of one column."""
 
     cells: int
     has_digit: bool

@@ -1,4 +1,4 @@
-"""Which quotes open or close a cell: those inside a cell of text are characters.
+"""Quotes that open or close a cell; others are characters of its text.
 
 A quote opens a cell where a cell begins, at most behind spaces, as DuckDB has it:
 `5" disk` holds a character, and hides no line end behind it.

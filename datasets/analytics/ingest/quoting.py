@@ -1,4 +1,4 @@
-"""Which cells of a CSV stand in quotes: DuckDB does not tell, and it may matter."""
+"""Quoted cells of a CSV, which DuckDB does not report."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What a cell of text must look like to be kept by a type, as SQL.
+"""Type rules: the text that a type keeps without loss, as SQL.
 
 A rule is a promise: a cell that `fits` has the same value in the rule's type, so
 nothing is rounded, cut or read as something else. Text keeps every cell. The list
@@ -90,7 +90,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """How numbers are written: the sign before the decimals, that between groups."""
+    """Number format: decimal and thousands separators."""
 
     decimal: str = "."
     thousands: str = ""

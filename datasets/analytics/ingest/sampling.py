@@ -59,7 +59,7 @@ class Sampling:
         target.chmod(0o444)
 
     def _copy(self, target: Path) -> None:
-        """Let DuckDB draw the rows: not all of its types come back from Arrow."""
+        """Sample rows in DuckDB: not all of its types come back from Arrow."""
         last = f"SELECT max(hash(i)) FROM (SELECT unnest({self._places.tolist()}) AS i)"  # noqa: S608
         (cut,) = self._cursor.row(last, {})
         path = quote_literal(str(self._data))

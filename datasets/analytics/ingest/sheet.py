@@ -49,7 +49,7 @@ class CellNote:
 
 @dataclass(slots=True)
 class SheetNotes:
-    """What a person who looks at the sheet sees otherwise than it was read."""
+    """Differences between the sheet as displayed and as read."""
 
     noted: dict[tuple[str, int], CellNote] = field(
         default_factory=lambda: defaultdict(CellNote)

@@ -1,4 +1,4 @@
-"""What is asked of every table, computed once: first rows, a sample, statistics."""
+"""Answers precomputed for every table: first rows, a sample, statistics."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 
 @dataclass(frozen=True, slots=True)
 class SkippedLines:
-    """How many lines stand before each line that was left out, and how many are above.
+    """Positions of skipped lines, and the number of lines above the header.
 
     In the order of the file.
     """

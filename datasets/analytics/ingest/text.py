@@ -1,4 +1,4 @@
-"""What a text file is made of: encoding, lines, quotes."""
+"""Scan of a text file: encoding, lines, quotes."""
 
 import codecs
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How a text becomes UTF-8 with one kind of line end, and what of it does not."""
+"""Transcoding of a text to UTF-8 with one line end, and the lines that fail."""
 
 import codecs
 import re

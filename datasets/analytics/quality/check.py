@@ -139,7 +139,7 @@ class _Check:
         )
 
     def _gaps(self, rule: RuleSpec, column: TableColumn) -> dict[str, int] | None:
-        """Tell NULL, NaN and infinities apart where a rule is about missing values."""
+        """Distinguish NULL, NaN and infinities where a rule is about missing values."""
         if rule.kind not in {RuleKind.NOT_NULL, RuleKind.FINITE}:
             return None
         name, gaps = quote_ident(column.name), ["null"]

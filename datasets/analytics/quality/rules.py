@@ -40,7 +40,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class KindDescription:
-    """What a kind of rule asks, of how many columns, with which parameters."""
+    """A kind of rule: its condition, number of columns, and parameters."""
 
     kind: RuleKind
     description: str
@@ -159,7 +159,7 @@ class RuleSpec:
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """What one rule found.
+    """Result of one rule.
 
     `passed` is None when the rule could not be checked; `message` says why.
     `violations` counts rows (exact), `share` is their part of the `checked` rows, in
@@ -179,7 +179,7 @@ class RuleResult:
 
 
 def is_met(rule: RuleSpec, violations: int, checked: int) -> bool:
-    """Say whether few enough rows break a rule, without the error of a double."""
+    """Whether few enough rows break a rule, without the error of a double."""
     allowed = rule.parameters.get("max_share")
     if allowed is None:
         allowed = 1 - Decimal(str(rule.parameters.get("mostly", 1)))

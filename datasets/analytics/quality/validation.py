@@ -28,7 +28,7 @@ def _check_order(rule: RuleSpec) -> None:
 
 
 def _check_pattern(pattern: str) -> None:
-    """Let DuckDB compile the pattern: RE2 knows less than Python's `re`."""
+    """Compile the pattern in DuckDB: RE2 supports less than Python's `re`."""
     try:
         with Engine.for_process().cursor() as cursor:
             cursor.row("SELECT regexp_full_match('', $pattern)", {"pattern": pattern})

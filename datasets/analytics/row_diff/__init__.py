@@ -1,4 +1,4 @@
-"""Which rows of two tables differ, matched by a key: added, deleted, changed.
+"""Row diff of two tables by a key: rows added, deleted, changed.
 
 Rows whose key is missing or not unique in its table match nothing for certain: they
 are set aside and counted. Cells are compared as values in the type that holds both

@@ -1,4 +1,4 @@
-"""What a difference of rows is made of."""
+"""Types of a row diff."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,7 +81,7 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How two tables differ. `not_compared` columns have no common type.
+    """Diff of two tables. `not_compared` columns have no common type.
 
     `changed_cells` counts by column; `before` and `after` are rows set aside, and
     `beside` those whose key repeats in the other table only.
