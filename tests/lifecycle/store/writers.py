@@ -35,7 +35,7 @@ CODES = {
 }
 
 
-class Said(NamedTuple):
+class Refused(NamedTuple):
     """Why something was refused; `kind` is that of the error behind it."""
 
     code: str
@@ -65,7 +65,7 @@ class Verbs:
         try:
             verb(*args, by=self.by, **options)
         except DomainError as error:
-            return Said(error.code, error.message, error.kind)
+            return Refused(error.code, error.message, error.kind)
         return None
 
     def register(self, run, name):
@@ -128,7 +128,7 @@ class Rest:
     def _told(self, answer):
         if answer.status_code < 400:
             return None
-        return Said(answer.json()["code"], answer.json()["detail"])
+        return Refused(answer.json()["code"], answer.json()["detail"])
 
     def _patch(self, version, **body):
         address = f"{REST}/{version.model.name}/{version.version}"
@@ -171,7 +171,7 @@ class Admin:
         ]
         if (form := page.get("form")) is not None:
             said += [text for texts in form.errors.values() for text in texts]
-        return Said("", " ".join(said)) if said else None
+        return Refused("", " ".join(said)) if said else None
 
     def register(self, run, name):
         return self.relabel(run, name, "")
@@ -235,7 +235,7 @@ class Mlflow:
         return CODES[cause.kind]
 
     def _told(self, answer):
-        return None if answer.status == 200 else Said(answer.code, answer.message)
+        return None if answer.status == 200 else Refused(answer.code, answer.message)
 
     @staticmethod
     def _address(thing):
