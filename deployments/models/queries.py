@@ -1,4 +1,4 @@
-"""Questions that are asked about deployments more than once."""
+"""Querysets of deployments."""
 
 import uuid
 from collections.abc import Iterable
@@ -95,7 +95,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         )
 
     def require_no_twin(self, version: ModelVersion, plan: DeploymentPlan) -> None:
-        """Raise DeploymentInProgress if the same was asked for and is on its way."""
+        """Raise DeploymentInProgress if the same deployment is in progress."""
         others = self.in_progress().filter(ends_as="", model_version=version)
         for other in others:
             if other.plan == plan and other.rollback_from_id is None:
@@ -117,7 +117,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         return self.filter(pk__in=list(ids)).update(judged_at=at)
 
     def after(self, created_at: datetime, pk: uuid.UUID) -> Self:
-        """Those behind a place in the order of creation."""
+        """Those after a position in the order of creation."""
         same_time = Q(created_at=created_at, pk__gt=pk)
         return self.filter(Q(created_at__gt=created_at) | same_time)
 

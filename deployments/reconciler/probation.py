@@ -154,7 +154,7 @@ def refuses_alike(one: Deployment, other: Deployment) -> bool:
 
 
 def signature_before(deployment: Deployment) -> Signature | None:
-    """Return what the version before takes, where signatures tell all of that."""
+    """Return what the version before takes, where its signature is complete."""
     before = version_before(deployment)
     if before is None or not (_is_complete(before) and _is_complete(deployment)):
         return None

@@ -11,7 +11,7 @@ from deployments.serving.terms import Manifest, Spec, Tensor, Validation
 def signature_of(found: Validation, spec: Spec) -> dict[str, Any]:
     """Return what validation found out about inputs and outputs, for the row.
 
-    What the MLmodel said of the file is kept with it: a later one changes no answer.
+    The MLmodel's manifest is kept with it: a later one changes no answer.
     """
     manifest = spec.file.manifest
     return {
@@ -25,7 +25,7 @@ def signature_of(found: Validation, spec: Spec) -> dict[str, Any]:
 
 
 def manifest_of(signature: Mapping[str, Any]) -> Manifest | None:
-    """Return what the MLmodel said when the model was validated, None before that."""
+    """Return the MLmodel's manifest as validated, None before validation."""
     kept = signature.get("manifest")
     return Manifest(**kept) if kept else None
 

@@ -1,4 +1,4 @@
-"""The rules under which a model's file is read and asked, as numbers.
+"""Revisions of the rules under which a model's file is read and called.
 
 A deployment keeps the rules under which it was validated, over restarts, scaling and
 rollback, so that an upgrade changes no answer of what serves; deploying again takes
@@ -74,7 +74,7 @@ def changes_since(reading: int, compared: Mapping[str, Any] | None) -> list[str]
     """Return what the newest rules answer otherwise, in sentences.
 
     `compared` is what came of asking under both: `differences` and `requests`, or why
-    it is `unknown`; None where nobody has asked yet.
+    it is `unknown`; None where they were not compared yet.
     """
     may = [change for number, change in sorted(CHANGES.items()) if number > reading]
     if not may:

@@ -197,7 +197,7 @@ class Validation:
 class ReadingComparison:
     """Differences of answers under newer reading rules, in words.
 
-    `requests` were asked under both; none where the rules do not touch the model.
+    `requests` were run under both; none where the rules do not touch the model.
     """
 
     differences: tuple[str, ...]

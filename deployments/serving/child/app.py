@@ -225,7 +225,7 @@ def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def _rows(feeds: Mapping[str, Any]) -> int:
-    """Return how many rows a request has, as its first input tells."""
+    """Return how many rows a request has, by its first input."""
     for first in feeds.values():
         shape: tuple[int, ...] = getattr(first, "shape", ())
         return shape[0] if shape else 1

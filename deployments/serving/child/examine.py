@@ -96,7 +96,7 @@ def _finding(model: Loaded, descriptors: dict[str, int]) -> dict[str, Any]:
 def _check_example(model: Loaded, descriptors: dict[str, int]) -> example.Feeds | None:
     """Return the example that was logged with the model, if there is one.
 
-    Raises TargetRefused when the model does not take it. The first rules asked none.
+    Raises TargetRefused when the model does not take it. The first rules ran none.
     """
     if "example" not in descriptors:
         return None

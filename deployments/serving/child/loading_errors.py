@@ -60,7 +60,7 @@ def _number(error: BaseException) -> int | None:
 def machine_lacks_memory() -> bool:
     """Whether the kernel refuses addresses that the process's own limit allows.
 
-    Asked for, never touched: what the kernel grants costs it nothing.
+    Allocated, never touched: what the kernel grants costs it nothing.
     """
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     if most == resource.RLIM_INFINITY:

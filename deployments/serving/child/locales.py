@@ -1,4 +1,4 @@
-"""The locale that text models in ONNX ask for, also where the machine has none.
+"""The locale that text models in ONNX need, also where the machine has none.
 
 StringNormalizer, which skl2onnx makes of every vectorizer of texts, looks up `en_US` to
 change the case of letters. The C library's own C.UTF-8 has the same case of letters,

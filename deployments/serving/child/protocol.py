@@ -46,7 +46,7 @@ def protocol_of(server: ModelServer) -> type[FastPathProtocol[InferCall]]:
     """Return the protocol of the process's one model."""
 
     def call(head: Head) -> InferCall | None:
-        """Return what a plain infer call on the model asks for, else None."""
+        """Parse a plain infer call on the model; None for any other request."""
         parts = tuple(unquote(head.target.decode("latin-1")).strip("/").split("/"))
         if head.method != b"POST" or parts[-1] != "infer":
             return None

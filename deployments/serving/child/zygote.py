@@ -41,7 +41,7 @@ class Zygote:
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Fork what is asked for, report what ends, until the supervisor leaves."""
+        """Fork on request and report exits, until the supervisor disconnects."""
         signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -57,7 +57,7 @@ class Zygote:
                     return
 
     def _take(self) -> bool:
-        """Fork the process that the next message asks for; False at the end."""
+        """Fork the process of the next message; False at the end."""
         text, ancillary, _, _ = self._control.recvmsg(
             MAX_MESSAGE, socket.CMSG_LEN(MAX_FILES * 4)
         )

@@ -1,4 +1,4 @@
-"""Model files of several formats, told apart by content and loaded from bytes.
+"""Model files of several formats, detected by content and loaded from bytes.
 
 Loading belongs in a process that may die: a native reader can abort on one
 changed byte (LightGBM does, on a third of them).

@@ -1,7 +1,7 @@
 """scikit-learn estimators as ONNX, where that gives the same answers.
 
 Inputs and outputs keep their names, so that a client sees no other model. Both are
-asked rows of all sizes, the neighbours of what trees compare with, and the input
+run on rows of all sizes, the neighbours of what trees compare with, and the input
 example; one label that differs, or a number by more than a millionth, is too much.
 """
 

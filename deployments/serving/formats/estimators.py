@@ -35,7 +35,7 @@ def estimator_model(
 ) -> LibraryModel:
     """Return a fitted estimator as a model. Raises TargetRefused.
 
-    `known` is what its own library tells of the columns, if that is not scikit-learn,
+    `known` are the columns by its own library, if that is not scikit-learn,
     `called` how that library's methods are called.
     """
     _require_rows(estimator)
@@ -77,7 +77,7 @@ def _rows(
 
 
 def _methods(estimator: Any, options: LoadOptions) -> Mapping[str, Method]:
-    """Return what is asked: of a classifier labels, and probabilities beside them."""
+    """Return the methods to call: of a classifier also `predict_proba`."""
     method = options.manifest.predict_fn or "predict"
     if method not in ALLOWED_METHODS:
         raise TargetRefused(

@@ -1,6 +1,6 @@
 """Column names and types that a fitted model has kept from its training.
 
-Nothing is imported from the libraries: models are asked for what they have. The
+Nothing is imported from the libraries: only attributes of models are read. The
 private attributes that are read are what scikit-learn's own ColumnTransformer and
 histogram gradient boosting select and encode their columns by.
 """
@@ -60,7 +60,7 @@ def columns_of(model: Any, width: int) -> Columns:
 
 
 def wrapped(model: Any) -> Any:
-    """Return the estimator that one of scikit-learn's wrappers asks, if it is one."""
+    """Return the estimator within one of scikit-learn's wrappers, if it is one."""
     for name in INSIDE:
         inner = getattr(model, name, None)
         while isinstance(inner, (list, np.ndarray)) and len(inner):
@@ -94,7 +94,7 @@ def wants_names(model: Any) -> bool:
 
 
 def number_type(model: Any) -> str:
-    """Return FP32 or FP64, as what was fitted is kept; empty if nothing tells."""
+    """Return FP32 or FP64, as the fitted attributes are kept; empty if unknown."""
     kinds = {kind for each in chain(model) for kind in _floats(each)}
     if np.dtype(np.float32) in kinds:
         return "FP32"

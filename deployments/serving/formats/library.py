@@ -1,4 +1,4 @@
-"""A fitted model of one of the libraries, asked as its own class is asked."""
+"""A fitted model of one of the libraries, called as its own class is called."""
 
 import importlib
 import warnings

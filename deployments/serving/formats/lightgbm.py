@@ -80,7 +80,7 @@ def _columns(booster: lightgbm.Booster) -> Columns:
     """Return what the file says of its columns. Raises TargetRefused.
 
     The words of categories are listed without their columns, which are those that
-    training took for categories; where the numbers differ nobody can tell.
+    training took for categories; where the numbers differ they are unknown.
     """
     known = [KnownColumn(NUMBER)] * booster.num_feature()
     listed = list(booster.pandas_categorical or ())

@@ -1,4 +1,4 @@
-"""Objects that a file was turned into, asked as their own libraries ask them."""
+"""Objects loaded from a file, called as their own libraries call them."""
 
 import importlib
 from collections.abc import Iterable

@@ -21,7 +21,7 @@ MATRIX = 2
 
 
 class ColumnsOfOnnx:
-    """An ONNX model that is asked by the columns of its signature."""
+    """An ONNX model that is called with the columns of its signature."""
 
     feature_names: tuple[str, ...] = ()
 

@@ -109,7 +109,7 @@ class About:
 
 
 def is_probe(target: RequestTarget) -> bool:
-    """Whether the path asks if something lives or is ready, for which no key is."""
+    """Whether the path is of liveness or readiness, which needs no key."""
     parts = target.rest.split(b"/")[1:]
     if parts[:2] == [b"v2", b"health"]:
         return parts[2:] in ([b"live"], [b"ready"])
@@ -117,7 +117,7 @@ def is_probe(target: RequestTarget) -> bool:
 
 
 def is_statistics(target: RequestTarget, model: str) -> bool:
-    """Whether the path asks for those of the model, of one version, or of all."""
+    """Whether the path is of statistics: of the model, one version, or all."""
     parts = [unquote(part.decode("latin-1")) for part in target.rest.split(b"/")[1:]]
     if parts[:2] != ["v2", "models"] or parts[-1] != "stats":
         return False
@@ -126,7 +126,7 @@ def is_statistics(target: RequestTarget, model: str) -> bool:
 
 
 def allow(methods: Sequence[str]) -> Headers:
-    """Return the header that names the methods, with the one that asks for them."""
+    """Return the `Allow` header of these methods, with OPTIONS."""
     return [(b"allow", ", ".join((*methods, "OPTIONS")).encode())]
 
 

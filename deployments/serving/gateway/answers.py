@@ -16,7 +16,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The client of a request: how to send to it, and what its request asked for."""
+    """The client of a request: its `send`, and its response options."""
 
     send: Send
     response_options: ResponseOptions
@@ -30,7 +30,7 @@ class Client:
         *,
         content: Headers | None = None,
     ) -> None:
-        """Send an answer; `content` is what is said of a body that is not JSON."""
+        """Send an answer; `content` describes a body that is not JSON."""
         head = [
             *(content or content_headers()),
             *(headers or ()),

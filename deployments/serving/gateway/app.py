@@ -1,4 +1,4 @@
-"""The gateway as raw ASGI: who may ask, where it goes, what is counted."""
+"""The gateway as raw ASGI: access, routing, counting."""
 
 import asyncio
 import time
@@ -303,7 +303,7 @@ class Gateway:
     def _shares(
         self, target: RequestTarget, slot: RoutedSlot | None
     ) -> list[TrafficShare]:
-        """Return what may answer: of the version that is asked for, if one is."""
+        """Return the shares that may answer: of the requested version, if any."""
         if slot is None:
             return []
         if target.deployment_id:

@@ -103,7 +103,7 @@ class CallLog:
     async def exchange(
         self, choice: Choice, request: Wire, failure: Failure | None = None
     ) -> Found:
-        """Return the model server's answer, or what the gateway says in its place."""
+        """Return the model server's answer, or the gateway's own in its place."""
         key = choice.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         try:

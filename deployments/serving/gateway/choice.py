@@ -78,7 +78,7 @@ def choose(
 
 
 def not_complete() -> RequestRefused:
-    """Return the refusal of a gateway that cannot know yet who may ask for what."""
+    """Return the refusal of a gateway that has no complete routes yet."""
     message = "This gateway has just started and does not know all models yet."
     return RequestRefused(503, message)
 

@@ -88,7 +88,7 @@ class GuardedProtocol(FastPathProtocol[Meaning], Generic[Meaning]):
             self._clock = None
 
     def refuse(self, status: int, message: str) -> None:
-        """Answer in the app's place, drop what still comes, and close."""
+        """Answer in place of the app, drop the rest of the request, and close."""
         self.stop_clock()
         self._unset_keepalive_if_required()
         self._is_refused = self._is_within = True

@@ -1,4 +1,4 @@
-"""The fast path of an infer call: what its head asks for, parsed once."""
+"""The fast path of an infer call: its head is parsed once and remembered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def reader_of(origins: frozenset[bytes]) -> Callable[[Head], HotRequest | None]:
 def hot_request(
     head: Head, *, origins: frozenset[bytes] = frozenset()
 ) -> HotRequest | None:
-    """Return what a request asks for, None unless it is a plain infer call."""
+    """Parse the head of a plain infer call; None for any other request."""
     path = httptools.parse_url(head.target).path
     names = [name for name, _ in head.headers]
     if len(names) > MAX_HEADERS or names.count(b"authorization") > 1:

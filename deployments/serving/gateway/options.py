@@ -28,7 +28,7 @@ class GatewayOptions:
 
     @property
     def origins(self) -> frozenset[bytes]:
-        """Return the origins of pages that may ask, as browsers name them."""
+        """Return the allowed CORS origins, as browsers name them."""
         return frozenset(self.cors_origins.replace(",", " ").encode().split())
 
     @property

@@ -88,7 +88,7 @@ DATE = Clock()
 
 
 def answer_lines(options: ResponseOptions, request_id: bytes) -> bytes:
-    """Return the lines that every answer has, and those that its request asked for."""
+    """Return the header lines of every answer, and those that its request needs."""
     lines = b"date: %b\r\nx-request-id: %b\r\n" % (DATE.value(), request_id)
     if not options.origin:
         return lines

@@ -2,7 +2,7 @@
 
 They lie in memory that the workers share, so that any of them answers the same, and
 a worker that ends takes nothing away. The labels of a deployment are those that it
-had when it was first asked.
+had at its first call.
 """
 
 import logging

@@ -32,7 +32,7 @@ class InferRequest:
 
     @property
     def form(self) -> Callable[[str], bool] | None:
-        """Return what tells whether an output is binary, None where all are JSON."""
+        """Return a predicate of binary outputs, None where all are JSON."""
         return self.is_binary_of if self.is_binary or self.forms else None
 
     def is_binary_of(self, name: str) -> bool:
@@ -133,7 +133,7 @@ def tensor_array(
 
 
 def _wanted(entries: Any, outputs: Sequence[Tensor]) -> dict[str, bool | None]:
-    """Return the outputs asked for, in order, with the form that each asks for."""
+    """Return the requested outputs, in order, each with its requested form."""
     if not isinstance(entries, list):
         raise BadRequest("outputs must be a list.")
     known = [tensor.name for tensor in outputs]

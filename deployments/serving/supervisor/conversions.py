@@ -58,7 +58,7 @@ def reject(spec: Spec, folders: Folders) -> None:
 
 
 def preferred(spec: Spec, folders: Folders) -> Spec:
-    """Return the spec with its converted file, if one is asked for and kept."""
+    """Return the spec with its converted file, if one is wanted and kept."""
     if not spec.converts:
         return spec
     for blob in _made_of(spec, folders.store):

@@ -1,4 +1,4 @@
-"""The instances of one deployment: as many as asked for, whatever happens to them."""
+"""The instances of one deployment: kept at the wanted number."""
 
 import logging
 from collections import deque
@@ -28,7 +28,7 @@ class Fleet:
 
     Times are monotonic seconds. Instances that were inherited, or whose memory is
     full, serve until as many others as are wanted are ready, and none ends before
-    gateways could be told: a disk may be full.
+    the routes could be published: a disk may be full.
     """
 
     deployment_id: str

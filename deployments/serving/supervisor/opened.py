@@ -106,7 +106,7 @@ def drain(descriptor: int, output: bytearray) -> bool:
 
 
 def finding_in(output: bytes) -> dict[str, Any]:
-    """Return a process's report, {} if it said nothing.
+    """Return a process's report, {} if there is none.
 
     What is no JSON object is a refusal: code in a model may write anything.
     """
