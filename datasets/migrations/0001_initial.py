@@ -200,7 +200,17 @@ class Migration(migrations.Migration):
                 "verbose_name": "dataset version",
                 "verbose_name_plural": "dataset versions",
                 "ordering": ("dataset", "-number"),
-            },
+"constraints": [models.UniqueConstraint(
+                fields=("dataset", "number"), name="dataset_version_number"
+            ), models.UniqueConstraint(
+                condition=models.Q(("purged_at", None), ("state", "ready")),
+                fields=("dataset", "digest"),
+                name="dataset_version_digest",
+            ), models.CheckConstraint(
+                condition=models.Q(("state__in", ["processing", "ready", "failed"])),
+                name="dataset_version_state",
+            )],
+},
         ),
         migrations.AddField(
             model_name="dataset",
@@ -268,7 +278,12 @@ class Migration(migrations.Migration):
                 "verbose_name": "column",
                 "verbose_name_plural": "columns",
                 "ordering": ("version", "position"),
-            },
+"constraints": [models.UniqueConstraint(
+                fields=("version", "position"), name="column_position"
+            ), models.UniqueConstraint(
+                fields=("version", "name"), name="column_name"
+            )],
+},
         ),
         migrations.CreateModel(
             name="DriftReport",
@@ -325,7 +340,10 @@ class Migration(migrations.Migration):
                 "verbose_name": "drift report",
                 "verbose_name_plural": "drift reports",
                 "ordering": ("-created_at", "-pk"),
-            },
+"constraints": [models.UniqueConstraint(
+                fields=("reference", "current", "revision"), name="drift_report_key"
+            )],
+},
         ),
         migrations.CreateModel(
             name="Feature",
@@ -457,7 +475,13 @@ class Migration(migrations.Migration):
                 "verbose_name": "feature",
                 "verbose_name_plural": "features",
                 "ordering": ("-created_at", "-pk"),
-            },
+"constraints": [models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["draft", "active", "deprecated", "archived"])
+                ),
+                name="feature_status",
+            )],
+},
         ),
         migrations.CreateModel(
             name="FeatureUsage",
@@ -591,7 +615,12 @@ class Migration(migrations.Migration):
                 "verbose_name": "feature version",
                 "verbose_name_plural": "feature versions",
                 "ordering": ("feature", "-number"),
-            },
+"constraints": [models.UniqueConstraint(
+                fields=("feature", "version"), name="feature_version"
+            ), models.UniqueConstraint(
+                fields=("feature", "number"), name="feature_version_number"
+            )],
+},
         ),
         migrations.CreateModel(
             name="IngestJob",
@@ -744,7 +773,11 @@ class Migration(migrations.Migration):
                 "verbose_name": "quality rule",
                 "verbose_name_plural": "quality rules",
                 "ordering": ("created_at", "pk"),
-            },
+"constraints": [models.CheckConstraint(
+                condition=models.Q(("severity__in", ["warn", "fail"])),
+                name="quality_rule_severity",
+            )],
+},
         ),
         migrations.CreateModel(
             name="QualityRun",
@@ -1039,71 +1072,14 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.AddConstraint(
-            model_name="datasetversion",
-            constraint=models.UniqueConstraint(
-                fields=("dataset", "number"), name="dataset_version_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="datasetversion",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("purged_at", None), ("state", "ready")),
-                fields=("dataset", "digest"),
-                name="dataset_version_digest",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="datasetversion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["processing", "ready", "failed"])),
-                name="dataset_version_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="column",
-            constraint=models.UniqueConstraint(
-                fields=("version", "position"), name="column_position"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="column",
-            constraint=models.UniqueConstraint(
-                fields=("version", "name"), name="column_name"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="driftreport",
-            constraint=models.UniqueConstraint(
-                fields=("reference", "current", "revision"), name="drift_report_key"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="feature",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status__in", ["draft", "active", "deprecated", "archived"])
-                ),
-                name="feature_status",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="featureversion",
-            constraint=models.UniqueConstraint(
-                fields=("feature", "version"), name="feature_version"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="featureversion",
-            constraint=models.UniqueConstraint(
-                fields=("feature", "number"), name="feature_version_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="qualityrule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("severity__in", ["warn", "fail"])),
-                name="quality_rule_severity",
-            ),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
     ]

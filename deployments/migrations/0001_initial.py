@@ -173,7 +173,10 @@ class Migration(migrations.Migration):
                 "verbose_name": "slot",
                 "verbose_name_plural": "slots",
                 "ordering": ("model", "environment"),
-            },
+"constraints": [models.UniqueConstraint(
+                fields=("model", "environment"), name="slot"
+            )],
+},
         ),
         migrations.CreateModel(
             name="DeploymentKey",
@@ -444,7 +447,39 @@ class Migration(migrations.Migration):
                     ("deploy_to_production", "Can deploy to production"),
                 ),
                 "abstract": False,
-            },
+"indexes": [models.Index(
+                fields=["status", "created_at", "id"], name="deployments_by_status"
+            ), models.Index(
+                fields=["-created_at", "-id"], name="newest_deployments"
+            )],
+"constraints": [models.UniqueConstraint(
+                fields=("slot", "revision"), name="deployment_revision"
+            ), models.UniqueConstraint(
+                condition=models.Q(("status", "active")),
+                fields=("slot",),
+                name="one_active_deployment_of_a_slot",
+            ), models.UniqueConstraint(
+                condition=models.Q(("status__in", ["deploying", "validating"])),
+                fields=("slot",),
+                name="one_deployment_of_a_slot_in_progress",
+            ), models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "pending",
+                            "validating",
+                            "deploying",
+                            "active",
+                            "failed",
+                            "rollback",
+                            "terminated",
+                        ],
+                    )
+                ),
+                name="deployment_status",
+            )],
+},
         ),
         migrations.CreateModel(
             name="TrafficWindow",
@@ -500,7 +535,14 @@ class Migration(migrations.Migration):
                 "verbose_name": "traffic window",
                 "verbose_name_plural": "traffic windows",
                 "ordering": ("deployment", "-starts_at"),
-            },
+"indexes": [models.Index(
+                models.F("seconds"), models.F("starts_at"), name="traffic_by_age"
+            )],
+"constraints": [models.UniqueConstraint(
+                fields=("deployment", "starts_at", "seconds", "gateway"),
+                name="traffic_window",
+            )],
+},
         ),
         migrations.CreateModel(
             name="DeploymentEvent",
@@ -592,77 +634,13 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.AddConstraint(
-            model_name="slot",
-            constraint=models.UniqueConstraint(
-                fields=("model", "environment"), name="slot"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="deployment",
-            index=models.Index(
-                fields=["status", "created_at", "id"], name="deployments_by_status"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="deployment",
-            index=models.Index(
-                fields=["-created_at", "-id"], name="newest_deployments"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deployment",
-            constraint=models.UniqueConstraint(
-                fields=("slot", "revision"), name="deployment_revision"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deployment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "active")),
-                fields=("slot",),
-                name="one_active_deployment_of_a_slot",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deployment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ["deploying", "validating"])),
-                fields=("slot",),
-                name="one_deployment_of_a_slot_in_progress",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deployment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "pending",
-                            "validating",
-                            "deploying",
-                            "active",
-                            "failed",
-                            "rollback",
-                            "terminated",
-                        ],
-                    )
-                ),
-                name="deployment_status",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="trafficwindow",
-            index=models.Index(
-                models.F("seconds"), models.F("starts_at"), name="traffic_by_age"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trafficwindow",
-            constraint=models.UniqueConstraint(
-                fields=("deployment", "starts_at", "seconds", "gateway"),
-                name="traffic_window",
-            ),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
     ]

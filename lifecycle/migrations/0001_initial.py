@@ -47,7 +47,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'experiment',
                 'verbose_name_plural': 'experiments',
                 'ordering': ('-created_at', '-pk'),
-            },
+"constraints": [models.CheckConstraint(condition=models.Q(('status__in', ['active', 'archived'])), name='experiment_status')],
+},
         ),
         migrations.CreateModel(
             name='InputDataset',
@@ -65,7 +66,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'input dataset',
                 'verbose_name_plural': 'input datasets',
-            },
+"constraints": [models.UniqueConstraint(fields=('experiment', 'name', 'digest'), name='input_dataset')],
+},
         ),
         migrations.CreateModel(
             name='ExperimentTag',
@@ -78,7 +80,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'experiment tag',
                 'verbose_name_plural': 'experiment tags',
-            },
+"constraints": [models.UniqueConstraint(fields=('experiment', 'key'), name='experiment_tag_key')],
+},
         ),
         migrations.CreateModel(
             name='LoggedModel',
@@ -119,7 +122,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'artifact',
                 'verbose_name_plural': 'artifacts',
                 'ordering': ('path',),
-            },
+"constraints": [models.UniqueConstraint(condition=models.Q(('logged_model__isnull', False)), fields=('logged_model', 'path'), name='artifact_of_logged_model')],
+},
         ),
         migrations.CreateModel(
             name='LoggedModelParam',
@@ -132,7 +136,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'logged model parameter',
                 'verbose_name_plural': 'logged model parameters',
-            },
+"constraints": [models.UniqueConstraint(fields=('model', 'key'), name='logged_model_param')],
+},
         ),
         migrations.CreateModel(
             name='LoggedModelTag',
@@ -145,7 +150,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'logged model tag',
                 'verbose_name_plural': 'logged model tags',
-            },
+"constraints": [models.UniqueConstraint(fields=('model', 'key'), name='logged_model_tag')],
+},
         ),
         migrations.CreateModel(
             name='ModelVersion',
@@ -176,7 +182,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'model versions',
                 'ordering': ('-created_at', '-pk'),
                 'permissions': (('approve_modelversion', 'Can approve a model version'), ('promote_modelversion', 'Can move a model version to another stage')),
-            },
+"constraints": [models.CheckConstraint(condition=models.Q(('stage__in', ['experimental', 'staging', 'production', 'archived'])), name='model_version_stage')],
+},
         ),
         migrations.CreateModel(
             name='DriftEvent',
@@ -213,7 +220,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'checklist item',
                 'verbose_name_plural': 'checklist items',
                 'ordering': ('position', 'pk'),
-            },
+"constraints": [models.UniqueConstraint(fields=('version', 'name'), name='checklist_name')],
+},
         ),
         migrations.CreateModel(
             name='ModelVersionTag',
@@ -226,7 +234,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'model version tag',
                 'verbose_name_plural': 'model version tags',
-            },
+"constraints": [models.UniqueConstraint(fields=('version', 'key'), name='model_version_tag')],
+},
         ),
         migrations.CreateModel(
             name='RegisteredModel',
@@ -262,7 +271,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'alias',
                 'verbose_name_plural': 'aliases',
                 'ordering': ('alias',),
-            },
+"constraints": [models.UniqueConstraint(fields=('model', 'alias'), name='model_alias')],
+},
         ),
         migrations.CreateModel(
             name='AliasChange',
@@ -292,7 +302,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'registered model tag',
                 'verbose_name_plural': 'registered model tags',
-            },
+"constraints": [models.UniqueConstraint(fields=('model', 'key'), name='registered_model_tag')],
+},
         ),
         migrations.CreateModel(
             name='Run',
@@ -313,7 +324,9 @@ class Migration(migrations.Migration):
                 'verbose_name': 'run',
                 'verbose_name_plural': 'runs',
                 'ordering': ('-started_ms', 'uid'),
-            },
+"indexes": [models.Index(models.F('experiment'), models.OrderBy(models.F('started_ms'), descending=True), models.F('uid'), name='run_newest')],
+"constraints": [models.CheckConstraint(condition=models.Q(('status__in', ['running', 'completed', 'failed', 'cancelled', 'scheduled'])), name='run_status')],
+},
         ),
         migrations.CreateModel(
             name='Param',
@@ -327,7 +340,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'parameter',
                 'verbose_name_plural': 'parameters',
-            },
+"indexes": [models.Index(models.F('key'), django.db.models.functions.text.Left('value', 200), models.F('run'), name='param_walk')],
+"constraints": [models.UniqueConstraint(fields=('run', 'key'), name='param_key')],
+},
         ),
         migrations.AddField(
             model_name='modelversion',
@@ -349,7 +364,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'metric point',
                 'verbose_name_plural': 'metric points',
-            },
+"constraints": [models.UniqueConstraint(fields=('run', 'key', 'dataset', 'step', 'timestamp_ms', 'value', 'is_nan'), name='metric_point')],
+},
         ),
         migrations.CreateModel(
             name='LoggedModelMetric',
@@ -368,7 +384,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'logged model metric',
                 'verbose_name_plural': 'logged model metrics',
-            },
+"constraints": [models.UniqueConstraint(fields=('model', 'key', 'timestamp_ms', 'step', 'run'), name='logged_model_metric')],
+},
         ),
         migrations.AddField(
             model_name='loggedmodel',
@@ -390,7 +407,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'latest metric',
                 'verbose_name_plural': 'latest metrics',
-            },
+"indexes": [models.Index(fields=['key', 'is_nan', 'value', 'run'], name='latest_metric_walk')],
+"constraints": [models.UniqueConstraint(fields=('run', 'key', 'dataset'), name='latest_metric')],
+},
         ),
         migrations.AddField(
             model_name='artifact',
@@ -408,7 +427,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'run input',
                 'verbose_name_plural': 'run inputs',
-            },
+"constraints": [models.UniqueConstraint(fields=('run', 'dataset'), name='run_input')],
+},
         ),
         migrations.CreateModel(
             name='RunModelInput',
@@ -420,7 +440,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'run model input',
                 'verbose_name_plural': 'run model inputs',
-            },
+"constraints": [models.UniqueConstraint(fields=('run', 'model'), name='run_model_input')],
+},
         ),
         migrations.CreateModel(
             name='RunOutput',
@@ -433,7 +454,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'run output',
                 'verbose_name_plural': 'run outputs',
-            },
+"constraints": [models.UniqueConstraint(fields=('run', 'model'), name='run_output')],
+},
         ),
         migrations.CreateModel(
             name='RunTag',
@@ -446,7 +468,9 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'run tag',
                 'verbose_name_plural': 'run tags',
-            },
+"indexes": [models.Index(models.F('key'), django.db.models.functions.text.Left('value', 200), models.F('run'), name='tag_walk')],
+"constraints": [models.UniqueConstraint(fields=('run', 'key'), name='run_tag_key')],
+},
         ),
         migrations.CreateModel(
             name='StageChange',
@@ -480,58 +504,19 @@ class Migration(migrations.Migration):
                 'ordering': ('pk',),
             },
         ),
-        migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'archived'])), name='experiment_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='inputdataset',
-            constraint=models.UniqueConstraint(fields=('experiment', 'name', 'digest'), name='input_dataset'),
-        ),
-        migrations.AddConstraint(
-            model_name='experimenttag',
-            constraint=models.UniqueConstraint(fields=('experiment', 'key'), name='experiment_tag_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='loggedmodelparam',
-            constraint=models.UniqueConstraint(fields=('model', 'key'), name='logged_model_param'),
-        ),
-        migrations.AddConstraint(
-            model_name='loggedmodeltag',
-            constraint=models.UniqueConstraint(fields=('model', 'key'), name='logged_model_tag'),
-        ),
-        migrations.AddConstraint(
-            model_name='checklistitem',
-            constraint=models.UniqueConstraint(fields=('version', 'name'), name='checklist_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelversiontag',
-            constraint=models.UniqueConstraint(fields=('version', 'key'), name='model_version_tag'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelalias',
-            constraint=models.UniqueConstraint(fields=('model', 'alias'), name='model_alias'),
-        ),
-        migrations.AddConstraint(
-            model_name='registeredmodeltag',
-            constraint=models.UniqueConstraint(fields=('model', 'key'), name='registered_model_tag'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(models.F('experiment'), models.OrderBy(models.F('started_ms'), descending=True), models.F('uid'), name='run_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'completed', 'failed', 'cancelled', 'scheduled'])), name='run_status'),
-        ),
-        migrations.AddIndex(
-            model_name='param',
-            index=models.Index(models.F('key'), django.db.models.functions.text.Left('value', 200), models.F('run'), name='param_walk'),
-        ),
-        migrations.AddConstraint(
-            model_name='param',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='param_key'),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
         migrations.AddConstraint(
             model_name='modelversion',
             constraint=models.UniqueConstraint(fields=('model', 'version'), name='model_version_label'),
@@ -540,56 +525,23 @@ class Migration(migrations.Migration):
             model_name='modelversion',
             constraint=models.UniqueConstraint(fields=('model', 'number'), name='model_version_number'),
         ),
-        migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['experimental', 'staging', 'production', 'archived'])), name='model_version_stage'),
-        ),
-        migrations.AddConstraint(
-            model_name='metricpoint',
-            constraint=models.UniqueConstraint(fields=('run', 'key', 'dataset', 'step', 'timestamp_ms', 'value', 'is_nan'), name='metric_point'),
-        ),
-        migrations.AddConstraint(
-            model_name='loggedmodelmetric',
-            constraint=models.UniqueConstraint(fields=('model', 'key', 'timestamp_ms', 'step', 'run'), name='logged_model_metric'),
-        ),
-        migrations.AddIndex(
-            model_name='latestmetric',
-            index=models.Index(fields=['key', 'is_nan', 'value', 'run'], name='latest_metric_walk'),
-        ),
-        migrations.AddConstraint(
-            model_name='latestmetric',
-            constraint=models.UniqueConstraint(fields=('run', 'key', 'dataset'), name='latest_metric'),
-        ),
+        
+        
+        
+        
+        
         migrations.AddConstraint(
             model_name='artifact',
             constraint=models.UniqueConstraint(condition=models.Q(('run__isnull', False)), fields=('run', 'path'), name='artifact_of_run'),
         ),
-        migrations.AddConstraint(
-            model_name='artifact',
-            constraint=models.UniqueConstraint(condition=models.Q(('logged_model__isnull', False)), fields=('logged_model', 'path'), name='artifact_of_logged_model'),
-        ),
+        
         migrations.AddConstraint(
             model_name='artifact',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('logged_model__isnull', True), ('run__isnull', False)), models.Q(('logged_model__isnull', False), ('run__isnull', True)), _connector='OR'), name='artifact_has_one_home'),
         ),
-        migrations.AddConstraint(
-            model_name='runinput',
-            constraint=models.UniqueConstraint(fields=('run', 'dataset'), name='run_input'),
-        ),
-        migrations.AddConstraint(
-            model_name='runmodelinput',
-            constraint=models.UniqueConstraint(fields=('run', 'model'), name='run_model_input'),
-        ),
-        migrations.AddConstraint(
-            model_name='runoutput',
-            constraint=models.UniqueConstraint(fields=('run', 'model'), name='run_output'),
-        ),
-        migrations.AddIndex(
-            model_name='runtag',
-            index=models.Index(models.F('key'), django.db.models.functions.text.Left('value', 200), models.F('run'), name='tag_walk'),
-        ),
-        migrations.AddConstraint(
-            model_name='runtag',
-            constraint=models.UniqueConstraint(fields=('run', 'key'), name='run_tag_key'),
-        ),
+        
+        
+        
+        
+        
     ]
