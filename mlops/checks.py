@@ -6,10 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from mlops import env
 from mlops.core.models import User
+
+PATIENCE_S = 5
 
 
 @register(Tags.security)
@@ -59,6 +62,42 @@ def open_mode_is_reported(**_options: Any) -> list[CheckMessage]:
     return [
         Warning("MLOPS_OPEN_MODE lets anyone do anything here.", id="mlops.W002"),
     ]
+
+
+@register(Tags.security)
+def settings_are_known(**_options: Any) -> list[CheckMessage]:
+    """No variable looks like a setting of ours that nobody reads."""
+    return [
+        Warning(
+            f"{name} is set, and is no setting.",
+            hint="README lists all of them.",
+            id="mlops.W004",
+        )
+        for name in env.unknown()
+    ]
+
+
+@register(Tags.security, deploy=True)
+def database_answers(**_options: Any) -> list[CheckMessage]:
+    """The database that DATABASE_URL names lets us in."""
+    probe = connection.copy()
+    if probe.vendor == "postgresql":
+        options = {"connect_timeout": PATIENCE_S} | probe.settings_dict["OPTIONS"]
+        probe.settings_dict = probe.settings_dict | {"OPTIONS": options}
+    try:
+        probe.ensure_connection()
+    except OperationalError as error:
+        reason = " ".join(str(error).split())
+        return [
+            Error(
+                f"The database does not answer: {reason}",
+                hint="Set DATABASE_URL to one that runs, and whose password is right.",
+                id="mlops.E003",
+            )
+        ]
+    finally:
+        probe.close()
+    return []
 
 
 @register(Tags.database)

@@ -5,9 +5,45 @@ program with one line that names the variable, what it holds and what would do.
 """
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+NAMES = frozenset(
+    {
+        "MLOPS_ADMIN_PASSWORD",
+        "MLOPS_ALERT_HOSTS",
+        "MLOPS_ALLOWED_HOSTS",
+        "MLOPS_ANALYTICS_RATE",
+        "MLOPS_ARTIFACT_SYNC",
+        "MLOPS_BEHIND_PROXY",
+        "MLOPS_CORS_ORIGINS",
+        "MLOPS_DATA_DIR",
+        "MLOPS_DEBUG",
+        "MLOPS_ENV",
+        "MLOPS_HTTPS",
+        "MLOPS_KEEP_UPLOADS",
+        "MLOPS_LANGUAGE",
+        "MLOPS_LOG_DAYS",
+        "MLOPS_LOG_LEVEL",
+        "MLOPS_MAX_BODY_BYTES",
+        "MLOPS_MAX_UPLOAD_BYTES",
+        "MLOPS_MLFLOW_WRITE_RATE",
+        "MLOPS_OPEN_MODE",
+        "MLOPS_PORT",
+        "MLOPS_SECRET_KEY",
+        "MLOPS_SERVING_PORT",
+        "MLOPS_SERVING_URL",
+        "MLOPS_SERVING_WORKERS",
+        "MLOPS_SIGN_IN_RATE",
+        "MLOPS_SQLITE_SYNCHRONOUS",
+        "MLOPS_STORAGE_FOLDERS",
+        "MLOPS_WRITE_RATE",
+    }
+)
+"""Every variable of ours; README says what each is for."""
+PREFIX = "MLOPS_"
+_NEAR = 0.8
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 
@@ -16,9 +52,30 @@ class BadSetting(Exception):
     """A variable holds what makes no sense; the message is one line for people."""
 
 
+def unknown() -> list[str]:
+    """Return the variables that look like ours and are read by nobody."""
+    return sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in NAMES
+    )
+
+
+def refuse_misspelt() -> None:
+    """Refuse a variable whose name is almost that of a setting."""
+    words = {name.removeprefix(PREFIX): name for name in NAMES}
+    for name in unknown():
+        for near in get_close_matches(name.removeprefix(PREFIX), words, 1, _NEAR):
+            raise BadSetting(f"{name} is no setting; did you mean {words[near]}?")
+
+
+def _read(name: str, default: str) -> str:
+    if name.startswith(PREFIX) and name not in NAMES:
+        raise KeyError(f"{name} is read, and not among mlops.env.NAMES")
+    return os.environ.get(name, default)
+
+
 def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
     """Return the variable's text; with `choices`, anything else is refused."""
-    value = os.environ.get(name, default)
+    value = _read(name, default)
     if choices and value not in choices:
         raise BadSetting(
             f"{name} is {value!r}; it must be one of: {', '.join(choices)}."
@@ -28,7 +85,7 @@ def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
 
 def flag(name: str, *, default: bool = False) -> bool:
     """Return a yes/no variable; anything but a clear yes or no is refused."""
-    value = os.environ.get(name, "on" if default else "off").strip().lower()
+    value = _read(name, "on" if default else "off").strip().lower()
     if value in _TRUE:
         return True
     if value in _FALSE:
@@ -38,7 +95,7 @@ def flag(name: str, *, default: bool = False) -> bool:
 
 def integer(name: str, default: int, *, low: int, high: int) -> int:
     """Return a whole number in [low, high]."""
-    value = os.environ.get(name) or str(default)
+    value = _read(name, "") or str(default)
     try:
         number = int(value)
     except ValueError:

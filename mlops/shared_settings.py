@@ -4,6 +4,8 @@ from pathlib import Path
 
 from mlops import env
 
+env.refuse_misspelt()
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("MLOPS_DATA_DIR", BASE_DIR / "var")
 

@@ -4,11 +4,18 @@ import logging
 import tempfile
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
 logger = logging.getLogger(__name__)
+
+# SQLite says it in words, PostgreSQL in a state: no such table, no such column.
+_WORDS_OF_OLD_TABLES = ("no such table", "no such column")
+_STATES_OF_OLD_TABLES = frozenset({"42P01", "42703"})
+MIGRATIONS_MISSING = (
+    "The database is not migrated to this version; run `manage.py migrate`."
+)
 
 
 def alive(_request: HttpRequest) -> JsonResponse:
@@ -22,6 +29,14 @@ def ready(_request: HttpRequest) -> JsonResponse:
     fit = all(word == "ok" for word in checks.values())
     body = {"status": "ok" if fit else "unavailable", "checks": checks}
     return JsonResponse(body, status=200 if fit else 503)
+
+
+def lacks_migrations(error: Exception) -> bool:
+    """Return whether a statement failed for a table or column that is not there."""
+    if not isinstance(error, OperationalError | ProgrammingError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state in _STATES_OF_OLD_TABLES or str(error).startswith(_WORDS_OF_OLD_TABLES)
 
 
 def _database() -> str:

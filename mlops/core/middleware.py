@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 from mlops.core.context import RequestContext, current
 from mlops.core.errors import DomainError
 from mlops.core.headers import content_policy
+from mlops.core.health import lacks_migrations
 from mlops.core.problems import answer_to, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -63,7 +64,8 @@ class ProblemMiddleware:
     def process_exception(
         self, _request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
-        if isinstance(exception, DomainError | OperationalError):
+        is_told = isinstance(exception, DomainError | OperationalError)
+        if is_told or lacks_migrations(exception):
             return answer_to(exception)
         return None
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from mlops.core.byte_store import disk_full_message
 from mlops.core.context import current
 from mlops.core.errors import BadQuery, DomainError, Kind, Throttled
+from mlops.core.health import MIGRATIONS_MISSING, lacks_migrations
 
 logger = logging.getLogger(__name__)
 
@@ -200,14 +201,23 @@ def _of_storage(exc: Exception) -> Shaped | None:
             return 409, "conflict", "This clashes with what is stored already.", []
         case DataError():
             return 422, "invalid", "A value is out of the range that is stored.", []
-        case OperationalError():
-            logger.warning("The database did not answer", exc_info=exc)
-            return 503, "unavailable", "The database did not answer; try again.", []
+        case OperationalError() | ProgrammingError():
+            return _of_database(exc)
         case OSError() if want := disk_full_message(exc):
             logger.error("Nothing can be stored: %s", exc)
             return 503, "no_room", f"{want} Nothing was stored.", []
         case _:
             return None
+
+
+def _of_database(exc: Exception) -> Shaped | None:
+    if lacks_migrations(exc):
+        logger.error("%s %s", MIGRATIONS_MISSING, exc)
+        return 503, "unavailable", MIGRATIONS_MISSING, []
+    if isinstance(exc, ProgrammingError):
+        return None  # a statement of ours is wrong
+    logger.warning("The database did not answer", exc_info=exc)
+    return 503, "unavailable", "The database did not answer; try again.", []
 
 
 def _as_detail(exc: ModelInvalid) -> Any:

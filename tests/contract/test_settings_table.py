@@ -3,6 +3,8 @@ import re
 import yaml
 from django.conf import settings
 
+from mlops import env
+
 NAME = re.compile(r"\b(?:MLOPS_[A-Z_0-9]+|DATABASE_URL)\b")
 CALL = re.compile(r"env\.\w+\(\s*\"([A-Z_0-9]+)\"")
 FOLDERS = ("mlops", "datasets", "lifecycle", "deployments")
@@ -27,6 +29,10 @@ def in_readme_table():
 
 def test_readme_lists_every_variable_that_is_read():
     assert read_in_code() - in_readme_table() == set()
+
+
+def test_names_of_settings_are_those_that_are_read():
+    assert {name for name in read_in_code() if name.startswith("MLOPS_")} == env.NAMES
 
 
 def test_readme_lists_no_variable_that_nobody_reads():

@@ -1,9 +1,9 @@
 import pytest
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlops.core import metrics
+from mlops.core import health, metrics
 from mlops.core.models import ApiToken
 
 
@@ -74,3 +74,22 @@ def test_scrape_from_elsewhere_needs_credentials(client, person, signed_in):
     answer = client.get("/metrics", REMOTE_ADDR="10.1.1.1", **header)
 
     assert answer.status_code == (200 if signed_in else 401)
+
+
+@pytest.mark.parametrize("address", ["/api/v1/auth/login", "/admin/login/"])
+def test_sign_in_without_tables_says_that_migrations_are_missing(client, db, address):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE core_user RENAME TO core_user_of_before")
+
+    kind = "application/x-www-form-urlencoded"
+    answer = client.post(address, "username=ann&password=x", content_type=kind)
+
+    assert answer.status_code == 503
+    assert "run `manage.py migrate`" in answer.json()["detail"]
+
+
+def test_a_wrong_statement_of_ours_is_no_missing_migration():
+    wrong = ProgrammingError("syntax error")
+
+    assert not health.lacks_migrations(wrong)
+    assert health.lacks_migrations(OperationalError("no such table: core_user"))

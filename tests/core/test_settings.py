@@ -6,6 +6,9 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
+from mlops import env
+from tests.ports import free_port
+
 SECRET = "s" * 25 + "0123456789abcdefghijklmnopqrstuvwxyz"
 GOOD = {
     "MLOPS_ENV": "production",
@@ -67,6 +70,56 @@ def test_a_value_without_sense_stops_every_command_with_one_line(tmp_path, comma
 
     assert result.returncode == 1
     assert result.stderr == "MLOPS_PORT is 'abc'; use a number.\n"
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("MLOPS_CORS_ORIGIN", "MLOPS_CORS_ORIGINS"),
+        ("MLOPS_DATADIR", "MLOPS_DATA_DIR"),
+        ("MLOPS_LOGLEVEL", "MLOPS_LOG_LEVEL"),
+    ],
+)
+def test_a_misspelt_variable_stops_the_start_with_the_name_that_is_meant(
+    tmp_path, misspelt, meant
+):
+    result = boot(tmp_path, "import mlops.shared_settings", **{misspelt: "x"})
+
+    assert result.returncode != 0
+    assert f"{misspelt} is no setting; did you mean {meant}?" in result.stderr
+
+
+def test_a_variable_that_is_near_to_no_setting_is_a_warning(monkeypatch):
+    monkeypatch.setenv("MLOPS_STORE", "x")
+
+    found = [one.msg for one in run_checks() if one.id == "mlops.W004"]
+
+    assert "MLOPS_STORE is set, and is no setting." in found
+
+
+def test_only_listed_names_are_settings():
+    with pytest.raises(KeyError, match="MLOPS_NEW"):
+        env.text("MLOPS_NEW")
+
+
+def test_a_database_that_does_not_answer_is_found_before_deployment(tmp_path):
+    command = (
+        "from django.core.management import execute_from_command_line as run;"
+        "run(['', 'check', '--deploy'])"
+    )
+    url = f"postgres://mlops:secret@127.0.0.1:{free_port()}/mlops"
+
+    result = boot(
+        tmp_path,
+        command,
+        DJANGO_SETTINGS_MODULE="mlops.settings",
+        DATABASE_URL=url,
+        **GOOD,
+    )
+
+    assert result.returncode != 0
+    assert "mlops.E003" in result.stderr
+    assert "secret" not in result.stderr
 
 
 def test_production_has_no_deployment_warning(tmp_path):
