@@ -1,5 +1,5 @@
 # Everything that people and CI do here. `make run` and `make test` need only
-# Python 3.11+, make and git; what else a target needs stands above it.
+# Python 3.11+ with venv, make and git; what else a target needs stands above it.
 
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -8,6 +8,8 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 PYTEST := $(BIN)/python -m pytest -q
 PACKAGES := mlops datasets lifecycle deployments
+# People see what is downloaded; a log of CI need not.
+QUIET := $(if $(CI),-q)
 
 # A server as strict as the one that `check --deploy` is about.
 STRICT := MLOPS_ENV=production MLOPS_ALLOWED_HOSTS=mlops.example.org \
@@ -94,16 +96,25 @@ clean:  ## drop the environment and caches; var/ (your data) stays
 	rm -rf .venv client .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The environment: pip does it; uv does it faster where it is already installed. -----
+# What could not be finished is removed: a half-made environment would look like one.
+define environment
+"$(PYTHON)" -c 'import ensurepip.__main__, venv' 2>/dev/null || command -v uv >/dev/null \
+	|| { echo "Python's venv is missing. Debian, Ubuntu: sudo apt install python3-venv"; exit 1; }; \
+rm -rf .venv; trap 'rm -rf .venv; exit 1' INT TERM HUP; \
+{ if command -v uv >/dev/null; then uv venv -q --python "$(PYTHON)" .venv; \
+else "$(PYTHON)" -m venv .venv; fi; } || { rm -rf .venv; exit 1; }; trap - INT TERM HUP
+endef
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
-	@if command -v uv >/dev/null 2>&1; then uv venv -q --python "$(PYTHON)" .venv; \
-	else "$(PYTHON)" -m venv .venv; fi
+	@$(environment)
 
 define install
-	@echo "Installing $(1) …"
-	@if command -v uv >/dev/null 2>&1; \
-	then uv pip install -q --python $(BIN)/python -r $(1); \
-	else $(BIN)/python -m pip install -q --disable-pip-version-check -r $(1); fi
+	@echo "Installing $(1): up to 1 GB and some minutes at the first time …"
+	@if command -v uv >/dev/null; \
+	then uv pip install $(QUIET) --python $(BIN)/python -r $(1); \
+	else $(BIN)/python -m pip --version >/dev/null 2>&1 || { $(environment); }; \
+	$(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -r $(1); fi
 	@touch $@
 endef
 

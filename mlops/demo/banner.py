@@ -3,53 +3,65 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops.demo.people import address_of
+from mlops.demo.people import NewUsers, address_of
 from mlops.demo.story_state import MODEL
 
-WIDTH = 78
+RULE = "─" * 78
 EXAMPLE_ROW = (0.004, 0.012, 0.03, 0.15, 0.02, -0.01)
 MANAGE = ".venv/bin/python manage.py"
+DEMO_COMES = [
+    "  The demo is being told: prices, two models, deployments, drift, a rollback.",
+    "  It takes a minute or two; everything can be used meanwhile.",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoAddress:
-    """Where things are; `serves` says whether the demo's model answers."""
+    """Where things are."""
 
     url: str
     serving_url: str
     folder: str
-    serves: bool
 
     @property
     def endpoint(self) -> str:
         return f"{self.serving_url}/serving/production/{MODEL}"
 
 
-def banner(place: DemoAddress, *, password: str, tokens: Mapping[str, str]) -> str:
+def banner(
+    place: DemoAddress, new_users: NewUsers, *, serves: bool, tells: bool
+) -> str:
     """Return the text: where everything is, who may sign in, a call that works.
 
+    `serves` says that the demo's model answers, `tells` that the demo comes next.
     Without tokens (they are shown once) it says how to make new ones.
     """
-    rule = "─" * WIDTH
+    tokens = new_users.tokens
     parts = [
-        ["", rule, "  MLOps is up"],
+        ["", RULE, "  MLOps is up"],
         [f"  {name:<13}{address}" for name, address in _addresses(place)],
-        _people(password, tokens) if tokens else _known_people(),
-        *([_example(place, tokens)] if place.serves else []),
-        [f"  Ctrl-C stops everything; your data stays in {place.folder}.", rule],
+        _people(new_users.password, tokens) if tokens else _known_people(),
+        *([_example(place, tokens)] if serves else []),
+        *([DEMO_COMES] if tells else []),
+        [f"  Ctrl-C stops everything; your data stays in {place.folder}.", RULE],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
+def demo_banner(place: DemoAddress, tokens: Mapping[str, str]) -> str:
+    """Return what is printed when the demo has run: a call of its model."""
+    end = ["  The demo is complete; the page of the address above has more.", RULE]
+    parts = [["", RULE, *_example(place, tokens)], end]
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
 def _addresses(place: DemoAddress) -> list[tuple[str, str]]:
-    addresses = [
+    return [
         ("Start here", f"{place.url}/"),
         ("API", f"{place.url}/api/docs/"),
         ("Admin", f"{place.url}/admin/"),
+        ("MLflow", f"MLFLOW_TRACKING_URI={place.url}"),
     ]
-    if place.serves:
-        addresses.append(("Predictions", f"{place.endpoint}/v2"))
-    return addresses
 
 
 def _people(password: str, tokens: Mapping[str, str]) -> list[str]:

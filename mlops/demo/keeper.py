@@ -25,7 +25,7 @@ class Orders:
     """The programs (name, command, ready URL), and what else is run and printed.
 
     `demo` is a command, empty if the demo is not to run; `banner` is printed when
-    everything is up, and `demo_banner` instead once the demo has run.
+    everything is up, and `demo_banner` once the demo has run beside it.
     """
 
     programs: Sequence[tuple[str, Sequence[str], str]]
@@ -74,18 +74,17 @@ class Keeper:
 
     def _run(self) -> None:
         self._stack.start()
-        text = self._orders.banner
-        if self._orders.demo and self._runs_the_demo():
-            text = self._orders.demo_banner
-        self._print(text)
+        self._print(self._orders.banner)
+        if self._orders.demo:
+            self._run_the_demo()
         self._stack.watch()
 
-    def _runs_the_demo(self) -> bool:
+    def _run_the_demo(self) -> None:
         """Run the demo in a process of its own: what it imports is not needed again."""
-        has_run = self._stack.run(Program("demo", self._orders.demo)) == 0
-        if not has_run:
+        if self._stack.run(Program("demo", self._orders.demo)) == 0:
+            self._print(self._orders.demo_banner)
+        else:
             self._say("up", "the demo story broke off; going on without it")
-        return has_run
 
     def _say(self, name: str, line: str) -> None:
         self._print(f"{name:<9}│ {line}")

@@ -17,6 +17,7 @@ START_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 60
 TOKEN = re.compile(r"^  (admin|scientist|approver) +(mlops_\S+)", re.MULTILINE)
 END_OF_BANNER = "Ctrl-C stops everything"
+DEMO_COMES, DEMO_IS_TOLD = "The demo is being told", "The demo is complete"
 
 
 class LiveStack:
@@ -65,10 +66,16 @@ class LiveStack:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         deadline = time.monotonic() + START_TIMEOUT_S
-        while END_OF_BANNER not in self.output:
+        while not self._is_up():
             assert self.process.poll() is None, self.output[-4000:]
             assert time.monotonic() < deadline, self.output[-4000:]
             time.sleep(0.1)
+
+    def _is_up(self) -> bool:
+        """Whether everything serves and the demo, if it is told, has been."""
+        tells = DEMO_COMES in self.output and DEMO_IS_TOLD not in self.output
+        assert "story broke off" not in self.output, self.output[-4000:]
+        return END_OF_BANNER in self.output and not tells
 
     def manage(self, *arguments: str) -> str:
         """Run a command of the stack's own store, as its operator would."""

@@ -14,8 +14,9 @@ import pytest
 from django.conf import settings
 
 from mlops.demo.api import Api, request
-from tests.demo.live import LiveStack
+from tests.demo.live import END_OF_BANNER, LiveStack
 from tests.deployments.targets.waiting import until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -38,11 +39,12 @@ def scientist(stack):
 
 
 def banner(stack):
+    """Return all that is printed from the banner on."""
     return stack.output[stack.output.index("MLOps is up") :]
 
 
 def predicted(stack, **environment):
-    """Run the call that the banner shows; return the names of its outputs."""
+    """Run the call that is shown; return the names of its outputs."""
     shown = banner(stack)
     call = shown[shown.index("curl") :].split("\n\n")[0]
     answer = subprocess.run(
@@ -59,10 +61,38 @@ def test_every_address_of_the_banner_answers(stack):
     key = {"Authorization": f"Bearer {stack.tokens['scientist']}"}
     addresses = set(ADDRESS.findall(banner(stack)))
 
-    assert len(addresses) >= 4
+    assert len(addresses) == 4
     for address in addresses - {a for a in addresses if a.endswith("/infer")}:
         status, _ = request("GET", address, headers=key)
         assert status in {200, 302}, address
+
+
+def test_banner_comes_before_the_demo_is_told(stack):
+    end = stack.output.index(END_OF_BANNER)
+
+    assert "demo     │" not in stack.output[:end]
+    assert stack.output[:end].count("│") < 10
+    assert "demo     │ 1/9" in stack.output[end:]
+    assert stack.output.count("demo     │") < 15
+
+
+def test_second_up_on_the_same_data_refuses_and_harms_nothing(stack):
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        check=False,
+        cwd=settings.BASE_DIR,
+        env=os.environ
+        | {"MLOPS_DATA_DIR": str(stack.folder)}
+        | {"MLOPS_PORT": str(free_port()), "MLOPS_SERVING_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+    )
+
+    assert second.returncode == 1
+    assert f"{stack.folder} is in use" in second.stderr
+    assert f"process {stack.process.pid}" in second.stderr
+    assert predicted(stack) == {"label", "probabilities"}
+    assert "took over" not in stack.output
 
 
 def test_call_of_the_banner_predicts(stack):

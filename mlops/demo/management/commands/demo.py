@@ -28,7 +28,9 @@ class Command(BaseCommand):
             "--force", action="store_true", help="also on a production server"
         )
 
-    def handle(self, *, url: str, force: bool, **_options: object) -> None:
+    def handle(
+        self, *, url: str, force: bool, verbosity: int, **_options: object
+    ) -> None:
         if settings.PRODUCTION and not force:
             raise CommandError("This is a production server; --force if you mean it.")
         if has_run():
@@ -37,9 +39,12 @@ class Command(BaseCommand):
         started = time.monotonic()
         with people.signed_in("scientist", "approver") as tokens:
             scientist, approver = (Api(url, token) for token in tokens)
-            cast = StoryCast(scientist, approver, self._say)
+            says_all = verbosity > 0
+            cast = StoryCast(
+                scientist, approver, self._say if says_all else _say_nothing
+            )
             try:
-                story.run(cast)
+                story.run(cast, announce=_say_nothing if says_all else self._say)
             except ApiError as error:
                 raise CommandError(f"The story stopped: {error}") from error
         self._say(f"The story has run ({time.monotonic() - started:.0f} s)")
@@ -47,3 +52,7 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+def _say_nothing(_text: str) -> None:
+    """Each step is told, or each chapter."""

@@ -1,8 +1,11 @@
 """Runs everything on one machine: web, reconciler and gateway, with the demo story."""
 
+import fcntl
+import os
 import socket
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
@@ -10,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from mlops.demo import people
-from mlops.demo.banner import DemoAddress, banner
+from mlops.demo.banner import DemoAddress, banner, demo_banner
 from mlops.demo.keeper import Orders, become_keeper
 from mlops.demo.stack import Program
 from mlops.demo.story_state import has_run
@@ -23,8 +26,8 @@ MANAGE = (sys.executable, str(settings.BASE_DIR / "manage.py"))
 
 class Command(BaseCommand):
     help = (
-        "Prepare the database, start web, reconciler and gateway, tell the demo story "
-        "on a fresh store, and keep everything running until Ctrl-C."
+        "Prepare the database, start web, reconciler and gateway, then tell the demo "
+        "story on a fresh store, and keep everything running until Ctrl-C."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,32 +38,54 @@ class Command(BaseCommand):
     def handle(self, *, no_demo: bool, **_options: object) -> None:
         if settings.PRODUCTION:
             raise CommandError("`up` is for one's own machine; see compose.yaml.")
+        _claim(settings.DATA_DIR)
         _require_free_ports()
         call_command("migrate", verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         new_users = people.create_users()
         had_run = has_run()
+        tells = not (no_demo or had_run)
+        place = _place()
         connections.close_all()
         self.stdout.flush()
         become_keeper(
             Orders(
                 programs=[(p.name, p.command, p.ready_url) for p in _programs()],
-                demo=[] if no_demo or had_run else [*MANAGE, "demo"],
+                demo=[*MANAGE, "demo", "--verbosity", "0"] if tells else [],
                 clean_up=[*MANAGE, "reconcile", "--stop"],
-                banner=_banner(new_users, serves=had_run),
-                demo_banner=_banner(new_users, serves=True),
+                banner=banner(place, new_users, serves=had_run, tells=tells),
+                demo_banner=demo_banner(place, new_users.tokens),
             )
         )
 
 
-def _banner(new_users: people.NewUsers, *, serves: bool) -> str:
-    place = DemoAddress(
+def _place() -> DemoAddress:
+    return DemoAddress(
         url=f"http://localhost:{settings.PORT}",
         serving_url=settings.SERVING_URL,
         folder=str(settings.DATA_DIR),
-        serves=serves,
     )
-    return banner(place, password=new_users.password, tokens=new_users.tokens)
+
+
+def _claim(folder: Path) -> None:
+    """Hold the data folder until the last of us ends, through `exec` too.
+
+    Two at once would end each other's model servers.
+    """
+    lock = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 20).decode() or "?"
+        raise CommandError(
+            f"{folder} is in use: `make run` runs on it already (process {holder}). "
+            "Stop that one with Ctrl-C, or give this one data of its own: "
+            "MLOPS_DATA_DIR=/another/folder MLOPS_PORT=8510 MLOPS_SERVING_PORT=8511 "
+            "make run"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    os.set_inheritable(lock, True)  # noqa: FBT003 - its own signature
 
 
 def _programs() -> list[Program]:
