@@ -1,5 +1,6 @@
 """The first page, the admin's overview and the look of every admin page."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -30,12 +31,42 @@ def counted(deployment, minutes_ago, **counts):
     count(deployment, moment, gateway="test", **counts)
 
 
-def test_start_page_links_everything_for_a_browser(client):
-    response = client.get("/", headers={"Accept": "text/html"})
+def start_page(client):
+    return client.get("/", headers={"Accept": "text/html"}).content.decode()
 
-    page = response.content.decode()
+
+def test_start_page_links_everything_for_a_browser(client):
+    page = start_page(client)
+
     for address in ("/api/docs/", "/admin/", "/api/schema/"):
         assert f'href="{address}"' in page
+
+
+def test_every_link_of_the_start_page_is_a_page_to_who_is_not_signed_in(client):
+    links = re.findall(r'<a href="([^"]+)"', start_page(client))
+
+    assert len(links) == 6
+    for link in links:
+        answer = client.get(link, follow=True, headers={"Accept": "text/html"})
+        assert answer.status_code == 200, link
+        assert answer["Content-Type"].startswith("text/html"), link
+
+
+def test_start_page_has_calls_to_copy_at_its_own_address(client):
+    page = start_page(client)
+
+    assert "export MLFLOW_TRACKING_URI=http://testserver" in page
+    assert "http://testserver/api/v1/ml/lifecycle/deployments" in page
+    for name in re.findall(r'data-copies="([^"]+)"', page):
+        assert f'<pre id="{name}"' in page
+
+
+def test_start_page_says_nothing_of_terminals_in_production(client, settings):
+    assert "issue_token" in start_page(client)
+
+    settings.PRODUCTION = True
+
+    assert "issue_token" not in start_page(client)
 
 
 def test_start_page_gives_programs_json(client):
