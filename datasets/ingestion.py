@@ -77,11 +77,16 @@ def settle_now(
 ) -> None:
     """Make a version ready from a prepared answer, if there is one.
 
-    Its job was made for the caller (`is_read`), so no worker has it meanwhile.
+    Its job was made for the caller (`is_read`), so no worker has it meanwhile. What
+    fails here says nothing of the file, which is stored: a worker reads it again.
     """
     if version is None or found is None:
         return
-    _settle(version.job, version, found)
+    try:
+        _settle(version.job, version, found)
+    except Exception:
+        logger.exception("Version %s is left to the worker", version.pk)
+        version.job.release()
     version.refresh_from_db()
 
 

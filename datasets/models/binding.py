@@ -21,6 +21,7 @@ from datasets.models.feature_version import FeatureUsage
 from datasets.models.version import DatasetVersion
 from datasets.states import BindingOrigin, BindingState, DatasetEventKind, FeatureStatus
 from mlops.core.models import User
+from mlops.core.models.nul_safe import NulSafeJSONField
 
 if TYPE_CHECKING:
     from datasets.models.feature import Feature
@@ -51,7 +52,7 @@ class FeatureBinding(models.Model):
     expression = models.TextField(_("formula"), blank=True)
     entity_key = models.JSONField(_("entity key"), default=list, blank=True)
     event_time = models.CharField(_("event time"), max_length=255, blank=True)
-    types = models.JSONField(_("types when bound"), default=dict)
+    types = NulSafeJSONField(_("types when bound"), default=dict)
     origin = models.CharField(
         _("bound by"),
         max_length=16,
@@ -66,7 +67,7 @@ class FeatureBinding(models.Model):
     )
     broken_since = models.PositiveIntegerField(_("broken since version"), null=True)
     reason = models.TextField(_("reason"), blank=True)
-    computed_profile = models.JSONField(default=dict)
+    computed_profile = NulSafeJSONField(default=dict)
     computed_of = models.CharField(max_length=100, blank=True)
     bound_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"

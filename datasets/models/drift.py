@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from datasets.models.version import DatasetVersion
+from mlops.core.models.nul_safe import NulSafeJSONField
 
 
 class DriftReport(models.Model):
@@ -21,7 +22,7 @@ class DriftReport(models.Model):
     revision = models.PositiveIntegerField()
     level = models.CharField(_("level"), max_length=16)
     drifted_count = models.PositiveIntegerField(_("columns that drifted"), default=0)
-    body = models.JSONField(_("report"), default=dict)
+    body = NulSafeJSONField(_("report"), default=dict)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )

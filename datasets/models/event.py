@@ -12,6 +12,7 @@ from datasets.analytics.sql import TableColumn
 from datasets.models.parts import Column
 from datasets.models.version import DatasetVersion
 from datasets.states import DatasetEventKind, EventSeverity
+from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
 if TYPE_CHECKING:
     from datasets.models.dataset import Dataset
@@ -57,8 +58,8 @@ class DatasetEvent(models.Model):
         related_name="events",
         verbose_name=_("feature"),
     )
-    columns = models.JSONField(_("columns"), default=list)
-    message = models.TextField(_("message"))
+    columns = NulSafeJSONField(_("columns"), default=list)
+    message = NulSafeTextField(_("message"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -144,6 +144,11 @@ class IngestJob(models.Model):
         """Renew the lease between two long steps; False if it is lost."""
         return self.report(bytes_done=self.bytes_done, rows_done=self.rows_done)
 
+    def release(self) -> None:
+        """Let another worker claim the job now, not only when the lease has expired."""
+        wake_on_commit()
+        self._ours().update(worker="", lease_until=None)
+
     def finish(self) -> bool:
         """Close the job; if this returns False, the lease is lost: write nothing."""
         wake_on_commit()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from datasets import storage
 from datasets.storage import IncomingFile
 from mlops.core.byte_store import byte_store
+from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
 
 class SourceFile(models.Model):
@@ -52,10 +53,10 @@ class Column(models.Model):
     position = models.PositiveIntegerField(_("position"))
     # Datasets that have a column: `?feature=` of the list.
     name = models.CharField(_("name"), max_length=255, db_index=True)
-    original_name = models.CharField(_("name in the file"), max_length=1000)
-    data_type = models.CharField(_("type"), max_length=1000)
+    original_name = NulSafeTextField(_("name in the file"))
+    data_type = NulSafeTextField(_("type"))
     null_count = models.BigIntegerField(_("missing values"), default=0)
-    profile = models.JSONField(_("profile"), default=dict)
+    profile = NulSafeJSONField(_("profile"), default=dict)
 
     class Meta:
         ordering = ("version", "position")

@@ -16,6 +16,7 @@ from datasets.models.version import DatasetVersion
 from datasets.states import QualityStatus, RuleSeverity
 from mlops.core import audit
 from mlops.core.models import User
+from mlops.core.models.nul_safe import NulSafeJSONField
 
 KIND_CHOICES = [(kind.value, kind.value) for kind in quality.RuleKind]
 
@@ -124,7 +125,7 @@ class QualityRun(models.Model):
         DatasetVersion, models.CASCADE, related_name="quality_runs"
     )
     status = models.CharField(_("result"), max_length=16, choices=QualityStatus.choices)
-    results = models.JSONField(_("results"), default=list)
+    results = NulSafeJSONField(_("results"), default=list)
     failed_count = models.PositiveIntegerField(_("failed rules"), default=0)
     warned_count = models.PositiveIntegerField(_("warned rules"), default=0)
     rule_count = models.PositiveIntegerField(_("rules"), default=0)

@@ -26,6 +26,7 @@ from datasets.storage import IncomingFile
 from mlops.core import audit
 from mlops.core.byte_store import byte_store
 from mlops.core.models import User
+from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
 
 class IngestedContent(Protocol):
@@ -61,7 +62,7 @@ class DatasetVersion(models.Model):
         choices=VersionState.choices,
         default=VersionState.PROCESSING,
     )
-    state_reason = models.TextField(_("reason"), blank=True)
+    state_reason = NulSafeTextField(_("reason"), blank=True)
     source_name = models.CharField(_("file name"), max_length=255, blank=True)
     source_format = models.CharField(
         _("format"), max_length=16, choices=SourceFormat.choices, blank=True
@@ -85,7 +86,7 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField(_("stored bytes"), default=0)
     row_count = models.BigIntegerField(_("rows"), default=0)
     column_count = models.PositiveIntegerField(_("columns"), default=0)
-    report = models.JSONField(
+    report = NulSafeJSONField(
         _("report of the reader"),
         default=dict,
         help_text=_("Rejected rows with line and reason, renamed columns, dialect."),

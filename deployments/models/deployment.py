@@ -30,6 +30,7 @@ from deployments.states import (
 from deployments.wake import wait_on_commit
 from lifecycle.models import ModelVersion, servable
 from mlops.core.models import User
+from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
 
 class Deployment(models.Model):
@@ -63,20 +64,20 @@ class Deployment(models.Model):
     artifact_sha256 = models.CharField(max_length=64, blank=True)
     reading = models.PositiveSmallIntegerField(default=newest, editable=False)
     compared_with = models.PositiveSmallIntegerField(default=0, editable=False)
-    comparison = models.JSONField(default=dict, editable=False)
+    comparison = NulSafeJSONField(default=dict, editable=False)
 
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
     )
     generation = models.PositiveIntegerField(default=1)
     attempts = models.PositiveSmallIntegerField(default=0)
-    signature = models.JSONField(_("signature"), default=dict, editable=False)
+    signature = NulSafeJSONField(_("signature"), default=dict, editable=False)
     ends_as = models.CharField(
         max_length=16, choices=Status.choices, default="", blank=True, editable=False
     )
-    ending = models.JSONField(default=dict, editable=False)
+    ending = NulSafeJSONField(default=dict, editable=False)
     step_started_at = models.DateTimeField(auto_now_add=True)
-    error_message = models.TextField(_("error"), null=True, editable=False)  # noqa: DJ001 - the contract tells null from ""
+    error_message = NulSafeTextField(_("error"), null=True, editable=False)
 
     instances = models.PositiveSmallIntegerField(
         _("instances"), default=1, validators=[MinValueValidator(1)]
@@ -110,7 +111,7 @@ class Deployment(models.Model):
         default=Health.DEGRADED,
         editable=False,
     )
-    health_reason = models.TextField(
+    health_reason = NulSafeTextField(
         _("why it is not healthy"), blank=True, default="", editable=False
     )
     judged_at = models.DateTimeField(_("judged"), null=True, editable=False)

@@ -22,6 +22,7 @@ from lifecycle.models import DriftEvent
 from lifecycle.states import DriftSeverity
 from mlops.core import audit
 from mlops.core.models import User
+from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
 DAY_S = 86_400
 LONGEST_S = 90 * DAY_S
@@ -163,9 +164,9 @@ class DriftCheck(models.Model):
     until = models.DateTimeField(_("until"), null=True)
     row_count = models.PositiveBigIntegerField(_("rows"), default=0)
     level = models.CharField(_("level"), max_length=16, blank=True)
-    findings = models.JSONField(_("findings"), default=list)
-    body = models.JSONField(_("report"), default=dict)
-    error = models.TextField(_("error"), blank=True)
+    findings = NulSafeJSONField(_("findings"), default=list)
+    body = NulSafeJSONField(_("report"), default=dict)
+    error = NulSafeTextField(_("error"), blank=True)
     events = models.ManyToManyField(
         DriftEvent, related_name="checks", verbose_name=_("drift events")
     )

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from deployments.states import Mover, Status
+from mlops.core.models.nul_safe import NulSafeTextField
 
 
 class DeploymentEvent(models.Model):
@@ -24,7 +25,7 @@ class DeploymentEvent(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
-    message = models.TextField(_("message"), blank=True)
+    message = NulSafeTextField(_("message"), blank=True)
     at = models.DateTimeField(_("time"), auto_now_add=True)
 
     class Meta:

@@ -299,3 +299,16 @@ def test_the_same_bytes_under_another_ending_are_read_as_it_says(upload, api):
 
     assert (answer.status_code, answer.json()["version"]) == (201, 2)
     assert api().get(f"{DATASETS}/lines").json()["schema"] == {"a": "BIGINT"}
+
+
+def test_texts_with_nul_are_kept_in_cells_names_and_figures(upload, api):
+    lines = '{"a": 1, "the\\u0000text": "x\\u0000y", "in": {"k\\u0000": 1}}\n' * 3
+
+    answer = upload("nul", lines, "a.jsonl")
+
+    assert (answer.status_code, answer.json()["state"]) == (201, "ready")
+    column = DatasetVersion.objects.get().columns.get(name="thetext")
+    assert column.original_name == "the\x00text"
+    assert column.profile["top"][0]["value"] == "x\x00y"
+    rows = api("viewer").get(f"{DATASETS}/nul/rows").json()
+    assert rows["rows"][0]["thetext"] == "x\x00y"

@@ -447,3 +447,19 @@ def test_staff_sees_how_far_a_reading_is(waiting, admin_client):
 
     assert "25%, 7 rows, " in page
     assert " s left" in page
+
+
+def test_what_fails_after_the_reading_is_left_to_the_worker(upload, monkeypatch):
+    def keep(*_):
+        raise OSError("the disk is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(storage, "keep", keep)
+        answer = upload()
+
+    assert answer.status_code == 201
+    version = DatasetVersion.objects.get()
+    assert (version.state, version.job.lease_until) == ("processing", None)
+    assert ingestion.ingest_once() == 1
+    version.refresh_from_db()
+    assert (version.state, version.row_count) == ("ready", 56)

@@ -44,7 +44,7 @@ def nested_types(
 
 
 def _type_of(structure: Any, depth: int = 0) -> str | None:
-    """Return a structure as a type; None where values differ or names collide."""
+    """Return a structure as a type; None if its values differ or no names can do."""
     if isinstance(structure, str):
         return _SCALARS.get(structure)
     if depth >= _DEEPEST:
@@ -53,7 +53,11 @@ def _type_of(structure: Any, depth: int = 0) -> str | None:
         inside = _type_of(structure[0], depth + 1)
         return f"{inside}[]" if inside else None
     names = {name.lower() for name in structure}
-    if "" in names or len(names) < len(structure):
+    if (
+        "" in names
+        or len(names) < len(structure)
+        or any("\0" in name for name in names)
+    ):
         return None
     kinds = {name: _type_of(inner, depth + 1) for name, inner in structure.items()}
     if None in kinds.values() or not kinds:
