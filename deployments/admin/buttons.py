@@ -130,9 +130,9 @@ class Buttons(FormPages):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Return the buttons whose verb the deployment's status allows."""
         deployment = _found(object_id)
-        fitting = tuple(_fitting(deployment)) if deployment else ()
+        fits = tuple(fitting(deployment)) if deployment else ()
         buttons = super().get_actions_detail(request, object_id)
-        return [one for one in buttons if one.action_name.endswith(fitting)]
+        return [one for one in buttons if one.action_name.endswith(fits)]
 
     def has_roll_back_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return staff(request).has_perm("deployments.roll_back_deployment")
@@ -141,7 +141,8 @@ class Buttons(FormPages):
         return staff(request).has_perm("deployments.add_deploymentkey")
 
 
-def _fitting(deployment: Deployment) -> Iterable[str]:
+def fitting(deployment: Deployment) -> Iterable[str]:
+    """Yield the names of the buttons that a deployment's status allows."""
     yield from ("issue_key", "check_drift")
     if deployment.ends_as:
         return

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from deployments.admin.buttons import Buttons, unfinished
+from deployments.admin.actions import ListActions
 from deployments.admin.forms import DeployForm
 from deployments.admin.sparkline import requests_per_minute, sparkline
+from deployments.admin.work import DeploymentWork
 from deployments.journal import journal
 from deployments.models import Deployment, DeploymentEvent, TrafficWindow
 from deployments.models.figures import Figures
@@ -23,8 +24,7 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import Watch
 from deployments.plan import MAX_CONCURRENCY, TIMEOUT_S
 from deployments.states import FINAL, Health, Status
-from mlops.core.admin.base import EMPTY, act, link_to, staff
-from mlops.core.models import User
+from mlops.core.admin.base import EMPTY, link_to, staff
 
 LOG_LINES = 50
 ENDING = "ending"
@@ -94,7 +94,7 @@ class EventInline(TabularInline):
 
 
 @admin.register(Deployment)
-class DeploymentAdmin(Buttons):
+class DeploymentAdmin(DeploymentWork, ListActions):
     """Read-only: deployments are requested, and their verbs change them."""
 
     list_display = (
@@ -119,7 +119,6 @@ class DeploymentAdmin(Buttons):
     list_select_related = ("slot__model", "model_version__model", "created_by")
     list_per_page = 50
     date_hierarchy = "created_at"
-    actions = ("roll_back", "terminate", "cancel", "promote")
     inlines = (EventInline,)
     fieldsets = (
         (
@@ -191,33 +190,6 @@ class DeploymentAdmin(Buttons):
         page = {"title": _("Deploy a model version"), "button": _("Deploy")}
         return self.form_page(request, form, deploy, page)
 
-    @admin.action(description=_("Roll back"), permissions=["roll_back"])
-    def roll_back(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        act(self, request, queryset, lambda row, by: row.roll_back(by=by))
-
-    @admin.action(description=_("Terminate"), permissions=["change"])
-    def terminate(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        def terminate(row: Deployment, by: User) -> None:
-            row.terminate(by=by)
-
-        act(self, request, queryset, terminate, unfinished=unfinished)
-
-    @admin.action(description=_("Cancel"), permissions=["change"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        def cancel(row: Deployment, by: User) -> None:
-            row.cancel(by=by)
-
-        act(self, request, queryset, cancel, unfinished=unfinished)
-
-    @admin.action(description=_("Promote"), permissions=["change"])
-    def promote(self, request: HttpRequest, queryset: QuerySet[Deployment]) -> None:
-        act(self, request, queryset, lambda row, by: row.rollout.promote(by=by))
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # history is not deleted
-        return actions
-
     # What is shown ----------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Deployment]:
@@ -235,6 +207,14 @@ class DeploymentAdmin(Buttons):
             row.recent_requests = counts[row.pk]
             row.watch = watch
         return page
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **options: Any
+    ) -> Any:
+        """Show no button that would save: nothing here can be."""
+        hidden = ("show_save", "show_save_and_continue", "show_save_and_add_another")
+        context |= dict.fromkeys(hidden, False)
+        return super().render_change_form(request, context, *args, **options)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return tuple(flatten_fieldsets(self.get_fieldsets(request, obj)))

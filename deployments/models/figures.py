@@ -119,6 +119,12 @@ class Figures:
     def p99_latency_ms(self) -> float | None:
         return self.percentile_ms(0.99)
 
+    @property
+    def own_p95_latency_ms(self) -> float | None:
+        """The 95th percentile of the models' own times (`own_histogram`)."""
+        own = self.own_histogram
+        return quantile(own, 0.95) if own else None
+
     def percentile_ms(self, fraction: float) -> float | None:
         """Return a latency from the histogram, right to a bucket's width (10 %)."""
         return quantile(self.histogram, fraction) if self.histogram else None

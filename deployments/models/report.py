@@ -12,7 +12,9 @@ DAY_S = 24 * HOUR_S
 WINDOWS: dict[str, int] = {
     "5m": 5 * MINUTE_S,
     "1h": HOUR_S,
+    "6h": 6 * HOUR_S,
     "24h": DAY_S,
+    "7d": 7 * DAY_S,
     "30d": 30 * DAY_S,
 }
 STEPS: dict[str, int] = {
@@ -23,7 +25,14 @@ STEPS: dict[str, int] = {
     "6h": 6 * HOUR_S,
     "1d": DAY_S,
 }
-_DEFAULT_STEPS = {"5m": "1m", "1h": "1m", "24h": "15m", "30d": "6h"}
+_DEFAULT_STEPS = {
+    "5m": "1m",
+    "1h": "1m",
+    "6h": "5m",
+    "24h": "15m",
+    "7d": "1h",
+    "30d": "6h",
+}
 MAX_POINTS = 1500
 
 

@@ -37,6 +37,12 @@ class TrafficPointSerializer(AnswerSerializer):
     p50_ms = serializers.SerializerMethodField()
     p95_ms = serializers.SerializerMethodField()
     p99_ms = serializers.SerializerMethodField()
+    own_p95_ms = serializers.FloatField(
+        source="figures.own_p95_latency_ms",
+        allow_null=True,
+        help_text="The 95th percentile of the model's own time in milliseconds, "
+        "without waits for a processor; null where nothing was timed.",
+    )
 
     def get_p50_ms(self, point: TrafficPoint) -> float | None:
         return point.figures.percentile_ms(0.5)

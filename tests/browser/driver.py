@@ -115,11 +115,19 @@ class Browser:
         arrived = f"return !('sent' in {mark}) && document.readyState == 'complete'"
         self.wait(lambda: self.run(arrived), "the next page")
 
-    def arrive(self, ending: str) -> str:
+    def arrive(self, ending: str | tuple[str, ...]) -> str:
         """Wait for a page whose path ends so, with its styles; return the path."""
         script = "return document.readyState == 'complete' && location.pathname"
-        self.wait(lambda: str(self.run(script)).endswith(ending), ending)
+        self.wait(lambda: str(self.run(script)).endswith(ending), str(ending))
         return self.path
+
+    def show_at(self, width: int, height: int = 900) -> None:
+        """Show pages as on a screen of this size."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1}
+        command = "Emulation.setDeviceMetricsOverride"
+        self._post(
+            "/goog/cdp/execute", {"cmd": command, "params": {**screen, "mobile": False}}
+        )
 
     @property
     def path(self) -> str:

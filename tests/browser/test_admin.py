@@ -57,7 +57,8 @@ class Desk:
         """Open the first row of a list, return its page."""
         self.go(f"{page}?{query}")
         self.browser.click("#result_list tbody tr th a")
-        return self.browser.arrive("/change/").removeprefix("/admin/")
+        path = self.browser.arrive(("/change/", "/work/")).removeprefix("/admin/")
+        return f"{path.removesuffix('work/').removesuffix('change/')}change/"
 
     def wait_for(self, page, status):
         """Look at a deployment again and again until it has this status."""
@@ -85,7 +86,7 @@ class Desk:
         choices = [("model_version", version), ("environment", "production")]
         made = self.send("deployments/deployment/add/", choices)
         self.wait_for(made, "active")
-        return made.removesuffix("change/")
+        return made.removesuffix("work/")
 
 
 @pytest.fixture
@@ -140,8 +141,8 @@ def test_staff_goes_from_a_model_to_the_way_back(desk, model):
     second = desk.deploy("direction 2")
     undone = desk.send(f"{second}roll-back/", reason="Worse")
     desk.wait_for(undone, "active")
-    desk.wait_for(f"{second}change/", "rolled back")
-    desk.send(f"{undone.removesuffix('change/')}terminate/", reason="Done")
+    desk.wait_for(f"{second}work/", "rolled back")
+    desk.send(f"{undone.removesuffix('work/')}terminate/", reason="Done")
     desk.wait_for(undone, "terminated")
 
 

@@ -90,7 +90,7 @@ def test_a_version_is_deployed_from_the_form(staff, person):
 
     assert f'value="{version.pk}" selected' in page.content.decode()
     deployment = Deployment.objects.get()
-    assert answer["Location"] == f"{LIST}{deployment.pk}/change/"
+    assert answer["Location"] == f"{LIST}{deployment.pk}/work/"
     assert deployment.created_by == person("admin")
 
 
@@ -205,15 +205,52 @@ def test_actions_on_many_say_what_became_of_each(staff):
     version = VersionFactory()
     active, pending = served(version), Deployment.request(version, "staging", by=None)
 
+    chosen = {"action": "terminate", "_selected_action": [active.pk, pending.pk]}
+    asked = staff.post(LIST, chosen)
+    active.refresh_from_db()
+    untouched = active.ends_as
     page = staff.post(
-        LIST,
-        {"action": "terminate", "_selected_action": [active.pk, pending.pk]},
-        follow=True,
+        LIST, {**chosen, "confirmed": "1", "reason": "too slow"}, follow=True
     ).content.decode()
 
     active.refresh_from_db()
+    assert (asked.status_code, untouched) == (200, "")
+    assert active.ending["message"] == "too slow"
     assert active.ends_as == Status.TERMINATED
     assert "Only an active deployment can be terminated" in page
+
+
+@pytest.mark.parametrize("verb", ["roll_back", "terminate", "cancel", "promote"])
+def test_an_action_of_the_list_asks_and_says_what_it_will_do(staff, verb):
+    deployment = served(VersionFactory())
+    chosen = {"action": verb, "_selected_action": [deployment.pk], "select_across": "0"}
+
+    page = staff.post(LIST, chosen).content.decode()
+
+    deployment.refresh_from_db()
+    assert (deployment.status, deployment.ends_as) == (Status.ACTIVE, "")
+    assert 'name="reason"' in page
+    assert f'name="action" value="{verb}"' in page
+    assert f'name="_selected_action" value="{deployment.pk}"' in page
+    assert str(deployment) in page
+
+
+def test_roll_back_of_the_list_keeps_the_reason(staff):
+    first = served(VersionFactory())
+    second = served(VersionFactory(model=first.slot.model))
+    chosen = {"action": "roll_back", "_selected_action": [second.pk]}
+
+    staff.post(LIST, {**chosen, "confirmed": "1", "reason": "p95 rose"})
+
+    assert Deployment.objects.get(rollback_from=second).reason == "p95 rose"
+
+
+def test_what_cannot_be_saved_has_no_button_that_would(staff):
+    page = staff.get(f"{LIST}{DeploymentFactory(active=True).pk}/change/")
+
+    assert 'name="_save"' not in page.content.decode()
+    assert 'name="_continue"' not in page.content.decode()
+    assert 'name="_addanother"' not in page.content.decode()
 
 
 def test_a_key_is_made_shown_once_and_revoked(staff):
