@@ -135,3 +135,25 @@ def test_files_of_an_append_are_not_taken_for_the_whole(append, add_version, api
         f"{DATASETS}/table/versions/2/retry", {"options": {"delimiter": ";"}}
     )
     assert (again.status_code, again.json()["code"]) == (409, "illegal_transition")
+
+
+NESTED, PLAIN = '{"a": 1, "b": {"k": 1}}\n', '{"a": 1, "b": "x"}\n'
+
+
+@pytest.mark.parametrize(("first", "second"), [(NESTED, PLAIN), (PLAIN, NESTED)])
+@pytest.mark.parametrize("widens", [True, False])
+def test_a_column_of_objects_and_one_of_texts_are_not_joined(
+    upload, api, first, second, widens
+):
+    assert upload("parts", first, "a.jsonl").status_code == 201
+    body = {"base_version": 1, "widen": widens}
+    body["file"] = SimpleUploadedFile("more.jsonl", second.encode())
+
+    answer = api("data scientist").post(
+        f"{DATASETS}/parts/append", body, format="multipart"
+    )
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "does_not_fit"), problem
+    assert (problem["column"], problem["line"]) == ("b", 1)
+    assert ("Append with `widen`" in problem["detail"]) is not widens

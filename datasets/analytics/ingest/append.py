@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datasets.analytics.errors import IngestRefused, QueryFailed
-from datasets.analytics.ingest.common_types import NOTHING, cast, common_type
+from datasets.analytics.ingest.common_types import NOTHING, cast, common_type, is_nested
 from datasets.analytics.ingest.context import Context, Read, path_list
 from datasets.analytics.ingest.model import Base
 from datasets.analytics.ingest.names import clean_names
@@ -114,7 +114,7 @@ class Append:
             )
             if wider and self._holds(old, new, wider, read):
                 return wider
-            if self._is_spelled:
+            if self._is_spelled and not (is_nested(held) or self._is_nested(new)):
                 return TEXT
         raise self._mismatch(read, name, new, held)
 
@@ -127,10 +127,18 @@ class Append:
             self._kinds[new] = NOTHING
             return True
         if held == TEXT:
-            return self._is_spelled and not (self.base.widens and self._is_empty(old))
+            return (
+                self._is_spelled
+                and not self._is_nested(new)
+                and not (self.base.widens and self._is_empty(old))
+            )
         return common_type([held, kind]) == held and self._is_cast(
             kind, held, read.names[new]
         )
+
+    def _is_nested(self, new: int) -> bool:
+        """Return whether the new cells have parts, which no text of a file spells."""
+        return is_nested(self._kinds[new])
 
     def _is_empty(self, old: int) -> bool:
         """Return whether a column of the version holds nothing that has a type."""
@@ -192,14 +200,19 @@ class Append:
         return IngestRefused(
             "does_not_fit",
             f"Column {name!r} is {held} in version {self.base.version}; {text!r} in"
-            f" {where} does not fit it. Append with `widen` for a wider type, or send"
-            " the whole table anew.",
+            f" {where} does not fit it. {self._way_out}, or send the whole table anew.",
             column=name,
             type=held,
             found=kind,
             row=row + 1,
             line=line,
         )
+
+    @property
+    def _way_out(self) -> str:
+        if self.base.widens:
+            return "No type holds both as they are: change the cells"
+        return "Append with `widen` for a wider type"
 
     def _read_as_text(self, columns: dict[str, str]) -> Read:
         """Read the new files again, these columns as text."""

@@ -67,6 +67,11 @@ def common_type(kinds: Sequence[str]) -> str | None:
     return _exact(wanted)
 
 
+def is_nested(kind: str) -> bool:
+    """Say whether values of a type have parts: a list, an object, a map."""
+    return kind.endswith("]") or kind.startswith(("STRUCT(", "MAP("))
+
+
 def cast(kind: str, common: str) -> Cast:
     """Return how a column becomes one of the common type, checked where it may not."""
     loses = common == "DOUBLE" and kind in {"BIGINT", "UBIGINT"}
