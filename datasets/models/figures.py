@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 MIDDLE = "0.5"
+MAX_DIGITS = 17  # what tells any two doubles apart
 Profile = Mapping[str, Any]
 
 
@@ -48,7 +49,7 @@ def _moments(profile: Profile) -> dict[str, float | None]:
 
 
 def _distribution(profile: Profile) -> list[dict[str, Any]]:
-    """Return bins by their middle, else the most frequent values, with counts."""
+    """Return bins by a label in each, else the most frequent values, with counts."""
     histogram = profile.get("histogram")
     if histogram is None:
         return [
@@ -58,15 +59,18 @@ def _distribution(profile: Profile) -> list[dict[str, Any]]:
     edges, counts = histogram["edges"], histogram["counts"]
     bins = zip(edges, edges[1:], counts, strict=False)
     return [
-        {"value": _middle(low, high), "count": count, "low": low, "high": high}
+        {"value": _label(low, high), "count": count, "low": low, "high": high}
         for low, high, count in bins
     ]
 
 
-def _middle(low: float | str, high: float | str) -> float | str:
+def _label(low: float | str, high: float | str) -> float | str:
+    """Return the middle of a bin in the fewest digits, at least 4, that lie in it."""
     if isinstance(low, str) or isinstance(high, str):
         return low
-    return low + (high - low) / 2
+    middle = low + (high - low) / 2
+    shown = (float(f"{middle:.{digits}g}") for digits in range(4, MAX_DIGITS))
+    return next((label for label in shown if low < label < high), middle)
 
 
 def _number(value: Any) -> float | None:

@@ -32,7 +32,8 @@ class FeatureStatisticsSerializer(AnswerSerializer):
     missing_ratio = serializers.FloatField(help_text="A fraction in [0, 1].")
     distribution = serializers.ListField(
         child=serializers.DictField(),
-        help_text="Values (or the middles of 20 bins) with their counts.",
+        help_text="Values with their counts; of numbers 20 bins, whose `low` and "
+        "`high` are exact and whose `value` is a short label near the middle.",
     )
     calculated_at = TimeField()
 
@@ -78,6 +79,16 @@ class FeatureSerializer(AnswerSerializer):
     binding = FeatureBindingSerializer(source="bound_to")
     last_used_at = TimeField()
     deprecated_at = TimeField()
+    name = serializers.CharField(source="feature_name", help_text="As feature_name.")
+    type = serializers.ChoiceField(
+        FeatureType.choices, source="feature_type", help_text="As feature_type."
+    )
+    version = serializers.CharField(
+        source="current_version", help_text="As current_version."
+    )
+    created_by = serializers.SerializerMethodField(
+        method_name="get_owner", help_text="As owner: who made it owns it."
+    )
 
     def get_owner(self, feature: Feature) -> str:
         return feature.owner.username if feature.owner else ""

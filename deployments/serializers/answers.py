@@ -75,7 +75,9 @@ class DeploymentSerializer(AnswerSerializer):
             "none has, nothing is healthy, and figures are those of `counted_at`."
         )
     )
-    metrics = serializers.SerializerMethodField()
+    metrics = serializers.SerializerMethodField(
+        help_text="What its calls came to; null until there was one."
+    )
     traffic_percent = serializers.IntegerField(
         help_text="The share of the endpoint's requests that it answers now."
     )
@@ -154,9 +156,12 @@ class DeploymentSerializer(AnswerSerializer):
         return deployment.plan.strategy.stored()
 
     @extend_schema_field(DeploymentMetricsSerializer(allow_null=True))
-    def get_metrics(self, deployment: Deployment) -> dict[str, Any]:
+    def get_metrics(self, deployment: Deployment) -> dict[str, Any] | None:
+        figures = self._figures(deployment)
+        if not figures.request_count:
+            return None
         shown: dict[str, Any] = DeploymentMetricsSerializer(
-            self._figures(deployment), context={"counted_at": self._watch.counted_at}
+            figures, context={"counted_at": self._watch.counted_at}
         ).data
         return shown
 
