@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.utils.html import is_html_input
 
 from datasets.serializers.reading import ReadingOptionsField
+from mlops.core.fields import NameText
 from mlops.core.serializers import StrictSerializer
 
 MAX_FILES = 100
@@ -39,6 +40,12 @@ class WordList(serializers.ListField):
         if len(data) == 1 and isinstance(data[0], str) and not self.is_list:
             data = [word.strip() for word in data[0].split(",") if word.strip()]
         return super().to_internal_value(data)
+
+
+class ColumnList(WordList):
+    """Columns by name; commas part them in a form."""
+
+    child = NameText(max_length=255, allow_blank=True, trim_whitespace=False)
 
 
 class FilesSerializer(serializers.Serializer[Any]):
@@ -87,12 +94,12 @@ class FilesSerializer(serializers.Serializer[Any]):
 
 
 class DatasetCreateSerializer(FilesSerializer, StrictSerializer):
-    name = serializers.CharField(max_length=200)
+    name = NameText(max_length=200)
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=10_000
     )
     tags = WordList(required=False)
-    features = WordList(
+    features = ColumnList(
         required=False,
         help_text="Columns that count as features; all of them if not given.",
     )
@@ -138,7 +145,7 @@ class DatasetUpdateSerializer(StrictSerializer):
         required=False, allow_blank=True, max_length=10_000
     )
     tags = WordList(required=False)
-    features = WordList(required=False)
+    features = ColumnList(required=False)
     keep_versions = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=10_000
     )

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from datasets.serializers.binding import FeatureBindingBodySerializer
 from datasets.states import DataType, FeatureStatus, FeatureType
-from mlops.core.fields import FiniteNumberField, Text, Truth, Whole
+from mlops.core.fields import FiniteNumberField, NameText, Text, Truth, Whole
 from mlops.core.serializers import StrictSerializer
 
 MAX_DESCRIPTION = 1000
@@ -36,7 +36,7 @@ class FeatureValidationSerializer(StrictSerializer):
 
 
 class FeatureCreateSerializer(StrictSerializer):
-    feature_name = Text(min_length=3, max_length=100)
+    feature_name = NameText(min_length=3, max_length=100)
     feature_type = serializers.ChoiceField(FeatureType.choices)
     data_type = serializers.ChoiceField(DataType.choices)
     description = Text(min_length=10, max_length=MAX_DESCRIPTION)
@@ -99,7 +99,7 @@ class FeatureUpdateSerializer(StrictSerializer):
 
 
 class FeatureVersionCreateSerializer(StrictSerializer):
-    version = Text(max_length=100)
+    version = NameText(max_length=100)
     changelog = Text(min_length=10, max_length=MAX_TEXT)
     breaking_changes = Truth(default=False)
     created_by = Text(

@@ -12,7 +12,7 @@ from lifecycle.models import Artifact, Experiment, LatestMetric, Run
 from lifecycle.serializers.parts import FreeMap, TagList
 from lifecycle.states import ExperimentStatus
 from lifecycle.times import stamp, stamp_ms
-from mlops.core.fields import FiniteNumberField, Text, Whole
+from mlops.core.fields import FiniteNumberField, NameText, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MAX_TEXT = 100_000
@@ -21,7 +21,7 @@ FILLED_METADATA = ("accuracy", "loss", "f1_score", "auc")
 
 
 class ExperimentCreateSerializer(StrictSerializer):
-    name = Text(min_length=3, max_length=500)
+    name = NameText(min_length=3, max_length=500)
     description = Text(allow_blank=True, max_length=MAX_TEXT)
     owner = Text(
         required=False, allow_blank=True, help_text="Ignored: the caller owns it."

@@ -17,7 +17,7 @@ from lifecycle.serializers.parts import (
 )
 from lifecycle.states import RunStatus, ShownRunStatus
 from lifecycle.times import stamp, stamp_ms
-from mlops.core.fields import FiniteNumberField, Text, Whole
+from mlops.core.fields import FiniteNumberField, NameText, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 NOTE_TAG = "mlflow.note.content"
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 class RunCreateSerializer(StrictSerializer):
-    run_id = Text(
+    run_id = NameText(
         required=False,
         min_length=8,
         max_length=256,

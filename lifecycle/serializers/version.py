@@ -16,7 +16,7 @@ from lifecycle.serializers.parts import (
 )
 from lifecycle.states import ModelStage
 from lifecycle.times import stamp
-from mlops.core.fields import FiniteNumberField, Text, Whole
+from mlops.core.fields import FiniteNumberField, NameText, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MEGABYTE = 1_000_000
@@ -26,8 +26,8 @@ Row = dict[str, Any]
 
 
 class ModelVersionCreateSerializer(StrictSerializer):
-    model_name = Text(min_length=1, max_length=256)
-    version = Text(min_length=1, max_length=100)
+    model_name = NameText(min_length=1, max_length=256)
+    version = NameText(min_length=1, max_length=100)
     run_id = Text(max_length=256)
     stage = serializers.ChoiceField(
         choices=ModelStage.choices,

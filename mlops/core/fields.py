@@ -8,6 +8,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from mlops.core import names
+
 MAX_WHOLE = 2**63 - 1
 
 
@@ -20,6 +22,12 @@ class Text(serializers.CharField):
         if self.max_length is not None and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)  # before trimming
         return str(super().to_internal_value(data))
+
+
+class NameText(Text):
+    """A JSON string that is a name; `names.clean` has the last word."""
+
+    pattern = names.PATTERN
 
 
 class FiniteNumberField(serializers.FloatField):

@@ -42,6 +42,12 @@ STATUS_OF_KIND: dict[Kind, int] = {
     "throttled": 429,
     "unauthenticated": 401,
 }
+# RFC 9110's, where versions of Python differ.
+_TITLES = {
+    413: "Content Too Large",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 FieldError = dict[str, Any]
 Shaped = tuple[int, str, str, list[FieldError]]
 
@@ -52,7 +58,7 @@ def problem(
     """Return the body of an error answer."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,

@@ -42,6 +42,8 @@ def _beyond(schema: Any) -> list[Any]:
         found.append(schema["minimum"] - 1)
     if "maximum" in schema:
         found.append(schema["maximum"] + 1)
+    if "pattern" in schema:
+        found += ["a\0b", "  ", "a/b", "a\u202eb"]
     if schema.get("minItems"):
         found.append([])
     return found

@@ -1,5 +1,7 @@
 """Names: one spelling each, and nothing in them that is not seen."""
 
+import re
+
 import pytest
 
 from mlops.core import names
@@ -48,3 +50,22 @@ def test_character_that_is_not_seen_is_refused_by_its_number(unseen):
 def test_name_that_would_break_a_path_is_refused(name):
     with pytest.raises(Invalid):
         names.clean(name, field="name")
+
+
+def is_clean(text):
+    try:
+        names.clean(text, field="name")
+    except Invalid:
+        return False
+    return True
+
+
+def test_pattern_of_the_document_takes_what_is_a_name():
+    surrogates = range(0xD800, 0xE000)
+    texts = [f"a{chr(code)}b" for code in range(0x10000) if code not in surrogates]
+    texts += ["", " ", ".", "..", " .. ", "...", ".a", "a.", " a b ", "a", "\ta\n", "/"]
+
+    pattern = re.compile(names.PATTERN)
+    differing = [text for text in texts if is_clean(text) != bool(pattern.search(text))]
+
+    assert differing == []

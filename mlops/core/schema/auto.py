@@ -1,10 +1,12 @@
 """How views and serializers are described; what is true of all of our operations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import get_doc
+from drf_spectacular.plumbing import force_instance, get_doc
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 from rest_framework.serializers import BaseSerializer
 
 from mlops.core import headers
@@ -15,6 +17,9 @@ from mlops.core.viewsets import ApiViewSet
 _IDEMPOTENCY_KEY = header_parameter(headers.IDEMPOTENCY_KEY)
 _IF_MATCH = header_parameter(headers.IF_MATCH)
 _IF_NONE_MATCH = header_parameter(headers.IF_NONE_MATCH)
+
+
+_SEEN, _ANY = r"[^\s\u0000]", r"[^\u0000]"
 
 
 class ApiSchema(AutoSchema):
@@ -51,7 +56,38 @@ class ApiSchema(AutoSchema):
             _finish_answer(schema, kind.absent_when_unknown)
         elif issubclass(kind, StrictSerializer):
             schema["additionalProperties"] = False
+            _finish_body(schema, force_instance(serializer).fields)
         return schema
+
+
+def _finish_body(schema: dict[str, Any], fields: Mapping[str, Any]) -> None:
+    """Say what texts are refused, and that files are bytes."""
+    for name, part in schema.get("properties", {}).items():
+        field = fields[name]
+        is_list = isinstance(field, serializers.ListField)
+        _finish_value(*((part["items"], field.child) if is_list else (part, field)))
+
+
+def _finish_value(part: dict[str, Any], field: Any) -> None:
+    if isinstance(field, serializers.FileField):
+        part["format"] = "binary"
+    elif isinstance(field, serializers.CharField):
+        part.setdefault("pattern", text_pattern(field))
+
+
+def text_pattern(field: serializers.CharField) -> str:
+    """Return which texts a field takes.
+
+    None with NUL; blanks around a text do not count.
+    """
+    if pattern := getattr(field, "pattern", ""):
+        return str(pattern)
+    least = 0 if field.allow_blank else max(field.min_length or 1, 1)
+    if not least or not field.trim_whitespace:
+        return f"^{_ANY}*$"
+    if least == 1:
+        return f"^{_ANY}*{_SEEN}{_ANY}*$"
+    return rf"^\s*{_SEEN}{_ANY}{{{least - 2},}}{_SEEN}\s*$"
 
 
 def _finish_answer(schema: dict[str, Any], absent: frozenset[str]) -> None:

@@ -22,6 +22,7 @@ def finish(
     components = result.setdefault("components", {})
     components.setdefault("schemas", {}).update(problems.schemas())
     components["responses"] = problems.RESPONSES
+    components["examples"] = problems.examples()
     components["headers"] = answers.COMPONENTS
     _inline_pages(result)
     for path, method, operation in operations(result):

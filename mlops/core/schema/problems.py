@@ -1,11 +1,16 @@
 """The error answers of the document, shared by reference."""
 
+import tomllib
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from mlops.core.problems import problem
 from mlops.core.schema.answers import shared_headers
 from mlops.core.schema.codes import all_codes
 
 CONTENT_TYPE = "application/problem+json"
+_EXAMPLES = Path(__file__).with_suffix(".toml")
 
 VALIDATION_ERROR: dict[str, Any] = {
     "type": "object",
@@ -46,6 +51,29 @@ def _problem(description: str) -> dict[str, Any]:
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the components of errors; call it when all apps are loaded."""
     return {**SCHEMAS, "ErrorCode": error_code()}
+
+
+def examples() -> dict[str, Any]:
+    """Return an example of an answer for every error code, by code."""
+    return {
+        code: {"value": _example(int(status), code, **parts)}
+        for status, found in _written().items()
+        for code, parts in found.items()
+    }
+
+
+@cache
+def _written() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(_EXAMPLES.read_text())
+
+
+def _example(
+    status: int, code: str, detail: str, loc: list[str | int] | None = None
+) -> dict[str, Any]:
+    errors = [{"loc": loc, "msg": detail, "type": code}] if loc else []
+    body = problem(status, code, detail, errors)
+    body.pop("request_id", None)  # of the request that made the document
+    return body
 
 
 def error_code() -> dict[str, Any]:
@@ -91,8 +119,14 @@ def _answer(status: str, description: str) -> dict[str, Any]:
     if status == "304":
         return answer
     name = "HTTPValidationError" if status == "422" else "ErrorResponse"
-    schema = {"$ref": f"#/components/schemas/{name}"}
-    return {**answer, "content": {CONTENT_TYPE: {"schema": schema}}}
+    content = {
+        "schema": {"$ref": f"#/components/schemas/{name}"},
+        "examples": {
+            code: {"$ref": f"#/components/examples/{code}"}
+            for code in _written().get(status, ())
+        },
+    }
+    return {**answer, "content": {CONTENT_TYPE: content}}
 
 
 RESPONSES: dict[str, dict[str, Any]] = {
