@@ -416,7 +416,7 @@ class DatasetFeature(models.Model):
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="declared")
     position = models.PositiveIntegerField()
-    name = models.CharField(_("name"), max_length=255, db_index=True)
+    name = models.CharField(_("name"), max_length=255)
 
     class Meta:
         ordering = ("dataset", "position")
