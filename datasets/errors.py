@@ -45,6 +45,10 @@ class RuleNotFound(NotFound):
     code = "rule_not_found"
 
 
+class RowNotFound(NotFound):
+    code = "row_not_found"
+
+
 class NameTaken(AlreadyExists):
     code = "name_taken"
 

@@ -26,6 +26,7 @@ from datasets.analytics.filters import Condition
 from datasets.analytics.ordered import filtered
 from datasets.analytics.rows import Rows, SampleMethod, Window
 from datasets.error_translation import translated_errors
+from datasets.errors import RowNotFound
 from datasets.models import DatasetVersion
 from datasets.stored_answers import Question
 
@@ -98,6 +99,28 @@ def page(
             {"row": row, "column": column} for row, column in found.truncated_cells
         ],
         "truncated_cell_count": found.truncated,
+        "row_numbers": found.numbers,
+    }
+
+
+def cell(version: DatasetVersion, number: int, column: str) -> dict[str, Any]:
+    """Return one cell with what its JSON form does not show; it is not stored.
+
+    Raises RowNotFound.
+    """
+    with translated_errors():
+        found = rows.cell(storage.data_path(version.digest), number, column)
+    if not found.rows:
+        raise RowNotFound(
+            f"{version} has {version.row_count:,} rows, counted from 0.", field="row"
+        )
+    return {
+        "row": number,
+        "column": column,
+        "type": found.columns[0].type,
+        "value": found.rows[0][column],
+        "is_whole": not found.truncated,
+        "is_non_finite": found.non_finite > 0,
     }
 
 

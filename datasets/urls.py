@@ -68,6 +68,7 @@ ROUTES = [
     ApiRoute(
         f"{DATASET}/facets", GroupingViewSet, {"get": "facets_link", "post": "facets"}
     ),
+    ApiRoute(f"{DATASET}/cell", ExplorationViewSet, {"get": "cell"}),
     ApiRoute(f"{DATASET}/search", ExplorationViewSet, {"get": "search"}),
     ApiRoute(
         f"{DATASET}/statistics",

@@ -26,6 +26,8 @@ TYPES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
     ".parquet": "application/vnd.apache.parquet",
 }
 OTHER = "application/octet-stream"

@@ -7,9 +7,9 @@ https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 import mmap
-import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+from lifecycle.protobuf import Malformed, Span, WireReader, mapped
 
 MODEL, TENSOR, ENTRY = "ModelProto", "TensorProto", "StringStringEntryProto"
 WAYS: dict[str, dict[int, str]] = {
@@ -31,17 +31,10 @@ WAYS: dict[str, dict[int, str]] = {
 }
 """The fields, by number, on the ways from a model to where a tensor names a file."""
 KEY, VALUE, LOCATION = 1, 2, b"location"
-_VARINT, _EIGHT_BYTES, _PIECE, _FOUR_BYTES = 0, 1, 2, 5
 _MOST_OF_A_MODEL = 25
 MAX_FIELDS = 2_000_000
 """A file with more is not read to its end: it takes too long for a request."""
 MAX_NAMES = 10_000
-
-Found = tuple[int, int, int]  # a field's number, and where its bytes begin and end
-
-
-class _NotOnnx(Exception):
-    """The bytes are no such message, or hold too many fields."""
 
 
 def locations(path: Path) -> tuple[str, ...]:
@@ -50,15 +43,11 @@ def locations(path: Path) -> tuple[str, ...]:
     Only names of paths within the file's own folder. Nothing for what is no ONNX file,
     is damaged or has more than MAX_FIELDS fields. Raises OSError.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        if not os.fstat(descriptor).st_size:
+    with mapped(path) as content:
+        # Most models name no file; trees have millions of fields.
+        if content is None or content.find(LOCATION) < 0:
             return ()
-        with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as content:
-            # Most models name no file; trees have millions of fields.
-            return _locations(content) if content.find(LOCATION) >= 0 else ()
-    finally:
-        os.close(descriptor)
+        return _locations(content)
 
 
 def is_inside(name: str) -> bool:
@@ -73,79 +62,41 @@ def _leads_out(path: PurePosixPath) -> bool:
 
 def _locations(content: mmap.mmap) -> tuple[str, ...]:
     try:
-        found = {str(each, "utf-8") for each in _OnnxReader(content).names()}
-    except (_NotOnnx, UnicodeDecodeError):
+        found = {str(each, "utf-8") for each in _names(content)}
+    except (Malformed, UnicodeDecodeError):
         return ()
     return tuple(sorted(filter(is_inside, found)))
 
 
-class _OnnxReader:
-    """Walks through one file; `left` is how many fields it may still look at."""
-
-    def __init__(self, content: mmap.mmap) -> None:
-        self._content, self._left = content, MAX_FIELDS
-
-    def names(self) -> set[bytes]:
-        """Return all that tensors say to be kept in. Raises _NotOnnx."""
-        names: set[bytes] = set()
-        waiting = [(MODEL, 0, len(self._content))]
-        while waiting:
-            kind, start, end = waiting.pop()
-            if kind == ENTRY:
-                names |= self._location(start, end)
-                if len(names) > MAX_NAMES:
-                    raise _NotOnnx
+def _names(content: mmap.mmap) -> set[bytes]:
+    """Return all that tensors say to be kept in. Raises Malformed."""
+    reader = WireReader(content, MAX_FIELDS)
+    names: set[bytes] = set()
+    waiting = [(MODEL, reader.whole)]
+    while waiting:
+        kind, message = waiting.pop()
+        if kind == ENTRY:
+            names |= _location(reader, message)
+            if len(names) > MAX_NAMES:
+                raise Malformed
+            continue
+        inner = WAYS[kind]
+        for number, value in reader.fields(message):
+            if isinstance(value, int):
                 continue
-            inner = WAYS[kind]
-            for number, begins, ends in self._pieces(start, end):
-                if kind == MODEL and number > _MOST_OF_A_MODEL:
-                    raise _NotOnnx
-                if number in inner:
-                    waiting.append((inner[number], begins, ends))
-        return names
+            if kind == MODEL and number > _MOST_OF_A_MODEL:
+                raise Malformed
+            if number in inner:
+                waiting.append((inner[number], value))
+    return names
 
-    def _location(self, start: int, end: int) -> set[bytes]:
-        """Return the value of an entry if its key says that it is a file's name."""
-        fields = {
-            number: self._content[begins:ends]
-            for number, begins, ends in self._pieces(start, end)
-            if ends - begins <= MAX_NAMES
-        }
-        return (
-            {fields[VALUE]}
-            if fields.get(KEY) == LOCATION and VALUE in fields
-            else set()
-        )
 
-    def _pieces(self, at: int, end: int) -> Iterator[Found]:
-        """Yield the fields of a message that have a length."""
-        while at < end:
-            self._left -= 1
-            if self._left < 0:
-                raise _NotOnnx
-            key, at = self._varint(at, end)
-            number, form = key >> 3, key & 7
-            if form == _VARINT:
-                _, at = self._varint(at, end)
-            elif form == _PIECE:
-                size, at = self._varint(at, end)
-                yield number, at, at + size
-                at += size
-            elif form in (_EIGHT_BYTES, _FOUR_BYTES):
-                at += 8 if form == _EIGHT_BYTES else 4
-            else:
-                raise _NotOnnx
-            if number == 0 or at > end:
-                raise _NotOnnx
-
-    def _varint(self, at: int, end: int) -> tuple[int, int]:
-        value = 0
-        for shift in range(0, 70, 7):
-            if at >= end:
-                raise _NotOnnx
-            byte = self._content[at]
-            value |= (byte & 0x7F) << shift
-            at += 1
-            if byte < 0x80:  # noqa: PLR2004 - the last byte has no high bit
-                return value, at
-        raise _NotOnnx
+def _location(reader: WireReader, message: Span) -> set[bytes]:
+    """Return the value of an entry if its key says that it is a file's name."""
+    fields = {
+        number: reader.content[value[0] : value[1]]
+        for number, value in reader.fields(message)
+        if not isinstance(value, int) and value[1] - value[0] <= MAX_NAMES
+    }
+    is_location = fields.get(KEY) == LOCATION and VALUE in fields
+    return {fields[VALUE]} if is_location else set()

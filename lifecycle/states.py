@@ -54,6 +54,16 @@ class LoggedModelStatus(models.TextChoices):
     FAILED = "FAILED", _("failed")
 
 
+class PreviewKind(models.TextChoices):
+    """What a look into a file shows; `none` says why it shows nothing."""
+
+    IMAGE = "image", _("image")
+    TEXT = "text", _("text")
+    TABLE = "table", _("table")
+    MODEL = "model", _("model")
+    NONE = "none", _("nothing")
+
+
 RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.SCHEDULED: frozenset(
         {RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}

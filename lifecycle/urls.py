@@ -4,6 +4,7 @@ from lifecycle.viewsets import (
     ArtifactViewSet,
     DriftEventViewSet,
     ExperimentViewSet,
+    LoggedModelArtifactViewSet,
     MetricViewSet,
     ModelHistoryViewSet,
     ModelVersionViewSet,
@@ -25,6 +26,24 @@ ROUTES = [
     ApiRoute("runs/<str:run_id>/artifacts", ArtifactViewSet, _LIST),
     ApiRoute(
         "runs/<str:run_id>/artifacts/<path:path>", ArtifactViewSet, {"get": "download"}
+    ),
+    ApiRoute(
+        "runs/<str:run_id>/previews/<path:path>", ArtifactViewSet, {"get": "preview"}
+    ),
+    ApiRoute(
+        "logged-models/<str:model_id>/artifacts",
+        LoggedModelArtifactViewSet,
+        {"get": "list"},
+    ),
+    ApiRoute(
+        "logged-models/<str:model_id>/artifacts/<path:path>",
+        LoggedModelArtifactViewSet,
+        {"get": "download"},
+    ),
+    ApiRoute(
+        "logged-models/<str:model_id>/previews/<path:path>",
+        LoggedModelArtifactViewSet,
+        {"get": "preview"},
     ),
     ApiRoute("models", ModelVersionViewSet, _LIST),
     ApiRoute("models/<str:model_name>/compare", ModelViewSet, {"post": "compare"}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from datasets.analytics.cells import Losses, records, select_list
+from datasets.analytics.cells import SHOWN, Cuts, Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
 from datasets.analytics.errors import InvalidParameter
 from datasets.analytics.filters import (
@@ -32,6 +32,8 @@ from datasets.analytics.sql import (
 )
 
 MAX_ROWS = 1_000
+MAX_CELL = 1_000_000
+"""Characters of one cell, or bytes of a binary one, that are given at once."""
 
 
 class SampleMethod(StrEnum):
@@ -47,7 +49,8 @@ class Rows:
     `total` counts the rows that could be paged through (exact). `non_finite` is
     how many NaN and infinities became words; `non_finite_cells` names up to 100 of
     them as (index in `rows`, column, value). `truncated_cells` names up to 100 of
-    the `truncated` shortened cells, which end with "…".
+    the `truncated` shortened cells, which end with "…". `numbers` are the positions
+    of the rows in the file, from 0.
     """
 
     columns: tuple[TableColumn, ...]
@@ -58,6 +61,7 @@ class Rows:
     non_finite_cells: tuple[tuple[int, str, str], ...] = ()
     truncated: int = 0
     truncated_cells: tuple[tuple[int, str], ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +94,39 @@ def page(table: Table, window: Window, conditions: Sequence[Condition] = ()) -> 
         return _page(cursor, source, columns, where, window)
 
 
-def search(table: Table, text: str, window: Window) -> Rows:
+def search(
+    table: Table, text: str, window: Window, conditions: Sequence[Condition] = ()
+) -> Rows:
     """Return rows where any text column contains the text, whatever its case.
 
-    A number, date or truth value also matches where a cell equals it exactly.
+    A number, date or truth value also matches where a cell equals it exactly. All
+    conditions hold for them besides.
     """
     source = single(table)
     with Engine.for_process().cursor() as cursor:
         columns = cursor.columns(source)
-        where = Clause()
-        where.sql = f" WHERE {matching(where, columns, text)}"
+        where = compile_filter(columns, conditions)
+        found = matching(where, columns, text)
+        where.sql = f"{where.sql} AND {found}" if where.sql else f" WHERE {found}"
         return _page(cursor, source, columns, where, window)
+
+
+def cell(table: Table, number: int, column: str) -> Rows:
+    """Return one cell, of the row at a position in the file, as rows of one cell.
+
+    No row where the file has none there. It is whole, unless it is longer than
+    MAX_CELL; then it is the one of `truncated_cells`.
+    """
+    source = single(table)
+    with Engine.for_process().cursor() as cursor:
+        shown = pick(cursor.columns(source), [column], field="column")
+        cuts = Cuts(MAX_CELL, MAX_CELL, MAX_CELL)
+        found = cursor.rows(
+            f"SELECT {select_list(shown, cuts)} FROM {source.numbered_sql}"  # noqa: S608
+            f" WHERE {ROW_NUMBER} = $number",
+            source.parameters | {"number": number},
+        )
+        return _answer(shown, found, [number] * len(found), len(found), cuts)
 
 
 def sample(
@@ -192,7 +218,7 @@ def _by_number(
     total: int,
 ) -> Rows:
     if not numbers:
-        return _answer(shown, [], total)
+        return _answer(shown, [], [], total)
     fetched = cursor.rows(
         f"SELECT {ROW_NUMBER}, {select_list(shown)} FROM {source.numbered_sql}"  # noqa: S608
         f" WHERE {ROW_NUMBER} BETWEEN $lowest AND $highest"
@@ -202,26 +228,28 @@ def _by_number(
     )
     position = {number: index for index, number in enumerate(numbers)}
     fetched.sort(key=lambda row: position[row[0]])
-    return _answer(shown, [row[1:] for row in fetched], total)
+    found = [row[0] for row in fetched]
+    return _answer(shown, [row[1:] for row in fetched], found, total)
 
 
 def _answer(
     shown: list[TableColumn],
     fetched: Sequence[Sequence[Any]],
+    numbers: Sequence[int],
     total: int,
-    offset: int = 0,
+    cuts: Cuts = SHOWN,
 ) -> Rows:
-    losses = Losses()
+    losses = Losses(cuts)
     rows = records(shown, fetched, losses)
     return Rows(
         columns=tuple(shown),
         rows=rows,
         total=total,
-        offset=offset,
         non_finite=losses.non_finite,
         non_finite_cells=tuple(losses.non_finite_cells),
         truncated=losses.truncated,
         truncated_cells=tuple(losses.cells),
+        numbers=tuple(numbers),
     )
 
 
@@ -250,6 +278,7 @@ __all__ = [
     "Rows",
     "SampleMethod",
     "Window",
+    "cell",
     "page",
     "sample",
     "search",

@@ -28,7 +28,7 @@ class NonFiniteCellSerializer(TruncatedCellSerializer):
     value = serializers.ChoiceField(["NaN", "Infinity", "-Infinity"])
 
 
-class DatasetRowsSerializer(AboutVersionSerializer):
+class TablePageSerializer(AboutVersionSerializer):
     columns = DatasetColumnSerializer(many=True)
     rows = serializers.ListField(
         child=serializers.DictField(),
@@ -49,6 +49,29 @@ class DatasetRowsSerializer(AboutVersionSerializer):
     )
     truncated_cell_count = serializers.IntegerField(
         help_text='Long cells, which end with "…" in `rows`.'
+    )
+
+
+class DatasetRowsSerializer(TablePageSerializer):
+    row_numbers = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="The position of each of `rows` in the version, from 0.",
+    )
+
+
+class DatasetCellSerializer(AboutVersionSerializer):
+    row = serializers.IntegerField(help_text="The position in the version, from 0.")
+    column = serializers.CharField()
+    type = serializers.CharField(help_text="As DuckDB writes it.")
+    value = serializers.JSONField(
+        allow_null=True,
+        help_text="As in `rows`, up to 1,000,000 characters; bytes in Base64.",
+    )
+    is_whole = serializers.BooleanField(
+        help_text='False: it is longer than that, and ends with "…".'
+    )
+    is_non_finite = serializers.BooleanField(
+        help_text="Whether it holds NaN or an infinity, which is a word here."
     )
 
 

@@ -124,6 +124,19 @@ class SearchQuerySerializer(PageQuerySerializer):
     q = serializers.CharField(
         max_length=200, trim_whitespace=False, help_text="A text, in any letter case."
     )
+    conditions = ConditionsText()
+
+
+class CellQuerySerializer(VersionQuerySerializer):
+    row = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_OFFSET,
+        help_text="The position of the row in the version, from 0: a number of "
+        "`row_numbers`.",
+    )
+    column = serializers.CharField(
+        max_length=1000, trim_whitespace=False, help_text="The column, by its name."
+    )
 
 
 class DetailQuerySerializer(StrictSerializer):

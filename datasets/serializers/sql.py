@@ -8,7 +8,7 @@ from datasets.analytics.console import MAX_SQL, TABLE_NAME, Form, RowOrder
 from datasets.analytics.rows import MAX_ROWS
 from datasets.serializers.exploration import (
     AboutVersionSerializer,
-    DatasetRowsSerializer,
+    TablePageSerializer,
 )
 from datasets.sql_console import OWN_TABLE
 from mlops.core.fields import Text, Whole
@@ -79,7 +79,7 @@ class SqlTableVersionSerializer(AboutVersionSerializer):
     pass
 
 
-class SqlResultSerializer(DatasetRowsSerializer):
+class SqlResultSerializer(TablePageSerializer):
     tables = serializers.DictField(
         child=SqlTableVersionSerializer(),
         help_text="What each table was, `data` among them.",

@@ -13,6 +13,7 @@ from datasets.analytics.rows import SampleMethod
 from datasets.serializers.exploration import (
     CorrelationMatrixSerializer,
     DatasetAssociationsSerializer,
+    DatasetCellSerializer,
     DatasetComparisonSerializer,
     DatasetRowsSerializer,
     DatasetSchemaSerializer,
@@ -20,6 +21,7 @@ from datasets.serializers.exploration import (
 )
 from datasets.serializers.queries import (
     AssociationsQuerySerializer,
+    CellQuerySerializer,
     CompareQuerySerializer,
     CorrelationQuerySerializer,
     FilterBodySerializer,
@@ -53,6 +55,7 @@ class ExplorationViewSet(DatasetBase):
         "rows": "view",
         "filter": "view",
         "search": "view",
+        "cell": "view",
         "statistics": "view",
         "correlation": "view",
         "associations": "view",
@@ -180,13 +183,31 @@ class ExplorationViewSet(DatasetBase):
         responses=DatasetRowsSerializer,
     )
     def search(self, request: Request, dataset_id: str) -> Response:
-        """Return a page of the rows where any cell matches a text."""
+        """Return a page of the rows where any cell matches a text.
+
+        With `conditions`, of those that meet them all.
+        """
         query = validated_query(SearchQuerySerializer, request)
+        conditions = conditions_of(query)
 
         def find(path: Any, window: rows.Window) -> rows.Rows:
-            return rows.search(path, query["q"], window)
+            return rows.search(path, query["q"], window, conditions)
 
         return self._page(query, find)
+
+    @extend_schema(
+        operation_id="getDatasetCell",
+        summary="Get Dataset Cell",
+        tags=TAGS,
+        parameters=[CellQuerySerializer],
+        responses=DatasetCellSerializer,
+    )
+    def cell(self, request: Request, dataset_id: str) -> Response:
+        """Return one cell whole, which a page of rows may have cut."""
+        query = validated_query(CellQuerySerializer, request)
+        version = self.requested_version(query)
+        found = questions.cell(version, query["row"], query["column"])
+        return Response({**about(version), **found})
 
     @extend_schema(
         operation_id="getDatasetSchema",

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle.states import LoggedModelStatus
 from lifecycle.store import logged_models as store
+from mlops.core.errors import NotFound
 from mlops.core.models import User
 
 
@@ -61,6 +62,14 @@ class LoggedModel(models.Model):
         with transaction.atomic(), connection.cursor() as cursor:
             pk = store.begin(cursor, new, by=by.pk if by else None)
         return cls.objects.get(pk=pk)
+
+    @classmethod
+    def find(cls, model_id: str) -> "LoggedModel":
+        """Return the living model with this id. Raises NotFound."""
+        found = cls.objects.filter(pk=model_id, deleted_ms=None).first()
+        if found is None:
+            raise NotFound(f"There is no logged model {model_id!r}.", field="model_id")
+        return found
 
     def finish(self, status: LoggedModelStatus, *, by: User | None) -> None:
         """Set the final status of the logging; the present status is no move.

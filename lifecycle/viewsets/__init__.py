@@ -1,6 +1,6 @@
 """The REST endpoints of lifecycle: fetch, call, respond."""
 
-from lifecycle.viewsets.artifacts import ArtifactViewSet
+from lifecycle.viewsets.artifacts import ArtifactViewSet, LoggedModelArtifactViewSet
 from lifecycle.viewsets.drift import DriftEventViewSet
 from lifecycle.viewsets.experiments import ExperimentViewSet
 from lifecycle.viewsets.metrics import MetricViewSet
@@ -12,6 +12,7 @@ __all__ = [
     "ArtifactViewSet",
     "DriftEventViewSet",
     "ExperimentViewSet",
+    "LoggedModelArtifactViewSet",
     "MetricViewSet",
     "ModelHistoryViewSet",
     "ModelVersionViewSet",

@@ -117,6 +117,10 @@ LIFECYCLE = [
         kind="multipart",
     ),
     Row("GET", R + "/{run}/artifacts/{artifact}", READERS, 200),
+    Row("GET", R + "/{run}/previews/{artifact}", READERS, 200),
+    Row("GET", L + "/logged-models/{logged_model}/artifacts", READERS, 200),
+    Row("GET", L + "/logged-models/{logged_model}/artifacts/MLmodel", READERS, 200),
+    Row("GET", L + "/logged-models/{logged_model}/previews/MLmodel", READERS, 200),
     Row("GET", M, READERS, 200),
     Row(
         "POST",
@@ -260,6 +264,7 @@ DATASETS = [
     Row("GET", ONE, READERS, 200),
     Row("PATCH", ONE, MAKERS, 200, {"description": "new"}),
     Row("GET", ONE + "/associations", READERS, 200),
+    Row("GET", ONE + "/cell?row=0&column=x", READERS, 200),
     Row("GET", ONE + "/checks", READERS, 200),
     Row("POST", ONE + "/checks", MAKERS, 201, {}),
     Row("GET", ONE + "/compare?version=2&with=1", READERS, 200),

@@ -8,8 +8,9 @@ from datasets.models import UploadSession
 from deployments.models import DeploymentKey, DriftCheck
 from deployments.states import DriftSubject
 from lifecycle import artifacts
-from lifecycle.models import Experiment, ModelVersion, Run
+from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run
 from lifecycle.models.metric import NewPoint
+from lifecycle.store.logged_models import NewLoggedModel
 from mlops.core.models import ApiToken
 from tests.datasets.factories import FeatureFactory
 from tests.deployments.factories import served
@@ -38,6 +39,10 @@ def build(owner) -> dict[str, str]:
     run = Run.start(experiment, by=owner, uid="run-of-the-world")
     run.log(metrics=[NewPoint("loss", 0.4, 0, 1)])
     artifact = artifacts.save(run, "model.onnx", [b"weights"], by=owner)
+    logged = LoggedModel.begin(
+        NewLoggedModel(experiment=experiment.pk, name="logged"), by=owner
+    )
+    artifacts.save(logged, "MLmodel", [b"flavors: {}\n"], by=owner)
     versions = [
         ModelVersion.register("churn", by=owner, run=run, version=label)
         for label in ("1", "2")
@@ -53,6 +58,7 @@ def build(owner) -> dict[str, str]:
         "run": run.uid,
         "metric": "loss",
         "artifact": artifact.path,
+        "logged_model": logged.pk,
         "model_id": str(versions[0].pk),
         "deployment": str(second.pk),
         "key": str(key.pk),

@@ -117,6 +117,52 @@ def test_a_search_ignores_letter_case_and_finds_numbers(viewer):
     assert names("'; DROP TABLE x --") == []
 
 
+def test_a_search_keeps_to_the_rows_of_a_filter(viewer):
+    conditions = json.dumps([{"column": "score", "operator": "ge", "value": 2}])
+    query = {"q": "ALPHA", "conditions": conditions}
+
+    body = viewer.get(f"{DATASETS}/table/search", query).json()
+
+    assert [row["name"] for row in body["rows"]] == ["Alphabet"]
+    assert body["row_count"] == 1
+
+
+def test_rows_say_where_they_stand_in_the_version(viewer):
+    def numbers(route, **query):
+        return viewer.get(f"{DATASETS}/table/{route}", query).json()["row_numbers"]
+
+    assert numbers("rows", offset=3) == [3, 4]
+    assert numbers("rows", order_by="-score", limit=2) == [4, 3]
+    assert numbers("search", q="alpha") == [0, 4]
+
+
+def test_a_cell_is_given_whole_where_a_page_cuts_it(make_dataset, api):
+    make_dataset("texts", f"id,note\n1,{'long ' * 400}end\n")
+    client = api("viewer")
+
+    cut = client.get(f"{DATASETS}/texts/rows").json()
+    query = {"row": cut["row_numbers"][0], "column": "note"}
+    body = client.get(f"{DATASETS}/texts/cell", query).json()
+
+    assert cut["rows"][0]["note"].endswith("…")
+    assert body["value"] == f"{'long ' * 400}end"
+    assert (body["type"], body["is_whole"]) == ("VARCHAR", True)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"row": 5, "column": "name"}, 404, "row_not_found"),
+        ({"row": 0, "column": "nope"}, 400, "unknown_column"),
+        ({"row": -1, "column": "name"}, 400, "bad_query"),
+    ],
+)
+def test_a_cell_that_is_not_there_is_told(viewer, query, status, code):
+    answer = viewer.get(f"{DATASETS}/table/cell", query)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
 @pytest.mark.parametrize(
     ("route", "query", "field"),
     [
