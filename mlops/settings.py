@@ -70,6 +70,7 @@ SERVING_URL = env.address("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}
 # Applications ---------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -109,6 +110,7 @@ MIDDLEWARE = [
     "mlops.core.middleware.ProblemMiddleware",
 ]
 ROOT_URLCONF = "mlops.urls"
+CSRF_FAILURE_VIEW = "mlops.core.problem_pages.csrf_failed"
 WSGI_APPLICATION = "mlops.wsgi.application"
 APPEND_SLASH = False
 TEMPLATES = [
@@ -346,6 +348,7 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 LANGUAGE_CODE = env.text("MLOPS_LANGUAGE", "en", choices=("en", "ko"))
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "mlops" / "locale"]
+FORMAT_MODULE_PATH = "mlops.core.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 UNFOLD = site.UNFOLD

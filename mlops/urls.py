@@ -7,12 +7,14 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from mlops.core import health, metrics
 from mlops.core.schema.views import SchemaView, SeedSchemaView
+from mlops.dashboard import search
 from mlops.dashboard.views import start
 
 urlpatterns = [
     path("", start, name="start"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/search/", admin.site.admin_view(search.answer)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("mlops.core.urls")),
     path("api/v1/", include("datasets.urls")),
@@ -30,7 +32,7 @@ urlpatterns = [
     path("", include("lifecycle.mlflow.urls")),
 ]
 
-handler400 = "mlops.core.problems.bad_request"
-handler403 = "mlops.core.problems.forbidden"
-handler404 = "mlops.core.problems.not_found"
-handler500 = "mlops.core.problems.server_error"
+handler400 = "mlops.core.problem_pages.bad_request"
+handler403 = "mlops.core.problem_pages.forbidden"
+handler404 = "mlops.core.problem_pages.not_found"
+handler500 = "mlops.core.problem_pages.server_error"

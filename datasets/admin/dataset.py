@@ -25,7 +25,9 @@ from mlops.core.admin.base import (
     link_to_list,
     staff,
 )
+from mlops.core.admin.confirm import ask_first
 from mlops.core.errors import DomainError
+from mlops.core.models import User
 
 TREND_RUNS = 40
 
@@ -139,7 +141,7 @@ class DatasetAdmin(VerbAdmin):
         )[:TREND_RUNS]
         stacks = [
             (
-                f"{run.version}, {run.created_at:%Y-%m-%d %H:%M}: {run.status}",
+                f"{run.version}, {run.created_at:%Y-%m-%d %H:%M:%S} UTC: {run.status}",
                 (
                     (run.failed_count, svg.BAD),
                     (run.warned_count, svg.WARNED),
@@ -161,8 +163,13 @@ class DatasetAdmin(VerbAdmin):
         obj.update(by=staff(request), **fields)
 
     @admin.action(description=_("Delete the selected datasets"), permissions=["delete"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
-        act(self, request, queryset, lambda row, by: row.remove(by=by))
+    def remove(
+        self, request: HttpRequest, queryset: QuerySet[Dataset]
+    ) -> HttpResponse | None:
+        def remove(row: Dataset, by: User, _reason: str) -> None:
+            row.remove(by=by)
+
+        return ask_first(self, request, queryset, remove)
 
     def delete_model(self, request: HttpRequest, obj: Dataset) -> None:
         act(self, request, [obj], lambda row, by: row.remove(by=by))

@@ -19,7 +19,14 @@ from deployments.models import (
 )
 from mlops.core import audit
 from mlops.core.admin import ReadOnly
-from mlops.core.admin.base import EMPTY, act, link_to, link_to_list, staff
+from mlops.core.admin.base import (
+    EMPTY,
+    act,
+    link_to,
+    link_to_list,
+    moment,
+    staff,
+)
 
 
 @admin.register(EnvironmentRule)
@@ -120,10 +127,10 @@ class DeploymentKeyAdmin(ReadOnly):
         texts = {"count": found.requests_today, "refused": found.refused_today}
         return _("%(count)s, and %(refused)s refused") % texts
 
-    @admin.display(description=_("last used (UTC)"))
-    def last_used(self, key: DeploymentKey) -> str:
+    @admin.display(description=_("last used"))
+    def last_used(self, key: DeploymentKey) -> SafeString | str:
         at = DeploymentKey.usage_of([key])[key.digest].last_used_at
-        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}" if at else EMPTY
+        return moment(datetime.fromtimestamp(at, UTC)) if at else EMPTY
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[DeploymentKey]) -> None:

@@ -21,6 +21,7 @@ from mlops.core.admin.base import (
     act,
     link_to,
     link_to_list,
+    moment,
     staff,
 )
 from mlops.core.errors import DomainError
@@ -33,6 +34,7 @@ __all__ = [
     "download_link",
     "link_to",
     "link_to_list",
+    "moment",
     "serve_form",
     "staff",
     "table",

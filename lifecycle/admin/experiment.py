@@ -5,17 +5,19 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from lifecycle.admin.base import EMPTY, act, link_to, link_to_list, staff, table
+from lifecycle.admin.base import EMPTY, act, link_to, link_to_list, moment, staff, table
 from lifecycle.models import Experiment, ModelVersion, Run
 from lifecycle.states import ExperimentStatus
 from lifecycle.times import from_ms
 from mlops.core import names
+from mlops.core.admin.confirm import ask_first
 from mlops.core.errors import DomainError
+from mlops.core.models import User
 
 SHOWN_RUNS = 20
 SHOWN_METRICS = 4
@@ -110,7 +112,7 @@ class ExperimentAdmin(ModelAdmin):
                 (
                     link_to(run),
                     run.get_status_display(),
-                    f"{from_ms(run.started_ms):%Y-%m-%d %H:%M}",
+                    moment(from_ms(run.started_ms)),
                     short_metrics(run),
                 )
                 for run in runs[:SHOWN_RUNS]
@@ -142,9 +144,13 @@ class ExperimentAdmin(ModelAdmin):
         obj.pk = made.pk
 
     @admin.action(description=_("Archive"), permissions=["change"])
-    def archive(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
-        archived = ExperimentStatus.ARCHIVED
-        act(self, request, queryset, lambda row, by: row.change(by=by, status=archived))
+    def archive(
+        self, request: HttpRequest, queryset: QuerySet[Experiment]
+    ) -> HttpResponse | None:
+        def archive(row: Experiment, by: User, _reason: str) -> None:
+            row.change(by=by, status=ExperimentStatus.ARCHIVED)
+
+        return ask_first(self, request, queryset, archive)
 
     @admin.action(description=_("Take out of the archive"), permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
@@ -152,8 +158,13 @@ class ExperimentAdmin(ModelAdmin):
         act(self, request, queryset, lambda row, by: row.change(by=by, status=active))
 
     @admin.action(description=_("Delete (can be restored)"), permissions=["delete"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
-        act(self, request, queryset, lambda row, by: row.delete_softly(by=by))
+    def remove(
+        self, request: HttpRequest, queryset: QuerySet[Experiment]
+    ) -> HttpResponse | None:
+        def remove(row: Experiment, by: User, _reason: str) -> None:
+            row.delete_softly(by=by)
+
+        return ask_first(self, request, queryset, remove)
 
     @admin.action(description=_("Restore"), permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle.admin.base import EMPTY, link_to, link_to_list, staff, table
+from lifecycle.admin.base import EMPTY, link_to, link_to_list, moment, staff, table
 from lifecycle.models import ModelVersion, RegisteredModel
 from lifecycle.states import ModelStage
 from mlops.core.admin.base import VerbAdmin
@@ -71,7 +71,7 @@ class RegisteredModelAdmin(VerbAdmin):
                 one.get_stage_display(),
                 one.approved_by or EMPTY,
                 link_to(one.run),
-                f"{one.created_at:%Y-%m-%d %H:%M}",
+                moment(one.created_at),
             )
             for one in found[:SHOWN_VERSIONS]
         ]
@@ -82,7 +82,7 @@ class RegisteredModelAdmin(VerbAdmin):
     def alias_history(self, model: RegisteredModel) -> SafeString | str:
         rows = [
             (
-                f"{one.changed_at:%Y-%m-%d %H:%M}",
+                moment(one.changed_at),
                 one.alias,
                 one.from_number or EMPTY,
                 one.to_number or EMPTY,

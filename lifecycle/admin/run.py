@@ -10,6 +10,7 @@ from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
 from lifecycle import artifacts
@@ -20,6 +21,7 @@ from lifecycle.admin.base import (
     act,
     download_link,
     link_to,
+    moment,
     serve_form,
     staff,
     table,
@@ -30,6 +32,8 @@ from lifecycle.admin.forms import ArtifactUploadForm, RegisterForm, RunForm
 from lifecycle.models import ModelVersion, Run
 from lifecycle.states import RunStatus
 from lifecycle.times import from_ms
+from mlops.core.admin.confirm import ask_first
+from mlops.core.models import User
 
 
 @admin.register(Run)
@@ -43,7 +47,8 @@ class RunAdmin(ModelAdmin):
         "duration",
         "created_by",
     )
-    list_filter = ("status", "experiment", "created_by")
+    list_filter = ("status", ("experiment", AutocompleteSelectFilter), "created_by")
+    list_filter_submit = True
     search_fields = ("uid", "name", "tags__key__name", "tags__value")
     actions: ClassVar = ("complete", "fail", "cancel", "remove", "restore")
     actions_detail = ("upload", "register")
@@ -113,14 +118,12 @@ class RunAdmin(ModelAdmin):
         return short_metrics(run)
 
     @admin.display(description=_("started"), ordering="started_ms")
-    def started(self, run: Run) -> str:
-        return f"{from_ms(run.started_ms):%Y-%m-%d %H:%M:%S}"
+    def started(self, run: Run) -> SafeString | str:
+        return moment(from_ms(run.started_ms))
 
     @admin.display(description=_("ended"), ordering="ended_ms")
-    def ended(self, run: Run) -> str:
-        if run.ended_ms is None:
-            return EMPTY
-        return f"{from_ms(run.ended_ms):%Y-%m-%d %H:%M:%S}"
+    def ended(self, run: Run) -> SafeString | str:
+        return moment(None if run.ended_ms is None else from_ms(run.ended_ms))
 
     @admin.display(description=_("duration"))
     def duration(self, run: Run) -> str:
@@ -257,28 +260,41 @@ class RunAdmin(ModelAdmin):
 
     @admin.action(description=_("End as completed"), permissions=["change"])
     def complete(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        self._finish(request, queryset, RunStatus.COMPLETED)
+        ended = RunStatus.COMPLETED
+        act(self, request, queryset, lambda row, by: row.finish(ended, by=by))
 
     @admin.action(description=_("End as failed"), permissions=["change"])
-    def fail(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        self._finish(request, queryset, RunStatus.FAILED)
+    def fail(
+        self, request: HttpRequest, queryset: QuerySet[Run]
+    ) -> HttpResponse | None:
+        return self._break_off(request, queryset, RunStatus.FAILED)
 
     @admin.action(description=_("Cancel"), permissions=["change"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        self._finish(request, queryset, RunStatus.CANCELLED)
+    def cancel(
+        self, request: HttpRequest, queryset: QuerySet[Run]
+    ) -> HttpResponse | None:
+        return self._break_off(request, queryset, RunStatus.CANCELLED)
 
     @admin.action(description=_("Delete (can be restored)"), permissions=["delete"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        act(self, request, queryset, lambda row, by: row.delete_softly(by=by))
+    def remove(
+        self, request: HttpRequest, queryset: QuerySet[Run]
+    ) -> HttpResponse | None:
+        def remove(row: Run, by: User, _reason: str) -> None:
+            row.delete_softly(by=by)
+
+        return ask_first(self, request, queryset, remove)
 
     @admin.action(description=_("Restore"), permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         act(self, request, queryset, lambda row, by: row.restore(by=by))
 
-    def _finish(
+    def _break_off(
         self, request: HttpRequest, queryset: QuerySet[Run], status: RunStatus
-    ) -> None:
-        act(self, request, queryset, lambda row, by: row.finish(status, by=by))
+    ) -> HttpResponse | None:
+        def finish(row: Run, by: User, _reason: str) -> None:
+            row.finish(status, by=by)
+
+        return ask_first(self, request, queryset, finish)
 
     def get_actions(self, request: HttpRequest) -> Any:
         # Django's own would delete the rows and leave the bytes of the artifacts.

@@ -4,15 +4,18 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from lifecycle import artifacts
-from lifecycle.admin.base import act, download_link, link_to, table
+from lifecycle.admin.base import download_link, link_to, moment, table
 from lifecycle.models import Artifact, DriftEvent, LoggedModel
 from lifecycle.times import from_ms
 from mlops.core.admin import ReadOnly
+from mlops.core.admin.confirm import ask_first
+from mlops.core.models import User
 
 
 @admin.register(Artifact)
@@ -50,8 +53,13 @@ class ArtifactAdmin(ReadOnly):
         return table((_("model version"),), [(link_to(one),) for one in found])
 
     @admin.action(description=_("Remove the selected files"), permissions=["remove"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[Artifact]) -> None:
-        act(self, request, queryset, lambda row, by: artifacts.delete(row, by=by))
+    def remove(
+        self, request: HttpRequest, queryset: QuerySet[Artifact]
+    ) -> HttpResponse | None:
+        def remove(row: Artifact, by: User, _reason: str) -> None:
+            artifacts.delete(row, by=by)
+
+        return ask_first(self, request, queryset, remove)
 
     def has_remove_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("lifecycle.delete_artifact"))
@@ -60,7 +68,8 @@ class ArtifactAdmin(ReadOnly):
 @admin.register(LoggedModel)
 class LoggedModelAdmin(ReadOnly):
     list_display = ("name", "id", "experiment", "run_link", "status", "made")
-    list_filter = ("status", "experiment")
+    list_filter = ("status", ("experiment", AutocompleteSelectFilter))
+    list_filter_submit = True
     search_fields = ("name", "id", "source_run__uid")
     list_select_related = ("experiment", "source_run")
     fields = (
@@ -82,8 +91,8 @@ class LoggedModelAdmin(ReadOnly):
         return link_to(model.source_run)
 
     @admin.display(description=_("created"), ordering="created_ms")
-    def made(self, model: LoggedModel) -> str:
-        return f"{from_ms(model.created_ms):%Y-%m-%d %H:%M}"
+    def made(self, model: LoggedModel) -> SafeString | str:
+        return moment(from_ms(model.created_ms))
 
     @admin.display(description=_("files"))
     def files(self, model: LoggedModel) -> SafeString | str:

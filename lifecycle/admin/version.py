@@ -19,6 +19,7 @@ from lifecycle.admin.base import (
     act,
     download_link,
     link_to,
+    moment,
     serve_form,
     staff,
     table,
@@ -27,6 +28,7 @@ from lifecycle.admin.base import (
 from lifecycle.admin.forms import AliasForm, ApprovalForm
 from lifecycle.models import ChecklistItem, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
+from mlops.core.admin.confirm import ask_first
 from mlops.core.models import User
 
 
@@ -144,7 +146,7 @@ class ModelVersionAdmin(ModelAdmin):
     def history(self, version: ModelVersion) -> SafeString | str:
         rows = [
             (
-                f"{one.changed_at:%Y-%m-%d %H:%M}",
+                moment(one.changed_at),
                 one.from_stage,
                 one.to_stage,
                 one.changed_by or EMPTY,
@@ -251,17 +253,29 @@ class ModelVersionAdmin(ModelAdmin):
         self._move(request, queryset, ModelStage.PRODUCTION)
 
     @admin.action(description=_("Archive"), permissions=["promote"])
-    def to_archive(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._move(request, queryset, ModelStage.ARCHIVED)
+    def to_archive(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        return self._leave(request, queryset, ModelStage.ARCHIVED)
 
     @admin.action(description=_("Back to experimental"), permissions=["promote"])
-    def to_experimental(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._move(request, queryset, ModelStage.EXPERIMENTAL)
+    def to_experimental(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        return self._leave(request, queryset, ModelStage.EXPERIMENTAL)
 
     def _move(
         self, request: HttpRequest, queryset: QuerySet[Any], stage: ModelStage
     ) -> None:
         act(self, request, queryset, lambda row, by: row.move_to_stage(stage, by=by))
+
+    def _leave(
+        self, request: HttpRequest, queryset: QuerySet[Any], stage: ModelStage
+    ) -> HttpResponse | None:
+        def move(row: ModelVersion, by: User, reason: str) -> None:
+            row.move_to_stage(stage, by=by, reason=reason)
+
+        return ask_first(self, request, queryset, move)
 
     def has_approve_permission(
         self, request: HttpRequest, object_id: Any = None

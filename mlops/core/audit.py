@@ -57,6 +57,7 @@ def note(
     """
     context = current.get()
     kind, pk, name = target
+    said = {"reason": context.reason} if context.reason else {}
     cursor.execute(
         _INSERT,
         (
@@ -66,7 +67,7 @@ def note(
             kind,
             pk,
             name[:_MAX_NAME],
-            json.dumps(changes or {}),
+            json.dumps({**said, **(changes or {})}),
             context.request_id,
             context.remote_address,
         ),

@@ -1,7 +1,9 @@
 """Who is acting in the current request, for logs and the audit trail."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,8 +12,19 @@ class RequestContext:
 
     request_id: str = ""
     remote_address: str = ""
+    reason: str = ""
 
 
 _NOBODY = RequestContext()
 
 current: ContextVar[RequestContext] = ContextVar("request_context", default=_NOBODY)
+
+
+@contextmanager
+def reasoned(reason: str) -> Iterator[None]:
+    """Add why something is done to what the trail says of it."""
+    reset = current.set(replace(current.get(), reason=reason))
+    try:
+        yield
+    finally:
+        current.reset(reset)

@@ -13,6 +13,7 @@ from mlops.core.context import RequestContext, current
 from mlops.core.errors import DomainError
 from mlops.core.headers import content_policy
 from mlops.core.health import lacks_migrations
+from mlops.core.problem_pages import shown_to, wants_page
 from mlops.core.problems import answer_to, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -62,12 +63,13 @@ class ProblemMiddleware:
         return self.get_response(request)
 
     def process_exception(
-        self, _request: HttpRequest, exception: Exception
+        self, request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
         is_told = isinstance(exception, DomainError | OperationalError)
-        if is_told or lacks_migrations(exception):
-            return answer_to(exception)
-        return None
+        if not is_told and not lacks_migrations(exception):
+            return None
+        answer = answer_to(exception)
+        return shown_to(request, answer) if wants_page(request) else answer
 
 
 class SecurityHeadersMiddleware:

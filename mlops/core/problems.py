@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import DataError, IntegrityError, OperationalError, ProgrammingError
 from django.db.models import ProtectedError, RestrictedError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -255,32 +255,3 @@ def _sentence(errors: list[FieldError]) -> str:
     field = ".".join(str(part) for part in first["loc"][1:])
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{field}: {first['msg']}{more}" if field else f"{first['msg']}{more}"
-
-
-def not_found(
-    _request: HttpRequest,
-    exception: Exception,  # noqa: ARG001 - Django passes it by name
-) -> HttpResponse:
-    """Answer an unknown URL (Django's handler404)."""
-    return problem_response(404, "not_found", "There is nothing at this address.")
-
-
-def bad_request(
-    _request: HttpRequest,
-    exception: Exception,  # noqa: ARG001 - Django passes it by name
-) -> HttpResponse:
-    """Answer a request that Django itself refuses (handler400)."""
-    return problem_response(400, "bad_request", "The request is malformed.")
-
-
-def forbidden(
-    _request: HttpRequest,
-    exception: Exception,  # noqa: ARG001 - Django passes it by name
-) -> HttpResponse:
-    """Answer a refused request outside the API (handler403)."""
-    return problem_response(403, "forbidden", "You may not do this.")
-
-
-def server_error(_request: HttpRequest) -> HttpResponse:
-    """Answer a crash without a word of its insides (handler500)."""
-    return problem_response(500, "server_error", "Something broke on our side.")

@@ -1,6 +1,7 @@
 """What the pages share: links along the lineage, and actions that call verbs."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -57,6 +58,16 @@ def address_of(row: Model) -> str:
     """Return the address of the row's page of work, or of its form."""
     page = admin.site.get_model_admin(type(row))
     return page_url(row, "work" if isinstance(page, WorkPage) else "change")
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """Return a time as all pages write it, in UTC, readable by programs too."""
+    if at is None:
+        return EMPTY
+    utc = at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 def link_to_list(model: type[Model], text: str, **query: Any) -> SafeString:

@@ -1,0 +1,1 @@
+"""How pages write times: one format in every language, with seconds and zone."""

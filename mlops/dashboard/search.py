@@ -1,0 +1,158 @@
+"""What the search of the admin finds: what people work on, by name or by id.
+
+Rows behind the pages (events, points, slots) are found on their own lists.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.dataclasses import SearchResult
+
+from datasets.models import Dataset, DatasetVersion, Feature
+from deployments.models import Deployment
+from lifecycle.models import Experiment, ModelVersion, RegisteredModel, Run
+from mlops.core.admin.base import address_of
+from mlops.core.ids import as_uuid
+from mlops.dashboard.site import NAVIGATION
+
+WIDE = "unfold/helpers/command_results.html"
+NARROW = "unfold/helpers/search_results.html"
+SHOWN = 8
+"""Most of a kind; their list finds the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is searched: rows, and the words that a row is found by."""
+
+    rows: Callable[[], QuerySet[Any]]
+    condition: Callable[[str], Q]
+    title: Promise
+    icon: str
+
+
+def _version(term: str) -> Q:
+    """Match `name version` and either of the two."""
+    model, _blank, label = term.replace(":", " ").rpartition(" ")
+    either = Q(model__name__icontains=term) | Q(version__iexact=term)
+    if model:
+        both = Q(model__name__icontains=model) & Q(version__istartswith=label)
+        return either | both
+    return either
+
+
+KINDS = (
+    Kind(
+        lambda: RegisteredModel.objects.order_by("name"),
+        lambda term: Q(name__icontains=term),
+        _("model"),
+        "deployed_code",
+    ),
+    Kind(
+        lambda: ModelVersion.objects.select_related("model").order_by("-created_at"),
+        _version,
+        _("model version"),
+        "verified",
+    ),
+    Kind(
+        lambda: Run.objects.alive().order_by("-pk"),
+        lambda term: Q(name__icontains=term) | Q(uid__istartswith=term),
+        _("run"),
+        "play_circle",
+    ),
+    Kind(
+        lambda: Experiment.objects.filter(deleted_at=None).order_by("name"),
+        lambda term: Q(name__icontains=term),
+        _("experiment"),
+        "science",
+    ),
+    Kind(
+        lambda: Dataset.objects.order_by("name"),
+        lambda term: Q(name__icontains=term),
+        _("dataset"),
+        "table",
+    ),
+    Kind(
+        lambda: Deployment.objects.select_related(
+            "slot__model", "model_version__model"
+        ).order_by("-created_at"),
+        lambda term: Q(slot__model__name__icontains=term),
+        _("deployment"),
+        "rocket_launch",
+    ),
+    Kind(
+        lambda: Feature.objects.order_by("name"),
+        lambda term: Q(name__icontains=term),
+        _("feature"),
+        "function",
+    ),
+)
+_BY_ID: tuple[type[Model], ...] = (Deployment, ModelVersion, Dataset, DatasetVersion)
+
+
+def answer(request: HttpRequest) -> HttpResponse:
+    """Answer the theme's search (key t): what is there now, never a kept answer."""
+    term = request.GET.get("s", "").strip()
+    if not term:
+        return HttpResponse()
+    is_wide = "extended" in request.GET
+    results = find(request, term) if is_wide else []
+    results += pages_named(request, term)
+    page = Paginator(results, max(len(results), 1)).page(1)
+    context = {"results": page, "page_obj": page.paginator, "page_counter": 0}
+    template = WIDE if is_wide else NARROW
+    return TemplateResponse(
+        request, template, context, headers={"HX-Trigger": "search"}
+    )
+
+
+def find(request: HttpRequest, term: str) -> list[SearchResult]:
+    """Return what is named so, as far as the person may see it, kind by kind."""
+    found = []
+    pk = as_uuid(term)
+    for kind in KINDS:
+        rows = kind.rows()
+        if not _may_view(request, rows.model):
+            continue
+        condition = kind.condition(term)
+        if pk and rows.model in _BY_ID:
+            condition = Q(pk=pk)
+        found += [
+            SearchResult(
+                title=str(row),
+                description=str(kind.title),
+                link=address_of(row),
+                icon=kind.icon,
+            )
+            for row in rows.filter(condition)[:SHOWN]
+        ]
+    return found
+
+
+def pages_named(request: HttpRequest, term: str) -> list[SearchResult]:
+    """Return the pages of the navigation whose title has the term."""
+    return [
+        SearchResult(
+            title=str(item["title"]),
+            description=str(group.get("title", "")),
+            link=str(item["link"]),
+            icon=item["icon"],
+        )
+        for group in NAVIGATION
+        for item in group["items"]
+        if term.lower() in str(item["title"]).lower()
+        and item.get("permission", lambda _request: True)(request)
+    ]
+
+
+def _may_view(request: HttpRequest, model: type[Model]) -> bool:
+    meta = model._meta  # noqa: SLF001 - Django's public name
+    permission = f"{meta.app_label}.view_{meta.model_name}"
+    return bool(request.user.has_perm(permission))
