@@ -7,13 +7,16 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from mlops.core import health, metrics
 from mlops.core.schema.views import SchemaView, SeedSchemaView
-from mlops.dashboard import search
+from mlops.dashboard import page, search
 from mlops.dashboard.views import start
 
 urlpatterns = [
     path("", start, name="start"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.admin_view(page.home)),
+    path("admin/tables/", admin.site.admin_view(page.tables), name="all-tables"),
+    path("admin/find/", admin.site.admin_view(search.found), name="find"),
     path("admin/search/", admin.site.admin_view(search.answer)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("mlops.core.urls")),

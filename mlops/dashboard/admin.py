@@ -1,10 +1,9 @@
-"""The first page's title, and the look of all others for foreign token pages."""
+"""The look of all other pages for foreign token pages."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.admin import (
     BlacklistedTokenAdmin as PlainBlacklistedTokenAdmin,
 )
@@ -19,7 +18,6 @@ from unfold.admin import ModelAdmin
 
 from mlops.core.admin import Recorded
 
-admin.site.index_title = _("Overview")
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 

@@ -1,17 +1,20 @@
 """What the dashboard shows, read from the apps' querysets into series."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Case, Count, Sum, When
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from datasets.models import Dataset, DatasetVersion
+from datasets.models import DatasetVersion
 from deployments.models import Deployment, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.models.queries import BY_IMPORTANCE
 from deployments.models.traffic import HOUR_S, MINUTE_S
 from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Health, Status
@@ -24,6 +27,7 @@ STEPS_S = {1: MINUTE_S, 24: HOUR_S, 168: 3 * HOUR_S}
 DAYS = 14
 DRIFT_DAYS = 30
 SHORT_SPAN_HOURS = 24
+SHOWN_SERVING = 25
 TONES = {
     Status.ACTIVE: "good",
     Status.FAILED: "bad",
@@ -150,24 +154,63 @@ def stored_rows() -> Series:
     return Series([f"{day:%m-%d}" for day in days], [ChartLine(_("rows"), held)])
 
 
-def serving_now() -> list[tuple[Deployment, Figures, Health]]:
-    """Return what answers requests, its traffic since it was deployed, its health."""
-    serving = list(Deployment.objects.with_traffic().detailed())
-    totals = TrafficWindow.objects.totals([one.pk for one in serving])
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A deployment that answers requests, its last 24 hours and its health now."""
+
+    deployment: Deployment
+    figures: Figures
+    health: Health
+
+    @property
+    def errors(self) -> str:
+        return percent(self.figures.error_rate)
+
+    @property
+    def unavailable(self) -> str:
+        return percent(self.figures.unavailable_rate)
+
+    @property
+    def p50_ms(self) -> float | None:
+        return self.figures.percentile_ms(0.5)
+
+    @property
+    def is_ill(self) -> bool:
+        return bool(self.figures.error_count or self.figures.unavailable_count)
+
+
+def serving_now() -> list[Serving]:
+    """Return what answers requests, production first; at most SHOWN_SERVING."""
+    rank = Case(
+        *(
+            When(slot__environment=environment, then=place)
+            for place, environment in enumerate(BY_IMPORTANCE)
+        ),
+        default=len(BY_IMPORTANCE),
+    )
+    routed = Deployment.objects.with_traffic().detailed()
+    serving = list(routed.order_by(rank, "slot__model__name")[:SHOWN_SERVING])
+    counted = _last_day([one.pk for one in serving])
     watch = Watch.read()
     return [
-        (one, totals.get(one.pk, Figures()), watch.health_of(one)) for one in serving
+        Serving(one, counted.get(one.pk, Figures()), watch.health_of(one))
+        for one in serving
     ]
 
 
-def counts() -> dict[str, int]:
-    """Return how much there is of what the page's head tells."""
-    return {
-        "serving": Deployment.objects.serving().count(),
-        "in_progress": Deployment.objects.in_progress().count(),
-        "runs": Run.objects.alive().count(),
-        "datasets": Dataset.objects.count(),
-    }
+def percent(rate: float) -> str:
+    """Return a rate in percent; what is not zero never looks like it."""
+    least = 0.0001
+    return f"<{least:.2%}" if 0 < rate < least else f"{rate:.2%}"
+
+
+def _last_day(deployments: list[UUID]) -> dict[UUID, Figures]:
+    since = timezone.now() - timedelta(hours=SHORT_SPAN_HOURS)
+    windows = TrafficWindow.objects.hours().since(since)
+    found = defaultdict[UUID, list[Figures]](list)
+    for window in windows.filter(deployment__in=deployments):
+        found[window.deployment_id].append(window.figures)
+    return {pk: Figures.total(figures) for pk, figures in found.items()}
 
 
 def _last_days(count: int) -> list[date]:

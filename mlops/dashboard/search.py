@@ -19,6 +19,7 @@ from datasets.models import Dataset, DatasetVersion, Feature
 from deployments.models import Deployment
 from lifecycle.models import Experiment, ModelVersion, RegisteredModel, Run
 from mlops.core.admin.base import address_of
+from mlops.core.admin.work import work_response
 from mlops.core.ids import as_uuid
 from mlops.dashboard.site import NAVIGATION
 
@@ -88,8 +89,8 @@ KINDS = (
         "rocket_launch",
     ),
     Kind(
-        lambda: Feature.objects.order_by("name"),
-        lambda term: Q(name__icontains=term),
+        lambda: Feature.objects.order_by("feature_name"),
+        lambda term: Q(feature_name__icontains=term),
         _("feature"),
         "function",
     ),
@@ -111,6 +112,14 @@ def answer(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(
         request, template, context, headers={"HX-Trigger": "search"}
     )
+
+
+def found(request: HttpRequest) -> HttpResponse:
+    """Answer the search of the pages of work, which run no script of the theme."""
+    term = request.GET.get("q", "").strip()
+    results = find(request, term) + pages_named(request, term) if term else []
+    context = {"title": _("Search"), "term": term, "results": results}
+    return work_response(request, "dashboard/found.html", context)
 
 
 def find(request: HttpRequest, term: str) -> list[SearchResult]:

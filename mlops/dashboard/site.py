@@ -35,8 +35,8 @@ NAVIGATION = [
     {
         "items": [
             {
-                "title": _("Overview"),
-                "icon": "monitoring",
+                "title": _("Home"),
+                "icon": "home",
                 "link": reverse_lazy("admin:index"),
             },
             {
@@ -77,6 +77,14 @@ NAVIGATION = [
         _link(_("API tokens"), "vpn_key", "core.apitoken"),
         _link(_("Audit trail"), "receipt_long", "core.auditentry"),
     ),
+    _group(
+        _("More"),
+        {
+            "title": _("All tables"),
+            "icon": "apps",
+            "link": reverse_lazy("all-tables"),
+        },
+    ),
 ]
 
 UNFOLD = {
@@ -97,15 +105,13 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
-    "DASHBOARD_CALLBACK": "mlops.dashboard.page.add_panels",
     "STYLES": [
         lambda _request: static("dashboard/charts.css"),
         lambda _request: static("dashboard/pages.css"),
     ],
-    "COMMAND": {"search_models": True},
     "SIDEBAR": {
         "show_search": True,
-        "show_all_applications": True,
+        "show_all_applications": False,
         "navigation": NAVIGATION,
     },
     "COLORS": {

@@ -180,16 +180,6 @@ def test_runs_are_counted_on_the_day_they_started():
     assert runs.total + failed.total == 2
 
 
-def test_overview_asks_a_constant_number_of_queries(
-    staff, django_assert_max_num_queries
-):
-    for _ in range(5):
-        counted(DeploymentFactory(active=True), 3, request_count=1)
-
-    with django_assert_max_num_queries(25):
-        staff.get(reverse("admin:index"))
-
-
 def test_every_admin_page_has_the_theme():
     plain = [
         model.__name__

@@ -242,7 +242,7 @@ def url_of(row):
 def act(client, row, name):
     return client.post(
         reverse(f"admin:lifecycle_{row._meta.model_name}_changelist"),
-        {"action": name, "_selected_action": [str(row.pk)]},
+        {"action": name, "_selected_action": [str(row.pk)], "confirmed": "yes"},
         follow=True,
     )
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 
 L = "/api/v1/ml/lifecycle"
 METRIC = {"key": "loss", "value": 0.5, "timestamp": 1}
+SURE = {"confirmed": "yes"}
 
 
 def through_rest(api):
@@ -122,7 +123,7 @@ def through_admin(client):
     client.post(reverse("admin:lifecycle_run_add"), form)
     run = Run.objects.get(name="by hand")
     for action in ("complete", "remove", "restore", "remove"):
-        form = {"action": action, "_selected_action": [str(run.pk)]}
+        form = {"action": action, "_selected_action": [str(run.pk)]} | SURE
         client.post(reverse("admin:lifecycle_run_changelist"), form)
     assert Run.objects.get(pk=run.pk).deleted_ms is not None
 

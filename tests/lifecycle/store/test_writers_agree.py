@@ -161,7 +161,8 @@ class Admin:
         return self._client.post(url, form, follow=True)
 
     def _act(self, page, action, row):
-        form = {"action": action, "_selected_action": [str(row.pk)]}
+        chosen = {"action": action, "_selected_action": [str(row.pk)]}
+        form = {**chosen, "confirmed": "yes"}
         return self._post(f"{page}_changelist", form)
 
     @staticmethod

@@ -185,6 +185,7 @@ class Admin:
             "modelversion_changelist",
             action=ACTIONS[stage],
             _selected_action=str(version.pk),
+            confirmed="yes",
         )
 
     def approve(self, version):

@@ -14,6 +14,15 @@ theme.value = globalThis.workTheme.get();
 theme.addEventListener("change", () => globalThis.workTheme.set(theme.value));
 
 const account = document.querySelector(".work-account");
+const search = document.getElementById("work-search");
+addEventListener("keydown", event => {
+  const writes = event.target.closest("input, select, textarea, [contenteditable]");
+  if (event.key === "t" && !writes && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    search?.focus();
+  }
+});
+
 addEventListener("keydown", event => {
   if (event.key !== "Escape") return;
   open(false);
