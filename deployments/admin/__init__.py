@@ -13,6 +13,7 @@ from deployments.admin.environments import (
     LeaseAdmin,
     SlotAdmin,
 )
+from deployments.admin.model_page import ModelPageAdmin
 from deployments.admin.records import DeploymentEventAdmin, TrafficWindowAdmin
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DriftRuleAdmin",
     "EnvironmentRuleAdmin",
     "LeaseAdmin",
+    "ModelPageAdmin",
     "SlotAdmin",
     "TrafficWindowAdmin",
 ]

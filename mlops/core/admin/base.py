@@ -1,10 +1,9 @@
 """What the pages share: links along the lineage, and actions that call verbs."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
@@ -14,11 +13,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
-from mlops.core.admin.work import WorkPage, page_url
 from mlops.core.errors import DomainError
 from mlops.core.models import User
+from mlops.core.pages import EMPTY, address_of, moment
 
-EMPTY = "—"
+__all__ = [
+    "EMPTY",
+    "FORM_TEMPLATE",
+    "VerbAdmin",
+    "act",
+    "address_of",
+    "link_to",
+    "link_to_list",
+    "moment",
+    "staff",
+]
 FORM_TEMPLATE = "admin/verb_form.html"
 """Takes `form`, `title`, what the `button` says, and perhaps a `question`."""
 
@@ -52,22 +61,6 @@ def link_to(row: Model | None, text: str = "") -> SafeString | str:
     if row is None:
         return EMPTY
     return format_html('<a href="{}">{}</a>', address_of(row), text or str(row))
-
-
-def address_of(row: Model) -> str:
-    """Return the address of the row's page of work, or of its form."""
-    page = admin.site.get_model_admin(type(row))
-    return page_url(row, "work" if isinstance(page, WorkPage) else "change")
-
-
-def moment(at: datetime | None) -> SafeString | str:
-    """Return a time as all pages write it, in UTC, readable by programs too."""
-    if at is None:
-        return EMPTY
-    utc = at.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}">{}</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC"
-    )
 
 
 def link_to_list(model: type[Model], text: str, **query: Any) -> SafeString:

@@ -1,0 +1,168 @@
+"""The page of a model: compare its versions, approve one, move it on, deploy it."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from deployments.admin import model_board
+from deployments.admin.lineage_picture import picture
+from deployments.lineage import graph
+from lifecycle.admin import RegisteredModelAdmin
+from lifecycle.models import ModelVersion, NewCheck, RegisteredModel
+from lifecycle.states import STAGE_MOVES, ChecklistStatus, ModelStage
+from mlops.core.admin.base import staff
+from mlops.core.admin.work import WorkPage, page_url
+from mlops.core.context import reasoned
+from mlops.core.errors import DomainError
+from mlops.core.ids import as_uuid
+
+LINEAGE_STEPS = 6
+MOST_REASON = 2000
+
+admin.site.unregister(RegisteredModel)
+
+
+@admin.register(RegisteredModel)
+class ModelPageAdmin(WorkPage, RegisteredModelAdmin):
+    """Every button calls the verb that the API calls; what it refuses is shown."""
+
+    work_template: ClassVar[str] = "registry/model.html"
+    work_title: ClassVar[str | Promise] = gettext_lazy("Versions")
+
+    def work_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method != "POST":
+            return super().work_view(request, object_id)
+        model = self.viewed(request, object_id)
+        version = _chosen(model, request.POST.get("version", ""))
+        if version is not None:
+            self._act(request, version)
+        asked = f"?version={version.pk}#version" if version else ""
+        return HttpResponseRedirect(page_url(model) + asked)
+
+    def work_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        board = model_board.versions(obj)
+        asked = request.GET.get("version", "")
+        version = _chosen(obj, asked) or _first(board)
+        may = request.user.has_perm
+        return {
+            "places": model_board.places(obj),
+            "board": board,
+            "history": model_board.history(obj),
+            "version": version,
+            "checks": list(version.checklist.all()) if version else [],
+            "statuses": ChecklistStatus.choices,
+            "stages": _stages(version) if version else [],
+            "lineage": _lineage(version) if version else None,
+            "may_check": may("lifecycle.change_modelversion"),
+            "may_approve": may("lifecycle.approve_modelversion"),
+            "may_promote": may("lifecycle.promote_modelversion"),
+            "may_deploy": may("deployments.add_deployment"),
+        }
+
+    def _act(self, request: HttpRequest, version: ModelVersion) -> None:
+        """Do what a button asks, if the person may; say what came of it."""
+        permission, verb = _VERBS.get(request.POST.get("do", ""), ("", None))
+        if verb is None or not request.user.has_perm(permission):
+            raise PermissionDenied
+        try:
+            done = verb(request, version)
+        except DomainError as error:
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            self.message_user(request, done, messages.SUCCESS)
+
+
+def _check(request: HttpRequest, version: ModelVersion) -> str:
+    version.set_checklist(_checks(request, version), by=staff(request))
+    return _("The checklist is saved.")
+
+
+def _approve(request: HttpRequest, version: ModelVersion) -> str:
+    """Approve with the checklist as the form has it, both or neither."""
+    may_check = request.user.has_perm("lifecycle.change_modelversion")
+    checks = _checks(request, version) if may_check else None
+    version.revise(
+        by=staff(request), checklist=checks, approve=True, notes=_reason(request)
+    )
+    return _("%(version)s is approved.") % {"version": version}
+
+
+def _reject(request: HttpRequest, version: ModelVersion) -> str:
+    """Archive it: then nobody approves it by mistake, and the reason is kept."""
+    reason = _reason(request)
+    with reasoned(reason):
+        version.move_to_stage(ModelStage.ARCHIVED, by=staff(request), reason=reason)
+    return _("%(version)s is rejected, and archived.") % {"version": version}
+
+
+def _move(request: HttpRequest, version: ModelVersion) -> str:
+    stage = request.POST.get("stage", "")
+    if stage not in ModelStage.values:
+        raise PermissionDenied
+    version.move_to_stage(stage, by=staff(request), reason=_reason(request))
+    words = {"version": version, "stage": version.get_stage_display()}
+    return _("%(version)s is now in stage %(stage)s.") % words
+
+
+Verb = Callable[[HttpRequest, ModelVersion], str]
+_VERBS: dict[str, tuple[str, Verb | None]] = {
+    "check": ("lifecycle.change_modelversion", _check),
+    "approve": ("lifecycle.approve_modelversion", _approve),
+    "reject": ("lifecycle.promote_modelversion", _reject),
+    "move": ("lifecycle.promote_modelversion", _move),
+}
+
+
+def _chosen(model: RegisteredModel, text: str) -> ModelVersion | None:
+    """Return the version of this model with the id that a link or a form names."""
+    pk = as_uuid(text)
+    return model.versions.with_parts().filter(pk=pk).first() if pk else None
+
+
+def _first(board: model_board.Versions) -> ModelVersion | None:
+    """Return the newest version that waits for an approval, else the newest."""
+    shown = [line.version for line in board.lines]
+    waiting = (
+        one
+        for one in shown
+        if one.approved_at is None
+        and one.stage != ModelStage.ARCHIVED
+        and one.checklist.all()
+    )
+    return next(waiting, shown[0] if shown else None)
+
+
+def _checks(request: HttpRequest, version: ModelVersion) -> list[NewCheck]:
+    """Return the checklist as the form has it; what the form leaves out stays."""
+    found = []
+    for item in version.checklist.all():
+        status = request.POST.get(f"status-{item.pk}", item.status)
+        if status not in ChecklistStatus.values:
+            raise PermissionDenied
+        note = request.POST.get(f"note-{item.pk}", item.note or "").strip()
+        found.append(NewCheck(item.name, ChecklistStatus(status), note or None))
+    return found
+
+
+def _stages(version: ModelVersion) -> list[tuple[str, str]]:
+    """Return the stages that the version may move to."""
+    return [
+        (str(after), str(after.label))
+        for before, after in STAGE_MOVES
+        if before == version.stage
+    ]
+
+
+def _lineage(version: ModelVersion) -> Any:
+    key = f"model_version:{version.pk}"
+    return picture(graph(key, "both", LINEAGE_STEPS))
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "").strip()[:MOST_REASON]
