@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from mlops.core import health, metrics
 from mlops.core.schema.views import SchemaView, SeedSchemaView
 from mlops.dashboard import page, search
+from mlops.dashboard.account import account
 from mlops.dashboard.views import start
 
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.admin_view(page.home)),
     path("admin/tables/", admin.site.admin_view(page.tables), name="all-tables"),
+    path("admin/account/", admin.site.admin_view(account), name="account"),
     path("admin/find/", admin.site.admin_view(search.found), name="find"),
     path("admin/search/", admin.site.admin_view(search.answer)),
     path("admin/", admin.site.urls),

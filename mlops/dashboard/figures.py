@@ -175,8 +175,8 @@ class Serving:
         return self.figures.percentile_ms(0.5)
 
     @property
-    def is_ill(self) -> bool:
-        return bool(self.figures.error_count or self.figures.unavailable_count)
+    def requests(self) -> str:
+        return f"{self.figures.request_count:,}"
 
 
 def serving_now() -> list[Serving]:

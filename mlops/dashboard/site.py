@@ -80,6 +80,11 @@ NAVIGATION = [
     _group(
         _("More"),
         {
+            "title": _("My account"),
+            "icon": "account_circle",
+            "link": reverse_lazy("account"),
+        },
+        {
             "title": _("All tables"),
             "icon": "apps",
             "link": reverse_lazy("all-tables"),
@@ -99,6 +104,15 @@ UNFOLD = {
             "href": lambda _request: static("dashboard/icon.svg"),
         }
     ],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("My account"), "link": reverse_lazy("account")},
+            {
+                "title": _("Change password"),
+                "link": reverse_lazy("admin:password_change"),
+            },
+        ]
+    },
     "LOGIN": {"form": "mlops.dashboard.sign_in.SignInForm"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -60,6 +62,18 @@ class UserAdmin(DjangoUserAdmin[User], Recorded):  # type: ignore[misc]  # stubs
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "roles", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups", "address_is_shared")
+    filter_horizontal = ("user_permissions",)
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **options: Any
+    ) -> Any:
+        """Offer roles as boxes to tick: there are few of them."""
+        if db_field.name == "groups":
+            options["widget"] = forms.CheckboxSelectMultiple()
+            field = db_field.formfield(**options)
+            field.label, field.help_text = _("Roles"), _("They add up.")
+            return field
+        return super().formfield_for_manytomany(db_field, request, **options)
 
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:
@@ -124,6 +138,15 @@ class ApiTokenAdmin(ReadOnly):
     list_select_related = ("user",)
     exclude = ("digest",)
     actions = ("revoke",)
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Lead to the own account, where everybody makes the own tokens."""
+        return HttpResponseRedirect(reverse("account"))
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
