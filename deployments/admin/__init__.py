@@ -13,7 +13,7 @@ from deployments.admin.environments import (
     LeaseAdmin,
     SlotAdmin,
 )
-from deployments.admin.model_page import ModelPageAdmin
+from deployments.admin.model_page import ModelPageAdmin, VersionPageAdmin
 from deployments.admin.records import DeploymentEventAdmin, TrafficWindowAdmin
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "ModelPageAdmin",
     "SlotAdmin",
     "TrafficWindowAdmin",
+    "VersionPageAdmin",
 ]

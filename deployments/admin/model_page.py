@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,10 +15,12 @@ from django.utils.translation import gettext_lazy
 from deployments.admin import model_board
 from deployments.admin.lineage_picture import picture
 from deployments.lineage import graph
-from lifecycle.admin import RegisteredModelAdmin
+from deployments.models import Deployment
+from deployments.states import Environment
+from lifecycle.admin import ModelVersionAdmin, RegisteredModelAdmin
 from lifecycle.models import ModelVersion, NewCheck, RegisteredModel
 from lifecycle.states import STAGE_MOVES, ChecklistStatus, ModelStage
-from mlops.core.admin.base import staff
+from mlops.core.admin.base import address_of, staff
 from mlops.core.admin.work import WorkPage, page_url
 from mlops.core.context import reasoned
 from mlops.core.errors import DomainError
@@ -40,10 +44,9 @@ class ModelPageAdmin(WorkPage, RegisteredModelAdmin):
             return super().work_view(request, object_id)
         model = self.viewed(request, object_id)
         version = _chosen(model, request.POST.get("version", ""))
-        if version is not None:
-            self._act(request, version)
-        asked = f"?version={version.pk}#version" if version else ""
-        return HttpResponseRedirect(page_url(model) + asked)
+        if version is None:
+            raise Http404
+        return HttpResponseRedirect(self._act(request, version) or _page_of(version))
 
     def work_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         board = model_board.versions(obj)
@@ -63,10 +66,18 @@ class ModelPageAdmin(WorkPage, RegisteredModelAdmin):
             "may_approve": may("lifecycle.approve_modelversion"),
             "may_promote": may("lifecycle.promote_modelversion"),
             "may_deploy": may("deployments.add_deployment"),
+            "environments": [
+                (str(one), str(one.label))
+                for one in Environment
+                if may(f"deployments.deploy_to_{one}")
+            ],
         }
 
-    def _act(self, request: HttpRequest, version: ModelVersion) -> None:
-        """Do what a button asks, if the person may; say what came of it."""
+    def _act(self, request: HttpRequest, version: ModelVersion) -> str:
+        """Do what a button asks, if the person may; say what came of it.
+
+        Returns the page of what was made, "" if nothing was.
+        """
         permission, verb = _VERBS.get(request.POST.get("do", ""), ("", None))
         if verb is None or not request.user.has_perm(permission):
             raise PermissionDenied
@@ -74,8 +85,33 @@ class ModelPageAdmin(WorkPage, RegisteredModelAdmin):
             done = verb(request, version)
         except DomainError as error:
             self.message_user(request, error.message, messages.ERROR)
-        else:
-            self.message_user(request, done, messages.SUCCESS)
+            return ""
+        if isinstance(done, Deployment):
+            return address_of(done)
+        self.message_user(request, done, messages.SUCCESS)
+        return ""
+
+
+admin.site.unregister(ModelVersion)
+
+
+@admin.register(ModelVersion)
+class VersionPageAdmin(ModelVersionAdmin):
+    """Leads from a version to its place on the page of its model."""
+
+    def get_urls(self) -> list[URLPattern]:
+        to_model = path(
+            "<uuid:pk>/work/",
+            self.admin_site.admin_view(self.work_view),
+            name="lifecycle_modelversion_work",
+        )
+        return [to_model, *super().get_urls()]
+
+    def work_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=pk)
+        return HttpResponseRedirect(_page_of(version))
 
 
 def _check(request: HttpRequest, version: ModelVersion) -> str:
@@ -110,13 +146,29 @@ def _move(request: HttpRequest, version: ModelVersion) -> str:
     return _("%(version)s is now in stage %(stage)s.") % words
 
 
-Verb = Callable[[HttpRequest, ModelVersion], str]
+def _deploy(request: HttpRequest, version: ModelVersion) -> Deployment:
+    """Ask for it in an environment as every plan begins; the form has the options."""
+    environment = request.POST.get("environment", "")
+    if environment not in Environment.values:
+        raise PermissionDenied
+    return Deployment.request(
+        version, environment, by=staff(request), notes=_reason(request) or None
+    )
+
+
+Verb = Callable[[HttpRequest, ModelVersion], str | Deployment]
 _VERBS: dict[str, tuple[str, Verb | None]] = {
     "check": ("lifecycle.change_modelversion", _check),
     "approve": ("lifecycle.approve_modelversion", _approve),
     "reject": ("lifecycle.promote_modelversion", _reject),
     "move": ("lifecycle.promote_modelversion", _move),
+    "deploy": ("deployments.add_deployment", _deploy),
 }
+
+
+def _page_of(version: ModelVersion) -> str:
+    """Return where the version stands on the page of its model."""
+    return f"{page_url(version.model)}?version={version.pk}#version"
 
 
 def _chosen(model: RegisteredModel, text: str) -> ModelVersion | None:

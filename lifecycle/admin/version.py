@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
@@ -29,7 +28,6 @@ from lifecycle.admin.base import (
 from lifecycle.admin.forms import AliasForm, ApprovalForm
 from lifecycle.models import ChecklistItem, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
-from mlops.core.admin.base import address_of
 from mlops.core.admin.confirm import ask_first
 from mlops.core.models import User
 
@@ -105,8 +103,7 @@ class ModelVersionAdmin(ModelAdmin):
     @admin.display(description=_("model"))
     def model_link(self, version: ModelVersion) -> SafeString | str:
         """Lead to this version on the page of its model."""
-        page = f"{address_of(version.model)}?version={version.pk}#version"
-        return format_html('<a href="{}">{}</a>', page, version.model)
+        return link_to(version, str(version.model))
 
     @admin.display(description=_("checklist"))
     def checklist_state(self, version: ModelVersion) -> str:

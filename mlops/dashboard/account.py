@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -81,9 +83,7 @@ def _make(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _revoke(request: HttpRequest, user: User) -> HttpResponse:
-    token = user.api_tokens.filter(pk=as_uuid(request.POST.get("token", ""))).first()
-    if token is None:
-        raise Http404
+    token = get_object_or_404(user.api_tokens, pk=_id(request, "token"))
     with transaction.atomic():
         token.revoke()
         audit.record("revoke", token, by=user)
@@ -92,15 +92,20 @@ def _revoke(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def _end(request: HttpRequest, user: User) -> HttpResponse:
-    pk = as_uuid(request.POST.get("sign_in", ""))
-    family = user.token_families.filter(pk=pk).first()
-    if family is None:
-        raise Http404
+    family = get_object_or_404(user.token_families, pk=_id(request, "sign_in"))
     with transaction.atomic():
         if family.end():
             audit.record("sign_out", user, by=user)
     messages.success(request, _("The sign-in has ended."))
     return HttpResponseRedirect(reverse("account"))
+
+
+def _id(request: HttpRequest, name: str) -> UUID:
+    """Return the id that a button names. Raises Http404."""
+    pk = as_uuid(request.POST.get(name, ""))
+    if pk is None:
+        raise Http404
+    return pk
 
 
 _ACTS: dict[str, Callable[[HttpRequest, User], HttpResponse]] = {

@@ -104,6 +104,18 @@ class Browser:
         )
         self.run(script, self.see(css), words)
 
+    def press(self, keys: str, css: str = "") -> None:
+        """Type into what has the focus, or into the element that is given."""
+        if css:
+            self.run("arguments[0].focus()", self.see(css))
+        typed = [
+            {"type": kind, "value": key}
+            for key in keys
+            for kind in ("keyDown", "keyUp")
+        ]
+        keyboard = {"type": "key", "id": "keyboard", "actions": typed}
+        self._post("/actions", {"actions": [keyboard]})
+
     def submit(self, css: str) -> None:
         """Send off the form of a field, and wait for the page that follows."""
         mark = "document.documentElement.dataset"

@@ -102,7 +102,9 @@ def test_version_with_a_checklist_waits_until_it_is_approved_or_archived():
 def test_approval_leads_to_the_version_on_the_page_of_its_model(boss):
     version = VersionFactory()
 
-    assert f"?version={version.pk}#version" in text(boss)
+    page = reverse("admin:lifecycle_modelversion_work", args=[version.pk])
+    assert f'href="{page}"' in text(boss)
+    assert f"?version={version.pk}#version" in boss.get(page).url
 
 
 def test_failed_checks_and_readings_are_shown(boss):

@@ -136,9 +136,10 @@ def test_record_of_a_version_leads_to_it_on_the_page_of_its_model(boss):
     version = VersionFactory()
     record = reverse("admin:lifecycle_modelversion_change", args=[version.pk])
 
-    page = boss.get(record).content.decode()
+    page = reverse("admin:lifecycle_modelversion_work", args=[version.pk])
 
-    assert f"{url(version.model)}?version={version.pk}#version" in page
+    assert f'href="{page}"' in boss.get(record).content.decode()
+    assert boss.get(page).url == f"{url(version.model)}?version={version.pk}#version"
 
 
 def test_page_asks_no_more_queries_for_more_versions(
@@ -213,7 +214,7 @@ def test_stage_moves_with_a_reason(enter):
     assert version.stage_changes.get().reason == "try it"
 
 
-@pytest.mark.parametrize("button", ["check", "approve", "reject", "move"])
+@pytest.mark.parametrize("button", ["check", "approve", "reject", "move", "deploy"])
 def test_viewer_can_press_nothing(enter, button):
     version = VersionFactory(passed=True)
     client = enter("viewer")
@@ -228,7 +229,12 @@ def test_viewer_can_press_nothing(enter, button):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"do": "delete"}, {"do": "move", "stage": "moon"}, {}]
+    "fields",
+    [
+        {"do": "delete"},
+        {"do": "move", "stage": "moon"},
+        {},
+    ],
 )
 def test_button_that_is_not_there_does_nothing(enter, fields):
     version = VersionFactory(passed=True)
@@ -238,6 +244,35 @@ def test_button_that_is_not_there_does_nothing(enter, fields):
     )
 
     assert answer.status_code == 403
+
+
+def test_deployer_deploys_where_the_version_is_looked_at(enter):
+    version = VersionFactory(passed=True, approved=True, content=b"weights")
+
+    answer = press(
+        enter("deployer"), version, "deploy", environment="staging", reason="autumn"
+    )
+
+    deployment = version.deployments.get()
+    assert (deployment.environment, deployment.notes) == ("staging", "autumn")
+    assert str(deployment.pk) in answer.redirect_chain[0][0]
+
+
+def test_refused_deployment_is_told_on_the_page(enter):
+    version = VersionFactory(content=b"weights")
+
+    page = press(enter("deployer"), version, "deploy", environment="production")
+
+    assert "production needs an approval" in page.content.decode()
+    assert not version.deployments.exists()
+
+
+def test_environments_are_those_that_one_may_deploy_to(enter):
+    version = VersionFactory()
+
+    offered = see(enter("data scientist"), version).context["environments"]
+
+    assert [one for one, _ in offered] == ["development", "staging"]
 
 
 def test_list_may_be_saved_without_an_approval(enter):

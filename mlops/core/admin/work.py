@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
@@ -100,7 +100,7 @@ class WorkPage(ModelAdmin):
         )
         return address
 
-    def work_view(self, request: HttpRequest, object_id: str) -> TemplateResponse:
+    def work_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with the page of work."""
         row = self.viewed(request, object_id)
         context = self.work_context(request, row)
