@@ -191,7 +191,7 @@ def test_home_asks_a_bounded_number_of_queries(
     boss, rows, django_assert_max_num_queries
 ):
     for number in range(rows):
-        version = VersionFactory()
+        version = VersionFactory(model=f"waiting-{number}")
         DeploymentFactory(active=True)
         DeploymentFactory(status="failed")
         DeploymentFactory(status="pending")
