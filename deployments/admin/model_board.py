@@ -57,7 +57,7 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Step:
+class HistoryEntry:
     """Something that happened to the model or one of its versions."""
 
     at: datetime
@@ -152,7 +152,7 @@ def _line(version: ModelVersion, metrics: Sequence[str], places: Sequence[str]) 
     )
 
 
-def history(model: RegisteredModel) -> list[Step]:
+def history(model: RegisteredModel) -> list[HistoryEntry]:
     """Return moves between stages, of aliases, and approvals: the newest first."""
     stages = StageChange.objects.filter(version__model=model)
     aliases = AliasChange.objects.filter(model=model).select_related("changed_by")
@@ -167,13 +167,15 @@ def history(model: RegisteredModel) -> list[Step]:
     return sorted(steps, reverse=True)[:SHOWN_HISTORY]
 
 
-def _stage_step(change: StageChange) -> Step:
+def _stage_step(change: StageChange) -> HistoryEntry:
     text = f"{change.get_from_stage_display()} → {change.get_to_stage_display()}"
     by = _name(change.changed_by)
-    return Step(change.changed_at, change.version.version, text, by, change.reason)
+    return HistoryEntry(
+        change.changed_at, change.version.version, text, by, change.reason
+    )
 
 
-def _alias_step(change: AliasChange) -> Step:
+def _alias_step(change: AliasChange) -> HistoryEntry:
     before, after = (
         "—" if number is None else f"#{number}"
         for number in (change.from_number, change.to_number)
@@ -183,13 +185,13 @@ def _alias_step(change: AliasChange) -> Step:
         "before": before,
         "after": after,
     }
-    return Step(change.changed_at, "", text, _name(change.changed_by), "")
+    return HistoryEntry(change.changed_at, "", text, _name(change.changed_by), "")
 
 
-def _approval_step(version: ModelVersion) -> Step:
+def _approval_step(version: ModelVersion) -> HistoryEntry:
     at = version.approved_at or version.updated_at
     by, notes = _name(version.approved_by), version.approval_notes
-    return Step(at, version.version, _("approved"), by, notes)
+    return HistoryEntry(at, version.version, _("approved"), by, notes)
 
 
 def _name(person: Any) -> str:

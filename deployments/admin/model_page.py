@@ -156,8 +156,8 @@ def _deploy(request: HttpRequest, version: ModelVersion) -> Deployment:
     )
 
 
-Verb = Callable[[HttpRequest, ModelVersion], str | Deployment]
-_VERBS: dict[str, tuple[str, Verb | None]] = {
+VersionVerb = Callable[[HttpRequest, ModelVersion], str | Deployment]
+_VERBS: dict[str, tuple[str, VersionVerb | None]] = {
     "check": ("lifecycle.change_modelversion", _check),
     "approve": ("lifecycle.approve_modelversion", _approve),
     "reject": ("lifecycle.promote_modelversion", _reject),

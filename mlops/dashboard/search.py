@@ -30,7 +30,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SearchedKind:
     """What is searched: rows, and the words that a row is found by."""
 
     rows: Callable[[], QuerySet[Any]]
@@ -50,37 +50,37 @@ def _version(term: str) -> Q:
 
 
 KINDS = (
-    Kind(
+    SearchedKind(
         lambda: RegisteredModel.objects.order_by("name"),
         lambda term: Q(name__icontains=term),
         _("model"),
         "deployed_code",
     ),
-    Kind(
+    SearchedKind(
         lambda: ModelVersion.objects.select_related("model").order_by("-created_at"),
         _version,
         _("model version"),
         "verified",
     ),
-    Kind(
+    SearchedKind(
         lambda: Run.objects.alive().order_by("-pk"),
         lambda term: Q(name__icontains=term) | Q(uid__istartswith=term),
         _("run"),
         "play_circle",
     ),
-    Kind(
+    SearchedKind(
         lambda: Experiment.objects.filter(deleted_at=None).order_by("name"),
         lambda term: Q(name__icontains=term),
         _("experiment"),
         "science",
     ),
-    Kind(
+    SearchedKind(
         lambda: Dataset.objects.order_by("name"),
         lambda term: Q(name__icontains=term),
         _("dataset"),
         "table",
     ),
-    Kind(
+    SearchedKind(
         lambda: Deployment.objects.select_related(
             "slot__model", "model_version__model"
         ).order_by("-created_at"),
@@ -88,7 +88,7 @@ KINDS = (
         _("deployment"),
         "rocket_launch",
     ),
-    Kind(
+    SearchedKind(
         lambda: Feature.objects.order_by("feature_name"),
         lambda term: Q(feature_name__icontains=term),
         _("feature"),
