@@ -18,7 +18,7 @@ STRICT := MLOPS_ENV=production MLOPS_ALLOWED_HOSTS=mlops.example.org \
 
 .DEFAULT_GOAL := help
 .PHONY: help run install test test-pg test-slow test-all coverage mutants check format \
-	openapi client messages bench clean
+	openapi client client-package messages bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,17 +83,24 @@ client: openapi  ## a typed TypeScript client in client/, compiled strictly
 	cd client && npm install --no-audit --no-fund --no-package-lock --loglevel=error
 	cd client && npx openapi-ts && npx tsc
 
+# Needs Node 20.19+ and npm; the document is the committed one.
+client-package:  ## the client that others install, packed in clients/typescript/
+	cp LICENSE clients/typescript/
+	cd clients/typescript && npm ci --no-audit --no-fund --loglevel=error
+	cd clients/typescript && npm run build && npm pack
+
 # Needs GNU gettext.
 messages: .venv/.stamp-tests  ## collect and compile the Korean texts
 	$(MANAGE) makemessages -l ko --no-obsolete --no-wrap --no-location \
-		--ignore 'var/*' --ignore 'tests/*' --ignore 'client/*'
+		--ignore 'var/*' --ignore 'tests/*' --ignore 'client/*' \
+		--ignore 'clients/*' --ignore 'examples/*'
 	$(MANAGE) compilemessages -l ko --ignore .venv
 
 bench: .venv/.stamp-tests  ## measurements; ONLY=name runs one, AGAINST=commit compares its CPU
 	$(BIN)/python -m bench $(ONLY) $(if $(AGAINST),--against $(AGAINST))
 
 clean:  ## drop the environment and caches; var/ (your data) stays
-	rm -rf .venv client .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv client clients/*/node_modules examples/*/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The environment: pip does it; uv does it faster where it is already installed. -----
 # What could not be finished is removed: a half-made environment would look like one.
