@@ -149,6 +149,22 @@ class Browser:
         """Drop all cookies of the present site, as another person's browser."""
         self._http.delete(f"{self._session}/cookie")
 
+    def drop(self, cookie: str) -> None:
+        """Delete one cookie, also one that scripts cannot reach."""
+        self._value(self._http.delete(f"{self._session}/cookie/{cookie}"))
+
+    def tab(self) -> str:
+        """Return the present tab."""
+        return str(self._get("/window"))
+
+    def new_tab(self) -> str:
+        """Open another tab of this browser, go there and return it."""
+        self.go_to(self._post("/window/new", {"type": "tab"})["handle"])
+        return self.tab()
+
+    def go_to(self, tab: str) -> None:
+        self._post("/window", {"handle": tab})
+
     def complaints(self) -> list[str]:
         """Return the errors of scripts, policies and files since the last call."""
         entries = self._post("/se/log", {"type": "browser"})
