@@ -6,18 +6,11 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from datasets import storage
-from datasets.models import (
-    DatasetVersion,
-    IngestJob,
-    SourceFile,
-    StoredAnalysis,
-    UploadSession,
-)
-from datasets.models.version import drop_content
+from datasets.models import DatasetVersion, IngestJob, SourceFile, UploadSession
+from datasets.models.version import drop_answers, drop_content
 from mlops.core.byte_store import byte_store
 from mlops.core.ids import as_uuid
 
@@ -55,7 +48,7 @@ def run() -> int:
     for digest in contents:
         logger.info("Deleting the leftover %s", digest)
         drop_content(digest)
-    _drop_answers()
+    drop_answers(timezone.now() - timedelta(seconds=storage.LEFTOVER_AGE_S))
     left = byte_store().sweep(storage.LEFTOVER_AGE_S)
     return len(paths) + len(keys) + len(contents) + left
 
@@ -89,14 +82,6 @@ def _content() -> list[str]:
     digests = dict.fromkeys(key.split("/")[-2] for key in old)
     holding = DatasetVersion.objects.holding_bytes()
     return [one for one in digests if not holding.filter(digest=one).exists()]
-
-
-def _drop_answers() -> None:
-    """Delete what was computed from contents that are gone; young answers stay."""
-    past = timezone.now() - timedelta(seconds=storage.LEFTOVER_AGE_S)
-    held = DatasetVersion.objects.holding_bytes().filter(digest=OuterRef("digest"))
-    old = StoredAnalysis.objects.filter(computed_at__lt=past)
-    old.exclude(Exists(held)).delete()
 
 
 def _id(name: str) -> list[uuid.UUID]:

@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +31,7 @@ from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
 
 class IngestedContent(Protocol):
-    """What the reader of the files says (`datasets.analytics.ingest`)."""
+    """Content as the reader of the files reports it (`datasets.analytics.ingest`)."""
 
     @property
     def digest(self) -> str: ...
@@ -244,6 +245,11 @@ class DatasetVersion(models.Model):
                 byte_store().copy(given.key, mine.key)
                 given.discard()
 
+    def store_content_digest(self, digest: str) -> None:
+        """Store the digest of a version that has none; a content never changes."""
+        rows = DatasetVersion.objects.filter(pk=self.pk, content_digest="")
+        rows.update(content_digest=digest)
+
     def purge(self, *, by: User | None) -> "DatasetVersion":
         """Delete the bytes; the row stays for the lineage.
 
@@ -362,3 +368,10 @@ def drop_content(digest: str) -> None:
         if not DatasetVersion.objects.holding_bytes().filter(digest=digest).exists():
             StoredAnalysis.objects.filter(digest=digest).delete()
             storage.discard_content(digest)
+
+
+def drop_answers(before: datetime) -> None:
+    """Delete answers computed before a moment from contents that no version holds."""
+    held = DatasetVersion.objects.holding_bytes().filter(digest=OuterRef("digest"))
+    old = StoredAnalysis.objects.filter(computed_at__lt=before)
+    old.exclude(Exists(held)).delete()

@@ -1,4 +1,4 @@
-"""What the gateway counted: minutes as gateways say them, hours, and all of it."""
+"""Traffic counted by gateways: by minute, by hour, and lifetime totals."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,10 +90,16 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
                 steps[position].append(figures)
         return [Figures.total(step) for step in steps]
 
+    def delete_some(self, most: int) -> int:
+        """Delete at most so many of these windows, in their order; return how many."""
+        first = list(self.values_list("pk", flat=True)[:most])
+        count, _ = self.model.objects.filter(pk__in=first).delete()
+        return count
+
     def set_minutes(self, minutes: Sequence["TrafficWindow"]) -> None:
         """Set minutes to what gateways say by now; hours and totals grow with them.
 
-        Said again, it changes nothing. Writers must take turns (`Lease.held`).
+        Idempotent. Writers must be serialized (`Lease.held`).
         """
         wholes = {key for minute in minutes for key in minute.whole_keys}
         before = self._stored({minute.key for minute in minutes} | wholes)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from deployments.models import DeploymentKey, KeyDay, Lease, TrafficWindow
-from deployments.models.traffic import TrafficWindowQuerySet
 
 MINUTES_KEPT = timedelta(hours=48)
 HOURS_KEPT = timedelta(days=90)
@@ -22,7 +21,7 @@ def prune_traffic(lease: Lease, now: datetime | None = None) -> int:
     minutes = windows.minutes().filter(starts_at__lt=now - MINUTES_KEPT)
     hours = windows.hours().filter(starts_at__lt=now - HOURS_KEPT)
     with lease.held():
-        return sum(_delete(old[:BATCH]) for old in (minutes, hours))
+        return sum(old.delete_some(BATCH) for old in (minutes, hours))
 
 
 def store_usage(lease: Lease) -> None:
@@ -30,10 +29,3 @@ def store_usage(lease: Lease) -> None:
     with lease.held():
         KeyDay.ingest()
         DeploymentKey.objects.forget_trials()
-
-
-def _delete(old: TrafficWindowQuerySet) -> int:
-    count, _ = TrafficWindow.objects.filter(
-        pk__in=list(old.values_list("pk", flat=True))
-    ).delete()
-    return count

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             self.stdout.write(f"    {reason}")
 
     def _digest(self, version: DatasetVersion) -> None:
-        """Keep the digest of a version that has none; a content never changes."""
+        """Compute and store the digest of a version that has none."""
         if version.content_digest:
             return
         columns = [TableColumn(c.name, c.data_type) for c in version.columns.all()]
@@ -58,6 +58,5 @@ class Command(BaseCommand):
         except OSError:
             self.stderr.write(f"{version}: its bytes cannot be read")
             return
-        rows = DatasetVersion.objects.filter(pk=version.pk, content_digest="")
-        rows.update(content_digest=found.digest)
+        version.store_content_digest(found.digest)
         self.stdout.write(f"    content {found.digest}")

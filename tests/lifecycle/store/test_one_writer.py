@@ -17,7 +17,7 @@ from lifecycle.store.points import NewPoint
 from lifecycle.store.runs import NewRun
 from mlops.core.models import User
 from tests.lifecycle.mlflow.conftest import mlflow, mlflow_as
-from tests.writes import STORE, Writes
+from tests.writes import STORE, Writes, owners
 
 __all__ = ["mlflow", "mlflow_as"]
 
@@ -149,11 +149,20 @@ def walked(api, mlflow, client, writes):
 
 
 def test_each_table_is_written_from_one_package(walked):
-    assert dict(walked.packages) == {table: {STORE} for table in TABLES}
+    written = {table: walked.packages[table] for table in TABLES}
+
+    assert written == {table: {STORE} for table in TABLES}
 
 
-def test_a_second_writer_is_seen(writes):
-    recorder = Writes(TABLES)
+def test_every_table_of_ours_has_one_owner():
+    found = owners()
+
+    assert {table for table, package in found.items() if package == STORE} == TABLES
+    assert {"core_user", "datasets_dataset", "deployments_deployment"} <= set(found)
+
+
+def test_a_second_writer_is_seen():
+    recorder = Writes(owners())
     source = "def write(execute, sql):\n    recorder(execute, sql, (), False, None)\n"
     place = f"{__file__.partition('/tests/')[0]}/lifecycle/mlflow/views/runs.py"
     names = {"recorder": recorder}
