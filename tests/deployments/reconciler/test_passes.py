@@ -51,15 +51,15 @@ def test_a_pass_ingests_what_gateways_counted(reconciler, tmp_path):
 def test_what_is_open_stays_in_memory_and_what_ended_does_not(reconciler, clock):
     serving, ended = requested(), requested()
     settle(reconciler)
-    reconciler.pass_memory.begin(serving)
-    reconciler.pass_memory.begin(ended)
+    reconciler.memory.begin(serving)
+    reconciler.memory.begin(ended)
     Deployment.objects.filter(pk=ended.pk).update(status=Status.TERMINATED)
 
     clock.now += FORGET_S
     reconciler.once()
 
-    assert {key[0] for key in reconciler.pass_memory.begun} >= {serving.pk}
-    assert ended.pk not in {key[0] for key in reconciler.pass_memory.begun}
+    assert {key[0] for key in reconciler.memory.begun} >= {serving.pk}
+    assert ended.pk not in {key[0] for key in reconciler.memory.begun}
 
 
 def test_old_minutes_are_pruned_now_and_then_and_not_in_each_pass(reconciler, clock):
@@ -105,7 +105,7 @@ def test_routes_that_are_not_known_to_have_taken_effect_are_stale(
 ):
     requested()
     settle(reconciler)
-    routing = Routing(reconciler.targets, reconciler.pass_memory, {})
+    routing = Routing(reconciler.targets, reconciler.memory, {})
 
     target.error = "not now"
     stale = routing.send()
