@@ -17,6 +17,7 @@ from deployments.states import Status
 from lifecycle.models import ChecklistItem, DriftEvent, ModelVersion
 from lifecycle.states import ModelStage
 from mlops.core.admin.base import address_of
+from mlops.core.admin.trail_words import action_title, kind_title
 from mlops.core.models import AuditEntry
 
 SHOWN = 8
@@ -98,7 +99,7 @@ def done() -> list[Happening]:
         Happening(
             entry.at,
             entry.actor.get_username() if entry.actor else "",
-            entry.action.replace("_", " "),
+            action_title(entry.action),
             *_named(entry),
         )
         for entry in entries
@@ -119,7 +120,7 @@ def _named(entry: AuditEntry) -> tuple[str, str, str]:
         model: type[Model] = apps.get_model(entry.object_type)
     except (LookupError, ValueError):
         return entry.object_type, entry.object_name, ""
-    kind = str(model._meta.verbose_name)  # noqa: SLF001 - Django's public name
+    kind = kind_title(entry.object_type)
     return kind, entry.object_name, _address(model, entry.object_id)
 
 

@@ -151,7 +151,7 @@ def test_what_happened_names_the_person_and_leads_to_the_thing(boss, person):
 
     (newest, *_) = news.done()
 
-    assert (newest.actor, newest.action) == ("approver", "move to stage")
+    assert (newest.actor, newest.action) == ("approver", "moved to a stage")
     assert newest.name == str(version)
     assert str(version.pk) in newest.url
 

@@ -117,6 +117,20 @@ def test_times_have_seconds_and_a_zone(boss, language):
     assert f"{entry.at:%Y-%m-%d %H:%M:%S} UTC" in page
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "moved to a stage"), ("ko", "단계를 옮김")]
+)
+def test_trail_says_in_words_what_was_done(boss, language, words):
+    AuditEntry.objects.create(
+        action="move_to_stage", object_type="lifecycle.run", object_id="1"
+    )
+
+    address = reverse("admin:core_auditentry_changelist")
+    page = boss.get(address, headers={"Accept-Language": language}).content.decode()
+
+    assert words in page
+
+
 def test_no_is_not_shown_as_an_error(boss):
     User.objects.create_user("closed", is_active=False)
 

@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from mlops.core import audit
+from mlops.core.admin.trail_words import action_title, kind_title
 from mlops.core.models import ApiToken, AuditEntry, User
 
 admin.site.unregister(Group)
@@ -164,11 +165,19 @@ class ApiTokenAdmin(ReadOnly):
 class AuditEntryAdmin(ReadOnly):
     """The audit trail; nobody changes it, superusers included."""
 
-    list_display = ("at", "actor", "action", "object_type", "object_name", "what")
+    list_display = ("at", "actor", "done", "kind", "object_name", "what")
     list_filter = ("action", "object_type")
     search_fields = ("object_id", "object_name", "request_id", "actor__username")
     list_select_related = ("actor",)
     date_hierarchy = "at"
+
+    @admin.display(description=_("action"), ordering="action")
+    def done(self, entry: AuditEntry) -> str:
+        return action_title(entry.action)
+
+    @admin.display(description=_("kind"), ordering="object_type")
+    def kind(self, entry: AuditEntry) -> str:
+        return kind_title(entry.object_type)
 
     @admin.display(description=_("changes"))
     def what(self, entry: AuditEntry) -> str:
