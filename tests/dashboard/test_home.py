@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib import admin
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from datasets.models import Dataset, DatasetVersion, IngestJob
 from datasets.states import QualityStatus, VersionState
@@ -149,7 +149,8 @@ def test_what_happened_names_the_person_and_leads_to_the_thing(boss, person):
     version = VersionFactory()
     audit.record("move_to_stage", version, by=person("approver"))
 
-    (newest, *_) = news.done()
+    with translation.override("en"):
+        (newest, *_) = news.done()
 
     assert (newest.actor, newest.action) == ("approver", "moved to a stage")
     assert newest.name == str(version)
