@@ -2,6 +2,7 @@
 
 from lifecycle.viewsets import (
     ArtifactViewSet,
+    CurveViewSet,
     DriftEventViewSet,
     ExperimentViewSet,
     LoggedModelArtifactViewSet,
@@ -45,6 +46,7 @@ ROUTES = [
         LoggedModelArtifactViewSet,
         {"get": "preview"},
     ),
+    ApiRoute("curves", CurveViewSet, {"get": "list"}),
     ApiRoute("models", ModelVersionViewSet, _LIST),
     ApiRoute("models/<str:model_name>/compare", ModelViewSet, {"post": "compare"}),
     ApiRoute(

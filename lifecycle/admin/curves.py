@@ -1,45 +1,55 @@
 """Metric curves as SVG text: no script and no style attribute, so any CSP holds."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from lifecycle.models import LatestMetric, MetricPoint, Run
+from lifecycle import curves as whole
+from lifecycle.curves import CurveWindow
+from lifecycle.models import Run
 
 WIDTH, HEIGHT, MARGIN = 320, 120, 6
 MOST_CURVES = 12
-MOST_POINTS = 20_000
-DRAWN_POINTS = 400
+DRAWN_POINTS = 300
 
 Point = tuple[int, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """The finite points of one metric on one dataset, by step."""
+class PlainCurve:
+    """The means of one metric on one dataset in buckets of its whole history."""
 
     name: str
     points: Sequence[Point]
 
 
-def of_run(run: Run) -> list[Curve]:
-    """Return the run's curves, by name; a metric of one point is no curve."""
-    found = []
-    for metric in run.latest_metrics.newest():
-        curve = _curve(metric)
-        if len(curve.points) > 1:
-            found.append(curve)
-        if len(found) == MOST_CURVES:
-            break
-    return found
+def of_run(run: Run) -> list[PlainCurve]:
+    """Return the run's first curves, by name; a metric of one point is no curve."""
+    names = run.latest_metrics.newest().values_list("key__name", flat=True)
+    first = list(dict.fromkeys(names))[:MOST_CURVES]
+    found = whole.of([run], first, CurveWindow("step", DRAWN_POINTS)) if first else []
+    drawn = [PlainCurve(_name(one), list(_points(one))) for one in found]
+    return [curve for curve in drawn if len(curve.points) > 1]
 
 
-def draw(curve: Curve) -> SafeString:
-    """Return the picture of a curve with its bounds; thinned out evenly if long."""
-    points = _thinned(curve.points)
+def _name(curve: whole.Curve) -> str:
+    return f"{curve.metric} ({curve.dataset})" if curve.dataset else curve.metric
+
+
+def _points(curve: whole.Curve) -> Iterator[Point]:
+    """Yield every bucket's least and greatest value, so that no peak is lost."""
+    for bucket in curve.buckets.values():
+        if bucket.low is not None and bucket.high is not None:
+            yield bucket.first, bucket.low
+            if bucket.high != bucket.low:
+                yield bucket.first, bucket.high
+
+
+def draw(curve: PlainCurve) -> SafeString:
+    """Return the picture of a curve with its bounds."""
+    points = curve.points
     values = [value for _, value in points]
     low, high = min(values), max(values)
     first, last = points[0][0], points[-1][0]
@@ -77,23 +87,6 @@ def draw_all(run: Run) -> SafeString | str:
         '<div class="flex flex-wrap gap-4">{}</div>',
         format_html_join("", "{}", drawn),
     )
-
-
-def _curve(metric: LatestMetric) -> Curve:
-    points = MetricPoint.objects.filter(
-        run_id=metric.run_id,
-        key_id=metric.key_id,
-        dataset=metric.dataset,
-        is_nan=False,
-    ).order_by("step", "timestamp_ms")
-    rows = points.values_list("step", "value")[:MOST_POINTS]
-    name = f"{metric.key} ({metric.dataset})" if metric.dataset else str(metric.key)
-    return Curve(name, [row for row in rows if math.isfinite(row[1])])
-
-
-def _thinned(points: Sequence[Point]) -> Sequence[Point]:
-    stride = math.ceil(len(points) / DRAWN_POINTS)
-    return points if stride == 1 else [*points[::stride], points[-1]]
 
 
 def _place(value: float, low: float, high: float, size: int) -> float:

@@ -27,6 +27,12 @@ _RECORDS: list[
         ("run", "key"),
         ("run__uid", "key__name"),
     ),
+    (
+        models.MetricCurve,
+        ("run", "key", "dataset", "axis", "settled", "shift"),
+        ("run", "key"),
+        ("run__uid", "key__name"),
+    ),
     (models.Param, ("run", "key", "value"), ("run", "key"), ("run__uid", "key__name")),
     (models.RunTag, ("run", "key", "value"), ("run", "key"), ("run__uid", "key__name")),
     (

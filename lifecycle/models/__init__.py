@@ -1,6 +1,7 @@
 """Experiments, runs and what they log; models, their versions and their history."""
 
 from lifecycle.models.artifact import Artifact
+from lifecycle.models.curve import MetricCurve
 from lifecycle.models.drift import DriftEvent
 from lifecycle.models.experiment import Experiment, ExperimentTag
 from lifecycle.models.inputs import InputDataset, RunInput, RunModelInput
@@ -45,6 +46,7 @@ __all__ = [
     "LoggedModelMetric",
     "LoggedModelParam",
     "LoggedModelTag",
+    "MetricCurve",
     "MetricPoint",
     "ModelAlias",
     "ModelVersion",

@@ -52,6 +52,7 @@ TABLES: Final = frozenset(
         "lifecycle_loggedmodelmetric",
         "lifecycle_loggedmodelparam",
         "lifecycle_loggedmodeltag",
+        "lifecycle_metriccurve",
         "lifecycle_metricpoint",
         "lifecycle_modelalias",
         "lifecycle_modelversion",

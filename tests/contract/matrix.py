@@ -107,6 +107,7 @@ LIFECYCLE = [
         silent=TELEMETRY,
     ),
     Row("GET", R + "/{run}/metrics/{metric}", READERS, 200),
+    Row("GET", L + "/curves?run_id={run}", READERS, 200),
     Row("GET", R + "/{run}/artifacts", READERS, 200),
     Row(
         "POST",

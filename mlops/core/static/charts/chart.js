@@ -20,7 +20,7 @@ export class Chart {
     figure.querySelector("[data-set=smooth]")?.addEventListener("input", event => this.set({ smooth: Number(event.target.value) }));
     figure.querySelector("[data-set=zoom]")?.addEventListener("click", () => this.zoom(null));
     this.listen();
-    new ResizeObserver(() => this.draw()).observe(this.plot);
+    new ResizeObserver(() => { if (this.plot.clientWidth !== this.width) this.draw(); }).observe(this.plot);
     if (data) this.update(data);
   }
 
@@ -46,7 +46,8 @@ export class Chart {
   }
 
   draw() {
-    const box = { width: Math.round(this.plot.clientWidth), height: Number(this.figure.dataset.height || 260) };
+    this.width = this.plot.clientWidth;
+    const box = { width: this.width, height: Number(this.figure.dataset.height || 260) };
     if (!this.data || box.width < 80) return;
     const empty = !(this.data.series ?? this.data.values)?.length;
     this.figure.classList.toggle("empty", empty);

@@ -61,26 +61,32 @@ function plane(data, box, options, series) {
   });
   const x = scale({ kind: data.x?.kind, log: xLog, domain: within ?? extent(series.map(one => one.x), xLog), range: [LEFT, box.width - RIGHT] });
   let bounds = extent(shown.flat(), yLog);
-  if (bounds && finite(data.y?.min) && !yLog) bounds = [Math.min(data.y.min, bounds[0]), bounds[1]];
+  if (bounds && finite(data.y?.min) && !yLog) bounds = [Math.min(data.y.min, bounds[0]), bounds[1] + (bounds[1] - bounds[0]) * .04];
   const y = scale({ log: yLog, domain: bounds, range: [box.height - BOTTOM, TOP], pad: finite(data.y?.min) ? 0 : .04 });
   return { x, y, xLog, yLog };
 }
 
 const drawable = (x, y, { xLog, yLog }) => finite(x) && finite(y) && !(xLog && x <= 0) && !(yLog && y <= 0);
 
-/** A path through the points: of each pixel's column first, least, greatest and last. */
+/** A path through the points: of each pixel's column the least and the greatest. */
 function through(xs, ys, p) {
   const parts = [];
-  let column = NaN, held = [], pen = "M";
-  const put = i => { parts.push(`${pen}${p.x(xs[i]).toFixed(1)},${p.y(ys[i]).toFixed(1)}`); pen = "L"; };
-  const flush = () => { for (const i of [...new Set(held)].sort((a, b) => a - b)) put(i); held = []; };
+  let column = NaN, first = -1, least = -1, most = -1, last = -1, pen = "M";
+  const put = i => { parts.push(pen, Math.round(p.x(xs[i]) * 10) / 10, ",", Math.round(p.y(ys[i]) * 10) / 10); pen = "L"; };
+  const flush = () => {
+    if (first < 0) return;
+    put(Math.min(least, most));
+    if (least !== most) put(Math.max(least, most));
+    else if (last !== first) put(last);
+    first = -1;
+  };
   for (let i = 0; i < xs.length; i++) {
     if (!drawable(xs[i], ys[i], p)) { flush(); pen = "M"; column = NaN; continue; }
     const at = Math.round(p.x(xs[i]));
-    if (at !== column) { flush(); column = at; held = [i, i, i, i]; continue; }
-    if (ys[i] < ys[held[1]]) held[1] = i;
-    if (ys[i] > ys[held[2]]) held[2] = i;
-    held[3] = i;
+    if (at !== column) { flush(); column = at; first = least = most = last = i; continue; }
+    if (ys[i] < ys[least]) least = i;
+    if (ys[i] > ys[most]) most = i;
+    last = i;
   }
   flush();
   return parts.join("");
@@ -108,11 +114,11 @@ function closest(sorted, value) {
 
 function undrawn(series, p) {
   let words = 0, below = 0;
-  for (const one of series) {
-    one.y.forEach((y, i) => {
-      if (y !== null && !finite(y)) words += 1;
-      else if (y !== null && !drawable(one.x[i], y, p)) below += 1;
-    });
+  for (const { x, y } of series) {
+    for (let i = 0; i < y.length; i++) {
+      if (y[i] === null || drawable(x[i], y[i], p)) continue;
+      if (finite(y[i])) below += 1; else words += 1;
+    }
   }
   return { words, below };
 }
