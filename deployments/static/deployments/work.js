@@ -36,7 +36,6 @@ async function reworded() {
 async function moved(deployment) {
   const before = shown;
   shown = deployment;
-  over = ["failed", "rollback", "terminated"].includes(deployment.status);
   const known = before ?? page.shown;
   if (MOVES.some(name => name in known && known[name] !== deployment[name])) await reworded();
   facts(deployment);
@@ -81,6 +80,7 @@ async function poll() {
   lines.splice(0, lines.length, ...journal);
   print();
   await moved(deployment);
+  over = ["failed", "rollback", "terminated"].includes(deployment.status);
   if (Date.now() - drawn > 15000) await draw();
 }
 
@@ -248,7 +248,6 @@ addEventListener("click", event => {
   asking = link.dataset;
   find("ask-title").textContent = find("ask-do").textContent = link.textContent;
   find("ask-effect").textContent = asking.effect;
-  find("ask-do").classList.toggle("danger", link.classList.contains("danger"));
   find("ask-reason").value = "";
   clear(find("ask-problem"));
   dialog.showModal();
