@@ -50,7 +50,7 @@ def banner(
 
 def demo_banner(place: DemoAddress, tokens: Mapping[str, str]) -> str:
     """Return what is printed when the demo has run: a call of its model."""
-    end = ["  The demo is complete; the page of the address above has more.", RULE]
+    end = [f"  The demo is complete: {place.url}/admin/ shows it.", RULE]
     parts = [["", RULE, *_example(place, tokens)], end]
     return "\n\n".join("\n".join(lines) for lines in parts)
 
