@@ -8,9 +8,9 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from lifecycle.admin.base import EMPTY, act, link_to, link_to_list, moment, staff, table
+from lifecycle.admin.experiment_work import ExperimentWork
 from lifecycle.models import Experiment, ModelVersion, Run
 from lifecycle.states import ExperimentStatus
 from lifecycle.times import from_ms
@@ -36,7 +36,7 @@ class ExperimentForm(forms.ModelForm[Experiment]):
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(ModelAdmin):
+class ExperimentAdmin(ExperimentWork):
     form = ExperimentForm
     list_display = (
         "name",

@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
@@ -29,6 +28,7 @@ from lifecycle.admin.base import (
 )
 from lifecycle.admin.experiment import short_metrics
 from lifecycle.admin.forms import ArtifactUploadForm, RegisterForm, RunForm
+from lifecycle.admin.run_work import RunWork
 from lifecycle.models import ModelVersion, Run
 from lifecycle.states import RunStatus
 from lifecycle.times import from_ms
@@ -37,7 +37,7 @@ from mlops.core.models import User
 
 
 @admin.register(Run)
-class RunAdmin(ModelAdmin):
+class RunAdmin(RunWork):
     list_display = (
         "name_or_id",
         "experiment_link",
