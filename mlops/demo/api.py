@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT_S = 30.0
+# An upload is read before its answer, which takes minutes on a slow machine.
+CALL_TIMEOUT_S = 300.0
 WAIT_S = 120.0
 POLL_S, LONGEST_POLL_S, SLOWER = 0.1, 1.0, 1.2
 
@@ -94,7 +96,7 @@ class Api:
             sent["Authorization"] = f"Bearer {self._token}"
         url = self.base_url + path
         try:
-            status, content = request(method, url, body, sent)
+            status, content = request(method, url, body, sent, CALL_TIMEOUT_S)
         except (OSError, HTTPException) as error:
             raise ApiError(f"{method} {url}: {error}") from error
         if status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -108,11 +110,12 @@ def request(
     url: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, bytes]:
     """Make one HTTP request; return its status and body. Follows nothing."""
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.netloc, timeout=TIMEOUT_S)
+    connection = kind(parts.netloc, timeout=timeout_s)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request(method, target or "/", body, dict(headers or {}))

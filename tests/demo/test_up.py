@@ -61,7 +61,7 @@ def test_every_address_of_the_banner_answers(stack):
     key = {"Authorization": f"Bearer {stack.tokens['scientist']}"}
     addresses = set(ADDRESS.findall(banner(stack)))
 
-    assert len(addresses) == 4
+    assert len(addresses) == 5
     for address in addresses - {a for a in addresses if a.endswith("/infer")}:
         status, _ = request("GET", address, headers=key)
         assert status in {200, 302}, address
