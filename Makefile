@@ -18,7 +18,7 @@ STRICT := MLOPS_ENV=production MLOPS_ALLOWED_HOSTS=mlops.example.org \
 
 .DEFAULT_GOAL := help
 .PHONY: help run install test test-pg test-slow test-all coverage mutants check format \
-	openapi client client-package messages bench clean
+	openapi examples client client-package messages bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,10 @@ openapi: .venv/.stamp-tests  ## write docs/openapi*.json anew
 	$(MANAGE) spectacular --format openapi-json --validate --fail-on-warn \
 		--generator-class mlops.core.schema.profiles.SeedGenerator \
 		--file docs/openapi.seed.json
+
+examples: .venv/.stamp-tests  ## send the document's examples, and write down what is answered
+	RECORD_EXAMPLES=1 $(PYTEST) tests/contract/test_examples.py -k sent
+	$(MAKE) openapi
 
 # Needs Node 18+ and npm.
 client: openapi  ## a typed TypeScript client in client/, compiled strictly

@@ -31,12 +31,12 @@ def client(api, owner, settings):
     return api(owner)
 
 
-def status_of(client, method, path, body=None):
+def status_of(client, method, path, body=None, **headers):
     mark = transaction.savepoint()
     answer = (
-        client.generic(method, path)
+        client.generic(method, path, **headers)
         if body is None
-        else (getattr(client, method.lower())(path, body, format="json"))
+        else getattr(client, method.lower())(path, body, format="json", **headers)
     )
     let_go(answer)
     transaction.savepoint_rollback(mark)
@@ -76,3 +76,23 @@ def test_no_forbidden_query_is_taken(client, world):
                     taken.append(f"{row.method} {row.path}: {asked:.60} is {status}")
 
     assert taken == []
+
+
+def test_no_forbidden_header_is_taken(client, world):
+    taken, tried = [], 0
+    for row in ROWS:
+        for parameter in operation_of(SHAPES.document, row).get("parameters", []):
+            if parameter["in"] != "header" or row.kind not in {"json", "chunk"}:
+                continue
+            name = parameter["name"]
+            body = filled(row.body, world) if isinstance(row.body, dict) else None
+            for value in violations.of_header(parameter):
+                sent = {f"HTTP_{name.upper().replace('-', '_')}": value}
+                path = row.path.format(**world)
+                status = status_of(client, row.method, path, body, **sent)
+                tried += 1
+                if status not in REFUSED:
+                    taken.append(f"{row.method} {row.path}: {name} {value!r:.20}")
+
+    assert taken == []
+    assert tried > 50

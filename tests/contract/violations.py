@@ -60,6 +60,16 @@ def of_body(schema: Any, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
             yield f"{name} = {value!r:.40}", {**body, name: value}
 
 
+def of_header(parameter: Any) -> Iterator[str]:
+    """Yield texts that a header's schema forbids, and that HTTP can carry."""
+    schema = parameter["schema"]
+    if schema["type"] == "integer":
+        yield from ("x", "1.5", "-1")
+    if schema["type"] == "string":
+        texts = ["x\x7f", "\t", "no-such-1", "x" * (schema.get("maxLength", 0) + 1)]
+        yield from (text for text in texts if not fits(schema, text))
+
+
 def of_query(parameter: Any) -> Iterator[str]:
     """Yield texts that a query parameter's schema forbids."""
     schema = SHAPES.resolved(parameter["schema"])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlops.core import headers
-from mlops.core.schema import answers, glossary, problems
+from mlops.core.schema import answers, examples, glossary, problems
 from mlops.core.schema.walk import Document, dictionaries, operations
 
 # What Django derives from column types; PostgreSQL and SQLite differ in them.
@@ -32,6 +32,7 @@ def finish(
     _forget_lengths_of_words(result)
     _write_times_as_text(result)
     glossary.describe(result)
+    examples.show(result)
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return result
 
