@@ -15,6 +15,7 @@ from unfold.decorators import action
 from datasets import appending, ingestion, inline_ingestion, storage
 from datasets.admin import svg
 from datasets.admin.forms import AppendForm, UploadForm, VersionForm, form_page
+from datasets.admin.work import DatasetWork
 from datasets.models import Dataset, DatasetVersion, QualityRun
 from datasets.models.dataset import AppendBase
 from mlops.core.admin.base import (
@@ -23,6 +24,7 @@ from mlops.core.admin.base import (
     act,
     link_to,
     link_to_list,
+    shown_bytes,
     staff,
 )
 from mlops.core.admin.confirm import ask_first
@@ -38,9 +40,9 @@ class VersionInline(TabularInline):
     fields = readonly_fields = (
         "page",
         "state",
-        "row_count",
+        "rows",
         "column_count",
-        "size_bytes",
+        "size",
         "quality_status",
         "created_at",
     )
@@ -55,9 +57,17 @@ class VersionInline(TabularInline):
     def page(self, version: DatasetVersion) -> SafeString | str:
         return link_to(version, f"v{version.number}")
 
+    @admin.display(description=_("rows"))
+    def rows(self, version: DatasetVersion) -> str:
+        return f"{version.row_count:,}"
+
+    @admin.display(description=_("size"))
+    def size(self, version: DatasetVersion) -> str:
+        return shown_bytes(version.size_bytes) if version.size_bytes else EMPTY
+
 
 @admin.register(Dataset)
-class DatasetAdmin(VerbAdmin):
+class DatasetAdmin(DatasetWork, VerbAdmin):
     list_display = (
         "name",
         "current",
@@ -94,6 +104,7 @@ class DatasetAdmin(VerbAdmin):
         "updated_at",
     )
     inlines = (VersionInline,)
+    actions_list = ("upload_files",)
     actions_detail = ("add_version", "append_rows")
     actions: ClassVar = ("remove",)
 
@@ -194,6 +205,10 @@ class DatasetAdmin(VerbAdmin):
             ),
         ]
         return [*own, *super().get_urls()]
+
+    @action(description=_("Upload, with a look first"), permissions=["add"])
+    def upload_files(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:datasets_dataset_new"))
 
     @action(description=_("Add a version"), permissions=["change"])
     def add_version(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -35,19 +35,26 @@ def drift_table(body: Mapping[str, Any]) -> SafeString | str:
     return table(head, [_row(column) for column in columns[:SHOWN_COLUMNS]])
 
 
-def table(head: Any, rows: Any) -> SafeString:
+def table(head: Any, rows: Any, *, label: Any = "") -> SafeString:
     """Return an HTML table that scrolls sideways where it is wide."""
-    titles = format_html_join("", "<th>{}</th>", [(name,) for name in head])
+    titles = format_html_join("", '<th scope="col">{}</th>', [(name,) for name in head])
     lines = format_html_join(
         "",
         "<tr>{}</tr>",
         [(format_html_join("", "<td>{}</td>", [(c,) for c in row]),) for row in rows],
     )
+    drawn = format_html(
+        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", titles, lines
+    )
+    return sideways(drawn, label or _("Table"))
+
+
+def sideways(drawn: SafeString, label: Any) -> SafeString:
+    """Return what may be wide in a box that scrolls, by keyboard too."""
     return format_html(
-        '<div class="overflow-x-auto"><table><thead><tr>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>",
-        titles,
-        lines,
+        '<div class="sideways" tabindex="0" role="region" aria-label="{}">{}</div>',
+        label,
+        drawn,
     )
 
 

@@ -7,14 +7,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from datasets import ingestion, questions, sources
 from datasets.admin import svg
-from datasets.admin.drift import drift_table, table
+from datasets.admin.drift import drift_table, sideways, table
 from datasets.admin.forms import OptionsForm, form_page
 from datasets.models import (
     Column,
@@ -27,7 +27,15 @@ from datasets.models import (
 from datasets.states import VersionState
 from datasets.stored_answers import Question
 from mlops.core.admin import ReadOnly
-from mlops.core.admin.base import EMPTY, act, link_to, link_to_list, staff
+from mlops.core.admin.base import (
+    EMPTY,
+    act,
+    link_to,
+    link_to_list,
+    meaning,
+    shown_bytes,
+    staff,
+)
 from mlops.core.errors import DomainError
 from mlops.core.models import User
 
@@ -41,9 +49,9 @@ class DatasetVersionAdmin(ReadOnly):
         "name",
         "state",
         "progress",
-        "row_count",
+        "rows",
         "column_count",
-        "size_bytes",
+        "size",
         "quality_status",
         "created_at",
     )
@@ -63,7 +71,7 @@ class DatasetVersionAdmin(ReadOnly):
                     "state",
                     "progress",
                     "state_reason",
-                    "row_count",
+                    "rows",
                     "column_count",
                     "quality_status",
                     "lineage",
@@ -80,8 +88,8 @@ class DatasetVersionAdmin(ReadOnly):
                 "fields": (
                     "source_name",
                     "source_format",
-                    "source_bytes",
-                    "size_bytes",
+                    "source_size",
+                    "size",
                     "digest",
                     "content_digest",
                     "appended_to",
@@ -103,6 +111,9 @@ class DatasetVersionAdmin(ReadOnly):
         "heat_map",
         "drift",
         "reading",
+        "rows",
+        "size",
+        "source_size",
     )
 
     @admin.display(description=_("version"), ordering="number")
@@ -163,7 +174,7 @@ class DatasetVersionAdmin(ReadOnly):
             for column in columns
         ]
         head = (_("column"), _("type"), _("missing"), _("mean"), _("std"), _("values"))
-        return table(head, rows)
+        return table(head, rows, label=_("Columns"))
 
     @admin.display(description=_("first rows"))
     def sample_table(self, version: DatasetVersion) -> SafeString | str:
@@ -172,14 +183,17 @@ class DatasetVersionAdmin(ReadOnly):
             return EMPTY
         names = list(body[0])[:SHOWN_COLUMNS]
         rows = [[_cell(row.get(name)) for name in names] for row in body[:SHOWN_ROWS]]
-        return table(names, rows)
+        return table(names, rows, label=_("First rows"))
 
     @admin.display(description=_("correlation"))
     def heat_map(self, version: DatasetVersion) -> SafeString | str:
         if version.column_count > questions.INTERACTIVE_COLUMNS:
             return EMPTY
         body = _answer(questions.correlations(version))
-        return svg.heat_map(body["features"], body["matrix"]) if body else EMPTY
+        if not body:
+            return EMPTY
+        drawn = svg.heat_map(body["features"], body["matrix"])
+        return sideways(drawn, _("Correlation"))
 
     @admin.display(description=_("drift from the version before"))
     def drift(self, version: DatasetVersion) -> SafeString | str:
@@ -188,10 +202,21 @@ class DatasetVersionAdmin(ReadOnly):
         return drift_table(report.body) if report else EMPTY
 
     @admin.display(description=_("report of the reader"))
-    def reading(self, version: DatasetVersion) -> SafeString:
+    def reading(self, version: DatasetVersion) -> SafeString | str:
         """What was refused, renamed and found out while the file was read."""
-        text = orjson.dumps(version.report, option=orjson.OPT_INDENT_2).decode()
-        return format_html('<pre class="text-xs">{}</pre>', text)
+        return meaning(version.report) if version.report else EMPTY
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, version: DatasetVersion) -> str:
+        return shown_bytes(version.size_bytes) if version.size_bytes else EMPTY
+
+    @admin.display(description=_("size of the files"))
+    def source_size(self, version: DatasetVersion) -> str:
+        return shown_bytes(version.source_bytes) if version.source_bytes else EMPTY
+
+    @admin.display(description=_("rows"), ordering="row_count")
+    def rows(self, version: DatasetVersion) -> str:
+        return f"{version.row_count:,}"
 
     @admin.action(description=_("Stop reading"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[DatasetVersion]) -> None:

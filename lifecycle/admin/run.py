@@ -27,6 +27,7 @@ from lifecycle.admin.base import (
     task_urls,
 )
 from lifecycle.admin.experiment import short_metrics
+from lifecycle.admin.files import FilesPage
 from lifecycle.admin.forms import ArtifactUploadForm, RegisterForm, RunForm
 from lifecycle.admin.run_work import RunWork
 from lifecycle.models import ModelVersion, Run
@@ -37,7 +38,7 @@ from mlops.core.models import User
 
 
 @admin.register(Run)
-class RunAdmin(RunWork):
+class RunAdmin(FilesPage, RunWork):
     list_display = (
         "name_or_id",
         "experiment_link",
@@ -51,7 +52,7 @@ class RunAdmin(RunWork):
     list_filter_submit = True
     search_fields = ("uid", "name", "tags__key__name", "tags__value")
     actions: ClassVar = ("complete", "fail", "cancel", "remove", "restore")
-    actions_detail = ("upload", "register")
+    actions_detail = ("open_files", "upload", "register")
     fieldsets = (
         (
             None,

@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from lifecycle import artifacts
 from lifecycle.admin.base import download_link, link_to, moment, table
+from lifecycle.admin.files import FilesPage
 from lifecycle.models import Artifact, DriftEvent, LoggedModel
 from lifecycle.times import from_ms
 from mlops.core.admin import ReadOnly
@@ -66,7 +67,8 @@ class ArtifactAdmin(ReadOnly):
 
 
 @admin.register(LoggedModel)
-class LoggedModelAdmin(ReadOnly):
+class LoggedModelAdmin(FilesPage, ReadOnly):
+    actions_detail = ("open_files",)
     list_display = ("name", "id", "experiment", "run_link", "status", "made")
     list_filter = ("status", ("experiment", AutocompleteSelectFilter))
     list_filter_submit = True

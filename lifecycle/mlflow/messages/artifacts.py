@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from lifecycle import downloads
+from lifecycle.folders import entries
 from lifecycle.mlflow.errors import Missing
 from lifecycle.models import Artifact, LoggedModel, Run
 from mlops.core.ranges import NoSuchRange
@@ -14,19 +15,10 @@ from mlops.core.ranges import NoSuchRange
 def listing(owner: Run | LoggedModel, folder: str) -> list[tuple[str, int | None]]:
     """Return (path, size) of what lies directly in a folder, sorted; a folder has None.
 
-    Rows are asked for, never a directory.
+    Files that are elsewhere are not listed.
     """
-    prefix = f"{folder}/" if folder else ""
-    rows = owner.artifacts.filter(is_stored=True).values_list("path", "size_bytes")
-    if prefix:
-        rows = rows.filter(path__startswith=prefix)
-    found: dict[str, int | None] = {}
-    for path, size in rows:
-        if not path.startswith(prefix):  # SQLite's LIKE does not mind the case
-            continue
-        name, deeper, _ = path[len(prefix) :].partition("/")
-        found[prefix + name] = None if deeper else size
-    return sorted(found.items())
+    found = entries(owner, folder, only_stored=True)
+    return [(one.path, None if one.is_folder else one.size_bytes) for one in found]
 
 
 def file_messages(

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -69,6 +69,36 @@ def link_to_list(model: type[Model], text: str, **query: Any) -> SafeString:
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     words = "&".join(f"{name}={value}" for name, value in query.items())
     return format_html('<a href="{}?{}">{}</a>', url, words, text)
+
+
+def meaning(value: Any) -> SafeString | str:
+    """Return JSON as lists of what it says: names, values, nothing for nothing."""
+    if isinstance(value, dict):
+        items = [(name, meaning(one)) for name, one in value.items() if one != {}]
+        lines = format_html_join("", "<li>{}: {}</li>", items)
+        return format_html('<ul class="meaning">{}</ul>', lines) if items else EMPTY
+    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        lines = format_html_join("", "<li>{}</li>", [(meaning(one),) for one in value])
+        return format_html('<ul class="meaning">{}</ul>', lines)
+    if isinstance(value, list):
+        return ", ".join(str(meaning(one)) for one in value) or EMPTY
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, int | float):
+        return f"{value:,}"
+    return EMPTY if value in {None, ""} else str(value)
+
+
+def shown_bytes(count: int) -> str:
+    """Return a number of bytes as people read it: `580.1 KiB (593,999 bytes)`."""
+    exact = ngettext("%(count)s byte", "%(count)s bytes", count) % {
+        "count": f"{count:,}"
+    }
+    units = ("KiB", "MiB", "GiB", "TiB")
+    power = min((max(count, 1).bit_length() - 1) // 10, len(units))
+    if not power:
+        return exact
+    return f"{count / 1024**power:,.1f} {units[power - 1]} ({exact})"
 
 
 def act(
