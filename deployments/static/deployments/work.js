@@ -123,6 +123,9 @@ function drawSoon() {
   if (waiting === null) waiting = setTimeout(() => { waiting = null; if (!document.hidden) draw(); }, Math.max(0, 5000 - (Date.now() - drawn)));
 }
 
+// Time goes on without requests, too; a hidden tab asks nothing.
+setInterval(() => { if (!document.hidden && !over && Date.now() - drawn > 30000) draw(); }, 10000);
+
 const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
 const RISES = 1.3, AROUND = 3;
 
