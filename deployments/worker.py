@@ -8,6 +8,7 @@ from deployments.reconciler.sample_intake import Intake, prune
 from deployments.reconciler.stale_files import sweep
 from deployments.states import Environment
 from deployments.targets import configured
+from mlops.core import audit
 from mlops.worker.thread import WorkerThread
 
 PRUNE_EVERY = 60  # rounds
@@ -64,3 +65,4 @@ class Housekeeping(WorkerThread):
 
     def round(self) -> None:
         sweep()
+        audit.prune()

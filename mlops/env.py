@@ -16,6 +16,7 @@ NAMES = frozenset(
         "MLOPS_ALLOWED_HOSTS",
         "MLOPS_ANALYTICS_RATE",
         "MLOPS_ARTIFACT_SYNC",
+        "MLOPS_AUDIT_DAYS",
         "MLOPS_BEHIND_PROXY",
         "MLOPS_CORS_ORIGINS",
         "MLOPS_DATA_DIR",

@@ -69,6 +69,7 @@ SERVING_URL = env.address("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}
 
 # Applications ---------------------------------------------------------------------
 INSTALLED_APPS = [
+    "mlops.commands",  # before Django's, whose commands it replaces
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -334,6 +335,9 @@ ANALYTICS_RATE = env.integer("MLOPS_ANALYTICS_RATE", 240, low=0, high=1_000_000)
 
 # Days after a deployment's end for which its log is kept.
 LOG_DAYS = env.integer("MLOPS_LOG_DAYS", 30, low=0, high=36_500)
+
+# Days for which an entry of the audit trail is kept; 0 for ever.
+AUDIT_DAYS = env.integer("MLOPS_AUDIT_DAYS", 0, low=0, high=36_500)
 
 # Folders, and all below them, that storage connections may read from.
 STORAGE_FOLDERS = env.words("MLOPS_STORAGE_FOLDERS")

@@ -120,7 +120,7 @@ class Moves:
             if self._rows().filter(status=self.row.status).update(**seen):
                 self._remember(seen)
                 if step.message:
-                    self._append(step)
+                    self._note(step)
 
     def notice(self, step: Step) -> None:
         """Append an event that moves nothing, unless its message was the last one."""
@@ -129,7 +129,7 @@ class Moves:
             events = DeploymentEvent.objects.filter(deployment=self.row.pk)
             last = events.order_by("-sequence").first()
             if last is None or last.message != step.message:
-                self._append(step)
+                self._note(step)
 
     def swap(self, **changes: Any) -> None:
         """Compare and swap the row's columns. Raises StaleDeployment if it changed."""
@@ -164,6 +164,12 @@ class Moves:
             field="status",
             allowed=allowed,
         )
+
+    def _note(self, step: Step) -> None:
+        """Append an event that moves nothing, and its entry of the trail."""
+        self._append(step)
+        changes = {"reason": step.message}
+        audit.record(step.action, self.row, by=step.by, changes=changes)
 
     def _append(self, step: Step, *, from_status: str | None = None) -> None:
         """Append an event. The caller holds the slot's lock, so no number repeats."""

@@ -92,7 +92,7 @@ def start(cursor: CursorWrapper, run: NewRun, home: OpenExperiment) -> int:
     pk = _insert(cursor, run)
     if pk is None:
         raise AlreadyExists(f"There is a run {run.uid!r} already.", field="run_id")
-    audit.note(
+    audit.note_first(
         cursor,
         "start",
         (_KIND, str(pk), run.name or run.uid),

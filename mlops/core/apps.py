@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -16,4 +17,6 @@ class CoreConfig(AppConfig):
         import_module("mlops.core.schema.extensions")  # registers itself
         import_module("mlops.checks")  # registers itself
         roles = import_module("mlops.core.roles")
+        sessions = import_module("mlops.core.sessions")
+        user_logged_out.connect(sessions.note_sign_out)
         post_migrate.connect(roles.apply, dispatch_uid="mlops.core.roles")

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from mlops.core import rates
+from mlops.core import audit, rates
 from mlops.core.context import current
 from mlops.core.errors import Throttled
 from mlops.core.models import User
@@ -46,6 +46,7 @@ class ThrottledBackend(ModelBackend):
         rates.count(one, account, address)
         rates.count(many, address)
         logger.warning("A sign-in from %s failed", address or "nowhere")
+        audit.note_failed_sign_in(user, "wrong password" if user else "no account")
         return None
 
     def _opens(self, user: User | None, password: str) -> bool:

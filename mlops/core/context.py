@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What is known of the request that is being answered."""
+    """What is known of the request that is being answered; `via` as in `Via`."""
 
     request_id: str = ""
     remote_address: str = ""
     reason: str = ""
+    via: str = "system"
 
 
 _NOBODY = RequestContext()
@@ -24,6 +25,16 @@ current: ContextVar[RequestContext] = ContextVar("request_context", default=_NOB
 def reasoned(reason: str) -> Iterator[None]:
     """Add why something is done to what the trail says of it."""
     reset = current.set(replace(current.get(), reason=reason))
+    try:
+        yield
+    finally:
+        current.reset(reset)
+
+
+@contextmanager
+def command_line() -> Iterator[None]:
+    """Let what is written meanwhile be known as a person's at the command line."""
+    reset = current.set(RequestContext(via="command line"))
     try:
         yield
     finally:

@@ -37,7 +37,9 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        reset = current.set(RequestContext(request_id, _address(request)))
+        via = _via(request.path)
+        context = RequestContext(request_id, _address(request), via=via)
+        reset = current.set(context)
         try:
             response = self._respond(request)
         finally:
@@ -86,6 +88,13 @@ class SecurityHeadersMiddleware:
             response.headers.setdefault("Cache-Control", "private, no-store")
             patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
+
+
+def _via(path: str) -> str:
+    """Return by which door a request comes; the third one is the MLflow protocol's."""
+    if path.startswith("/api/v1/"):
+        return "rest"
+    return "admin" if path.startswith("/admin/") else "mlflow"
 
 
 def _length(request: HttpRequest) -> int:

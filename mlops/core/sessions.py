@@ -43,8 +43,9 @@ def sign_in(username: str, password: str) -> TokenPair:
         raise WrongCredentials
     OutstandingToken.objects.filter(user=user, expires_at__lt=timezone.now()).delete()
     user.token_families.filter(expires_at__lt=timezone.now()).delete()
-    audit.record("sign_in", user, by=user)
-    return _pair(_family_of(user))
+    with transaction.atomic():
+        audit.record("sign_in", user, by=user)
+        return _pair(_family_of(user))
 
 
 def renew(text: str) -> TokenPair:
@@ -82,6 +83,12 @@ def sign_out(text: str | None) -> None:
     with transaction.atomic():
         if family.end() if family else _use_up(token):
             audit.record("sign_out", user, by=user)
+
+
+def note_sign_out(user: User | None, **_signal: object) -> None:
+    """Record that a session of the admin was ended by its user."""
+    if user is not None:
+        audit.record("sign_out", user, by=user)
 
 
 def _family_of(user: User) -> TokenFamily:

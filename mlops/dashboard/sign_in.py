@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
+
+from mlops.core import audit
+from mlops.core.models import User
 
 MAX_ADDRESS = 254
 
@@ -15,3 +19,15 @@ class SignInForm(AuthenticationForm):
         field.label = _("User name or e-mail address")
         field.max_length = MAX_ADDRESS
         field.widget.attrs["maxlength"] = MAX_ADDRESS
+
+    def clean(self) -> dict[str, Any]:
+        """Check the password, and that the account may use the admin; on record."""
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ValidationError:
+            if isinstance(self.user_cache, User):
+                audit.note_failed_sign_in(self.user_cache, "not for the admin")
+            raise
+        if isinstance(self.user_cache, User):
+            audit.record("sign_in", self.user_cache, by=self.user_cache)
+        return cleaned

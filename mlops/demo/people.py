@@ -11,6 +11,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
+from mlops.core import audit
+from mlops.core.context import command_line
 from mlops.core.models import ApiToken, User
 
 ROLES = {
@@ -33,14 +35,20 @@ def signed_in(*names: str) -> Iterator[list[str]]:
     """Yield a token for each demo person, made if absent; revoke them at the end."""
     label = f"demo story {secrets.token_hex(4)}"
     until = timezone.now() + timedelta(hours=1)
-    issued = [
-        ApiToken.issue(_found_or_made(name), label, expires_at=until) for name in names
-    ]
+    with command_line(), transaction.atomic():
+        issued = [
+            ApiToken.issue(_found_or_made(name), label, expires_at=until)
+            for name in names
+        ]
+        for token, _ in issued:
+            audit.record("issue", token, by=None, changes={"scopes": token.scopes})
     try:
         yield [plain for _, plain in issued]
     finally:
-        for token, _ in issued:
-            token.revoke()
+        with command_line(), transaction.atomic():
+            for token, _ in issued:
+                token.revoke()
+                audit.record("revoke", token, by=None)
 
 
 def create_users() -> NewUsers:
@@ -51,11 +59,12 @@ def create_users() -> NewUsers:
     """
     if settings.PRODUCTION:
         return NewUsers()
-    with transaction.atomic():
+    with command_line(), transaction.atomic():
         if User.objects.exists():
             return NewUsers()
         password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
         people = [User.objects.create_superuser("admin", address_of("admin"), password)]
+        audit.record("create", people[0], by=None, changes={"is_superuser": True})
         people += [_person(name) for name in ROLES]
         tokens = {who.username: _token(who, TOKEN_NAME) for who in people}
     return NewUsers(password, tokens)
@@ -73,9 +82,11 @@ def _found_or_made(name: str) -> User:
 def _person(name: str) -> User:
     user = User.objects.create_user(name, address_of(name))
     user.groups.set(Group.objects.filter(name__in=ROLES[name]))
+    audit.record("create", user, by=None, changes={"roles": list(ROLES[name])})
     return user
 
 
 def _token(user: User, name: str) -> str:
-    _, plain = ApiToken.issue(user, name)
+    token, plain = ApiToken.issue(user, name)
+    audit.record("issue", token, by=None, changes={"scopes": token.scopes})
     return plain

@@ -1,6 +1,7 @@
 """Signing in by e-mail address, and whose an address is."""
 
 import time
+from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from mlops.core.models import ApiToken, User
+from mlops.core.models import ApiToken, AuditEntry, User
 from tests.core.test_sign_in import LOGIN, ME, basic
 
 PASSWORD = "correct horse battery"
@@ -138,6 +139,31 @@ def test_admin_page_names_the_field_of_a_taken_address(ann, client):
     )
     assert [set(one) for one in errors] == [{"email"}, {"username"}]
     assert User.objects.count() == 2
+
+
+def test_createsuperuser_and_changepassword_leave_entries(db, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse battery")
+    name = {"username": "root", "email": "root@example.org"}
+    call_command("createsuperuser", interactive=False, stdout=StringIO(), **name)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "staple correct horse")
+    call_command("changepassword", "root", stdout=StringIO())
+
+    root = User.objects.get(username="root")
+    rows = AuditEntry.objects.order_by("pk")
+    assert root.check_password("staple correct horse")
+    assert [(row.action, row.object_id, row.via, row.changes) for row in rows] == [
+        ("create", str(root.pk), "command line", {"is_superuser": True}),
+        ("change", str(root.pk), "command line", {"fields": ["password"]}),
+    ]
+
+
+def test_person_who_is_saved_otherwise_leaves_no_entry_of_a_command(db):
+    with suppress(CommandError):
+        call_command("changepassword", "nobody", stdout=StringIO())
+
+    User.objects.create_user("ann")
+
+    assert not AuditEntry.objects.exists()
 
 
 def test_createsuperuser_says_that_an_address_is_taken(ann):

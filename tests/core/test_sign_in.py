@@ -3,6 +3,7 @@ import json
 import time
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from mlops.core.models import ApiToken, AuditEntry
@@ -11,6 +12,7 @@ LOGIN, REFRESH, LOGOUT = (
     f"/api/v1/auth/{name}" for name in ("login", "refresh", "logout")
 )
 ME = "/api/v1/users/me"
+ADMIN = "/admin/login/"
 PASSWORD = "correct horse battery"
 ORIGIN = {"HTTP_ORIGIN": "http://localhost:3000"}
 
@@ -271,3 +273,66 @@ def test_answers_with_tokens_are_never_stored(ann):
         answer["Vary"].replace(" ", "").split(",")
     )
     assert again.json()["refresh_token"] != answer.json()["refresh_token"]
+
+
+def entries(**which):
+    rows = AuditEntry.objects.filter(**which).order_by("pk")
+    return [(row.object_name, row.changes.get("reason")) for row in rows]
+
+
+@pytest.mark.parametrize("way", ["form", "basic", "admin"])
+def test_failed_sign_in_is_on_record_without_what_was_typed(ann, way):
+    tries = {
+        "form": lambda: sign_in("a wrong secret"),
+        "basic": lambda: APIClient().get(ME, **basic("ann", "a wrong secret")),
+        "admin": lambda: Client().post(
+            ADMIN, {"username": "ann", "password": "a wrong secret"}
+        ),
+    }
+
+    tries[way]()
+
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.object_id) == ("sign_in_failed", str(ann.pk))
+    assert (entry.actor, entry.changes) == (None, {"reason": "wrong password"})
+    assert entry.via == ("admin" if way == "admin" else "rest")
+    assert "secret" not in str(AuditEntry.objects.values())
+
+
+def test_failed_sign_in_of_no_account_keeps_no_name(db):
+    APIClient().post(LOGIN, {"username": "hunter2", "password": "x"}, format="json")
+
+    entry = AuditEntry.objects.get()
+    assert (entry.object_id, entry.object_name) == ("", "")
+    assert entry.changes == {"reason": "no account"}
+    assert "hunter2" not in str(AuditEntry.objects.values())
+
+
+def test_admins_form_leaves_entries_of_both_ends(ann, client):
+    ann.is_staff = True
+    ann.save()
+
+    client.post(ADMIN, {"username": "ann", "password": PASSWORD})
+    client.post("/admin/logout/")
+
+    rows = AuditEntry.objects.order_by("pk")
+    assert [(row.action, row.actor, row.via) for row in rows] == [
+        ("sign_in", ann, "admin"),
+        ("sign_out", ann, "admin"),
+    ]
+
+
+def test_right_password_that_does_not_open_the_admin_is_a_failed_sign_in(ann, client):
+    client.post(ADMIN, {"username": "ann", "password": PASSWORD})
+
+    assert entries() == [("ann", "not for the admin")]
+    assert entries(action="sign_in") == []
+
+
+def test_who_is_locked_out_adds_no_more_entries(ann, settings):
+    settings.SIGN_IN_RATE = 2
+
+    for _ in range(4):
+        sign_in("wrong")
+
+    assert entries() == [("ann", "wrong password")] * 2

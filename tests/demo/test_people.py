@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from mlops.core.models import ApiToken, User
+from mlops.core.models import ApiToken, AuditEntry, User
 from mlops.demo import people
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +107,23 @@ def test_issue_token_prints_a_token_that_works(person):
 def test_issue_token_needs_a_user(db):
     with pytest.raises(CommandError, match="no user"):
         call_command("issue_token", "nobody-here")
+
+
+def test_first_people_and_their_tokens_are_on_record():
+    newcomers = people.create_users()
+
+    entries = AuditEntry.objects.filter(via="command line").order_by("pk")
+    made = entries.filter(action="create").values_list("object_name", flat=True)
+    assert list(made) == ["admin", "scientist", "approver"]
+    assert entries.filter(action="issue").count() == 3
+    for secret in (newcomers.password, *newcomers.tokens.values()):
+        assert secret not in str(list(AuditEntry.objects.values()))
+
+
+def test_issued_token_is_on_record(person):
+    call_command("issue_token", person("viewer").username, stdout=StringIO())
+
+    entry = AuditEntry.objects.get()
+    token = ApiToken.objects.get()
+    assert (entry.action, entry.object_id) == ("issue", str(token.pk))
+    assert (entry.via, entry.actor) == ("command line", None)

@@ -118,4 +118,5 @@ def test_events_count_without_gaps_and_audit_entries_go_with_them(person):
         (3, "cancelled by admin: changed my mind"),
     ]
     actions = AuditEntry.objects.filter(object_id=str(deployment.pk))
-    assert {entry.action for entry in actions} == {"validate", "cancel"}
+    assert {entry.action for entry in actions} == {"validate", "notice", "cancel"}
+    assert actions.get(action="notice").changes == {"reason": "still looking"}

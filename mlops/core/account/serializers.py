@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from mlops.core.models import Scope, User
+from mlops.core.models import Scope, User, Via
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
@@ -110,7 +110,9 @@ class IssuedTokenSerializer(TokenSerializer):
 
 @extend_schema_serializer(component_name="AuditEntryResponse")
 class AuditEntrySerializer(AnswerSerializer):
-    """One write: who did what to which thing, when and from where."""
+    """What happened: who did what to which thing, when and from where."""
+
+    absent_when_unknown = frozenset({"number", "via"})
 
     id = serializers.CharField()
     at = TimeField()
@@ -124,9 +126,20 @@ class AuditEntrySerializer(AnswerSerializer):
     )
     request_id = serializers.CharField()
     remote_address = serializers.CharField()
+    number = serializers.IntegerField(
+        help_text="Counts what happened to this thing, from 1 and without a gap; no "
+        "value for entries of before 1.0.0."
+    )
+    via = serializers.SerializerMethodField(
+        help_text="The way by which it came; no value for entries of before 1.0.0."
+    )
 
     def get_actor(self, entry: Any) -> str | None:
         return entry.actor.username if entry.actor else None
+
+    @extend_schema_field(serializers.ChoiceField(choices=Via.choices))
+    def get_via(self, entry: Any) -> str | None:
+        return entry.via or None
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_changes(self, entry: Any) -> dict[str, Any]:

@@ -234,7 +234,11 @@ class AuditViewSet(ApiViewSet):
         responses=AuditEntrySerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        """Returns the entries of the trail that meet all filters, newest first."""
+        """Returns the entries of the trail that meet all filters, newest first.
+
+        With `after` they are the ones behind an entry, oldest first, so that a program
+        can follow what happens.
+        """
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(AuditEntrySerializer(page, many=True).data)
 

@@ -165,8 +165,8 @@ class ApiTokenAdmin(ReadOnly):
 class AuditEntryAdmin(ReadOnly):
     """The audit trail; nobody changes it, superusers included."""
 
-    list_display = ("at", "actor", "done", "kind", "object_name", "what")
-    list_filter = ("action", "object_type")
+    list_display = ("at", "actor", "via", "done", "kind", "object_name", "what")
+    list_filter = ("action", "object_type", "via")
     search_fields = ("object_id", "object_name", "request_id", "actor__username")
     list_select_related = ("actor",)
     date_hierarchy = "at"

@@ -1,6 +1,6 @@
 """Who acts here, what they did, and what is remembered of their requests."""
 
-from mlops.core.models.audit import AuditEntry
+from mlops.core.models.audit import AuditEntry, Via
 from mlops.core.models.families import TokenFamily
 from mlops.core.models.people import (
     TOKEN_MARK,
@@ -21,6 +21,7 @@ __all__ = [
     "Scope",
     "TokenFamily",
     "User",
+    "Via",
     "digest",
     "tokens_changed",
 ]

@@ -1,4 +1,4 @@
-"""What was done here, and by whom."""
+"""What happened here, and who did it."""
 
 from typing import Any, ClassVar, NoReturn
 
@@ -15,6 +15,16 @@ class AppendOnly(TypeError):
         super().__init__("The audit trail is append-only.")
 
 
+class Via(models.TextChoices):
+    """How somebody came here; `system` is the program itself."""
+
+    REST = "rest", _("REST API")
+    MLFLOW = "mlflow", _("MLflow protocol")
+    ADMIN = "admin", _("admin")
+    COMMAND_LINE = "command line", _("command line")
+    SYSTEM = "system", _("system")
+
+
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def update(self, **_values: Any) -> NoReturn:
         raise AppendOnly
@@ -24,9 +34,12 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One write: who did what to which object, when and from where.
+    """One thing that happened: who did what to which object, when and from where.
 
-    Immutable: here, and in SQL by a trigger of the database.
+    Written in the transaction of the change. `number` counts the entries of one
+    object, from 1 and without a gap; entries from before it was counted have none, and
+    no `via`. Immutable: here, and in SQL by a trigger of the database, which lets go
+    only what `audit.prune` has put on record.
     """
 
     # `/audit?date_from=&date_to=`.
@@ -41,6 +54,15 @@ class AuditEntry(models.Model):
     changes = models.JSONField(_("changes"), default=dict, blank=True)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     remote_address = models.CharField(_("address"), max_length=64, blank=True)
+    number = models.PositiveIntegerField(_("number"), null=True)
+    via = models.CharField(
+        _("by way of"),
+        max_length=16,
+        choices=Via.choices,
+        blank=True,
+        default="",
+        db_default="",
+    )
 
     objects = AuditQuerySet.as_manager()
 
@@ -49,8 +71,12 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
         indexes: ClassVar[list[models.Index]] = [
-            # Entries of one object: `/audit?object_type=&object_id=`.
-            models.Index(fields=["object_type", "object_id"], name="audit_object")
+            # Entries of one object: `/audit?object_type=&object_id=`, and its newest
+            # number, which the next entry counts on from.
+            models.Index(
+                fields=["object_type", "object_id", "number"],
+                name="audit_object_number",
+            )
         ]
 
     def __str__(self) -> str:

@@ -4,8 +4,11 @@ from argparse import ArgumentParser
 from datetime import timedelta
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
+from mlops.core import audit
+from mlops.core.context import command_line
 from mlops.core.errors import DomainError
 from mlops.core.models import ApiToken, User
 from mlops.core.models.people import Scope
@@ -41,12 +44,14 @@ class Command(BaseCommand):
         now = timezone.now()
         expires_at = None if days is None else now + timedelta(days=days)
         try:
-            _, plain = ApiToken.issue(
-                user,
-                name or f"command line {now:%Y-%m-%d %H:%M:%S}",
-                scopes=scope,
-                expires_at=expires_at,
-            )
+            with command_line(), transaction.atomic():
+                token, plain = ApiToken.issue(
+                    user,
+                    name or f"command line {now:%Y-%m-%d %H:%M:%S}",
+                    scopes=scope,
+                    expires_at=expires_at,
+                )
+                audit.record("issue", token, by=None, changes={"scopes": scope})
         except DomainError as error:
             raise CommandError(error.message) from error
         self.stdout.write(plain)

@@ -1,0 +1,1 @@
+"""Commands of Django that write people, in the place of its own: on record."""
