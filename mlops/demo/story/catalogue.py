@@ -10,7 +10,7 @@ from mlops.demo.story.cast import DATASET, FEATURES, StoryCast
 
 FIRST, END = date(1991, 1, 1), date(2023, 1, 1)  # a year of momentum comes first
 DATASETS = f"{FEATURES}/datasets"
-INGESTION_TIMEOUT_S = 60.0
+INGESTION_TIMEOUT_S = 300
 
 
 def share_the_data(cast: StoryCast) -> None:
