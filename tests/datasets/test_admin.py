@@ -66,7 +66,7 @@ def test_a_versions_page_draws_what_is_in_it(staff, dataset):
     assert 'aria-label="histogram"' in html
     assert 'aria-label="correlation"' in html
     assert "AAPL" in html
-    assert page("dataset_change", dataset.pk) in html
+    assert page("dataset_work", dataset.pk) in html
     assert page("feature_change", Feature.objects.get().pk) in html
 
 
