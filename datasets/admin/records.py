@@ -23,7 +23,7 @@ from datasets.models import (
     UploadSession,
 )
 from mlops.core.admin import ReadOnly, Recorded
-from mlops.core.admin.base import EMPTY, act, link_to, staff
+from mlops.core.admin.base import EMPTY, VerbAdmin, act, link_to, staff
 
 
 @admin.register(Column)
@@ -64,7 +64,7 @@ class ColumnAdmin(ReadOnly):
 
 
 @admin.register(QualityRule)
-class QualityRuleAdmin(Recorded):
+class QualityRuleAdmin(VerbAdmin):
     list_display = ("kind", "dataset_link", "columns", "severity", "is_enabled")
     list_filter = ("severity", "is_enabled", "kind", "dataset")
     search_fields = ("dataset__name", "kind")
@@ -87,7 +87,15 @@ class QualityRuleAdmin(Recorded):
         change: bool,  # noqa: FBT001 - Django's signature
     ) -> None:
         given = {name: form.cleaned_data[name] for name in form.changed_data}
-        obj.change(by=staff(request), **given)
+        if given:
+            obj.change(by=staff(request), **given)
+
+    def delete_model(self, request: HttpRequest, obj: QualityRule) -> None:
+        obj.remove(by=staff(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for rule in queryset:
+            rule.remove(by=staff(request))
 
     @admin.action(description=_("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: Any) -> None:

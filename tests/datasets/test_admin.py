@@ -5,7 +5,14 @@ from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from datasets.models import BindingTarget, Dataset, DatasetVersion, Feature
+from datasets.models import (
+    BindingTarget,
+    Dataset,
+    DatasetVersion,
+    Feature,
+    QualityRule,
+)
+from mlops.core.models import AuditEntry
 from tests.datasets.conftest import PRICES
 from tests.datasets.factories import FeatureFactory
 
@@ -281,3 +288,21 @@ def test_a_binding_that_fits_nothing_is_told_on_the_page(staff, dataset, wrong, 
 
     assert said in answer.content.decode()
     assert not Feature.objects.exists()
+
+
+def test_what_is_done_to_a_rule_stands_once_in_the_audit_trail(staff, dataset):
+    fields = {"kind": "not_null", "columns": ["close"], "severity": "fail"}
+    rule = QualityRule.add(Dataset.objects.get(), by=None, **fields)
+    form = {"severity": "warn", "is_enabled": "on"}
+    trail = AuditEntry.objects.filter(object_type="datasets.qualityrule")
+
+    staff.post(page("qualityrule_change", rule.pk), form)
+    staff.post(page("qualityrule_change", rule.pk), form)
+    staff.post(page("qualityrule_delete", rule.pk), {"post": "yes"})
+
+    assert list(trail.order_by("pk").values_list("action", flat=True)) == [
+        "create",
+        "update",
+        "delete",
+    ]
+    assert not QualityRule.objects.exists()
