@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from lifecycle import curves as whole
 from lifecycle.curves import CurveWindow
 from lifecycle.models import Run
+from mlops.core.admin.work import page_url
 
 WIDTH, HEIGHT, MARGIN = 320, 120, 6
 MOST_CURVES = 12
@@ -27,11 +29,15 @@ class PlainCurve:
 
 def of_run(run: Run) -> list[PlainCurve]:
     """Return the run's first curves, by name; a metric of one point is no curve."""
-    names = run.latest_metrics.newest().values_list("key__name", flat=True)
-    first = list(dict.fromkeys(names))[:MOST_CURVES]
+    first = _metrics(run)[:MOST_CURVES]
     found = whole.of([run], first, CurveWindow("step", DRAWN_POINTS)) if first else []
     drawn = [PlainCurve(_name(one), list(_points(one))) for one in found]
     return [curve for curve in drawn if len(curve.points) > 1]
+
+
+def _metrics(run: Run) -> list[str]:
+    names = run.latest_metrics.newest().values_list("key__name", flat=True)
+    return list(dict.fromkeys(names))
 
 
 def _name(curve: whole.Curve) -> str:
@@ -79,14 +85,28 @@ def draw(curve: PlainCurve) -> SafeString:
 
 
 def draw_all(run: Run) -> SafeString | str:
-    """Return all curves of a run side by side, "" if there are none."""
+    """Return the first curves of a run side by side, "" if there are none.
+
+    Where it has more metrics than are looked at, a sentence leads to all of them.
+    """
     drawn = [(draw(curve),) for curve in of_run(run)]
+    more = _said_of_more(run)
     if not drawn:
-        return ""
+        return more
     return format_html(
-        '<div class="flex flex-wrap gap-4">{}</div>',
+        '<div class="flex flex-wrap gap-4">{}</div>{}',
         format_html_join("", "{}", drawn),
+        more,
     )
+
+
+def _said_of_more(run: Run) -> SafeString | str:
+    count = len(_metrics(run))
+    if count <= MOST_CURVES:
+        return ""
+    text = _("The first %(shown)d of %(count)d metrics; the run's page draws all.")
+    text %= {"shown": MOST_CURVES, "count": count}
+    return format_html('<p><a href="{}">{}</a></p>', page_url(run), text)
 
 
 def _place(value: float, low: float, high: float, size: int) -> float:

@@ -105,6 +105,19 @@ def test_curve_is_drawn_on_the_runs_page(client, staff, whole):
     assert "loss (val)" in page
 
 
+def test_more_metrics_than_are_drawn_are_said(client, staff):
+    run = RunFactory()
+    run.log(
+        metrics=[NewPoint(f"m{n}", 0.5, step) for n in range(13) for step in (1, 2)]
+    )
+
+    page = client.get(url_of(run)).content.decode()
+
+    assert page.count("<polyline") == 12
+    assert "The first 12 of 13 metrics" in page
+    assert reverse("admin:lifecycle_run_work", args=[run.pk]) in page
+
+
 def test_extreme_values_are_drawn(client, staff):
     run = RunFactory()
     values = [1e308, -1e308, float("inf"), float("nan"), 0.0]
