@@ -16,20 +16,22 @@ CHUNK = "application/offset+octet-stream"
 MOST_ITEMS = 2
 SECRET = re.compile(r"(mlops_|mk_)[A-Za-z0-9_-]{20,}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\bm-[0-9a-f]{32}\b")
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def shown_world(world):
     """Return the names of the world as the document shows them."""
     return {
-        key: plain_id(key) if UUID.fullmatch(value) else value
+        key: plain_id(value, key) if ID.fullmatch(value) else value
         for key, value in world.items()
     }
 
 
-def plain_id(text):
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+def plain_id(found, name):
+    """Return an id of the same kind that is always the one of this name."""
+    made = uuid.uuid5(uuid.NAMESPACE_URL, name)
+    return f"m-{made.hex}" if found.startswith("m-") else str(made)
 
 
 def rows():
@@ -134,7 +136,9 @@ def plain(answer, forth):
     def change(text):
         if text in ids:
             return ids[text]
-        text = UUID.sub(lambda m: ids.setdefault(m[0], plain_id(str(len(ids)))), text)
+        text = ID.sub(
+            lambda m: ids.setdefault(m[0], plain_id(m[0], str(len(ids)))), text
+        )
         text = TIME.sub("2026-11-28T13:48:17Z", text)
         text = DIGEST.sub("9f86d081884c7d659a2feaa0c55ad015" * 2, text)
         return SECRET.sub(lambda m: f"{m[1]}EXAMPLE", text)
