@@ -12,6 +12,7 @@ from mlops.core.schema.codes import all_codes
 # fields (`errors[].type`) are Django's.
 OTHERS = ("serving", "gateway", "mlflow", "admin", "migrations", "dashboard", "demo")
 CALLS = {
+    "_answer": 2,
     "problem_response": 1,
     "problem": 1,
     "IngestRefused": 0,

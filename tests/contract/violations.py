@@ -78,4 +78,5 @@ def of_query(parameter: Any) -> Iterator[str]:
         yield from ("x", "")
     if kind == "integer":
         yield "1.5"
-    yield from (str(one) for one in _beyond(schema) if not isinstance(one, list))
+    beyond = (one for one in _beyond(schema) if not isinstance(one, list))
+    yield from (str(one) for one in beyond if not fits(schema, one))
