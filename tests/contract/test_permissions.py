@@ -138,10 +138,11 @@ def answers(row, world, people, api, document):
     for column in COLUMNS:
         client = api(people.get(column, "anonymous"))
         mark = transaction.savepoint()
-        before = AuditEntry.objects.count()
+        entries = AuditEntry.objects.exclude(action="sign_in_failed")
+        before = entries.count()
         answer = ask(client, row, world)
         let_go(answer)
-        wrote = AuditEntry.objects.count() > before
+        wrote = entries.count() > before
         transaction.savepoint_rollback(mark)
         found[column] = answer.status_code
         kind = answer.headers.get("Content-Type", "").partition(";")[0]

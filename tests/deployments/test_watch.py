@@ -56,7 +56,7 @@ def test_every_place_says_the_same(api, admin_client, healthy, ago, word):
     assert detail["is_watched"] == listed["is_watched"] == (word == "healthy")
     assert f'"health_status":"{word}"' in streamed
     assert worth() == (1.0 if word == "healthy" else 0.5)
-    assert [health for *_, health in figures.serving_now()] == [word]
+    assert [one.health for one in figures.serving_now()] == [word]
     assert f">{word}<" in "".join(admin_client.get(LIST).content.decode().split())
 
 
@@ -81,7 +81,7 @@ def test_the_answer_says_since_when_nobody_looks(api, admin_client, healthy):
     assert detail["health_reason"].startswith("No reconciler has looked since 20")
     assert detail["health_reason"].endswith("UTC; it was healthy then")
     assert detail["judged_at"] is not None
-    assert detail["metrics"]["counted_at"] < detail["judged_at"]
+    assert detail["metrics"] is None
     page = admin_client.get(place).content.decode()
     assert "No reconciler has looked since" in page
 
@@ -117,6 +117,7 @@ def test_an_end_that_has_not_come_is_told_everywhere(
 
 def test_who_ends_one_in_the_admin_is_told_that_it_has_not_ended(admin_client, healthy):
     chosen = {"action": "terminate", "_selected_action": [healthy.pk]}
+    chosen |= {"confirmed": "1", "reason": "too slow"}
 
     said = admin_client.post(LIST, chosen, follow=True).content.decode()
 
@@ -184,7 +185,7 @@ def test_where_none_ever_looked_that_is_said(api, healthy):
 
     assert detail["health_status"] == "degraded"
     assert detail["health_reason"].startswith("No reconciler has looked yet")
-    assert detail["metrics"]["counted_at"] is None
+    assert detail["metrics"] is None
 
 
 def test_one_that_went_in_an_orderly_way_was_there_until_then():

@@ -17,6 +17,8 @@ COLUMNS = {
 }
 VERB = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|SELECT)\s")
 INSERT = re.compile(r"\s*INSERT INTO (\w+)(?: AS \w+)?\s*\(([^)]*)\)")
+OF_POSTGRESQL = re.compile(r"\bpg_|_seq\b")
+"""What asks its locks and sequences, which are no tables of ours."""
 TEXT = re.compile(r"'[^']*'|%s|\{\w*\}")
 NAME = re.compile(r"\b[a-z][a-z0-9_]*\b(?:\.[a-z][a-z0-9_]*\b)?")
 
@@ -46,7 +48,7 @@ STATEMENTS = [
     for name, value in vars(module).items()
     if name.isupper()
     for number, text in enumerate(texts(value))
-    if VERB.match(text)
+    if VERB.match(text) and not OF_POSTGRESQL.search(text)
 ]
 
 
