@@ -83,9 +83,11 @@ def test_second_up_on_the_same_data_refuses_and_harms_nothing(stack):
         cwd=settings.BASE_DIR,
         env=os.environ
         | {"MLOPS_DATA_DIR": str(stack.folder)}
-        | {"MLOPS_PORT": str(free_port()), "MLOPS_SERVING_PORT": str(free_port())},
+        | {"MLOPS_PORT": str(free_port()), "MLOPS_SERVING_PORT": str(free_port())}
+        | {"DJANGO_SETTINGS_MODULE": "mlops.settings"},
         capture_output=True,
         text=True,
+        timeout=60,
     )
 
     assert second.returncode == 1
