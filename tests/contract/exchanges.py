@@ -155,9 +155,12 @@ def shortened(value):
 
 
 def shape(value):
-    """Return names and types of a JSON value; of a list, those of its items."""
+    """Return names and types of a JSON value; of a list, those of its items.
+
+    Names are in order: a database may give them back in another than they had.
+    """
     if isinstance(value, dict):
-        return {name: shape(part) for name, part in value.items()}
+        return {name: shape(value[name]) for name in sorted(value)}
     if isinstance(value, list):
         return sorted({repr(shape(part)) for part in value[:MOST_ITEMS]})
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -12,6 +12,7 @@ from mlops.core.permissions import permission_for
 from mlops.core.schema.walk import operations
 from tests.contract.matrix import COLUMNS, ROWS
 from tests.contract.world import build
+from tests.datasets.conftest import allow_slow_conversion
 
 # Of every answer of a web server; they say nothing of the API.
 PLAIN_HEADERS = {
@@ -42,7 +43,8 @@ def people(person):
 
 
 @pytest.fixture
-def world(people):
+def world(people, monkeypatch):
+    allow_slow_conversion(monkeypatch)
     return build(people["owner"])
 
 

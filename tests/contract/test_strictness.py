@@ -10,6 +10,7 @@ from tests.contract.matrix import ROWS
 from tests.contract.shapes import SHAPES
 from tests.contract.test_permissions import filled, let_go, operation_of
 from tests.contract.world import build
+from tests.datasets.conftest import allow_slow_conversion
 
 REFUSED = range(400, 500)
 
@@ -20,7 +21,8 @@ def owner(person):
 
 
 @pytest.fixture
-def world(owner):
+def world(owner, monkeypatch):
+    allow_slow_conversion(monkeypatch)
     return build(owner)
 
 
