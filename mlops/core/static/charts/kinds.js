@@ -68,6 +68,9 @@ function plane(data, box, options, series) {
 
 const drawable = (x, y, { xLog, yLog }) => finite(x) && finite(y) && !(xLog && x <= 0) && !(yLog && y <= 0);
 
+/** A point between gaps: a path that only moves draws nothing, so it gets a dash. */
+const ALONE = /M[-\d.]+,[-\d.]+(?=M|$)/g;
+
 /** A path through the points: of each pixel's column the least and the greatest. */
 function through(xs, ys, p) {
   const parts = [];
@@ -89,7 +92,7 @@ function through(xs, ys, p) {
     last = i;
   }
   flush();
-  return parts.join("");
+  return parts.join("").replace(ALONE, "$&m-2,0h4");
 }
 
 function band(one, p) {
