@@ -27,10 +27,10 @@ class PlainCurve:
     points: Sequence[Point]
 
 
-def of_run(run: Run) -> list[PlainCurve]:
-    """Return the run's first curves, by name; a metric of one point is no curve."""
-    first = _metrics(run)[:MOST_CURVES]
-    found = whole.of([run], first, CurveWindow("step", DRAWN_POINTS)) if first else []
+def _of_run(run: Run, metrics: Sequence[str]) -> list[PlainCurve]:
+    """Return the curves of these metrics; a metric of one point is no curve."""
+    window = CurveWindow("step", DRAWN_POINTS)
+    found = whole.of([run], metrics, window) if metrics else []
     drawn = [PlainCurve(_name(one), list(_points(one))) for one in found]
     return [curve for curve in drawn if len(curve.points) > 1]
 
@@ -89,8 +89,9 @@ def draw_all(run: Run) -> SafeString | str:
 
     Where it has more metrics than are looked at, a sentence leads to all of them.
     """
-    drawn = [(draw(curve),) for curve in of_run(run)]
-    more = _said_of_more(run)
+    metrics = _metrics(run)
+    drawn = [(draw(curve),) for curve in _of_run(run, metrics[:MOST_CURVES])]
+    more = _said_of_more(run, len(metrics))
     if not drawn:
         return more
     return format_html(
@@ -100,8 +101,7 @@ def draw_all(run: Run) -> SafeString | str:
     )
 
 
-def _said_of_more(run: Run) -> SafeString | str:
-    count = len(_metrics(run))
+def _said_of_more(run: Run, count: int) -> SafeString | str:
     if count <= MOST_CURVES:
         return ""
     text = _("The first %(shown)d of %(count)d metrics; the run's page draws all.")
