@@ -114,7 +114,9 @@ class Append:
             )
             if wider and self._holds(old, new, wider, read):
                 return wider
-            if self._is_spelled and not (is_nested(held) or self._is_nested(new)):
+            if self._is_spelled and not (
+                is_nested(held) or is_nested(self._kinds[new])
+            ):
                 return TEXT
         raise self._mismatch(read, name, new, held)
 
@@ -129,16 +131,12 @@ class Append:
         if held == TEXT:
             return (
                 self._is_spelled
-                and not self._is_nested(new)
+                and not is_nested(kind)
                 and not (self.base.widens and self._is_empty(old))
             )
         return common_type([held, kind]) == held and self._is_cast(
             kind, held, read.names[new]
         )
-
-    def _is_nested(self, new: int) -> bool:
-        """Return whether the new cells have parts, which no text of a file spells."""
-        return is_nested(self._kinds[new])
 
     def _is_empty(self, old: int) -> bool:
         """Return whether a column of the version holds nothing that has a type."""
