@@ -1,11 +1,13 @@
 """What was used of a key is kept by the day, exactly as gateways counted it."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from deployments.models import DeploymentKey, KeyDay
+from deployments.models import DeploymentKey, KeyDay, key_day
 from deployments.models.key_day import KEPT
+from deployments.serving.gateway import usage
 from deployments.serving.gateway.shared import Seats
 from deployments.serving.gateway.usage import Usage
 from deployments.targets.scripted import ScriptedTarget
@@ -13,7 +15,20 @@ from tests.deployments.factories import DeploymentFactory
 from tests.deployments.reconciler.acting import Clock, made
 
 pytestmark = pytest.mark.django_db
-TODAY = datetime.now(UTC).date()
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
+TODAY = NOON.date()
+
+
+def set_clocks(monkeypatch, now: datetime) -> None:
+    """Stop the gateway's clock and the database's: no test runs past midnight."""
+    stopped = SimpleNamespace(time=now.timestamp, now=lambda: now)
+    monkeypatch.setattr(usage, "time", stopped)
+    monkeypatch.setattr(key_day, "timezone", stopped)
+
+
+@pytest.fixture(autouse=True)
+def _at_noon(monkeypatch):
+    set_clocks(monkeypatch, NOON)
 
 
 @pytest.fixture
@@ -50,12 +65,8 @@ def test_a_reconciler_stores_what_gateways_counted(gateway, key, tmp_path):
 
 
 def test_the_day_before_is_stored_after_midnight(gateway, key, monkeypatch):
-    now = datetime.now(UTC).timestamp()
-    for days in (-1, 0):
-        monkeypatch.setattr(
-            "deployments.serving.gateway.usage.time.time",
-            lambda days=days: now + days * 86_400,
-        )
+    for days in (1, 0):
+        set_clocks(monkeypatch, NOON - timedelta(days=days))
         gateway.count(key.digest)
 
     KeyDay.ingest()

@@ -48,7 +48,8 @@ class GatewayProcess:
         publisher.settle()
 
     def _sockets(self) -> set[Path]:
-        return set((self.data_dir / "run" / "gateways").glob("*.sock"))
+        """Return where workers listen; one that does not yet has a hidden name."""
+        return set((self.data_dir / "run" / "gateways").glob("[!.]*.sock"))
 
     def _workers(self) -> int:
         asked = dict(zip(self._arguments, self._arguments[1:], strict=False))

@@ -34,7 +34,7 @@ def worker_of(gateway):
 
 
 def sockets(gateway):
-    return list((gateway.data_dir / "run" / "gateways").glob("*.sock"))
+    return list((gateway.data_dir / "run" / "gateways").glob("[!.]*.sock"))
 
 
 def place(gateway, servers, model, deployment_id):
