@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
@@ -294,19 +295,27 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         totals = TrafficWindow.objects.totals([deployment.pk])
         found = totals.get(deployment.pk, Figures())
         p95 = found.p95_latency_ms
-        return _(
-            "%(requests)d requests, %(errors).2f %% failed, %(unavailable).2f %% found "
-            "nothing ready, %(refused)d refused, %(odd)d answered NaN or infinity, "
-            "mean %(mean).2f ms, p95 %(p95)s"
-        ) % {
-            "requests": found.request_count,
+        texts = {
+            "requests": f"{found.request_count:,}",
             "errors": 100 * found.error_rate,
             "unavailable": 100 * found.unavailable_rate,
-            "refused": found.client_error_count,
-            "odd": found.non_finite_count,
+            "refused": f"{found.client_error_count:,}",
+            "odd": f"{found.non_finite_count:,}",
             "mean": found.avg_latency_ms or 0.0,
             "p95": EMPTY if p95 is None else f"{p95:.2f} ms",
         }
+        return (
+            ngettext(
+                "%(requests)s request, %(errors).2f %% failed, %(unavailable).2f %% "
+                "found nothing ready, %(refused)s refused, %(odd)s answered NaN or "
+                "infinity, mean %(mean).2f ms, p95 %(p95)s",
+                "%(requests)s requests, %(errors).2f %% failed, %(unavailable).2f %% "
+                "found nothing ready, %(refused)s refused, %(odd)s answered NaN or "
+                "infinity, mean %(mean).2f ms, p95 %(p95)s",
+                found.request_count,
+            )
+            % texts
+        )
 
     @admin.display(description=_("log"))
     def log(self, deployment: Deployment) -> SafeString:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Case, Model, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise
@@ -31,10 +31,11 @@ SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class SearchedKind:
-    """What is searched: rows, and the words that a row is found by."""
+    """What is searched: rows, the words that find one, and those that name it."""
 
     rows: Callable[[], QuerySet[Any]]
     condition: Callable[[str], Q]
+    name: Callable[[str], Q]
     title: Promise
     icon: str
 
@@ -49,34 +50,44 @@ def _version(term: str) -> Q:
     return either
 
 
+def _named_version(term: str) -> Q:
+    model, _blank, label = term.replace(":", " ").rpartition(" ")
+    return Q(model__name__iexact=model, version__iexact=label)
+
+
 KINDS = (
     SearchedKind(
         lambda: RegisteredModel.objects.order_by("name"),
         lambda term: Q(name__icontains=term),
+        lambda term: Q(name__iexact=term),
         _("model"),
         "deployed_code",
     ),
     SearchedKind(
         lambda: ModelVersion.objects.select_related("model").order_by("-created_at"),
         _version,
+        _named_version,
         _("model version"),
         "verified",
     ),
     SearchedKind(
         lambda: Run.objects.alive().order_by("-pk"),
         lambda term: Q(name__icontains=term) | Q(uid__istartswith=term),
+        lambda term: Q(name__iexact=term) | Q(uid=term),
         _("run"),
         "play_circle",
     ),
     SearchedKind(
         lambda: Experiment.objects.filter(deleted_at=None).order_by("name"),
         lambda term: Q(name__icontains=term),
+        lambda term: Q(name__iexact=term),
         _("experiment"),
         "science",
     ),
     SearchedKind(
         lambda: Dataset.objects.order_by("name"),
         lambda term: Q(name__icontains=term),
+        lambda term: Q(name__iexact=term),
         _("dataset"),
         "table",
     ),
@@ -85,12 +96,14 @@ KINDS = (
             "slot__model", "model_version__model"
         ).order_by("-created_at"),
         lambda term: Q(slot__model__name__icontains=term),
+        lambda term: Q(slot__model__name__iexact=term),
         _("deployment"),
         "rocket_launch",
     ),
     SearchedKind(
         lambda: Feature.objects.order_by("feature_name"),
         lambda term: Q(feature_name__icontains=term),
+        lambda term: Q(feature_name__iexact=term),
         _("feature"),
         "function",
     ),
@@ -115,15 +128,25 @@ def answer(request: HttpRequest) -> HttpResponse:
 
 
 def found(request: HttpRequest) -> HttpResponse:
-    """Answer the search of the pages of work, which run no script of the theme."""
+    """Answer the search of the pages of work, which run no script of the theme.
+
+    With `part` it is the list alone, for below the field in which one types.
+    """
     term = request.GET.get("q", "").strip()
     results = find(request, term) + pages_named(request, term) if term else []
     context = {"title": _("Search"), "term": term, "results": results}
+    if "part" in request.GET:
+        answer = TemplateResponse(request, "dashboard/found_list.html", context)
+        answer["Cache-Control"] = "private, no-cache"
+        return answer
     return work_response(request, "dashboard/found.html", context)
 
 
 def find(request: HttpRequest, term: str) -> list[SearchResult]:
-    """Return what is named so, as far as the person may see it, kind by kind."""
+    """Return what is named so, as far as the person may see it, kind by kind.
+
+    What has exactly this name comes first of its kind.
+    """
     found = []
     pk = as_uuid(term)
     for kind in KINDS:
@@ -140,9 +163,14 @@ def find(request: HttpRequest, term: str) -> list[SearchResult]:
                 link=address_of(row),
                 icon=kind.icon,
             )
-            for row in rows.filter(condition)[:SHOWN]
+            for row in _named_first(rows, kind.name(term)).filter(condition)[:SHOWN]
         ]
     return found
+
+
+def _named_first(rows: QuerySet[Any], named: Q) -> QuerySet[Any]:
+    order = Case(When(named, then=Value(0)), default=Value(1))
+    return rows.order_by(order, *rows.query.order_by)
 
 
 def pages_named(request: HttpRequest, term: str) -> list[SearchResult]:

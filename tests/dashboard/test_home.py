@@ -12,7 +12,7 @@ from datasets.states import QualityStatus, VersionState
 from lifecycle.models import DriftEvent, ModelVersion
 from mlops.core import audit
 from mlops.core.models import AuditEntry, User
-from mlops.dashboard import figures, news
+from mlops.dashboard import figures, news, search
 from tests.deployments.factories import DeploymentFactory, count
 from tests.lifecycle.factories import RunFactory, VersionFactory
 
@@ -229,3 +229,28 @@ def test_find_is_a_page_without_the_themes_scripts(boss):
     assert "late-night" in answer.content.decode()
     assert "1 result " in answer.content.decode()
     assert "unsafe-eval" not in answer["Content-Security-Policy"]
+
+
+def test_find_has_the_list_alone_for_below_the_field(boss):
+    RunFactory(name="late-night")
+
+    answer = boss.get(reverse("find"), {"q": "late-n", "part": "list"})
+    nothing = boss.get(reverse("find"), {"q": "late-none", "part": "list"})
+
+    assert ">late-night</a>" in answer.content.decode()
+    assert "<html" not in answer.content.decode()
+    assert "Nothing has that name or id." in nothing.content.decode()
+
+
+def test_what_has_exactly_the_name_comes_first(boss):
+    for number in range(2 * search.SHOWN):
+        RunFactory(name=f"night-1{number}")
+    RunFactory(name="night-1")
+    for number in range(2 * search.SHOWN, 3 * search.SHOWN):
+        RunFactory(name=f"night-1{number}")
+
+    answer = boss.get(reverse("find"), {"q": "night-1"})
+
+    runs = [one.title for one in answer.context["results"]]
+    assert runs[0] == "night-1"
+    assert len(runs) == search.SHOWN

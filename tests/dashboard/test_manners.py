@@ -255,3 +255,37 @@ def list_of(row):
 
 def page_of(row):
     return reverse(f"admin:lifecycle_{row._meta.model_name}_change", args=[row.pk])
+
+
+# Numbers and JSON -------------------------------------------------------------------
+
+
+def test_lists_count_their_rows_in_words_that_fit(boss):
+    AuditEntry.objects.create(action="a", object_type="core.user", object_id="1")
+    address = reverse("admin:core_auditentry_changelist")
+
+    page = " ".join(boss.get(address).content.decode().split())
+
+    assert "1 row</div>" in page
+    assert "audit trail </div>" not in page
+
+
+def test_numbers_of_lists_have_separators_and_names_have_none(boss):
+    deployment = DeploymentFactory(revision=12_345)
+    address = reverse("admin:deployments_deployment_changelist")
+
+    page = boss.get(address).content.decode()
+
+    assert ">12,345<" in page
+    assert str(deployment.pk) in page
+
+
+def test_json_of_a_record_is_shown_as_what_it_says(boss):
+    strategy = {"type": "canary", "steps": [10, 50], "sticky": None}
+    deployment = DeploymentFactory(strategy=strategy)
+    address = reverse("admin:deployments_deployment_change", args=[deployment.pk])
+
+    page = boss.get(address).content.decode()
+
+    assert "<li>type: canary</li><li>steps: 10, 50</li><li>sticky: —</li>" in page
+    assert "&quot;canary&quot;" not in page
