@@ -12,7 +12,7 @@ const operators = given("operators");
 export function start(columns, said, change) {
   const types = Object.fromEntries(columns.map(column => [column.name, column.type]));
 
-  function line(condition = { column: columns[0]?.name, operator: "eq", value: "" }) {
+  function line(condition = { column: columns[0]?.name, operator: "eq", value: "" }, blank = false) {
     const made = Object.assign(document.createElement("div"), { className: "toolbar condition" });
     const column = choice(columns.map(one => [one.name, one.name]), condition.column, said.column);
     const operator = choice(operators, condition.operator, said.operator);
@@ -28,6 +28,9 @@ export function start(columns, said, change) {
     remove.addEventListener("click", () => { made.remove(); shownButtons(); if (!place.children.length) change([]); else add.focus(); });
     draw(condition.value);
     made.append(column, operator, values, remove);
+    // What nobody has touched is an offer, no condition.
+    made.isBlank = blank;
+    for (const kind of ["input", "change"]) made.addEventListener(kind, () => { made.isBlank = false; });
     made.read = () => {
       const [from, to] = [...values.querySelectorAll("input")].map(one => one.value);
       const value = ALONE.has(operator.value) ? undefined
@@ -43,12 +46,15 @@ export function start(columns, said, change) {
     apply.hidden = clear.hidden = !place.children.length;
   }
 
-  add.addEventListener("click", () => { const made = place.appendChild(line()); shownButtons(); made.querySelector("select").focus(); });
-  clear.addEventListener("click", () => { place.replaceChildren(); shownButtons(); change([]); add.focus(); });
-  form.addEventListener("submit", event => { event.preventDefault(); change([...place.children].map(one => one.read())); });
+  add.addEventListener("click", () => { const made = place.appendChild(line(undefined, true)); shownButtons(); made.querySelector("select").focus(); });
+  clear.addEventListener("click", () => { change([]); add.focus(); });
+  form.addEventListener("submit", event => { event.preventDefault(); change([...place.children].filter(one => !one.isBlank).map(one => one.read())); });
 
   return {
-    show(conditions) { place.replaceChildren(...conditions.map(line)); shownButtons(); },
+    show(conditions) {
+      place.replaceChildren(...(conditions.length ? conditions.map(one => line(one)) : columns.length ? [line(undefined, true)] : []));
+      shownButtons();
+    },
   };
 }
 
