@@ -28,7 +28,7 @@ from deployments.models.figures import Figures
 from deployments.models.report import WINDOWS
 from deployments.models.watch import Watch
 from deployments.serving.oip import metadata
-from deployments.serving.oip.examples import example_request
+from deployments.serving.oip.examples import example_request, unfilled
 from deployments.states import FINAL, Health, Status
 from mlops.core.admin.base import staff
 from mlops.core.admin.work import WorkPage
@@ -179,13 +179,14 @@ def _keys_of(deployment: Deployment) -> list[tuple[DeploymentKey, Any]]:
     return [(key, usage[key.digest]) for key in found]
 
 
-def _example_of(deployment: Deployment) -> dict[str, str]:
+def _example_of(deployment: Deployment) -> dict[str, Any]:
     """Return the address below an endpoint and a body that its signature takes."""
     model = deployment.slot.model.name
     signature = metadata.signature_in(deployment.signature)
     path, body = example_request(signature, model)
     return {
         "path": path,
+        "unfilled": unfilled(body),
         "body": _LISTS.sub(_in_a_line, json.dumps(body, indent=2, ensure_ascii=False)),
         "curl": _curl(deployment.endpoint + path, body),
         "python": _python(deployment.endpoint + path, body),

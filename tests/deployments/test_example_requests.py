@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from deployments.serving.oip import convenience, decode
-from deployments.serving.oip.examples import MOST_VALUES, example_request
+from deployments.serving.oip.examples import MOST_VALUES, example_request, unfilled
 from deployments.serving.terms import Signature, Tensor
 
 NAMES = ("age", "income", "height", "weight")
@@ -78,3 +78,12 @@ def test_a_large_tensor_is_not_written_out():
 
 def test_a_model_without_inputs_is_asked_with_nothing():
     assert example() == ("", {})
+
+
+def test_what_is_too_large_to_be_written_out_is_named():
+    wide = Tensor("pixels", "FP32", (-1, 3, 224, 224))
+
+    _path, body = example(wide, Tensor("size", "INT64", (2, 2)))
+
+    assert unfilled(body) == [("pixels", 3 * 224 * 224)]
+    assert unfilled(example(WIDE, names=NAMES)[1]) == []

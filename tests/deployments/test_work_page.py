@@ -222,3 +222,13 @@ def test_lists_and_links_lead_to_the_page_of_work(desk):
     deployment = served(VersionFactory())
 
     assert f"{LIST}{deployment.pk}/work/" in desk().get(LIST).content.decode()
+
+
+def test_tester_says_what_one_has_to_fill_in(desk):
+    pixels = {"name": "pixels", "datatype": "FP32", "shape": [-1, 3, 224, 224]}
+    large = {"inputs": [pixels], "outputs": [], "feature_names": []}
+    deployment = DeploymentFactory(active=True, signature=large)
+
+    page = page_of(desk(), deployment)
+
+    assert "pixels takes 150,528 values" in page

@@ -29,6 +29,16 @@ def example_request(signature: Signature, model: str) -> tuple[str, dict[str, An
     return f"/v2/models/{quote(model, safe='')}/infer", {"inputs": tensors}
 
 
+def unfilled(body: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return the tensors of an example that have no values yet, and how many they take.
+
+    The shape says how many; one of no values at all needs none.
+    """
+    tensors = body.get("inputs", [])
+    counts = [(one["name"], math.prod(one["shape"])) for one in tensors]
+    return [(name, count) for name, count in counts if count > MOST_VALUES]
+
+
 def _may_be_left_out(tensor: Tensor) -> bool:
     return tensor.is_optional or tensor.has_default
 

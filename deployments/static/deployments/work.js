@@ -17,6 +17,8 @@ const percent = rate => `${number(Math.round(rate * 10000) / 100)} %`;
 function facts(deployment) {
   const put = (name, value) => find("content").querySelectorAll(`[data-fact=${name}]`).forEach(one => one.replaceChildren(value));
   if (deployment.judged_at) put("judged_at", time(deployment.judged_at));
+  // Nothing is counted before it serves.
+  if (!deployment.metrics) return;
   put("request_count", number(deployment.metrics.request_count));
   put("error_rate", percent(deployment.metrics.error_rate ?? 0));
   put("unavailable_rate", percent(deployment.metrics.unavailable_rate));
@@ -29,8 +31,17 @@ async function reworded() {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part=${part.dataset.part}]`);
-    if (other && other.innerHTML !== part.innerHTML) part.replaceChildren(...other.childNodes);
+    if (other && differs(part, other)) {
+      part.replaceChildren(...other.childNodes);
+      if (other.dataset.kind !== undefined) part.dataset.kind = other.dataset.kind;
+    }
   }
+}
+
+/** Where people write, another kind of part makes a difference, not what they wrote. */
+function differs(part, other) {
+  const { kind } = part.dataset;
+  return kind === undefined ? other.innerHTML !== part.innerHTML : other.dataset.kind !== kind;
 }
 
 async function moved(deployment) {
@@ -39,7 +50,7 @@ async function moved(deployment) {
   const known = before ?? page.shown;
   if (MOVES.some(name => name in known && known[name] !== deployment[name])) await reworded();
   facts(deployment);
-  if (before && before.metrics.request_count !== deployment.metrics.request_count) drawSoon();
+  if (before && before.metrics?.request_count !== deployment.metrics?.request_count) drawSoon();
 }
 
 // Log and events --------------------------------------------------------------------
@@ -189,6 +200,7 @@ find("windows").addEventListener("click", event => {
 });
 
 // Try a request ---------------------------------------------------------------------
+const MOST_SHOWN = 50000;
 let key = null;
 
 async function keyNow() {
@@ -212,11 +224,13 @@ async function send(form) {
   find("try-said").textContent = filled(texts.answered, values);
   let pretty = body;
   try { pretty = JSON.stringify(JSON.parse(body), null, 2).replace(/\[[^[\]{}]*\]/g, list => list.replace(/\s*\n\s*/g, " ").replace("[ ", "[").replace(" ]", "]")); } catch { /* shown as it came */ }
-  find("try-answer").textContent = pretty;
+  const cut = pretty.length > MOST_SHOWN ? `\n… ${filled(texts.cut, { shown: number(MOST_SHOWN), all: number(pretty.length) })}` : "";
+  find("try-answer").textContent = pretty.slice(0, MOST_SHOWN) + cut;
   find("try-answer").hidden = false;
 }
 
-find("try")?.addEventListener("submit", async event => {
+addEventListener("submit", async event => {
+  if (event.target.id !== "try") return;
   event.preventDefault();
   const button = find("try-send");
   button.disabled = true;
