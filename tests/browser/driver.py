@@ -7,6 +7,7 @@ import base64
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from tests.ports import free_port
 
 # The protocol's name for the key under which an element's id comes.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-START_TIMEOUT_S = 30.0
-WAIT_S = 20.0
+START_TIMEOUT_S = 60.0
+WAIT_S = 60.0
+ANSWER_TIMEOUT_S = 120.0
 POLL_S = 0.1
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -31,17 +33,24 @@ def missing() -> str:
     return ""
 
 
+class ElementIsGone(Exception):
+    """The page has replaced the element since it was found."""
+
+
 class Browser:
     """One window without a screen, with a profile of its own."""
 
     def __init__(self, profile: Path, *, language: str = "en") -> None:
         port = free_port()
+        self.downloads = profile / "downloads"
         self._driver = subprocess.Popen(
             ["chromedriver", f"--port={port}"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_TIMEOUT_S
+        )
         self._session = ""
         self._begin(profile, language)
 
@@ -84,8 +93,23 @@ class Browser:
 
     def click(self, css: str) -> None:
         """Click what may lie outside the window, and wait for what follows."""
-        self.run("arguments[0].scrollIntoView({block: 'center'})", self.see(css))
-        self._post(f"/element/{self.see(css)[ELEMENT]}/click", {})
+        self.click_one(lambda: next(iter(self.find(css)), None), css)
+
+    def click_one(self, look: Callable[[], Any], about: str) -> None:
+        """Click the element that `look` returns, once it does."""
+
+        def is_clicked() -> bool:
+            try:
+                if not (element := look()):
+                    return False
+                self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+                self._post(f"/element/{element[ELEMENT]}/click", {})
+            except ElementIsGone:
+                # The page has just put another in its place.
+                return False
+            return True
+
+        self.wait(is_clicked, about)
 
     def fill(self, css: str, text: str) -> None:
         """Write into a field; a file's path into a field for files."""
@@ -103,6 +127,15 @@ class Browser:
             "arguments[0].dispatchEvent(new Event('change', {bubbles: true}))"
         )
         self.run(script, self.see(css), words)
+
+    def choose_value(self, css: str, value: str) -> None:
+        """Choose the option with this value, whatever it is called."""
+        script = (
+            "arguments[0].value = arguments[1];"
+            "arguments[0].dispatchEvent(new Event('change', {bubbles: true}));"
+            "return arguments[0].value"
+        )
+        assert self.run(script, self.see(css), value) == value, css
 
     def press(self, keys: str, css: str = "") -> None:
         """Type into what has the focus, or into the element that is given."""
@@ -173,6 +206,12 @@ class Browser:
     def picture(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self._get("/screenshot")))
 
+    def webp(self) -> bytes:
+        """Return what the window shows as a WebP picture."""
+        asked = {"format": "webp", "quality": 82, "optimizeForSpeed": False}
+        command = {"cmd": "Page.captureScreenshot", "params": asked}
+        return base64.b64decode(self._post("/goog/cdp/execute", command)["data"])
+
     def _begin(self, profile: Path, language: str) -> None:
         options = {
             "binary": next(filter(None, map(shutil.which, BROWSERS))),
@@ -181,8 +220,12 @@ class Browser:
                 *("--window-size=1440,900", "--hide-scrollbars", "--no-first-run"),
                 *(f"--user-data-dir={profile}", f"--lang={language}"),
                 *("--disable-background-networking", "--disable-component-update"),
+                "--force-prefers-reduced-motion",
             ],
-            "prefs": {"intl.accept_languages": language},
+            "prefs": {
+                "intl.accept_languages": language,
+                "download.default_directory": str(self.downloads),
+            },
         }
         asked = {
             "browserName": "chrome",
@@ -212,5 +255,7 @@ class Browser:
 
     def _value(self, answer: httpx.Response) -> Any:
         value = answer.json()["value"]
+        if not answer.is_success and value["error"] == "stale element reference":
+            raise ElementIsGone(value["message"])
         assert answer.is_success, value
         return value

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from mlops.shared_settings import BASE_DIR
 from tests.ports import free_port
@@ -53,6 +55,15 @@ class LiveStack:
     def tokens(self) -> dict[str, str]:
         return dict(TOKEN.findall(self.output))
 
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Start it, and stop it whatever happens then."""
+        try:
+            self.start()
+            yield self
+        finally:
+            self.stop()
+
     def start(self) -> None:
         self.output = ""
         self.process = subprocess.Popen(
@@ -83,10 +94,11 @@ class LiveStack:
             [sys.executable, "manage.py", *arguments],
             cwd=BASE_DIR,
             env=self._environment(),
-            check=True,
+            check=False,
             capture_output=True,
             text=True,
         )
+        assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
     def stop(self, number: int = signal.SIGINT) -> int:
