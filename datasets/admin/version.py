@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from datasets import ingestion, questions, sources
@@ -130,7 +131,9 @@ class DatasetVersionAdmin(ReadOnly):
         if version.state != VersionState.PROCESSING:
             return EMPTY
         job = version.job
-        parts = [f"{job.share_done:.0%}", _("%(rows)s rows") % {"rows": job.rows_done}]
+        read = ngettext("%(shown)s row read", "%(shown)s rows read", job.rows_done)
+        rows = read % {"shown": f"{job.rows_done:,}"}
+        parts = [f"{job.share_done:.0%}", rows]
         if job.eta_s is not None:
             parts.append(_("%(seconds)d s left") % {"seconds": job.eta_s})
         return ", ".join(str(part) for part in parts)

@@ -25,7 +25,7 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import Watch
 from deployments.plan import MAX_CONCURRENCY, TIMEOUT_S
 from deployments.states import FINAL, Health, Status
-from mlops.core.admin.base import EMPTY, link_to, staff
+from mlops.core.admin.base import EMPTY, link_to, shown_bytes, staff
 
 LOG_LINES = 50
 ENDING = "ending"
@@ -284,10 +284,11 @@ class DeploymentAdmin(DeploymentWork, ListActions):
     @admin.display(description=_("limits of a call"))
     def limits(self, deployment: Deployment) -> str:
         limits = deployment.plan.limits
-        return _("%(time)s s, %(count)s at once in an instance, %(size)s bytes") % {
+        size = limits.max_body_bytes or settings.MAX_BODY_BYTES
+        return _("%(time)s s, %(count)s at once in an instance, %(size)s") % {
             "time": limits.timeout_s or TIMEOUT_S,
             "count": limits.max_concurrency or MAX_CONCURRENCY,
-            "size": limits.max_body_bytes or settings.MAX_BODY_BYTES,
+            "size": shown_bytes(size),
         }
 
     @admin.display(description=_("figures"))

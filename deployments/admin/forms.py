@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -25,6 +26,11 @@ from deployments.plan import (
 )
 from deployments.states import Environment, Rollout, StickyBy
 from lifecycle.models import ModelVersion
+from lifecycle.states import ModelStage
+from mlops.core.ids import as_uuid
+
+MOST_OFFERED = 200
+"""Versions that a list to choose from has at most."""
 
 
 def _whole(label: Any, least: int, most: int, **more: Any) -> forms.IntegerField:
@@ -39,14 +45,50 @@ def _whole(label: Any, least: int, most: int, **more: Any) -> forms.IntegerField
     )
 
 
+class VersionChoice(forms.ModelChoiceField[ModelVersion]):
+    """Versions with what decides whether they may be deployed; any may be sent.
+
+    A list of all would be thousands of lines long: offered are those of the model that
+    is asked for, else the newest.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            queryset=ModelVersion.objects.select_related("model"),
+            label=_("model version"),
+            widget=UnfoldAdminSelectWidget(),
+        )
+
+    def label_from_instance(self, obj: Any) -> str:
+        approval = gettext("not approved")
+        if obj.approved_by:
+            approval = gettext("approved by %(name)s") % {"name": obj.approved_by}
+        return f"{obj} · {obj.get_stage_display()} · {approval}"
+
+    def offer(self, chosen: Any) -> None:
+        """Show the versions of the chosen one's model, without one the newest."""
+        every = ModelVersion.objects.select_related("model", "approved_by")
+        rows = every.exclude(stage=ModelStage.ARCHIVED)
+        pk = as_uuid(str(chosen or ""))
+        found = every.filter(pk=pk).first() if pk else None
+        if found:
+            rows = every.filter(model=found.model_id)
+        shown = list(rows.order_by("-created_at")[: MOST_OFFERED + 1])
+        if len(shown) > MOST_OFFERED:
+            self.help_text = gettext(
+                "The newest %(count)s; the page of a model has its older versions."
+            ) % {"count": MOST_OFFERED}
+        offered = shown[:MOST_OFFERED]
+        if found and found not in offered:
+            offered.append(found)
+        lines = [(one.pk, self.label_from_instance(one)) for one in offered]
+        self.choices = [("", "—"), *lines]
+
+
 class DeployForm(forms.Form):
     """A requested deployment: version, environment, size and rollout."""
 
-    model_version = forms.ModelChoiceField(
-        queryset=ModelVersion.objects.select_related("model"),
-        label=_("model version"),
-        widget=UnfoldAdminSelectWidget(),
-    )
+    model_version = VersionChoice()
     environment = forms.ChoiceField(
         choices=Environment.choices,
         label=_("environment"),
@@ -118,6 +160,12 @@ class DeployForm(forms.Form):
     notes = forms.CharField(
         required=False, label=_("notes"), widget=UnfoldAdminTextareaWidget()
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        versions: Any = self.fields["model_version"]
+        sent, known = self.data.get("model_version"), self.initial.get("model_version")
+        versions.offer(sent or known)
 
     def clean_steps(self) -> tuple[int, ...]:
         words = self.cleaned_data["steps"].replace(",", " ").split()

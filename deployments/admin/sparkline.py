@@ -8,6 +8,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import ngettext
 
 from deployments.models import TrafficWindow
 from deployments.models.traffic import MINUTE_S
@@ -60,10 +61,18 @@ def sparkline(counts: list[int]) -> SafeString | str:
         'fill="currentColor" aria-label="{2}">{3}</svg>',
         WIDTH,
         HEIGHT,
-        f"{sum(counts):,} requests in the last hour",
+        _title(sum(counts)),
         bars,
     )
 
 
 def _height(count: int, highest: int) -> float:
     return max(HEIGHT * count / highest, 1.0) if count else 0.0
+
+
+def _title(count: int) -> str:
+    return ngettext(
+        "%(count)s request in the last hour",
+        "%(count)s requests in the last hour",
+        count,
+    ) % {"count": f"{count:,}"}

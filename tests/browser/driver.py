@@ -119,10 +119,10 @@ class Browser:
         self._post(f"/element/{element}/value", {"text": text})
 
     def choose(self, css: str, words: str) -> None:
-        """Choose the option of a list that shows these words."""
+        """Choose the option that shows these words, or these and more behind a dot."""
         script = (
-            "const wanted = [...arguments[0].options].find("
-            "    option => option.text.trim() == arguments[1]);"
+            "const wanted = [...arguments[0].options].find(option =>"
+            "    `${option.text.trim()} · `.startsWith(`${arguments[1]} · `));"
             "arguments[0].value = wanted.value;"
             "arguments[0].dispatchEvent(new Event('change', {bubbles: true}))"
         )

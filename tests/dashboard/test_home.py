@@ -254,3 +254,12 @@ def test_what_has_exactly_the_name_comes_first(boss):
     runs = [one.title for one in answer.context["results"]]
     assert runs[0] == "night-1"
     assert len(runs) == search.SHOWN
+
+
+def test_menu_has_no_heading_without_a_page_below(client, boss):
+    assert ">People and access</h2>" in text(boss)
+
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
+
+    assert ">More</h2>" in text(client)
+    assert ">People and access</h2>" not in text(client)

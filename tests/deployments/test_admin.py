@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from deployments.admin import forms
 from deployments.models import (
     Deployment,
     DeploymentKey,
@@ -319,14 +320,14 @@ def test_limits_and_stickiness_are_asked_for_in_the_form_and_shown(staff):
     assert (deployment.min_instances, deployment.max_instances) == (1, 3)
     assert deployment.plan.strategy.sticky_name == "x-user:"
     page = staff.get(f"{LIST}{deployment.pk}/change/").content.decode()
-    assert "30 s, 7 at once in an instance, 4096 bytes" in page
+    assert "30 s, 7 at once in an instance, 4.0 KiB (4,096 bytes)" in page
     assert "X-User" in page
 
 
 def test_limits_that_nobody_asked_for_are_shown_as_they_are(staff):
     page = staff.get(f"{LIST}{DeploymentFactory(active=True).pk}/change/")
 
-    said = "10 s, 100 at once in an instance, 16777216 bytes"
+    said = "10 s, 100 at once in an instance, 16.0 MiB (16,777,216 bytes)"
     assert said in page.content.decode()
 
 
@@ -399,3 +400,38 @@ def test_history_cannot_be_deleted(staff):
 
 def test_an_address_that_is_no_deployment_leads_back_to_the_list(staff):
     assert staff.get(f"{LIST}nothing/roll-back/")["Location"] == LIST
+
+
+def test_versions_to_choose_from_say_what_decides(staff, person):
+    waiting = VersionFactory(model="direction", version="1")
+    ready = VersionFactory(model="direction", version="2", passed=True, approved=True)
+    other = VersionFactory(model="volume", version="1")
+
+    page = staff.get(f"{LIST}add/").content.decode()
+    of_model = staff.get(f"{LIST}add/?model_version={ready.pk}").content.decode()
+
+    assert "direction 1 · experimental · not approved" in page
+    assert f"direction 2 · experimental · approved by {ready.approved_by}" in page
+    assert str(other.pk) in page
+    assert str(waiting.pk) in of_model
+    assert str(other.pk) not in of_model
+
+
+def test_list_to_choose_from_is_not_endless(staff, monkeypatch):
+    monkeypatch.setattr(forms, "MOST_OFFERED", 2)
+    oldest, *newest = [VersionFactory(model="direction") for _ in range(3)]
+
+    page = staff.get(f"{LIST}add/").content.decode()
+    chosen = staff.get(f"{LIST}add/?model_version={oldest.pk}").content.decode()
+
+    assert str(oldest.pk) not in page
+    assert "The newest 2; the page of a model has its older versions." in page
+    assert all(str(one.pk) in page for one in newest)
+    assert f'value="{oldest.pk}" selected' in chosen
+
+
+def test_one_request_is_not_requests(staff):
+    deployment = DeploymentFactory(active=True)
+    count(deployment, timezone.now(), request_count=1)
+
+    assert "1 request in the last hour" in staff.get(LIST).content.decode()
