@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from tests.browser.pictures import taken
+
 pytestmark = pytest.mark.slow
 
 COUNT = 12_000
@@ -140,3 +142,13 @@ def test_no_tab_is_wider_than_a_phone(stack, page, dataset, tab):
         "return [document.documentElement.scrollWidth, window.innerWidth]"
     )
     assert wide <= seen
+
+
+def test_picture_of_rows(stack, page):
+    page.open(f"{stack.url}/admin/find/?q=sp500-panel")
+    page.click("main .news a[href*='/datasets/dataset/']")
+    page.wait(lambda: is_loaded(page), "the rows")
+
+    page.wait(lambda: len(page.find("#table thead svg")) > 3, "pictures of columns")
+
+    taken(page, "rows")

@@ -2,13 +2,16 @@
 
 import csv
 import io
+from functools import partial
 
 import pytest
 
 from tests.browser.person import KEY_TAB
+from tests.browser.pictures import taken
 
 pytestmark = pytest.mark.slow
 EXPERIMENT = "/lifecycle/experiment/"
+COMPARE = "main form[action] button.primary"
 TICK = (
     "const link = [...document.querySelectorAll('main td a')].find("
     "    one => one.textContent.trim() == arguments[0]);"
@@ -38,7 +41,7 @@ def compare(person, draw, experiment):
     person.find(name, EXPERIMENT)
     for run in chosen:
         person.browser.run(TICK, run)
-    person.click("main form button.primary:not([form])")
+    person.click(COMPARE)
     person.browser.arrive("/compare/")
     return chosen
 
@@ -105,3 +108,20 @@ def test_best_run_is_found_by_keyboard_alone(person, experiment):
 
     assert vera.all_texts("main tbody td a")[0] == max(accuracy, key=accuracy.get)
     vera.is_done()
+
+
+def test_picture_of_runs_that_are_compared(person):
+    vera = person("vera")
+    vera.find("churn-forest", EXPERIMENT)
+    vera.follow("accuracy", "main thead a")
+    vera.browser.see("th[aria-sort=descending]")
+    for run in vera.all_texts("main tbody tr:nth-child(-n+6) td a"):
+        vera.browser.run(TICK, run)
+
+    vera.click(COMPARE)
+    vera.browser.arrive("/compare/")
+
+    for chart in ("curve-0", "curve-1"):
+        drawn = partial(vera.browser.find, f"#{chart} svg path.line")
+        vera.browser.wait(lambda drawn=drawn: len(drawn()) == 6, "the curves")
+    taken(vera.browser, "compare")

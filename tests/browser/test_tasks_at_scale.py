@@ -13,6 +13,7 @@ import pytest
 from tests.browser import axe
 from tests.browser.driver import WAIT_S
 from tests.browser.large import COLUMNS, rows_of
+from tests.browser.pictures import taken
 
 pytestmark = pytest.mark.slow
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ko"])
@@ -95,6 +96,18 @@ def test_deployer_tries_a_request_that_a_model_answers(person, slowed, language)
     assert "3.0" in dan.text_of("#try-said")
     assert "probabilities" in json.dumps(answer)
     dan.is_done()
+
+
+def test_picture_of_a_deployment_that_got_slow(person, slowed):
+    dan = person("dan")
+
+    dan.follow(f"{slowed[0]} 3.0")
+    dan.browser.arrive("/work/")
+    dan.browser.wait(lambda: dan.browser.find("#latency svg path.line"), "a line")
+    dan.browser.wait(lambda: "p95" in dan.text_of("#explained"), "an explanation")
+
+    assert dan.browser.find("[data-part=status] .badge.good")
+    taken(dan.browser, "deployment")
 
 
 @LANGUAGES

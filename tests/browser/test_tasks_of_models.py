@@ -4,20 +4,14 @@ A step is a page that is opened or a button that is pressed; ticks, typing and t
 answer to a question are not counted.
 """
 
-import os
-import subprocess
-import sys
-
 import pytest
-from django.conf import settings
 
 from tests.browser.conftest import PASSWORD
+from tests.browser.person import KEY_ENTER, Person
+from tests.browser.pictures import taken
 
 pytestmark = pytest.mark.slow
 
-MOST_STEPS = 3
-KEY_TAB, KEY_ENTER, KEY_DOWN = "\ue004", "\ue007", "\ue015"
-MOST_TABS = 90
 PEOPLE = """
 from django.contrib.auth.models import Group
 from lifecycle.models import ModelVersion, NewCheck, Run
@@ -41,61 +35,8 @@ other.move_to_stage("staging", by=people["arbiter"], reason="for the autumn camp
 @pytest.fixture(scope="module")
 def registry(stack):
     """A model with a version that waits and one that is approved, and its people."""
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "-c", PEOPLE.format(password=PASSWORD)],
-        cwd=settings.BASE_DIR,
-        env=os.environ
-        | {"MLOPS_DATA_DIR": str(stack.folder)}
-        | {"DJANGO_SETTINGS_MODULE": "mlops.settings"},
-        check=True,
-        capture_output=True,
-    )
+    stack.manage("shell", "-v0", "-c", PEOPLE.format(password=PASSWORD))
     return stack
-
-
-class Person:
-    """Somebody at home, whose steps are counted."""
-
-    def __init__(self, browser):
-        self.browser, self.steps = browser, 0
-
-    def click(self, css):
-        self.steps += 1
-        self.browser.click(css)
-
-    def follow(self, text):
-        """Click the link of the page's content with this text."""
-        script = (
-            "const link = [...document.querySelectorAll('main a')].find("
-            "one => one.textContent.trim() == arguments[0]);"
-            "if (link) link.setAttribute('data-wanted', ''); return Boolean(link)"
-        )
-        self.browser.wait(lambda: self.browser.run(script, text), text)
-        self.click("[data-wanted]")
-
-    def sees(self, text):
-        self.browser.wait(lambda: text in self.browser.text, text)
-
-    def tab_to(self, condition):
-        """Press Tab until the focused element meets the condition of a script."""
-        for _ in range(MOST_TABS):
-            self.browser.press(KEY_TAB)
-            script = f"const here = document.activeElement; return {condition}"
-            if self.browser.run(script):
-                return
-        raise AssertionError(f"no Tab leads to {condition}")
-
-    def key_enter(self):
-        self.steps += 1
-        self.browser.press(KEY_ENTER)
-
-    def is_done(self):
-        assert self.steps <= MOST_STEPS
-        assert self.browser.complaints() == []
-        width = self.browser.run(
-            "return document.documentElement.scrollWidth - innerWidth"
-        )
-        assert width <= 0
 
 
 @pytest.fixture
@@ -103,7 +44,7 @@ def person(registry, browser, sign_in):
     def enter(name, language="en"):
         window = browser(language)
         sign_in(window, name)
-        return Person(window)
+        return Person(window, (registry.url, registry.serving_url))
 
     return enter
 
@@ -210,3 +151,12 @@ def test_list_is_ticked_by_keyboard_alone(person):
 
     arbiter.sees("The checklist is saved.")
     arbiter.is_done()
+
+
+def test_picture_of_a_model(person):
+    guest = person("arbiter")
+
+    guest.find("next-day-direction", "/lifecycle/registeredmodel/")
+
+    assert guest.browser.find("main .badge.good")
+    taken(guest.browser, "model")
