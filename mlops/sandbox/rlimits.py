@@ -19,13 +19,13 @@ NOBODY = "nobody"
 class SandboxLimits:
     """Memory on top of what the process maps already; seconds of CPU, 0 for any.
 
-    One that is `passing` ends with the process that forked it. `user` is who a process
-    of root becomes, 0 for nobody.
+    One with a `parent`, a process ID, ends when that process does. `user` is who a
+    process of root becomes, 0 for nobody.
     """
 
     memory_bytes: int
     cpu_s: int = 0
-    passing: bool = False
+    parent: int = 0
     user: int = 0
 
 
@@ -43,9 +43,16 @@ def confine(limits: SandboxLimits) -> None:
         _limit(resource.RLIMIT_CPU, limits.cpu_s, spare=CPU_SPARE_S)
     if os.geteuid() == 0:
         _become(limits.user)
-    if limits.passing:  # a process that becomes another user's forgets it
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if limits.parent:  # a process that becomes another user's forgets it
+        _end_with(limits.parent)
+
+
+def _end_with(parent: int) -> None:
+    """Be killed when the parent ends, and now if it has: no signal comes for that."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def give_back(memory_bytes: int) -> None:

@@ -42,7 +42,7 @@ def main() -> None:
     limits = order["limits"]
     rlimits.confine(
         rlimits.SandboxLimits(
-            limits["memory_bytes"], cpu_s=limits["cpu_s"], passing=True
+            limits["memory_bytes"], cpu_s=limits["cpu_s"], parent=order["parent"]
         )
     )
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # pipes are no files to it

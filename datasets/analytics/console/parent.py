@@ -115,6 +115,7 @@ class _ChildRun:
             "offset": request.offset,
             "limit": request.limit,
             "limits": asdict(limits),
+            "parent": os.getpid(),
             "report": report_end,
         }
         try:

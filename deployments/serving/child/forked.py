@@ -27,7 +27,7 @@ def examine_model(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     from deployments.serving.formats.onnx_audit import audit  # noqa: PLC0415
 
     source = StoredFile(job, descriptors, audit)
-    limits = SandboxLimits(_to_load(job), cpu_s=job["cpu_s"], passing=True)
+    limits = SandboxLimits(_to_load(job), cpu_s=job["cpu_s"], parent=job["parent"])
     return examine.run(source, partial(_shut_in, job, limits), job, descriptors)
 
 
@@ -38,7 +38,7 @@ def compare_readings(job: dict[str, Any], descriptors: dict[str, int]) -> int:
     from deployments.serving.formats.onnx_audit import audit  # noqa: PLC0415
 
     limits = SandboxLimits(
-        _to_load(job) + job["data_bytes"], cpu_s=job["cpu_s"], passing=True
+        _to_load(job) + job["data_bytes"], cpu_s=job["cpu_s"], parent=job["parent"]
     )
     return comparison.run(job, descriptors, partial(_shut_in, job, limits), audit)
 

@@ -26,7 +26,7 @@ def run(kind: str, job: dict[str, Any], descriptors: dict[str, int]) -> int:
     limits = SandboxLimits(
         job["memory_bytes"],
         cpu_s=job.get("cpu_s", 0),
-        passing=kind != "serve",
+        parent=0 if kind == "serve" else job["parent"],
         user=sandbox_dir.user_of(root),
     )
     shut_in = partial(_shut_in, limits)

@@ -37,6 +37,7 @@ CRASHED = 1
 class Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        self._pid = os.getpid()
         self._running: dict[int, str] = {}  # "" for one that must not begin
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -115,7 +116,8 @@ class Zygote:
             os.dup2(files["log"], 2)
             if os.read(go, 1):
                 process_log.log_to_stderr()
-                status = forked.RUNS[message["run"]](message["job"], files)
+                job = {**message["job"], "parent": self._pid}
+                status = forked.RUNS[message["run"]](job, files)
         except BaseException:
             logging.getLogger(__name__).exception("ended")
             raise
