@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import orjson
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from lifecycle.models import LatestMetric, MetricCurve, Run
 from lifecycle.store import curves as store
@@ -43,7 +44,15 @@ _SUMMABLE = 1e290
 # Unary plus and || keep both databases from the metric's index, where few rows are new.
 _BY_INDEX = "run_id = %s AND key_id = %s AND dataset = %s"
 _BY_NUMBER = "+run_id = %s AND +key_id = %s AND dataset || '' = %s"
+_SUMMED = (-_SUMMABLE, _SUMMABLE)
 _FINITE = "NOT is_nan AND value BETWEEN %s AND %s"
+# Of all values: what is no finite number shows in a bucket's ends or its last column.
+_PLAIN = """
+    SELECT {axis} >> {shift}, MIN({axis}), COUNT(*), MIN(value), MAX(value),
+        SUM(CASE WHEN value BETWEEN %s AND %s THEN value ELSE 0 END),
+        COUNT(*) FILTER (WHERE is_nan)
+    FROM lifecycle_metricpoint WHERE {which} AND {within} GROUP BY 1
+"""
 _GROUPED = """
     SELECT {axis} >> {shift}, MIN({axis}), COUNT(*), MIN(value), MAX(value),
         SUM(CASE WHEN value BETWEEN %s AND %s THEN value ELSE 0 END)
@@ -275,16 +284,31 @@ class _Count:
             within, bounds = f"{column} >= %s AND {column} <= %s", between
         parts = {"axis": column, "shift": curve.shift, "which": which}
         parts |= {"within": within, "finite": _FINITE}
-        where = (*self.name, *bounds, -_LARGEST, _LARGEST)
-        summed = (-_SUMMABLE, _SUMMABLE)
+        where = (*self.name, *bounds)
         with connection.cursor() as cursor:
-            cursor.execute(_GROUPED.format(**parts), (*summed, *where))
-            for number, first, count, low, high, total in cursor:
-                bucket = Bucket(first, count, 0, low, high, total)
-                curve.add(number, bucket)
-            cursor.execute(_SPECIAL.format(**parts), where)
-            for number, first, count in cursor:
-                curve.add(number, Bucket(first, special=count))
+            cursor.execute(_PLAIN.format(**parts), (*_SUMMED, *where))
+            rows = cursor.fetchall()
+            if not all(map(_is_finite, rows)):
+                self._count_apart(cursor, curve, parts, where)
+                return
+            for number, first, count, low, high, total, _nans in rows:
+                curve.add(number, Bucket(first, count, 0, low, high, total))
+
+    def _count_apart(
+        self,
+        cursor: CursorWrapper,
+        curve: Curve,
+        parts: Mapping[str, object],
+        where: tuple[Any, ...],
+    ) -> None:
+        """Count finite values, then the others, where there are some."""
+        where = (*where, -_LARGEST, _LARGEST)
+        cursor.execute(_GROUPED.format(**parts), (*_SUMMED, *where))
+        for number, first, count, low, high, total in cursor:
+            curve.add(number, Bucket(first, count, 0, low, high, total))
+        cursor.execute(_SPECIAL.format(**parts), where)
+        for number, first, count in cursor:
+            curve.add(number, Bucket(first, special=count))
 
     def _ends(self) -> tuple[int, int]:
         """Return the least and the greatest place; there is at least one point."""
@@ -322,6 +346,12 @@ class _Count:
     def _empty(self, shift: int) -> Curve:
         one = self.one
         return Curve(self.run, one.key.name, one.dataset, self.axis, shift)
+
+
+def _is_finite(row: Sequence[Any]) -> bool:
+    """Whether a row of _PLAIN has finite values alone: its ends are, and no NaN."""
+    _number, _first, _count, low, high, _total, nans = row
+    return not nans and bool(low >= -_LARGEST and high <= _LARGEST)
 
 
 def _newest() -> int:
