@@ -78,10 +78,14 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
         "owner",
         "updated_at",
     )
-    list_filter = ("newest_version__state", "current_version__quality_status", "owner")
+    list_filter = (
+        "newest_version__state",
+        "current_version__quality_status",
+        "owner",
+        "created_at",
+    )
     search_fields = ("name", "description")
     list_select_related = ("owner", "current_version__dataset", "newest_version")
-    date_hierarchy = "created_at"
     fields = (
         "name",
         "description",

@@ -47,9 +47,15 @@ class FeatureAdmin(VerbAdmin):
         "owner",
         "updated_at",
     )
-    list_filter = ("status", "binding__state", "feature_type", "data_type", "owner")
+    list_filter = (
+        "status",
+        "binding__state",
+        "feature_type",
+        "data_type",
+        "owner",
+        "created_at",
+    )
     search_fields = ("feature_name", "description")
-    date_hierarchy = "created_at"
     autocomplete_fields = ("upstream",)
     inlines = (FeatureVersionInline,)
     actions: ClassVar = ("activate", "deprecate", "archive")

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from datasets.models import FeatureUsage, FeatureVersion
 from mlops.core.admin import ReadOnly
@@ -24,7 +25,8 @@ class FeatureVersionAdmin(ReadOnly):
         "created_at",
         "rolled_back_at",
     )
-    list_filter = ("breaking_changes", "feature")
+    list_filter = ("breaking_changes", ("feature", AutocompleteSelectFilter))
+    list_filter_submit = True
     search_fields = ("feature__feature_name", "version", "changelog")
     list_select_related = ("feature", "created_by")
     actions: ClassVar = ("roll_back",)
@@ -56,10 +58,15 @@ class FeatureUsageAdmin(ReadOnly):
         "data_version",
         "used_at",
     )
-    list_filter = ("environment", "feature", "used_by_model")
+    list_filter = (
+        "environment",
+        ("feature", AutocompleteSelectFilter),
+        "used_by_model",
+        "used_at",
+    )
+    list_filter_submit = True
     search_fields = ("feature__feature_name", "used_by_model", "execution_id")
     list_select_related = ("feature", "data_version__dataset")
-    date_hierarchy = "used_at"
 
     @admin.display(description=_("feature"), ordering="feature")
     def feature_link(self, use: FeatureUsage) -> SafeString | str:

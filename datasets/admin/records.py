@@ -1,12 +1,16 @@
 """What the catalogue has written down: columns, checks, reports, jobs, uploads."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Set
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from datasets.admin import svg
 from datasets.admin.drift import drift_table
@@ -29,7 +33,8 @@ from mlops.core.admin.base import EMPTY, VerbAdmin, act, link_to, staff
 @admin.register(Column)
 class ColumnAdmin(ReadOnly):
     list_display = ("name", "data_type", "null_count", "version_link", "feature")
-    list_filter = ("version__dataset",)
+    list_filter = (("version__dataset", AutocompleteSelectFilter),)
+    list_filter_submit = True
     search_fields = ("name", "original_name", "version__dataset__name")
     list_select_related = ("version__dataset",)
     fields = (
@@ -48,13 +53,21 @@ class ColumnAdmin(ReadOnly):
     def version_link(self, column: Column) -> SafeString | str:
         return link_to(column.version)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Fetch the bindings of the whole page in one query."""
+        page = super().get_changelist_instance(request)
+        bound = _bound({row.version.dataset_id for row in page.result_list})
+        for row in page.result_list:
+            row.bound = bound[row.version.dataset_id, row.name]
+        return page
+
     @admin.display(description=_("feature"))
-    def feature(self, column: Column) -> SafeString | str:
+    def feature(self, column: Any) -> SafeString | str:
         """The features that are bound to this column of the dataset."""
-        bindings = FeatureBinding.objects.filter(
-            dataset=column.version.dataset_id, column=column.name
-        ).select_related("feature")
-        links = [(link_to(bound.feature),) for bound in bindings]
+        home = column.version.dataset_id
+        bound = getattr(column, "bound", None)
+        bindings = _bound({home})[home, column.name] if bound is None else bound
+        links = [(link_to(one.feature),) for one in bindings]
         return format_html_join(", ", "{}", links) or EMPTY
 
     @admin.display(description=_("histogram"))
@@ -63,10 +76,26 @@ class ColumnAdmin(ReadOnly):
         return svg.histogram(found["counts"], found["edges"]) if found else EMPTY
 
 
+def _bound(datasets: Set[UUID]) -> Mapping[tuple[UUID, str], list[FeatureBinding]]:
+    """Return what is bound to the datasets' columns, by dataset and column."""
+    found = defaultdict[tuple[UUID, str], list[FeatureBinding]](list)
+    rows = FeatureBinding.objects.filter(dataset__in=datasets)
+    for row in rows.select_related("feature"):
+        if row.dataset_id is not None:
+            found[row.dataset_id, row.column].append(row)
+    return found
+
+
 @admin.register(QualityRule)
 class QualityRuleAdmin(VerbAdmin):
     list_display = ("kind", "dataset_link", "columns", "severity", "is_enabled")
-    list_filter = ("severity", "is_enabled", "kind", "dataset")
+    list_filter = (
+        "severity",
+        "is_enabled",
+        "kind",
+        ("dataset", AutocompleteSelectFilter),
+    )
+    list_filter_submit = True
     search_fields = ("dataset__name", "kind")
     list_select_related = ("dataset",)
     readonly_fields = ("dataset", "kind", "columns", "parameters", "created_by")
@@ -118,10 +147,14 @@ class QualityRunAdmin(ReadOnly):
         "warned_count",
         "created_at",
     )
-    list_filter = ("status", "version__dataset")
+    list_filter = (
+        "status",
+        ("version__dataset", AutocompleteSelectFilter),
+        "created_at",
+    )
+    list_filter_submit = True
     search_fields = ("version__dataset__name",)
     list_select_related = ("version__dataset",)
-    date_hierarchy = "created_at"
 
     @admin.display(description=_("version"), ordering="version")
     def version_link(self, run: QualityRun) -> SafeString | str:
@@ -138,7 +171,8 @@ class DriftReportAdmin(ReadOnly):
         "drifted_count",
         "created_at",
     )
-    list_filter = ("level", "current__dataset")
+    list_filter = ("level", ("current__dataset", AutocompleteSelectFilter))
+    list_filter_submit = True
     search_fields = ("current__dataset__name",)
     list_select_related = ("reference__dataset", "current__dataset")
     fields = (
@@ -181,10 +215,15 @@ class DatasetEventAdmin(ReadOnly):
         "feature",
         "message",
     )
-    list_filter = ("kind", "severity", "dataset")
+    list_filter = (
+        "kind",
+        "severity",
+        ("dataset", AutocompleteSelectFilter),
+        "created_at",
+    )
+    list_filter_submit = True
     search_fields = ("dataset_name", "message")
     list_select_related = ("dataset", "feature")
-    date_hierarchy = "created_at"
     ordering = ("-created_at", "-pk")
 
     @admin.display(description=_("dataset"), ordering="dataset_name")

@@ -11,6 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
 from datasets import ingestion, questions, sources
@@ -56,10 +57,16 @@ class DatasetVersionAdmin(ReadOnly):
         "quality_status",
         "created_at",
     )
-    list_filter = ("state", "quality_status", "source_format", "dataset")
+    list_filter = (
+        "state",
+        "quality_status",
+        "source_format",
+        ("dataset", AutocompleteSelectFilter),
+        "created_at",
+    )
+    list_filter_submit = True
     search_fields = ("dataset__name", "digest", "content_digest", "source_name")
     list_select_related = ("dataset", "job")
-    date_hierarchy = "created_at"
     actions: ClassVar = ("cancel", "retry", "purge")
     actions_detail = ("read_again",)
     fieldsets = (

@@ -25,7 +25,7 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import Watch
 from deployments.plan import MAX_CONCURRENCY, TIMEOUT_S
 from deployments.states import FINAL, Health, Status
-from mlops.core.admin.base import EMPTY, link_to, shown_bytes, staff
+from mlops.core.admin.base import EMPTY, link_to, made_once, shown_bytes, staff
 
 LOG_LINES = 50
 ENDING = "ending"
@@ -109,7 +109,13 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         "created_by",
         "created_at",
     )
-    list_filter = ("status", HealthFilter, "slot__environment", "created_by")
+    list_filter = (
+        "status",
+        HealthFilter,
+        "slot__environment",
+        "created_by",
+        "created_at",
+    )
     search_fields = (
         "=id",
         "slot__model__name",
@@ -118,8 +124,6 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         "notes",
     )
     list_select_related = ("slot__model", "model_version__model", "created_by")
-    list_per_page = 50
-    date_hierarchy = "created_at"
     inlines = (EventInline,)
     fieldsets = (
         (
@@ -257,15 +261,18 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         return health, str(health.label)
 
     @admin.display(description=_("its end"))
+    @made_once
     def pending_end(self, deployment: Deployment) -> str:
         undoing = Deployment.objects.undoing([deployment.pk]).get(deployment.pk)
         return Watch.read().pending_end_of(deployment, undoing) or EMPTY
 
     @admin.display(description=_("health"))
+    @made_once
     def health_now(self, deployment: Deployment) -> str:
         return str(Watch.read().health_of(deployment).label)
 
     @admin.display(description=_("why it is not healthy"))
+    @made_once
     def health_reason_now(self, deployment: Deployment) -> str:
         return Watch.read().reason_of(deployment) or EMPTY
 
@@ -274,6 +281,7 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         return sparkline(deployment.recent_requests)
 
     @admin.display(description=_("run"))
+    @made_once
     def run(self, deployment: Deployment) -> SafeString | str:
         return link_to(deployment.model_version.run)
 
@@ -292,6 +300,7 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         }
 
     @admin.display(description=_("figures"))
+    @made_once
     def figures(self, deployment: Deployment) -> str:
         totals = TrafficWindow.objects.totals([deployment.pk])
         found = totals.get(deployment.pk, Figures())
@@ -319,6 +328,7 @@ class DeploymentAdmin(DeploymentWork, ListActions):
         )
 
     @admin.display(description=_("log"))
+    @made_once
     def log(self, deployment: Deployment) -> SafeString:
         lines = "\n".join(journal(deployment, LOG_LINES))
         return format_html('<pre class="overflow-auto text-xs">{}</pre>', lines)

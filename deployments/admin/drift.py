@@ -45,14 +45,13 @@ class DriftCheckAdmin(ReadOnly):
         "found",
         "error",
     )
-    list_filter = ("level", "subject", "deployment__slot__environment")
+    list_filter = ("level", "subject", "deployment__slot__environment", "created_at")
     search_fields = ("=deployment__id", "deployment__slot__model__name")
     list_select_related = (
         "deployment__slot__model",
         "reference__dataset",
         "current__dataset",
     )
-    date_hierarchy = "created_at"
     ordering = ("-created_at", "-pk")
     fields = (
         ("deployment_link", "subject", "level"),
@@ -164,9 +163,8 @@ class AlertDeliveryAdmin(ReadOnly):
         "next_at",
         "delivered_at",
     )
-    list_filter = ("state", "hook")
+    list_filter = ("state", "hook", "created_at")
     list_select_related = ("hook", "event__version__model", "dataset_event")
-    date_hierarchy = "created_at"
     actions: ClassVar = ("send_again",)
 
     @admin.display(description=_("event"))

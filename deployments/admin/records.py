@@ -19,10 +19,9 @@ class DeploymentEventAdmin(ReadOnly):
         "actor",
         "message",
     )
-    list_filter = ("to_status", "mover", "deployment__slot__environment")
+    list_filter = ("to_status", "mover", "deployment__slot__environment", "at")
     search_fields = ("=deployment__id", "message", "deployment__slot__model__name")
     list_select_related = ("deployment__slot__model", "actor")
-    date_hierarchy = "at"
     ordering = ("-pk",)
 
 
@@ -42,10 +41,9 @@ class TrafficWindowAdmin(ReadOnly):
         "mean_ms",
         "max_ms",
     )
-    list_filter = ("seconds", "deployment__slot__environment")
+    list_filter = ("seconds", "deployment__slot__environment", "starts_at")
     search_fields = ("=deployment__id", "deployment__slot__model__name")
     list_select_related = ("deployment__slot__model",)
-    date_hierarchy = "starts_at"
     ordering = ("-starts_at", "-pk")
 
     @admin.display(description=_("error rate"))

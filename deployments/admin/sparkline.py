@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db.models import Sum
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
 
@@ -43,22 +43,15 @@ def sparkline(counts: list[int]) -> SafeString | str:
     if not highest:
         return "—"
     step = WIDTH / len(counts)
-    bars = format_html_join(
-        "",
-        '<rect x="{}" y="{}" width="{}" height="{}"></rect>',
-        [
-            (
-                f"{place * step:.1f}",
-                f"{HEIGHT - _height(count, highest):.1f}",
-                f"{step * 0.8:.1f}",
-                f"{_height(count, highest):.1f}",
-            )
-            for place, count in enumerate(counts)
-        ],
+    bars = "".join(
+        f"M{place * step:.1f} {HEIGHT}v-{_height(count, highest):.1f}"
+        f"h{step * 0.8:.1f}V{HEIGHT}z"
+        for place, count in enumerate(counts)
+        if count
     )
     return format_html(
         '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" '
-        'fill="currentColor" aria-label="{2}">{3}</svg>',
+        'fill="currentColor" aria-label="{2}"><path d="{3}"></path></svg>',
         WIDTH,
         HEIGHT,
         _title(sum(counts)),

@@ -6,6 +6,7 @@ right to about 5 %. As JSON a histogram is sparse: {"31": 12, "32": 4}.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 FIRST_MS = 0.05
@@ -28,11 +29,11 @@ def upper_ms(number: int) -> float:
 
 def merge(histograms: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sum of histograms."""
-    merged: dict[str, int] = {}
+    merged = defaultdict[str, int](int)
     for histogram in histograms:
         for number, count in histogram.items():
-            merged[number] = merged.get(number, 0) + count
-    return merged
+            merged[number] += count
+    return dict(merged)
 
 
 def subtract(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

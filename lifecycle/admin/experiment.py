@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -15,10 +16,13 @@ from lifecycle.models import Experiment, ModelVersion, Run
 from lifecycle.states import ExperimentStatus
 from lifecycle.times import from_ms
 from mlops.core import names
+from mlops.core.admin.base import made_once
 from mlops.core.admin.confirm import ask_first
 from mlops.core.errors import DomainError
 from mlops.core.models import User
 
+LIST_NAME = "lifecycle_experiment_changelist"
+"""Only the list shows how many runs there are, and the newest."""
 SHOWN_RUNS = 20
 SHOWN_METRICS = 4
 
@@ -50,7 +54,6 @@ class ExperimentAdmin(ExperimentWork):
     list_filter = ("status", "owner", "created_at")
     search_fields = ("name", "description")
     list_select_related = ("owner",)
-    date_hierarchy = "created_at"
     readonly_fields = (
         "status",
         "owner",
@@ -66,10 +69,13 @@ class ExperimentAdmin(ExperimentWork):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Experiment]:
         rows: QuerySet[Experiment] = super().get_queryset(request)
-        counted = rows.annotate(
-            alive_runs=Count("runs", filter=Q(runs__deleted_ms=None))
-        )
-        return counted.with_latest_run()  # type: ignore[attr-defined, no-any-return]  # our QuerySet
+        match = request.resolver_match
+        if match is None or match.url_name != LIST_NAME:
+            return rows
+        alive = Run.objects.filter(experiment=OuterRef("pk"), deleted_ms=None)
+        counted = alive.order_by().values("experiment").values(count=Count("pk"))
+        listed = rows.annotate(alive_runs=Coalesce(Subquery(counted), 0))
+        return listed.with_latest_run()  # type: ignore[attr-defined, no-any-return]  # our QuerySet
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         page = super().get_changelist_instance(request)
@@ -97,11 +103,13 @@ class ExperimentAdmin(ExperimentWork):
         return short_metrics(run) if run else EMPTY
 
     @admin.display(description=_("tags"))
+    @made_once
     def tag_list(self, experiment: Experiment) -> str:
         tags = experiment.tags.select_related("key")
         return ", ".join(str(tag) for tag in tags) or EMPTY
 
     @admin.display(description=_("newest runs"))
+    @made_once
     def run_table(self, experiment: Experiment) -> SafeString | str:
         runs = experiment.runs.filter(deleted_ms=None).prefetch_related(
             "latest_metrics__key"
@@ -120,6 +128,7 @@ class ExperimentAdmin(ExperimentWork):
         )
 
     @admin.display(description=_("model versions"))
+    @made_once
     def versions(self, experiment: Experiment) -> SafeString | str:
         count = ModelVersion.objects.filter(run__experiment=experiment).count()
         if not count:

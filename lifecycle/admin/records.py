@@ -6,8 +6,6 @@ from django.db.models import Model
 from lifecycle import models
 from mlops.core.admin import ReadOnly
 
-PAGE = 100
-
 Names = tuple[str, ...]
 
 # Model, columns, columns to follow in the same query, columns to search.
@@ -119,7 +117,6 @@ def register_records() -> None:
                 "list_select_related": followed,
                 "search_fields": searched,
                 "list_filter": _filters(model, columns),
-                "list_per_page": PAGE,
                 "show_full_result_count": False,
             },
         )

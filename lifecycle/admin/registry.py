@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from lifecycle.admin.base import EMPTY, link_to, link_to_list, moment, staff, table
 from lifecycle.models import ModelVersion, RegisteredModel
 from lifecycle.states import ModelStage
-from mlops.core.admin.base import VerbAdmin
+from mlops.core.admin.base import VerbAdmin, made_once
 
 SHOWN_VERSIONS = 50
 
@@ -27,7 +27,6 @@ class RegisteredModelAdmin(VerbAdmin):
     )
     list_filter = ("created_by", "created_at")
     search_fields = ("name", "description")
-    date_hierarchy = "created_at"
     fields = (
         "name",
         "description",
@@ -58,11 +57,13 @@ class RegisteredModelAdmin(VerbAdmin):
         return getattr(model, "production", 0)
 
     @admin.display(description=_("aliases"))
+    @made_once
     def alias_list(self, model: RegisteredModel) -> str:
         shown = [f"{one.alias} → {one.version.version}" for one in model.aliases.all()]
         return ", ".join(shown) or EMPTY
 
     @admin.display(description=_("versions"))
+    @made_once
     def versions(self, model: RegisteredModel) -> SafeString | str:
         found = model.versions.select_related("approved_by", "run", "model")
         rows = [
@@ -79,6 +80,7 @@ class RegisteredModelAdmin(VerbAdmin):
         return table(head, rows)
 
     @admin.display(description=_("history of aliases"))
+    @made_once
     def alias_history(self, model: RegisteredModel) -> SafeString | str:
         rows = [
             (

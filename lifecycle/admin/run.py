@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -31,10 +32,16 @@ from lifecycle.admin.files import FilesPage
 from lifecycle.admin.forms import ArtifactUploadForm, RegisterForm, RunForm
 from lifecycle.admin.run_work import RunWork
 from lifecycle.models import ModelVersion, Run
+from lifecycle.models.key import Key
+from lifecycle.models.param import RunTag
 from lifecycle.states import RunStatus
 from lifecycle.times import from_ms
+from mlops.core.admin.base import made_once
 from mlops.core.admin.confirm import ask_first
+from mlops.core.admin.work import page_url
 from mlops.core.models import User
+
+SHOWN_FILES = 100
 
 
 @admin.register(Run)
@@ -50,7 +57,10 @@ class RunAdmin(FilesPage, RunWork):
     )
     list_filter = ("status", ("experiment", AutocompleteSelectFilter), "created_by")
     list_filter_submit = True
-    search_fields = ("uid", "name", "tags__key__name", "tags__value")
+    # Any other order would sort all runs that there are, for one page of them.
+    sortable_by = ("name_or_id", "started")
+    search_fields = ("uid", "name")
+    search_help_text = _("By id, name, or what a tag says.")
     actions: ClassVar = ("complete", "fail", "cancel", "remove", "restore")
     actions_detail = ("open_files", "upload", "register")
     fieldsets = (
@@ -83,6 +93,21 @@ class RunAdmin(FilesPage, RunWork):
         shown = rows.select_related("experiment", "created_by")
         return shown.prefetch_related("latest_metrics__key")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
+    ) -> tuple[QuerySet[Run], bool]:
+        """Find runs by the beginning of their id, by name, and by their tags.
+
+        No tag is joined, which would make every run many rows to be told apart.
+        """
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        keys = Key.objects.filter(name__icontains=term)
+        tagged = RunTag.objects.filter(Q(value__icontains=term) | Q(key__in=keys))
+        own = Q(uid__istartswith=term) | Q(name__icontains=term)
+        return queryset.filter(own | Q(pk__in=tagged.values("run"))), False
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Run | None:
@@ -110,7 +135,7 @@ class RunAdmin(FilesPage, RunWork):
     def name_or_id(self, run: Run) -> str:
         return str(run)
 
-    @admin.display(description=_("experiment"), ordering="experiment__name")
+    @admin.display(description=_("experiment"))
     def experiment_link(self, run: Run) -> SafeString | str:
         return link_to(run.experiment)
 
@@ -132,10 +157,12 @@ class RunAdmin(FilesPage, RunWork):
         return EMPTY if seconds is None else f"{seconds:,.1f} s"
 
     @admin.display(description=_("curves"))
+    @made_once
     def curves(self, run: Run) -> SafeString | str:
         return curves.draw_all(run) or EMPTY
 
     @admin.display(description=_("newest values"))
+    @made_once
     def metric_table(self, run: Run) -> SafeString | str:
         rows = [
             (
@@ -149,37 +176,50 @@ class RunAdmin(FilesPage, RunWork):
         return table((_("metric"), _("dataset"), _("step"), _("value")), rows)
 
     @admin.display(description=_("parameters"))
+    @made_once
     def param_table(self, run: Run) -> SafeString | str:
         params = run.params.select_related("key").order_by("key__name")
         rows = [(one.key, one.value) for one in params]
         return table((_("parameter"), _("value")), rows)
 
     @admin.display(description=_("tags"))
+    @made_once
     def tag_table(self, run: Run) -> SafeString | str:
         tags = run.tags.select_related("key").order_by("key__name")
         return table((_("tag"), _("value")), [(one.key, one.value) for one in tags])
 
     @admin.display(description=_("datasets"))
+    @made_once
     def inputs(self, run: Run) -> SafeString | str:
         links = run.inputs.select_related("dataset__version__dataset")
         rows = [(link_to(one.dataset), link_to(one.dataset.version)) for one in links]
         return table((_("dataset"), _("catalogue")), rows)
 
     @admin.display(description=_("files"))
+    @made_once
     def files(self, run: Run) -> SafeString | str:
+        """The first files, and the way to all of them where there are more."""
         found = run.artifacts.select_related("run").order_by("path")
         rows = [
             (download_link(one), f"{one.size_bytes:,}", one.sha256[:12])
-            for one in found
+            for one in found[:SHOWN_FILES]
         ]
-        return table((_("file"), _("bytes"), "SHA-256"), rows)
+        shown = table((_("file"), _("bytes"), "SHA-256"), rows)
+        count = found.count()
+        if count <= SHOWN_FILES:
+            return shown
+        every = _("All %(count)d files") % {"count": count}
+        way = format_html('<p><a href="{}">{}</a></p>', page_url(run, "files"), every)
+        return format_html("{}{}", shown, way)
 
     @admin.display(description=_("logged models"))
+    @made_once
     def logged_models(self, run: Run) -> SafeString | str:
         rows = [(link_to(one), one.status) for one in run.logged_models.all()]
         return table((_("logged model"), _("status")), rows)
 
     @admin.display(description=_("model versions"))
+    @made_once
     def versions(self, run: Run) -> SafeString | str:
         found = run.model_versions.select_related("model")
         rows = [(link_to(one), one.get_stage_display()) for one in found]

@@ -25,7 +25,6 @@ class ArtifactAdmin(ReadOnly):
     list_filter = ("artifact_type", "is_stored", "created_at")
     search_fields = ("path", "run__uid", "logged_model__id", "sha256")
     list_select_related = ("run", "logged_model", "created_by")
-    date_hierarchy = "created_at"
     fields = (
         "download",
         "home",
@@ -117,10 +116,14 @@ class DriftEventAdmin(ReadOnly):
         "threshold",
         "detected_at",
     )
-    list_filter = ("severity", "version__model", "detected_at")
+    list_filter = (
+        "severity",
+        ("version__model", AutocompleteSelectFilter),
+        "detected_at",
+    )
+    list_filter_submit = True
     search_fields = ("metric_name", "version__model__name", "message")
     list_select_related = ("version__model", "recorded_by")
-    date_hierarchy = "detected_at"
     readonly_fields = ("version_link",)
 
     @admin.display(description=_("model version"))

@@ -5,12 +5,14 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
 from lifecycle.admin.base import (
@@ -28,8 +30,17 @@ from lifecycle.admin.base import (
 from lifecycle.admin.forms import AliasForm, ApprovalForm
 from lifecycle.models import ChecklistItem, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
+from mlops.core.admin.base import ROWS, made_once
 from mlops.core.admin.confirm import ask_first
 from mlops.core.models import User
+
+
+def _deployed() -> QuerySet[Any, Any]:
+    """Return how many deployments the version of the outer query has."""
+    own = ModelVersion.objects.order_by().filter(
+        pk=OuterRef("pk"), deployments__isnull=False
+    )
+    return own.values("pk").annotate(count=Count("deployments")).values("count")
 
 
 class ChecklistInline(TabularInline):
@@ -52,10 +63,16 @@ class ModelVersionAdmin(ModelAdmin):
         "created_by",
         "created_at",
     )
-    list_filter = ("stage", "model", "approved_by", "created_at")
+    list_filter = (
+        "stage",
+        ("model", AutocompleteSelectFilter),
+        "approved_by",
+        "created_at",
+    )
+    list_filter_submit = True
     search_fields = ("model__name", "version", "description", "run__uid")
-    date_hierarchy = "created_at"
     inlines = (ChecklistInline,)
+    list_per_page = ROWS
     actions: ClassVar = (
         "approve_selected",
         "to_staging",
@@ -92,7 +109,7 @@ class ModelVersionAdmin(ModelAdmin):
             rows.select_related(
                 "model", "run__experiment", "artifact__run", "created_by", "approved_by"
             )
-            .annotate(deployed=Count("deployments", distinct=True))
+            .annotate(deployed=Coalesce(Subquery(_deployed()), 0))
             .prefetch_related("checklist", "metrics")
         )
 
@@ -120,6 +137,7 @@ class ModelVersionAdmin(ModelAdmin):
         return link_to(version.run.experiment if version.run else None)
 
     @admin.display(description=_("metrics"))
+    @made_once
     def figures(self, version: ModelVersion) -> str:
         shown = [f"{one.name} {one.value:.4g}" for one in version.metrics.all()[:6]]
         return ", ".join(shown) or EMPTY
@@ -129,21 +147,25 @@ class ModelVersionAdmin(ModelAdmin):
         return getattr(version, "deployed", 0)
 
     @admin.display(description=_("file that is served"))
+    @made_once
     def file(self, version: ModelVersion) -> SafeString | str:
         artifact = version.servable_artifact()
         return download_link(artifact) if artifact else EMPTY
 
     @admin.display(description=_("aliases"))
+    @made_once
     def aliases(self, version: ModelVersion) -> str:
         return ", ".join(one.alias for one in version.aliases.all()) or EMPTY
 
     @admin.display(description=_("deployments"))
+    @made_once
     def deployments(self, version: ModelVersion) -> SafeString | str:
         found = version.deployments.select_related("slot").order_by("-created_at")
         rows = [(link_to(one), one.status) for one in found[:20]]
         return table((_("deployment"), _("status")), rows)
 
     @admin.display(description=_("history of stages"))
+    @made_once
     def history(self, version: ModelVersion) -> SafeString | str:
         rows = [
             (
@@ -159,6 +181,7 @@ class ModelVersionAdmin(ModelAdmin):
         return table(head, rows)
 
     @admin.display(description=_("drift"))
+    @made_once
     def drift(self, version: ModelVersion) -> SafeString | str:
         rows = [
             (link_to(one), one.severity, f"{one.metric_value:.4g}")

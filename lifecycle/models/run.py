@@ -82,7 +82,13 @@ class Run(models.Model):
             # Runs of an experiment in the order that MLflow's search has by default.
             models.Index(
                 F("experiment"), F("started_ms").desc(), F("uid"), name="run_newest"
-            )
+            ),
+            # The list of all runs, and those of the last days.
+            models.Index(F("started_ms").desc(), F("uid"), name="run_started"),
+            # How many runs an experiment has, without reading them.
+            models.Index(
+                fields=["experiment"], condition=Q(deleted_ms=None), name="run_alive"
+            ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             # Choices are a form's word; this holds for every writer.

@@ -1,11 +1,11 @@
 """What the dashboard shows, read from the apps' querysets into series."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Case, Count, Sum, When
+from django.db.models import Case, Count, F, Sum, When
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +15,7 @@ from datasets.models import DatasetVersion
 from deployments.models import Deployment, TrafficWindow
 from deployments.models.figures import Figures
 from deployments.models.queries import BY_IMPORTANCE
-from deployments.models.traffic import HOUR_S, MINUTE_S
+from deployments.models.traffic import EPOCH, HOUR_S, MINUTE_S
 from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Health, Status
 from lifecycle.models import DriftEvent, Run
@@ -25,6 +25,7 @@ from mlops.dashboard.series import ChartLine, ChartShare, Series
 STEPS_S = {1: MINUTE_S, 24: HOUR_S, 168: 3 * HOUR_S}
 """How long a point lasts, by the hours shown. Hours are kept added up."""
 DAYS = 14
+DAY_MS = 86_400_000
 DRIFT_DAYS = 30
 SHORT_SPAN_HOURS = 24
 SHOWN_SERVING = 25
@@ -100,12 +101,15 @@ def runs_per_day() -> Series:
     started = (
         Run.objects.alive()
         .filter(started_ms__gte=int(start.timestamp() * 1000))
-        .values_list("started_ms", "status")
+        .order_by()
+        .annotate(day=F("started_ms") / DAY_MS)
+        .values_list("day", "status")
+        .annotate(Count("pk"))
     )
     good, bad = Counter[str](), Counter[str]()
-    for started_ms, status in started.iterator():
-        day = f"{datetime.fromtimestamp(started_ms / 1000, tz=UTC):%m-%d}"
-        (bad if status == RunStatus.FAILED else good)[day] += 1
+    for number, status, count in started:
+        day = f"{EPOCH + timedelta(days=number):%m-%d}"
+        (bad if status == RunStatus.FAILED else good)[day] += count
     labels = [f"{day:%m-%d}" for day in days]
     lines = [
         ChartLine(_("runs"), [good[label] for label in labels]),
@@ -139,14 +143,15 @@ def stored_rows() -> Series:
     """Return how many rows the catalogue held at the end of each of 14 days."""
     days = _last_days(DAYS)
     ready = DatasetVersion.objects.holding_bytes()
+    start = datetime.combine(days[0], datetime.min.time(), tzinfo=UTC)
     added = dict(
-        ready.filter(ready_at__date__gte=days[0])
+        ready.filter(ready_at__gte=start)
         .order_by()
         .annotate(day=TruncDate("ready_at"))
         .values_list("day")
         .annotate(Sum("row_count"))
     )
-    before = ready.filter(ready_at__date__lt=days[0]).aggregate(rows=Sum("row_count"))
+    before = ready.filter(ready_at__lt=start).aggregate(rows=Sum("row_count"))
     total, held = before["rows"] or 0, []
     for day in days:
         total += added.get(day, 0)
@@ -207,10 +212,9 @@ def percent(rate: float) -> str:
 def _last_day(deployments: list[UUID]) -> dict[UUID, Figures]:
     since = timezone.now() - timedelta(hours=SHORT_SPAN_HOURS)
     windows = TrafficWindow.objects.hours().since(since)
-    found = defaultdict[UUID, list[Figures]](list)
-    for window in windows.filter(deployment__in=deployments):
-        found[window.deployment_id].append(window.figures)
-    return {pk: Figures.total(figures) for pk, figures in found.items()}
+    return dict(
+        windows.filter(deployment__in=deployments).counted_together("deployment")
+    )
 
 
 def _last_days(count: int) -> list[date]:

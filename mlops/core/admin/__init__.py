@@ -18,7 +18,8 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from mlops.core import audit
-from mlops.core.admin.trail_words import action_title, kind_title
+from mlops.core.admin.base import ROWS
+from mlops.core.admin.trail_words import ACTIONS, action_title, kind_title
 from mlops.core.models import ApiToken, AuditEntry, User
 
 admin.site.unregister(Group)
@@ -119,6 +120,8 @@ class GroupAdmin(DjangoGroupAdmin, Recorded):  # type: ignore[misc]  # stubs
 class ReadOnly(ModelAdmin):
     """A page that shows and never changes."""
 
+    list_per_page = ROWS
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -161,15 +164,30 @@ class ApiTokenAdmin(ReadOnly):
         return _staff(request).has_perm("core.change_apitoken")
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """By the actions that there are: the trail is too long to be asked for them."""
+
+    title = _("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(ACTIONS.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[AuditEntry]
+    ) -> QuerySet[AuditEntry]:
+        action = self.value()
+        return queryset.filter(action=action) if action else queryset
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnly):
     """The audit trail; nobody changes it, superusers included."""
 
     list_display = ("at", "actor", "via", "done", "kind", "object_name", "what")
-    list_filter = ("action", "object_type", "via")
+    list_filter = (ActionFilter, "object_type", "via", "at")
     search_fields = ("object_id", "object_name", "request_id", "actor__username")
     list_select_related = ("actor",)
-    date_hierarchy = "at"
 
     @admin.display(description=_("action"), ordering="action")
     def done(self, entry: AuditEntry) -> str:

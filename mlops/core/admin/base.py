@@ -1,7 +1,8 @@
 """What the pages share: links along the lineage, and actions that call verbs."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.db.models import Model
@@ -20,20 +21,29 @@ from mlops.core.pages import EMPTY, address_of, moment
 __all__ = [
     "EMPTY",
     "FORM_TEMPLATE",
+    "ROWS",
     "VerbAdmin",
     "act",
     "address_of",
     "link_to",
     "link_to_list",
+    "made_once",
     "moment",
     "staff",
 ]
+ROWS = 25
+"""How many a page of a list shows: a row costs more to render than to find."""
 FORM_TEMPLATE = "admin/verb_form.html"
 """Takes `form`, `title`, what the `button` says, and perhaps a `question`."""
 
 
+_Field = TypeVar("_Field", bound=Callable[[Any, Any], Any])
+
+
 class VerbAdmin(ModelAdmin):
     """A page that is saved by a verb, whose refusal is shown on the page."""
+
+    list_per_page = ROWS
 
     def changeform_view(
         self,
@@ -47,6 +57,22 @@ class VerbAdmin(ModelAdmin):
         except DomainError as error:
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+def made_once(method: _Field) -> _Field:
+    """Keep with the row what a field of its record shows.
+
+    The theme asks for each field three times.
+    """
+
+    @wraps(method)
+    def made(page: Any, row: Any) -> Any:
+        kept: dict[str, Any] = row.__dict__.setdefault("_made_once", {})
+        if method.__name__ not in kept:
+            kept[method.__name__] = method(page, row)
+        return kept[method.__name__]
+
+    return cast("_Field", made)
 
 
 def staff(request: HttpRequest) -> User:

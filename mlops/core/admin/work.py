@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from mlops.core.admin.base import ROWS
 from mlops.core.headers import content_policy
 
 
@@ -61,6 +62,7 @@ class _RowsAtWork(ChangeList):
 class WorkPage(ModelAdmin):
     """Gives each row a page of work at `<pk>/work/`; its form is the tab "Record"."""
 
+    list_per_page = ROWS
     work_template: ClassVar[str] = "admin/work_page.html"
     work_title: ClassVar[str | Promise] = _("Work")
     change_form_outer_before_template = "admin/work_tabs.html"
