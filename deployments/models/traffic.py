@@ -6,20 +6,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self, cast
 
+import numpy as np
 import orjson
 from django.db import models
-from django.db.models import F, Max, OuterRef, Subquery, Sum
-from django.db.models.functions import Cast
+from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Cast, NullIf
 from django.utils.translation import gettext_lazy as _
 
 from deployments.models.figures import Figures
-from deployments.serving.histogram import merge
 
 MINUTE_S = 60
 HOUR_S = 3600
 LIFETIME_S = 0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_LISTED = str.maketrans({":": ",", **dict.fromkeys('{}" ')})
 Key = tuple[uuid.UUID, datetime, int, str]
 """Deployment, beginning, length in seconds, gateway."""
 KEY_FIELDS = ("deployment", "starts_at", "seconds", "gateway")
@@ -110,14 +111,14 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
         there may be tens of thousands of windows.
         """
         texts = {
-            f"{name}s": JoinedTexts(Cast(name, models.TextField()))
+            f"{name}s": JoinedTexts(NullIf(Cast(name, models.TextField()), Value("{}")))
             for name in HISTOGRAMS
         }
         sums = [Sum(name) for name in (*COUNTS, "sum_ms")]
         rows = self.order_by().values_list(by)
         for value, *figures in rows.annotate(*sums, Max("max_ms"), **texts):
             joined = figures[-len(texts) :]
-            merged = [merge(orjson.loads(f"[{text}]")) for text in joined]
+            merged = map(_summed, joined)
             yield value, Figures(*figures[: -len(texts)], *merged)
 
     def delete_some(self, most: int) -> int:
@@ -162,6 +163,19 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
             values = list(row)
             values[-3:-1] = map(orjson.loads, values[-3:-1])
             yield row[-1], Figures(*values)
+
+
+def _summed(histograms: str | None) -> dict[str, int]:
+    """Return the sum of histograms that are written one behind the other, none empty.
+
+    As one array of numbers and counts in turn: four times as fast as a dict of each.
+    """
+    if not histograms:
+        return {}
+    listed = histograms.translate(_LISTED)
+    numbers = np.fromstring(listed, dtype=np.int64, sep=",")
+    counts = np.bincount(numbers[::2], weights=numbers[1::2])
+    return {str(number): int(counts[number]) for number in np.flatnonzero(counts)}
 
 
 class TrafficWindow(models.Model):

@@ -18,7 +18,7 @@ from deployments.reconciler.spool import Spool
 from deployments.serving.publishing import FilePublisher
 from deployments.serving.supervisor.routing import publish_access
 from mlops.core.models import ApiToken
-from tests.deployments.factories import DeploymentFactory
+from tests.deployments.factories import DeploymentFactory, count
 
 pytestmark = pytest.mark.django_db
 MINUTE = 1_790_000_040
@@ -299,3 +299,24 @@ def test_keys_of_tokens_that_may_predict_are_written_for_this_user_only(
     assert set(content["digests"]) == {everything.digest, predict.digest}
     assert set(content["readers"]) == {everything.digest, read.digest}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_windows_counted_together_are_the_sum_of_each(deployment):
+    minute = timezone.now().replace(second=0, microsecond=0)
+    for place, histogram in enumerate([{"0": 2, "31": 12}, {}, {"31": 1, "156": 3}]):
+        count(
+            deployment,
+            minute,
+            gateway=f"g{place}",
+            request_count=place,
+            max_ms=float(place),
+            histogram=histogram,
+            correction={"31": -place} if histogram else {},
+        )
+    minutes = TrafficWindow.objects.minutes()
+
+    ((at, together),) = minutes.counted_together("starts_at")
+
+    assert (at, together.request_count, together.max_ms) == (minute, 3, 2.0)
+    assert together.histogram == {"0": 2, "31": 13, "156": 3}
+    assert together.correction == {"31": -2}
