@@ -1,0 +1,1 @@
+"""What a page of the admin and a curve of a million points cost the web process."""
