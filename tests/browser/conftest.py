@@ -138,7 +138,6 @@ def enter(
     stack: LiveStack, browser: Browser, name: str, password: str = PASSWORD
 ) -> None:
     """Sign in by the form, and arrive at home."""
-    browser.open(f"{stack.url}/admin/login/")
     browser.forget()
     browser.open(f"{stack.url}/admin/login/?next=/admin/")
     browser.fill("#id_username", name)

@@ -179,8 +179,11 @@ class Browser:
         return str(self.run("return location.pathname"))
 
     def forget(self) -> None:
-        """Drop all cookies of the present site, as another person's browser."""
-        self._http.delete(f"{self._session}/cookie")
+        """Leave the page and drop all cookies, as another person's browser."""
+        # A page that goes on asking would be answered with a cookie again.
+        self.open("about:blank")
+        command = {"cmd": "Network.clearBrowserCookies", "params": {}}
+        self._post("/goog/cdp/execute", command)
 
     def drop(self, cookie: str) -> None:
         """Delete one cookie, also one that scripts cannot reach."""

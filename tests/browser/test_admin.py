@@ -26,6 +26,10 @@ LISTS = (
     "core/user/",
     "core/auditentry/",
 )
+# Words of Python; those that a reader takes for a missing value may have its name.
+NOT_FOR_PEOPLE = re.compile(
+    r"^(?!null_values: ).*(?:\bNone\b|\('\w+', ').*", re.MULTILINE
+)
 OTHER_PAGES = ("", "deployments/environmentrule/", "deployments/deployment/add/")
 
 
@@ -184,6 +188,4 @@ def _is_sound(browser):
 
     assert width <= 0, browser.path
     assert browser.complaints() == [], browser.path
-    assert re.findall(r".*(?:(?<!\")\bNone\b|\('\w+', ').*", browser.text) == [], (
-        browser.path
-    )
+    assert NOT_FOR_PEOPLE.findall(browser.text) == [], browser.path

@@ -13,12 +13,14 @@ import pytest
 from tests.browser import axe
 from tests.browser.driver import WAIT_S
 from tests.browser.large import COLUMNS, rows_of
+from tests.browser.person import KEY_DOWN, KEY_ESCAPE
 from tests.browser.pictures import taken
 
 pytestmark = pytest.mark.slow
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ko"])
 VERSION, MODEL = "/lifecycle/modelversion/", "/lifecycle/registeredmodel/"
 DATASET = "/datasets/dataset/"
+SERVING = "[data-part=serving]"
 STATUS = "[data-part=status] .badge"
 MARKED = "return [...document.querySelector('tr.marked').cells].map(c => c.textContent)"
 KEY_SHAPE = re.compile(r"mlops_\S{30,}")
@@ -142,6 +144,19 @@ def test_deployer_deploys_an_approved_version(person, approved, language):
     dan.browser.wait(lambda: dan.browser.find(f"{STATUS}.good"), "it serves")
     assert version in dan.text_of("h1")
     dan.is_done()
+
+
+def test_home_shows_by_itself_what_began_to_serve(person, approved):
+    version = approved.take()
+    vera, dan = person("vera"), person("dan")
+    assert version not in vera.text_of(SERVING)
+
+    dan.find(version, VERSION)
+    dan.browser.choose_value("select[name=environment]", "staging")
+    dan.click("button[value=deploy]")
+
+    vera.browser.wait(lambda: version in vera.text_of(SERVING), "a home that moves")
+    vera.is_done()
 
 
 # Registry ----------------------------------------------------------------------------
@@ -303,6 +318,23 @@ def test_first_pages_are_sound(person, name, kind, language):
     if name:
         vera.find(name, kind)
 
+    vera.is_done()
+
+
+def test_search_is_walked_through_and_left_by_keys(person):
+    vera = person("vera")
+    vera.browser.press("t")
+    vera.browser.press("churn")
+    vera.tab_to("here.closest('#work-found')", KEY_DOWN)
+    vera.page_is_sound()
+    vera.page_is_for_all()
+
+    vera.browser.press(KEY_ESCAPE)
+
+    assert vera.browser.run("return document.getElementById('work-found').hidden")
+    assert vera.browser.run("return document.activeElement.id") == "work-search"
+    vera.key_enter()
+    vera.browser.arrive("/find/")
     vera.is_done()
 
 

@@ -107,7 +107,9 @@ def meaning(value: Any) -> SafeString | str:
         lines = format_html_join("", "<li>{}</li>", [(meaning(one),) for one in value])
         return format_html('<ul class="meaning">{}</ul>', lines)
     if isinstance(value, list):
-        return ", ".join(str(meaning(one)) for one in value) or EMPTY
+        # Among others an empty text is one of them, and not nothing.
+        words = ('""' if one == "" else str(meaning(one)) for one in value)
+        return ", ".join(words) or EMPTY
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, int | float):
