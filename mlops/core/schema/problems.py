@@ -1,5 +1,6 @@
 """The error answers of the document, shared by reference."""
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -136,6 +137,10 @@ RESPONSES: dict[str, dict[str, Any]] = {
 
 _ALWAYS = {"400", "401", "403", "406", "422", "429", "503"}
 _WRITES = {"404", "409", "413", "415"}
+# What looks into rows is refused while a version is read; what is written down is not.
+_LOOKS_INTO_ROWS = re.compile(
+    r"/\{dataset_id\}/(?!(checks|drift-reports|events|lineage|versions)\b|rules(/\{|$))"
+)
 
 
 def statuses(method: str, path: str) -> list[str]:
@@ -143,6 +148,8 @@ def statuses(method: str, path: str) -> list[str]:
     found = set(_ALWAYS)
     if "{" in path:
         found.add("404")
+    if _LOOKS_INTO_ROWS.search(path):
+        found.add("409")
     if method != "get":
         found |= _WRITES
         found |= {"412"} if "{" in path else set()
