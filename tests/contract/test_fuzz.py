@@ -106,7 +106,7 @@ def test_no_case_breaks_the_document_for_a_signed_in_caller(address, tmp_path):
 
     result = fuzz(address, tmp_path, "--header", f"Authorization: Bearer {text}")
 
-    assert result.returncode == 0, result.stdout[-200_000:]
+    assert result.returncode == 0, result.stdout[-20_000:]
 
 
 def test_no_case_breaks_the_document_where_all_is_there(address, made, tmp_path):
@@ -121,10 +121,10 @@ def test_no_case_breaks_the_document_where_all_is_there(address, made, tmp_path)
         left_out=(*LEFT_OUT, *ENDING),
     )
 
-    assert result.returncode == 0, result.stdout[-200_000:]
+    assert result.returncode == 0, result.stdout[-20_000:]
 
 
 def test_no_case_breaks_the_document_for_a_stranger(address, tmp_path):
     result = fuzz(address, tmp_path)
 
-    assert result.returncode == 0, result.stdout[-200_000:]
+    assert result.returncode == 0, result.stdout[-20_000:]

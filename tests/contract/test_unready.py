@@ -46,3 +46,18 @@ def test_what_looks_into_rows_documents_409_and_nothing_else_does(api, unready, 
     assert str(answer.status_code) in documented
     assert (answer.status_code == 409) == ("409" in documented), answer.content
     assert answer.status_code != 409 or answer.json()["code"] == "not_ready"
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [("listMetricCurves", {"run_id": "none"}), ("getLineage", {"of": "run:none"})],
+)
+def test_what_a_query_names_and_is_not_there_is_404_as_documented(api, name, query):
+    ((path, documented),) = (
+        (path, operation["responses"])
+        for path, _method, operation in operations(SHAPES.document)
+        if operation["operationId"] == name
+    )
+
+    assert api("admin").get(path, query).status_code == 404
+    assert "404" in documented

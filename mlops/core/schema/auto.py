@@ -84,8 +84,10 @@ def text_pattern(field: serializers.CharField) -> str:
     if pattern := getattr(field, "pattern", ""):
         return str(pattern)
     least = 0 if field.allow_blank else max(field.min_length or 1, 1)
-    if not least or not field.trim_whitespace:
+    if not least:
         return f"^{_ANY}*$"
+    if not field.trim_whitespace:
+        return f"^{_ANY}+$" if least == 1 else f"^{_ANY}{{{least},}}$"
     if least == 1:
         return f"^{_ANY}*{_SEEN}{_ANY}*$"
     return rf"^\s*{_SEEN}{_ANY}{{{least - 2},}}{_SEEN}\s*$"

@@ -137,6 +137,8 @@ RESPONSES: dict[str, dict[str, Any]] = {
 
 _ALWAYS = {"400", "401", "403", "406", "422", "429", "503"}
 _WRITES = {"404", "409", "413", "415"}
+_NAMED_IN_QUERY = ("/curves", "/lineage")
+"""Their query names what has to be there; other queries pick from what there is."""
 # What looks into rows is refused while a version is read; what is written down is not.
 _LOOKS_INTO_ROWS = re.compile(
     r"/\{dataset_id\}/(?!(checks|drift-reports|events|lineage|versions)\b|rules(/\{|$))"
@@ -146,7 +148,7 @@ _LOOKS_INTO_ROWS = re.compile(
 def statuses(method: str, path: str) -> list[str]:
     """Return the error statuses that an operation may answer, ascending."""
     found = set(_ALWAYS)
-    if "{" in path:
+    if "{" in path or path.endswith(_NAMED_IN_QUERY):
         found.add("404")
     if _LOOKS_INTO_ROWS.search(path):
         found.add("409")

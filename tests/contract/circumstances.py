@@ -1,0 +1,59 @@
+"""What has to be so before some examples are sent: a canary, a reading under way.
+
+In the world as it is, these operations have nothing to act on and refuse.
+"""
+
+from django.utils import timezone
+
+from datasets.models import DatasetVersion, Feature, IngestJob
+from datasets.states import VersionState
+from deployments.models import Deployment
+from deployments.states import Status
+
+CANARY = {"type": "canary", "steps": [10, 50], "seconds_per_step": 600}
+
+
+def canary(world, *, is_paused=False):
+    """Let the deployment be at the first step of a canary."""
+    Deployment.objects.filter(pk=world["deployment"]).update(
+        status=Status.DEPLOYING,
+        strategy=CANARY,
+        traffic_percent=10,
+        rollout_at=timezone.now(),
+        is_paused=is_paused,
+        ready_instances=1,
+    )
+
+
+def paused(world):
+    """Let the canary have been paused."""
+    canary(world, is_paused=True)
+
+
+def active_feature(world):
+    """Let the feature be in use."""
+    Feature.objects.get(feature_name="age").activate(by=None)
+
+
+def unread(world):
+    """Let the dataset's first version be one that is still read."""
+    version = DatasetVersion.objects.get(dataset=world["dataset"], number=1)
+    DatasetVersion.objects.filter(pk=version.pk).update(state=VersionState.PROCESSING)
+    IngestJob.objects.filter(version=version).update(finished_at=None)
+
+
+def newer_feature(world):
+    """Let the feature be of a newer version than its first."""
+    Feature.objects.get(feature_name="age").release_version("1.1.0", by=None)
+
+
+NEEDED = {
+    "abortDeployment": canary,
+    "cancelDatasetVersion": unread,
+    "deprecateFeature": active_feature,
+    "pauseDeployment": canary,
+    "promoteDeployment": canary,
+    "resumeDeployment": paused,
+    "rollbackVersion": newer_feature,
+}
+"""By operation: called with the world before its example is sent."""
