@@ -183,3 +183,8 @@ def test_json_is_shown_as_what_it_means():
         '<ul class="meaning"><li>notes: a, &lt;b&gt;</li><li>whole: yes</li>'
         '<li>rows: <ul class="meaning"><li>n: 1,200</li></ul></li></ul>'
     )
+
+
+def test_an_empty_text_among_others_is_shown_as_one():
+    assert meaning(["", "NA", None]) == '"", NA, —'
+    assert meaning([]) == "—"
