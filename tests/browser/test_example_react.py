@@ -23,9 +23,14 @@ RENEWALS = (
     ".filter(one => one.name.endsWith('/auth/refresh')).length"
 )
 READ_AGAIN_AT = (
-    "window.done = false; setTimeout(() => {"
-    " document.querySelector('#again').click(); window.done = true;"
+    "window.since = null; setTimeout(() => {"
+    " window.since = performance.now(); document.querySelector('#again').click();"
     "}, arguments[0] - Date.now())"
+)
+READ_AGAIN = (
+    "return window.since !== null && performance.getEntriesByType('resource').some("
+    "  one => one.name.includes('/deployments?') && one.responseStatus == 200"
+    "    && one.startTime >= window.since)"
 )
 
 
@@ -201,10 +206,5 @@ def expire(browser, kind):
 def renewals(browser, tab):
     """Wait until a tab has read its list again; return how often it renewed."""
     browser.go_to(tab)
-    browser.wait(lambda: browser.run("return window.done"), "the moment")
-    idle = (
-        "return performance.getEntriesByType('resource').filter(one =>"
-        " one.name.includes('/deployments?') && one.responseStatus == 200).length > 1"
-    )
-    browser.wait(lambda: browser.run(idle), "the list read again")
+    browser.wait(lambda: browser.run(READ_AGAIN), "the list read again")
     return browser.run(RENEWALS)

@@ -3,6 +3,8 @@ import type { LoginResponse, UserResponse } from "./generated/index.js";
 
 const AUTH = "/api/v1/auth";
 const LOCK = "mlops-session";
+/** Browsers tell other tabs of a change in storage late; so long it is told by a lock. */
+const TOLD_MS = 10_000;
 
 export interface SessionOptions {
   /** Where the API answers, without a slash at the end: `https://mlops.example.org`. */
@@ -57,6 +59,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function renewAlone(since: string | null): Promise<boolean> {
+    while (mark() === since && (await isReplaced(since))) await pause();
     if (mark() !== since) return mark() !== null; // another tab was first
     if (since === null) return false;
     const refresh = storage.getItem(key("refresh"));
@@ -67,6 +70,7 @@ export function createSession(options: SessionOptions): Session {
     });
     if (answer.ok) {
       keep((await answer.json()) as LoginResponse);
+      await tellReplaced(since);
       return true;
     }
     // A server that cannot be asked now has not ended the session.
@@ -127,4 +131,24 @@ export function createSession(options: SessionOptions): Session {
  * server's 30 seconds of grace for a refresh token that is sent twice have to do. */
 async function inTurn<T>(act: () => Promise<T>): Promise<T> {
   return navigator.locks ? await navigator.locks.request(LOCK, act) : act();
+}
+
+const lockOf = (mark: string | null): string => `${LOCK}.${mark}`;
+const pause = (): Promise<void> => new Promise((done) => setTimeout(done, 20));
+
+/** Whether another tab has just renewed this mark, though storage here has it still. */
+async function isReplaced(mark: string | null): Promise<boolean> {
+  const held = (await navigator.locks?.query())?.held ?? [];
+  return held.some((one) => one.name === lockOf(mark));
+}
+
+/** Hold a lock that names the mark, for a while; returns once other tabs can see it. */
+function tellReplaced(mark: string): Promise<void> {
+  return new Promise((seen) => {
+    if (!navigator.locks) return seen();
+    void navigator.locks.request(lockOf(mark), () => {
+      seen();
+      return new Promise((done) => setTimeout(done, TOLD_MS));
+    });
+  });
 }
