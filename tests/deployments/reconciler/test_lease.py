@@ -8,6 +8,7 @@ from django.utils import timezone
 from deployments.models import (
     Lease,
 )
+from deployments.reconciler import Pass
 from deployments.states import Status
 from tests.deployments.reconciler.acting import (
     made,
@@ -26,8 +27,7 @@ def test_a_second_reconciler_stands_by(target, clock, tmp_path):
     stood_by = second.once()
 
     assert led
-    assert not stood_by.is_leader
-    assert stood_by.moved == 0
+    assert stood_by == Pass(is_leader=False, moved=0, starting=0, due_s=0.0)
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_late_one_writes_nothing(
@@ -67,3 +67,18 @@ def test_a_released_lease_can_be_had_at_once(target, clock, tmp_path):
     first.release()
 
     assert second.once().is_leader
+
+
+def test_a_lease_is_kept_between_passes_until_another_has_it(target, clock, tmp_path):
+    first, second = made(target, clock, tmp_path), made(target, clock, tmp_path)
+    before = first.keep()
+    first.once()
+    almost_over = timezone.now() + timedelta(seconds=1)
+    Lease.objects.update(expires_at=almost_over)
+    kept, renewed = first.keep(), Lease.objects.get().expires_at
+
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    second.once()
+
+    assert (before, kept, first.keep()) == (False, True, False)
+    assert renewed > almost_over
