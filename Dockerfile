@@ -30,10 +30,12 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MLOPS_ENV=production \
-    MLOPS_DATA_DIR=/data
+    MLOPS_DATA_DIR=/data \
+    MLOPS_STREAM_HOST=0.0.0.0 \
+    MLOPS_STREAM_PORT=8502
 USER 10001:10001
 VOLUME /data
-EXPOSE 8500 8501
+EXPOSE 8500 8501 8502
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8500", \
      "--workers", "2", "--respawn-failed-workers", "--blocking-threads", "32", \
      "mlops.wsgi:application"]

@@ -1,5 +1,6 @@
 """What `manage.py check` finds wrong with this installation."""
 
+import http.client
 import os
 import tempfile
 from typing import Any
@@ -11,8 +12,10 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from mlops import env
 from mlops.core.models import User
+from mlops.core.stream_port import SERVER
 
 PATIENCE_S = 5
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
 
 
 @register(Tags.security)
@@ -98,6 +101,38 @@ def database_answers(**_options: Any) -> list[CheckMessage]:
     finally:
         probe.close()
     return []
+
+
+@register(Tags.security, deploy=True)
+def stream_port_is_ours(**_options: Any) -> list[CheckMessage]:
+    """What answers at the port of live streams is a web process, if anything does."""
+    port = settings.STREAM_PORT
+    if not port or _server_at(settings.STREAM_HOST, port) in {None, SERVER}:
+        return []
+    return [
+        Warning(
+            f"Port {port} is not the live streams': another program answers there, so "
+            "that pages poll every 5 seconds.",
+            hint="Set MLOPS_STREAM_PORT to one that is free.",
+            id="mlops.W005",
+        )
+    ]
+
+
+def _server_at(host: str, port: int) -> str | None:
+    """Return the name of the server that answers there, "" of none, None if nobody."""
+    asked = http.client.HTTPConnection(
+        ANYWHERE.get(host, host), port, timeout=PATIENCE_S
+    )
+    try:
+        asked.request("GET", "/")
+        return asked.getresponse().getheader("Server", "")
+    except ConnectionRefusedError:
+        return None
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        asked.close()
 
 
 @register(Tags.database)

@@ -39,6 +39,9 @@ NAMES = frozenset(
         "MLOPS_SIGN_IN_RATE",
         "MLOPS_SQLITE_SYNCHRONOUS",
         "MLOPS_STORAGE_FOLDERS",
+        "MLOPS_STREAM_HOST",
+        "MLOPS_STREAM_PORT",
+        "MLOPS_STREAM_URL",
         "MLOPS_WRITE_RATE",
     }
 )

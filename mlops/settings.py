@@ -66,6 +66,16 @@ OPEN_MODE = shared_settings.OPEN_MODE
 # Ports and addresses --------------------------------------------------------------
 PORT, SERVING_PORT = shared_settings.PORT, shared_settings.SERVING_PORT
 SERVING_URL = env.address("MLOPS_SERVING_URL", f"http://localhost:{SERVING_PORT}")
+# A web process opens it where it is set; `up` and the image set it.
+STREAM_PORT = env.integer("MLOPS_STREAM_PORT", 0, low=0, high=65535)
+HAS_STREAM_PORT = bool(env.text("MLOPS_STREAM_PORT"))
+STREAM_HOST = env.text("MLOPS_STREAM_HOST", "127.0.0.1")
+STREAM_URL = env.text("MLOPS_STREAM_URL") and env.address("MLOPS_STREAM_URL", "")
+if STREAM_PORT in {PORT, SERVING_PORT}:
+    raise env.BadSetting(
+        f"MLOPS_STREAM_PORT is {STREAM_PORT}, which web or gateway has; choose another."
+    )
+OWN_ORIGINS = shared_settings.OWN_ORIGINS
 
 # Applications ---------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -32,6 +32,7 @@ from deployments.serving.oip.examples import example_request, unfilled
 from deployments.states import FINAL, Health, Status
 from mlops.core.admin.base import staff
 from mlops.core.admin.work import WorkPage
+from mlops.core.stream_port import stream_origin
 
 STATUS_CLASSES = {
     Status.ACTIVE: "good",
@@ -91,9 +92,10 @@ class DeploymentWork(WorkPage, Buttons):
     work_title = _("Live")
 
     def work_connects(self, request: HttpRequest, obj: Any) -> Iterable[str]:
-        """Return where models answer: the page asks them itself."""
+        """Return where models answer and streams are: the page asks them itself."""
         found = urlsplit(settings.SERVING_URL)
-        return (f"{found.scheme}://{found.netloc}",)
+        streams = stream_origin(request)
+        return (f"{found.scheme}://{found.netloc}", *((streams,) if streams else ()))
 
     def to_page(self, pk: object) -> HttpResponse:
         """Go to the page of work: that is where one sees what became of it."""
@@ -124,7 +126,7 @@ class DeploymentWork(WorkPage, Buttons):
             "may_make_keys": self.has_issue_key_permission(request),
             "has_traffic": has_traffic,
             "example": _example_of(deployment),
-            "data": self._data(deployment),
+            "data": self._data(request, deployment),
         }
 
     def _verbs(self, request: HttpRequest, deployment: Deployment) -> list[Verb]:
@@ -141,10 +143,11 @@ class DeploymentWork(WorkPage, Buttons):
             and (may_return if verb.name == "roll_back" else may_steer)
         ]
 
-    def _data(self, deployment: Deployment) -> dict[str, Any]:
+    def _data(self, request: HttpRequest, deployment: Deployment) -> dict[str, Any]:
         """Return what the page's script starts with."""
         return {
             "api": f"{API}/{deployment.pk}",
+            "stream": f"{stream_origin(request)}{API}/{deployment.pk}/stream",
             "pages": reverse("admin:deployments_deployment_changelist"),
             "id": str(deployment.pk),
             "revision": deployment.revision,

@@ -1,37 +1,43 @@
 """Server-sent events: a live page's status, events, log lines and figures."""
 
-import re
+import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Self
 
 import orjson
+from django.core.handlers.asgi import ASGIRequest
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from deployments.logs import path_of
-from deployments.models import Deployment
-from deployments.serializers import DeploymentEventSerializer
-from deployments.serving import logs
-from deployments.states import FINAL
-from deployments.viewsets.base import TAGS, DeploymentBase, shown
+from deployments.streams import (
+    HUB,
+    RETRY,
+    Places,
+    StreamPosition,
+    StreamSubscription,
+    is_position,
+)
+from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadQuery, Unavailable
 from mlops.core.headers import LAST_EVENT_ID
 from mlops.core.json import JSONRenderer
 from mlops.core.schema.parameters import header_parameter
 
 MAX_STREAMS = 8
-"""Of one process. Each takes one of its threads; half of them must stay free."""
+"""Over the API's own port, in a process. Each takes one of its threads; half of them
+must stay free."""
+MAX_LISTENED = 500
+"""Over the port of streams, in a process. None of them takes a thread."""
 DEFAULT_S, MAX_S = 25, 60
-POLL_S = 1.0
+LEAST_WAIT_S = 1.0
 MAX_DIGITS = 9
-ID = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,20})-([0-9]{1,15}))?")
+LAST = "last_event_id"
 EVENTS: dict[str, Any] = {
     "deployment": {"$ref": "#/components/schemas/DeploymentResponse"},
     "event": {"$ref": "#/components/schemas/DeploymentEventResponse"},
@@ -42,7 +48,7 @@ DATA: dict[str, Any] = {
     "description": "The data of one event, by its name as `x-events` has it.",
     "anyOf": list(EVENTS.values()),
 }
-_free = threading.BoundedSemaphore(MAX_STREAMS)
+_threads, _listened = Places(MAX_STREAMS), Places(MAX_LISTENED)
 
 
 class EventStreamRenderer(BaseRenderer):
@@ -75,6 +81,14 @@ class StreamViewSet(DeploymentBase):
                 default=DEFAULT_S,
                 description="After how many seconds the answer ends.",
             ),
+            OpenApiParameter(
+                LAST,
+                LAST_EVENT_ID.schema,
+                description=(
+                    f"As the header {LAST_EVENT_ID.name}, which comes before it: for a "
+                    "page that opens an EventSource anew, which sends no header then."
+                ),
+            ),
             header_parameter(LAST_EVENT_ID),
         ],
         responses={(200, "text/event-stream"): DATA},
@@ -88,62 +102,61 @@ class StreamViewSet(DeploymentBase):
         has changed), `event` (as listDeploymentEvents), `log` (a line) and `end` (the
         status, when the deployment has ended). `x-events` has the type of each one's
         data, which is JSON.
+
+        A web process answers eight streams at its own address, further ones are 503;
+        where it has a port of streams (`MLOPS_STREAM_PORT`), the same path answers 500
+        there. Who has lost the right to see it gets nothing more after `seconds`.
         """
         seconds = _whole(request.query_params.get("seconds", str(DEFAULT_S)))
         if not 1 <= seconds <= MAX_S:
             raise BadQuery(f"seconds must be between 1 and {MAX_S}.", field="seconds")
         deployment = self.get_object()
-        position = _StreamPosition.of(_last_id(request), deployment)
-        if not _free.acquire(blocking=False):
+        position = StreamPosition.named(_last_id(request))
+        is_listened = isinstance(request._request, ASGIRequest)  # noqa: SLF001 - DRF's
+        places = _listened if is_listened else _threads
+        if not places.take():
             raise Unavailable("All live streams are taken; poll, or try again.")
+        made = (_ListenedStream if is_listened else _ThreadStream)(places, seconds)
+        made.begin(HUB.subscribe(deployment.pk, position))
         return StreamingHttpResponse(
-            _Stream(deployment, position, seconds),
+            made,
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
 
-@dataclass(slots=True)
-class _StreamPosition:
-    """Where a client is: the last event's number, and how far it has read the log."""
-
-    path: Path
-    sequence: int
-    log: logs.Position
-
-    @classmethod
-    def of(cls, last_id: str, deployment: Deployment) -> "_StreamPosition":
-        """Return the place that an id names; a newcomer starts at the log's end."""
-        path = path_of(str(deployment.pk))
-        found = ID.fullmatch(last_id)
-        if found is None:
-            return cls(path, 0, logs.end_of(path))
-        sequence, *position = (int(number or 0) for number in found.groups())
-        if found[2] is None:
-            return cls(path, sequence, logs.end_of(path))
-        return cls(path, sequence, logs.Position(*position))
-
-    def message(self, kind: str, data: Any) -> bytes:
-        """Return a message whose id brings a client back to here."""
-        body = orjson.dumps(data, default=str)
-        position = (self.sequence, self.log.copied_at, self.log.offset)
-        return b"id: %d-%d-%d\nevent: %s\ndata: %s\n\n" % (
-            *position,
-            kind.encode(),
-            body,
-        )
-
-
 class _Stream:
-    """The messages of one stream; its end, closed or lost, gives its place back."""
+    """A place, and what is sent there; its end, closed or lost, gives it back."""
 
-    def __init__(
-        self, deployment: Deployment, position: _StreamPosition, seconds: int
-    ) -> None:
-        self._messages = _messages(deployment, position, seconds)
-        self._give_back = weakref.finalize(self, _free.release)
+    def __init__(self, places: Places, seconds: int) -> None:
+        self._give_back: Callable[[], object] = weakref.finalize(self, places.give_back)
+        self._ends_at = time.monotonic() + seconds
+        self._subscription = StreamSubscription(b"", is_complete=True)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def begin(self, subscription: StreamSubscription) -> None:
+        self._subscription = subscription
+        weakref.finalize(self, subscription.close)
+
+    def close(self) -> None:
+        self._subscription.close()
+        self._give_back()
+
+    def _left_s(self) -> float:
+        """Return for how long news may be waited for, 0 if it is over."""
+        if self._subscription.is_over:
+            return 0
+        left = self._ends_at - time.monotonic()
+        return left if left >= LEAST_WAIT_S else 0
+
+
+class _ThreadStream(_Stream):
+    """A stream that waits in the thread that sends it."""
+
+    def begin(self, subscription: StreamSubscription) -> None:
+        super().begin(subscription)
+        self._messages = _messages(subscription, self._left_s)
+
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
@@ -153,47 +166,63 @@ class _Stream:
             self.close()
             raise
 
-    def close(self) -> None:
-        self._give_back()
-
 
 def _messages(
-    deployment: Deployment, position: _StreamPosition, seconds: int
+    subscription: StreamSubscription, left_s: Callable[[], float]
 ) -> Iterator[bytes]:
-    ends_at = time.monotonic() + seconds
-    shown: dict[str, Any] = {}
-    yield b"retry: 1000\n\n"
+    news = threading.Event()
+    subscription.listen(news.set)
+    yield RETRY
     while True:
-        events = deployment.events.filter(sequence__gt=position.sequence)
-        for event in events.order_by("sequence"):
-            position.sequence = event.sequence
-            yield position.message("event", DeploymentEventSerializer(event).data)
-        if (now := _snapshot(deployment)) != shown:
-            shown = now
-            yield position.message("deployment", shown)
-        for line, behind in logs.read_on(position.path, position.log):
-            position.log = behind
-            yield position.message("log", line.text)
-        if deployment.status in FINAL:
-            yield position.message("end", deployment.status)
+        news.clear()
+        if chunk := subscription.take():
+            yield chunk
+        if not (left := left_s()):
             return
-        if time.monotonic() + POLL_S > ends_at:
-            return
-        time.sleep(POLL_S)
-        found = Deployment.objects.detailed().filter(pk=deployment.pk).first()
-        if found is None:
-            return
-        deployment = found
+        HUB.follow()
+        news.wait(left)
 
 
-def _snapshot(deployment: Deployment) -> dict[str, Any]:
-    return shown(deployment)
+class _ListenedStream(_Stream):
+    """A stream that waits in the loop that sends it."""
+
+    _news: asyncio.Event | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._news is None:
+            self._news = asyncio.Event()
+            self._subscription.listen(_waking(self._news))
+            return RETRY
+        while True:
+            self._news.clear()
+            if chunk := self._subscription.take():
+                return chunk
+            if not (left := self._left_s()):
+                self.close()
+                raise StopAsyncIteration
+            HUB.follow()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
+
+
+def _waking(news: asyncio.Event) -> Callable[[], None]:
+    """Return what sets an event of this loop from another thread."""
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop has ended, and the stream with it
+            loop.call_soon_threadsafe(news.set)
+
+    return wake
 
 
 def _last_id(request: Request) -> str:
     """Return the id that a client has seen last, "" of a newcomer."""
-    text = request.headers.get(LAST_EVENT_ID.name, "")
-    if text and not ID.fullmatch(text):
+    text = request.headers.get(LAST_EVENT_ID.name) or request.query_params.get(LAST, "")
+    if text and not is_position(text):
         raise BadQuery(f"{LAST_EVENT_ID.name} must be an id that this stream gave.")
     return text
 

@@ -289,7 +289,7 @@ dialog.querySelector("form").addEventListener("submit", async event => {
 
 await draw();
 live({
-  stream: over ? undefined : `${page.api}/stream?seconds=60`,
+  stream: over ? undefined : `${page.stream}?seconds=60`,
   on: { deployment: moved, event: happened, log: add, end: () => { over = true; } },
   poll,
   done: () => over,

@@ -19,6 +19,9 @@ from mlops.demo.stack import Program
 from mlops.demo.story_state import has_run
 
 HOST = "127.0.0.1"
+MAX_PORT = 65535
+STREAM_PORTS = range(2, 10)
+"""How far above the web's the port of live streams is looked for."""
 # A body that comes slowly holds a thread; they are made only when they are needed.
 WEB_THREADS = 64
 MANAGE = (sys.executable, str(settings.BASE_DIR / "manage.py"))
@@ -40,6 +43,7 @@ class Command(BaseCommand):
             raise CommandError("`up` is for one's own machine; see compose.yaml.")
         _claim(settings.DATA_DIR)
         _require_free_ports()
+        _choose_stream_port()
         call_command("migrate", verbosity=0)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         new_users = people.create_users()
@@ -108,17 +112,38 @@ def _programs() -> list[Program]:
     ]
 
 
+def _choose_stream_port() -> None:
+    """Have web open the first free port behind its own, if none was chosen.
+
+    Another program's is shared with nobody: its streams would come to us.
+    """
+    if settings.HAS_STREAM_PORT:
+        return
+    for port in (settings.PORT + step for step in STREAM_PORTS):
+        if port != settings.SERVING_PORT and port <= MAX_PORT and not _taken(port):
+            os.environ["MLOPS_STREAM_PORT"] = str(port)
+            return
+
+
 def _require_free_ports() -> None:
     for variable, port in (
         ("MLOPS_PORT", settings.PORT),
         ("MLOPS_SERVING_PORT", settings.SERVING_PORT),
+        ("MLOPS_STREAM_PORT", settings.STREAM_PORT),
     ):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as error:
-                raise CommandError(
-                    f"Port {port} is taken ({error.strerror}); stop what uses it, or "
-                    f"choose another: {variable}={port + 10} make run"
-                ) from None
+        if why := _taken(port):
+            raise CommandError(
+                f"Port {port} is taken ({why}); stop what uses it, or "
+                f"choose another: {variable}={port + 10} make run"
+            )
+
+
+def _taken(port: int) -> str:
+    """Return why a port cannot be had, "" if it can; any free one is 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
