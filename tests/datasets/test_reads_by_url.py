@@ -19,7 +19,7 @@ from django.db import connections
 from bench.foreign import NoPackageIndex, python_of
 from datasets.models import Dataset
 from mlops.core.models import ApiToken
-from tests.datasets.conftest import DATASETS
+from tests.datasets.conftest import DATASETS, allow_slow_conversion
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROWS, COLUMNS = 60_000, 20
@@ -74,8 +74,9 @@ def served(data_dir):
 
 
 @pytest.fixture
-def wide(api, data_dir):
+def wide(api, data_dir, monkeypatch):
     """Make a version of 20 columns of noise; return its size and its columns."""
+    allow_slow_conversion(monkeypatch)
     table = pa.table(
         {
             f"{'t' if place == COLUMNS - 1 else 'c'}{place}": [
