@@ -60,7 +60,7 @@ class Intake:
 
     def _ingest(self, path: Path, now: float) -> bool:
         gateway, _, starts_at = path.stem.rpartition("-")
-        if not (gateway.isascii() and gateway.isalnum()) or not starts_at.isdigit():
+        if not (path.stem.isascii() and gateway.isalnum() and starts_at.isdigit()):
             return False
         is_over = int(starts_at) + PERIOD_S + CLOSED_AFTER_S < now
         size = path.stat().st_size

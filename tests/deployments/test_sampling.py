@@ -6,6 +6,7 @@ import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -134,6 +135,65 @@ def test_what_the_model_would_not_take_makes_no_row(text):
         columns(text, WIDE, [])
 
 
+def test_rows_of_any_number_have_the_models_columns():
+    found = columns(json.dumps(infer([1, 2], [3, 4], [5, 6])), WIDE, ["age", "income"])
+
+    assert [list(values) for values in found.values()] == [[1, 3, 5], [2, 4, 6]]
+
+
+def test_two_inputs_have_names_of_their_own():
+    inputs = (Tensor("X", "FP32", (-1, 2)), Tensor("Y", "FP32", (-1, 2)))
+    body = {"inputs": {"X": [[1, 2]], "Y": [[3, 4]]}}
+
+    found = columns(json.dumps(body), inputs, ["age", "income"])
+
+    assert list(found) == ["X_0", "X_1", "Y_0", "Y_1"]
+
+
+def test_inputs_with_rows_of_their_own_make_none():
+    inputs = (Tensor("a", "FP32", (-1,)), Tensor("b", "FP32", (-1,)))
+    body = {"inputs": {"a": [1, 2], "b": [1]}}
+
+    with pytest.raises(BadRequest, match="rows of their own"):
+        columns(json.dumps(body), inputs, [])
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "names"),
+    [
+        ((-1, 1, 1), [[[7]]], ["x"]),
+        ((-1, 1, 2), [[[7, 8]]], []),
+        ((-1, 2), [[7, 8]], ["x_0", "x_1"]),
+    ],
+)
+def test_only_what_has_one_value_a_row_and_tables_are_columns(shape, value, names):
+    body = {"inputs": {"x": value, "y": [1]}}
+    inputs = (Tensor("x", "FP32", shape), Tensor("y", "FP32", (-1,)))
+
+    assert list(columns(json.dumps(body), inputs, [])) == [*names, "y"]
+
+
+def test_bytes_alone_are_the_only_input():
+    binary = np.array([[1, 2], [3, 4]], "<f4").tobytes()
+
+    found = columns("", WIDE, ["age", "income"], binary)
+
+    assert {name: list(values) for name, values in found.items()} == {
+        "age": [1, 3],
+        "income": [2, 4],
+    }
+
+
+def test_bytes_after_json_are_of_the_tensors_that_it_names():
+    parameters = {"binary_data_size": 16}
+    tensor = {"name": "X", "shape": [1, 2], "datatype": "FP64"}
+    text = json.dumps({"inputs": [{**tensor, "parameters": parameters}]})
+
+    found = columns(text, WIDE, ["age", "income"], np.array([1, 2.5], "<f8").tobytes())
+
+    assert [list(values) for values in found.values()] == [[1], [2.5]]
+
+
 # Files --------------------------------------------------------------------------------
 
 
@@ -203,6 +263,32 @@ def test_one_without_a_signature_yet_keeps_nothing(db):
     assert not folder_of(old.pk).exists()
 
 
+def test_where_nothing_was_sampled_yet_there_is_nothing_to_take_in(db):
+    assert Intake().ingest(START) == 0
+    assert samples.root().stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", ["g-1-0", "é-0", "g1-later", "g1-٣", "0"])
+def test_a_file_that_no_gateway_wrote_is_passed_over_and_stays(deployment, name):
+    path = spool(deployment.pk, infer([1, 2]))
+    strange = path.rename(path.with_name(f"{name}.jsonl"))
+
+    assert Intake().ingest(OVER) == 0
+    assert strange.exists()
+    assert not folder_of(deployment.pk).exists()
+
+
+def test_a_file_stays_until_its_period_is_over_for_ten_seconds(deployment):
+    path = spool(deployment.pk, infer([1, 2]))
+    intake = Intake()
+    intake.ingest(START + PERIOD_S + 10)
+    kept = path.exists()
+
+    intake.ingest(OVER)
+
+    assert (kept, path.exists()) == (True, False)
+
+
 def test_two_workers_do_not_meet_over_one_spool(deployment):
     spool(deployment.pk, infer([1, 2]))
     samples.root().mkdir(exist_ok=True)
@@ -233,6 +319,24 @@ def test_rows_go_when_they_are_older_than_the_rule_says(deployment):
 
     assert prune(START) == 1
     assert (old.exists(), young.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(0, 0), (1, 1)])
+def test_rows_are_kept_until_their_whole_period_is_too_old(deployment, seconds, gone):
+    EnvironmentRule.objects.filter(pk="development").update(sample_days=7)
+    aged(deployment, 7)
+
+    assert prune(START + PERIOD_S + seconds) == gone
+
+
+@pytest.mark.parametrize(("bytes_more", "gone"), [(0, 0), (1, 1)])
+def test_as_much_as_the_rule_allows_is_not_too_much(deployment, bytes_more, gone):
+    EnvironmentRule.objects.filter(pk="development").update(sample_max_mb=1)
+    for days, size in ((2, 600 << 10), (1, (424 << 10) + bytes_more)):
+        with aged(deployment, days).open("ab") as file:
+            file.truncate(size)
+
+    assert prune(START) == gone
 
 
 def test_the_oldest_go_when_there_is_too_much(deployment):
