@@ -124,6 +124,31 @@ def test_what_a_kill_left_half_written_goes_when_nobody_writes_it_any_more(
     assert not old.exists()
 
 
+def test_all_that_goes_in_a_sweep_is_counted(data_dir):
+    over = ended(31)
+    log_of(data_dir, over.pk, 31 * DAY_S)
+    unused = f"{over.artifact_sha256}.{sha256(b'any')}.onnx"
+    kept(data_dir / "conversions" / unused, 2 * HOUR_S)
+    kept(data_dir / "traffic" / ".g-0.json.1", 2 * HOUR_S)
+
+    assert [sweep(), sweep()] == [3, 0]
+
+
+def test_a_folder_is_no_half_file(data_dir):
+    folder = data_dir / "run" / ".hidden"
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+
+    assert sweep() == 0
+
+
+def test_a_link_to_nothing_is_no_half_file(data_dir):
+    (data_dir / "traffic").mkdir()
+    (data_dir / "traffic" / ".g-0.json.1").symlink_to("gone")
+
+    assert sweep() == 0
+
+
 def test_routes_records_and_locks_are_no_leftovers(data_dir):
     names = ("run/routes/a.json", "run/supervisor", "samples/.lock", "traffic/g-0.json")
     files = [kept(data_dir / name, 100 * DAY_S) for name in names]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from deployments.models import Lease, TrafficWindow
 from deployments.models.figures import Figures
+from deployments.reconciler import spool as spools
 from deployments.reconciler import tokens
 from deployments.reconciler.pruning import prune_traffic
 from deployments.reconciler.spool import Spool
@@ -164,6 +165,58 @@ def test_counts_of_a_deployment_that_nobody_knows_are_dropped(lease, spool, tmp_
     assert TrafficWindow.objects.minutes().count() == 1
 
 
+def test_what_was_read_is_read_again_only_when_it_has_changed(lease, spool, tmp_path):
+    deployment = DeploymentFactory(active=True)
+    write(tmp_path, {str(deployment.pk): counted(5)})
+    new = [spool.ingest(lease, now=MINUTE + 30) for _ in range(3)]
+    write(tmp_path, {str(deployment.pk): counted(6)})
+
+    assert [*new, spool.ingest(lease, now=MINUTE + 30)] == [1, 0, 0, 1]
+
+
+def test_a_file_that_is_gone_when_it_is_looked_at_hides_no_other(
+    lease, spool, tmp_path
+):
+    deployment = DeploymentFactory(active=True)
+    (tmp_path / f"g0-{MINUTE - 60}.json").symlink_to(tmp_path / "gone")
+    write(tmp_path, {str(deployment.pk): counted(5)})
+
+    assert spool.ingest(lease, now=MINUTE + 30) == 1
+    assert total(deployment).request_count == 5
+
+
+def test_so_many_files_are_read_at_a_time_and_the_oldest_first(
+    lease, spool, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(spools, "MAX_FILES", 2)
+    deployment = DeploymentFactory(active=True)
+    for late in (0, 2, 1):
+        write(tmp_path, {str(deployment.pk): counted(1)}, minute=MINUTE + 60 * late)
+
+    new = [spool.ingest(lease, now=MINUTE + 71) for _ in range(3)]
+
+    assert new == [2, 1, 0]
+    assert [path.name for path in sorted(tmp_path.glob("*.json"))] == [
+        f"g1-{MINUTE + 60}.json",
+        f"g1-{MINUTE + 120}.json",
+    ]
+
+
+def test_what_older_files_push_out_of_a_turn_is_not_read_again_after_it(
+    lease, spool, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(spools, "MAX_FILES", 2)
+    deployment = DeploymentFactory(active=True)
+    for late in (2, 3):
+        write(tmp_path, {str(deployment.pk): counted(1)}, minute=MINUTE + 60 * late)
+    new = [spool.ingest(lease, now=MINUTE + 71)]
+    write(tmp_path, {str(deployment.pk): counted(1)}, minute=MINUTE)
+
+    new += [spool.ingest(lease, now=MINUTE + 71) for _ in range(2)]
+
+    assert new == [2, 1, 0]
+
+
 def minutes(deployment, start, number, gateway="g1", correction=None):
     TrafficWindow.objects.set_minutes(
         [
@@ -226,6 +279,13 @@ def test_minutes_go_after_two_days_and_hours_after_ninety(lease, deployment):
     assert not deployment.windows.minutes().exists()
     hours = deployment.windows.hours().order_by("starts_at")
     assert [hour.request_count for hour in hours] == [120, 120, 60]
+
+
+def test_pruning_says_how_many_windows_went(lease, deployment):
+    minutes(deployment, START, 3)
+    days = [START + timedelta(days=days) for days in (3, 3, 91)]
+
+    assert [prune_traffic(lease, now) for now in days] == [3, 0, 1]
 
 
 def test_no_total_shrinks_when_windows_go(lease, deployment):

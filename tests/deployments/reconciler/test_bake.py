@@ -9,6 +9,9 @@ from deployments.models import (
     Deployment,
     EnvironmentRule,
 )
+from deployments.reconciler.judging import Judging
+from deployments.reconciler.pass_memory import Memory
+from deployments.reconciler.probation import recent_figures
 from deployments.states import Health, Status
 from tests.deployments.factories import DeploymentFactory, VersionFactory, count
 from tests.deployments.reconciler.acting import (
@@ -81,6 +84,43 @@ def test_after_the_bake_nothing_is_sent_back(reconciler, baking):
 
     assert status_of(second) == Status.ACTIVE
     assert second.health == Health.UNHEALTHY
+
+
+def test_after_the_bake_its_health_is_still_that_beside_the_version_before(
+    reconciler, baking
+):
+    _first, second = two(reconciler, requests=500)
+    second.refresh_from_db()
+    with_other_inputs(second)
+    Deployment.objects.filter(pk=second.pk).update(
+        deployed_at=timezone.now() - timedelta(seconds=BAKE_S + 1)
+    )
+    traffic(second, 200, client_error_count=60)
+
+    settle(reconciler)
+
+    assert status_of(second) == Status.ACTIVE
+    assert second.health == Health.DEGRADED
+    assert second.health_reason.startswith("30.0% of 200 requests were refused")
+
+
+def test_what_the_version_before_did_counts_once_all_of_it_is_counted(
+    reconciler, baking
+):
+    """Gateways count on for a minute and a half; then it is remembered."""
+    first, second = two(reconciler, requests=500)
+    traffic(second, 200, 60)
+    second.refresh_from_db()
+    rule = EnvironmentRule.of("development")
+    judging = Judging(reconciler.lease, Memory())
+    judging.figures = recent_figures([second], {"development": rule})
+    against = []
+    for seconds, errors in ((60, 0), (60, 150), (120, 0), (120, 150)):
+        traffic(first, 500, errors)
+        second.deployed_at = timezone.now() - timedelta(seconds=seconds)
+        against.append(bool(judging.verdict(second, rule)))
+
+    assert against == [True, False, True, True]
 
 
 def test_where_the_rule_is_off_nothing_is_sent_back(reconciler):

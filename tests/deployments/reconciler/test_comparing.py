@@ -2,8 +2,14 @@
 
 import pytest
 
+from deployments.models import Deployment, EnvironmentRule
+from deployments.reconciler.reconciler import REST_S, SOON_S
 from deployments.serving import readings
+from lifecycle import artifacts
+from lifecycle.models import ModelVersion
 from tests.deployments.factories import VersionFactory, served
+from tests.deployments.targets import folders
+from tests.lifecycle.factories import RunFactory
 
 pytestmark = pytest.mark.django_db
 HOME = "/api/v1/ml/lifecycle/deployments"
@@ -72,6 +78,50 @@ def test_each_is_asked_once_and_none_that_is_new(api, reconciler, target, clock,
     assert len(comparisons(target)) == 1
     told = reading_of(api, new)
     assert (told["differences"], told["notes"]) == ([], [])
+
+
+def test_all_are_asked_one_a_pass_and_then_none_for_a_minute(
+    reconciler, target, clock, older
+):
+    second = served(VersionFactory())
+    Deployment.objects.filter(pk=second.pk).update(reading=readings.FIRST)
+    due = [reconciler.once().due_s for _ in range(4)]
+
+    assert [pk for verb, pk in target.calls if verb == "compare"] == [
+        str(older.pk),
+        str(second.pk),
+    ]
+    assert due == [SOON_S, SOON_S, REST_S, REST_S]
+
+
+def test_a_folder_of_code_is_not_asked_as_no_rule_touches_it(api, reconciler, target):
+    run = RunFactory()
+    for path, content in folders.contents().items():
+        artifacts.save(run, f"model/{path}", [content], by=None)
+    EnvironmentRule.objects.update(allows_pickle=True)
+    version = ModelVersion.register("m", by=None, run=run, artifact_path="model")
+    deployment = served(version)
+    Deployment.objects.filter(pk=deployment.pk).update(reading=readings.FIRST)
+
+    reconciler.once()
+
+    told = reading_of(api, deployment)
+    assert comparisons(target) == []
+    assert told["differences"] == []
+    assert "do not touch this model: it is code" in told["notes"][0]
+
+
+def test_while_a_version_is_validated_none_is_asked(reconciler, target, clock, older):
+    new = VersionFactory()
+    target.script(new.version, validation_calls=10**6)
+    Deployment.request(new, "development", by=None)
+    reconciler.once()
+    target.calls.clear()
+    clock.now += 61
+
+    reconciler.once()
+
+    assert comparisons(target) == []
 
 
 def test_trouble_leaves_it_for_a_later_minute(api, reconciler, target, clock, older):

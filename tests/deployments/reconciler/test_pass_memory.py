@@ -4,7 +4,7 @@ import pytest
 
 from deployments.models import Deployment
 from deployments.reconciler.pass_memory import JUDGED_S, Memory
-from deployments.serving.terms import Phase, TargetObservation
+from deployments.serving.terms import Phase, Route, TargetObservation
 from deployments.states import Status
 from tests.deployments.reconciler.acting import Clock
 
@@ -69,6 +69,10 @@ def test_a_judgement_is_written_again_after_its_time(memory, deployment):
     assert due == [True, False, True]
 
 
+def test_what_was_judged_is_due_again_within_five_seconds():
+    assert JUDGED_S == 5.0
+
+
 def test_a_message_is_new_once_and_none_never(memory, deployment):
     messages = ["", "full", "full", "slow"]
 
@@ -119,6 +123,10 @@ def test_what_has_ended_is_forgotten_and_what_is_open_is_not(memory, deployment)
 
 def test_a_new_lease_starts_with_nothing(memory, deployment):
     remembered(memory, deployment)
+    memory.specs[deployment.pk] = ((1, (False, False, "")), None)
+    memory.routes[7] = Route("development", "model")
+    memory.routed_for = memory.admitted_for = "any"
+    memory.cursors["active"] = (None, deployment.pk)
     memory.is_due("prune", 60.0)
     memory.routed_at = memory.clock()
 

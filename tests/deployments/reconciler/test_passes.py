@@ -279,11 +279,15 @@ def test_what_is_to_end_and_cannot_yet_is_looked_at_soon(reconciler, target):
     assert reconciler.once().due_s == SOON_S
 
 
-def test_a_token_that_expires_soon_is_waited_for(reconciler, person):
-    until = timezone.now() + timedelta(seconds=5)
+def test_when_a_token_expires_is_known_and_waited_for(reconciler, person):
+    until = timezone.now() + timedelta(hours=1)
     ApiToken.issue(person("deployer"), "late", expires_at=until)
+    calm = reconciler.once().due_s
+    known = reconciler.memory.expires_at
+    reconciler.memory.expires_at = timezone.now() + timedelta(seconds=9)
 
-    assert 0 < reconciler.once().due_s <= 5
+    assert (known, calm) == (until, REST_S)
+    assert 0 < reconciler.once().due_s <= 9
 
 
 def test_a_token_that_expires_now_hurries_nobody_more_than_twenty_times_a_second(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deployments.models import EnvironmentRule
+from deployments.models import Deployment, EnvironmentRule
 from deployments.models.figures import Figures
 from deployments.reconciler import probation
 from deployments.states import Rollout, Status
@@ -133,3 +133,125 @@ def test_beside_a_rollout_the_record_is_that_of_the_last_minutes(db):
     count(before, now - timedelta(minutes=30), request_count=100)
 
     assert probation.record_of(before, after).request_count == 7
+
+
+@pytest.fixture
+def at_noon(db):
+    """Return a version that served until noon, and its successor since."""
+    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    slot = SlotFactory()
+    after = DeploymentFactory(slot=slot, active=True, deployed_at=noon)
+    before = DeploymentFactory(slot=slot, status=Status.TERMINATED, superseded_by=after)
+    return before, after, noon
+
+
+@pytest.mark.parametrize(
+    ("requests", "reaches_back"),
+    [
+        (1000, timedelta(minutes=6)),  # five, and the one that they begin in
+        (999, timedelta(hours=1)),
+        (200, timedelta(hours=1)),
+        (199, timedelta(days=1)),
+    ],
+)
+def test_the_record_before_a_flip_reaches_back_until_it_says_enough(
+    at_noon, requests, reaches_back
+):
+    before, after, noon = at_noon
+    count(before, noon - timedelta(minutes=1), request_count=requests - 1)
+    count(before, noon - reaches_back, request_count=1)
+    beyond = timedelta(minutes=1 if reaches_back < timedelta(days=1) else 60)
+    count(before, noon - reaches_back - beyond, request_count=7)
+
+    assert probation.record_of(before, after).request_count == requests
+
+
+def test_a_record_beside_a_rollout_begins_with_its_minute(db):
+    slot, now = SlotFactory(), timezone.now()
+    before = DeploymentFactory(slot=slot, active=True)
+    after = DeploymentFactory(
+        slot=slot,
+        status=Status.DEPLOYING,
+        rollout_at=now - timedelta(minutes=2),
+        strategy={"type": Rollout.CANARY},
+    )
+    for minutes, requests in ((1, 1), (2, 2), (4, 4)):
+        at = now - timedelta(minutes=minutes)
+        count(before, at, request_count=requests)
+
+    assert probation.record_of(before, after).request_count == 3
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_known"),
+    [
+        ({}, {}, True),
+        ({"platform": probation.CODE}, {}, False),
+        ({}, {"platform": probation.CODE}, False),
+        ({}, {"inputs": COLUMN * 1000}, False),
+        ({}, {"inputs": COLUMN * 100}, True),
+    ],
+)
+def test_what_the_version_before_takes_is_known_where_its_signature_is_whole(
+    flipped, ours, theirs, is_known
+):
+    before, after, _ = flipped
+    for one, changes in ((before, theirs), (after, ours)):
+        one.signature = KNOWN | changes
+        one.save(update_fields=["signature"])
+
+    found = probation.signature_before(after)
+
+    assert (found is not None) is is_known
+    assert found is None or found.inputs[0].name == "x"
+
+
+def test_the_first_of_a_slot_has_no_version_before(db):
+    first = DeploymentFactory(active=True, signature=KNOWN)
+
+    assert probation.version_before(first) is None
+    assert probation.signature_before(first) is None
+
+
+def test_beside_code_refusals_are_no_ones_alike(flipped):
+    before, after, _ = flipped
+    before.signature = after.signature = KNOWN | {"outputs": None}
+
+    assert probation.refuses_alike(before, after)
+
+
+@pytest.mark.parametrize(("max_p95_ms", "has_histogram"), [(None, False), (50.0, True)])
+def test_latencies_are_read_where_a_rule_limits_them(
+    db, rule, max_p95_ms, has_histogram
+):
+    serving = DeploymentFactory(active=True)
+    quiet = DeploymentFactory(active=True)
+    elsewhere = DeploymentFactory(active=True, slot__environment="staging")
+    now = timezone.now()
+    for one in (serving, elsewhere):
+        count(one, now, request_count=3, histogram={"40": 3})
+        count(one, now - timedelta(minutes=6), request_count=100)
+    rule.max_p95_ms = max_p95_ms
+
+    deployments = [elsewhere, quiet, serving]
+    found = probation.recent_figures(deployments, {"development": rule})
+
+    assert found[serving.pk].request_count == 3
+    assert bool(found[serving.pk].histogram) is has_histogram
+    assert found[elsewhere.pk].histogram == {}
+    assert quiet.pk not in found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_off", "bakes"),
+    [(10, False, True), (600, False, False), (10, True, False)],
+)
+def test_it_bakes_for_as_long_as_the_rule_says(db, rule, seconds, is_off, bakes):
+    rule.rolls_back_by_itself, rule.bake_s = not is_off, 300
+    at = timezone.now() - timedelta(seconds=seconds)
+    deployment = DeploymentFactory(active=True, deployed_at=at)
+    rows = Deployment.objects.filter(probation.on_probation({"development": rule}))
+
+    assert probation.is_baking(deployment, rule) is bakes
+    assert probation.is_on_probation(deployment, rule) is bakes
+    assert rows.exists() is bakes

@@ -20,9 +20,11 @@ def test_a_transient_error_is_retried_three_times(reconciler, target):
     deployment = requested()
     reconciler.once()
     target.error = "connection refused"
-    for _ in range(MAX_ATTEMPTS + 1):
-        reconciler.once()
+    moved = [reconciler.once().moved for _ in range(MAX_ATTEMPTS - 1)]
+    retried = status_of(deployment)
+    reconciler.once()
 
+    assert (moved, retried) == ([0, 0], Status.DEPLOYING)
     assert status_of(deployment) == Status.FAILED
     assert deployment.error_message == "Given up after 3 attempts: connection refused"
 
@@ -44,9 +46,9 @@ def test_a_transient_error_does_not_end_what_serves(reconciler, target):
     settle(reconciler)
     target.error = "connection refused"
 
-    for _ in range(10):
-        reconciler.once()
+    moved = [reconciler.once().moved for _ in range(10)]
 
+    assert moved == [0] * 10
     assert status_of(deployment) == Status.ACTIVE
     assert messages_of(deployment)[-1] == "connection refused"
     assert messages_of(deployment).count("connection refused") == 1
@@ -74,10 +76,13 @@ def test_each_new_reconciler_costs_an_attempt_and_the_fourth_gives_up(
     target.script(version.version, validation_calls=10**6)
     deployment = requested(version)
 
+    statuses = []
     for _ in range(MAX_ATTEMPTS + 1):
         one = made(target, clock, tmp_path)
         one.once()
         one.release()
+        statuses.append(status_of(deployment))
 
+    assert statuses == [*[Status.VALIDATING] * MAX_ATTEMPTS, Status.FAILED]
     assert status_of(deployment) == Status.FAILED
     assert deployment.error_message == "It was given up after 3 attempts."

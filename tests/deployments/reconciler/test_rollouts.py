@@ -76,16 +76,17 @@ def test_what_rolls_out_says_how_it_does(api, reconciler, target, kind):
 
 
 def test_a_canary_goes_through_its_steps_to_active(reconciler, target):
-    active, canary = canary_of(reconciler)
+    active, canary = canary_of(reconciler, steps=(10, 30, 60))
     seen = [weights(target, canary)]
-    for _ in range(2):
+    for _ in range(3):
         step_is_over(canary)
         reconciler.once()
         seen.append(weights(target, canary))
 
     assert seen == [
         {str(active.pk): 90, str(canary.pk): 10},
-        {str(active.pk): 50, str(canary.pk): 50},
+        {str(active.pk): 70, str(canary.pk): 30},
+        {str(active.pk): 40, str(canary.pk): 60},
         {str(canary.pk): 100},
     ]
     assert (status_of(active), status_of(canary)) == ("terminated", "active")
