@@ -1,19 +1,26 @@
 """Cases for the operations that Schemathesis cannot drive, at least 200 of each.
 
 An upload's chunks are of a media type that it does not write, a stream of events does
-not end by itself, and signing out has no answer but one.
+not end by itself, signing out has no answer but one, and what steers a canary or ends a
+reading has nothing to act on unless somebody sees to it before each case.
 """
 
 import random
 import re
 import string
+from urllib.parse import urlencode
 
 import pytest
+from django.db import transaction
 from rest_framework.test import APIClient
 
 from mlops.core import headers
 from mlops.core.schema.walk import operations
+from tests.contract import circumstances, exchanges
 from tests.contract.shapes import SHAPES
+from tests.contract.test_permissions import let_go
+from tests.contract.world import build
+from tests.datasets.conftest import allow_slow_conversion
 from tests.deployments.factories import DeploymentFactory
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +120,59 @@ def test_signing_out_is_204_whatever_it_is_sent(chance):
         )
 
         assert (answer.status_code, answer.content) == (204, b"")
+
+
+@pytest.fixture
+def world(person, data_dir, monkeypatch):
+    allow_slow_conversion(monkeypatch)
+    return build(person("admin"))
+
+
+def any_body(chance):
+    """Return what a reason may be, and much that it may not."""
+    return chance.choice(
+        [
+            {},
+            {"reason": any_text(chance)},
+            {"reason": "x" * chance.choice([10_000, 10_001])},
+            {"reason": chance.choice([None, 5, [], {}, True, "a\0b"])},
+            {any_text(chance): any_text(chance)},
+            [any_text(chance)],
+            any_text(chance),
+        ]
+    )
+
+
+def asked(client, operation_id, world, chance):
+    """Send one case in the circumstances that it needs; return whether it fits."""
+    method, path, operation = exchanges.template_of(operation_id)
+    names = {"deployment_id": "deployment", "dataset_id": "dataset"}
+    names = {name: world[key] for name, key in names.items()}
+    address = path.format(**names, label="1", feature_name="age")
+    fits, body = True, None
+    if operation_id == "rollbackVersion":
+        version = chance.choice(["1.0.0", "1.1.0", "9.9.9", any_text(chance)])
+        address += f"?{urlencode({'target_version': version})}"
+        fits = version == "1.0.0"
+    if "requestBody" in operation:
+        body = any_body(chance)
+        (content,) = operation["requestBody"]["content"].values()
+        fits = not SHAPES.faults(content["schema"], body)
+    mark = transaction.savepoint()
+    circumstances.NEEDED[operation_id](world)
+    answer = getattr(client, method)(address, body, format="json")
+    let_go(answer)
+    transaction.savepoint_rollback(mark)
+    return answer, fits, (address, body)
+
+
+@pytest.mark.parametrize("operation_id", circumstances.NEEDED)
+def test_what_needs_circumstances_does_what_fits_and_refuses_the_rest(
+    admin, world, chance, operation_id
+):
+    allowed = documented(operation_id)
+    for _ in range(CASES):
+        answer, fits, case = asked(admin, operation_id, world, chance)
+
+        assert answer.status_code in allowed, (case, answer.content)
+        assert (answer.status_code == 200) == fits, (case, answer.content)
