@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Model
 from django.urls import reverse
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -42,6 +43,7 @@ class DeploymentBase(ApiViewSet):
             isinstance(fetched, Deployment)
             and fetched.ends_as
             and response.status_code == OK
+            and request.method not in SAFE_METHODS
         ):
             ended = Deployment.objects.detailed().get(pk=fetched.pk)
             response.data = shown(ended)

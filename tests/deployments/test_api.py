@@ -308,3 +308,21 @@ def test_flat_and_nested_figures_have_one_source(api):
     assert detail["metrics"]["last_updated"].startswith(f"{now:%Y-%m-%dT%H:%M}")
     listed = api().get(HOME).json()[0]["metrics"]
     assert (listed["request_count"], listed["avg_latency_ms"]) == (30, 5.0)
+
+
+@pytest.mark.parametrize(
+    "part", ["", "/logs", "/events", "/metrics", "/keys", "/drift"]
+)
+def test_reads_of_what_is_to_end_are_what_was_asked_for(api, part):
+    deployment = served(VersionFactory())
+    address = f"{HOME}/{deployment.pk}"
+    client = api("admin")
+    before = client.get(f"{address}{part}").json()
+
+    client.patch(address, {"status": "terminated"})
+
+    after = client.get(f"{address}{part}").json()
+    assert client.get(address).json()["ends_as"] == "terminated"
+    assert type(after) is type(before)
+    if isinstance(before, dict):
+        assert after.keys() == before.keys()
