@@ -82,6 +82,7 @@ def is_sound(window, stack):
         "performance.getEntriesByType('resource').map(one => new URL(one.name).host)"
     )
     ours = {urlsplit(url).netloc for url in (stack.url, stack.serving_url)}
+    ours.add(f"localhost:{stack.stream_port}")
     assert set(window.run(f"return {names}")) <= ours
 
 

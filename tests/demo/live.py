@@ -37,6 +37,7 @@ class LiveStack:
     ) -> None:
         self.folder = folder
         self.port, self.serving_port = free_port(), free_port()
+        self.stream_port = free_port()
         self.output = ""
         self._arguments = arguments
         self._settings = dict(settings or {})
@@ -126,5 +127,6 @@ class LiveStack:
             "MLOPS_DATA_DIR": str(self.folder),
             "MLOPS_PORT": str(self.port),
             "MLOPS_SERVING_PORT": str(self.serving_port),
+            "MLOPS_STREAM_PORT": str(self.stream_port),
         }
         return kept | own | self._settings
