@@ -73,7 +73,7 @@ def test_each_is_asked_once_and_none_that_is_new(api, reconciler, target, clock,
     new = served(VersionFactory())
     for _ in range(5):
         reconciler.once()
-        clock.now += 61
+        clock.now += 60
 
     assert len(comparisons(target)) == 1
     told = reading_of(api, new)
@@ -117,7 +117,7 @@ def test_while_a_version_is_validated_none_is_asked(reconciler, target, clock, o
     Deployment.request(new, "development", by=None)
     reconciler.once()
     target.calls.clear()
-    clock.now += 61
+    clock.now += 60
 
     reconciler.once()
 
@@ -131,7 +131,7 @@ def test_trouble_leaves_it_for_a_later_minute(api, reconciler, target, clock, ol
 
     reconciler.once()
     early = reading_of(api, older)["differences"]
-    clock.now += 61
+    clock.now += 60
     reconciler.once()
 
     assert (early, reading_of(api, older)["differences"]) == (None, [])
@@ -154,7 +154,7 @@ def test_newer_rules_ask_again(api, reconciler, clock, older, upgrade):
     upgrade()
 
     before = reading_of(api, older)
-    clock.now += 61
+    clock.now += 60
     reconciler.once()
 
     assert before["differences"] is None

@@ -118,9 +118,10 @@ def test_a_lack_of_capacity_costs_no_attempt_but_ends_at_the_deadline(
     waited = status_of(deployment), deployment.attempts, messages_of(deployment)[-1]
 
     clock.now += 301
-    reconciler.once()
+    late = reconciler.once()
 
     assert waited == (Status.VALIDATING, 1, "The disk is full.")
+    assert late.moved == 1
     assert moved[1:] == [0] * (MAX_ATTEMPTS + 1)
     assert status_of(deployment) == Status.FAILED
     assert deployment.error_message == "It has waited too long. The disk is full."
@@ -288,9 +289,9 @@ def test_a_canary_that_is_given_up_keeps_its_row_until_it_has_no_traffic(
     late = reconciler.once()
     waited = status_of(canary), messages_of(canary)[-1]
     target.unsettled = ""
-    reconciler.once()
+    ended = reconciler.once()
 
-    assert late.moved == 0
+    assert (late.moved, ended.moved) == (0, 1)
     assert waited == (
         Status.DEPLOYING,
         f"{WITHDRAWN}the gateway is silent",
