@@ -59,6 +59,13 @@ def test_errors_while_baking_send_it_back(reconciler, baking):
     assert (entered.mover, entered.actor) == ("system", None)
 
 
+def test_a_pass_counts_what_it_sent_back(reconciler, baking):
+    _first, second = two(reconciler)
+    traffic(second, 100, 10)
+
+    assert reconciler.once().moved == 1
+
+
 def test_a_crash_while_baking_sends_it_back(reconciler, target, clock, baking):
     _first, second = two(reconciler)
     reconciler.once()
