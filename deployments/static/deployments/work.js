@@ -160,21 +160,16 @@ function explain(series, now) {
 }
 
 function reasons({ from, to, before, after }, now) {
-  const found = [byWhom({ from, to, before, after })];
+  const found = [];
+  const own = steps => mean(steps.map(step => step.own_p95_ms ?? step.p95_ms));
+  const values = { before: ms(own(before)), after: ms(own(after)) };
+  found.push(filled(own(after) - own(before) > (to - from) / 2 ? texts.byModel : texts.byWaits, values));
   const load = steps => mean(steps.map(step => rate(step, now)));
   if (load(after) > RISES * load(before)) found.push(filled(texts.byLoad, { before: ms(load(before)), after: ms(load(after)) }));
   const at = Date.parse(after[0].at);
   const near = page.events.find(one => one.at < at + page.step * 1000 && one.at > at - 2 * page.step * 1000);
   if (near) found.push(filled(texts.byEvent, { event: `r${near.revision} ${worded(near)}` }));
   return found;
-}
-
-/** Say whether the model took longer or its calls waited, as far as its own time was counted. */
-function byWhom({ from, to, before, after }) {
-  const own = steps => steps.map(step => step.own_p95_ms).filter(value => value !== null);
-  if (!own(before).length || !own(after).length) return texts.byUnknown;
-  const was = mean(own(before)), is = mean(own(after));
-  return filled(is - was > (to - from) / 2 ? texts.byModel : texts.byWaits, { before: ms(was), after: ms(is) });
 }
 
 const worded = one => [one.from === one.to ? "" : `${one.from || texts.new} → ${one.to}`, one.message].filter(Boolean).join(": ");
