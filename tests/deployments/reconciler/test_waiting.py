@@ -237,7 +237,8 @@ def test_what_serves_is_unhealthy_when_it_cannot_be_run_again(reconciler):
 
     assert (done.moved, status_of(deployment)) == (0, Status.ACTIVE)
     assert (deployment.health, deployment.ready_instances) == (Health.UNHEALTHY, 0)
-    assert messages_of(deployment)[-1].endswith("has no artifact that can be served.")
+    reason = f"{deployment.model_version} has no artifact that can be served."
+    assert messages_of(deployment)[-2:] == [f"unhealthy now: {reason}", reason]
 
 
 def test_what_serves_waits_for_capacity_however_long(
