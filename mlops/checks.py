@@ -1,6 +1,7 @@
 """What `manage.py check` finds wrong with this installation."""
 
 import http.client
+import ipaddress
 import os
 import tempfile
 from typing import Any
@@ -15,7 +16,7 @@ from mlops.core.models import User
 from mlops.core.stream_port import SERVER
 
 PATIENCE_S = 5
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
+IPV4 = 4
 
 
 @register(Tags.security)
@@ -119,11 +120,20 @@ def stream_port_is_ours(**_options: Any) -> list[CheckMessage]:
     ]
 
 
+def _reached(host: str) -> str:
+    """Return where what listens at a host is asked: of every address, the loopback."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == IPV4 else "::1"
+
+
 def _server_at(host: str, port: int) -> str | None:
     """Return the name of the server that answers there, "" of none, None if nobody."""
-    asked = http.client.HTTPConnection(
-        ANYWHERE.get(host, host), port, timeout=PATIENCE_S
-    )
+    asked = http.client.HTTPConnection(_reached(host), port, timeout=PATIENCE_S)
     try:
         asked.request("GET", "/")
         return asked.getresponse().getheader("Server", "")
