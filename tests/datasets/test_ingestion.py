@@ -445,7 +445,7 @@ def test_staff_sees_how_far_a_reading_is(waiting, admin_client):
 
     page = admin_client.get("/admin/datasets/datasetversion/").content.decode()
 
-    assert "25%, 7 rows, " in page
+    assert "25%, 7 rows read, " in page
     assert " s left" in page
 
 
