@@ -11,6 +11,7 @@ import threading
 import pytest
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
@@ -98,6 +99,14 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
+def fail(deployment):
+    """Fail it in a thread, whose connection ends with it."""
+    try:
+        deployment.fail("no model")
+    finally:
+        connections.close_all()
+
+
 @committing
 def test_a_hundred_streams_take_no_thread_each_and_all_see_a_change(token):
     deployment = Deployment.objects.get(pk=DeploymentFactory(status="pending").pk)
@@ -112,7 +121,7 @@ def test_a_hundred_streams_take_no_thread_each_and_all_see_a_change(token):
             for one in rest:
                 await one.readuntil(b"event: deployment")
             many = threading.active_count()
-            await asyncio.to_thread(deployment.fail, "no model")
+            await asyncio.to_thread(fail, deployment)
             for one in (first, *rest):
                 await asyncio.wait_for(one.readuntil(b'event: end\ndata: "failed"'), 60)
             return few, many
