@@ -11,9 +11,6 @@ processes share counts once.
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -26,13 +23,12 @@ from urllib.parse import quote, urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from bench.__main__ import say
+from bench.stack import running
 
 IDLE_S = float(os.environ.get("IDLE_S", "300"))
 SETTLE_S = min(IDLE_S, 30.0)
-START_S = 600.0
 PORT, SERVING_PORT = 8620, 8621
 URL = f"http://localhost:{PORT}"
-END_OF_BANNER = "Ctrl-C stops everything"
 PASSWORD = re.compile(r"as admin, password (\S+)")
 TOKEN = re.compile(r"^  admin +(mlops_\S+)", re.MULTILINE)
 LINK = re.compile(r'href="(/[^"#]*)"')
@@ -45,16 +41,16 @@ TICKS_S = os.sysconf("SC_CLK_TCK")
 def main() -> None:
     say("| state | processes | CPU, % of a core | PSS, MB |")
     say("|---|---|---|---|")
-    with running("--no-demo") as (pid, _):
+    with installed("--no-demo") as (pid, _):
         report("nothing deployed", pid)
-    with running() as (pid, text):
+    with installed() as (pid, text):
         report("the demo, one deployment", pid)
         used = use(text)
         report(f"after {used} pages and questions", pid)
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple[int, str]]:
+def installed(*arguments: str) -> Iterator[tuple[int, str]]:
     """Run everything in a folder of its own; yield its process and what it said."""
     with tempfile.TemporaryDirectory(prefix="idle-") as folder:
         out = Path(folder) / "out"
@@ -63,21 +59,8 @@ def running(*arguments: str) -> Iterator[tuple[int, str]]:
             "MLOPS_PORT": str(PORT),
             "MLOPS_SERVING_PORT": str(SERVING_PORT),
         }
-        command = [sys.executable, "manage.py", "up", *arguments]
-        with out.open("w") as file:
-            process = subprocess.Popen(  # noqa: S603 - ours
-                command, env=environment, stdout=file, stderr=subprocess.STDOUT
-            )
-        try:
-            deadline = time.monotonic() + START_S
-            while END_OF_BANNER not in out.read_text():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(out.read_text()[-2000:])
-                time.sleep(0.5)
-            yield process.pid, out.read_text()
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(120)
+        with running(environment, out, *arguments) as found:
+            yield found
 
 
 def report(state: str, pid: int) -> None:

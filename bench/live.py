@@ -27,15 +27,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.__main__ import say
+from bench.stack import running
 
 PORT, SERVING_PORT, STREAM_PORT = 8630, 8631, 8632
 PAGES, DEPLOYMENTS, ASKED = 100, 10, 100
 TURNS = int(os.environ.get("LIVE_TURNS", "5"))
 CHANGES = 5
 HOME = "/api/v1/ml/lifecycle/deployments"
-END_OF_BANNER = "Ctrl-C stops everything"
 TOKEN = re.compile(r"^  admin +(mlops_\S+)", re.MULTILINE)
-START_S = 300.0
 MADE = f"""
 from django.test import Client
 from deployments.models import Deployment, Slot
@@ -212,26 +211,13 @@ def _web(environment: dict[str, str], out: Path) -> Iterator[tuple[int, str]]:
 
     The reconciler is held: what is pending stays, and changes when it is changed here.
     """
-    command = [sys.executable, "manage.py", "up", "--no-demo"]
-    with out.open("w") as file:
-        process = subprocess.Popen(  # noqa: S603 - ours
-            command, env=environment, stdout=file, stderr=subprocess.STDOUT
-        )
-    try:
-        deadline = time.monotonic() + START_S
-        while END_OF_BANNER not in out.read_text():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(out.read_text()[-2000:])
-            time.sleep(0.5)
-        found = TOKEN.search(out.read_text())
+    with running(environment, out, "--no-demo") as (pid, said):
+        found = TOKEN.search(said)
         if found is None:
             raise RuntimeError("The banner names no token.")
-        family = _family(process.pid)
+        family = _family(pid)
         with _held(_named(family, "reconcile")):
             yield _named(family, "granian")[-1], found[1]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(120)
 
 
 @contextmanager

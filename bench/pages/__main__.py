@@ -10,13 +10,13 @@ warm caches and are not counted. `BENCH_DATA=folder` keeps the store for the nex
 import argparse
 import os
 import resource
-import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.__main__ import say
 from bench.pages.filling import POINTS, Filling
 from bench.pages.visits import visits
 from bench.store import empty_store, kept_store
@@ -130,11 +130,6 @@ def _figures(taken: list[float], allowed: int) -> str:
     middle = f"{median(taken):.0f}"
     shown = f"**{middle}**" if median(taken) > allowed else middle
     return f"{shown} | {max(taken):.0f}"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
