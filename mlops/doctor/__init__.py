@@ -1,0 +1,1 @@
+"""Looks for what is wrong with an installation, and mends what can be mended."""

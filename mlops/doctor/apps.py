@@ -1,0 +1,8 @@
+"""The application of the doctor."""
+
+from django.apps import AppConfig
+
+
+class DoctorConfig(AppConfig):
+    name = "mlops.doctor"
+    label = "doctor"
