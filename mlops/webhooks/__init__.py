@@ -1,0 +1,1 @@
+"""What happens here, sent to the addresses that admins name."""

@@ -1,0 +1,228 @@
+"""Webhooks: an address, what it is told, and how far it has been told."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Count, F, Q, Subquery
+from django.utils.translation import gettext_lazy as _
+
+from mlops.core import audit, sealing
+from mlops.core.errors import AlreadyExists, Invalid, NotFound
+from mlops.core.ids import as_uuid
+from mlops.core.models import AuditEntry, User
+from mlops.webhooks import address, signing
+from mlops.webhooks.kinds import ALL, KINDS
+from mlops.webhooks.states import MOST_REST, MessageState
+
+CLAIMED_FOR = timedelta(seconds=60)
+"""How long a claimed webhook is left to the worker that claimed it."""
+_FIRST_REST_S = 5
+_MOST_DOUBLED = 7
+MAX_SECRET = 1000
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def detailed(self) -> "WebhookQuerySet":
+        """With how many messages are on their way, and how many were given up."""
+        states = {
+            "waiting": MessageState.WAITING,
+            "given_up": MessageState.GIVEN_UP,
+        }
+        counts = {
+            name: Count("deliveries", filter=Q(deliveries__state=state))
+            for name, state in states.items()
+        }
+        return self.annotate(**counts).select_related("created_by")
+
+    def find(self, text: str) -> "Webhook":
+        """Return the webhook of an id, `detailed`. Raises NotFound."""
+        known = as_uuid(text)
+        found = self.detailed().filter(pk=known).first() if known else None
+        if found is None:
+            raise NotFound("There is no such webhook.")
+        return found
+
+    def behind(self) -> Self:
+        """Those that are on and have not looked at the newest entries of the trail."""
+        newest = AuditEntry.objects.order_by("-pk").values("pk")[:1]
+        return self.filter(is_enabled=True, cursor__lt=Subquery(newest))
+
+    def to_send(self, now: datetime) -> Self:
+        """Those that have a message to send now, and may be asked by somebody."""
+        waiting = models.Q(deliveries__state=MessageState.WAITING)
+        due = self.free(now).filter(waiting, deliveries__next_at__lte=now)
+        return due.distinct()
+
+    def free(self, now: datetime) -> Self:
+        """Those that are on, that nobody sends to, and that do not rest."""
+        return self.filter(
+            Q(claimed_until=None) | Q(claimed_until__lte=now),
+            Q(rests_until=None) | Q(rests_until__lte=now),
+            is_enabled=True,
+        )
+
+
+class Webhook(models.Model):
+    """An address that is told what happens here, in the order in which it does.
+
+    `cursor` is the last entry of the audit trail that was looked at for it. A webhook
+    that is off passes over what happens meanwhile.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    url = models.CharField(_("address"), max_length=1000)
+    kinds = models.JSONField(_("kinds"), default=list)
+    description = models.CharField(_("description"), max_length=1000, blank=True)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    sealed_secret = models.TextField(editable=False)
+    cursor = models.BigIntegerField(default=0, editable=False)
+    failures = models.PositiveIntegerField(_("failures"), default=0, editable=False)
+    rests_until = models.DateTimeField(_("rests until"), null=True, editable=False)
+    claimed_by = models.CharField(max_length=32, default="", editable=False)
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def add(cls, *, by: User | None, secret: str = "", **fields: Any) -> "Webhook":
+        """Make a webhook, which is told what happens from now on.
+
+        Without a secret it gets a new one. Raises Invalid or AlreadyExists.
+        """
+        made = cls(created_by=by, **fields)
+        secret = secret or signing.new_secret()
+        made.require_sound(secret)
+        with transaction.atomic():
+            made._require_free_name()
+            made.sealed_secret = sealing.close(secret)
+            made.cursor = audit.horizon()
+            made.save(force_insert=True)
+            changes = {"name": made.name, "kinds": made.kinds}
+            audit.record("create", made, by=by, changes=changes)
+        return made
+
+    def change(
+        self, *, by: User | None, secret: str | None = None, **fields: Any
+    ) -> "Webhook":
+        """Change fields; another address, or being on again, ends its rest.
+
+        What happened while it was off is passed over. Raises Invalid or AlreadyExists.
+        """
+        was_off = not self.is_enabled
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.require_sound(secret)
+        if secret:
+            self.sealed_secret = sealing.close(secret)
+        self.failures, self.rests_until = 0, None
+        names = sorted([*fields, *(["secret"] if secret else [])])
+        written = {*fields, *_RESET, *(["sealed_secret"] if secret else [])}
+        with transaction.atomic():
+            Webhook.objects.select_for_update().get(pk=self.pk)
+            self._require_free_name()
+            if was_off and self.is_enabled:
+                self.cursor = audit.horizon()
+                written.add("cursor")
+            self.save(update_fields=written)
+            audit.record("change", self, by=by, changes={"fields": names})
+        self.refresh_from_db()
+        return self
+
+    def remove(self, *, by: User | None) -> None:
+        """Delete the webhook with its messages."""
+        with transaction.atomic():
+            audit.record("delete", self, by=by)
+            self.delete()
+
+    @property
+    def secret(self) -> str:
+        """What the receiver checks signatures with. Raises KeyMissing."""
+        return sealing.open_closed(self.sealed_secret)
+
+    def wants(self, kind: str) -> bool:
+        return ALL in self.kinds or kind in self.kinds
+
+    def claim(self, holder: str, now: datetime) -> bool:
+        """Claim it for one sender; False when it is another's, rests or is off."""
+        rows = Webhook.objects.free(now).filter(pk=self.pk)
+        until = now + CLAIMED_FOR
+        return bool(rows.update(claimed_by=holder, claimed_until=until))
+
+    def release(self, holder: str) -> None:
+        """Let others send to it."""
+        mine = Webhook.objects.filter(pk=self.pk, claimed_by=holder)
+        mine.update(claimed_by="", claimed_until=None)
+
+    def rest(self, now: datetime) -> None:
+        """Leave a receiver that is not there alone, longer from time to time."""
+        doubled = 2 ** min(self.failures, _MOST_DOUBLED)
+        until = now + min(timedelta(seconds=_FIRST_REST_S * doubled), MOST_REST)
+        rows = Webhook.objects.filter(pk=self.pk)
+        rows.update(failures=F("failures") + 1, rests_until=until)
+        self.failures += 1
+
+    def recover(self) -> None:
+        """Forget that the receiver was not there."""
+        if self.failures:
+            rows = Webhook.objects.filter(pk=self.pk)
+            rows.update(failures=0, rests_until=None)
+            self.failures = 0
+
+    @classmethod
+    def silence_all(cls) -> list[str]:
+        """Switch all off, as a copy of an installation does; return their names."""
+        enabled = cls.objects.filter(is_enabled=True)
+        names = list(enabled.values_list("name", flat=True))
+        enabled.update(is_enabled=False)
+        return names
+
+    def require_sound(self, secret: str | None = None) -> None:
+        """Look its address up. Raises Invalid for what a webhook cannot be."""
+        try:
+            address.checked(self.url)
+        except address.RefusedAddress as refused:
+            raise Invalid(str(refused), field="url") from None
+        _require_known(self.kinds)
+        if secret and not signing.is_well_formed(secret):
+            raise Invalid(f"A secret is {signing.FORM}", field="secret")
+
+    def _require_free_name(self) -> None:
+        if Webhook.objects.filter(name=self.name).exclude(pk=self.pk).exists():
+            raise AlreadyExists(
+                f"There is a webhook {self.name!r} already.", field="name"
+            )
+
+
+_RESET = ("failures", "rests_until", "updated_at")
+
+
+def _require_known(kinds: Sequence[str]) -> None:
+    """Raise Invalid unless each kind is known."""
+    if not kinds:
+        raise Invalid("Name at least one kind, or * for all.", field="kinds")
+    for kind in kinds:
+        if kind != ALL and kind not in KINDS:
+            raise Invalid(f"There is no kind {kind!r}.", field="kinds")

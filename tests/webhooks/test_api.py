@@ -1,0 +1,167 @@
+"""Webhooks by REST: admins keep them, nobody reads a secret, messages come again."""
+
+import pytest
+
+from mlops.core.models import AuditEntry
+from mlops.webhooks.kinds import KINDS
+from mlops.webhooks.models import Webhook, WebhookDelivery
+from mlops.webhooks.signing import new_secret
+from tests.webhooks.receivers import Receiver
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/webhooks"
+
+
+def made(client, receiver, **fields):
+    body = {"name": "chat", "url": receiver.url, "kinds": ["*"], **fields}
+    return client.post(URL, body, format="json")
+
+
+def test_secret_that_was_made_here_is_shown_once(api, receiver):
+    answer = made(api("admin"), receiver)
+
+    shown = answer.json()
+    assert answer.status_code == 201
+    assert shown["secret"] == Webhook.objects.get().secret
+    assert "secret" not in api("admin").get(f"{URL}/{shown['id']}").json()
+    assert "secret" not in api("admin").get(URL).json()[0]
+
+
+def test_secret_that_was_given_is_never_shown_and_stored_encrypted(api, receiver):
+    secret = new_secret()
+
+    answer = made(api("admin"), receiver, secret=secret)
+
+    assert "secret" not in answer.json()
+    stored = Webhook.objects.get()
+    assert secret not in stored.sealed_secret
+    assert stored.secret == secret
+    trail = list(AuditEntry.objects.values_list("changes", flat=True))
+    assert secret not in str(trail)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_c2hvcnQ=", "plain", "whsec_ä"])
+def test_secret_that_guards_nothing_is_refused(api, receiver, secret):
+    answer = made(api("admin"), receiver, secret=secret)
+
+    assert answer.status_code == 422
+    assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1/", "http://localhost/", "ftp://93.184.216.34/", "here"]
+)
+def test_address_inside_is_refused_when_made_and_when_changed(api, receiver, url):
+    known = made(api("admin"), receiver).json()["id"]
+
+    new = api("admin").post(
+        URL, {"name": "x", "url": url, "kinds": ["*"]}, format="json"
+    )
+    changed = api("admin").patch(f"{URL}/{known}", {"url": url}, format="json")
+
+    assert (new.status_code, changed.status_code) == (422, 422)
+    assert Webhook.objects.get().url == receiver.url
+
+
+@pytest.mark.parametrize("kinds", [[], ["model_version.eaten"], "*", None])
+def test_kinds_that_there_are_not_are_refused(api, receiver, kinds):
+    assert made(api("admin"), receiver, kinds=kinds).status_code == 422
+
+
+def test_second_webhook_of_a_name_is_refused(api, receiver):
+    made(api("admin"), receiver)
+
+    assert made(api("admin"), receiver).status_code == 409
+
+
+def test_every_kind_is_listed_with_its_meaning(api):
+    shown = api("admin").get(f"{URL}/kinds").json()
+
+    assert [one["name"] for one in shown] == list(KINDS)
+    assert len(KINDS) >= 20
+    assert all(one["text"] and one["type"] == f"mlops.{one['name']}" for one in shown)
+
+
+def test_test_says_whether_a_message_arrives(api, receiver):
+    known = made(api("admin"), receiver).json()["id"]
+
+    good = api("admin").post(f"{URL}/{known}/test").json()
+    receiver.status = 500
+    bad = api("admin").post(f"{URL}/{known}/test").json()
+
+    assert good == {"has_arrived": True, "status": 200, "error": ""}
+    assert bad == {"has_arrived": False, "status": 500, "error": "It answered 500."}
+    assert receiver.types == ["mlops.webhook.tested"] * 2
+
+
+def test_log_says_what_was_sent_and_every_try(api, receiver, deliver):
+    known = made(api("admin"), receiver).json()["id"]
+    receiver.status = 400
+    deliver()
+
+    (listed,) = api("admin").get(f"{URL}/{known}/deliveries?state=waiting").json()
+    shown = api("admin").get(f"{URL}/{known}/deliveries/{listed['id']}").json()
+
+    assert [one["status"] for one in listed["tries"]] == [400]
+    assert listed["kind"] == "webhook.created"
+    assert "body" not in listed
+    assert shown["body"].encode() == receiver.requests[0][1]
+
+
+def test_message_is_replayed_under_its_id(api, receiver, deliver):
+    known = made(api("admin"), receiver, kinds=["webhook.created"]).json()["id"]
+    deliver()
+    one = WebhookDelivery.objects.get()
+
+    answer = api("admin").post(f"{URL}/{known}/deliveries/{one.pk}/replay")
+    deliver()
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
+    first, second = receiver.requests
+    assert first[0]["webhook-id"] == second[0]["webhook-id"]
+    assert first[1] == second[1]
+
+
+def test_part_of_the_trail_is_told_again_even_what_left_the_log(api, receiver, deliver):
+    known = made(api("admin"), receiver, kinds=["webhook.created"]).json()["id"]
+    deliver()
+    WebhookDelivery.objects.all().delete()
+
+    answer = api("admin").post(f"{URL}/{known}/replay", {"after": 0}, format="json")
+    deliver()
+
+    assert (answer.status_code, answer.json()) == (202, {"messages": 1})
+    assert receiver.types == ["mlops.webhook.created"] * 2
+
+
+def test_replay_of_too_much_is_refused(api, receiver, deliver, monkeypatch):
+    monkeypatch.setattr("mlops.webhooks.models.delivery.MOST_REPLAYED", 0)
+    known = made(api("admin"), receiver).json()["id"]
+    deliver()
+
+    answer = api("admin").post(f"{URL}/{known}/replay", {"after": 0}, format="json")
+
+    assert answer.status_code == 422
+
+
+def test_deleted_webhook_is_told_no_more(api, receiver, deliver):
+    known = made(api("admin"), receiver).json()["id"]
+
+    assert api("admin").delete(f"{URL}/{known}").status_code == 204
+    deliver()
+
+    assert receiver.requests == []
+
+
+def test_changed_address_is_called_at_once(api, receiver, deliver):
+    receiver.status = 503
+    known = made(api("admin"), receiver).json()["id"]
+    deliver()
+    WebhookDelivery.objects.update(next_at=Webhook.objects.get().created_at)
+    other = Receiver()
+
+    api("admin").patch(f"{URL}/{known}", {"url": other.url}, format="json")
+    deliver()
+
+    assert other.types == ["mlops.webhook.created", "mlops.webhook.changed"]
+    other.stop()
