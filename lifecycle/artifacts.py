@@ -60,9 +60,9 @@ def keep(owner: Owner, path: str, received: Received, *, by: User | None) -> Art
     """Store a received file under a path relative to its owner.
 
     Its bytes lie under a `stored_key`, on disk before the row appears; a file that was
-    under this path is replaced whole. Raises UnsafePath or ArtifactInUse (a model
-    version or deployment uses the old file or its folder); then the file is gone and
-    nothing else has changed.
+    under this path is replaced whole. Raises UnsafePath, Invalid (the path is a folder,
+    or a folder of it a file) or ArtifactInUse (a model version or deployment uses the
+    old file or its folder); then the file is gone and nothing else has changed.
     """
     try:
         path = normal_path(path)

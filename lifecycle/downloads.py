@@ -1,5 +1,7 @@
 """Answers with the bytes of an artifact: streamed, by range, never to be rendered."""
 
+import re
+from http import HTTPStatus
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -30,6 +32,7 @@ TYPES = {
     ".webp": "image/webp",
     ".parquet": "application/vnd.apache.parquet",
 }
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 OTHER = "application/octet-stream"
 MEDIA_TYPES = sorted({OTHER, *(kind.partition(";")[0] for kind in TYPES.values())})
 """What a download may be of."""
@@ -62,7 +65,8 @@ def streamed(request: HttpRequest, artifact: Artifact) -> HttpResponseBase:
         size_bytes=artifact.size_bytes,
         etag=f'"{artifact.sha256}"',
     )
-    _describe(response, artifact)
+    if response.status_code != HTTPStatus.NOT_MODIFIED:
+        _describe(response, artifact)
     return response
 
 
@@ -70,6 +74,20 @@ def _describe(response: HttpResponseBase, artifact: Artifact) -> None:
     name = PurePosixPath(artifact.path).name
     suffix = PurePosixPath(artifact.path).suffix.lower()
     response["Content-Type"] = TYPES.get(suffix, OTHER)
-    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name)}"
+    response["Content-Disposition"] = (
+        f"attachment; filename={_plain(name)}; filename*=UTF-8''{quote(name)}"
+    )
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+
+
+def _plain(name: str) -> str:
+    """Return the name for clients without `filename*`: in ASCII, quoted if need be.
+
+    See RFC 6266 and RFC 9110, section 5.6.
+    """
+    ascii_name = name.encode("ascii", "replace").decode().replace("?", "_")
+    if _TOKEN.fullmatch(ascii_name):
+        return ascii_name
+    escaped = ascii_name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

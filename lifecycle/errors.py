@@ -52,7 +52,7 @@ class LocalUri(Invalid):
 
 
 class ArtifactInUse(DomainError):
-    """A model version or a deployment uses this file."""
+    """A model version or a deployment uses this file or logged model."""
 
     code = "artifact_in_use"
 

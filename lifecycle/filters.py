@@ -5,7 +5,6 @@ from typing import Any
 
 import django_filters
 from django.db.models import Q, QuerySet
-from django.utils.dateparse import parse_date, parse_datetime
 
 from lifecycle.labels import split
 from lifecycle.models import DriftEvent, Experiment, MetricPoint, ModelVersion, Run
@@ -17,11 +16,12 @@ from lifecycle.states import (
     ShownRunStatus,
 )
 from lifecycle.times import to_ms_up
+from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
+from mlops.core.filters import DayOrTimeFilter
 
 Rows = QuerySet[Any]
 
-DATE_HELP = "RFC 3339 date or time, included; a date means the whole day (UTC)."
 TAGS_HELP = "Tags, parted by commas, all of which it has: `name` or `name=value`."
 
 
@@ -38,8 +38,8 @@ class ExperimentFilter(django_filters.FilterSet):
         method="of_text", help_text="Part of the name or description."
     )
     tags = django_filters.CharFilter(method="of_tags", help_text=TAGS_HELP)
-    date_from = django_filters.CharFilter(method="made_from", help_text=DATE_HELP)
-    date_to = django_filters.CharFilter(method="made_to", help_text=DATE_HELP)
+    date_from = DayOrTimeFilter(method="made_from")
+    date_to = DayOrTimeFilter(method="made_to")
 
     class Meta:
         model = Experiment
@@ -74,8 +74,8 @@ class RunFilter(django_filters.FilterSet):
         choices=ShownRunStatus.choices, method="of_statuses"
     )
     tags = django_filters.CharFilter(method="of_tags", help_text=TAGS_HELP)
-    date_from = django_filters.CharFilter(method="started_from", help_text=DATE_HELP)
-    date_to = django_filters.CharFilter(method="started_to", help_text=DATE_HELP)
+    date_from = DayOrTimeFilter(method="started_from")
+    date_to = DayOrTimeFilter(method="started_to")
 
     class Meta:
         model = Run
@@ -106,8 +106,8 @@ class ModelVersionFilter(django_filters.FilterSet):
         method="of_text", help_text="Part of the model's name or the description."
     )
     tags = django_filters.CharFilter(method="of_tags", help_text=TAGS_HELP)
-    date_from = django_filters.CharFilter(method="made_from", help_text=DATE_HELP)
-    date_to = django_filters.CharFilter(method="made_to", help_text=DATE_HELP)
+    date_from = DayOrTimeFilter(method="made_from")
+    date_to = DayOrTimeFilter(method="made_to")
 
     class Meta:
         model = ModelVersion
@@ -176,17 +176,13 @@ def _after(name: str, value: str) -> datetime:
 
 
 def _parsed(name: str, value: str) -> tuple[datetime, bool]:
-    try:
-        if day := parse_date(value):
-            return _midnight(day), True
-        # A "+" that was not encoded arrives as a blank.
-        moment = parse_datetime(value.replace(" ", "+") if "T" in value else value)
-        if moment is not None:
-            zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return zoned.astimezone(UTC), False
-    except (ValueError, OverflowError):
-        pass
-    raise BadQuery(f"{name} must be an RFC 3339 date or time.", field=name)
+    if day := rfc3339.day(value):
+        return _midnight(day), True
+    if moment := rfc3339.asked(value):
+        return moment, False
+    raise BadQuery(
+        f"{name} must be an RFC 3339 date, or a time with a zone.", field=name
+    )
 
 
 def _midnight(day: date) -> datetime:

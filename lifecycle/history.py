@@ -43,7 +43,8 @@ def of(experiment: Experiment) -> ExperimentHistory:
     """Read the history; the number of queries does not grow with it."""
     runs = experiment.runs.filter(deleted_ms=None)
     version = (
-        ModelVersion.objects.filter(run__experiment=experiment)
+        ModelVersion.objects.without_prompts()
+        .filter(run__experiment=experiment)
         .order_by("-created_at")
         .values_list("pk", flat=True)
         .first()

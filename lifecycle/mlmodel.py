@@ -4,6 +4,7 @@ Nothing of the folder is loaded or run; a file that makes no sense says nothing.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -28,6 +29,12 @@ _VERSIONS = {
     "lightgbm": "lgb_version",
     "sklearn": "sklearn_version",
 }
+
+PYFUNC = "pyfunc"
+"""What a model is called that says no more than how its code is loaded."""
+
+_GENERIC = "python_function"
+_FLAVOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 PICKLES = (".pkl", ".pickle", ".joblib")
 
@@ -69,7 +76,8 @@ class MLmodel:
 
     `columns` is empty for tensors and for inputs without names. `predict_spec` belongs
     to the path; `example` is the path of a logged request. Without a path, the folder
-    can be served as its `pyfunc`, if it has one.
+    can be served as its `pyfunc`, if it has one. `framework` is the name of the flavour
+    of the path, else of the first one; PYFUNC if there is none but the generic one.
     """
 
     path: str = ""
@@ -77,6 +85,7 @@ class MLmodel:
     pyfunc: Pyfunc | None = None
     predict_spec: PredictSpec = field(default_factory=PredictSpec)
     example: str = ""
+    framework: str = ""
 
 
 class _Loader(yaml.SafeLoader):
@@ -107,11 +116,28 @@ def read(content: bytes) -> MLmodel:
         _predict_spec(flavor, parsed["flavors"], signature) if path else PredictSpec()
     )
     example = _example(parsed.get("saved_input_example_info"))
-    return MLmodel(path, _columns(signature), pyfunc, predict_spec, example)
+    return MLmodel(
+        path=path,
+        columns=_columns(signature),
+        pyfunc=pyfunc,
+        predict_spec=predict_spec,
+        example=example,
+        framework=_framework(flavors, flavor),
+    )
+
+
+def _framework(flavors: Any, served: str) -> str:
+    if not isinstance(flavors, dict):
+        return ""
+    named = [one for one in flavors if isinstance(one, str) and one != _GENERIC]
+    for name in [served, *named]:
+        if _FLAVOR_NAME.fullmatch(name):
+            return name
+    return PYFUNC if _GENERIC in flavors else ""
 
 
 def _pyfunc(flavors: Any, signature: Any) -> Pyfunc | None:
-    entry = flavors.get("python_function") if isinstance(flavors, dict) else None
+    entry = flavors.get(_GENERIC) if isinstance(flavors, dict) else None
     if not isinstance(entry, dict):
         return None
     module = entry.get("loader_module")
@@ -134,7 +160,7 @@ def _sides(signature: Any) -> tuple[str, str]:
 
 
 def _predict_spec(flavor: str, flavors: dict[str, Any], signature: Any) -> PredictSpec:
-    entry, pyfunc = flavors[flavor], flavors.get("python_function")
+    entry, pyfunc = flavors[flavor], flavors.get(_GENERIC)
     if not isinstance(pyfunc, dict):
         pyfunc = {}
     parsed = [

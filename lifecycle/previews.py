@@ -6,8 +6,11 @@ a Parquet file is read by a process that is shut in, of an ONNX model the header
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -144,14 +147,32 @@ def _document(artifact: Artifact) -> ArtifactLook:
     """Show JSON as the table that it holds, or laid out in lines."""
     if artifact.size_bytes > DOCUMENT_BYTES:
         return _plain(artifact)
+    content, _ = _beginning(artifact, DOCUMENT_BYTES)
     try:
-        found = orjson.loads(_beginning(artifact, DOCUMENT_BYTES)[0])
+        found = orjson.loads(content)
     except orjson.JSONDecodeError:
+        return _plain(artifact)
+    if not _says_the_same(found, content):
         return _plain(artifact)
     if rows := _split_form(found) or _records(found):
         return _table(*rows)
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
     return ArtifactLook(PreviewKind.TEXT, len(text) <= TEXT_BYTES, text[:TEXT_BYTES])
+
+
+def _says_the_same(found: Any, document: bytes) -> bool:
+    """Tell whether what was read has the document's digits and each of its names.
+
+    A whole number beyond 64 bits is read as a float, and of equal names in an object
+    the last one; what is nested too deeply cannot be written again.
+    """
+    read = partial(
+        json.loads, parse_int=Decimal, parse_float=Decimal, object_pairs_hook=list
+    )
+    try:
+        return bool(read(orjson.dumps(found)) == read(document))
+    except (orjson.JSONEncodeError, RecursionError):
+        return False
 
 
 def _split_form(found: Any) -> tuple[list[Any], list[list[Any]]] | None:
@@ -181,17 +202,16 @@ def _columnar(artifact: Artifact) -> ArtifactLook:
         return _nothing(f"A table of more than {COLUMNAR_BYTES:,} bytes is not read.")
     file = InputFile(file_path(artifact), PurePosixPath(artifact.path).name)
     try:
-        outcome, head = inline_ingestion.previewed([file], {})
+        outcome, first = inline_ingestion.previewed([file], {})
     except DomainError as error:
         return _nothing(error.message)
-    records = orjson.loads(head)
     columns = [{"name": column.name, "type": column.type} for column in outcome.columns]
     names = [column["name"] for column in columns[:TABLE_COLUMNS]]
-    rows = [[row.get(name) for name in names] for row in records[:TABLE_ROWS]]
-    is_whole = len(columns) <= TABLE_COLUMNS and outcome.row_count <= len(rows)
+    rows = [[row.get(name) for name in names] for row in first.rows[:TABLE_ROWS]]
+    is_all = len(columns) <= TABLE_COLUMNS and outcome.row_count <= len(rows)
     return ArtifactLook(
         PreviewKind.TABLE,
-        is_whole,
+        is_all and not first.truncated,
         table=PreviewTable(columns[:TABLE_COLUMNS], rows),
     )
 
@@ -202,16 +222,24 @@ def _table(
     columns = [{"name": str(name), "type": ""} for name in head[:TABLE_COLUMNS]]
     shown = [[_cell(cell) for cell in row[:TABLE_COLUMNS]] for row in rows[:TABLE_ROWS]]
     is_all = len(rows) <= TABLE_ROWS and len(head) <= TABLE_COLUMNS
+    is_cut = any(_is_long(_text(cell)) for row in rows[:TABLE_ROWS] for cell in row)
     table = PreviewTable(columns, shown)
-    return ArtifactLook(PreviewKind.TABLE, is_whole and is_all, table=table)
+    return ArtifactLook(
+        PreviewKind.TABLE, is_whole and is_all and not is_cut, table=table
+    )
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        value = orjson.dumps(value).decode()
-    if isinstance(value, str) and len(value) > CELL_LENGTH:
-        return value[:CELL_LENGTH] + CUT
-    return value
+    value = _text(value)
+    return value[:CELL_LENGTH] + CUT if _is_long(value) else value
+
+
+def _text(value: Any) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > CELL_LENGTH
 
 
 def _beginning(artifact: Artifact, size: int) -> tuple[bytes, bool]:

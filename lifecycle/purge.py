@@ -93,9 +93,11 @@ def _delete(
 
 def _is_needed(owner: Run | LoggedModel) -> bool:
     """Whether a version or a deployment needs the thing, a file or a model of it."""
+    if isinstance(owner, LoggedModel):
+        return owner.is_in_use()
     if owner.model_versions.exists():
         return True
-    if isinstance(owner, Run) and owner.logged_models.exclude(model_versions=None):
+    if owner.logged_models.exclude(model_versions=None):
         return True
     return any(file.is_in_use() for file in owner.artifacts.all())
 

@@ -64,6 +64,20 @@ class PreviewKind(models.TextChoices):
     NONE = "none", _("nothing")
 
 
+class TraceStatus(models.TextChoices):
+    """How a traced call ended, in the protocol's words, which filters compare."""
+
+    UNSPECIFIED = "STATE_UNSPECIFIED", _("not said")
+    IN_PROGRESS = "IN_PROGRESS", _("running")
+    OK = "OK", _("successful")
+    ERROR = "ERROR", _("failed")
+
+
+class AssessmentKind(models.TextChoices):
+    FEEDBACK = "feedback", _("feedback")
+    EXPECTATION = "expectation", _("expectation")
+
+
 RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.SCHEDULED: frozenset(
         {RunStatus.RUNNING, RunStatus.FAILED, RunStatus.CANCELLED}
@@ -121,5 +135,8 @@ STAGE_MOVES: dict[tuple[ModelStage, ModelStage], tuple[Gate, ...]] = {
 
 SERVABLE_SUFFIXES = (".onnx",)
 """Files that a deployment can load; anything else must be named by its path."""
+
+IS_PROMPT = "mlflow.prompt.is_prompt"
+"""The tag, of the value "true", that makes a registered model or version a prompt."""
 
 RESERVED_VERSIONS = frozenset({"compare", "history"})

@@ -7,24 +7,25 @@ one server, then to the other, in turns; the median of the turns counts.
 MLflow answers an upload before the file is on the disk, ours after. So uploads are
 measured three times: as both are; on the disk on both sides, where the client syncs
 MLflow's file and folder; and on neither, where ours has `MLOPS_ARTIFACT_SYNC=off`.
-At the end, how searching grows with the runs (`growth`).
+At the end, how searching grows with the runs (`growth`), and the first page of 10,000
+of them in MLflow's own pages (`first_page`).
 
     python -m bench.mlflow [--runs 2000] [--seconds 1.5] [--turns 3] [--only WORD]
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench.mlflow import growth
+from bench.mlflow import first_page, growth
 from bench.mlflow.cases import Prepared, Request, cases, prepare, uploading
 from bench.mlflow.client import python_with, version_of
 from bench.mlflow.servers import Server, ours, theirs
 from bench.mlflow.wire import Wire
+from bench.printing import say
 
 TARGETS = {
     "create run": 2.5,
@@ -64,23 +65,25 @@ def main() -> None:
             for name, server in {"mlflow": mlflow, "ours": mine, "loose": loose}.items()
         }
         requests = _requests(filled, Path(folder) / "artifacts")
-        _say(
+        say(
             f"\nMLflow {version_of(python)}, {options.runs} runs, "
             f"{options.turns} x {options.seconds} s a case\n"
         )
-        _say("| case | MLflow /s | ours /s | x | MLflow CPU ms | ours | x | target |")
-        _say("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        say("| case | MLflow /s | ours /s | x | MLflow CPU ms | ours | x | target |")
+        say("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
         for name, pair in requests.items():
             if options.only in name:
                 second = loose if name.endswith(NEITHER) else mine
-                _say(_row(name, (mlflow, second), pair, options))
+                say(_row(name, (mlflow, second), pair, options))
     if not options.only:
-        _say("")
+        say("")
         growth.main()
+        say("")
+        first_page.main()
 
 
 def _filled(server: Server, runs: int) -> Prepared:
-    _say(f"filling {server.name} with {runs} runs …")
+    say(f"filling {server.name} with {runs} runs …")
     return prepare(Wire(server), runs)
 
 
@@ -140,11 +143,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", default="")
     return parser.parse_args()
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

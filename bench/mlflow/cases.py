@@ -46,7 +46,7 @@ def prepare(wire: Wire, runs: int) -> Prepared:
         ]
         for _ in range(2)
     )
-    ids = [_new_run(wire, experiment, number, dice) for number in range(runs)]
+    ids = [new_run(wire, experiment, number, dice) for number in range(runs)]
     written = [
         wire.post("runs/create", _run_body(other, number))["run"]["info"]["run_id"]
         for number in range(WRITTEN)
@@ -154,7 +154,7 @@ def _search(wire: Wire, experiment: str, limit: int) -> bytes:
     return wire.raw("POST", f"{API}runs/search", orjson.dumps(body))
 
 
-def _new_run(wire: Wire, experiment: str, number: int, dice: random.Random) -> str:
+def new_run(wire: Wire, experiment: str, number: int, dice: random.Random) -> str:
     made = wire.post("runs/create", _run_body(experiment, number))
     run_id: str = made["run"]["info"]["run_id"]
     wire.post(

@@ -7,7 +7,6 @@ by SQL in the same database, since a hundred thousand requests would take an hou
 # ruff: noqa: S608 - the texts in the statements are numbers and columns from here
 
 import sqlite3
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import orjson
 from bench.mlflow.cases import prepare
 from bench.mlflow.servers import ours
 from bench.mlflow.wire import API, Wire
+from bench.printing import say
 
 RUNS, COPIES = 2000, 100
 ASKED = 60
@@ -48,12 +48,12 @@ def main() -> None:
         few = {name: _p95(wire, experiment, name) for name in QUESTIONS}
         _multiply(Path(folder) / "mlops.sqlite3", int(experiment))
         many = {name: _p95(wire, experiment, name) for name in QUESTIONS}
-    _say(f"| search, 100 runs, p95 of {ASKED} | {RUNS:,} runs, ms | ", end="")
-    _say(f"{RUNS * COPIES:,} runs, ms | x | target |")
-    _say("| --- | ---: | ---: | ---: | ---: |")
+    say(f"| search, 100 runs, p95 of {ASKED} | {RUNS:,} runs, ms | ", end="")
+    say(f"{RUNS * COPIES:,} runs, ms | x | target |")
+    say("| --- | ---: | ---: | ---: | ---: |")
     for name in QUESTIONS:
         times = many[name] / few[name]
-        _say(f"| {name} | {few[name]:.1f} | {many[name]:.1f} | **{times:.1f}** | ≤ 3 |")
+        say(f"| {name} | {few[name]:.1f} | {many[name]:.1f} | **{times:.1f}** | ≤ 3 |")
 
 
 def _p95(wire: Wire, experiment: str, name: str) -> float:
@@ -92,11 +92,6 @@ def _multiply(path: Path, experiment: int) -> None:
                     f"SELECT run_id + {shift}, {value}{_COLUMNS[table]} "
                     f"FROM lifecycle_{table} WHERE run_id IN own"
                 )
-
-
-def _say(text: str, end: str = "\n") -> None:
-    sys.stdout.write(text + end)
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

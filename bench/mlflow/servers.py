@@ -22,6 +22,14 @@ print(ApiToken.issue(user, "bench")[1])
 """
 
 
+_LET_IN = """
+from mlops.core.models import User
+user = User.objects.get(username="bench")
+user.set_password({password!r})
+user.save()
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server: where, who, and the token that opens it ("" for none)."""
@@ -66,17 +74,16 @@ def ours(
     synchronous: str = "FULL",
     threads: int = 1,
     syncs_files: bool = True,
+    **settings: str,
 ) -> Iterator[Server]:
     """Run this project with one worker on a fresh SQLite file."""
     port = free_port()
     env = {
-        **os.environ,
-        "MLOPS_DATA_DIR": str(folder),
+        **environment(folder),
         "MLOPS_SQLITE_SYNCHRONOUS": synchronous,
         "MLOPS_ARTIFACT_SYNC": "on" if syncs_files else "off",
-        "MLOPS_LOG_LEVEL": "ERROR",
+        **settings,
     }
-    env.pop("DATABASE_URL", None)
     token = prepared(env)
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"),
@@ -85,6 +92,28 @@ def ours(
     ]
     with _running(command, env, HERE, port) as process:
         yield Server("ours", port, process, token)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of our commands on the store in a folder."""
+    env = {
+        **os.environ,
+        "MLOPS_DATA_DIR": str(folder),
+        "MLOPS_LOG_LEVEL": "ERROR",
+    }
+    env.pop("DATABASE_URL", None)
+    return env
+
+
+def set_password(folder: Path, password: str) -> None:
+    """Let the one user of the store in a folder sign in by a password."""
+    command = [sys.executable, str(HERE / "manage.py"), "shell", "--verbosity", "0"]
+    subprocess.run(  # noqa: S603 - our own manage.py
+        [*command, "-c", _LET_IN.format(password=password)],
+        check=True,
+        cwd=HERE,
+        env=environment(folder),
+    )
 
 
 def prepared(env: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
@@ -30,10 +30,9 @@ from lifecycle.admin.base import (
 from lifecycle.admin.experiment import short_metrics
 from lifecycle.admin.files import FilesPage
 from lifecycle.admin.forms import ArtifactUploadForm, RegisterForm, RunForm
+from lifecycle.admin.run_search import searched
 from lifecycle.admin.run_work import RunWork
 from lifecycle.models import ModelVersion, Run
-from lifecycle.models.key import Key
-from lifecycle.models.param import RunTag
 from lifecycle.states import RunStatus
 from lifecycle.times import from_ms
 from mlops.core.admin.base import made_once
@@ -96,17 +95,9 @@ class RunAdmin(FilesPage, RunWork):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
     ) -> tuple[QuerySet[Run], bool]:
-        """Find runs by the beginning of their id, by name, and by their tags.
-
-        No tag is joined, which would make every run many rows to be told apart.
-        """
+        """Find runs by the beginning of their id, by name, and by their tags."""
         term = search_term.strip()
-        if not term:
-            return queryset, False
-        keys = Key.objects.filter(name__icontains=term)
-        tagged = RunTag.objects.filter(Q(value__icontains=term) | Q(key__in=keys))
-        own = Q(uid__istartswith=term) | Q(name__icontains=term)
-        return queryset.filter(own | Q(pk__in=tagged.values("run"))), False
+        return (searched(queryset, term) if term else queryset), False
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -17,9 +17,9 @@ from lifecycle.mlflow.limits import (
 )
 
 RUN_ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
+_EXPERIMENT_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 EXPERIMENT_ID: Final = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}")
 _KEY: Final = re.compile(r"[/\w.\- :]*")
-_MAX_ID_DIGITS: Final = 18
 _CHARACTERS: Final = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
     "spaces ( ), colon(:) and slashes (/)."
@@ -89,8 +89,11 @@ def experiment_name(value: str) -> str:
 
 
 def experiment_id(value: str) -> int:
-    """Return the number of an experiment. Raises InvalidValue for other text."""
-    if value.isascii() and value.isdigit() and len(value) <= _MAX_ID_DIGITS:
+    """Return the number of an experiment; nobody has a negative one.
+
+    Raises InvalidValue for other text.
+    """
+    if _EXPERIMENT_NUMBER.fullmatch(value):
         return int(value)
     raise InvalidValue(
         f"Invalid experiment ID '{value[:100]}'. Experiment ID must be a valid integer."

@@ -20,7 +20,9 @@ from lifecycle.mlflow.errors import Denied, answer_to, error_response
 from lifecycle.mlflow.fields import Fields, read_fields
 from lifecycle.mlflow.identity import MlflowCaller, caller_of
 from lifecycle.mlflow.limits import MAX_BODY_BYTES
+from lifecycle.mlflow.page_requests import finish
 from mlops.core.models import User
+from mlops.core.request_log import CALLER
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +74,17 @@ class MlflowRoute:
     """The callable behind one URL: an endpoint per HTTP method."""
 
     endpoints: Mapping[str, Endpoint]
-    csrf_exempt: bool = field(default=True, init=False)  # cookies open nothing here
+    csrf_exempt: bool = field(default=True, init=False)
+    """Cookies open only what `identity` lets them, with a check of its own."""
 
     def __call__(self, request: HttpRequest, **path: str) -> HttpResponseBase:
+        response = self._answer_or_refusal(request, path)
+        finish(request, response)
+        return response
+
+    def _answer_or_refusal(
+        self, request: HttpRequest, path: Mapping[str, str]
+    ) -> HttpResponseBase:
         try:
             request.get_host()  # raises for a name that is not ours
             return self._answer(request, path)
@@ -91,7 +101,10 @@ class MlflowRoute:
         endpoint = self.endpoints.get(method)
         if endpoint is not None and endpoint.is_open:
             return _response(endpoint.view(_stranger(request)))
-        caller = caller_of(request, writes=method != "GET")
+        writes = method != "GET" if endpoint is None else endpoint.changes_something
+        caller = caller_of(request, writes=writes)
+        if caller.user is not None:
+            request.META[CALLER] = caller.user.username
         if endpoint is None:
             return self._not_allowed()
         if not caller.may(endpoint.permission):

@@ -104,12 +104,10 @@ class UnknownEndpoint(MlflowError):
 
 def answer_to(exc: Exception) -> HttpResponse | None:
     """Return the answer to an exception of a view; None if it is our own fault."""
-    if isinstance(exc, MlflowError):
-        return error_response(exc.wire_code, exc.message, status=exc.status)
-    shape = _shape(exc)
+    shape = shape_of(exc)
     if shape is None:
         return None
-    response = error_response(*shape)
+    response = error_response(*shape, status=getattr(exc, "status", None))
     if wait_s := getattr(exc, "wait", None):  # of Throttled, in whole seconds
         response["Retry-After"] = str(wait_s)
     return response
@@ -129,7 +127,10 @@ def error_response(
     return response
 
 
-def _shape(exc: Exception) -> Shape | None:
+def shape_of(exc: Exception) -> Shape | None:
+    """Return code and message of an exception of a view; None if it is our own."""
+    if isinstance(exc, MlflowError):
+        return exc.wire_code, exc.message
     if isinstance(exc, DomainError):
         code = _CODE_OF_KIND.get(exc.kind, "INVALID_PARAMETER_VALUE")
         if exc.code == "already_exists":

@@ -131,9 +131,14 @@ class QueryFields(Fields):
 
 
 def read_fields(request: HttpRequest, max_bytes: int) -> Fields:
-    """Return the fields of a request: of the query for GET, else of the JSON body."""
+    """Return the fields of a request: of the JSON body, for GET of the query before it.
+
+    As MLflow's own server does: clients in use send a GET's parameters as a body.
+    """
     if request.method in {"GET", "HEAD"}:
-        return QueryFields(request.META.get("QUERY_STRING", ""))
+        query = request.META.get("QUERY_STRING", "")
+        if query or request.content_type != "application/json":
+            return QueryFields(query)
     size = request.META.get("CONTENT_LENGTH") or "0"
     if not size.isdecimal() or int(size) > max_bytes:
         raise InvalidValue(

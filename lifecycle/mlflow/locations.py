@@ -46,6 +46,11 @@ def model_location(experiment_id: int | str, model_id: str, label: str = "") -> 
     return f"{root}/models/{model_id}/artifacts"
 
 
+def trace_location(experiment_id: int | str, trace_id: str, label: str = "") -> str:
+    root = experiment_location(experiment_id, label)
+    return f"{root}/traces/{trace_id}/artifacts"
+
+
 def location_of(path: str) -> ArtifactLocation | None:
     """Return what a path below the artifacts' root names, or None if nothing of ours.
 
@@ -66,17 +71,19 @@ def location_of(path: str) -> ArtifactLocation | None:
 
 
 def owner_of(place: ArtifactLocation) -> Run | LoggedModel:
-    """Return the run or living logged model of a place. Raises Missing.
+    """Return the run or logged model of a place, deleted or not. Raises Missing.
 
     The experiment must be the one it belongs to.
     """
     home: Run | LoggedModel | None
     if place.model_id:
-        home = LoggedModel.objects.filter(pk=place.model_id, deleted_ms=None).first()
+        models = LoggedModel.objects.select_related("experiment")
+        home = models.filter(pk=place.model_id).first()
         missing = f"Logged model with ID '{place.model_id}' not found."
     else:
         # Ordered as cheaply as can be: the uid is unique.
-        home = Run.objects.filter(uid=place.run_id).order_by("pk").first()
+        runs = Run.objects.select_related("experiment")
+        home = runs.filter(uid=place.run_id).order_by("pk").first()
         missing = f"Run with id={place.run_id} not found"
     if home is None or str(home.experiment_id) != place.experiment:
         raise Missing(missing)

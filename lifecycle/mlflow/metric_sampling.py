@@ -1,42 +1,44 @@
 """Downsampling of a long metric history for charts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from django.db.models import Max, Min
-
-from lifecycle.models import MetricPoint
+from django.db.backends.utils import CursorWrapper
 
 Interval = tuple[int, int] | None
+SampledRow = tuple[int, int, float, bool]
+
+_BETWEEN: Final = " AND p.step BETWEEN %s AND %s"
+# The rows are dealt into `most` buckets, of which the first `longer` have one row more.
+_SAMPLE: Final = """
+    SELECT step, timestamp_ms, value, is_nan FROM (
+        SELECT *, total / {most} AS size, total %% {most} AS longer FROM (
+            SELECT p.step, p.timestamp_ms, p.value, p.is_nan,
+                COUNT(*) OVER () AS total,
+                ROW_NUMBER() OVER (
+                    ORDER BY p.step, p.timestamp_ms, p.value, p.is_nan) - 1 AS place
+            FROM lifecycle_metricpoint p
+            WHERE p.run_id = %s
+                AND p.key_id = (SELECT id FROM lifecycle_key WHERE name = %s){between}
+        ) placed
+    ) dealt
+    WHERE total <= {most} OR place = total - 1 OR (
+        place < ({most} - 1) * size + longer
+        AND CASE WHEN place < longer * (size + 1) THEN place %% (size + 1)
+            ELSE (place - longer * (size + 1)) %% size END = 0)
+    ORDER BY step, timestamp_ms, value, is_nan
+"""
 
 
 def sampled(
-    runs: Mapping[str, int],
-    run_ids: Sequence[str],
-    key: str,
-    *,
-    between: Interval,
-    limit: int,
-) -> Iterator[tuple[str, list[int]]]:
-    """Yield each run with the steps to show: evenly spread over all runs' steps.
+    cursor: CursorWrapper, run: int, key: str, *, between: Interval, most: int
+) -> list[SampledRow]:
+    """Return (step, time, value, is_nan) of at most `most` points, by step and time.
 
-    The largest and smallest step of every run are always among them.
+    They are spread evenly over the points, however many share a step; the first and
+    the newest one are among them, of a single one the newest. `run` is a primary key,
+    both ends of `between` are included.
     """
-    points = MetricPoint.objects.filter(run_id__in=runs.values(), key__name=key)
-    if between is not None:
-        points = points.filter(step__gte=between[0], step__lte=between[1])
-    steps = sorted(points.values_list("step", flat=True).distinct())
-    shown = set(_spread(steps, limit))
-    ends = points.values("run_id").annotate(first=Min("step"), last=Max("step"))
-    shown.update(row["first"] for row in ends)
-    shown.update(row["last"] for row in ends)
-    own = sorted(shown)
-    for run_id in run_ids:
-        yield run_id, own
-
-
-def _spread(steps: list[int], limit: int) -> list[int]:
-    """Return `limit` of the sorted steps, evenly spread, and the last one."""
-    if len(steps) <= limit:
-        return steps
-    wide = len(steps) / limit
-    return [*(steps[int(number * wide)] for number in range(limit)), steps[-1]]
+    statement = _SAMPLE.format(most=int(most), between=_BETWEEN if between else "")
+    cursor.execute(statement, (run, key, *(between or ())))
+    rows: list[SampledRow] = cursor.fetchall()
+    return rows

@@ -14,11 +14,17 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from lifecycle.mlflow.page_requests import PREFIX
 from lifecycle.mlflow.urls import EXACT, STORED
 from mlops.core.metrics import observe
+from mlops.core.request_log import ROUTE
 
 _Answer = Callable[[HttpRequest], HttpResponseBase]
-_ENDPOINTS: Final = {f"/{address}": view for address, view in EXACT.items()}
+_ENDPOINTS: Final = {
+    f"/{prefix}{address}": view
+    for prefix in ("", PREFIX)
+    for address, view in EXACT.items()
+}
 _UPLOADS: Final = {f"/{root}/": view for root, view in STORED.items()}
 
 
@@ -33,6 +39,7 @@ class MlflowFastPathMiddleware:
         if found is None or (settings.SECURE_SSL_REDIRECT and not request.is_secure()):
             return self.get_response(request)
         route, view = found
+        request.META[ROUTE] = route
         start = time.perf_counter()
         response = view(request)
         taken = time.perf_counter() - start

@@ -5,10 +5,10 @@ from typing import Final
 
 from lifecycle.mlflow.errors import Exists, InvalidValue, Missing
 from lifecycle.models import LoggedModel, ModelVersion, RegisteredModel
+from lifecycle.states import IS_PROMPT
 from mlops.core import names
 from mlops.core.errors import Invalid
 
-IS_PROMPT: Final = "mlflow.prompt.is_prompt"
 _MAX_NAME: Final = 256
 _MAX_DIGITS: Final = 9
 
@@ -66,8 +66,12 @@ def find_logged_model(model_id: str) -> LoggedModel:
     """Return the logged model that is not deleted. Raises Missing."""
     model = LoggedModel.objects.filter(pk=model_id, deleted_ms=None).first()
     if model is None:
-        raise Missing(f"Logged model with ID '{model_id}' not found.")
+        raise no_logged_model(model_id)
     return model
+
+
+def no_logged_model(model_id: str) -> Missing:
+    return Missing(f"Logged model with ID '{model_id}' not found.")
 
 
 def taken(known: RegisteredModel, name: str, *, wants_prompt: bool) -> Exists:

@@ -14,14 +14,20 @@ from lifecycle.mlflow.limits import (
 )
 from lifecycle.mlflow.views import (
     artifacts,
+    assessments,
     experiments,
     inputs,
     logged_models,
     logging,
     metrics,
+    proxy,
     runs,
     search,
     server,
+    spans,
+    trace_changes,
+    traces,
+    traces_2,
     versions,
 )
 from lifecycle.mlflow.views import registered_models as models
@@ -91,7 +97,19 @@ SERVER: Final[Routes] = {
     "health": {"GET": Endpoint(server.health, is_open=True)},
     "version": {"GET": Endpoint(server.version, is_open=True)},
 }
-SERVER_INFO: Final = {"GET": Endpoint(server.server_info)}
+SERVER_INFO: Final[Routes] = {
+    "server-info": {"GET": Endpoint(server.server_info)},
+    "ui-telemetry": {
+        "GET": Endpoint(server.telemetry_settings),
+        "POST": Endpoint(server.telemetry),
+    },
+    "assistant/config": {"GET": Endpoint(server.assistant_settings)},
+    "assistant/providers": {"GET": Endpoint(server.assistant_providers)},
+}
+PAGES: Final[Routes] = {
+    "users/current": {"GET": Endpoint(server.current_user)},
+    "gateway-proxy": {"GET": Endpoint(server.gateway_endpoints)},
+}
 
 REGISTRY: Final[Routes] = {
     "registered-models/create": {
@@ -163,6 +181,48 @@ LOGGED_MODEL: Final[Routes] = {
     "/artifacts/directories": {"GET": _read(artifacts.list_of_model, "artifact")},
     "/artifacts/files": {"GET": _read(artifacts.download_of_model, "artifact")},
 }
+OTLP: Final[Routes] = {
+    "v1/traces": {"POST": Endpoint(spans.export, "lifecycle.add_trace", streams=True)},
+}
+TRACES: Final[Routes] = {
+    "traces": {"POST": _write(traces.start, "add_trace")},
+    "traces/search": {"POST": _read(traces.search, "trace")},
+    "traces/get": {"GET": _read(traces.get, "trace")},
+    "traces/batchGet": {"GET": _read(traces.get_batch, "trace")},
+    "traces/batchGetInfos": {"POST": _read(traces.get_infos, "trace")},
+}
+TRACE: Final[Routes] = {
+    "": {"GET": _read(traces.show, "trace")},
+    "/assessments": {"POST": _write(assessments.create, "add_assessment")},
+    "/assessments/<str:assessment_id>": {
+        "GET": _read(assessments.show, "assessment"),
+        "PATCH": _write(assessments.change, "change_assessment"),
+        "DELETE": _write(assessments.delete, "delete_assessment"),
+    },
+}
+TRACES_2: Final[Routes] = {
+    "traces": {
+        "POST": _write(traces_2.start, "add_trace"),
+        "GET": _read(traces_2.search, "trace"),
+    },
+}
+TRACE_2: Final[Routes] = {
+    "": {"PATCH": _write(traces_2.end, "change_trace")},
+    "/info": {"GET": _read(traces_2.show, "trace")},
+}
+TRACES_OF_BOTH: Final[Routes] = {
+    "traces/delete-traces": {"POST": _write(trace_changes.delete, "delete_trace")},
+    "traces/link-to-run": {"POST": _write(trace_changes.link_to_run, "change_trace")},
+}
+TRACE_OF_BOTH: Final[Routes] = {
+    "/tags": {
+        "PATCH": _write(trace_changes.set_tag, "change_trace"),
+        "DELETE": _write(trace_changes.delete_tag, "change_trace"),
+    },
+}
+TRACES_UNKNOWN: Final = ("metrics", "calculate-filter-correlation", "link-prompts")
+"""What MLflow's server has beside a trace's id, and this one has not."""
+TRACE_FILE: Final = {"GET": _read(spans.download, "trace")}
 FILES: Final[Routes] = {
     "artifacts/list": {"GET": _read(artifacts.list_of_run, "artifact")},
     "upload-artifact": {
@@ -172,8 +232,8 @@ FILES: Final[Routes] = {
 PROXY: Final[Routes] = {
     "": {"GET": _read(artifacts.list_below, "artifact")},
     "/<path:path>": {
-        "GET": _read(artifacts.get, "artifact"),
-        "PUT": Endpoint(artifacts.put, "lifecycle.add_artifact", streams=True),
+        "GET": _read(proxy.get, "artifact"),
+        "PUT": Endpoint(proxy.put, "lifecycle.add_artifact", streams=True),
         "DELETE": Endpoint(artifacts.delete, "lifecycle.delete_artifact", streams=True),
     },
 }
@@ -190,7 +250,4 @@ UNKNOWN: Final = MlflowRoute(
 )
 DOUBLED: Final = MlflowRoute(
     {method: Endpoint(server.single_slash, streams=True) for method in _METHODS}
-)
-NOT_SPOKEN: Final = MlflowRoute(
-    {method: Endpoint(server.not_spoken, streams=True) for method in _METHODS}
 )

@@ -109,6 +109,8 @@ def _of_place(text: str, path: str, run_id: str, model_id: str) -> VersionSource
         raise _invalid(text, missing.message) from None
     if isinstance(owner, Run):
         return VersionSource(text, run=owner.pk, run_uid=owner.uid, path=location.path)
+    if owner.deleted_ms is not None:
+        raise _invalid(text, f"Logged model with ID '{owner.pk}' not found.")
     return VersionSource(text, model_id=owner.pk, path=location.path)
 
 

@@ -4,6 +4,7 @@ from lifecycle.models.artifact import Artifact
 from lifecycle.models.curve import MetricCurve
 from lifecycle.models.drift import DriftEvent
 from lifecycle.models.experiment import Experiment, ExperimentTag
+from lifecycle.models.history_import import HistoryImport
 from lifecycle.models.inputs import InputDataset, RunInput, RunModelInput
 from lifecycle.models.key import Key
 from lifecycle.models.logged_model import (
@@ -22,6 +23,7 @@ from lifecycle.models.registry import (
     RegisteredModelTag,
 )
 from lifecycle.models.run import Run
+from lifecycle.models.trace import Assessment, Trace, TraceLink, TraceSpans
 from lifecycle.models.version import ModelVersion
 from lifecycle.models.version_parts import (
     ChecklistItem,
@@ -35,10 +37,12 @@ from lifecycle.store.figures import NewFigure
 __all__ = [
     "AliasChange",
     "Artifact",
+    "Assessment",
     "ChecklistItem",
     "DriftEvent",
     "Experiment",
     "ExperimentTag",
+    "HistoryImport",
     "InputDataset",
     "Key",
     "LatestMetric",
@@ -63,5 +67,8 @@ __all__ = [
     "RunOutput",
     "RunTag",
     "StageChange",
+    "Trace",
+    "TraceLink",
+    "TraceSpans",
     "VersionMetric",
 ]

@@ -57,14 +57,14 @@ class ExperimentQuerySet(models.QuerySet["Experiment"]):
             latest_ms=Coalesce(Subquery(duration[:1]), -1.0),
         )
 
-    def find(self, text: str) -> "Experiment":
+    def find(self, text: str, *, field: str = "experiment_name") -> "Experiment":
         """Return the experiment with this name, else id, else run (`asked_run`).
 
-        Raises NotFound. Deleted ones are not found.
+        Raises NotFound, naming `field`. Deleted ones are not found.
         """
         if experiment := self.matching(text):
             return experiment
-        raise NotFound(f"There is no experiment {text!r}.", field="experiment_name")
+        raise NotFound(f"There is no experiment {text!r}.", field=field)
 
     def matching(self, text: str) -> "Experiment | None":
         """As `find`, but None if there is none."""

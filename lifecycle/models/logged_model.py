@@ -7,8 +7,10 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.errors import ArtifactInUse
 from lifecycle.states import LoggedModelStatus
 from lifecycle.store import logged_models as store
 from mlops.core.errors import NotFound
@@ -81,10 +83,28 @@ class LoggedModel(models.Model):
         self.refresh_from_db(fields=["status", "updated_ms"])
 
     def delete_softly(self, *, by: User | None) -> None:
-        """Hide the model until it is purged. Raises NotFound if it is hidden."""
+        """Hide the model until it is purged; its files can be read until then.
+
+        Raises NotFound if it is hidden, ArtifactInUse if a model version or deployment
+        stands on it.
+        """
         with self._locked() as (cursor, model):
+            if self.is_in_use():
+                raise ArtifactInUse(
+                    "A model version or deployment stands on this logged model.",
+                    field="model_id",
+                )
             store.soft_delete(cursor, model, by=by.pk if by else None)
         self.refresh_from_db(fields=["deleted_ms", "updated_ms"])
+
+    def is_in_use(self) -> bool:
+        """Whether a model version or a deployment uses the model or a file of it."""
+        by_version = Q(model_versions__isnull=False)
+        by_deployment = Q(deployments__isnull=False)
+        return (
+            self.model_versions.exists()
+            or self.artifacts.filter(by_version | by_deployment).exists()
+        )
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Store tags; one that is there gets the new value."""

@@ -55,11 +55,7 @@ class MetricPoint(models.Model):
     @property
     def special(self) -> str | None:
         """NaN, Infinity or -Infinity, where the value is no finite number."""
-        if self.is_nan:
-            return "NaN"
-        if math.isfinite(self.value):
-            return None
-        return "Infinity" if self.value > 0 else "-Infinity"
+        return _special(self.value, is_nan=self.is_nan)
 
 
 class LatestMetricQuerySet(models.QuerySet["LatestMetric"]):
@@ -103,6 +99,19 @@ class LatestMetric(models.Model):
         return f"{self.key}={self.value}"
 
     @property
+    def special(self) -> str | None:
+        """NaN, Infinity or -Infinity, where the value is no finite number."""
+        return _special(self.value, is_nan=self.is_nan)
+
+    @property
     def is_finite(self) -> bool:
         """Whether the value is a number that JSON can carry."""
-        return not self.is_nan and math.isfinite(self.value)
+        return self.special is None
+
+
+def _special(value: float, *, is_nan: bool) -> str | None:
+    if is_nan:
+        return "NaN"
+    if math.isfinite(value):
+        return None
+    return "Infinity" if value > 0 else "-Infinity"

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.states import IS_PROMPT
 from lifecycle.store import aliases, versions
 from lifecycle.store import registered_models as store
 from lifecycle.store.registered_models import LockedModel
@@ -21,11 +23,15 @@ if TYPE_CHECKING:
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
     def find(self, name: str) -> "RegisteredModel":
-        """Return the model with this name. Raises NotFound."""
-        model = self.filter(name=name).first()
+        """Return the model with this name. Raises NotFound; a prompt is no model."""
+        model = self.without_prompts().filter(name=name).first()
         if model is None:
             raise NotFound(f"There is no model {name!r}.", field="model_name")
         return model
+
+    def without_prompts(self) -> Self:
+        """Leave out MLflow's prompts: rows of the registry with a tag that says so."""
+        return self.filter(~Exists(RegisteredModelTag.objects.prompts_of("pk")))
 
 
 class RegisteredModel(models.Model):
@@ -104,7 +110,12 @@ class RegisteredModel(models.Model):
             store.remove(cursor, self, by=by.pk if by else None)
 
     def set_tag(self, key: str, value: str, *, by: User | None) -> None:
-        """Store a tag; one that is there gets the new value."""
+        """Store a tag; one that is there gets the new value.
+
+        Raises Invalid for the tag of a prompt on a model with a file to serve.
+        """
+        if (key, value) == (IS_PROMPT, "true"):
+            self.versions.refuse_as_prompts()
         with self._locked(by) as (cursor, model, actor):
             store.set_tag(cursor, model, key, value, by=actor)
 
@@ -143,10 +154,18 @@ class RegisteredModel(models.Model):
             yield cursor, store.lock(cursor, self.pk), by.pk if by else None
 
 
+class RegisteredModelTagQuerySet(models.QuerySet["RegisteredModelTag"]):
+    def prompts_of(self, model: str) -> Self:
+        """Tags which say that the model in a column of the outer query is a prompt."""
+        return self.filter(model=OuterRef(model), key=IS_PROMPT, value="true")
+
+
 class RegisteredModelTag(models.Model):
     model = models.ForeignKey(RegisteredModel, models.CASCADE, related_name="tags")
     key = models.CharField(max_length=250)
     value = models.TextField(blank=True)
+
+    objects = RegisteredModelTagQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("registered model tag")

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import uuid
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -38,19 +39,14 @@ def find(
 ) -> Artifact | None:
     """Return the file to serve, or None if there is none or it is not clear which.
 
-    In this order: what `artifact_path` names among the run's uploads (a file, or a
-    folder with one servable file), the logged model's servable file, the run's
-    only one, that of the only model the run logged. In a folder that MLflow wrote,
-    it is the file that the MLmodel names; the MLmodel itself stands for a folder
-    that is a python_function. A path that names nothing is a label.
+    In this order: what `artifact_path` names among the files of the logged model, or
+    of the run (a file, or a folder with one servable file), the logged model's servable
+    file, the run's only one, that of the only model the run logged. In a folder that
+    MLflow wrote, it is the file that the MLmodel names; the MLmodel itself stands for
+    a folder that is a python_function. A path that names nothing is a label.
     """
-    if run is not None and artifact_path:
-        path = artifact_path.removesuffix("/")
-        stored = _stored(Q(run=run))
-        if named := stored.filter(path=path).first():
-            return named
-        if inside := _only(stored.filter(path__startswith=f"{path}/")):
-            return inside
+    if named := _named(logged_model, artifact_path) or _named(run, artifact_path):
+        return named
     if logged_model is not None:
         return _only(_stored(Q(logged_model=logged_model)))
     if run is None:
@@ -86,6 +82,17 @@ def _may_hold_any(run: int | None, logged_model: str | None, path: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_FILES, [run, *wanted, *wanted, run, logged_model])
         return cursor.fetchone() is not None
+
+
+def _named(owner: Run | LoggedModel | None, artifact_path: str) -> Artifact | None:
+    """Return the owner's file with this path, else the only one below it to serve."""
+    path = artifact_path.removesuffix("/")
+    if owner is None or not path:
+        return None
+    files = owner.artifacts.filter(is_stored=True).order_by("path")
+    return files.filter(path=path).first() or _only(
+        files.filter(path__startswith=f"{path}/")
+    )
 
 
 def _stored(owner: Q) -> QuerySet[Artifact]:
@@ -169,6 +176,47 @@ def digest_of(artifact: Artifact) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
+def framework_of(artifact: Artifact | None) -> str:
+    """Return what the nearest MLmodel calls it, else what its suffix says; or ""."""
+    return frameworks_of([artifact])[artifact.pk] if artifact else ""
+
+
+def frameworks_of(artifacts: Iterable[Artifact]) -> dict[uuid.UUID, str]:
+    """Return by artifact what `framework_of` says of it; one query for all."""
+    places = {one: _manifests_of(one) for one in artifacts}
+    manifests = _manifests_at(places)
+    named = {}
+    for one, paths in places.items():
+        beside = (manifests.get((*_owner(one), path)) for path in paths)
+        said = (manifest_in(manifest).framework for manifest in beside if manifest)
+        named[one.pk] = next(filter(None, said), one.framework)
+    return named
+
+
+def _manifests_at(
+    places: Mapping[Artifact, list[str]],
+) -> dict[tuple[int | None, str | None, str], Artifact]:
+    """Return the MLmodels that are at these paths of these owners."""
+    paths = {path for wanted in places.values() for path in wanted}
+    if not paths:
+        return {}
+    owners = Q(run__in={one.run_id for one in places if one.run_id}) | Q(
+        logged_model__in={one.logged_model_id for one in places if one.logged_model_id}
+    )
+    found = _stored(owners & Q(path__in=paths))
+    return {(*_owner(one), one.path): one for one in found}
+
+
+def _owner(artifact: Artifact) -> tuple[int | None, str | None]:
+    return artifact.run_id, artifact.logged_model_id
+
+
+def _manifests_of(artifact: Artifact) -> list[str]:
+    """Return where its MLmodel may be, the nearest first; itself if it is one."""
+    paths = [artifact.path, *manifests_above(artifact.path)]
+    return [path for path in paths if path.rpartition("/")[2] == mlmodel.NAME]
+
+
 def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
     """Return what the MLmodel in the artifact's folder says, if there is one."""
     path = folder_of(artifact) + mlmodel.NAME
@@ -179,11 +227,20 @@ def manifest_beside(artifact: Artifact) -> mlmodel.MLmodel:
 def manifest_in(manifest: Artifact) -> mlmodel.MLmodel:
     """Return what an MLmodel says; nothing if it cannot be read."""
     try:
-        with byte_store().open(stored_key(manifest.pk)) as file:
-            return mlmodel.read(file.read(mlmodel.MAX_BYTES + 1))
+        return _read_manifest(manifest.pk)
     except OSError as error:
         logger.warning("The MLmodel %s cannot be read: %s", manifest.pk, error)
         return mlmodel.MLmodel()
+
+
+@lru_cache(maxsize=1024)
+def _read_manifest(stored_id: uuid.UUID) -> mlmodel.MLmodel:
+    """Return what a stored MLmodel says; its bytes are another's when they change.
+
+    Raises OSError, which is not remembered.
+    """
+    with byte_store().open(stored_key(stored_id)) as file:
+        return mlmodel.read(file.read(mlmodel.MAX_BYTES + 1))
 
 
 def _owned_by(artifact: Artifact) -> Q:

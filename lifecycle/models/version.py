@@ -19,19 +19,22 @@ from lifecycle.models.logged_model import LoggedModel
 from lifecycle.models.registry import RegisteredModel
 from lifecycle.models.run import Run
 from lifecycle.models.version_queries import ModelVersionQuerySet
-from lifecycle.states import ModelStage
+from lifecycle.states import IS_PROMPT, ModelStage
 from lifecycle.store import registered_models, registration, stages
 from lifecycle.store import versions as store
 from lifecycle.store.checklists import NewCheck
 from lifecycle.store.figures import NewFigure
 from lifecycle.store.registration import NewVersion
+from lifecycle.store.stages import ServedFile
 from lifecycle.store.versions import LockedVersion, VersionAsRead
+from mlops.core.errors import Invalid
 from mlops.core.models import User
 
 _CHANGING = (
     "stage",
     "description",
     "artifact",
+    "framework",
     "approved_by",
     "approved_at",
     "approval_notes",
@@ -177,8 +180,8 @@ class ModelVersion(models.Model):
 
         A name makes the model if there is none yet. Figures default to the run's
         newest metrics. Raises AlreadyExists for a label that is taken, Invalid for
-        a bad name, ChecklistNotPassed or VersionNotApproved for a stage that it may not
-        start in; on any of them nothing is stored.
+        a bad name or that of a prompt, ChecklistNotPassed or VersionNotApproved for
+        a stage that it may not start in; on any of them nothing is stored.
         """
         stage = details.pop("stage", ModelStage.EXPERIMENTAL)
         actor = by.pk if by else None
@@ -187,6 +190,8 @@ class ModelVersion(models.Model):
                 locked = registered_models.ensure(cursor, model, by=actor)
             else:
                 locked = registered_models.lock(cursor, model.pk)
+            if not RegisteredModel.objects.without_prompts().filter(pk=locked.pk):
+                raise Invalid(f"{locked.name} is a prompt.", field="model_name")
             made = registration.register(
                 cursor, locked, _new(version, details), by=actor
             )
@@ -207,8 +212,11 @@ class ModelVersion(models.Model):
             file = self.artifact or servable.pin(
                 self.run_id, self.logged_model_id, self.artifact_path
             )
-            pinned = file.pk if file else None
-            stages.approve(cursor, version, artifact=pinned, by=actor, notes=notes)
+            served = ServedFile(
+                file.pk if file else None,
+                self.framework or servable.framework_of(file),
+            )
+            stages.approve(cursor, version, served=served, by=actor, notes=notes)
 
     def move_to_stage(
         self, stage: ModelStage | str, *, by: User | None, reason: str = ""
@@ -253,7 +261,12 @@ class ModelVersion(models.Model):
             stages.note_rollback(cursor, version, text, by=actor)
 
     def set_tag(self, key: str, value: str, *, by: User | None) -> None:
-        """Store a tag; one that is there gets the new value."""
+        """Store a tag; one that is there gets the new value.
+
+        Raises Invalid for the tag of a prompt on a version with a file to serve.
+        """
+        if (key, value) == (IS_PROMPT, "true"):
+            ModelVersion.objects.filter(pk=self.pk).refuse_as_prompts()
         with self._locked(by) as (cursor, version, actor):
             store.set_tag(cursor, version, key, value, by=actor)
 
@@ -292,6 +305,12 @@ class ModelVersion(models.Model):
     def require_sound_data(self) -> None:
         """Raise DataQualityFailed if what it was trained on broke a rule meanwhile."""
         stages.require_sound_data(self.training_run_ids, str(self))
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it is a prompt of MLflow's, which nothing can serve."""
+        own = ModelVersion.objects.filter(pk=self.pk)
+        return not own.without_prompts().exists()
 
     @property
     def is_approved(self) -> bool:
@@ -337,7 +356,7 @@ def _new(label: str | None, details: VersionDetails) -> NewVersion:
         source=details.get("source", ""),
         run_link=details.get("run_link", ""),
         description=details.get("description", ""),
-        framework=details.get("framework", ""),
+        framework=details.get("framework") or servable.framework_of(file),
         hyperparameters=details.get("hyperparameters"),
         figures=None if metrics is None else list(metrics),
         checklist=list(details.get("checklist", ())),

@@ -51,7 +51,9 @@ class ExperimentSerializer(AnswerSerializer):
     The context's `latest` holds those runs by id (`Run.objects.latest_of`).
     """
 
-    absent_when_unknown = frozenset({"duration_seconds", "created_by"})
+    absent_when_unknown = frozenset(
+        {"duration_seconds", "created_by", "special_metrics"}
+    )
 
     id = Text()
     name = Text()
@@ -71,8 +73,15 @@ class ExperimentSerializer(AnswerSerializer):
         child=FiniteNumberField(),
         help_text=(
             "Newest finite values of the newest run, or of the run by whose id the "
-            "experiment was looked up; empty without one. NaN and infinities are left "
-            "out and are in the metric's history."
+            "experiment was looked up; empty without one. What is no finite number is "
+            "in `special_metrics`."
+        ),
+    )
+    special_metrics = serializers.DictField(
+        child=serializers.ChoiceField(["NaN", "Infinity", "-Infinity"]),
+        help_text=(
+            "Newest values of that run which are no finite numbers, by metric, as "
+            "words; absent where there is none."
         ),
     )
     duration_seconds = FiniteNumberField(help_text="Seconds that this run took.")
@@ -156,7 +165,7 @@ class ExperimentDetailSerializer(ExperimentSerializer):
 
 def summary(experiment: Experiment, run: Run | None) -> dict[str, Any]:
     """Return what list and detail show; the run is the newest, whole."""
-    metrics = finite(run.latest_metrics.all()) if run else {}
+    metrics, special = _newest(run.latest_metrics.all()) if run else ({}, {})
     owner, maker = experiment.owner, experiment.created_by
     fill = {name: metrics[name] for name in FILLED_METADATA if name in metrics}
     return {
@@ -170,18 +179,27 @@ def summary(experiment: Experiment, run: Run | None) -> dict[str, Any]:
         "created_at": stamp(experiment.created_at),
         "updated_at": stamp(experiment.updated_at),
         "metrics": metrics,
+        "special_metrics": special or None,
         "duration_seconds": run.duration_seconds if run else None,
         "created_by": maker.username if maker else None,
     }
 
 
-def finite(metrics: Iterable[LatestMetric]) -> dict[str, float]:
-    """Return name → value; of a metric on several datasets the first by name."""
+def _newest(
+    metrics: Iterable[LatestMetric],
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return name → value, and name → word for those that are no finite numbers.
+
+    Of a metric on several datasets it is the first by name that is finite.
+    """
     found: dict[str, float] = {}
+    words: dict[str, str] = {}
     for metric in metrics:
-        if metric.is_finite:
+        if metric.special is None:
             found.setdefault(metric.key.name, metric.value)
-    return found
+        else:
+            words.setdefault(metric.key.name, metric.special)
+    return found, {name: words[name] for name in words if name not in found}
 
 
 def parameters(run: Run) -> dict[str, Any]:

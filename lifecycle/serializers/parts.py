@@ -9,7 +9,7 @@ from lifecycle.models import NewCheck, NewFigure
 from lifecycle.models.artifact import Reference
 from lifecycle.models.key import MAX_KEY_LENGTH
 from lifecycle.states import ChecklistStatus
-from mlops.core.fields import FiniteNumberField, Text, Whole
+from mlops.core.fields import FiniteNumberField, Text, Whole, ZonedTime
 from mlops.core.serializers import StrictSerializer
 
 MAX_ITEMS = 1000
@@ -40,6 +40,21 @@ class FreeMap(serializers.DictField):
     """A map from text to any JSON value."""
 
     child = AnyValue()
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "number", "format": "double"},
+            {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]},
+        ]
+    }
+)
+class LoggedNumberField(serializers.Field[Any, Any, Any, Any]):
+    """A number of a run, or the word for what JSON has no number for."""
+
+    def to_representation(self, value: float | str) -> float | str:
+        return value
 
 
 class MetricSnapshotSerializer(StrictSerializer):
@@ -87,7 +102,7 @@ class ChecklistItemSerializer(StrictSerializer):
     name = Text(max_length=200)
     status = serializers.ChoiceField(choices=ChecklistStatus.choices, required=False)
     note = Text(required=False, allow_null=True, allow_blank=True, max_length=10_000)
-    completed_at = serializers.DateTimeField(
+    completed_at = ZonedTime(
         required=False,
         allow_null=True,
         help_text="When it was passed; the server's own time, ignored in a body.",

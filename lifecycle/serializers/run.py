@@ -10,6 +10,7 @@ from lifecycle.models import Artifact, LatestMetric, MetricPoint, Param, Run
 from lifecycle.models.key import MAX_KEY_LENGTH
 from lifecycle.serializers.parts import (
     ArtifactReferenceSerializer,
+    LoggedNumberField,
     MetricSnapshotSerializer,
     ParameterSnapshotSerializer,
     TagList,
@@ -17,7 +18,7 @@ from lifecycle.serializers.parts import (
 )
 from lifecycle.states import RunStatus, ShownRunStatus
 from lifecycle.times import stamp, stamp_ms
-from mlops.core.fields import FiniteNumberField, NameText, Text, Whole
+from mlops.core.fields import FiniteNumberField, NameText, Text, Whole, ZonedTime
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 NOTE_TAG = "mlflow.note.content"
@@ -66,7 +67,7 @@ class RunUpdateSerializer(StrictSerializer):
         required=False,
         allow_null=True,
     )
-    completed_at = serializers.DateTimeField(
+    completed_at = ZonedTime(
         required=False, allow_null=True, help_text="Goes with a status that ends."
     )
     artifacts = many(
@@ -81,7 +82,7 @@ class MetricPointCreateSerializer(StrictSerializer):
     metric_name = Text(max_length=MAX_KEY_LENGTH)
     value = FiniteNumberField()
     step = Whole(required=False, default=0)
-    timestamp = serializers.DateTimeField(
+    timestamp = ZonedTime(
         required=False, help_text="Left out, it is the time of arrival."
     )
     dataset = Text(required=False, allow_null=True, max_length=500)
@@ -99,6 +100,23 @@ class MetricBatchCreateSerializer(StrictSerializer):
 class MetricBatchSerializer(AnswerSerializer):
     run_id = Text()
     recorded = Whole(help_text="Points that were received.")
+
+
+class LoggedMetricSerializer(AnswerSerializer):
+    metric_name = Text()
+    value = LoggedNumberField(
+        help_text="A number; NaN and the infinities are these words."
+    )
+    dataset = Text(allow_null=True, help_text="The dataset it was measured on.")
+    step = Whole(help_text="The step that the newest value was logged at.")
+
+    def to_representation(self, instance: LatestMetric) -> Row:
+        return {
+            "metric_name": instance.key.name,
+            "value": instance.special or instance.value,
+            "dataset": instance.dataset or None,
+            "step": instance.step,
+        }
 
 
 @extend_schema_serializer(component_name="MetricPointResponse")
@@ -172,9 +190,7 @@ class RunSerializer(AnswerSerializer):
     started_at = TimeField()
     completed_at = TimeField(allow_null=True)
     parameters = ParameterSnapshotSerializer(many=True)
-    metrics = MetricSnapshotSerializer(
-        many=True, help_text="Newest finite values; see the history for others."
-    )
+    metrics = LoggedMetricSerializer(many=True, help_text="The newest value of each.")
     dataset_name = Text(allow_null=True)
     dataset_version = Text(allow_null=True)
     tags = TagList()
@@ -196,11 +212,9 @@ class RunSerializer(AnswerSerializer):
                 "started_at": stamp_ms(instance.started_ms),
                 "completed_at": None if ended_ms is None else stamp_ms(ended_ms),
                 "parameters": [_parameter(one) for one in instance.params.all()],
-                "metrics": [
-                    _metric(one)
-                    for one in instance.latest_metrics.all()
-                    if one.is_finite
-                ],
+                "metrics": LoggedMetricSerializer(
+                    instance.latest_metrics.all(), many=True
+                ).data,
                 **_dataset(instance),
                 "tags": [labels.join(key, value) for key, value in tags.items()],
                 "artifacts": [_reference(one) for one in instance.artifacts.all()],
@@ -223,15 +237,6 @@ def _name(user: Any) -> str | None:
 
 def _parameter(param: Param) -> Row:
     return {"name": param.key.name, "value": param.plain}
-
-
-def _metric(metric: LatestMetric) -> Row:
-    return {
-        "metric_name": metric.key.name,
-        "value": metric.value,
-        "dataset": metric.dataset or None,
-        "step": metric.step,
-    }
 
 
 def _dataset(run: Run) -> Row:

@@ -99,7 +99,10 @@ class ModelVersionUpdateSerializer(StrictSerializer):
 
 @extend_schema_serializer(component_name="ModelVersionResponse")
 class ModelVersionSerializer(AnswerSerializer):
-    """A model version as lists show it; `deployment_counts` are in the context."""
+    """A model version as lists show it.
+
+    `deployment_counts` by version and `frameworks` by artifact are in the context.
+    """
 
     absent_when_unknown = frozenset(
         {
@@ -132,7 +135,12 @@ class ModelVersionSerializer(AnswerSerializer):
     created_by = Text()
     accuracy = FiniteNumberField(help_text="The metric of that name, if there is one.")
     number = Whole(help_text="Counts the versions of the model from 1.")
-    framework = Text()
+    framework = Text(
+        help_text=(
+            "As registered, else the flavour that the MLmodel beside the file names: "
+            "sklearn, xgboost, lightgbm, onnx, pytorch, …; pyfunc where it names none."
+        )
+    )
     size_mb = FiniteNumberField(
         help_text=(
             "Millions of bytes of what is served: in the detail of all its files, in "
@@ -143,9 +151,13 @@ class ModelVersionSerializer(AnswerSerializer):
 
     def to_representation(self, instance: ModelVersion) -> Row:
         counts: dict[Any, int] = self.context.get("deployment_counts", {})
-        return self.known(
-            summary(instance) | {"deployment_count": counts.get(instance.pk, 0)}
-        )
+        frameworks: dict[Any, str] = self.context.get("frameworks", {})
+        found = instance.framework or frameworks.get(instance.artifact_id)
+        row = summary(instance) | {
+            "deployment_count": counts.get(instance.pk, 0),
+            "framework": found or None,
+        }
+        return self.known(row)
 
 
 @extend_schema_serializer(component_name="ModelVersionDetailResponse")
@@ -175,6 +187,7 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
         active_id = active.values_list("pk", flat=True).first()
         row = summary(instance) | {
             "size_mb": _megabytes(artifact) if artifact else None,
+            "framework": instance.framework or servable.framework_of(artifact) or None,
             "deployment_count": instance.deployments.count(),
             "hyperparameters": _hyperparameters(instance),
             "artifact_path": instance.artifact_path or (artifact and artifact.path),
@@ -226,7 +239,6 @@ def summary(version: ModelVersion) -> Row:
         "created_by": _name(version.created_by),
         "accuracy": next((m.value for m in metrics if m.name == "accuracy"), None),
         "number": version.number,
-        "framework": version.framework or (artifact and artifact.framework) or None,
         "size_mb": artifact.size_bytes / MEGABYTE if artifact else None,
     }
 

@@ -42,6 +42,7 @@ TABLES: Final = frozenset(
     {
         "lifecycle_aliaschange",
         "lifecycle_artifact",
+        "lifecycle_assessment",
         "lifecycle_checklistitem",
         "lifecycle_experiment",
         "lifecycle_experimenttag",
@@ -66,6 +67,9 @@ TABLES: Final = frozenset(
         "lifecycle_runoutput",
         "lifecycle_runtag",
         "lifecycle_stagechange",
+        "lifecycle_trace",
+        "lifecycle_tracelink",
+        "lifecycle_tracespans",
         "lifecycle_versionmetric",
     }
 )

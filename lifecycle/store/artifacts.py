@@ -8,15 +8,17 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from lifecycle.store import sql
+from lifecycle.store.recording import Recording
 from lifecycle.store.runs import LockedRun
 from mlops.core import audit
-from mlops.core.errors import AlreadyExists
+from mlops.core.errors import AlreadyExists, Invalid
 
 _KIND: Final = "lifecycle.artifact"
 _COLUMNS = """id, run_id, logged_model_id, path, artifact_type, uri, size_bytes, sha256,
@@ -38,6 +40,13 @@ _SET_TYPE = """
 """
 _IS_STORED = """
     SELECT 1 FROM lifecycle_artifact WHERE run_id = %s AND path = %s AND is_stored
+"""
+
+# What begins with a folder and a slash is before the folder and a zero.
+_IN_THE_WAY = """
+    SELECT path FROM lifecycle_artifact
+    WHERE {owner} = %s AND (path IN ({marks}) OR ({path} > %s AND {path} < %s))
+    LIMIT 1
 """
 
 
@@ -92,7 +101,30 @@ class NewReference:
 def add(
     cursor: CursorWrapper, owner: ArtifactOwner, file: NewFile, *, by: int | None
 ) -> None:
-    """Add the row of a stored file; its owner is locked and the path is free."""
+    """Add the row of a stored file; its owner is locked and the path is free.
+
+    Raises Invalid where the path, or one above it, is the other of file and folder.
+    """
+    _refuse_both(cursor, owner, file.path, field="path")
+    _add(cursor, owner, file, by=by)
+    audit.note(
+        cursor,
+        "store_artifact",
+        (_KIND, str(file.pk), file.path),
+        by=by,
+        changes={"home": owner.reference, "sha256": file.sha256},
+    )
+
+
+def record(history: Recording, owner: ArtifactOwner, file: NewFile) -> None:
+    """Store the row of an imported file; its bytes are in the byte store."""
+    _add(history.cursor, owner, file, by=None)
+    history.count("files")
+
+
+def _add(
+    cursor: CursorWrapper, owner: ArtifactOwner, file: NewFile, *, by: int | None
+) -> None:
     cursor.execute(
         _INSERT,
         (
@@ -108,13 +140,6 @@ def add(
             by,
             sql.moment(file.created_at),
         ),
-    )
-    audit.note(
-        cursor,
-        "store_artifact",
-        (_KIND, str(file.pk), file.path),
-        by=by,
-        changes={"home": owner.reference, "sha256": file.sha256},
     )
 
 
@@ -141,7 +166,8 @@ def refer(
 ) -> None:
     """Keep references of a run that is held; one to an uploaded file says its type.
 
-    Raises AlreadyExists when the name is that of an uploaded file and the URI another.
+    Raises AlreadyExists when the name is that of an uploaded file and the URI another,
+    Invalid where it would be a file and a folder.
     """
     kept = [_refer(cursor, run.pk, reference, by=by) for reference in references]
     if kept:
@@ -161,6 +187,8 @@ def _refer(
         raise AlreadyExists(
             f"{reference.path!r} is an uploaded file of this run.", field="artifacts"
         )
+    owner = ArtifactOwner(run=run, logged_model=None, name="")
+    _refuse_both(cursor, owner, reference.path, field="artifacts")
     cursor.execute(
         _UPSERT_REFERENCE,
         (
@@ -176,3 +204,22 @@ def _refer(
         ),
     )
     return reference.path
+
+
+def _refuse_both(
+    cursor: CursorWrapper, owner: ArtifactOwner, path: str, *, field: str
+) -> None:
+    """Raise Invalid if the path is a folder, or a folder of it is a file."""
+    above = [parent.as_posix() for parent in PurePosixPath(path).parents[:-1]]
+    statement = _IN_THE_WAY.format(
+        owner="run_id" if owner.run is not None else "logged_model_id",
+        marks=", ".join(["%s"] * len(above)) or "NULL",
+        path=sql.bytewise("path"),
+    )
+    home = owner.logged_model if owner.run is None else owner.run
+    cursor.execute(statement, (home, *above, f"{path}/", f"{path}0"))
+    if (row := cursor.fetchone()) is None:
+        return
+    if row[0] in above:
+        raise Invalid(f"{row[0]!r} is a file; nothing can lie below it.", field=field)
+    raise Invalid(f"{path!r} is a folder, with files in it.", field=field)

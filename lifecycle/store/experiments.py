@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from lifecycle.errors import ExperimentArchived, ExperimentDeleted
 from lifecycle.states import ExperimentStatus
-from lifecycle.store import keys, sql, tags
+from lifecycle.store import keys, sql, tags, trace_removal
 from lifecycle.store.recording import Recording
 from mlops.core import audit
 from mlops.core.errors import AlreadyExists, NotFound
@@ -110,11 +110,16 @@ def create_as(cursor: CursorWrapper, pk: int, new: NewExperiment) -> bool:
 
     False as well where the name is in use.
     """
-    cursor.execute(_INSERT_WITH_ID, (pk, *_values(new)))
-    if not cursor.rowcount:
+    if not insert_as(cursor, pk, new):
         return False
     audit.note(cursor, "create", _target(pk, new.name), by=new.created_by)
     return True
+
+
+def insert_as(cursor: CursorWrapper, pk: int, new: NewExperiment) -> bool:
+    """Store the row under this primary key; False where it or the name is taken."""
+    cursor.execute(_INSERT_WITH_ID, (pk, *_values(new)))
+    return bool(cursor.rowcount)
 
 
 def record(
@@ -238,6 +243,7 @@ def erase(
 ) -> None:
     """Remove an experiment for good; its runs and their files are gone before."""
     audit.note(cursor, "purge", _target(experiment.pk, experiment.name), by=by)
+    trace_removal.erase_of(cursor, experiment.pk)
     experiment.delete()
 
 

@@ -1,7 +1,7 @@
 """Entry point *record*: import a history as it was, with one audit entry."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,6 +28,27 @@ class Recording:
 
 
 @contextmanager
+def part(counts: Counter[str]) -> Iterator[Recording]:
+    """Store a piece of a history that is too long for one transaction.
+
+    What it stored is added to `counts` once it is committed. Whoever records in parts
+    calls `note_whole` at the end: a history is one entry, however many parts it had.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        history = Recording(cursor)
+        yield history
+    counts.update(history.counts)
+
+
+def note_whole(
+    cursor: CursorWrapper, source: str, counts: Mapping[str, int], *, by: int | None
+) -> None:
+    """Append the one entry of a history that was stored in parts."""
+    target = (_KIND, "", source)
+    audit.note(cursor, "record", target, by=by, changes=dict(sorted(counts.items())))
+
+
+@contextmanager
 def recording(source: str, *, by: int | None) -> Iterator[Recording]:
     """Store a history in one transaction; `source` says where it comes from.
 
@@ -38,6 +59,4 @@ def recording(source: str, *, by: int | None) -> Iterator[Recording]:
         history = Recording(cursor)
         yield history
         if history.counts:
-            changes = dict(sorted(history.counts.items()))
-            target = (_KIND, "", source)
-            audit.note(cursor, "record", target, by=by, changes=changes)
+            note_whole(cursor, source, history.counts, by=by)

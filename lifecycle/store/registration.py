@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from lifecycle.store.figures import NewFigure
 from lifecycle.store.recording import Recording
 from lifecycle.store.registered_models import LockedModel
 from mlops.core import audit, names
-from mlops.core.errors import AlreadyExists
+from mlops.core.errors import AlreadyExists, NotFound
 
 _INSERT = """
     INSERT INTO lifecycle_modelversion (id, model_id, number, version, run_id,
@@ -36,6 +36,12 @@ _INSERT = """
 """
 _LABELLED = "SELECT 1 FROM lifecycle_modelversion WHERE model_id = %s AND version = %s"
 _NUMBERED = "SELECT 1 FROM lifecycle_modelversion WHERE model_id = %s AND number = %s"
+_LOGGED_BY = """
+    SELECT l.source_run_id, r.uid, l.source_run_label, l.deleted_ms
+    FROM lifecycle_loggedmodel l LEFT JOIN lifecycle_run r ON r.id = l.source_run_id
+    WHERE l.id = %s
+"""
+_STANDS_ON = "SELECT 1 FROM lifecycle_modelversion WHERE logged_model_id = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +85,16 @@ class PastVersion:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A version that is stored now."""
+    """A version that is stored now.
+
+    `logged_by` is the id of the run that it has from its logged model, "" if none.
+    """
 
     id: uuid.UUID
     number: int
     label: str
     at: datetime
+    logged_by: str = ""
 
 
 def register(
@@ -92,13 +102,15 @@ def register(
 ) -> Registered:
     """Store a version of a model that is held, under the model's next number.
 
-    Raises AlreadyExists for a label that is taken, Invalid for a label or a check
-    that cannot be. The logged model that it was made from lists it afterwards.
+    Raises AlreadyExists for a label that is taken, Invalid for a label or a check that
+    cannot be, NotFound for a logged model that was deleted. The logged model that it
+    was made from lists it afterwards, and gives it its run where none is named.
     """
     number, label = _free(cursor, model, new.label)
     registered_models.take_number(cursor, model, number)
     past = PastVersion(number=number, created_at=timezone.now(), created_by=by)
-    made = _store(cursor, model, label, new, past)
+    new, run_id = _with_run(cursor, new)
+    made = replace(_store(cursor, model, label, new, past), logged_by=run_id)
     if new.logged_model is not None:
         listed_versions.add(cursor, new.logged_model, model.name, number)
     target = (versions.KIND, str(made.id), f"{model.name} {label}")
@@ -122,6 +134,31 @@ def record(
     made = _store(history.cursor, model, label, new, past)
     history.count("versions")
     return made
+
+
+def _with_run(cursor: CursorWrapper, new: NewVersion) -> tuple[NewVersion, str]:
+    """Add the run that logged its model if none is named; return that run's id too.
+
+    The model is locked, so that it stays. Raises NotFound for a deleted one on which
+    no other version stands.
+    """
+    if new.logged_model is None:
+        return new, ""
+    cursor.execute(_LOGGED_BY + sql.for_update("l"), (new.logged_model,))
+    row = cursor.fetchone()
+    if row is None or (row[3] and not _has_versions(cursor, new.logged_model)):
+        raise NotFound(
+            f"Logged model with ID '{new.logged_model}' not found.", field="model_id"
+        )
+    if new.run is not None or new.run_label:
+        return new, ""
+    run, uid, label, _ = row
+    return replace(new, run=run, run_label="" if run else label), uid or label
+
+
+def _has_versions(cursor: CursorWrapper, logged_model: str) -> bool:
+    cursor.execute(_STANDS_ON, (logged_model,))
+    return cursor.fetchone() is not None
 
 
 def _free(

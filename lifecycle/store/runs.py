@@ -110,6 +110,15 @@ def record(history: Recording, run: NewRun) -> int | None:
     return pk
 
 
+def record_end(
+    history: Recording, pk: int, status: RunStatus, ended_ms: int | None
+) -> None:
+    """Store how a run went on that was imported while it was open."""
+    history.cursor.execute(_SET_STATUS, (str(status), pk))
+    history.cursor.execute(_SET_ENDED, (ended_ms, pk))
+    history.count("runs that went on")
+
+
 def lock(cursor: CursorWrapper, pk: int) -> LockedRun:
     """Lock the run until the transaction ends. Raises NotFound if it was deleted."""
     cursor.execute(_HELD + sql.for_update("r"), (pk,))

@@ -21,6 +21,11 @@ def for_update(table: str = "") -> str:
     return f" FOR NO KEY UPDATE OF {table}" if table else " FOR NO KEY UPDATE"
 
 
+def bytewise(column: str) -> str:
+    """Return a text column as it is compared byte by byte, as SQLite compares all."""
+    return f'{column} COLLATE "C"' if connection.vendor == "postgresql" else column
+
+
 def moment(at: datetime) -> Any:
     """Return a moment as the database takes it: text for SQLite."""
     return connection.ops.adapt_datetimefield_value(at)

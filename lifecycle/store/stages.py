@@ -28,7 +28,9 @@ MOST_NAMED: Final = 10
 
 _APPROVE = """
     UPDATE lifecycle_modelversion SET approved_by_id = %s, approved_at = %s,
-        approval_notes = %s, artifact_id = COALESCE(artifact_id, %s), updated_at = %s
+        approval_notes = %s, artifact_id = COALESCE(artifact_id, %s),
+        framework = CASE WHEN framework = '' THEN %s ELSE framework END,
+        updated_at = %s
     WHERE id = %s
 """
 _VOID = """
@@ -66,15 +68,23 @@ def record(history: Recording, version: UUID, change: PastStageChange) -> None:
     history.count("stage changes")
 
 
+@dataclass(frozen=True, slots=True)
+class ServedFile:
+    """The file that is served, None if there is none, and what it was made with."""
+
+    artifact: UUID | None
+    framework: str = ""
+
+
 def approve(
     cursor: CursorWrapper,
     version: LockedVersion,
     *,
-    artifact: UUID | None,
+    served: ServedFile,
     by: int | None,
     notes: str = "",
 ) -> None:
-    """Approve the version as it is; `artifact` is fixed if none was before.
+    """Approve the version as it is; artifact and framework are fixed if none were.
 
     The same approver again changes nothing. Raises OwnApproval for the author,
     AlreadyApproved, ChecklistNotPassed, DataQualityFailed, IllegalStageMove for an
@@ -86,8 +96,8 @@ def approve(
     checklists.require_passed(cursor, version.key, str(version))
     require_sound_data(version.runs, str(version))
     at = sql.now()
-    file = artifact.hex if artifact else None
-    cursor.execute(_APPROVE, (by, at, notes, file, at, version.key))
+    file = served.artifact.hex if served.artifact else None
+    cursor.execute(_APPROVE, (by, at, notes, file, served.framework, at, version.key))
     versions.note(cursor, "approve", version, by=by, changes={"notes": notes})
 
 

@@ -97,7 +97,7 @@ class ArtifactViewSet(OwnedFiles, ReceivingViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a run that takes nothing before a byte of the file is read."""
         super().initial(request, *args, **kwargs)
-        if request.method == "POST":
+        if self.action == "create":
             self.find_object().refuse_if_closed()
 
     @extend_schema(

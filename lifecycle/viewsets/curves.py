@@ -1,7 +1,5 @@
 """Curves of metrics over REST: several runs and metrics in one question."""
 
-import re
-
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,13 +9,13 @@ from lifecycle.models import Run
 from lifecycle.serializers.curves import MetricCurveSerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import BadQuery
-from mlops.core.fields import MAX_WHOLE
+from mlops.core.queries import whole
 from mlops.core.viewsets import ApiViewSet
 
 MAX_RUNS = 50
 MAX_METRICS = 50
+MAX_PLACE = 10**18
 DEFAULT_BUCKETS = 500
-_WHOLE = re.compile(r"-?[0-9]{1,19}")
 _TEXTS = {"type": "array", "items": {"type": "string", "minLength": 1}}
 _PARAMETERS = [
     OpenApiParameter(
@@ -47,12 +45,12 @@ _PARAMETERS = [
     ),
     OpenApiParameter(
         "low",
-        {"type": "integer", "minimum": -MAX_WHOLE, "maximum": MAX_WHOLE},
+        {"type": "integer", "minimum": -MAX_PLACE, "maximum": MAX_PLACE},
         description="The first step or millisecond of a part, for a closer look.",
     ),
     OpenApiParameter(
         "high",
-        {"type": "integer", "minimum": -MAX_WHOLE, "maximum": MAX_WHOLE},
+        {"type": "integer", "minimum": -MAX_PLACE, "maximum": MAX_PLACE},
         description="The last step or millisecond of the part, itself included.",
     ),
 ]
@@ -95,21 +93,23 @@ def _window(request: Request) -> CurveWindow:
     named = next((one for one in AXES if one == axis), None)
     if named is None:
         raise BadQuery(f"axis is one of {', '.join(AXES)}.", field="axis")
-    most = _whole(request, "max_buckets", MIN_BUCKETS, MAX_BUCKETS)
-    low = _whole(request, "low", -MAX_WHOLE, MAX_WHOLE)
-    high = _whole(request, "high", -MAX_WHOLE, MAX_WHOLE)
+    most = whole(
+        request,
+        "max_buckets",
+        default=DEFAULT_BUCKETS,
+        least=MIN_BUCKETS,
+        most=MAX_BUCKETS,
+    )
+    low, high = _bound(request, "low"), _bound(request, "high")
     if low is not None and high is not None and low > high:
         raise BadQuery("low must not be above high.", field="low")
-    return CurveWindow(named, DEFAULT_BUCKETS if most is None else most, low, high)
+    return CurveWindow(named, most, low, high)
 
 
-def _whole(request: Request, name: str, low: int, high: int) -> int | None:
-    text = request.query_params.get(name)
-    if text is None:
+def _bound(request: Request, name: str) -> int | None:
+    if name not in request.query_params:
         return None
-    if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
-        raise BadQuery(f"{name} is a whole number from {low} to {high}.", field=name)
-    return int(text)
+    return whole(request, name, default=0, least=-MAX_PLACE, most=MAX_PLACE)
 
 
 def _texts(request: Request, name: str, most: int) -> list[str]:

@@ -44,7 +44,7 @@ class ExperimentViewSet(ApiViewSet):
         return people.prefetch_related("tags__key")
 
     def find_object(self) -> Experiment:
-        return Experiment.objects.find(self.kwargs["name"])
+        return Experiment.objects.find(self.kwargs["name"], field="name")
 
     @extend_schema(
         operation_id="listExperiments", summary="List Experiments", tags=TAGS

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, time
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,15 +11,16 @@ from lifecycle.models import RegisteredModel
 from lifecycle.registry_history import snapshot
 from lifecycle.serializers.registry_history import ModelHistorySerializer
 from lifecycle.viewsets.base import TAGS
+from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
 from mlops.core.viewsets import ApiViewSet
 
 _AT = OpenApiParameter(
     "at",
-    {"type": "string", "minLength": 1, "format": "date-time"},
+    {"type": "string", "pattern": f"^({rfc3339.DATE}|{rfc3339.TIME})$"},
     description=(
-        "The requested time (RFC 3339); of a date, the end of that day in UTC;"
-        " now, if left out."
+        "The requested time (RFC 3339, with a zone); of a date, the end of that day "
+        "in UTC; now, if left out."
     ),
 )
 
@@ -30,6 +30,7 @@ class ModelHistoryViewSet(ApiViewSet):
     action_permissions = {"history": "view"}
     serializer_class = ModelHistorySerializer
     query_parameters = ("at",)
+    untagged = frozenset({"history"})
 
     @extend_schema(
         operation_id="getModelHistory",
@@ -48,19 +49,10 @@ def _moment(request: Request) -> datetime:
     text = request.query_params.get("at")
     if text is None:
         return timezone.now()
-    try:
-        day = parse_date(text)
-        moment = (
-            datetime.combine(day, time.max)
-            if day
-            else parse_datetime(text.replace(" ", "+"))
-        )
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise BadQuery("at must be a time such as 2026-11-22T12:00:00Z.", field="at")
-    try:
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(UTC)
-    except OverflowError:
-        raise BadQuery("at is beyond the calendar.", field="at") from None
+    if day := rfc3339.day(text):
+        return datetime.combine(day, time.max, tzinfo=UTC)
+    if found := rfc3339.asked(text):
+        return found
+    raise BadQuery(
+        "at must be a date, or a time such as 2026-11-22T12:00:00Z.", field="at"
+    )

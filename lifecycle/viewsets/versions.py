@@ -1,5 +1,6 @@
 """Model versions over REST."""
 
+import uuid
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 from lifecycle import labels
 from lifecycle.addresses import address
 from lifecycle.filters import ModelVersionFilter
-from lifecycle.models import ModelVersion, RegisteredModel, Run
+from lifecycle.models import ModelVersion, RegisteredModel, Run, servable
 from lifecycle.models.comparison import compare
 from lifecycle.models.version import VersionChanges
 from lifecycle.paths import label_uri
@@ -54,7 +55,7 @@ class ModelVersionViewSet(ApiViewSet):
     }
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
-        return ModelVersion.objects.with_parts().with_accuracy()
+        return ModelVersion.objects.without_prompts().with_parts().with_accuracy()
 
     def find_object(self) -> ModelVersion:
         return ModelVersion.objects.labelled(
@@ -65,7 +66,10 @@ class ModelVersionViewSet(ApiViewSet):
         operation_id="listModelVersions", summary="List Model Versions", tags=TAGS
     )
     def list(self, request: Request) -> Response:
-        """Returns the versions of models that meet all filters, newest first."""
+        """Returns the versions of models that meet all filters, newest first.
+
+        MLflow's prompts are no models.
+        """
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(_shown(page or []))
 
@@ -175,8 +179,14 @@ class ModelViewSet(ApiViewSet):
 def _shown(versions: list[ModelVersion]) -> list[dict[str, Any]]:
     pks = [version.pk for version in versions]
     counts = ModelVersion.objects.filter(pk__in=pks).deployment_counts()
-    context = {"deployment_counts": counts}
+    context = {"deployment_counts": counts, "frameworks": _frameworks(versions)}
     return list(ModelVersionSerializer(versions, many=True, context=context).data)
+
+
+def _frameworks(versions: list[ModelVersion]) -> dict[uuid.UUID, str]:
+    """Return what the files say of versions that no framework was written down for."""
+    lacking = [version.artifact for version in versions if not version.framework]
+    return servable.frameworks_of(filter(None, lacking))
 
 
 def _changes(body: dict[str, Any]) -> VersionChanges:

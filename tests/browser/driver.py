@@ -20,6 +20,8 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 START_TIMEOUT_S = 60.0
 WAIT_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
+SCRIPT_TIMEOUT_MS = 100_000
+"""A page that draws by the processor alone answers late on a busy machine."""
 POLL_S = 0.1
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -185,6 +187,11 @@ class Browser:
         command = {"cmd": "Network.clearBrowserCookies", "params": {}}
         self._post("/goog/cdp/execute", command)
 
+    def clear_cache(self) -> None:
+        """Forget the files of all pages."""
+        command = {"cmd": "Network.clearBrowserCache", "params": {}}
+        self._post("/goog/cdp/execute", command)
+
     def drop(self, cookie: str) -> None:
         """Delete one cookie, also one that scripts cannot reach."""
         self._value(self._http.delete(f"{self._session}/cookie/{cookie}"))
@@ -200,6 +207,13 @@ class Browser:
 
     def go_to(self, tab: str) -> None:
         self._post("/window", {"handle": tab})
+
+    def minimize(self) -> None:
+        """Hide the window, and with it the present tab, until `restore`."""
+        self._post("/window/minimize", {})
+
+    def restore(self) -> None:
+        self._post("/window/rect", {"width": 1440, "height": 900})
 
     def complaints(self) -> list[str]:
         """Return the errors of scripts, policies and files since the last call."""
@@ -232,6 +246,7 @@ class Browser:
         }
         asked = {
             "browserName": "chrome",
+            "timeouts": {"script": SCRIPT_TIMEOUT_MS},
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "SEVERE"},
         }

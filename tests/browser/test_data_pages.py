@@ -1,5 +1,7 @@
 """The pages of data in a real browser: rows of a dataset, files of a run."""
 
+from urllib.parse import urlencode
+
 import httpx
 import pytest
 
@@ -13,6 +15,7 @@ ROWS = "id,price,symbol\n" + "".join(
     f"{number},{price},{'AAPL' if number % 3 else 'MSFT'}\n"
     for number, price in enumerate(PRICES)
 )
+LONG = f"text\n{'x' * 1_200_000}\n"
 DATASETS = "/api/v1/features/datasets"
 RUN = "demo-linear-1991-2004"
 
@@ -20,10 +23,14 @@ RUN = "demo-linear-1991-2004"
 @pytest.fixture(scope="module")
 def dataset(stack):
     """A dataset of 12,000 rows, by the API."""
+    return uploaded(stack, "ticks", ROWS)
+
+
+def uploaded(stack, name, rows):
     answer = httpx.post(
         stack.url + DATASETS,
-        data={"name": "ticks"},
-        files={"file": ("ticks.csv", ROWS)},
+        data={"name": name},
+        files={"file": (f"{name}.csv", rows)},
         headers={"Authorization": f"Bearer {stack.tokens['scientist']}"},
         timeout=120,
     )
@@ -115,6 +122,29 @@ def test_a_cell_is_walked_to_by_keys_and_shown_whole(stack, page, dataset):
     page.wait(lambda: "row of the version 2" in page.text, "the whole cell")
     shown = page.run("return document.getElementById('cell-value').textContent")
     assert float(shown) == PRICES[1]
+
+
+def test_a_cell_too_long_to_be_shown_whole_says_so(stack, page):
+    home = f"{stack.url}/admin/datasets/dataset/{uploaded(stack, 'long', LONG)}/work/"
+    page.open(home)
+    page.wait(lambda: "1 long cells are cut" in page.text, "that a cell is cut")
+
+    page.click("#table td[data-column='0']")
+
+    cut = "Only the beginning is shown: the cell is longer than 1,000,000 characters."
+    page.wait(lambda: cut in page.text, "what is shown of the cell")
+
+
+def test_an_answer_with_long_cells_says_that_they_are_cut(stack, page, dataset):
+    statement = "SELECT repeat('x', 2000) AS long FROM data LIMIT 1"
+    query = urlencode({"sql": statement})
+    page.open(f"{stack.url}/admin/datasets/dataset/{dataset}/sql/?{query}")
+
+    page.click("#sql form button.primary")
+
+    cut = "1 long cells are cut; a file has them whole"
+    page.wait(lambda: cut in page.text, "that a cell is cut")
+    assert len(rows(page)[0][1]) == 1_001
 
 
 def test_a_model_tells_what_it_takes_in_the_pages_of_its_run(stack, page):

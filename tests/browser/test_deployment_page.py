@@ -1,5 +1,6 @@
 """What a deployer does on a deployment's page, each in three pages and buttons."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,6 +38,15 @@ for minute in range(5, 45):
         sum_ms=2.0 * requests,
         histogram={{bucket: requests}},
     )
+"""
+
+ROWS = 5_000
+MANY_ROWS = """
+const field = document.getElementById("try-body"), body = JSON.parse(field.value);
+const [input] = body.inputs, width = input.shape[1];
+input.shape[0] = arguments[0];
+input.data = Array.from({length: arguments[0] * width}, (_, place) => place / 7);
+field.value = JSON.stringify(body);
 """
 
 
@@ -111,6 +121,22 @@ def test_one_tries_a_request_and_it_is_traffic(window, stack):
     assert "probabilities" in text_of(page, "#try-answer")
     stored = page.run("return [document.cookie, JSON.stringify({...localStorage})]")
     assert "mlopsk_" not in "".join(stored)
+    is_sound(page, stack)
+
+
+def test_an_answer_too_long_to_show_is_cut_and_says_so(window, stack):
+    page = window()
+    page.run(MANY_ROWS, ROWS)
+
+    page.click("#try-send")
+
+    page.wait(lambda: "200 after" in text_of(page, "#try-said"), "an answer")
+    shown, _, said = text_of(page, "#try-answer").rpartition("\n… ")
+    assert len(shown) == 50_000
+    cut = re.fullmatch(r"Shown are the first ([\d,]+) of ([\d,]+) characters\.", said)
+    assert cut, said
+    assert cut[1] == "50,000"
+    assert int(cut[2].replace(",", "")) > 50_000
     is_sound(page, stack)
 
 

@@ -5,10 +5,12 @@ import pytest
 
 from lifecycle import artifacts
 from lifecycle.errors import ArtifactInUse, LocalUri, UnsafePath
-from lifecycle.models import Artifact, ModelVersion
+from lifecycle.models import Artifact, LoggedModel, ModelVersion
+from lifecycle.models.artifact import Reference
 from lifecycle.paths import label_uri, normal_path
-from mlops.core.errors import TooLarge
-from tests.lifecycle.factories import RunFactory, stored
+from lifecycle.store.logged_models import NewLoggedModel
+from mlops.core.errors import Invalid, TooLarge
+from tests.lifecycle.factories import ExperimentFactory, RunFactory, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +57,45 @@ def test_file_under_a_model_version_is_not_replaced():
     assert len(_files()) == files
 
 
+@pytest.mark.parametrize("kind", ["run", "logged model"])
+@pytest.mark.parametrize(
+    ("first", "second"), [("a", "a/b"), ("a/b", "a"), ("a/b", "a/b/c/d"), ("é/b", "é")]
+)
+def test_path_is_a_file_or_a_folder(kind, first, second):
+    owner = RunFactory() if kind == "run" else logged_model()
+    stored(owner, first)
+    files = len(_files())
+
+    with pytest.raises(Invalid, match=r"is a (file|folder)"):
+        stored(owner, second)
+
+    assert [artifact.path for artifact in owner.artifacts.all()] == [first]
+    assert len(_files()) == files
+
+
+@pytest.mark.parametrize("other", ["a.txt", "a0", "A", "a-b/c", "a/c", "a/bc"])
+def test_neighbour_of_a_folder_is_no_part_of_it(other):
+    run = RunFactory()
+    stored(run, "a/b")
+
+    assert stored(run, other).path == other
+
+
+def test_path_of_another_run_is_another_path():
+    stored(RunFactory(), "a")
+
+    assert stored(RunFactory(), "a/b").path == "a/b"
+
+
+def test_reference_is_no_folder_either():
+    run = RunFactory()
+    stored(run, "a/b")
+    label = Reference(name="a", uri="s3://bucket/a", artifact_type="model")
+
+    with pytest.raises(Invalid, match="is a folder"):
+        run.refer_to([label], by=None)
+
+
 def test_too_large_a_file_leaves_nothing(settings):
     settings.MAX_UPLOAD_BYTES = 10
     before = _files()
@@ -83,6 +124,10 @@ def test_only_old_files_that_no_row_names_are_swept(settings, tmp_path):
     assert kept.exists()
     assert young.exists()
     assert foreign.exists()
+
+
+def logged_model():
+    return LoggedModel.begin(NewLoggedModel(ExperimentFactory().pk, "tree"), by=None)
 
 
 def _files():

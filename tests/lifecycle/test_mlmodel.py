@@ -8,7 +8,8 @@ from lifecycle import artifacts, mlmodel
 from lifecycle.errors import ArtifactInUse
 from lifecycle.mlmodel import MLmodel, Pyfunc
 from lifecycle.models import ModelVersion, servable
-from tests.lifecycle.factories import RunFactory, stored
+from tests.core.factories import UserFactory
+from tests.lifecycle.factories import RunFactory, VersionFactory, stored
 
 ONNX = """\
 artifact_path: model
@@ -53,6 +54,64 @@ def flavor(name, **fields):
 )
 def test_the_flavor_names_the_file(content, path):
     assert mlmodel.read(content).path == path
+
+
+@pytest.mark.parametrize(
+    ("flavors", "framework"),
+    [
+        (
+            {"python_function": {}, "sklearn": {"pickled_model": "model.skops"}},
+            "sklearn",
+        ),
+        ({"python_function": {"loader_module": "mlflow.pyfunc.model"}}, "pyfunc"),
+        ({"python_function": {}, "xgboost": {"data": "model.ubj"}}, "xgboost"),
+        ({"catboost": {}, "onnx": {"data": "model.onnx"}}, "onnx"),
+        ({"pytorch": {"model_data": "data"}, "python_function": {}}, "pytorch"),
+        ({"<script>": {}, "python_function": {}}, "pyfunc"),
+        ({"": {}}, ""),
+        (["onnx"], ""),
+        (None, ""),
+    ],
+)
+def test_the_flavor_names_the_framework(flavors, framework):
+    assert (
+        mlmodel.read(json.dumps({"flavors": flavors}).encode()).framework == framework
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("file", ["model/model.skops", "model/data/model.skops"])
+def test_a_version_has_the_framework_of_the_mlmodel_above_its_file(file):
+    run, place = RunFactory(), file.removeprefix("model/")
+    stored(run, "model/MLmodel", flavor("sklearn", pickled_model=place))
+    stored(run, file)
+
+    version = ModelVersion.register("churn", by=None, run=run)
+
+    assert (version.servable_artifact().path, version.framework) == (file, "sklearn")
+
+
+@pytest.mark.django_db
+def test_a_framework_that_is_named_stays():
+    run = RunFactory()
+    stored(run, "model.onnx")
+
+    version = ModelVersion.register("churn", by=None, run=run, framework="pytorch")
+
+    assert version.framework == "pytorch"
+
+
+@pytest.mark.django_db
+def test_an_approval_fixes_the_framework_of_a_file_that_came_later(api):
+    version = VersionFactory(model="churn", passed=True)
+    address = f"/api/v1/ml/lifecycle/models/churn/{version.version}"
+    stored(version.run, "MLmodel", flavor("sklearn", pickled_model="model.skops"))
+    stored(version.run, "model.skops")
+    shown = api("viewer").get(address).json()["framework"]
+
+    version.approve(by=UserFactory())
+
+    assert (shown, version.framework) == ("sklearn", "sklearn")
 
 
 def test_the_signature_names_the_columns():
@@ -223,3 +282,21 @@ class TestAsAPythonFunction:
 
     def test_a_folder_of_another_run_is_free(self, version):
         stored(RunFactory(), "model/code/own.py")
+
+
+@pytest.mark.django_db
+def test_lists_and_details_name_the_same_framework_where_none_was_written_down(api):
+    for name, flavour in (("churn", "sklearn"), ("price", "xgboost")):
+        version = VersionFactory(model=name)
+        stored(version.run, "m/MLmodel", flavor(flavour, pickled_model="model.skops"))
+        file = stored(version.run, "m/model.skops")
+        ModelVersion.objects.filter(pk=version.pk).update(artifact=file, framework="")
+    address = "/api/v1/ml/lifecycle/models"
+
+    listed = api("viewer").get(address).json()
+
+    shown = {one["model_name"]: one["framework"] for one in listed}
+    assert shown == {"churn": "sklearn", "price": "xgboost"}
+    for one in listed:
+        detail = api("viewer").get(f"{address}/{one['model_name']}/{one['version']}")
+        assert detail.json()["framework"] == one["framework"]

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from datasets import inline_ingestion
+from datasets.analytics import engine
 from lifecycle import onnxsignature, previews
 from lifecycle.models import LoggedModel
 from lifecycle.store.logged_models import NewLoggedModel
@@ -25,11 +26,14 @@ MODELS = "/api/v1/ml/lifecycle/logged-models"
 def look(settings, tmp_path):
     """Store a file, look into it."""
     settings.DATA_DIR = tmp_path
+    before = engine.settings()
+    engine.configure(tmp_path / "datasets")
 
     def see(path, content):
         return previews.preview(stored(RunFactory(), path, content))
 
-    return see
+    yield see
+    engine.restore(before)
 
 
 def model(**graph):
@@ -117,6 +121,26 @@ def test_other_json_is_laid_out_in_lines(look):
     assert look("c.json", b'{"a": broken').text == '{"a": broken'
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"id": 123456789012345678901234567890}',
+        b'[{"id": 0.1234567890123456789}]',
+        b'{"a": 1, "a": 2}',
+        b'{"a": ' + b"[" * 990 + b"]" * 990 + b"}",
+    ],
+)
+def test_json_that_would_read_otherwise_is_shown_as_it_is_written(look, document):
+    assert look("c.json", document).text == document.decode()
+
+
+def test_a_table_with_a_cell_that_is_cut_is_not_whole(look):
+    long = "x" * 1_001
+
+    assert not look("t.csv", f"note\n{long}\n".encode()).is_whole
+    assert not look("t.json", json.dumps([{"a": [long]}]).encode()).is_whole
+
+
 def test_the_head_of_a_parquet_file_is_a_table_with_its_types(look, monkeypatch):
     slow = replace(inline_ingestion.PREVIEW_LIMITS, wall_s=300)
     monkeypatch.setattr(inline_ingestion, "PREVIEW_LIMITS", slow)
@@ -129,6 +153,17 @@ def test_the_head_of_a_parquet_file_is_a_table_with_its_types(look, monkeypatch)
     assert found.reason == ""
     assert [one["type"] for one in found.table.columns] == ["BIGINT", "TIMESTAMP"]
     assert found.table.rows == [[1, "1970-01-01T00:00:00"], [2, None]]
+    assert found.is_whole
+
+
+def test_a_parquet_file_with_a_cell_that_is_cut_is_not_whole(look):
+    file = BytesIO()
+    pyarrow.parquet.write_table(pa.table({"text": ["x" * 1_001]}), file)
+
+    found = look("t.parquet", file.getvalue())
+
+    assert found.table.rows == [["x" * 1_000 + "…"]]
+    assert not found.is_whole
 
 
 def test_a_table_that_cannot_be_read_says_why(look):

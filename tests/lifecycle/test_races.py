@@ -13,6 +13,7 @@ from lifecycle.models import (
     Experiment,
     Key,
     LatestMetric,
+    LoggedModel,
     ModelVersion,
     NewCheck,
     NewPoint,
@@ -21,6 +22,7 @@ from lifecycle.models import (
     StageChange,
 )
 from lifecycle.states import ChecklistStatus, ModelStage, RunStatus
+from lifecycle.store.logged_models import NewLoggedModel
 from mlops.core.errors import DomainError
 from mlops.core.models import AuditEntry
 from tests.lifecycle.factories import (
@@ -190,6 +192,21 @@ def test_one_file_stays_under_a_path():
     assert not gone & ids
 
 
+def test_path_is_a_file_or_a_folder_whoever_comes_first():
+    for _ in range(5):
+        run, paths = RunFactory(), ["a", "a/b", "a/b/c", "a"]
+
+        ends = race(
+            lambda number, run=run, paths=paths: artifacts.save(
+                run, paths[number], [b"x"], by=None
+            ),
+            writers=len(paths),
+        )
+
+        assert ends.count("won") in (1, 2)  # "a" replaces "a"
+        assert run.artifacts.count() == 1
+
+
 def test_file_is_not_replaced_under_a_version_that_is_being_registered():
     for number in range(5):
         run = RunFactory()
@@ -205,3 +222,22 @@ def test_file_is_not_replaced_under_a_version_that_is_being_registered():
 
         for version in ModelVersion.objects.filter(run=run):
             assert artifacts.file_path(version.artifact).exists()
+
+
+def test_a_logged_model_is_registered_or_deleted_not_both():
+    for number in range(10):
+        new = NewLoggedModel(ExperimentFactory().pk, "tree")
+        logged = LoggedModel.begin(new, by=None)
+        verbs = [
+            lambda row, name=f"model-{number}": ModelVersion.register(
+                name, by=None, logged_model=row
+            ),
+            lambda row: row.delete_softly(by=None),
+        ]
+        rows = [LoggedModel.objects.get(pk=logged.pk) for _ in verbs]
+
+        ends = race(lambda place, rows=rows, verbs=verbs: verbs[place](rows[place]), 2)
+
+        logged.refresh_from_db()
+        assert ends in (["artifact_in_use", "won"], ["not_found", "won"])
+        assert logged.model_versions.exists() == (logged.deleted_ms is None)

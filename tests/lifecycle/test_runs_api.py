@@ -312,7 +312,7 @@ def test_bad_batch_is_refused(api, batch):
     assert not run.metric_points.exists()
 
 
-def test_what_is_no_number_is_named_in_the_history_and_absent_elsewhere(api):
+def test_what_is_no_number_is_named_in_the_history_and_a_word_elsewhere(api):
     run = RunFactory()
     values = [float("nan"), float("inf"), float("-inf")]
     run.log(
@@ -323,7 +323,8 @@ def test_what_is_no_number_is_named_in_the_history_and_absent_elsewhere(api):
 
     assert [point["special"] for point in points] == ["NaN", "Infinity", "-Infinity"]
     assert all("value" not in point for point in points)
-    assert api().get(f"{URL}/{run.uid}").json()["metrics"] == []
+    [newest] = api().get(f"{URL}/{run.uid}").json()["metrics"]
+    assert (newest["value"], newest["step"]) == ("-Infinity", 2)
 
 
 def test_history_of_an_unknown_metric_is_not_found(api):
@@ -491,6 +492,32 @@ def test_range_of_a_file_comes_down(api, asked, status, content, described):
     if content is not None:
         assert b"".join(answer) == content
         assert answer.headers["Content-Length"] == str(len(content))
+
+
+@pytest.mark.parametrize("known", ["{}", "W/{}", "*", '"other", {}'])
+def test_file_that_the_client_has_is_not_sent_again(api, known):
+    run = RunFactory()
+    stored(run, "a.txt", b"0123456789")
+    tag = api().head(f"{URL}/{run.uid}/artifacts/a.txt").headers["ETag"]
+
+    answer = api().get(
+        f"{URL}/{run.uid}/artifacts/a.txt",
+        headers={"If-None-Match": known.format(tag), "Range": "bytes=0-3"},
+    )
+
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["ETag"] == tag
+
+
+def test_file_that_the_client_has_otherwise_comes_down(api):
+    run = RunFactory()
+    stored(run, "a.txt", b"0123456789")
+
+    answer = api().get(
+        f"{URL}/{run.uid}/artifacts/a.txt", headers={"If-None-Match": '"other"'}
+    )
+
+    assert (answer.status_code, b"".join(answer)) == (200, b"0123456789")
 
 
 def test_answer_that_nobody_reads_leaves_no_file_open(api):

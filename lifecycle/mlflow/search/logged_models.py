@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 from django.db.models import (
+    BooleanField,
     Case,
     Exists,
     FloatField,
@@ -219,18 +220,21 @@ def _attribute_column(key: str) -> str:
 def _with_metric(
     rows: QuerySet[LoggedModel], key: str, clause: Fields, number: int
 ) -> QuerySet[LoggedModel]:
-    """Add the newest value of a metric, and a rank that puts its absence last."""
+    """Add the newest value of a metric, and a rank: NaN after values, absence last."""
     on = OnDataset(clause.text("dataset_name"), clause.text("dataset_digest"))
     points = _metrics().filter(on.q(), key=key)
-    newest = Subquery(
-        points.order_by("-timestamp_ms", "-step", "run_id").values("value")[:1],
-        output_field=FloatField(),
-    )
+    newest = points.order_by("-timestamp_ms", "-step", "run_id")
+    value = Subquery(newest.values("value")[:1], output_field=FloatField())
+    is_nan = Subquery(newest.values("is_nan")[:1], output_field=BooleanField())
     return rows.annotate(
         **{
-            f"value{number}": Coalesce(newest, 0.0),
+            f"value{number}": Coalesce(value, 0.0),
+            f"nan{number}": is_nan,
             f"rank{number}": Case(
-                When(Exists(points), then=0), default=1, output_field=IntegerField()
+                When(**{f"nan{number}": False}, then=0),
+                When(**{f"nan{number}": True}, then=1),
+                default=2,
+                output_field=IntegerField(),
             ),
         }
     )

@@ -7,7 +7,6 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from lifecycle.mlflow.messages.registry import VersionRow, fetched, rows_of
-from lifecycle.mlflow.names import IS_PROMPT
 from lifecycle.mlflow.search import lookups  # noqa: F401 - registers LIKE
 from lifecycle.mlflow.search.entities import (
     Paging,
@@ -25,6 +24,7 @@ from lifecycle.models import (
     RegisteredModel,
     RegisteredModelTag,
 )
+from lifecycle.states import IS_PROMPT
 
 Statement = tuple[str, tuple[Any, ...]]
 _TIMES: Final = {

@@ -1,5 +1,6 @@
 """An experiment's own verbs, with the refusals that the protocol's clients expect."""
 
+from lifecycle.mlflow.default import DEFAULT_ID, ensure_default
 from lifecycle.mlflow.errors import Exists, InvalidValue, Missing
 from lifecycle.models import Experiment
 from mlops.core.errors import AlreadyExists
@@ -7,7 +8,12 @@ from mlops.core.models import User
 
 
 def locked(experiment_id: int) -> Experiment:
-    """Return the experiment, deleted or not, held until the commit. Raises Missing."""
+    """Return the experiment, deleted or not, held until the commit. Raises Missing.
+
+    The default one is made on first use.
+    """
+    if experiment_id == DEFAULT_ID:
+        ensure_default()
     rows = Experiment.objects.select_for_update().filter(pk=experiment_id)
     experiment = rows.first()
     if experiment is None:

@@ -25,19 +25,22 @@ from lifecycle.mlflow.messages.artifacts import (
     listing,
     stored,
 )
-from lifecycle.mlflow.names import find_version
+from lifecycle.mlflow.names import find_version, no_logged_model
 from lifecycle.models import LoggedModel, Run
 from mlops.core.blobs import CHUNK_BYTES
 
 
 def list_of_run(call: MlflowCall) -> Answer:
-    """List a folder of a run, with paths from the run's root."""
+    """List a folder of a run, with paths from the run's root.
+
+    An empty folder has an empty list: the pages that compare runs fail without one.
+    """
     path = safe_path(call.fields.text("path"))
     run = _run(call.fields.run_id())
     label = run.experiment.artifact_label
     files = file_messages(listing(run, path))
     answer = {"root_uri": run_location(run.experiment_id, run.uid, label)}
-    return {**answer, "files": files} if files else answer
+    return {**answer, "files": files}
 
 
 def list_below(call: MlflowCall) -> Answer:
@@ -71,6 +74,8 @@ def delete(call: MlflowCall) -> Answer:
     """Delete a file, or a folder with all in it or none of it; never a whole run."""
     location = _named_place(call)
     owner = owner_of(location)
+    if isinstance(owner, LoggedModel):
+        _refuse_deleted(owner)
     inside = f"{location.path}/"
     rows = owner.artifacts.filter(is_stored=True)
     named = [
@@ -169,11 +174,15 @@ def _named_place(call: MlflowCall) -> ArtifactLocation:
 
 
 def _refuse_deleted(owner: Run | LoggedModel) -> None:
-    if isinstance(owner, Run) and owner.deleted_ms is not None:
-        raise InvalidValue(
-            f"The run {owner.uid} must be in the 'active' state. "
-            "Current state is deleted."
-        )
+    """Raise for what is deleted, also with its experiment: it is read until a purge."""
+    if isinstance(owner, LoggedModel) and owner.deleted_ms is not None:
+        raise no_logged_model(owner.pk)
+    if owner.deleted_ms is None and owner.experiment.deleted_at is None:
+        return
+    name = f"run {owner.uid}" if isinstance(owner, Run) else f"logged model {owner.pk}"
+    raise InvalidValue(
+        f"The {name} must be in the 'active' state. Current state is deleted."
+    )
 
 
 def _run(uid: str) -> Run:
@@ -184,7 +193,8 @@ def _run(uid: str) -> Run:
 
 
 def _model(model_id: str) -> LoggedModel:
-    model = LoggedModel.objects.filter(pk=model_id, deleted_ms=None).first()
+    """Return the logged model, whose files are there until it is purged."""
+    model = LoggedModel.objects.filter(pk=model_id).first()
     if model is None:
-        raise Missing(f"Logged model with ID '{model_id}' not found.")
+        raise no_logged_model(model_id)
     return model

@@ -1,8 +1,11 @@
 """Reading metrics: the history of one, of many runs, or a sample of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 from django.db import connection
+from django.http import StreamingHttpResponse
 
 from lifecycle.mlflow.endpoint import Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
@@ -18,7 +21,10 @@ Point = dict[str, Any]
 
 
 def get_history(call: MlflowCall) -> Answer:
-    """Return all points, or a page of them where `max_results` is given."""
+    """Return all points, or a page of them where `max_results` is given.
+
+    All points are streamed, a page after the other, if they are many.
+    """
     fields = call.fields
     run_id, key = fields.run_id(), fields.text("metric_key", required=True)
     limit = fields.integer("max_results")
@@ -27,14 +33,26 @@ def get_history(call: MlflowCall) -> Answer:
             f"Invalid value {limit} for parameter 'max_results' supplied. It must be a "
             "positive integer."
         )
-    if limit is not None:
-        limit = min(limit, HISTORY_MAX)
+    size = HISTORY_MAX if limit is None else min(limit, HISTORY_MAX)
     with connection.cursor() as cursor:
-        points, token = history(cursor, run_id, key, limit, fields.text("page_token"))
+        points, token = history(cursor, run_id, key, size, fields.text("page_token"))
+    if token and limit is None:
+        parts = _in_parts(run_id, key, points, token)
+        return StreamingHttpResponse(parts, content_type="application/json")
     answer: dict[str, Any] = {"metrics": points} if points else {}
     if token:
         answer["next_page_token"] = token
     return answer
+
+
+def _in_parts(run_id: str, key: str, page: list[Point], token: str) -> Iterator[bytes]:
+    """Yield the answer with this page and all that follow, a page in memory."""
+    yield b'{"metrics":[' + orjson.dumps(page)[1:-1]
+    while token:
+        with connection.cursor() as cursor:
+            page, token = history(cursor, run_id, key, HISTORY_MAX, token)
+        yield b"," + orjson.dumps(page)[1:-1]
+    yield b"]}"
 
 
 def get_history_bulk(call: MlflowCall) -> Answer:
@@ -62,7 +80,7 @@ def get_history_bulk(call: MlflowCall) -> Answer:
 
 
 def get_history_bulk_interval(call: MlflowCall) -> Answer:
-    """Return at most `max_results` steps of each run, evenly spread, ends included."""
+    """Return at most `max_results` points of each run, evenly spread, ends included."""
     run_ids = call.fields.texts("run_ids")
     if not run_ids:
         raise missing("run_ids")
@@ -81,15 +99,10 @@ def get_history_bulk_interval(call: MlflowCall) -> Answer:
     for run_id in run_ids:
         if run_id not in runs:
             raise Missing(f"Run with id={run_id} not found")
-    for run_id, steps in sampled(runs, run_ids, key, between=between, limit=limit):
-        rows = (
-            MetricPoint.objects.filter(
-                run_id=runs[run_id], key__name=key, step__in=steps
-            )
-            .order_by("step", "timestamp_ms", "value")
-            .values_list("step", "timestamp_ms", "value", "is_nan")[:HISTORY_MAX]
-        )
-        found += [_of_run(key, run_id, *row) for row in rows]
+    with connection.cursor() as cursor:
+        for run_id in run_ids:
+            rows = sampled(cursor, runs[run_id], key, between=between, most=limit)
+            found += [_of_run(key, run_id, *row) for row in rows]
     return {"metrics": found}
 
 

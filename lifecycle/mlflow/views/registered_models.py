@@ -20,7 +20,6 @@ from lifecycle.mlflow.messages.registry import (
     version_messages,
 )
 from lifecycle.mlflow.names import (
-    IS_PROMPT,
     find_model,
     find_version,
     model_name,
@@ -28,7 +27,7 @@ from lifecycle.mlflow.names import (
 )
 from lifecycle.mlflow.search.registry import search_models
 from lifecycle.models import ModelVersion, RegisteredModel
-from lifecycle.states import ModelStage
+from lifecycle.states import IS_PROMPT, ModelStage
 from mlops.core.errors import AlreadyExists
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from django.http import HttpResponse
 
 from lifecycle.mlflow.endpoint import Answer, MlflowCall
-from lifecycle.mlflow.errors import MlflowError, UnknownEndpoint
+from lifecycle.mlflow.errors import Missing, UnknownEndpoint
 from mlops import __version__
 
 SPOKEN_VERSION: Final = "3.17.2"
@@ -22,14 +22,60 @@ def version(_call: MlflowCall) -> Answer:
 
 
 def server_info(_call: MlflowCall) -> Answer:
-    """Return server capabilities (no multipart uploads) and the server's version."""
+    """Return what this server can, and its version; files come and go in one piece.
+
+    MLflow's own pages leave out what is off here.
+    """
     return {
         "mlops_version": __version__,
         "store_type": "SqlStore",
         "workspaces_enabled": False,
         "trace_archival_enabled": False,
         "multipart_uploads_enabled": False,
+        "multipart_downloads_enabled": False,
+        "presigned_upload_run_id_supported": False,
+        "presigned_upload_model_id_supported": False,
+        "features_enabled": {"gateway": False, "scheduled_issue_detection": False},
     }
+
+
+def current_user(call: MlflowCall) -> Answer:
+    """Return who is signed in, for the pages' account menu.
+
+    Nobody is an admin there: people, roles and passwords are not MLflow's here.
+    """
+    if call.by is None:
+        raise Missing("Nobody is signed in: this server is in open mode.")
+    user = {"id": call.by.pk, "username": call.by.username, "is_admin": False}
+    return {"user": user, "is_basic_auth": False}
+
+
+def gateway_endpoints(_call: MlflowCall) -> Answer:
+    """Return what MLflow answers where no gateway is: one without endpoints."""
+    return {"endpoints": []}
+
+
+def telemetry_settings(_call: MlflowCall) -> Answer:
+    """Return that the pages report nothing to anybody."""
+    return {
+        "disable_ui_telemetry": True,
+        "disable_ui_events": [],
+        "ui_rollout_percentage": 0,
+    }
+
+
+def telemetry(_call: MlflowCall) -> Answer:
+    """Keep nothing of what pages report in spite of that."""
+    return {"status": "disabled"}
+
+
+def assistant_settings(_call: MlflowCall) -> Answer:
+    """Return the assistant's settings: there is none here."""
+    return {"providers": {}, "projects": {}, "remote_access_allowed": False}
+
+
+def assistant_providers(_call: MlflowCall) -> Answer:
+    return {"providers": []}
 
 
 def unknown(call: MlflowCall) -> Answer:
@@ -44,11 +90,4 @@ def single_slash(call: MlflowCall) -> Answer:
     target = f"/{call.path['rest']}" + (f"?{query}" if query else "")
     return HttpResponse(
         status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": target}
-    )
-
-
-def not_spoken(_call: MlflowCall) -> Answer:
-    raise MlflowError(
-        "Traces, the gateway, prompt optimisation and GraphQL are not spoken here.",
-        code="NOT_IMPLEMENTED",
     )

@@ -70,12 +70,14 @@ class MlflowClient:
         )
 
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
-        raw = body if isinstance(body, bytes) else json.dumps(body)
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if method == "GET" and body is None:
+            raw = b""
         return self._answer(
             self._client.generic(
                 method,
                 path,
-                raw if method != "GET" else b"",
+                raw,
                 content_type=options.pop("content_type", "application/json"),
                 headers={**self._headers, **options.pop("headers", {})},
                 **({"query_params": options["query"]} if "query" in options else {}),

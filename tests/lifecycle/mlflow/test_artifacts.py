@@ -2,15 +2,18 @@
 
 import hashlib
 import io
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from lifecycle import artifacts
 from lifecycle.mlflow.errors import InvalidValue
 from lifecycle.mlflow.views.artifacts import body_of
 from lifecycle.models import Artifact, Run
 from lifecycle.models.version import ModelVersion
+from tests.lifecycle.factories import stored
 from tests.lifecycle.mlflow.conftest import FILES
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +100,21 @@ def test_folders_are_listed_one_level_at_a_time(mlflow, place, run_id):
     assert top["root_uri"].endswith(f"/{run_id}/artifacts")
 
 
+def test_a_file_is_no_folder(mlflow, place, api, run_id):
+    mlflow.put(f"{place}/ff", b"1")
+
+    below = mlflow.put(f"{place}/ff/y", b"2")
+    rest = api("data scientist").post(
+        f"/api/v1/ml/lifecycle/runs/{run_id}/artifacts",
+        {"path": "ff/y", "file": SimpleUploadedFile("y", b"2")},
+        format="multipart",
+    )
+
+    assert (below.status, below.code) == (400, "INVALID_PARAMETER_VALUE")
+    assert "'ff' is a file" in below.message
+    assert rest.status_code == 422
+
+
 def test_a_file_or_a_folder_is_deleted_with_its_bytes(mlflow, place):
     before = stored_files()
     for path in ("a.txt", "dir/b.txt", "dir/c.txt", "dirt.txt"):
@@ -152,6 +170,26 @@ def test_a_registered_version_gives_its_files(mlflow, place, run_id):
     assert file.raw == b"flavors: {}"
 
 
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("dog+step%20%1.png", "dog+step%20%1.png"),
+        ("two words.txt", '"two words.txt"'),
+        ("prix-é.txt", "prix-_.txt"),
+        ('a"b.txt', '"a\\"b.txt"'),
+    ],
+)
+def test_a_download_names_its_file_for_every_client(mlflow, run_id, name, plain):
+    stored(Run.objects.get(uid=run_id), f"d/{name}")
+
+    answer = mlflow.send(
+        "GET", "/get-artifact", query={"run_id": run_id, "path": f"d/{name}"}
+    )
+
+    said = answer.headers["Content-Disposition"]
+    assert said == f"attachment; filename={plain}; filename*=UTF-8''{quote(name)}"
+
+
 def test_markup_is_a_download_and_never_a_page(mlflow, place, run_id):
     for name in ("x.html", "x.svg"):
         mlflow.put(f"{place}/{name}", b"<script>alert(1)</script>")
@@ -198,3 +236,7 @@ def test_what_was_put_here_is_an_artifact_of_the_run_on_rest(
 
     assert [one["path"] for one in listed] == ["a.txt"]
     assert Run.objects.get(uid=run_id).artifacts.count() == 1
+
+
+def test_a_run_without_files_has_an_empty_list_for_the_pages(mlflow, run_id):
+    assert mlflow.get("artifacts/list", run_id=run_id).body["files"] == []

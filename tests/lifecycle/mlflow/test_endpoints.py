@@ -1,6 +1,7 @@
 """Who gets in: every address of the protocol, without and with the wrong rights."""
 
 import base64
+import re
 
 import pytest
 from django.test import Client, override_settings
@@ -11,6 +12,7 @@ from lifecycle.mlflow.endpoint import MlflowRoute
 from lifecycle.mlflow.urls import EXACT
 from lifecycle.models import Experiment
 from mlops.core.models import ApiToken
+from tests.lifecycle.mlflow import traced
 from tests.lifecycle.mlflow.conftest import MlflowClient
 
 pytestmark = pytest.mark.django_db
@@ -30,11 +32,10 @@ def endpoints(patterns=None, prefix=""):
 def address(pattern):
     known = {
         "<str:model_id>": "m-1",
+        "<str:trace_id>": "tr-1",
+        "<str:assessment_id>": "a-1",
         "<path:path>": "1/r/artifacts/a",
         "<path:key>": "k",
-        "^v1/traces$": "v1/traces",
-        "^graphql$": "graphql",
-        "^(?:ajax-)?api/3\\.0/mlflow/traces(?:/.*)?$": "api/3.0/mlflow/traces/x",
         "^(?:ajax-)?api/[23]\\.0(?:/.*)?$": "api/2.0/mlflow/gateway/x",
     }
     for part, example in known.items():
@@ -50,7 +51,7 @@ def test_every_address_asks_who_is_there():
         path = address(pattern)
         for method in METHODS:
             answer = client.generic(method, path, b"{}", "application/json")
-            expected = {200, 401} if path[1:] in OPEN else {401}
+            expected = {200, 401} if path.rpartition("/")[2] in OPEN else {401}
             assert answer.status_code in expected, (method, path)
             asked += 1
 
@@ -85,11 +86,9 @@ def test_no_spelling_of_an_address_is_a_way_round(path):
 
 def test_what_is_not_spoken_says_so_in_the_protocol_s_shape(mlflow):
     unknown = mlflow.post("gateway/endpoints/create")
-    traces = mlflow.send("POST", "/api/3.0/mlflow/traces", {})
     wrong = mlflow.get("experiments/create")
 
     assert (unknown.status, unknown.code) == (404, "ENDPOINT_NOT_FOUND")
-    assert (traces.status, traces.code) == (501, "NOT_IMPLEMENTED")
     assert (wrong.status, wrong.headers["Allow"]) == (405, "POST")
 
 
@@ -153,7 +152,15 @@ def test_every_endpoint_names_the_permission_it_needs():
         if not endpoint.permission and not endpoint.is_open
     }
 
-    assert {path.rpartition("/")[2] for path in unnamed} == {"server-info"}
+    assert {re.sub(".*/mlflow/", "", path) for path in unnamed} == {
+        "server-info",
+        "graphql",
+        "ui-telemetry",
+        "assistant/config",
+        "assistant/providers",
+        "users/current",
+        "gateway-proxy",
+    }
 
 
 def test_a_name_and_password_open_it_too(person):
@@ -178,7 +185,9 @@ def test_a_token_that_only_reads_does_not_write(person):
     reader = MlflowClient(token)
 
     assert reader.get("experiments/get", experiment_id="0").status == 200
+    assert reader.post("runs/search", experiment_ids=["0"]).status == 200
     assert reader.post("runs/create", experiment_id="0").status == 403
+    assert reader.put("0/r/artifacts/a", b"1").status == 403
 
 
 def test_a_revoked_token_is_shut_out_after_the_seconds_it_is_remembered(
@@ -211,6 +220,10 @@ def reads(mlflow, experiment, run_id):
     made = {"name": "iris", "source": f"runs:/{run_id}/a.txt", "run_id": run_id}
     mlflow.ok("model-versions/create", **made)
     mlflow.ok("registered-models/alias", name="iris", alias="best", version="1")
+    traced.start(mlflow, experiment)
+    traced.send_spans(mlflow, experiment, traced.span("outer"))
+    place = {"mlflow_experiment": {"experiment_id": experiment}}
+    trace = {"trace_ids": [traced.trace_id()]}
     version = {"name": "iris", "version": "1"}
     run = {"run_id": run_id}
     return {
@@ -233,24 +246,36 @@ def reads(mlflow, experiment, run_id):
         "model-versions/get": version,
         "model-versions/get-download-uri": version,
         "logged-models/search": {"experiment_ids": [experiment]},
+        "traces": {"experiment_ids": [experiment]},
+        "traces/search": {"locations": [place]},
+        "traces/get": {"trace_id": traced.trace_id()},
+        "traces/batchGet": trace,
+        "traces/batchGetInfos": trace,
     }
 
 
 @pytest.mark.django_db(transaction=True)
 def test_whatever_reads_needs_no_transaction(mlflow, reads):
     """To hold a row outside of a transaction is an error on PostgreSQL."""
-    tables = (routes.TRACKING, routes.REGISTRY, routes.LOGGED_MODELS, routes.FILES)
+    tables = {
+        "2.0": (
+            *(routes.TRACKING, routes.REGISTRY, routes.LOGGED_MODELS),
+            *(routes.FILES, routes.TRACES_2),
+        ),
+        "3.0": (routes.TRACES,),
+    }
     asked = [
-        (method, address)
-        for table in tables
+        (method, version, address)
+        for version in tables
+        for table in tables[version]
         for address, endpoints in table.items()
         for method, endpoint in endpoints.items()
         if not endpoint.writes and not endpoint.streams
     ]
 
-    for method, address in asked:
+    for method, version, address in asked:
         sent = reads.get(address, {})
         as_query = {"query": sent} if method == "GET" else {"body": sent}
-        answer = mlflow.send(method, f"/api/2.0/mlflow/{address}", **as_query)
+        answer = mlflow.send(method, f"/api/{version}/mlflow/{address}", **as_query)
         assert answer.status == 200, (method, address, answer.body)
     assert len(asked) > 15

@@ -5,6 +5,7 @@ import pytest
 from lifecycle.models import LoggedModel, LoggedModelTag
 
 pytestmark = pytest.mark.django_db
+REST = "/api/v1/ml/lifecycle"
 
 
 def begin(mlflow, experiment, **fields):
@@ -94,6 +95,27 @@ def test_a_deleted_model_is_gone_from_show_and_search(mlflow, experiment, model)
     assert LoggedModel.objects.exists()  # until it is purged
 
 
+@pytest.mark.parametrize("ascending", [True, False])
+def test_no_number_comes_after_numbers_and_no_metric_last(
+    mlflow, experiment, run_id, ascending
+):
+    for name, loss in (("nan", "NaN"), ("low", -5), ("none", None), ("high", 5)):
+        model = begin(mlflow, experiment, name=name)["model_id"]
+        if loss is not None:
+            point = {"key": "loss", "value": loss, "timestamp": 1, "model_id": model}
+            mlflow.ok("runs/log-metric", run_id=run_id, **point)
+    order = [{"field_name": "metrics.loss", "ascending": ascending}]
+    asked = {"experiment_ids": [experiment], "order_by": order, "max_results": 2}
+
+    first = mlflow.ok("logged-models/search", **asked)
+    token = first["next_page_token"]
+    second = mlflow.ok("logged-models/search", **asked, page_token=token)
+
+    names = [one["info"]["name"] for one in [*first["models"], *second["models"]]]
+    numbers = ["low", "high"] if ascending else ["high", "low"]
+    assert names == [*numbers, "nan", "none"]
+
+
 def test_models_are_searched_by_what_was_logged(mlflow, experiment, run_id):
     ids = {}
     for name, acc in (("a", 0.1), ("b", 0.2)):
@@ -179,3 +201,134 @@ def test_a_token_of_another_search_is_refused_in_the_words_of_the_protocol(
     assert second["models"][0]["info"]["name"] == "one"
     assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
     assert words in answer.body["message"]
+
+
+def test_a_version_of_a_logged_model_has_its_run_everywhere(mlflow, api, run_id, model):
+    mlflow.ok("runs/log-metric", run_id=run_id, key="acc", value=0.9, timestamp=1)
+    mlflow.ok("runs/log-parameter", run_id=run_id, key="depth", value="3")
+    mlflow.ok("registered-models/create", name="churn")
+    made = mlflow.ok(
+        "model-versions/create",
+        name="churn",
+        source=f"models:/{model['model_id']}",
+        model_id=model["model_id"],
+    )["model_version"]
+
+    found = mlflow.get("model-versions/search", filter=f"run_id = '{run_id}'").body
+    shown = api("viewer").get(f"{REST}/models/churn/1").json()
+    listed = api("viewer").get(f"{REST}/models", {"run_id": run_id}).json()
+
+    assert made["run_id"] == run_id
+    assert found["model_versions"] == [made]
+    assert shown["run_id"] == run_id
+    assert shown["experiment_name"] == "study"
+    assert shown["hyperparameters"] == {"depth": "3"}
+    assert [one["metric_name"] for one in shown["metrics"]] == ["acc"]
+    assert [one["version"] for one in listed] == ["1"]
+
+
+@pytest.fixture
+def registered(mlflow, experiment, model):
+    """Register a model with a file; return its address."""
+    address = f"logged-models/{model['model_id']}"
+    mlflow.put(f"{experiment}/models/{model['model_id']}/artifacts/a.onnx", b"onnx")
+    mlflow.ok("registered-models/create", name="churn")
+    mlflow.ok(
+        "model-versions/create", name="churn", source=f"models:/{model['model_id']}"
+    )
+    return address
+
+
+def test_a_model_on_which_a_version_stands_is_not_deleted(mlflow, registered):
+    refused = mlflow.delete(registered)
+    mlflow.delete("model-versions/delete", name="churn", version="1")
+    allowed = mlflow.delete(registered)
+
+    assert (refused.status, refused.code) == (400, "BAD_REQUEST")
+    assert "stands on this logged model" in refused.message
+    assert allowed.status == 200
+
+
+def test_a_model_whose_file_a_version_of_the_run_serves_is_not_deleted(
+    mlflow, experiment, run_id, model
+):
+    mlflow.put(f"{experiment}/models/{model['model_id']}/artifacts/a.onnx", b"onnx")
+    mlflow.ok("registered-models/create", name="churn")
+    mlflow.ok("model-versions/create", name="churn", source=f"runs:/{run_id}/")
+
+    assert mlflow.delete(f"logged-models/{model['model_id']}").code == "BAD_REQUEST"
+
+
+def test_files_of_a_deleted_model_are_read_but_not_changed(mlflow, experiment, model):
+    place = f"{experiment}/models/{model['model_id']}/artifacts"
+    mlflow.put(f"{place}/a.txt", b"a")
+    mlflow.delete(f"logged-models/{model['model_id']}")
+
+    answers = {
+        "read": mlflow.file("GET", f"{place}/a.txt"),
+        "add": mlflow.put(f"{place}/b.txt", b"b"),
+        "delete": mlflow.file("DELETE", f"{place}/a.txt"),
+    }
+
+    statuses = {name: answer.status for name, answer in answers.items()}
+    assert statuses == {"read": 200, "add": 404, "delete": 404}
+
+
+def test_a_deleted_experiment_takes_no_files(mlflow, experiment, run_id, model):
+    mlflow.ok("experiments/delete", experiment_id=experiment)
+
+    for owner in (run_id, f"models/{model['model_id']}"):
+        answer = mlflow.put(f"{experiment}/{owner}/artifacts/late.txt", b"late")
+        assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
+
+
+@pytest.mark.parametrize(
+    "source", ["models:/{0}", "mlflow-artifacts:/{1}/models/{0}/artifacts"]
+)
+def test_a_deleted_model_is_not_registered(mlflow, experiment, model, source):
+    mlflow.ok("registered-models/create", name="churn")
+    mlflow.delete(f"logged-models/{model['model_id']}")
+    named = source.format(model["model_id"], f"{experiment}")
+
+    answer = mlflow.post("model-versions/create", name="churn", source=named)
+
+    assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_a_copied_version_has_the_run_of_its_original(mlflow, run_id, model):
+    for name in ("churn", "copy"):
+        mlflow.ok("registered-models/create", name=name)
+    source = f"models:/{model['model_id']}"
+    mlflow.ok("model-versions/create", name="churn", source=source)
+
+    copy = mlflow.ok("model-versions/create", name="copy", source="models:/churn/1")
+
+    assert copy["model_version"]["run_id"] == run_id
+
+
+def test_a_run_that_is_named_counts_more_than_that_of_the_logged_model(
+    mlflow, experiment, model
+):
+    other = mlflow.ok("runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
+    mlflow.ok("registered-models/create", name="churn")
+
+    made = mlflow.ok(
+        "model-versions/create",
+        name="churn",
+        source=f"models:/{model['model_id']}",
+        run_id=other,
+    )
+
+    assert made["model_version"]["run_id"] == other
+
+
+def test_a_version_has_the_label_of_a_run_that_is_elsewhere(mlflow, experiment):
+    model = begin(mlflow, experiment, source_run_id="elsewhere")
+    mlflow.ok("registered-models/create", name="churn")
+
+    made = mlflow.ok(
+        "model-versions/create", name="churn", source=f"models:/{model['model_id']}"
+    )
+
+    assert made["model_version"]["run_id"] == "elsewhere"
+    assert mlflow.get("model-versions/get", name="churn", version="1").body == made

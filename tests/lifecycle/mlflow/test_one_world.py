@@ -16,6 +16,7 @@ def test_a_run_of_the_client_has_its_shape_on_rest(mlflow, api, experiment, run_
         metrics=[
             {"key": "loss", "value": 0.5, "timestamp": 10, "step": 2},
             {"key": "broken", "value": "NaN", "timestamp": 10, "step": 2},
+            {"key": "endless", "value": "-Infinity", "timestamp": 10, "step": 2},
         ],
         params=[{"key": "lr", "value": "0.1"}],
         tags=[{"key": "team", "value": "a"}],
@@ -29,7 +30,13 @@ def test_a_run_of_the_client_has_its_shape_on_rest(mlflow, api, experiment, run_
 
     assert (shown["run_id"], shown["status"]) == (run_id, "completed")
     assert shown["created_by"] == "data-scientist"
-    assert {m["metric_name"]: m["value"] for m in shown["metrics"]} == {"loss": 0.5}
+    assert {m["metric_name"]: m["value"] for m in shown["metrics"]} == {
+        "broken": "NaN",
+        "endless": "-Infinity",
+        "loss": 0.5,
+    }
+    assert told["metrics"] == {"loss": 0.5}
+    assert told["special_metrics"] == {"broken": "NaN", "endless": "-Infinity"}
     assert shown["parameters"] == [{"name": "lr", "value": "0.1"}]
     assert "team=a" in shown["tags"]
     assert told["duration_seconds"] == 2.5

@@ -27,9 +27,9 @@ CLIENT_S = 300
 PASSWORD = "long and secret 1"
 
 
-def run_client(python, url, folder, **env):
+def run_client(python, url, folder, *, script=SCRIPT, **env):
     done = subprocess.run(
-        [python, SCRIPT],
+        [python, script],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],

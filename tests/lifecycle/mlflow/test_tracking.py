@@ -35,6 +35,33 @@ def test_an_unknown_experiment_is_told_in_the_words_the_client_branches_on(mlflo
     assert (answer.status, answer.code) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
+def test_the_default_experiment_can_be_deleted_before_anybody_asked_for_it(mlflow):
+    mlflow.ok("experiments/delete", experiment_id="0")
+
+    shown = mlflow.get("experiments/get", experiment_id="0").body["experiment"]
+    assert shown["lifecycle_stage"] == "deleted"
+
+
+def test_nobody_has_a_negative_experiment_id(mlflow):
+    answer = mlflow.get("experiments/get", experiment_id="-1337")
+
+    assert (answer.status, answer.code) == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert answer.message == "No Experiment with id=-1337 exists"
+
+
+def test_a_get_without_a_query_has_its_parameters_in_the_body(mlflow, run_id):
+    address = "/api/2.0/mlflow/runs/get"
+    body = json.dumps({"run_id": run_id}).encode()
+
+    by_body = mlflow.send("GET", address, body)
+    by_query = mlflow.send("GET", address, b'{"run_id": "x"}', query={"run_id": run_id})
+    broken = mlflow.send("GET", address, b"{")
+
+    assert by_body.body["run"]["info"]["run_id"] == run_id
+    assert by_query.body == by_body.body
+    assert (broken.status, broken.code) == (400, "BAD_REQUEST")
+
+
 def test_a_name_is_taken_also_by_a_deleted_experiment(mlflow, experiment):
     mlflow.ok("experiments/delete", experiment_id=experiment)
 

@@ -16,6 +16,7 @@ from lifecycle.store.experiments import NewExperiment
 from lifecycle.store.points import NewPoint
 from lifecycle.store.runs import NewRun
 from mlops.core.models import User
+from tests.lifecycle.mlflow import traced
 from tests.lifecycle.mlflow.conftest import mlflow, mlflow_as
 from tests.writes import STORE, Writes, owners
 
@@ -114,6 +115,19 @@ def registry_through_mlflow(mlflow):
     assert mlflow.delete(f"logged-models/{model}").status == 200
 
 
+def traces_through_mlflow(mlflow):
+    experiment = mlflow.ok("experiments/create", name="of-traces")["experiment_id"]
+    run = mlflow.ok("runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
+    traced.start(mlflow, experiment)
+    traced.send_spans(mlflow, experiment, traced.span("outer"))
+    ids = [traced.trace_id()]
+    mlflow.ok("traces/link-to-run", trace_ids=ids, run_id=run)
+    said = {"assessment_name": "q", "source": {"source_id": "me"}, "feedback": {}}
+    path = f"{traced.V3}/{ids[0]}/assessments"
+    assert mlflow.send("POST", path, {"assessment": said}).status == 200
+    mlflow.ok("traces/delete-traces", experiment_id=experiment, request_ids=ids)
+
+
 def through_admin(client):
     client.force_login(User.objects.create_superuser("boss"))
     form = {"name": "by-admin", "description": "", "metadata": "{}"}
@@ -142,6 +156,7 @@ def walked(api, mlflow, client, writes):
     through_mlflow(mlflow)
     registry_through_rest(api)
     registry_through_mlflow(mlflow)
+    traces_through_mlflow(mlflow)
     through_admin(client)
     as_history()
     purge(timezone.now() + timedelta(seconds=1))

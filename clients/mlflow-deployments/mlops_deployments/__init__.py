@@ -1,0 +1,1 @@
+"""MLflow's deployments on an MLOps server."""
