@@ -9,16 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
 from django.conf import settings
-from pyarrow import fs
 
 from datasets import storage
 from datasets.errors import BadFile, ObjectNotFound
 from datasets.models.connection import ConnectionKind, StorageConnection
 from datasets.storage import IncomingFile
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import fs
+else:
+    pa = lazy_import("pyarrow")
+    fs = lazy_import("pyarrow.fs")
 
 CHUNK_BYTES = 1 << 20
 MAX_FILES = 1_000
@@ -168,6 +174,6 @@ class _Bucket:
             raise ObjectNotFound(MISSING, field="path") from None
 
 
-def _chunks(file: BinaryIO | pa.NativeFile) -> Iterator[bytes]:
+def _chunks(file: "BinaryIO | pa.NativeFile") -> Iterator[bytes]:
     while chunk := file.read(CHUNK_BYTES):
         yield bytes(chunk)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets import storage
-from datasets.analytics import ingest
+from datasets.analytics import ingest, rows
 from datasets.analytics.errors import IngestRefused
+from datasets.error_translation import translated_errors
 from datasets.errors import (
     BadFile,
     DiskFull,
@@ -104,8 +105,8 @@ def base_of(version: DatasetVersion, *, widens: bool = False) -> ingest.Base:
 
 def previewed(
     sources: Sequence[ingest.InputFile], options: Mapping[str, Any]
-) -> tuple[ingest.Outcome, bytes]:
-    """Read the first rows of files; return the outcome and the rows as JSON.
+) -> tuple[ingest.Outcome, rows.Rows]:
+    """Read the beginning of files; return the outcome and the first rows.
 
     Raises ReaderBusy, BadFile, UnsupportedFormat or FileTooLarge.
     """
@@ -119,7 +120,8 @@ def previewed(
             options=ingest.Options.from_json(options),
             limits=PREVIEW_LIMITS,
         )
-        return outcome, (folder / storage.HEAD_FILE).read_bytes()
+        with translated_errors():
+            return outcome, rows.page(folder / storage.DATA_FILE, rows.Window())
     except IngestRefused as refused:
         raise explained(refused) from None
     finally:
@@ -138,7 +140,7 @@ def explained(refused: IngestRefused) -> DomainError:
         "reader_killed": ReaderBusy,
     }
     error = kinds.get(refused.code, BadFile)(
-        refused.message, field="file", **refused.extra
+        refused.message, field=refused.field, **refused.extra
     )
     error.code = refused.code  # type: ignore[misc]  # the reader's own word
     return error

@@ -90,6 +90,14 @@ def page(
         "row_count": found.total,
         "offset": window.offset,
         "limit": window.limit,
+        **losses_of(found),
+        "row_numbers": found.numbers,
+    }
+
+
+def losses_of(found: Rows) -> dict[str, Any]:
+    """Return what the JSON form of rows does not show, as answers name it."""
+    return {
         "non_finite_cells": [
             {"row": row, "column": column, "value": value}
             for row, column, value in found.non_finite_cells
@@ -99,7 +107,6 @@ def page(
             {"row": row, "column": column} for row, column in found.truncated_cells
         ],
         "truncated_cell_count": found.truncated,
-        "row_numbers": found.numbers,
     }
 
 

@@ -29,7 +29,6 @@ from mlops.core.byte_store import byte_store
 
 DATA_FILE = "data.parquet"
 SAMPLE_FILE = "sample.parquet"
-HEAD_FILE = "head.json"
 INCOMING, CONTENT = "datasets/incoming/", "datasets/content/"
 LEFTOVER_AGE_S = 3600.0
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from datasets.analytics.drift.divergence import contingency
 from datasets.analytics.engine import Cursor, Engine, Lane
@@ -19,6 +18,12 @@ from datasets.analytics.sql import (
     quote_ident,
     source_of,
 )
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_import("numpy")
 
 REVISION = 1
 MAX_CATEGORIES = 100

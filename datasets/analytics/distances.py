@@ -7,13 +7,18 @@ of roundings.
 
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from datasets.analytics.sql import Kind, TableColumn, quote_ident, quote_literal
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+else:
+    np = lazy_import("numpy")
+    pa = lazy_import("pyarrow")
 
 Number = int | Decimal
 
@@ -58,7 +63,7 @@ def literal(number: Number, kind: str) -> str:
     return f"CAST({quote_literal(digits)} AS {kind})"
 
 
-def distances(array: Any, base: Number) -> npt.NDArray[np.float64]:
+def distances(array: Any, base: Number) -> "npt.NDArray[np.float64]":
     """Return an Arrow array of integers or decimals without nulls, minus the offset."""
     if isinstance(base, int) and not pa.types.is_decimal(array.type):
         whole = array.to_numpy()
@@ -67,7 +72,7 @@ def distances(array: Any, base: Number) -> npt.NDArray[np.float64]:
     return _of_decimals(array.cast(pa.decimal128(38, array.type.scale)), Decimal(base))
 
 
-def _of_decimals(array: Any, base: Decimal) -> npt.NDArray[np.float64]:
+def _of_decimals(array: Any, base: Decimal) -> "npt.NDArray[np.float64]":
     """Subtract in the two words of 64 bits that Arrow has of each."""
     scale = array.type.scale
     high, low = divmod(int(base.scaleb(scale, _DIGITS)), _WORD)

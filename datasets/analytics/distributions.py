@@ -7,13 +7,10 @@ n * 1e-16 of it: stable for a column of 1e9 +- 0.001 as for one of 1e300.
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from datasets.analytics import distances
 from datasets.analytics.blas import one_thread_per_product
@@ -27,6 +24,15 @@ from datasets.analytics.sql import (
     TableColumn,
     quote_ident,
 )
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+else:
+    np = lazy_import("numpy")
+    pa = lazy_import("pyarrow")
 
 _DAY_S = 86_400.0
 _TICKS_PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -34,8 +40,8 @@ BINS = 20
 BATCH_ROWS = 20_480
 COLUMNS_PER_PASS = 64
 
-Floats = npt.NDArray[np.float64]
-_EPS = float(np.finfo(np.float64).eps)
+Floats: TypeAlias = "npt.NDArray[np.float64]"
+_EPS = sys.float_info.epsilon
 _TINY, _ENLARGED = 2.0**-500, 2.0**500
 
 
@@ -53,7 +59,7 @@ class Shape:
     count: int = 0
     total: float = 0.0
     squares: float = 0.0
-    bins: npt.NDArray[np.int64] = field(
+    bins: "npt.NDArray[np.int64]" = field(
         default_factory=lambda: np.zeros(BINS, dtype=np.int64)
     )
 
@@ -124,7 +130,7 @@ class Shape:
             bins=self.bins + other.bins,
         )
 
-    def _places(self, values: Floats, z: Floats) -> npt.NDArray[np.int32]:
+    def _places(self, values: Floats, z: Floats) -> "npt.NDArray[np.int32]":
         """Return the bin of every value: where z is next to an edge, by the edge."""
         z *= BINS
         places = z.astype(np.int32)
@@ -183,7 +189,7 @@ def shapes(
     source: Source,
     columns: Sequence[TableColumn],
     sums: Mapping[str, Mapping[str, Any]],
-    blocks: Iterable[pa.RecordBatch] | None = None,
+    blocks: "Iterable[pa.RecordBatch] | None" = None,
 ) -> dict[str, dict[str, Any]]:
     """Return mean, std and histogram by column; `sums` holds their ranges.
 
@@ -215,7 +221,7 @@ def _pass(cursor: Cursor, source: Source, wanted: Sequence[Shape]) -> None:
             shape.add(present(array))
 
 
-def _add_blocks(blocks: Iterable[pa.RecordBatch], wanted: Sequence[Shape]) -> None:
+def _add_blocks(blocks: "Iterable[pa.RecordBatch]", wanted: Sequence[Shape]) -> None:
     for block in blocks:
         for shape in wanted:
             shape.add(_doubles(block.column(shape.column.name), shape))
@@ -263,7 +269,7 @@ def _shape(column: TableColumn, found: Mapping[str, Any]) -> Shape | None:
     return Shape(column, float(low), float(high))
 
 
-def present(array: pa.Array) -> Floats:
+def present(array: "pa.Array") -> Floats:
     """Return the numbers of an array without those that are missing."""
     if array.null_count:
         array = array.drop_null()

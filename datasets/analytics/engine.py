@@ -1,14 +1,15 @@
 """The locked-down DuckDB of this process: limits, cursors, timeouts, errors.
 
 One in-memory database per process and lane, made after the fork by whoever asks
-first; one cursor per question. It reads Parquet below the data folder and nothing
-else. The sandbox is not read-only (DuckDB may write where it may read), so no SQL
-of a caller is run here; `console` runs it, in a process of its own.
+first, and closed when nobody has asked for a while; one cursor per question. It reads
+Parquet below the data folder and nothing else. The sandbox is not read-only (DuckDB
+may write where it may read), so no SQL of a caller is run here; `console` runs it, in a
+process of its own.
 """
 
 import logging
 import os
-import shutil
+import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from datasets.analytics.database import Database, LaneLimits
 from datasets.analytics.errors import (
     AnalyticsError,
     Busy,
@@ -28,14 +28,20 @@ from datasets.analytics.errors import (
     SourceMissing,
     TooHeavy,
 )
-from datasets.analytics.sql import Source, TableColumn, quote_literal
+from datasets.analytics.sql import Source, TableColumn
+from mlops import memory
+from mlops.lazy_import import lazy_import
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
+else:
+    pa = lazy_import("pyarrow")
 
 logger = logging.getLogger(__name__)
 
-TEMP_FOLDER = "duckdb_tmp"
+REST_S = 60.0
+"""For how long nobody asks before the instances are closed."""
 
 
 class Lane(StrEnum):
@@ -48,33 +54,6 @@ class Lane(StrEnum):
     INTERACTIVE = "interactive"
     HEAVY = "heavy"
     SERIAL = "serial"
-
-
-_CURSOR_SETTINGS = (
-    "max_execution_time",
-    "enable_progress_bar",
-    "enable_progress_bar_print",
-    "progress_bar_time",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """Limits of one lane. Sizes as DuckDB writes them (`512MB`).
-
-    `concurrent` queries run at once; `waiting` more may wait for `wait_s`. Each waiting
-    one holds a thread of the web server. `without` names optimizers of DuckDB that are
-    disabled.
-    """
-
-    threads: int
-    memory_limit: str
-    temp_limit: str
-    timeout_s: float
-    concurrent: int
-    wait_s: float
-    waiting: int = 8
-    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +78,8 @@ class _ProcessState:
     pid: int = 0
     engines: dict[Lane, "Engine"] = {}
     lock = threading.Lock()
+    asked_at: float = 0.0
+    will_rest: bool = False
 
 
 def configure(
@@ -151,9 +132,26 @@ def _close_all() -> None:
 def _after_fork() -> None:
     _ProcessState.lock = threading.Lock()
     _ProcessState.engines = {}
+    _ProcessState.will_rest = False
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def _rest_later() -> None:
+    """Give back what answering took, once nobody has asked for `REST_S`.
+
+    The next question opens its instance again, in 20 ms.
+    """
+    while True:
+        time.sleep(REST_S / 4)
+        with _ProcessState.lock:
+            is_quiet = time.monotonic() - _ProcessState.asked_at >= REST_S
+            if is_quiet and all(e.rest() for e in _ProcessState.engines.values()):
+                _ProcessState.will_rest = False
+                break
+    memory.trim()
+    memory.unmap_code(Path(sysconfig.get_path("platlib")))
 
 
 class Engine:
@@ -162,12 +160,12 @@ class Engine:
     def __init__(
         self, folder: Path, limits: LaneLimits, *, files: Sequence[Path] = ()
     ) -> None:
-        """Open an instance that reaches what is below `folder`, and `files`."""
+        """Make an instance that reaches what is below `folder`, and `files`."""
         self.folder = folder
         self.limits = limits
         self._slots = threading.BoundedSemaphore(limits.concurrent)
         self._admitted = threading.BoundedSemaphore(limits.concurrent + limits.waiting)
-        self._database = _open_locked(folder, limits, files)
+        self._database = Database(folder, limits, files)
 
     @classmethod
     def for_process(cls, lane: Lane = Lane.INTERACTIVE) -> "Engine":
@@ -182,6 +180,10 @@ class Engine:
                 _ProcessState.engines[lane] = cls(
                     settings.data_dir, settings.lanes[lane]
                 )
+            _ProcessState.asked_at = time.monotonic()
+            if not _ProcessState.will_rest:
+                _ProcessState.will_rest = True
+                threading.Thread(target=_rest_later, daemon=True).start()
             return _ProcessState.engines[lane]
 
     @contextmanager
@@ -200,11 +202,16 @@ class Engine:
     @contextmanager
     def unslotted_cursor(self, *, timeout_s: float | None = None) -> Iterator["Cursor"]:
         """Return a cursor that takes no slot: for streams paced by their reader."""
-        cursor = Cursor(self._database.cursor(), timeout_s or self.limits.timeout_s)
-        try:
-            yield cursor
-        finally:
-            cursor.close()
+        with self._database.connection() as database:
+            cursor = Cursor(database.cursor(), timeout_s or self.limits.timeout_s)
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+    def rest(self) -> bool:
+        """Close the instance until somebody asks again; return False if it is busy."""
+        return self._database.rest()
 
     def close(self) -> None:
         self._database.close()
@@ -239,7 +246,7 @@ class Cursor:
 
     def batches(
         self, sql: str, parameters: Mapping[str, Any], *, batch_rows: int
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> "Iterator[pa.RecordBatch]":
         """Stream Arrow batches of up to `batch_rows` rows; memory stays bounded."""
         with translated():
             self._limit()
@@ -251,7 +258,7 @@ class Cursor:
             finally:
                 reader.close()
 
-    def table(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def table(self, sql: str, parameters: Mapping[str, Any]) -> "pa.Table":
         """Return a small result as an Arrow table."""
         with translated():
             self._limit()
@@ -293,53 +300,6 @@ class Cursor:
             raise QueryTimeout("The question took too long to answer.")
         # A plain SET on the parent is not inherited by cursors: set it here.
         self._raw.execute(f"SET max_execution_time={left_ms}")
-
-
-def _open_locked(
-    folder: Path, limits: LaneLimits, files: Sequence[Path]
-) -> "duckdb.DuckDBPyConnection":
-    """Open an in-memory database and lock it. The order of the steps matters."""
-    import duckdb  # noqa: PLC0415 - 20 MB, for who asks a question only
-
-    temp_dir = _temp_dir(folder)
-    allowed = ", ".join(quote_literal(str(file)) for file in files)
-    database = duckdb.connect(
-        config={
-            "threads": limits.threads,
-            "memory_limit": limits.memory_limit,
-            "temp_directory": str(temp_dir),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "allow_persistent_secrets": False,
-            "python_enable_replacements": False,
-        }
-    )
-    # In connect(config=...) the first is shown but not enforced, allowed_* refused.
-    for statement in (
-        f"SET max_temp_directory_size={quote_literal(limits.temp_limit)}",
-        f"SET GLOBAL max_execution_time={int(limits.timeout_s * 1000)}",
-        "SET GLOBAL TimeZone='UTC'",
-        "SET GLOBAL parquet_metadata_cache=true",
-        f"SET disabled_optimizers={quote_literal(limits.without)}",
-        f"SET allowed_paths=[{allowed}]",
-        f"SET allowed_directories=[{quote_literal(f'{folder}/')}]",
-        "SET enable_external_access=false",
-        f"SET allowed_configs=[{', '.join(map(quote_literal, _CURSOR_SETTINGS))}]",
-        "SET lock_configuration=true",
-    ):
-        database.execute(statement)
-    return database
-
-
-def _temp_dir(folder: Path) -> Path:
-    """Return where this process may spill; remove what killed processes left."""
-    parent = folder / TEMP_FOLDER
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in parent.iterdir():
-        if not Path("/proc", left.name).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    return parent / str(os.getpid())
 
 
 @contextmanager

@@ -110,11 +110,21 @@ OUTER_CODES = frozenset({"base_gone", "no_room", "reader_killed", "timeout"})
 
 
 class IngestRefused(AnalyticsError):
-    """A user's file that cannot become a table; `code` says why."""
+    """A user's file that cannot become a table; `code` says why.
 
-    def __init__(self, code: str, message: str, **extra: object) -> None:
-        super().__init__(message, field="file", **extra)
+    `field` is the file, or the reading option that does not fit it.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, field: str = "file", **extra: object
+    ) -> None:
+        super().__init__(message, field=field, **extra)
         self.code = code
+
+    @staticmethod
+    def of_option(name: str, message: str) -> "IngestRefused":
+        """Return the refusal of a reading option, by its name."""
+        return IngestRefused("invalid_options", message, field=f"options.{name}")
 
     @classmethod
     def codes(cls) -> frozenset[str]:

@@ -7,12 +7,17 @@ that memory stays bounded and the same question gives the same bytes.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from datasets.analytics.engine import Cursor, Engine
 from datasets.analytics.filters import Clause, Condition, compile_filter
 from datasets.analytics.sql import ROW_NUMBER, Source, Table, TableColumn, source_of
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = lazy_import("pyarrow")
 
 BATCH_ROWS = 4_096
 _STRETCH_ROWS = 245_760
@@ -29,7 +34,7 @@ class Selection:
 
     def batches(
         self, cursor: Cursor, select: str, *, batch_rows: int = BATCH_ROWS
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> "Iterator[pa.RecordBatch]":
         """Stream a SELECT list over the rows in the order of the file."""
         fitting = _STRETCH_CELLS // max(len(self.columns), 1)
         rows = max(min(_STRETCH_ROWS, fitting), batch_rows)

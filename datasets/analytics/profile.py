@@ -6,9 +6,7 @@ HyperLogLog estimates (2-3 % off) elsewhere; each says which.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from datasets.analytics.cells import MAX_SAFE_INTEGER, timestamp_text
 from datasets.analytics.distributions import shapes
@@ -29,6 +27,12 @@ from datasets.analytics.sql import (
     source_of,
 )
 from datasets.analytics.unpivot import batches, cells
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = lazy_import("pyarrow")
 
 REVISION = 6
 EXACT_QUANTILES_ROWS = 100_000
@@ -57,7 +61,7 @@ def profile_with(
     source: Source,
     chosen: Sequence[TableColumn],
     sampled: Callable[[], Source] | None,
-    blocks: Iterable[pa.RecordBatch] | None = None,
+    blocks: "Iterable[pa.RecordBatch] | None" = None,
 ) -> Profile:
     """Return the statistics by a cursor that the caller holds.
 

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mlops.core.queues import Waiting
 from mlops.worker.registration import wake_on_commit
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class IngestJobQuerySet(models.QuerySet["IngestJob"]):
         """Open jobs without a lease, or with an expired one, oldest first."""
         free = Q(lease_until=None) | Q(lease_until__lt=now)
         return self.open().filter(free).order_by("pk")
+
+    def waiting(self) -> Waiting:
+        """Return the jobs that no worker has finished, and when the oldest was made."""
+        return Waiting.of(self.open(), "version__created_at")
 
     def to_compare(self) -> Self:
         """Finished jobs whose version was not compared with the one before it."""
@@ -60,6 +65,14 @@ class IngestJobQuerySet(models.QuerySet["IngestJob"]):
             if job.claim(worker):
                 return job
         return None
+
+
+def let_go_of_all() -> list[str]:
+    """Free every open job, as in a copy, whose workers are not the original's."""
+    open_jobs = IngestJob.objects.open()
+    open_jobs.exclude(worker="").update(worker="", lease_until=None)
+    count = open_jobs.count()
+    return [f"{count} uploads are still to be read."] if count else []
 
 
 class IngestJob(models.Model):
@@ -124,6 +137,14 @@ class IngestJob(models.Model):
             return False
         self.refresh_from_db()
         return True
+
+    def let_go(self) -> str:
+        """Free a job whose lease is over; return what was done, "" if it is not."""
+        free = IngestJob.objects.open().filter(pk=self.pk, attempt=self.attempt)
+        freed = free.filter(lease_until__lt=timezone.now()).update(
+            worker="", lease_until=None
+        )
+        return f"freed the reading of version {self.version_id}" if freed else ""
 
     def report(self, *, bytes_done: int, rows_done: int) -> bool:
         """Write the progress and renew the lease; False if the lease is lost.

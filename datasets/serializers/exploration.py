@@ -5,6 +5,7 @@ from typing import ClassVar
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from datasets.serializers.cell_losses import CellLossesSerializer
 from datasets.serializers.dataset import CorrelationPairSerializer
 from mlops.core.serializers import AnswerSerializer, TimeField
 
@@ -19,16 +20,7 @@ class DatasetColumnSerializer(AnswerSerializer):
     type = serializers.CharField(help_text="As DuckDB writes it.")
 
 
-class TruncatedCellSerializer(AnswerSerializer):
-    row = serializers.IntegerField(help_text="The position in `rows`.")
-    column = serializers.CharField()
-
-
-class NonFiniteCellSerializer(TruncatedCellSerializer):
-    value = serializers.ChoiceField(["NaN", "Infinity", "-Infinity"])
-
-
-class TablePageSerializer(AboutVersionSerializer):
+class TablePageSerializer(CellLossesSerializer, AboutVersionSerializer):
     columns = DatasetColumnSerializer(many=True)
     rows = serializers.ListField(
         child=serializers.DictField(),
@@ -38,18 +30,6 @@ class TablePageSerializer(AboutVersionSerializer):
     row_count = serializers.IntegerField(help_text="Of all rows that match; exact.")
     offset = serializers.IntegerField()
     limit = serializers.IntegerField()
-    non_finite_cells = NonFiniteCellSerializer(
-        many=True, help_text="The first 100 of them."
-    )
-    non_finite_cell_count = serializers.IntegerField(
-        help_text="NaN and infinities, which are words in `rows`."
-    )
-    truncated_cells = TruncatedCellSerializer(
-        many=True, help_text="The first 100 of them."
-    )
-    truncated_cell_count = serializers.IntegerField(
-        help_text='Long cells, which end with "…" in `rows`.'
-    )
 
 
 class DatasetRowsSerializer(TablePageSerializer):

@@ -16,6 +16,7 @@ from mlops.core.fields import Text, Truth, Whole
 from mlops.core.serializers import StrictSerializer
 
 MAX_OFFSET = 2**53
+MAX_SEED = 2 * 10**9
 MAX_ORDERS = 8
 MAX_NAMES = 200
 MAX_COLUMNS = 2000
@@ -99,7 +100,7 @@ class SampleQuerySerializer(ColumnsQuerySerializer):
     seed = serializers.IntegerField(
         default=0,
         min_value=0,
-        max_value=2**31 - 1,
+        max_value=MAX_SEED,
         help_text="The same seed gives the same random rows.",
     )
     by = serializers.CharField(

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from datasets.analytics import ingest
+from datasets.serializers.cell_losses import CellLossesSerializer
 from mlops.core.serializers import AnswerSerializer, StrictSerializer
 
 MAX_WORDS = 100
@@ -196,7 +197,7 @@ class PreviewedColumnSerializer(AnswerSerializer):
 
 
 @extend_schema_serializer(component_name="DatasetPreviewResponse")
-class DatasetPreviewSerializer(AnswerSerializer):
+class DatasetPreviewSerializer(CellLossesSerializer):
     """What an upload would come to, as far as its beginning says."""
 
     source_format = serializers.CharField()

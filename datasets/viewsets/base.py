@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
+from django.db.models import Model
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,17 +40,22 @@ class DatasetBase(ApiViewSet):
         is_download = getattr(self, "action", None) in self.downloads
         return super().perform_content_negotiation(request, force or is_download)
 
-    def find_object(self) -> Dataset:
+    def find_object(self) -> Model:
+        return self.find_dataset()
+
+    def find_dataset(self) -> Dataset:
+        """Return the dataset of the URL. Raises DatasetNotFound."""
         return Dataset.objects.find(self.kwargs["dataset_id"])
 
     def dataset(self) -> Dataset:
-        """Return the dataset for a question whose ETag is not the row's.
+        """Return the dataset that a question or a new part is about.
 
         Raises PreconditionFailed when `If-Match` of a write names another state; what
         is written then compares it once more, under the lock of the row.
         """
-        dataset = self.find_object()
+        dataset = self.find_dataset()
         self.check_object_permissions(self.request, dataset)
+        self.fetched = dataset
         wanted = self.request.headers.get("If-Match", "").strip()
         if wanted and wanted != "*" and self.request.method not in SAFE_METHODS:
             if not etags.same_state(wanted, dataset):

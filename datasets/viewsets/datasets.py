@@ -29,6 +29,7 @@ ROUTE = "/api/v1/features/datasets"
 
 
 class DatasetViewSet(UploadsMixin, DatasetBase):
+    atomic_actions = frozenset({"partial_update", "destroy"})
     filterset_class = DatasetFilter
     serializer_class = DatasetSerializer
     queryset = Dataset.objects.with_listing()

@@ -1,6 +1,7 @@
 """The feature store."""
 
 from typing import Any
+from urllib.parse import quote
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -30,6 +31,7 @@ from mlops.core.queries import truth
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
 
+ROUTE = "/api/v1/features"
 MOST_EVENTS = 100
 TAGS = ["Feature Store", "ML"]
 
@@ -49,6 +51,7 @@ class FeatureViewSet(ApiViewSet):
         "events": "view",
         "record_use": "datasets.add_featureusage",
     }
+    untagged = frozenset({"statistics"})
     queryset = Feature.objects.with_details()
     serializer_class = FeatureSerializer
     filterset_class = FeatureFilter
@@ -88,7 +91,9 @@ class FeatureViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Defines a feature; its first version is 1.0.0, and it starts as a draft."""
         fields = validated(FeatureCreateSerializer, request)
-        return created(self._shown(Feature.create_from(**fields, by=actor(request))))
+        feature = Feature.create_from(**fields, by=actor(request))
+        location = f"{ROUTE}/{quote(feature.feature_name, safe='')}"
+        return created(self._shown(feature), location=location)
 
     @extend_schema(
         operation_id="getFeature",

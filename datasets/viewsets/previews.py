@@ -1,11 +1,10 @@
 """A look at files before they become a version."""
 
-import orjson
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from datasets import inline_ingestion, sources
+from datasets import inline_ingestion, questions, sources
 from datasets.serializers.dataset_requests import DatasetPreviewRequestSerializer
 from datasets.serializers.reading import DatasetPreviewSerializer
 from datasets.viewsets.base import TAGS, DatasetBase, UploadsMixin
@@ -33,7 +32,7 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
         """
         fields = validated(DatasetPreviewRequestSerializer, request)
         with sources.previewed_files(fields, by=actor(request)) as files:
-            outcome, head = inline_ingestion.previewed(
+            outcome, first = inline_ingestion.previewed(
                 files, fields.get("options") or {}
             )
         shown = {
@@ -41,7 +40,8 @@ class PreviewViewSet(UploadsMixin, DatasetBase):
             "types_are_of": "whole_file" if outcome.is_whole else "rows_read",
             "rows_read": outcome.row_count,
             "columns": list(outcome.columns),
-            "sample_data": orjson.loads(head),
+            "sample_data": first.rows,
+            **questions.losses_of(first),
             "report": outcome.report,
         }
         return Response(DatasetPreviewSerializer(shown).data)

@@ -16,6 +16,7 @@ from datasets.serializers.quality import (
 )
 from datasets.serializers.queries import VersionQuerySerializer, validated_query
 from datasets.viewsets.base import TAGS, DatasetBase
+from datasets.viewsets.datasets import ROUTE
 from mlops.core.serializers import actor, validated
 from mlops.core.throttling import AnalyticsThrottle, CheckThrottle
 from mlops.core.viewsets import created
@@ -28,6 +29,10 @@ class QualityViewSet(DatasetBase):
         "history": "datasets.view_qualityrun",
         "check": "datasets.add_qualityrun",
     }
+    atomic_actions = frozenset({"partial_update", "destroy"})
+
+    def find_object(self) -> QualityRule:
+        return QualityRule.objects.find(self.find_dataset(), self.kwargs["rule_id"])
 
     @extend_schema(
         operation_id="listQualityRules",
@@ -52,7 +57,8 @@ class QualityViewSet(DatasetBase):
         dataset = self.dataset()
         fields = validated(QualityRuleCreateSerializer, request)
         rule = QualityRule.add(dataset, by=actor(request), **fields)
-        return created(QualityRuleSerializer(rule).data)
+        location = f"{ROUTE}/{dataset.pk}/rules/{rule.pk}"
+        return created(QualityRuleSerializer(rule).data, location=location)
 
     @extend_schema(
         operation_id="getQualityRule",
@@ -62,7 +68,7 @@ class QualityViewSet(DatasetBase):
     )
     def retrieve(self, request: Request, dataset_id: str, rule_id: str) -> Response:
         """Returns one rule of the dataset."""
-        return Response(QualityRuleSerializer(self._rule(rule_id)).data)
+        return Response(QualityRuleSerializer(self.get_object()).data)
 
     @extend_schema(
         operation_id="updateQualityRule",
@@ -75,7 +81,7 @@ class QualityViewSet(DatasetBase):
         self, request: Request, dataset_id: str, rule_id: str
     ) -> Response:
         """Replaces what is given. What it found before stays as it was."""
-        rule = self._rule(rule_id)
+        rule: QualityRule = self.get_object()
         fields = validated(QualityRuleUpdateSerializer, request)
         return Response(
             QualityRuleSerializer(rule.change(by=actor(request), **fields)).data
@@ -89,7 +95,7 @@ class QualityViewSet(DatasetBase):
     )
     def destroy(self, request: Request, dataset_id: str, rule_id: str) -> Response:
         """Delete a rule; what it found stays in the history."""
-        self._rule(rule_id).remove(by=actor(request))
+        self.get_object().remove(by=actor(request))
         return Response(status=204)
 
     @extend_schema(
@@ -118,9 +124,6 @@ class QualityViewSet(DatasetBase):
         return created(
             QualityCheckSerializer(checks.check(version, by=actor(request))).data
         )
-
-    def _rule(self, rule_id: str) -> QualityRule:
-        return QualityRule.objects.find(self.dataset(), rule_id)
 
 
 class SuggestionViewSet(DatasetBase):

@@ -15,9 +15,10 @@ from rest_framework.response import Response
 from datasets.models import UploadSession
 from datasets.serializers.upload import UploadCreateSerializer, UploadSerializer
 from datasets.viewsets.features import TAGS
-from mlops.core.errors import BadQuery
+from mlops.core.errors import BadHeader
 from mlops.core.headers import UPLOAD_OFFSET
 from mlops.core.json import JSONParser
+from mlops.core.queries import whole_number
 from mlops.core.schema.parameters import answered, header_parameter
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
@@ -115,10 +116,12 @@ def _progress(upload: UploadSession) -> Response:
 
 
 def _offset(request: Request) -> int:
-    text = request.headers.get("Upload-Offset", "")
-    if not (text.isascii() and text.isdigit()):
-        raise BadQuery("Upload-Offset must be a number of bytes.", field="offset")
-    return int(text)
+    name = UPLOAD_OFFSET.name
+    text = request.headers.get(name, "")
+    offset = whole_number(text, least=0, most=UPLOAD_OFFSET.schema["maximum"])
+    if offset is None:
+        raise BadHeader(f"{name} must be a number of bytes.", field=name)
+    return offset
 
 
 def _chunks(stream: Any) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Model
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,6 +44,16 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     compared_posts = frozenset(
         {"create", "append", "create_filtered", "create_answered"}
     )
+    atomic_actions = frozenset({"destroy"})
+
+    def find_object(self) -> DatasetVersion:
+        versions = self.find_dataset().versions
+        return versions.of_label(self.kwargs["label"], field="label")
+
+    def lock(self, found: Model) -> None:
+        """Hold the dataset before the version, as every upload does."""
+        super().lock(self.find_dataset())
+        super().lock(found)
 
     @extend_schema(
         operation_id="listDatasetVersions",
@@ -170,8 +181,7 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     )
     def retrieve(self, request: Request, dataset_id: str, label: str) -> Response:
         """Returns one version by its number, digest or `latest`, ready or not."""
-        version = self.dataset().versions.of_label(label, field="label")
-        return Response(DatasetVersionSerializer(version).data)
+        return Response(DatasetVersionSerializer(self.get_object()).data)
 
     @extend_schema(
         operation_id="cancelDatasetVersion",
@@ -216,5 +226,5 @@ class DatasetVersionViewSet(UploadsMixin, DatasetBase):
     )
     def destroy(self, request: Request, dataset_id: str, label: str) -> Response:
         """Delete the bytes and keep the row; refused while a run relies on it."""
-        self.dataset().versions.of_label(label, field="label").purge(by=actor(request))
+        self.get_object().purge(by=actor(request))
         return Response(status=204)

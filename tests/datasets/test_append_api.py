@@ -59,7 +59,7 @@ def test_a_cell_that_does_not_fit_is_named_and_widens_when_asked(append):
 
     assert (refused.status_code, refused.json()["code"]) == (422, "does_not_fit")
     assert "'many' in line 3" in refused.json()["detail"]
-    found = append("id,price\n3,3\n4,many\n", widen=True).json()
+    found = append("id,price\n3,3\n4,many\n", widen="true").json()
     assert found["report"]["appended"]["widened"] == [
         {"column": "price", "before": "DOUBLE", "after": "VARCHAR"}
     ]
@@ -146,7 +146,7 @@ def test_a_column_of_objects_and_one_of_texts_are_not_joined(
     upload, api, first, second, widens
 ):
     assert upload("parts", first, "a.jsonl").status_code == 201
-    body = {"base_version": 1, "widen": widens}
+    body = {"base_version": 1, "widen": str(widens).lower()}
     body["file"] = SimpleUploadedFile("more.jsonl", second.encode())
 
     answer = api("data scientist").post(

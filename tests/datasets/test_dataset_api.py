@@ -241,6 +241,18 @@ def test_an_unknown_version_is_a_404(make_dataset, api, label):
     assert (answer.status_code, answer.json()["code"]) == (404, "version_not_found")
 
 
+@pytest.mark.parametrize("blank", ["", " ", ",", " , "])
+def test_blank_text_of_a_form_names_no_feature(make_dataset, api, blank):
+    dataset = make_dataset("prices", features=["close"])
+    address = f"{DATASETS}/{dataset.pk}"
+
+    answer = api("admin").patch(address, {"features": blank}, format="multipart")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["body", "features"]
+    assert api("admin").get(address).json()["features"] == ["close"]
+
+
 def test_details_can_be_changed_and_features_declared(make_dataset, api):
     dataset = make_dataset()
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from datasets import ingestion, inline_ingestion
 from datasets.analytics.ingest import REVISION
 from datasets.models import Dataset
+from tests.datasets.analytics.workbooks import cells, simple
 
 D = "/api/v1/features/datasets"
 U = "/api/v1/features/uploads"
@@ -98,6 +99,42 @@ def test_options_that_say_nothing_are_refused(as_scientist, options):
     assert not Dataset.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "options"),
+    [
+        ("a.csv", b"a,b\n1,x\n", {"types": {"zz": "BIGINT"}}),
+        ("a.csv", b"a,b\n1,x\n", {"types": {"a": "SPOON"}}),
+        ("a.csv", b"a,b\n1,x\n", {"names": ["p"]}),
+        ("a.csv", b"a,b\n1,x\n", {"sheet": "one"}),
+        ("a.jsonl", b'{"a": {"b": 1}}\n', {"types": {"a": "BIGINT"}}),
+        ("a.xlsx", None, {"sheet": "two"}),
+        ("a.xlsx", None, {"encoding": "utf-8"}),
+    ],
+)
+@pytest.mark.parametrize("address", [D, f"{U}/preview"])
+def test_option_that_does_not_fit_the_file_is_named(
+    as_scientist, address, name, body, options
+):
+    file = SimpleUploadedFile(name, body or simple(cells("a"), cells(1)))
+    form = {"file": file, "options": json.dumps(options)}
+    form |= {"name": "table"} if address == D else {}
+
+    answer = as_scientist.post(address, form, format="multipart")
+
+    said = answer.json()
+    assert (answer.status_code, said["code"]) == (422, "invalid_options"), said
+    assert [one["loc"] for one in said["errors"]] == [["body", "options", *options]]
+
+
+def test_option_of_a_file_that_is_read_again_is_named(as_scientist):
+    send(as_scientist, D, "a,b\n1,x\n", name="table")
+    body = {"options": {"types": {"zz": "BIGINT"}}}
+
+    answer = as_scientist.post(f"{D}/table/versions/1/retry", body, format="json")
+
+    assert answer.json()["errors"][0]["loc"] == ["body", "options", "types"]
+
+
 def test_kept_files_are_read_again_as_a_new_version(as_scientist):
     send(as_scientist, D, 'a,b\n"1,234",x\n', name="table")
 
@@ -139,6 +176,18 @@ def test_a_preview_shows_the_table_and_keeps_nothing(as_scientist):
     assert (len(shown["sample_data"]), shown["types_are_of"]) == (100, "rows_read")
     assert shown["report"]["dialect"]["delimiter"] == ";"
     assert not Dataset.objects.exists()
+
+
+def test_a_preview_names_the_cells_that_it_does_not_show_as_they_are(as_scientist):
+    body = f"note;x\n{'n' * 1_001};1.5\nshort;Infinity\n"
+
+    shown = send(as_scientist, f"{U}/preview", body).json()
+
+    assert shown["sample_data"][0]["note"] == "n" * 1_000 + "…"
+    assert shown["truncated_cells"] == [{"row": 0, "column": "note"}]
+    assert shown["truncated_cell_count"] == 1
+    assert shown["sample_data"][1]["x"] == "Infinity"
+    assert shown["non_finite_cells"] == [{"row": 1, "column": "x", "value": "Infinity"}]
 
 
 def test_a_preview_does_not_use_up_an_upload(as_scientist):

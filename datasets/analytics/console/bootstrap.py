@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from mlops import lazy_import, memory
 from mlops.sandbox import isolation, rlimits
 
 PROGRAM = "datasets.analytics.console.child"
+BEFORE = (lazy_import, memory)
+"""What the program imports of ours that the sandbox does not show."""
+LIBRARIES = ("numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pyarrow.ipc")
+"""What the program imports when it first uses it, which may be too late here."""
 UNSAFE = "This machine cannot shut in what would run the SQL."
 
 
@@ -39,6 +44,8 @@ def main() -> None:
         return
     # As long as its own user still may: what others may not read is imported now.
     child = importlib.import_module(PROGRAM)
+    for library in LIBRARIES:
+        importlib.import_module(library)
     limits = order["limits"]
     rlimits.confine(
         rlimits.SandboxLimits(

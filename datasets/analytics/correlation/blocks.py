@@ -8,17 +8,25 @@ code reads from an object store.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.fs
-import pyarrow.parquet as pq
+from mlops.lazy_import import lazy_import
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+else:
+    np = lazy_import("numpy")
+    pa = lazy_import("pyarrow", "pyarrow.fs")
+    pc = lazy_import("pyarrow.compute")
+    pq = lazy_import("pyarrow.parquet")
+
+
+Floats: TypeAlias = "npt.NDArray[np.float64]"
+Mask: TypeAlias = "npt.NDArray[np.bool_]"
 
 _BLOCK_BYTES = 32 << 20
 _LEAST_ROWS = 4_096
@@ -29,7 +37,7 @@ class ColumnValues:
     """Values of one column; those where `present` is false are undefined."""
 
     values: Floats
-    present: Mask | None
+    present: "Mask | None"
 
     def __len__(self) -> int:
         return len(self.values)
@@ -41,14 +49,14 @@ class Partition:
 
     path: str
     groups: tuple[int, ...]
-    filesystem: pa.fs.FileSystem | None = None
+    filesystem: "pa.fs.FileSystem | None" = None
 
 
 def partitions(
     paths: Sequence[Path | str],
     *,
     parts: int,
-    filesystem: pa.fs.FileSystem | None = None,
+    filesystem: "pa.fs.FileSystem | None" = None,
 ) -> list[Partition]:
     """Return all row groups in order, in up to `parts` runs of about equal length."""
     groups = [
@@ -65,7 +73,7 @@ def partitions(
     return found
 
 
-def open_parquet(path: str, filesystem: pa.fs.FileSystem | None) -> pq.ParquetFile:
+def open_parquet(path: str, filesystem: "pa.fs.FileSystem | None") -> "pq.ParquetFile":
     if filesystem is None:
         return pq.ParquetFile(path)
     return pq.ParquetFile(filesystem.open_input_file(path), pre_buffer=True)
@@ -87,7 +95,7 @@ def blocks(partition: Partition, names: Sequence[str]) -> Iterator[list[ColumnVa
                 yield [_column(by_name[name]) for name in names]
 
 
-def _column(array: pa.Array) -> ColumnValues:
+def _column(array: "pa.Array") -> ColumnValues:
     if not pa.types.is_float64(array.type):
         if pa.types.is_boolean(array.type):
             array = array.cast(pa.int8())

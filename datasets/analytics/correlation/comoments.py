@@ -9,14 +9,21 @@ Values are z = (x - shift) / scale: the shift (a median) keeps digits that squar
 of 1e9 would push out, the scale (a power of two) keeps 1e150 from overflowing.
 """
 
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from mlops.lazy_import import lazy_import
 
-Floats = npt.NDArray[np.float64]
-EPS = float(np.finfo(np.float64).eps)
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazy_import("numpy")
+
+
+Floats: TypeAlias = "npt.NDArray[np.float64]"
+EPS = sys.float_info.epsilon
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,12 +67,12 @@ class CoMoments:
             error=self.error + other.error * squared,
         )
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def to_arrays(self) -> "dict[str, npt.NDArray[Any]]":
         """Return the state for `numpy.savez`: what machines send each other."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]]) -> "CoMoments":
+    def from_arrays(cls, arrays: "dict[str, npt.NDArray[Any]]") -> "CoMoments":
         """Return the state that `to_arrays` gave."""
         return cls(**{name: np.asarray(arrays[name]) for name in cls.__slots__})
 

@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from datasets.analytics.correlation.comoments import EPS, CoMoments, Floats
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazy_import("numpy")
 
 REVISION = 2
 MIN_PAIRS = 3
@@ -69,8 +74,8 @@ class Correlation:
     columns: tuple[str, ...]
     excluded: tuple[tuple[str, Reason], ...]
     matrix: Floats
-    counts: npt.NDArray[np.int64]
-    reasons: npt.NDArray[np.int8]
+    counts: "npt.NDArray[np.int64]"
+    reasons: "npt.NDArray[np.int8]"
     exact: bool = True
 
     def pairs(
@@ -122,9 +127,9 @@ class Solved:
     """Correlations by position, and which pairs lost too many digits."""
 
     matrix: Floats
-    counts: npt.NDArray[np.int64]
-    reasons: npt.NDArray[np.int8]
-    imprecise: npt.NDArray[np.bool_]
+    counts: "npt.NDArray[np.int64]"
+    reasons: "npt.NDArray[np.int8]"
+    imprecise: "npt.NDArray[np.bool_]"
 
 
 def solve(state: CoMoments) -> Solved:

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
-from typing import Protocol, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from datasets.analytics.blas import one_thread_per_product
 from datasets.analytics.correlation.blocks import (
@@ -35,6 +33,12 @@ from datasets.analytics.sql import (
     pick,
     source_of,
 )
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_import("numpy")
 
 MAX_COLUMNS = 2_000
 MAX_MENDED = 200

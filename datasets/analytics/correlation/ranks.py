@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from datasets.analytics.correlation.blocks import (
     ColumnValues,
@@ -21,9 +19,16 @@ from datasets.analytics.correlation.blocks import (
     open_parquet,
     partitions,
 )
-from datasets.analytics.engine import TEMP_FOLDER
+from datasets.analytics.database import TEMP_FOLDER
 from datasets.analytics.errors import TooHeavy
 from datasets.analytics.sql import Source
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazy_import("numpy")
 
 MAX_CELLS = 500_000_000
 MOST_PAIRS_AGAIN = 5_000
@@ -36,8 +41,8 @@ _BLOCK_ROWS = 65_536
 class Ranked:
     """Ranks by column and row, NaN where a value is missing."""
 
-    ranks: npt.NDArray[np.float64]
-    gaps: npt.NDArray[np.bool_]
+    ranks: "npt.NDArray[np.float64]"
+    gaps: "npt.NDArray[np.bool_]"
 
     @property
     def can_rank_again(self) -> bool:
@@ -106,7 +111,7 @@ def rank_columns(
         yield Ranked(ranks, gaps)
 
 
-def average_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def average_ranks(values: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
     """Return the ranks from 1 on; ties share their average, NaN has none (NaN).
 
     As `scipy.stats.rankdata` does, whose import costs every process 60 MB.
@@ -131,7 +136,7 @@ def _rows(path: str) -> int:
         return int(file.metadata.num_rows)
 
 
-def _with_nan(column: ColumnValues) -> npt.NDArray[np.float64]:
+def _with_nan(column: ColumnValues) -> "npt.NDArray[np.float64]":
     values = column.values.copy()
     if column.present is not None:
         values[~column.present] = np.nan

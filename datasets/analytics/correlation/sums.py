@@ -7,11 +7,16 @@ needed for columns with gaps only.
 """
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from datasets.analytics.correlation.blocks import ColumnValues, Mask
 from datasets.analytics.correlation.comoments import CoMoments, Floats, from_sums
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_import("numpy")
 
 SLICE_BYTES = 2 << 20
 _SHIFT_VALUES = 33

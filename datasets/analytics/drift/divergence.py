@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from mlops.lazy_import import lazy_import
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazy_import("numpy")
+
+
+Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 FLOOR = 1e-4
 _BINS = 10

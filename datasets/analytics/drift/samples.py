@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from datasets.analytics.distributions import present
 from datasets.analytics.engine import Cursor
 from datasets.analytics.sql import ROW_NUMBER, Source, TableColumn, quote_ident
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    np = lazy_import("numpy")
 
 SAMPLE_ROWS = 200_000
 MAX_CATEGORIES = 10_000
@@ -21,7 +26,7 @@ _HASHES = 2**64
 class Numbers:
     """Values of a column (infinities included), and how many were missing."""
 
-    values: npt.NDArray[np.float64]
+    values: "npt.NDArray[np.float64]"
     nulls: int
     nans: int
     exact: bool

@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Collection, Sequence
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from datasets.analytics.sql import TableColumn, quote_ident
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = lazy_import("pyarrow")
 
 # pyarrow reads no such type back, or writes none to Parquet.
 _WITHOUT_TYPE = frozenset({"INTERVAL", "TIME WITH TIME ZONE"})
@@ -21,7 +26,7 @@ def select_list(columns: Sequence[TableColumn], texts: Collection[str] = ()) -> 
     return ", ".join(_cell(c, is_text=c.name in texts) for c in columns)
 
 
-def typed(batch: pa.RecordBatch, columns: Sequence[TableColumn]) -> pa.RecordBatch:
+def typed(batch: "pa.RecordBatch", columns: Sequence[TableColumn]) -> "pa.RecordBatch":
     """Return the rows with UUID and JSON as the types of Arrow that mean these."""
     cells = [
         _typed(cell, column.type)
@@ -44,7 +49,7 @@ def _cell(column: TableColumn, *, is_text: bool) -> str:
     return name
 
 
-def _typed(cells: pa.Array, kind: str) -> pa.Array:
+def _typed(cells: "pa.Array", kind: str) -> "pa.Array":
     if kind == "UUID":
         return pa.ExtensionArray.from_storage(pa.uuid(), cells.cast(pa.binary(16)))
     if kind == "JSON":

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from datasets.analytics.cells import WHOLE, Losses, records, select_list
 from datasets.analytics.engine import Cursor, Engine
@@ -22,6 +20,14 @@ from datasets.analytics.sql import (
     pick,
     source_of,
 )
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pa = lazy_import("pyarrow")
+    pq = lazy_import("pyarrow.parquet")
 
 CHUNK_BYTES = 256 << 10
 TIMEOUT_S = 3_600.0
@@ -142,7 +148,7 @@ class _Sink(io.RawIOBase):
 
 
 def _binary(
-    open_writer: Callable[[_Sink, pa.Schema], Any],
+    open_writer: "Callable[[_Sink, pa.Schema], Any]",
     texts_of: Callable[[Cursor, Selection], list[str]] = lambda *_: [],
 ) -> Callable[..., Iterator[bytes]]:
     def write(cursor: Cursor, selection: Selection) -> Iterator[bytes]:
@@ -165,16 +171,16 @@ def _binary(
     return write
 
 
-def _empty(cursor: Cursor, source: Source, select: str) -> pa.RecordBatch:
+def _empty(cursor: Cursor, source: Source, select: str) -> "pa.RecordBatch":
     sql = f"SELECT {select} FROM {source.sql} LIMIT 0"  # noqa: S608 - names are quoted
     return pa.RecordBatch.from_pylist([], cursor.table(sql, source.parameters).schema)
 
 
-def _open_parquet(sink: _Sink, schema: pa.Schema) -> pq.ParquetWriter:
+def _open_parquet(sink: _Sink, schema: "pa.Schema") -> "pq.ParquetWriter":
     return pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd")
 
 
-def _open_arrow(sink: _Sink, schema: pa.Schema) -> pa.ipc.RecordBatchStreamWriter:
+def _open_arrow(sink: _Sink, schema: "pa.Schema") -> "pa.ipc.RecordBatchStreamWriter":
     return pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from datasets.analytics.engine import TEMP_FOLDER
+from datasets.analytics.database import TEMP_FOLDER
 from datasets.analytics.errors import AnalyticsError, IngestRefused
 from datasets.analytics.ingest.model import Base, InputFile, Limits, Options, Outcome
 from datasets.analytics.ingest.parent import (
@@ -44,13 +44,15 @@ def main() -> None:
     try:
         answer = {"outcome": asdict(_convert(order, folder, limits))}
     except IngestRefused as refusal:
-        answer = _refused(refusal.code, refusal.message, refusal.extra)
+        answer = _refused(
+            refusal.code, refusal.message, field=refusal.field, **refusal.extra
+        )
         answer = _disk_full(folder) or answer
     except AnalyticsError as error:
-        answer = _refused(*_REFUSALS.get(error.code, _UNREADABLE), {})
+        answer = _refused(*_REFUSALS.get(error.code, _UNREADABLE))
         answer = _disk_full(folder) or answer
     except MemoryError:
-        answer = _refused(*_REFUSALS["too_large_for_interactive"], {})
+        answer = _refused(*_REFUSALS["too_large_for_interactive"])
     finally:
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         shutil.rmtree(folder / TEMP_FOLDER, ignore_errors=True)
@@ -69,11 +71,14 @@ _REFUSALS = {
 def _disk_full(folder: Path) -> dict[str, Any] | None:
     """Return the refusal of a full disk, which explains all other errors."""
     is_full = shutil.disk_usage(folder).free < _MIN_FREE_BYTES
-    return _refused("no_room", DISK_FULL, {}) if is_full else None
+    return _refused("no_room", DISK_FULL) if is_full else None
 
 
-def _refused(code: str, message: str, extra: dict[str, object]) -> dict[str, Any]:
-    return {"refused": {"code": code, "message": message, "extra": extra}}
+def _refused(
+    code: str, message: str, *, field: str = "file", **extra: object
+) -> dict[str, Any]:
+    about = {"code": code, "message": message, "field": field}
+    return {"refused": {**about, "extra": extra}}
 
 
 def _convert(order: dict[str, Any], folder: Path, limits: Limits) -> Outcome:

@@ -32,8 +32,8 @@ def plan(
     forced: dict[int, Rule] = {}
     for name, kind in options.types.items():
         if not is_chosen_type(kind):
-            raise IngestRefused(
-                "invalid_options", f"{kind!r} is no type that can be chosen."
+            raise IngestRefused.of_option(
+                "types", f"{kind!r} is no type that can be chosen."
             )
         for listed in (names, originals):
             if name in listed:
@@ -42,8 +42,8 @@ def plan(
                 )
                 break
         else:
-            raise IngestRefused(
-                "invalid_options", f"There is no column {name!r} to give a type."
+            raise IngestRefused.of_option(
+                "types", f"There is no column {name!r} to give a type."
             )
     # Spaces around the cells of columns that are not text do not count.
     words = dict.fromkeys(word.strip(" \t") for word in options.null_values)

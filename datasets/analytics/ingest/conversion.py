@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from datasets.analytics.engine import Engine, LaneLimits
+from datasets.analytics.database import LaneLimits
+from datasets.analytics.engine import Engine
 from datasets.analytics.errors import IngestRefused
 from datasets.analytics.ingest import arrow_file, csv_file, json_lines, parquet_file
 from datasets.analytics.ingest.append import Append

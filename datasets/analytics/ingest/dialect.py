@@ -105,8 +105,8 @@ def _named(options: Options, names: list[str]) -> tuple[str, ...]:
     if not options.names:
         return tuple(names)
     if len(options.names) != len(names):
-        raise IngestRefused(
-            "invalid_file",
+        raise IngestRefused.of_option(
+            "names",
             f"{len(options.names)} names were given for {len(names)} columns.",
         )
     return options.names

@@ -31,8 +31,8 @@ def prepare_workbook(context: Context, path: Path, label: str) -> Plain:
     options = context.options
     for name in ("encoding", "delimiter", "quote"):
         if getattr(options, name) is not None:
-            raise IngestRefused(
-                "invalid_options", f"A workbook has no {name}: leave this option out."
+            raise IngestRefused.of_option(
+                name, f"A workbook has no {name}: leave this option out."
             )
     book = opened(path)
     sheet = chosen_sheet(context, book)

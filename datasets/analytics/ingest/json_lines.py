@@ -140,8 +140,8 @@ def _without_nested(
     for place, kind in types.items():
         for name in (names[place], originals[place]):
             if wanted.pop(name, kind) != kind:
-                raise IngestRefused(
-                    "invalid_options", f"Column {name!r} is {kind} and nothing else."
+                raise IngestRefused.of_option(
+                    "types", f"Column {name!r} is {kind} and nothing else."
                 )
     return replace(options, types=wanted)
 

@@ -113,7 +113,7 @@ class Ingestion:
         body = orjson.loads(answer.read_bytes())
         if "refused" in body:
             refused = body["refused"]
-            raise IngestRefused(refused["code"], refused["message"], **refused["extra"])
+            raise IngestRefused(**refused.pop("extra"), **refused)
         return Outcome.from_json(body["outcome"])
 
     def _ended(self, code: int) -> IngestRefused:

@@ -98,8 +98,8 @@ def _settle_instants(
 
 def _refuse_choices(context: Context) -> None:
     if context.options.types:
-        raise IngestRefused(
-            "invalid_options", "A Parquet or Arrow file has types of its own."
+        raise IngestRefused.of_option(
+            "types", "A Parquet or Arrow file has types of its own."
         )
 
 

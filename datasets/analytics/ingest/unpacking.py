@@ -24,7 +24,7 @@ def unpacked(context: Context, files: Sequence[InputFile]) -> list[Plain]:
     if context.options.sheet is not None and all(
         plain.format != Format.XLSX for plain in found
     ):
-        raise IngestRefused("invalid_options", "Only a workbook has sheets.")
+        raise IngestRefused.of_option("sheet", "Only a workbook has sheets.")
     return found
 
 

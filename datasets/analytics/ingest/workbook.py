@@ -155,8 +155,8 @@ def chosen_sheet(context: Context, book: Workbook) -> Sheet:
         for sheet in book.sheets:
             if sheet.name == wanted:
                 return sheet
-        raise IngestRefused(
-            "invalid_options", f"There is no sheet {wanted!r}; there are {names}."
+        raise IngestRefused.of_option(
+            "sheet", f"There is no sheet {wanted!r}; there are {names}."
         )
     visible = [sheet for sheet in book.sheets if not sheet.is_hidden]
     for sheet in visible:

@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from datasets.analytics.engine import Engine
 from datasets.analytics.errors import InvalidRule, QueryFailed
-from datasets.analytics.filters import Clause
+from datasets.analytics.filters import Clause, bound
 from datasets.analytics.quality.conditions import ROW_KINDS, compiled
 from datasets.analytics.quality.rules import KINDS, RuleKind, RuleSpec
 from datasets.analytics.sql import TEMPORAL, TableColumn, pick
@@ -15,16 +15,31 @@ _MAX_HOURS = 1e9
 
 def validate(rule: RuleSpec, columns: Sequence[TableColumn]) -> None:
     """Raise InvalidRule or UnknownColumn unless the rule fits a table of columns."""
-    applicable(rule, columns)
-    _check_order(rule)
+    chosen = applicable(rule, columns)
+    _check_order(rule, chosen)
     if rule.kind is RuleKind.REGEX:
         _check_pattern(rule.parameters["pattern"])
 
 
-def _check_order(rule: RuleSpec) -> None:
+def _check_order(rule: RuleSpec, chosen: Sequence[TableColumn]) -> None:
+    """Raise InvalidRule for bounds between which nothing can lie.
+
+    The bounds of a column are compared as its values are: dates and times too.
+    """
     low, high = rule.parameters.get("min"), rule.parameters.get("max")
-    if _is_number(low) and _is_number(high) and low > high:
+    if low is None or high is None:
+        return
+    is_reversed = _is_above(chosen[0], low, high) if chosen else low > high
+    if is_reversed:
         raise InvalidRule("min must not be above max.", field="parameters")
+
+
+def _is_above(column: TableColumn, low: Any, high: Any) -> bool:
+    clause = Clause()
+    first, second = (bound(clause, column, value) for value in (low, high))
+    with Engine.for_process().cursor() as cursor:
+        found = cursor.row(f"SELECT {first} > {second}", clause.parameters)
+    return bool(found[0])
 
 
 def _check_pattern(pattern: str) -> None:

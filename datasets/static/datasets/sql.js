@@ -27,7 +27,11 @@ function begin() {
     grid.show(found.columns, found.rows, { numbers: found.rows.map((_, i) => number(offset + i + 1)) });
     const total = found.row_count === null ? said.more : number(found.row_count);
     position.textContent = found.rows.length ? `${number(offset + 1)}–${number(offset + found.rows.length)} ${said.of} ${total}` : `0 ${said.of} ${total}`;
-    summary.textContent = said[found.row_order] ?? "";
+    summary.textContent = [
+      said[found.row_order] ?? "",
+      found.non_finite_cell_count ? `${number(found.non_finite_cell_count)} ${said.words}` : "",
+      found.truncated_cell_count ? `${number(found.truncated_cell_count)} ${said.long}` : "",
+    ].filter(Boolean).join(" · ");
     pages.querySelector("[data-go=previous]").disabled = !offset;
     pages.querySelector("[data-go=next]").disabled = !found.has_more;
     for (const button of section.querySelectorAll("[data-export], #keep")) button.disabled = false;

@@ -108,6 +108,8 @@ async function preview() {
   found.textContent = [
     seen.source_format, `${number(seen.rows_read)} ${said.rows}`,
     seen.types_are_of === "rows_read" ? said.part : "", rejected ? `${number(rejected)} ${said.rejected}` : "",
+    seen.non_finite_cell_count ? `${number(seen.non_finite_cell_count)} ${said.words}` : "",
+    seen.truncated_cell_count ? `${number(seen.truncated_cell_count)} ${said.long}` : "",
   ].filter(Boolean).join(" · ");
   const remarks = [...(seen.report.notes ?? []), ...(seen.report.rejected?.rows ?? []).slice(0, 5).map(one => [one.line, one.reason].filter(Boolean).join(": "))];
   notes.replaceChildren(...remarks.map(one => Object.assign(document.createElement("li"), { textContent: String(one) })));

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from datasets.analytics import engine
+from datasets.analytics.database import TEMP_FOLDER
 from datasets.analytics.engine import DEFAULT_LANES, Engine, Lane
 from datasets.analytics.errors import (
     AnalyticsError,
@@ -17,6 +18,7 @@ from datasets.analytics.errors import (
     SourceMissing,
     TooHeavy,
 )
+from tests.deployments.targets.waiting import until
 
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 1"
 
@@ -166,9 +168,44 @@ def test_asking_before_configuring_is_a_programming_error(data):
 
 
 def test_what_a_killed_process_spilled_is_removed(data):
-    left = data / engine.TEMP_FOLDER / "999999999"
+    left = data / TEMP_FOLDER / "999999999"
     left.mkdir(parents=True)
 
-    Engine.for_process()
+    with Engine.for_process().cursor():
+        assert not left.exists()
 
-    assert not left.exists()
+
+# When nobody asks ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick_rest(monkeypatch):
+    monkeypatch.setattr(engine, "REST_S", 0.2)
+
+
+def is_resting():
+    return not engine._ProcessState.will_rest
+
+
+def test_who_is_not_asked_rests_and_answers_again(data, quick_rest):
+    shared = Engine.for_process()
+    with shared.cursor() as cursor:
+        cursor.rows("SELECT 1", {})
+
+    until(is_resting)
+    closed = shared._database._opened is None
+    with Engine.for_process().cursor() as cursor:
+        answer = cursor.rows("SELECT 2", {})
+
+    assert (closed, answer) == (True, [(2,)])
+    assert Engine.for_process() is shared
+    assert not is_resting()
+
+
+def test_a_question_under_way_is_not_disturbed(data):
+    shared = Engine.for_process()
+    with shared.cursor() as cursor:
+        rested = shared.rest()
+        answer = cursor.rows("SELECT 3", {})
+
+    assert (rested, answer, shared.rest()) == (False, [(3,)], True)

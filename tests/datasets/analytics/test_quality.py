@@ -194,6 +194,30 @@ def test_a_rule_without_sense_is_refused_when_it_is_made(
         quality.validate(RuleSpec(RuleKind(kind), tuple(columns), parameters), found)
 
 
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        ("TIMESTAMP", "2024-01-01T23:59:59", "2024-01-02"),
+        ("DATE", "2024-01-01", "2024-01-02"),
+        ("TIME", "12:00:00", "12:00:00.000001"),
+        ("TIMESTAMPTZ", "2024-01-01T09:00:00+09:00", "2024-01-01T00:00:01+00:00"),
+        ("DECIMAL(38,2)", "0.1", "0.11"),
+        ("BIGINT", 2**53, 2**53 + 1),
+        ("DOUBLE", -1, 1.5),
+    ],
+)
+def test_bounds_of_a_range_are_in_the_order_of_the_column(parquet, kind, low, high):
+    found = schema.columns(parquet(f"SELECT CAST(NULL AS {kind}) AS x"))
+
+    def rule(least, most):
+        return RuleSpec(RuleKind.RANGE, ("x",), {"min": least, "max": most})
+
+    quality.validate(rule(low, high), found)
+    quality.validate(rule(low, low), found)
+    with pytest.raises(InvalidRule, match="min must not be above max"):
+        quality.validate(rule(high, low), found)
+
+
 def test_an_unknown_column_is_refused_when_a_rule_is_made(parquet):
     with pytest.raises(UnknownColumn):
         quality.validate(

@@ -75,11 +75,11 @@ def test_an_export_that_is_read_again_is_the_same_content(table):
     before = engine.settings()
     with TemporaryDirectory() as place:
         folder = Path(place)
-        engine.configure(folder)
         out = pa.BufferOutputStream()
         pq.write_table(table, out)
-        first = read(folder, out.getvalue().to_pybytes(), "a.parquet")
+        engine.configure(folder)
         try:
+            first = read(folder, out.getvalue().to_pybytes(), "a.parquet")
             again = {
                 kind: exported_again(folder, first, kind)[0] for kind in ExportFormat
             }
@@ -95,16 +95,13 @@ def test_an_export_that_is_read_again_is_the_same_content(table):
         assert not found.report["cells"].get("rounded"), kind
 
 
-def test_the_end_of_a_day_comes_back_from_binary_formats(tmp_path):
-    engine.configure(tmp_path)
+def test_the_end_of_a_day_comes_back_from_binary_formats(data):
     times = pa.array([86_400_000_000, 0, None], pa.int64()).view(pa.time64("us"))
     out = pa.BufferOutputStream()
     pq.write_table(pa.table({"at": times, "i": [1, 2, 3]}), out)
-    first = read(tmp_path, out.getvalue().to_pybytes(), "a.parquet")
+    first = read(data, out.getvalue().to_pybytes(), "a.parquet")
 
-    again = {
-        kind: exported_again(tmp_path, first, kind) for kind in ("parquet", "arrow")
-    }
+    again = {kind: exported_again(data, first, kind) for kind in ("parquet", "arrow")}
 
     types = {kind: found.columns[0].type for kind, (found, _) in again.items()}
     assert types == {"parquet": "TIME", "arrow": "VARCHAR"}
