@@ -168,6 +168,7 @@ class DeploymentPlan:
             self._check_number(name)
         for name, (least, most) in LIMITS.items():
             self._check_limit(name, least, most)
+        self._check_scaling()
         low, high = self.bounds()
         if not low <= self.instances <= high:
             raise Invalid(
@@ -175,7 +176,6 @@ class DeploymentPlan:
                 f"order: {low}, {self.instances}, {high}.",
                 field="endpoint_config.instances",
             )
-        self._check_scaling()
         self.strategy.check()
 
     def bounds(self) -> tuple[int, int]:

@@ -20,11 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from django.conf import settings
 
 from deployments.errors import NothingSampled
@@ -32,6 +30,16 @@ from deployments.serving.gateway.sampler import PERIOD_S
 from mlops.core.blobs import Blob
 from mlops.core.byte_store import byte_store
 from mlops.core.ids import as_uuid
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+else:
+    pa = lazy_import("pyarrow")
+    pc = lazy_import("pyarrow.compute")
+    pq = lazy_import("pyarrow.parquet")
 
 PREFIX = "samples/"
 SAMPLED_AT = "__sampled_at"
@@ -71,7 +79,7 @@ def parts(deployment_id: UUID | str, since: datetime, until: datetime) -> list[s
     return [blob.key for blob in found if first < starts_at(blob.key) < last]
 
 
-def store(deployment_id: UUID | str, rows: pa.Table, name: str) -> str:
+def store(deployment_id: UUID | str, rows: "pa.Table", name: str) -> str:
     """Write rows as the file `{starts_at}-{gateway}`, replacing it as a whole.
 
     Returns its key. It is not synced: what a power cut takes was only a sample.
@@ -145,7 +153,7 @@ def _gather(
     return LiveSample(path, rows, names, min(times), max(times))
 
 
-def _within(file: str, since: datetime, until: datetime) -> pa.Table | None:
+def _within(file: str, since: datetime, until: datetime) -> "pa.Table | None":
     """Return a file's rows of the window, None if there are none."""
     try:
         table = pq.read_table(byte_store().local(file), memory_map=False)
@@ -160,6 +168,6 @@ def _within(file: str, since: datetime, until: datetime) -> pa.Table | None:
     return table if table.num_rows else None
 
 
-def _ends(table: pa.Table) -> list[datetime]:
+def _ends(table: "pa.Table") -> list[datetime]:
     found = pc.min_max(table[SAMPLED_AT]).as_py()
     return [found[end].astimezone(UTC) for end in ("min", "max")]

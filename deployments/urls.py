@@ -39,14 +39,14 @@ ROUTES = [
     ApiRoute(f"{ONE}/stream", StreamViewSet, {"get": "stream"}),
     ApiRoute(f"{ONE}/drift", DeploymentDriftViewSet, {"get": "list", "post": "check"}),
     ApiRoute(
-        f"{ONE}/drift/<uuid:check_id>",
+        f"{ONE}/drift/<str:check_id>",
         DeploymentDriftViewSet,
         {"get": "retrieve"},
         "deployment-drift-check",
     ),
     ApiRoute(f"{ONE}/keys", DeploymentKeyViewSet, {"get": "list", "post": "create"}),
     ApiRoute(f"{ONE}/keys/trial", DeploymentKeyViewSet, {"post": "create_trial"}),
-    ApiRoute(f"{ONE}/keys/<uuid:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}),
+    ApiRoute(f"{ONE}/keys/<str:key_id>", DeploymentKeyViewSet, {"delete": "destroy"}),
     ApiRoute("instance-types", InstanceTypeViewSet, {"get": "list"}),
 ]
 LINEAGE = [ApiRoute("lineage", LineageGraphViewSet, {"get": "graph"})]

@@ -9,6 +9,7 @@ from deployments.reconciler.stale_files import sweep
 from deployments.states import Environment
 from deployments.targets import configured
 from mlops.core import audit
+from mlops.core.byte_store import delete_delayed
 from mlops.worker.thread import WorkerThread
 
 PRUNE_EVERY = 60  # rounds
@@ -66,3 +67,4 @@ class Housekeeping(WorkerThread):
     def round(self) -> None:
         sweep()
         audit.prune()
+        delete_delayed()

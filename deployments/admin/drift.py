@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from datasets.admin.drift import drift_table
 from deployments.admin.environments import EnvironmentRuleAdmin
-from deployments.alerts.address import RefusedAddress, checked
 from deployments.models import AlertDelivery, AlertHook, DriftCheck, DriftRule
 from mlops.core.admin import ReadOnly, Recorded
 from mlops.core.admin.base import EMPTY, act, link_to, staff
+from mlops.core.sealing import KeyMissing
+from mlops.webhooks.address import RefusedAddress, checked
 
 
 @admin.register(DriftRule)
@@ -131,7 +132,12 @@ class AlertHookAdmin(Recorded):
 
     @admin.display(description=_("signing secret"))
     def signing_secret(self, hook: AlertHook) -> str:
-        return EMPTY if hook._state.adding else hook.secret  # noqa: SLF001 - public
+        if hook._state.adding:  # noqa: SLF001 - public
+            return EMPTY
+        try:
+            return hook.secret
+        except KeyMissing as missing:
+            return str(missing)
 
     def save_model(
         self,

@@ -54,7 +54,7 @@ class VersionChoice(forms.ModelChoiceField[ModelVersion]):
 
     def __init__(self) -> None:
         super().__init__(
-            queryset=ModelVersion.objects.select_related("model"),
+            queryset=ModelVersion.objects.without_prompts().select_related("model"),
             label=_("model version"),
             widget=UnfoldAdminSelectWidget(),
         )
@@ -67,7 +67,8 @@ class VersionChoice(forms.ModelChoiceField[ModelVersion]):
 
     def offer(self, chosen: Any) -> None:
         """Show the versions of the chosen one's model, without one the newest."""
-        every = ModelVersion.objects.select_related("model", "approved_by")
+        models = ModelVersion.objects.without_prompts()
+        every = models.select_related("model", "approved_by")
         rows = every.exclude(stage=ModelStage.ARCHIVED)
         pk = as_uuid(str(chosen or ""))
         found = every.filter(pk=pk).first() if pk else None

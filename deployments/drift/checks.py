@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow.parquet as pq
 
 from datasets import drift_reports, storage
 from datasets.analytics import drift
@@ -25,6 +24,12 @@ from deployments.samples import LiveSample, live_sample
 from deployments.states import DriftSubject
 from lifecycle.states import DriftSeverity
 from mlops.core.models import User
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+else:
+    pq = lazy_import("pyarrow.parquet")
 
 FAR = 4.0
 """A figure of so many times its bound of drift is critical."""

@@ -24,7 +24,8 @@ KEPT = (
     *("MLOPS_DATA_DIR", "MLOPS_ENV", "MLOPS_OPEN_MODE", "MLOPS_LOG_LEVEL"),
     *("MLOPS_PORT", "MLOPS_SERVING_PORT", "MLOPS_SERVING_WORKERS"),
     *("MLOPS_CORS_ORIGINS", "MLOPS_MAX_BODY_BYTES", "MLOPS_BEHIND_PROXY"),
-    *("MLOPS_ALLOWED_HOSTS", "MLOPS_HTTPS"),
+    *("MLOPS_ALLOWED_HOSTS", "MLOPS_HTTPS", "MLOPS_LOG_FORMAT", "MLOPS_ACCESS_LOG"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"),
 )
 ALIASES = {"read_s": ("--read-timeout",)}
 
@@ -85,6 +86,10 @@ def _shared() -> dict[str, Any]:
         "behind_proxy": shared_settings.BEHIND_PROXY,
         "is_production": shared_settings.PRODUCTION,
         "log_level": shared_settings.LOG_LEVEL,
+        "log_format": shared_settings.LOG_FORMAT,
+        "access_log": shared_settings.ACCESS_LOG,
+        "otlp_endpoint": shared_settings.OTLP_ENDPOINT,
+        "otlp_headers": shared_settings.OTLP_HEADERS,
         "cors_origins": " ".join(
             (*shared_settings.CORS_ORIGINS, *shared_settings.OWN_ORIGINS)
         ),

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import secrets
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -18,8 +19,9 @@ from datasets.models import DatasetEvent
 from deployments.states import DeliveryState
 from lifecycle.models import DriftEvent
 from lifecycle.states import DriftSeverity
-from mlops.core import audit
+from mlops.core import audit, sealing
 from mlops.core.models import User
+from mlops.core.queues import Waiting
 
 NEWS_AGE = timedelta(days=1)
 """An event that was not sent for so long is no alert any more."""
@@ -29,11 +31,24 @@ CLAIMED_FOR = timedelta(seconds=60)
 """How long a claimed message is left to the one that claimed it."""
 
 
+def new_sealed_secret() -> str:
+    """Return a new secret, encrypted."""
+    return sealing.close(secrets.token_urlsafe(32))
+
+
+def derived_secret(hook: uuid.UUID) -> str:
+    """Return the secret that followed from the server's secret key until 0.9."""
+    made = hmac.new(
+        settings.SECRET_KEY.encode(), b"alert-hook:" + hook.bytes, hashlib.sha256
+    )
+    return base64.urlsafe_b64encode(made.digest()).decode().rstrip("=")
+
+
 class AlertHook(models.Model):
     """A webhook for events, configured by admins only.
 
-    Bodies are signed with a secret derived from the server's secret key and the hook's
-    id. No secret is stored; a new server key makes new ones.
+    Bodies are signed with a secret of the hook's own, which is stored encrypted
+    (`mlops.core.sealing`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -46,6 +61,9 @@ class AlertHook(models.Model):
         default=DriftSeverity.MEDIUM,
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    sealed_secret = models.TextField(
+        default=new_sealed_secret, db_default="", editable=False
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
@@ -65,11 +83,11 @@ class AlertHook(models.Model):
 
     @property
     def secret(self) -> str:
-        """What the receiver checks signatures with."""
-        made = hmac.new(
-            settings.SECRET_KEY.encode(), b"alert-hook:" + self.pk.bytes, hashlib.sha256
-        )
-        return base64.urlsafe_b64encode(made.digest()).decode().rstrip("=")
+        """What the receiver checks signatures with. Raises KeyMissing."""
+        if self.sealed_secret:
+            return sealing.open_closed(self.sealed_secret)
+        # Of a hook that code from before it had a secret of its own has made.
+        return derived_secret(self.pk)
 
     def signature(self, body: bytes, at: datetime) -> str:
         """Return `t=<seconds>,v1=<hex>`: HMAC-SHA256 of `<seconds>.<body>`."""
@@ -109,6 +127,11 @@ class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):
         """What is to be sent (again) now, the longest waiting first."""
         waiting = self.filter(state=DeliveryState.WAITING, hook__is_enabled=True)
         return waiting.filter(next_at__lte=now).order_by("next_at", "pk")
+
+    def waiting(self) -> Waiting:
+        """Return what hooks that are on have not been sent."""
+        rows = self.filter(state=DeliveryState.WAITING, hook__is_enabled=True)
+        return Waiting.of(rows, "created_at")
 
     def queue(
         self,

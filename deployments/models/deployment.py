@@ -29,6 +29,7 @@ from deployments.states import (
 )
 from deployments.wake import wait_on_commit
 from lifecycle.models import ModelVersion, servable
+from mlops.core.errors import Invalid
 from mlops.core.models import User
 from mlops.core.models.nul_safe import NulSafeJSONField, NulSafeTextField
 
@@ -209,6 +210,8 @@ class Deployment(models.Model):
         DeploymentInProgress when the very same is on its way already.
         """
         place = Environment(environment)
+        if version.is_prompt:
+            raise Invalid(f"{version} is a prompt.", field="model_version")
         plan = plan or DeploymentPlan()
         plan.check()
         require_permission(by, f"deploy_to_{place}")

@@ -21,6 +21,7 @@ from deployments.states import (
 )
 from lifecycle.models import ModelVersion
 from mlops.core.ids import as_uuid
+from mlops.core.queues import Waiting
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
@@ -77,6 +78,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def ending(self) -> Self:
         """Those requested to end that have not ended yet."""
         return self.filter(ends_as__in=sorted(FINAL))
+
+    def waiting(self) -> Waiting:
+        """Return the pending ones, and since when the oldest has been."""
+        return Waiting.of(self.filter(status=Status.PENDING), "created_at")
 
     def startable(self) -> Self:
         """The pending ones whose slot is not busy with another, oldest first."""

@@ -66,7 +66,7 @@ def report(
     """Return a deployment's traffic of the last `window`. Raises BadQuery."""
     if window not in WINDOWS:
         raise BadQuery(f"window must be one of: {', '.join(WINDOWS)}.", field="window")
-    step = step or _DEFAULT_STEPS[window]
+    step = _DEFAULT_STEPS[window] if step is None else step
     if step not in STEPS:
         raise BadQuery(f"step must be one of: {', '.join(STEPS)}.", field="step")
     length, step_s = WINDOWS[window], STEPS[step]

@@ -4,9 +4,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-import numpy as np
 import orjson
 from django.db import models
 from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
@@ -14,6 +13,12 @@ from django.db.models.functions import Cast, NullIf
 from django.utils.translation import gettext_lazy as _
 
 from deployments.models.figures import Figures
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy_import("numpy")
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -91,35 +96,47 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
         """Return all of these windows together, histograms included."""
         return Figures.total(figures for _, figures in self.counted())
 
-    def series(self, start: datetime, step_s: int, count: int) -> list[Figures]:
+    def series(
+        self,
+        start: datetime,
+        step_s: int,
+        count: int,
+        histograms: tuple[str, ...] = HISTOGRAMS,
+    ) -> list[Figures]:
         """Return `count` figures of `step_s` seconds each, the oldest first.
 
         Steps of whole hours are read from hours, shorter ones from minutes.
         """
         windows = self.minutes() if step_s % HOUR_S else self.hours()
-        steps: list[list[Figures]] = [[] for _ in range(count)]
-        for starts_at, figures in windows.since(start).counted_together("starts_at"):
+        steps: list[list[Sequence[Any]]] = [[] for _ in range(count)]
+        for starts_at, *row in windows.since(start).added("starts_at", histograms):
             position = int((starts_at - start).total_seconds()) // step_s
             if position < count:
-                steps[position].append(figures)
-        return [Figures.total(step) for step in steps]
+                steps[position].append(row)
+        return [_together(step, histograms) for step in steps]
 
-    def counted_together(self, by: str) -> Iterator[tuple[Any, Figures]]:
-        """Yield the values of a field, and the figures of all windows that have it.
+    def counted_together(
+        self, by: str, histograms: tuple[str, ...] = HISTOGRAMS
+    ) -> Iterator[tuple[Any, Figures]]:
+        """Yield the values of a field, and the figures of all windows that have it."""
+        for value, *row in self.added(by, histograms):
+            yield value, _together([row], histograms)
+
+    def added(
+        self, by: str, histograms: tuple[str, ...]
+    ) -> "models.QuerySet[TrafficWindow, Any]":
+        """Return the values of a field with what `_together` adds up.
 
         The database adds up, and hands over the histograms of a value as one text:
         there may be tens of thousands of windows.
         """
         texts = {
             f"{name}s": JoinedTexts(NullIf(Cast(name, models.TextField()), Value("{}")))
-            for name in HISTOGRAMS
+            for name in histograms
         }
         sums = [Sum(name) for name in (*COUNTS, "sum_ms")]
         rows = self.order_by().values_list(by)
-        for value, *figures in rows.annotate(*sums, Max("max_ms"), **texts):
-            joined = figures[-len(texts) :]
-            merged = map(_summed, joined)
-            yield value, Figures(*figures[: -len(texts)], *merged)
+        return rows.annotate(*sums, Max("max_ms"), **texts)
 
     def delete_some(self, most: int) -> int:
         """Delete at most so many of these windows, in their order; return how many."""
@@ -165,7 +182,19 @@ class TrafficWindowQuerySet(models.QuerySet["TrafficWindow"]):
             yield row[-1], Figures(*values)
 
 
-def _summed(histograms: str | None) -> dict[str, int]:
+def _together(rows: Sequence[Sequence[Any]], histograms: Sequence[str]) -> Figures:
+    """Return the figures of rows of sums, the greatest latency and joined texts."""
+    if not rows:
+        return Figures()
+    columns = list(zip(*rows, strict=True))
+    *sums, greatest = columns[: -len(histograms)]
+    texts = (",".join(filter(None, column)) for column in columns[-len(histograms) :])
+    merged = dict(zip(histograms, map(_summed, texts), strict=True))
+    totals: list[Any] = [*map(sum, sums), max(greatest)]
+    return Figures(*totals, *(merged.get(name, {}) for name in HISTOGRAMS))
+
+
+def _summed(histograms: str) -> dict[str, int]:
     """Return the sum of histograms that are written one behind the other, none empty.
 
     As one array of numbers and counts in turn: four times as fast as a dict of each.
@@ -173,9 +202,11 @@ def _summed(histograms: str | None) -> dict[str, int]:
     if not histograms:
         return {}
     listed = histograms.translate(_LISTED)
-    numbers = np.fromstring(listed, dtype=np.int64, sep=",")
-    counts = np.bincount(numbers[::2], weights=numbers[1::2])
-    return {str(number): int(counts[number]) for number in np.flatnonzero(counts)}
+    pairs = np.fromstring(listed, dtype=np.int64, sep=",")
+    counts = np.bincount(pairs[::2], weights=pairs[1::2]).astype(np.int64)
+    numbers = np.flatnonzero(counts)
+    named = map(str, numbers.tolist())
+    return dict(zip(named, counts[numbers].tolist(), strict=True))
 
 
 class TrafficWindow(models.Model):

@@ -10,6 +10,7 @@ from deployments.models import lease
 from deployments.reconciler.reconciler import Pass, Reconciler
 from deployments.serving.waking import WakeSocket
 from deployments.wake import wake_socket
+from mlops.worker.heartbeat import HEARTBEAT
 from mlops.worker.thread import wake_all
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def _rest(
         left_s = due - time.monotonic()
         if waiting.wait(min(left_s, renew_s), stopping):
             return True
+        HEARTBEAT.beat()
         if left_s <= renew_s:
             break
         try:
@@ -66,13 +68,17 @@ def _rest(
 
 
 def _pass(reconciler: Reconciler) -> Pass | None:
+    began = time.monotonic()
     try:
         close_old_connections()
-        return reconciler.once()
+        done = reconciler.once()
     except (DatabaseError, InterfaceError):
         logger.exception("The database did not answer; trying again")
         connection.close()
+        HEARTBEAT.beat()
         return None
+    HEARTBEAT.passed(time.monotonic() - began, is_leader=done.is_leader)
+    return done
 
 
 def _pause_after(done: Pass | None) -> float:

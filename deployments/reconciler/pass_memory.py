@@ -37,6 +37,8 @@ class Memory:
     admitted_for: object = None
     expires_at: datetime | None = None
     has_probation: bool = False
+    has_rollout: bool = False
+    has_counts: bool = False
     has_more: bool = False
     is_comparing: bool = False
     records: dict[uuid.UUID, Record] = field(default_factory=dict)

@@ -169,7 +169,16 @@ class Reconciler:
         expiry_s = REST_S
         if memory.expires_at is not None:
             expiry_s = max((memory.expires_at - timezone.now()).total_seconds(), 0.05)
-        return min(JUDGE_S if memory.has_probation else REST_S, expiry_s)
+        return min(JUDGE_S if self._is_judge_due() else REST_S, expiry_s)
+
+    def _is_judge_due(self) -> bool:
+        """Whether the judge may soon see more than it saw last.
+
+        A rollout goes on by time. What only bakes has no other verdict until something
+        is counted, and whoever counts calls.
+        """
+        memory = self.memory
+        return memory.has_rollout or (memory.has_probation and memory.has_counts)
 
     def _publish(self, lease: Lease, routing: Routing) -> set[str]:
         """Publish tokens and routes; return where they may not have taken effect.
@@ -200,10 +209,13 @@ class Reconciler:
         rows = Deployment.objects.filter(on_probation(routing.rules))
         due = list(_whole(rows.order_by("-created_at"))[:MAX_JUDGED])
         self.memory.has_probation = bool(due)
+        self.memory.has_rollout = any(one.is_rolling_out for one in due)
         if not due:
             return 0
+        self.memory.has_counts = True  # until it is known that all were taken in
         with retried_next_pass("take in the traffic"):
             self.spool.ingest(lease)
+            self.memory.has_counts = False
         steps = Steps(lease, self.memory, routing.rules, routing, self.targets)
         judged |= {one.pk for one in due}
         return steps.take_all(due)
@@ -253,7 +265,8 @@ class Reconciler:
 
     def _housekeeping(self, lease: Lease) -> None:
         with retried_next_pass("take in the traffic"):
-            self.spool.ingest(lease)
+            if self.spool.ingest(lease):
+                self.memory.has_counts = True  # which the judge has not seen
         if self.memory.is_due("prune", PRUNE_S):
             prune_traffic(lease)
         if self.memory.is_due("usage", USAGE_S):

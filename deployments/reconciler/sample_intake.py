@@ -14,27 +14,35 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-import numpy as np
 import orjson
-import pyarrow as pa
 
 from deployments import samples
 from deployments.models import Deployment, EnvironmentRule
-from deployments.reconciler.sample_rows import Columns, as_arrow, columns
 from deployments.reconciler.signature import inputs_of
 from deployments.serving.gateway.sampler import PERIOD_S
 from deployments.serving.oip.errors import BadRequest
 from mlops.core.blobs import Blob
 from mlops.core.byte_store import byte_store
+from mlops.lazy_import import lazy_import
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from deployments.reconciler import sample_rows
+else:
+    sample_rows = lazy_import("deployments.reconciler.sample_rows")
+    np = lazy_import("numpy")
+    pa = lazy_import("pyarrow")
 
 logger = logging.getLogger(__name__)
 
 CLOSED_AFTER_S = 10
 DAY_S, MB = 86_400, 1 << 20
-Entry = tuple[float, Columns]
+Entry: TypeAlias = "tuple[float, sample_rows.Columns]"
 Request = tuple[float, str, bytes | None]  # when, its JSON, its binary tensors
 
 
@@ -118,7 +126,7 @@ def _alone() -> Iterator[bool]:
             yield True
 
 
-def _tables(spooled: bytes) -> Iterator[tuple[UUID, pa.Table]]:
+def _tables(spooled: bytes) -> "Iterator[tuple[UUID, pa.Table]]":
     """Yield each deployment's rows. A last line that is not whole yet is left."""
     whole, _, _ = spooled.rpartition(b"\n")
     bodies: dict[UUID, list[Request]] = defaultdict(list)
@@ -140,13 +148,13 @@ def _request(entry: dict[str, Any]) -> Request:
     return entry["at"], entry["body"], binary
 
 
-def _table(bodies: list[Request], signature: Mapping[str, Any]) -> pa.Table | None:
+def _table(bodies: list[Request], signature: Mapping[str, Any]) -> "pa.Table | None":
     """Return the rows of all requests, None if no request makes any."""
     inputs, names = inputs_of(signature), signature.get("feature_names", ())
     entries: list[Entry] = []
     for at, text, binary in bodies:
         try:
-            found = columns(text, inputs, names, binary)
+            found = sample_rows.columns(text, inputs, names, binary)
         except BadRequest as error:
             logger.debug("a sampled request makes no row: %s", error)
             continue
@@ -156,10 +164,12 @@ def _table(bodies: list[Request], signature: Mapping[str, Any]) -> pa.Table | No
     return _joined(entries) if entries else None
 
 
-def _joined(entries: list[Entry]) -> pa.Table:
+def _joined(entries: list[Entry]) -> "pa.Table":
     names = list(entries[0][1])
     joined = {
-        name: as_arrow(np.concatenate([found[name] for _, found in entries]))
+        name: sample_rows.as_arrow(
+            np.concatenate([found[name] for _, found in entries])
+        )
         for name in names
     }
     times = [

@@ -11,13 +11,13 @@ from deployments.models import DeploymentKey
 from deployments.models.key import MOST_CALLS
 from deployments.serving.gateway.usage import Used
 from deployments.states import Environment
-from mlops.core.fields import Text, Whole
+from mlops.core.fields import Text, Whole, ZonedTime
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 
 class DeploymentKeyCreateSerializer(StrictSerializer):
     name = Text(max_length=100)
-    expires_at = serializers.DateTimeField(
+    expires_at = ZonedTime(
         required=False, allow_null=True, help_text="From then on the key is 401."
     )
     rate_per_minute = Whole(

@@ -1,16 +1,19 @@
 """The model servers' own output, one capped file per deployment.
 
-A line starts with its time in UTC, unless a
-native library wrote it.
+A line starts with its time in UTC, or is a JSON object that does (`mlops.logs`), unless
+a native library wrote it. Both are read as the same words.
 """
 
 import contextlib
 import datetime as dt
+import json
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from mlops.logs import is_json
 
 MAX_BYTES = 1 << 20
 MAX_COPY_BYTES = 4 << 20
@@ -73,9 +76,16 @@ def append(path: Path, text: str) -> None:
     with contextlib.suppress(OSError):
         descriptor = open_for_append(path)
         try:
-            os.write(descriptor, f"{stamp}Z INFO {text}\n".encode())
+            os.write(descriptor, _own_line(f"{stamp}Z", text).encode())
         finally:
             os.close(descriptor)
+
+
+def _own_line(stamp: str, text: str) -> str:
+    if not is_json():
+        return f"{stamp} INFO {text}\n"
+    line = {"time": stamp, "level": "INFO", "logger": __name__, "message": text}
+    return json.dumps(line) + "\n"
 
 
 def open_for_append(path: Path) -> int:
@@ -135,10 +145,23 @@ def _lines(path: Path, offset: int) -> Iterator[tuple[LogLine, int]]:
 
 def _line(raw: bytes, before: dt.datetime | None) -> LogLine:
     """Return a line for people; without a time of its own it has the one before."""
-    text = _CONTROL.sub("", raw.decode("utf-8", "replace"))[:MAX_LINE].rstrip()
+    words = _words(raw.decode("utf-8", "replace"))
+    text = _CONTROL.sub("", words)[:MAX_LINE].rstrip()
     if stamp := _STAMP.match(text):
         before = dt.datetime.fromisoformat(stamp[1]).replace(tzinfo=dt.UTC)
     return LogLine(before, text)
+
+
+def _words(text: str) -> str:
+    """Return a line of `mlops.logs.JsonFormatter` as the other formatter writes it."""
+    if not text.startswith('{"time": "'):
+        return text
+    try:
+        line = json.loads(text)
+        words = f"{line['time']} {line['level']} {line['message']}"
+    except (ValueError, KeyError):
+        return text
+    return f"{words} {line['exception']}" if "exception" in line else words
 
 
 def _copied_at(path: Path) -> int:

@@ -7,9 +7,11 @@ from django.conf import settings
 
 from deployments.targets.base import Target
 from deployments.targets.local import LocalTarget
-from mlops.core.byte_store import byte_store
 
 
 def configured() -> Sequence[Target]:
     """Return the targets of this installation, the default one first."""
+    # A target is used without the rows of a store, and without Django's apps.
+    from mlops.core.byte_store import byte_store  # noqa: PLC0415
+
     return [LocalTarget(Path(settings.DATA_DIR), store=byte_store())]

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,6 +22,7 @@ from deployments.serializers.drift import (
 from deployments.viewsets.base import TAGS, DeploymentBase
 from lifecycle.models.inputs import catalogue_version
 from mlops.core.errors import NotFound
+from mlops.core.ids import as_uuid
 from mlops.core.serializers import actor, validated
 from mlops.core.throttling import CheckThrottle
 from mlops.core.viewsets import created
@@ -46,13 +47,13 @@ class DeploymentDriftViewSet(DeploymentBase):
         operation_id="getDeploymentDriftCheck",
         summary="Get Deployment Drift Check",
         tags=TAGS,
+        parameters=[OpenApiParameter("check_id", UUID, OpenApiParameter.PATH)],
         responses=DriftCheckDetailSerializer,
     )
-    def retrieve(
-        self, request: Request, deployment_id: str, check_id: UUID
-    ) -> Response:
+    def retrieve(self, request: Request, deployment_id: str, check_id: str) -> Response:
         """Returns one comparison with every finding."""
-        found = _checks(self.get_object()).filter(pk=check_id).first()
+        checks, known = _checks(self.get_object()), as_uuid(check_id)
+        found = checks.filter(pk=known).first() if known else None
         if found is None:
             raise NotFound("There is no such check of this deployment.")
         return Response(DriftCheckDetailSerializer(found).data)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +16,7 @@ from deployments.serializers import (
 )
 from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import NotFound
+from mlops.core.ids import as_uuid
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import created
 
@@ -25,6 +27,7 @@ class DeploymentKeyViewSet(DeploymentBase):
     permission_model = "deployments.deploymentkey"
     takes_keys = False
     action_permissions = {"create_trial": "add"}
+    untagged = frozenset({"destroy"})
 
     @extend_schema(
         operation_id="listDeploymentKeys",
@@ -78,12 +81,13 @@ class DeploymentKeyViewSet(DeploymentBase):
         operation_id="revokeDeploymentKey",
         summary="Revoke Deployment Key",
         tags=TAGS,
+        parameters=[OpenApiParameter("key_id", UUID, OpenApiParameter.PATH)],
         responses={204: None},
     )
     def destroy(self, request: Request, deployment_id: str, key_id: str) -> Response:
         """Closes a key: the gateways refuse it within a moment."""
-        slot = self.get_object().slot
-        key = slot.keys.filter(pk=key_id).first()
+        keys, known = self.get_object().slot.keys, as_uuid(key_id)
+        key = keys.filter(pk=known).first() if known else None
         if key is None:
             raise NotFound("There is no such key of this endpoint.")
         key.revoke(by=actor(request))

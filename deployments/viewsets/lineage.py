@@ -9,6 +9,7 @@ from deployments.serializers.lineage import LineageGraphSerializer
 from deployments.viewsets.base import DeploymentBase
 from lifecycle.lineage import DEEPEST
 from mlops.core.errors import BadQuery
+from mlops.core.queries import whole
 
 DIRECTIONS = ("both", "upstream", "downstream")
 
@@ -45,14 +46,6 @@ class LineageGraphViewSet(DeploymentBase):
             raise BadQuery(
                 f"direction must be one of: {', '.join(DIRECTIONS)}.", field="direction"
             )
-        found = graph(query.get("of", ""), direction, _depth(query.get("depth")))
+        depth = whole(request, "depth", default=DEEPEST, least=1, most=DEEPEST)
+        found = graph(query.get("of", ""), direction, depth)
         return Response(LineageGraphSerializer(found).data)
-
-
-def _depth(text: str | None) -> int:
-    if text is None:
-        return DEEPEST
-    plain = text.isascii() and text.isdigit() and len(text) <= len(str(DEEPEST))
-    if not plain or not 1 <= int(text) <= DEEPEST:
-        raise BadQuery(f"depth must be between 1 and {DEEPEST}.", field="depth")
-    return int(text)

@@ -24,9 +24,10 @@ from deployments.streams import (
     is_position,
 )
 from deployments.viewsets.base import TAGS, DeploymentBase
-from mlops.core.errors import BadQuery, Unavailable
+from mlops.core.errors import BadHeader, BadQuery, Unavailable
 from mlops.core.headers import LAST_EVENT_ID
 from mlops.core.json import JSONRenderer
+from mlops.core.queries import whole
 from mlops.core.schema.parameters import header_parameter
 
 MAX_STREAMS = 8
@@ -36,7 +37,6 @@ MAX_LISTENED = 500
 """Over the port of streams, in a process. None of them takes a thread."""
 DEFAULT_S, MAX_S = 25, 60
 LEAST_WAIT_S = 1.0
-MAX_DIGITS = 9
 LAST = "last_event_id"
 EVENTS: dict[str, Any] = {
     "deployment": {"$ref": "#/components/schemas/DeploymentResponse"},
@@ -69,6 +69,7 @@ class EventStreamRenderer(BaseRenderer):
 class StreamViewSet(DeploymentBase):
     renderer_classes = [EventStreamRenderer, JSONRenderer]
     action_permissions = {"stream": "view"}
+    untagged = frozenset({"stream"})
 
     @extend_schema(
         operation_id="streamDeployment",
@@ -107,9 +108,7 @@ class StreamViewSet(DeploymentBase):
         where it has a port of streams (`MLOPS_STREAM_PORT`), the same path answers 500
         there. Who has lost the right to see it gets nothing more after `seconds`.
         """
-        seconds = _whole(request.query_params.get("seconds", str(DEFAULT_S)))
-        if not 1 <= seconds <= MAX_S:
-            raise BadQuery(f"seconds must be between 1 and {MAX_S}.", field="seconds")
+        seconds = whole(request, "seconds", default=DEFAULT_S, least=1, most=MAX_S)
         deployment = self.get_object()
         position = StreamPosition.named(_last_id(request))
         is_listened = isinstance(request._request, ASGIRequest)  # noqa: SLF001 - DRF's
@@ -221,12 +220,12 @@ def _waking(news: asyncio.Event) -> Callable[[], None]:
 
 def _last_id(request: Request) -> str:
     """Return the id that a client has seen last, "" of a newcomer."""
-    text = request.headers.get(LAST_EVENT_ID.name) or request.query_params.get(LAST, "")
-    if text and not is_position(text):
-        raise BadQuery(f"{LAST_EVENT_ID.name} must be an id that this stream gave.")
-    return text
-
-
-def _whole(text: str) -> int:
-    plain = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    return int(text) if plain else -1
+    header = LAST_EVENT_ID.name
+    if sent := request.headers.get(header):
+        if not is_position(sent):
+            raise BadHeader(f"{header} must be an id of this stream.", field=header)
+        return sent
+    asked = request.query_params.get(LAST)
+    if asked is not None and not is_position(asked):
+        raise BadQuery(f"{LAST} must be an id of this stream.", field=LAST)
+    return asked or ""

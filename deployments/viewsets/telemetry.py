@@ -1,10 +1,8 @@
 """What happened to a deployment, what it wrote and how it does."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,16 +11,19 @@ from deployments.journal import DEFAULT_LINES, MAX_LINES, journal
 from deployments.models.report import STEPS, WINDOWS, report
 from deployments.serializers import DeploymentEventSerializer, TrafficSerializer
 from deployments.viewsets.base import TAGS, DeploymentBase
+from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
+from mlops.core.queries import whole
 
-MAX_DIGITS = 9
 _TAIL = OpenApiParameter(
     "tail",
     {"type": "integer", "minimum": 1, "maximum": MAX_LINES},
     description=f"Lines, 1 to {MAX_LINES}; {DEFAULT_LINES} if not given.",
 )
 _SINCE = OpenApiParameter(
-    "since", OpenApiTypes.STR, description="RFC 3339; only what is newer."
+    "since",
+    {"type": "string", "pattern": f"^{rfc3339.TIME}$"},
+    description="RFC 3339, with a zone; only what is newer.",
 )
 
 
@@ -54,7 +55,8 @@ class TelemetryViewSet(DeploymentBase):
     )
     def logs(self, request: Request, deployment_id: str) -> Response:
         """Returns the last lines of the model's processes and the events, by time."""
-        tail, since = _tail(request), _since(request)
+        tail = whole(request, "tail", default=DEFAULT_LINES, least=1, most=MAX_LINES)
+        since = _since(request)
         return Response(journal(self.get_object(), tail, since))
 
     @extend_schema(
@@ -77,22 +79,11 @@ class TelemetryViewSet(DeploymentBase):
         return Response(TrafficSerializer(found).data)
 
 
-def _tail(request: Request) -> int:
-    text = request.query_params.get("tail", str(DEFAULT_LINES))
-    plain = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    if not plain or not 1 <= int(text) <= MAX_LINES:
-        raise BadQuery(f"tail must be between 1 and {MAX_LINES}.", field="tail")
-    return int(text)
-
-
 def _since(request: Request) -> datetime | None:
     text = request.query_params.get("since")
     if text is None:
         return None
-    try:
-        moment = parse_datetime(text.replace(" ", "+"))
-        if moment is not None and moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadQuery("since must be an RFC 3339 time with a zone.", field="since")
+    found = rfc3339.asked(text)
+    if found is None:
+        raise BadQuery("since must be an RFC 3339 time with a zone.", field="since")
+    return found

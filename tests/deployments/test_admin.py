@@ -336,7 +336,10 @@ def test_limits_that_nobody_asked_for_are_shown_as_they_are(staff):
     [
         ({"timeout_s": 601}, "less than or equal to 600"),
         ({"sticky_by": "key"}, "Only a canary is sticky"),
-        ({"min_instances": 3, "instances": 2}, "must not fall in this order"),
+        (
+            {"auto_scaling": "on", "min_instances": 3, "instances": 2},
+            "must not fall in this order",
+        ),
         ({"max_instances": 3}, "max_instances is for auto_scaling"),
         ({"seconds_per_step": 30}, "Only a canary has steps"),
     ],

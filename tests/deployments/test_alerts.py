@@ -12,12 +12,13 @@ import pytest
 from django.utils import timezone
 
 from datasets.models import BindingTarget, Feature
-from deployments.alerts import address, deliver_due
-from deployments.alerts.address import RefusedAddress, checked
+from deployments.alerts import deliver_due
 from deployments.models import AlertDelivery, AlertHook
 from deployments.models.alert import BACK_OFF
 from deployments.states import DeliveryState
 from lifecycle.models import DriftEvent
+from mlops.webhooks import address
+from mlops.webhooks.address import RefusedAddress, checked
 from tests.deployments.factories import VersionFactory
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,7 @@ PRIVATE = [
     "http://[2001:0:1::1]/",
     "http://[fd00:ec2::254]/",
     "http://[100::1]/",
+    "http://168.63.129.16/machine",
 ]
 MEANINGLESS = [
     "ftp://93.184.216.34/",

@@ -141,6 +141,8 @@ def test_a_bad_body_is_refused_and_leaves_nothing(api, change, status, code):
     [
         ({"endpoint_config": {"min_instances": 1}}, "min_instances"),
         ({"endpoint_config": {"max_instances": 3}}, "max_instances"),
+        ({"endpoint_config": {"instances": 1, "min_instances": 2}}, "min_instances"),
+        ({"endpoint_config": {"instances": 2, "max_instances": 1}}, "max_instances"),
         ({"strategy": {"seconds_per_step": 60}}, "seconds_per_step"),
         (
             {"strategy": {"type": "shadow", "seconds_per_step": 30}},

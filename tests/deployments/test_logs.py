@@ -1,10 +1,12 @@
 """The log files: capped, cleaned, filtered by time."""
 
 import datetime as dt
+import logging
 
 import pytest
 
 from deployments.serving import logs
+from mlops.logs import JsonFormatter, moment
 
 
 @pytest.fixture
@@ -107,3 +109,17 @@ def test_nothing_is_missed_or_repeated_when_the_file_is_emptied(path):
     assert read_on(path, position)[0] == []
     logs.append(path, "next")
     assert read_on(path, position)[0] == ["next"]
+
+
+def test_json_lines_read_as_the_others_do(path, monkeypatch):
+    monkeypatch.setenv("MLOPS_LOG_FORMAT", "json")
+    record = logging.LogRecord("x", logging.WARNING, "f", 1, "no %s", ("way",), None)
+    path.write_text(f"{JsonFormatter().format(record)}\n" + '{"time": "of its own"}\n')
+
+    logs.append(path, "ours")
+
+    first, native, last = logs.tail_of(path, 10)
+    assert first.text == f"{moment(record)} WARNING no way"
+    assert first.at is not None
+    assert native.text == '{"time": "of its own"}'
+    assert last.text.endswith("Z INFO ours")

@@ -118,8 +118,14 @@ def test_another_size_is_another_request():
         (DeploymentPlan(instance_type="mainframe"), "endpoint_config.instance_type"),
         (DeploymentPlan(instances=0), "endpoint_config.instances"),
         (DeploymentPlan(instances=33), "endpoint_config.instances"),
-        (DeploymentPlan(instances=2, max_instances=1), "endpoint_config.instances"),
-        (DeploymentPlan(instances=2, min_instances=3), "endpoint_config.instances"),
+        (
+            DeploymentPlan(instances=2, auto_scaling=True, max_instances=1),
+            "endpoint_config.instances",
+        ),
+        (
+            DeploymentPlan(instances=2, auto_scaling=True, min_instances=3),
+            "endpoint_config.instances",
+        ),
         (DeploymentPlan(min_instances=1), "endpoint_config.min_instances"),
         (DeploymentPlan(max_instances=2), "endpoint_config.max_instances"),
         (DeploymentPlan(strategy=Strategy(Rollout.CANARY)), "strategy.steps"),

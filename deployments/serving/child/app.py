@@ -16,7 +16,13 @@ from deployments.serving.child.statistics import Statistics
 from deployments.serving.formats import Loaded
 from deployments.serving.http1.answers import content_headers
 from deployments.serving.http1.binary import UnclearLength, gathered, json_bytes_of
-from deployments.serving.http1.failures import REQUEST_ID, FailureLog
+from deployments.serving.http1.failures import (
+    REQUEST_ID,
+    TRACEPARENT,
+    CallIds,
+    FailureLog,
+    log_fields,
+)
 from deployments.serving.http1.internal_headers import NOT_FINITE, TOOK, WAS_TAKEN
 from deployments.serving.oip import convenience, encode, metadata, raw, wire
 from deployments.serving.oip.binary import Tail
@@ -36,6 +42,7 @@ Made = TypeVar("Made")
 EXTENSIONS = ["binary_tensor_data", "statistics", "model_repository(index)"]
 SERVER = {"name": "mlops-model-server", "version": "2", "extensions": EXTENSIONS}
 MODEL, VERSION = ("v2", "models"), "versions"
+NO_IDS = CallIds()
 
 
 class ModelServer:
@@ -59,7 +66,7 @@ class ModelServer:
         self._signature = Signature(model.inputs, model.outputs, model.feature_names)
 
     def answer_now(
-        self, body: bytes, json_bytes: int | None = None, request_id: bytes = b""
+        self, body: bytes, json_bytes: int | None = None, ids: CallIds = NO_IDS
     ) -> tuple[int, Answer, int] | None:
         """Answer an infer call in the loop itself; None if it may take longer.
 
@@ -71,7 +78,7 @@ class ModelServer:
         try:
             status, answer = 200, self._runner.run_now(work, body, took)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            status, answer = self._refusal(error, request_id)
+            status, answer = self._refusal(error, ids)
         return status, answer, took.ms or 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +88,7 @@ class ModelServer:
         try:
             status, answer = 200, await self._answer(scope, receive, took)
         except Exception as error:  # noqa: BLE001 - whatever a model's library raises
-            status, answer = self._refusal(error, _request_id(scope["headers"]))
+            status, answer = self._refusal(error, _ids(scope["headers"]))
         await _respond(send, status, answer, took)
 
     async def _answer(self, scope: Scope, receive: Receive, took: Took) -> Answer:
@@ -199,18 +206,20 @@ class ModelServer:
         self._statistics.succeeded(start, given, found, _rows(feeds))
         return answer
 
-    def _refusal(self, error: Exception, request_id: bytes) -> tuple[int, Answer]:
+    def _refusal(self, error: Exception, ids: CallIds) -> tuple[int, Answer]:
         """Return the answer; what nobody foresaw is the model's failure, never silence.
 
         A connection that closes instead would look to the gateway as if the process
         had ended.
         """
+        span = ids.span
         if isinstance(error, MemoryError):
             error = OutOfMemory("The instance has too little memory for it.")
         elif not isinstance(error, BadRequest | ModelFailed):
-            logger.error("prediction failed", exc_info=error)
+            fields = log_fields(ids.request_id, span)
+            logger.error("prediction failed", exc_info=error, extra=fields)
             error = ModelFailed(f"{type(error).__name__}: {str(error)[:500]}")
-        self._failures.note(request_id, error.status, str(error))
+        self._failures.note(ids.request_id, error.status, str(error), span)
         was_taken = isinstance(error, BadRequest) and error.was_taken
         text = wire.dumps({"error": str(error)})
         return error.status, Answer(text, was_taken=was_taken)
@@ -220,8 +229,9 @@ class BodyTooLarge(BadRequest):
     status = 413
 
 
-def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return next((value for name, value in headers if name == REQUEST_ID), b"")
+def _ids(headers: Sequence[tuple[bytes, bytes]]) -> CallIds:
+    found = dict(headers)
+    return CallIds(found.get(REQUEST_ID, b""), found.get(TRACEPARENT, b""))
 
 
 def _rows(feeds: Mapping[str, Any]) -> int:

@@ -30,6 +30,7 @@ def main() -> int:
         ours.__path__ = [os.path.join(os.path.dirname(package), name)]  # noqa: PTH118, PTH120
         sys.modules[name] = ours
     from deployments.serving.child import process_log, sandbox_dir  # noqa: PLC0415
+    from mlops import memory, tracing  # noqa: F401, PLC0415 - unreadable from inside
     from mlops.sandbox import isolation  # noqa: PLC0415
 
     process_log.log_to_stderr()

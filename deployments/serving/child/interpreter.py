@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 from deployments.serving.child import report, sandbox_dir
 from deployments.serving.child.loading_errors import PASSING
 from deployments.serving.child.modelfile import format_of
+from deployments.serving.code import FOLDER, require_code_allowed
 from deployments.serving.formats import ModelFormat
-from deployments.serving.formats.code import FOLDER, require_code_allowed
 from deployments.serving.terms import TargetRefused
 
 SCRIPT = Path(__file__).with_name("fresh.py")

@@ -1,16 +1,12 @@
 """Logging of model processes."""
 
 import logging
-import time
+
+from mlops import logs
 
 
 def log_to_stderr() -> None:
     """Log in UTC with a time first, which `deployments.serving.logs` reads back."""
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    formatter = logs.JsonFormatter if logs.is_json() else logs.ProcessTextFormatter
+    logs.log_to_stderr(formatter())
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

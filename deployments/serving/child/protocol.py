@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from deployments.serving.child.app import ModelServer, internal_headers_of
 from deployments.serving.http1.answers import whole
 from deployments.serving.http1.binary import UnclearLength, json_bytes_of
-from deployments.serving.http1.failures import REQUEST_ID
+from deployments.serving.http1.failures import REQUEST_ID, TRACEPARENT, CallIds
 from deployments.serving.http1.fastpath import FastPathProtocol
 from deployments.serving.http1.heads import END, Head, Heads
 from deployments.serving.http1.internal_headers import TOOK
@@ -14,7 +14,7 @@ from deployments.serving.oip.encode import Answer
 from deployments.serving.oip.errors import NotHere
 
 AT_ONCE = b"%b: 0\r\n" % TOOK
-ID_LINE = b"\r\n%b: " % REQUEST_ID
+ID_LINE, TRACE_LINE = b"\r\n%b: " % REQUEST_ID, b"\r\n%b: " % TRACEPARENT
 
 
 class InferCall(NamedTuple):
@@ -23,15 +23,19 @@ class InferCall(NamedTuple):
     json_bytes: int | None
 
 
-def without_id(raw: bytes) -> tuple[bytes, bytes]:
-    """Return a head without its last line, if that is the request's id, and the id.
+def without_ids(raw: bytes) -> tuple[bytes, CallIds]:
+    """Return a head without its last lines, if those are the call's ids, and the ids.
 
-    Gateways put it there: all heads of one kind are the same before it.
+    Gateways put them there: all heads of one kind are the same before them.
     """
     at, end = raw.rfind(ID_LINE), len(raw) - len(END)
     if at < 0 or raw.find(b"\r\n", at + 2) != end:
-        return raw, b""
-    return raw[:at] + END, raw[at + len(ID_LINE) : end]
+        return raw, CallIds()
+    request_id = raw[at + len(ID_LINE) : end]
+    begin = raw.rfind(TRACE_LINE, 0, at)
+    if begin < 0 or raw.find(b"\r\n", begin + 2) != at:
+        return raw[:at] + END, CallIds(request_id)
+    return raw[:begin] + END, CallIds(request_id, raw[begin + len(TRACE_LINE) : at])
 
 
 def internal_lines(answer: Answer, took_ms: int) -> bytes:
@@ -61,14 +65,14 @@ def protocol_of(server: ModelServer) -> type[FastPathProtocol[InferCall]]:
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._request_id = b""
+            self._ids = CallIds()
 
         def key_of(self, raw: bytes) -> bytes:
-            key, self._request_id = without_id(raw)
+            key, self._ids = without_ids(raw)
             return key
 
         def begin(self, meaning: InferCall, body: bytes) -> bool:
-            found = server.answer_now(body, meaning.json_bytes, self._request_id)
+            found = server.answer_now(body, meaning.json_bytes, self._ids)
             if found is None:
                 return False
             status, answer, took_ms = found

@@ -6,13 +6,14 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from deployments.serving.child import memory, report
+from deployments.serving.child import report
 from deployments.serving.child.app import ModelServer
 from deployments.serving.child.loading_errors import finding_of
 from deployments.serving.child.modelfile import ModelSource
 from deployments.serving.child.runner import Runner
 from deployments.serving.oip import metadata
 from deployments.serving.terms import TargetRefused
+from mlops import memory
 
 logger = logging.getLogger(__name__)
 

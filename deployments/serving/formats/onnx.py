@@ -10,7 +10,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as status
 
 from deployments.serving.formats import bfloat16, declared
-from deployments.serving.formats.base import Array, LoadOptions, is_memory
+from deployments.serving.formats.base import Array, LoadOptions, empty, is_memory
 from deployments.serving.formats.declared import Shape
 from deployments.serving.oip import sequences
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory
@@ -88,6 +88,8 @@ class OnnxModel:
         try:
             values = self._run(names, feeds)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises many kinds
+            if self._has_no_rows(names, feeds):
+                return [(name, empty(self._known[name])) for name in names]
             raise self._failure(error, feeds) from None
         named: list[tuple[str, Array]] = []
         for name, value in zip(names, values, strict=True):
@@ -96,6 +98,17 @@ class OnnxModel:
             elif value is not None:
                 named.append((name, _array(value)))
         return named
+
+    def _has_no_rows(self, names: Sequence[str], feeds: Mapping[str, Any]) -> bool:
+        """Whether no rows were given to a model that answers each row by itself.
+
+        Some operators of trees and labels fail on none, which is no fault of anybody.
+        """
+        given = [each for each in self.inputs if each.name in feeds]
+        tensors = (*given, *(self._known[name] for name in names))
+        return all(
+            each.shape[:1] == (-1,) and not each.is_sequence for each in tensors
+        ) and not any(len(feeds[each.name]) for each in given)
 
     def _failure(
         self, error: Exception, feeds: Mapping[str, Any]

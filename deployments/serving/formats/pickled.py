@@ -5,12 +5,12 @@ import pickle
 import warnings
 from typing import Any
 
-from deployments.serving.formats.base import LoadOptions
-from deployments.serving.formats.code import (
+from deployments.serving.code import (
     PICKLE,
     missing_module,
     require_code_allowed,
 )
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.library import LibraryModel
 from deployments.serving.formats.objects import model_of, other_versions
 from deployments.serving.terms import TargetRefused

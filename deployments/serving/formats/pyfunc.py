@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from deployments.serving.code import missing_module
 from deployments.serving.formats import answers, requirements
 from deployments.serving.formats.answers import OUTPUT
 from deployments.serving.formats.base import Array, synthetic_inputs
-from deployments.serving.formats.code import missing_module
 from deployments.serving.formats.first.columns import INPUT
 from deployments.serving.formats.schema import ModelSchema
 from deployments.serving.oip.errors import BadRequest, ModelFailed, OutOfMemory

@@ -36,6 +36,17 @@ READS = ("GET", "HEAD")
 _NO_ANSWER = (CannotConnect, ClosedEarly, BrokeOff, BadAnswer, TimeoutError)
 
 
+def readiness(*, is_complete: bool) -> tuple[int, bytes]:
+    """Return status and body: fit once a worker has said that all routes are there.
+
+    Until then a slot that is not known may be there all the same: calls get 503.
+    """
+    checks = {"routes": "ok" if is_complete else "not published"}
+    status = "ok" if is_complete else "unavailable"
+    body = orjson.dumps({"status": status, "checks": checks})
+    return (200 if is_complete else 503), body
+
+
 class About:
     def __init__(self, routes: Routes, options: GatewayOptions) -> None:
         self._routes, self._options = routes, options

@@ -9,7 +9,8 @@ import orjson
 from deployments.serving.gateway.coding import IDENTITY, LEAST_BYTES, deflated
 from deployments.serving.gateway.response_options import DATE, ResponseOptions
 from deployments.serving.http1.answers import Headers, content_headers
-from deployments.serving.http1.failures import REQUEST_ID
+from deployments.serving.http1.failures import REQUEST_ID, log_fields
+from mlops.tracing import TraceSpan
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -21,6 +22,12 @@ class Client:
     send: Send
     response_options: ResponseOptions
     request_id: bytes
+    span: TraceSpan | None = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What log lines say of the request."""
+        return log_fields(self.request_id, self.span)
 
     async def answer(
         self,

@@ -15,8 +15,10 @@ from deployments.serving.gateway.about import (
     is_probe,
     is_statistics,
     only,
+    readiness,
 )
 from deployments.serving.gateway.access import Access
+from deployments.serving.gateway.access_log import AnswerLog, LoggedSend, line_of
 from deployments.serving.gateway.answers import (
     NO_CONTENT,
     Client,
@@ -70,6 +72,7 @@ from deployments.serving.http1.answers import content_headers, whole
 from deployments.serving.http1.binary import json_bytes_of
 from deployments.serving.http1.heads import Heads
 from deployments.serving.waking import WakeClient, Waker
+from mlops import logs
 
 Scope = dict[str, Any]
 
@@ -82,7 +85,7 @@ REFUSALS = {
     503: [(b"retry-after", b"1")],
 }
 NOTHING = "There is nothing at this path."
-OWN_PATHS = frozenset({b"/", b"/healthz", b"/metrics"})
+OWN_PATHS = frozenset({b"/", b"/healthz", b"/readyz", b"/metrics"})
 WELCOME = b'{"name":"mlops-gateway","models":"/serving/{environment}/{model}/v2"}'
 NEEDS_KEY = "Send a deployment key or a token that may predict, as a bearer token."
 
@@ -110,12 +113,13 @@ class Gateway:
             options.samples, "machine", self._loads.pending, seats.own
         )
         self._about = About(self._routes, options)
+        self._log = AnswerLog(options)
         self._ids = (b"%b-%x" % (self.id.encode(), n) for n in count(1))
         self.heads = Heads(reader_of(options.origins))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
 
@@ -159,14 +163,18 @@ class Gateway:
             return False
         slot, share, calls = cached.slot, cached.share, self._calls
         key = share.deployment_id
-        request = Wire(hot.wire_head, self._id_of(hot.response_options), body)
+        asked = hot.response_options
+        request = Wire(
+            hot.wire_head, self._id_of(asked), body, self._log.span_of(asked)
+        )
+        reply = self._log.replying(reply, hot, request, start)
 
         def done(found: UpstreamAnswer | Failure) -> None:
             calls.end(key)
             if isinstance(found, Failure):
                 choice = Choice(share, hot.target, hot)
                 made_good = calls.make_good(choice, request, found, start)
-                calls.later(give(made_good, choice, hot.response_options, reply))
+                calls.later(give(made_good, choice, asked, reply))
                 return
             outcome = CallOutcome.of(found)
             calls.count(key, outcome, start, found.took_ms)
@@ -174,9 +182,9 @@ class Gateway:
                 self._sampler.offer(key, slot.sample_rate, body, hot.json_bytes)
             elif found.status >= REFUSED:
                 calls.note(request, found.status, key)
-            head = share.head + answer_lines(hot.response_options, request.request_id)
-            if is_coded(hot.response_options, found.body):
-                calls.later(give_coded(found, head, hot.response_options.coding, reply))
+            head = share.head + answer_lines(asked, request.request_id)
+            if is_coded(asked, found.body):
+                calls.later(give_coded(found, head, asked.coding, reply))
             else:
                 reply(whole(found.status, found.body, head, found.json_bytes))
 
@@ -190,10 +198,18 @@ class Gateway:
         slot = self._routes.slots.get(hot.slot_key)
         return slot is not None and self._access.may_enter(hot.digests, slot)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in a task of its own, whose log lines have the request's id."""
+        start, sent = time.perf_counter(), LoggedSend(send)
+        asked = response_options_of(scope["headers"], self.options.origins)
+        client = Client(sent, asked, self._id_of(asked), self._log.span_of(asked))
+        logs.context.set(client.fields)
+        await self._serve(scope, receive, client)
+        if self._log.is_on:
+            self._log.note(line_of(scope, client, start), sent.status)
+
+    async def _serve(self, scope: Scope, receive: Receive, client: Client) -> None:
         path: bytes = scope["raw_path"]
-        response_options = response_options_of(scope["headers"], self.options.origins)
-        client = Client(send, response_options, self._id_of(response_options))
         if scope["method"] == "OPTIONS":
             await _send_allowed_methods(client, path)
         elif path.startswith(b"/serving/"):
@@ -206,6 +222,8 @@ class Gateway:
             await client.answer(200, WELCOME)
         elif path == b"/healthz":
             await client.answer(200, b'{"status":"ok"}')
+        elif path == b"/readyz":
+            await client.answer(*readiness(is_complete=self._routes.is_complete))
         else:
             await self._show_metrics(scope, client)
 
@@ -243,7 +261,7 @@ class Gateway:
             rest = metadata_path(slot.model)
         method, headers = METHODS[scope["method"]], scope["headers"]
         head = wire_head(method, rest, headers, len(body))
-        request = Wire(head, client.request_id, body)
+        request = Wire(head, client.request_id, body, client.span)
         if not (target.is_infer and scope["method"] == "POST"):
             await self._forward(choice, request, client)
             return
@@ -256,7 +274,9 @@ class Gateway:
 
     async def _refuse(self, client: Client, refusal: RequestRefused) -> None:
         more = [*REFUSALS.get(refusal.status, ()), *refusal.headers]
-        self._calls.failures.note(client.request_id, refusal.status, str(refusal))
+        self._calls.failures.note(
+            client.request_id, refusal.status, str(refusal), client.span
+        )
         await client.answer(refusal.status, error(str(refusal)), more)
 
     async def _body(self, scope: Scope, receive: Receive, share: TrafficShare) -> bytes:

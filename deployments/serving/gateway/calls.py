@@ -21,6 +21,7 @@ from deployments.serving.gateway.routes import RoutedSlot, TrafficShare
 from deployments.serving.gateway.totals import Totals
 from deployments.serving.histogram import bucket
 from deployments.serving.http1.failures import FailureLog
+from mlops import logs
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class CallLog:
         self, choice: Choice, request: Wire, failure: Failure | None = None
     ) -> Found:
         """Return the model server's answer, or the gateway's own in its place."""
+        logs.context.set(request.fields)  # of this task alone
         key = choice.deployment_id
         self._outstanding[key] = self._outstanding.get(key, 0) + 1
         try:
@@ -123,7 +125,8 @@ class CallLog:
         return made
 
     def note(self, request: Wire, status: int, deployment_id: str) -> None:
-        self.failures.note(request.request_id, status, f"deployment {deployment_id}")
+        what = f"deployment {deployment_id}"
+        self.failures.note(request.request_id, status, what, request.span)
 
     def count(
         self, key: str, outcome: CallOutcome, start: float, took_ms: int | None = None

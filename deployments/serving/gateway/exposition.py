@@ -1,15 +1,22 @@
 """The counters in Prometheus' text form, from the same numbers as the spool."""
 
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 
 from deployments.serving.gateway.counters import Tally
 from deployments.serving.histogram import upper_ms
+from mlops import __version__
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 EVERY = 8  # of our buckets, one boundary there
 LAST = 112
 Labels = Mapping[str, str]
 
+_BUILD = {
+    "program": "gateway",
+    "version": __version__,
+    "python": platform.python_version(),
+}
 _COUNTS = {
     "request_count": ("requests_total", "Infer calls answered."),
     "error_count": ("errors_total", "Infer calls that failed (5xx and time-outs)."),
@@ -29,7 +36,11 @@ _COUNTS = {
 def exposition(tallies: Iterable[tuple[Labels, Tally]]) -> bytes:
     """Return one page; labels come with each tally."""
     rows = list(tallies)
-    lines: list[str] = []
+    lines = [
+        "# HELP mlops_build_info Always 1; version and Python are its labels.",
+        "# TYPE mlops_build_info gauge",
+        f"mlops_build_info{_text(_BUILD)} 1",
+    ]
     for field, (name, text) in _COUNTS.items():
         lines.append(f"# HELP mlops_gateway_{name} {text}")
         lines.append(f"# TYPE mlops_gateway_{name} counter")

@@ -92,7 +92,7 @@ class GuardedProtocol(FastPathProtocol[Meaning], Generic[Meaning]):
         self.stop_clock()
         self._unset_keepalive_if_required()
         self._is_refused = self._is_within = True
-        if self.is_responding:
+        if self.is_responding and not self._abandon():
             self.pipeline.clear()
             self.cycle.keep_alive = False  # the answer under way is the last one
             return
@@ -180,6 +180,17 @@ class GuardedProtocol(FastPathProtocol[Meaning], Generic[Meaning]):
             self._idle()
 
     # Inside
+
+    def _abandon(self) -> bool:
+        """Have the app give up the request whose body is broken; return whether.
+
+        It waits for a body that cannot come any more, and has answered nothing yet.
+        """
+        if not self._is_in_body or self.pipeline or self.cycle.response_started:
+            return False
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return True
 
     def _linger(self) -> None:
         """Read and drop for a while: closing at once could take the answer back."""

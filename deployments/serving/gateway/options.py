@@ -24,6 +24,10 @@ class GatewayOptions:
     is_production: bool = False
     behind_proxy: bool = False
     log_level: str = "INFO"
+    log_format: str = "text"
+    access_log: bool = False
+    otlp_endpoint: str = ""
+    otlp_headers: str = ""
     cors_origins: str = ""
 
     @property

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from deployments.serving.http1.binary import BINARY
+from deployments.serving.http1.failures import log_fields
+from mlops.tracing import TraceSpan
 
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -37,15 +39,31 @@ class RequestRefused(Exception):
 
 @dataclass(slots=True)
 class Wire:
-    """A request as a model server gets it; its head lacks the id and the last line."""
+    """A request as a model server gets it; its head lacks the ids and the last line."""
 
     head: bytes
     request_id: bytes
     body: bytes
+    span: TraceSpan | None = None
 
     def whole(self) -> bytes:
-        """Return its bytes; the id is the head's last line (see `child.protocol`)."""
-        return b"%bx-request-id: %b\r\n\r\n%b" % (self.head, self.request_id, self.body)
+        """Return its bytes; the ids are the last lines of its head, for a fast path."""
+        trace = (
+            b"traceparent: %b\r\n" % self.span.traceparent.encode()
+            if self.span
+            else b""
+        )
+        return b"%b%bx-request-id: %b\r\n\r\n%b" % (
+            self.head,
+            trace,
+            self.request_id,
+            self.body,
+        )
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What log lines say of it."""
+        return log_fields(self.request_id, self.span)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from deployments.serving.gateway.coding import IDENTITY, accepted
-from deployments.serving.http1.failures import REQUEST_ID
+from deployments.serving.http1.failures import REQUEST_ID, TRACEPARENT
+from mlops.tracing import TraceSpan
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -19,7 +20,7 @@ EXPOSED = (
 METHODS = b"GET, HEAD, POST, OPTIONS"
 TAKEN = (
     b"accept, authorization, content-encoding, content-type, "
-    b"inference-header-content-length, x-request-id"
+    b"inference-header-content-length, traceparent, x-request-id"
 )
 PREFLIGHT_S = 600
 
@@ -28,12 +29,17 @@ PREFLIGHT_S = 600
 class ResponseOptions:
     """`request_id` is empty where one has to be made, `origin` where none is allowed.
 
-    `coding` is how a long answer may be coded.
+    `coding` is how a long answer may be coded, `traceparent` the header as it came.
     """
 
     request_id: bytes = b""
     origin: bytes = b""
     coding: bytes = IDENTITY
+    traceparent: str = ""
+
+    def span(self) -> TraceSpan | None:
+        """Return a new span of this process in the request's trace, if it has one."""
+        return TraceSpan.below(self.traceparent) if self.traceparent else None
 
     def headers(self) -> Headers:
         """Return the CORS headers of an answer to a page of another origin."""
@@ -68,7 +74,14 @@ def response_options_of(
         ids[0] if is_sane else b"",
         from_[0] if is_allowed else b"",
         accepted(headers),
+        _traceparent(headers),
     )
+
+
+def _traceparent(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """Return the one header of that name; of two none counts (W3C Trace Context)."""
+    sent = [value for name, value in headers if name == TRACEPARENT]
+    return sent[0].decode("latin-1") if len(sent) == 1 else ""
 
 
 class Clock:

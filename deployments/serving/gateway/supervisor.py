@@ -26,6 +26,7 @@ from deployments.serving.gateway.worker import (
     Files,
     work,
 )
+from mlops import __version__, logs
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +41,7 @@ KILL_AFTER_S = DRAIN_S + 3
 
 def serve(options: GatewayOptions) -> int:
     """Serve until SIGTERM; return the exit status."""
-    logging.basicConfig(
-        level=options.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    logs.log_to_stderr(logs.formatter(options.log_format), options.log_level)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     if options.is_production and not options.needs_key:
         sys.exit("Open mode must be off in production.")
@@ -52,7 +50,10 @@ def serve(options: GatewayOptions) -> int:
         listener = _listen(options)
     except OSError as error:
         sys.exit(f"Cannot listen at {options.host}:{options.port}: {error.strerror}.")
-    return supervisor.run(listener)
+    logger.info("The gateway %s starts: %d workers", __version__, options.workers)
+    status = supervisor.run(listener)
+    logger.info("The gateway has ended")
+    return status
 
 
 def _listen(options: GatewayOptions) -> socket.socket:
@@ -97,6 +98,7 @@ class Supervisor:
 
     def run(self, listener: socket.socket) -> int:
         """Keep workers running that serve at the listener; return the exit status."""
+        logger.info("The gateway listens at %s:%d", *listener.getsockname()[:2])
         gc.collect()
         gc.freeze()
         while True:
@@ -129,7 +131,7 @@ class Supervisor:
         if number == signal.SIGCHLD:
             self._reap()
         elif number == signal.SIGHUP and not self._is_stopping:
-            logger.info("starting new workers")
+            logger.info("The gateway reloads: new workers start")
             self._generation += 1
             self._failures = 0
         elif number in (signal.SIGTERM, signal.SIGINT):
@@ -137,6 +139,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         if not self._is_stopping:
+            logger.info("The gateway stops")
             self._is_stopping = True
             self._kill_at = time.monotonic() + KILL_AFTER_S
         self._send(signal.SIGTERM)
@@ -170,6 +173,8 @@ class Supervisor:
         self._close_report(worker)
         present = [each for each in self._processes.values() if self._is_new(each)]
         if sum(each.is_ready for each in present) >= self._options.workers:
+            if not self._has_served:
+                logger.info("The gateway serves")
             self._has_served = True
             self._retire_old()
 
@@ -180,6 +185,8 @@ class Supervisor:
             worker.report = -1
 
     def _retire_old(self) -> None:
+        if any(not self._is_new(each) for each in self._processes.values()):
+            logger.info("New workers serve; the old ones leave")
         for each in self._processes.values():
             if not self._is_new(each) and not each.is_leaving:
                 each.is_leaving = True

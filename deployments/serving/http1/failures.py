@@ -2,10 +2,25 @@
 
 import logging
 import time
+from typing import NamedTuple
+
+from mlops.tracing import TraceSpan
 
 MOST_A_SECOND = 50
 
-REQUEST_ID = b"x-request-id"
+REQUEST_ID, TRACEPARENT = b"x-request-id", b"traceparent"
+
+
+class CallIds(NamedTuple):
+    """The headers by which a call is found again; empty where they were not sent."""
+
+    request_id: bytes = b""
+    traceparent: bytes = b""
+
+    @property
+    def span(self) -> TraceSpan | None:
+        """A new span of this process in the call's trace."""
+        return TraceSpan.below(self.traceparent.decode("latin-1"))
 
 
 class FailureLog:
@@ -15,7 +30,9 @@ class FailureLog:
         self._logger = logger
         self._second, self._written, self._left_out = 0, 0, 0
 
-    def note(self, request_id: bytes, status: int, what: str) -> None:
+    def note(
+        self, request_id: bytes, status: int, what: str, span: TraceSpan | None = None
+    ) -> None:
         second = int(time.monotonic())
         if second != self._second:
             if self._left_out:
@@ -25,5 +42,17 @@ class FailureLog:
             self._left_out += 1
             return
         self._written += 1
-        name = request_id.decode("latin-1") or "-"
-        self._logger.warning("request %s: %d: %s", name, status, what)
+        fields = log_fields(request_id, span)
+        self._logger.warning(
+            "request %s: %d: %s",
+            fields["request_id"] or "-",
+            status,
+            what,
+            extra={**fields, "status": status},
+        )
+
+
+def log_fields(request_id: bytes, span: TraceSpan | None = None) -> dict[str, str]:
+    """Return what log lines say of a request: its id, and its place in a trace."""
+    own = {"request_id": request_id.decode("latin-1")}
+    return own | span.fields if span else own

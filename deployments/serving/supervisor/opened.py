@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from deployments.serving.formats.code import FOLDER, require_code_allowed
+from deployments.serving.code import FOLDER, require_code_allowed
 from deployments.serving.terms import ModelFile, Spec, TargetRefused
 
 MAX_REPORT = 16 << 20

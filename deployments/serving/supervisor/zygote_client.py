@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _ROOT = Path(deployments.__file__).parent.parent
 _MODULE = "deployments.serving.child.zygote"
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ", "TMPDIR")
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "MLOPS_LOG_FORMAT")
 _SET = {
     "LANG": "C.UTF-8",
     # A thread pool that exists before the fork does not exist after it.

@@ -27,9 +27,15 @@ class GatewayProcess:
     """A gateway with long timeouts, for a busy machine, unless arguments set others."""
 
     def __init__(
-        self, data_dir: Path, *arguments: str, is_synced: bool = True, log=None
+        self,
+        data_dir: Path,
+        *arguments: str,
+        is_synced: bool = True,
+        log=None,
+        settings=None,
     ) -> None:
         self.data_dir, self._arguments, self._log = data_dir, arguments, log
+        self._settings = settings or {}
         self._start()
         try:
             until(self._is_up)
@@ -60,7 +66,7 @@ class GatewayProcess:
         self.port = free_port()
         command = [sys.executable, "-m", "deployments.gateway"]
         command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
-        kept = {"PATH": os.environ["PATH"]}
+        kept = {"PATH": os.environ["PATH"], **self._settings}
         command += [*PATIENT, *self._arguments]
         self.process = subprocess.Popen(command, env=kept, stderr=self._log)
 

@@ -100,6 +100,26 @@ def test_who_has_no_key_and_says_no_more_is_let_go(strict_gateway):
     assert found.startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([b"zz\r\n"], id="no size"),
+        pytest.param([b"-5\r\n"], id="negative size"),
+        pytest.param([b"f" * 17 + b"\r\n"], id="size beyond 64 bits"),
+        pytest.param([b"5\r\n12345XX0\r\n\r\n"], id="longer than its size"),
+        pytest.param([b"2\r\n{}\r\n", b"qq\r\n"], id="second chunk"),
+    ],
+)
+def test_a_chunk_that_is_none_is_400_at_once(endless_gateway, slot, pieces):
+    head = infer(slot()).replace(b"content-length: 5", b"transfer-encoding: chunked")
+
+    found = talk(endless_gateway, head, *pieces)
+
+    assert found.startswith(b"HTTP/1.1 400 ")
+    assert b"Invalid HTTP request received." in found
+    assert found.count(b"HTTP/1.1") == 1
+
+
 @pytest.mark.parametrize("body", [b"", b"123"])
 @pytest.mark.parametrize("length", [5, 1 << 20])
 def test_a_body_that_does_not_come_is_408_when_its_time_is_up(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deployments.models import Deployment, Lease, TrafficWindow
+from deployments.models import Deployment, EnvironmentRule, Lease, TrafficWindow
 from deployments.plan import DeploymentPlan, Strategy
 from deployments.reconciler import reconciler as passes
 from deployments.reconciler.health import GRACE_S, RunCondition
@@ -258,11 +258,29 @@ def test_no_more_start_than_may_at_the_same_time(reconciler, target):
 # When the next one is due -------------------------------------------------------------
 
 
-def test_what_bakes_or_rolls_out_is_looked_at_every_second(reconciler):
+def test_what_rolls_out_is_looked_at_every_second(reconciler):
     _active, _canary = canary_of(reconciler)
     reconciler.clock.now += 1
 
     assert reconciler.once().due_s == 1.0
+
+
+def test_what_bakes_is_looked_at_within_a_second_of_what_was_counted(
+    reconciler, tmp_path
+):
+    EnvironmentRule.objects.update(rolls_back_by_itself=True, bake_s=3600)
+    deployment = requested()
+    settle(reconciler)
+    reconciler.clock.now += 1
+    still = reconciler.once().due_s
+
+    spool(tmp_path, deployment, 7)
+    called = reconciler.once().due_s  # right after the judge's last look
+    reconciler.clock.now += called
+    judged = reconciler.once().due_s
+
+    assert (still, called, judged) == (REST_S, 1.0, REST_S)
+    assert TrafficWindow.objects.minutes().get().request_count == 7
 
 
 def test_what_serves_is_looked_at_every_ten_seconds(reconciler):

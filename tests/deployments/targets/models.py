@@ -16,7 +16,7 @@ import skops.io
 import xgboost
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 
 from deployments.serving.terms import ModelFile, Spec
 
@@ -39,6 +39,17 @@ def onnx_bytes(shift: int = 0, *, zipmap: bool = False) -> bytes:
     options = {id(forest(shift)): {"zipmap": zipmap}}
     model = to_onnx(forest(shift), iris()[0][:1], options=options, target_opset=21)
     return model.SerializeToString()
+
+
+@cache
+def boosted_bytes() -> bytes:
+    """Two classes by boosted trees; operators of its ONNX fail on no rows."""
+    features, target = iris()
+    model = GradientBoostingClassifier(n_estimators=3, random_state=0)
+    model.fit(features, target == 0)
+    options = {id(model): {"zipmap": False}}
+    made = to_onnx(model, features[:1], options=options, target_opset=21)
+    return made.SerializeToString()
 
 
 @cache

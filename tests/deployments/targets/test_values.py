@@ -201,10 +201,11 @@ def tensor(name, shape, data, datatype="FP32"):
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
 
 
-@pytest.mark.parametrize("make", ["onnx", "xgboost", "skops"])
+@pytest.mark.parametrize("make", ["onnx", "boosted", "xgboost", "skops"])
 def test_an_empty_batch_has_an_empty_answer(make):
     content = {
         "onnx": models.onnx_bytes,
+        "boosted": models.boosted_bytes,
         "xgboost": models.xgboost_bytes,
         "skops": models.skops_bytes,
     }[make]()
@@ -217,6 +218,16 @@ def test_an_empty_batch_has_an_empty_answer(make):
     assert status == 200, outputs
     assert [each["shape"][0] for each in outputs] == [0] * len(outputs)
     assert (plain[0], plain[1]["predictions"]) == (200, [])
+
+
+def test_who_needs_rows_for_an_answer_that_is_no_row_fails():
+    one = numpy_helper.from_array(np.array([1], np.int64), "one")
+    node = helper.make_node("Reshape", ["x", "one"], ["y"])
+    client = Client(made([node], [value("x", [None, 1])], [value("y", [1])], [one]))
+
+    status, _ = infer(client, tensor("x", [0, 1], []))
+
+    assert status == 500
 
 
 def test_a_single_value_is_a_scalar():

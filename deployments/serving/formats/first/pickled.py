@@ -4,12 +4,12 @@ import io
 import pickle
 from typing import Any
 
-from deployments.serving.formats.base import LoadOptions
-from deployments.serving.formats.code import (
+from deployments.serving.code import (
     PICKLE,
     missing_module,
     require_code_allowed,
 )
+from deployments.serving.formats.base import LoadOptions
 from deployments.serving.formats.first.columns import ColumnModel
 from deployments.serving.formats.first.estimators import estimator_model
 from deployments.serving.terms import TargetRefused
