@@ -17,8 +17,11 @@ from tests.demo.live import LiveStack
 from tests.releases.callers import Answer, exchange
 from tests.releases.questions import Question
 
-OF_THE_MOMENT = {"last_used_at", "last_updated", "next_page_token", "usage"}
-"""Of the last one, of the last 48 hours, of one server's key, of today."""
+OF_THE_MOMENT = {"last_used_at", "last_updated", "next_page_token", "usage"} | {
+    "age_s",
+    "free_bytes",
+}
+"""Of the last one, of the last 48 hours, of one server's key, of today; of now."""
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 REQUEST_ID = "asked-of-the-store"
 """A refusal has it in its answer."""
@@ -39,12 +42,20 @@ def ask(asking: Asking, one: Question) -> dict[str, Any]:
     """Return what is kept of the answer, and its status."""
     stack = asking.stack
     base = stack.url if one.at == "web" else stack.serving_url
-    headers = {"Content-Type": "application/json", "X-Request-ID": REQUEST_ID}
+    is_form = isinstance(one.body, str)
+    kind = "application/x-www-form-urlencoded" if is_form else "application/json"
+    headers = {"Content-Type": kind, "X-Request-ID": REQUEST_ID}
     if one.who != "nobody":
         headers["Authorization"] = f"Bearer {asking.tokens[one.who]}"
-    body = None if one.body is None else json.dumps(one.body).encode()
+    body = _sent(one.body)
     answer = exchange(one.method, base + one.path, body, headers)
     return {"status": answer.status, **_kept(answer, one.look, asking)}
+
+
+def _sent(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
 def save(path: Path, asked: list[tuple[Question, dict[str, Any]]]) -> None:

@@ -86,6 +86,7 @@ class _Form(HTMLParser):
         self.fields: dict[str, list[str]] = {}
         self.options: dict[str, dict[str, str]] = {}
         self._select, self._option, self._area = "", "", ""
+        self._box = ""
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -108,18 +109,24 @@ class _Form(HTMLParser):
             self._select = ""
         elif tag == "textarea":
             self._area = ""
+        elif tag == "label":
+            self._box = ""
 
     def handle_data(self, data: str) -> None:
         if self._area:
             self.fields[self._area][0] += data.removeprefix("\n")
         elif self._select and data.strip():
             self.options[self._select][data.strip()] = self._option
+        elif self._box and data.strip():
+            self.options.setdefault(self._box, {})[data.strip()] = self._option
 
     def _add_input(self, name: str, given: dict[str, str], *, is_checked: bool) -> None:
         kind = given.get("type", "text")
         if kind in {"submit", "button", "file"} or name.startswith("_"):
             return
         is_box = kind in {"checkbox", "radio"}
+        if is_box and not self._select:
+            self._box, self._option = name, given.get("value", "on")
         if is_checked or not is_box:
             value = given.get("value", "on" if is_box else "")
             self.fields.setdefault(name, []).append(value)

@@ -65,7 +65,7 @@ def _make(kind: str, release: Path) -> dict[str, Any]:
     packed, kept = release / f"{kind}.tar.xz", release / f"{kind}.answers.jsonl"
     with tempfile.TemporaryDirectory(prefix="release-") as folder, _server(kind) as url:
         started = time.monotonic()
-        world, rows = _told(kind, Path(folder, "told"), url, packed)
+        world, rows = told(kind, Path(folder, "told"), url, packed)
         _say(f"{kind}: told in {time.monotonic() - started:.0f} s")
         asked = questions.of_store(world.ids)
         started = time.monotonic()
@@ -84,7 +84,7 @@ def _make(kind: str, release: Path) -> dict[str, Any]:
     }
 
 
-def _told(
+def told(
     kind: str, folder: Path, server: str, packed: Path
 ) -> tuple[World, dict[str, int]]:
     """Fill a new installation, stop it, pack it."""

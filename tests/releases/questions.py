@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tests.releases.telling.people import PASSWORDS
 from tests.releases.telling.serving import booster_request, infer, tensor
 from tests.releases.telling.world import D, F, L
 
@@ -18,7 +19,7 @@ ROWS = [[0.5, -1.0, 2.0], [3.0, 0.0, -0.25], [-4.0, 0.5, 1.5]]
 
 @dataclass(frozen=True)
 class Question:
-    """One request. `look` says what of the answer is kept."""
+    """One request, of JSON or a form's text. `look` says what is kept of the answer."""
 
     path: str
     who: str = "admin"
@@ -51,6 +52,10 @@ def _people() -> Iterator[Question]:
         yield Question("/api/v1/auth/tokens", who)
     for who in ("narrow", "revoked", "nobody"):
         yield Question(f"{L}/models", who)
+    for name in ("Viewer@Example.ORG", "viewer", "nobody@example.org"):
+        given = urlencode({"username": name, "password": PASSWORDS["viewer"]})
+        login = "/api/v1/auth/login"
+        yield Question(login, "nobody", "POST", given, look="status")
     yield Question("/api/v1/audit?limit=1000", "approver")
     yield Question("/api/v1/audit?actor=deployer&limit=5", "approver")
     yield Question("/api/v1/audit", "viewer")
@@ -68,6 +73,10 @@ def _tracking(ids: Mapping[str, str]) -> Iterator[Question]:
         yield Question(f"{L}/runs/{run}", "viewer")
         yield Question(f"{L}/runs/{run}/artifacts", "viewer")
         yield Question(f"{L}/runs/{run}/metrics/loss", "viewer")
+    curves = [("metric", "loss"), ("max_buckets", 7)]
+    runs = [("run_id", f"churn-run-{number}") for number in (1, 2)]
+    yield Question(f"{L}/curves?{urlencode(runs + curves)}", "viewer")
+    yield Question(f"{L}/runs/churn-run-1/previews/tables/t%201.csv", "viewer")
     files = f"{L}/runs/churn-run-1/artifacts"
     for path in ("model.onnx", "tables/t%201.csv"):
         yield Question(f"{files}/{path}", "viewer", look="bytes")
@@ -112,6 +121,9 @@ def _registry(ids: Mapping[str, str]) -> Iterator[Question]:
     yield Question(logged, "scientist")
     yield _search("logged-models", experiment_ids=[ids["experiment"]])
     yield Question(f"{logged}/artifacts/directories", "scientist")
+    own = f"{L}/logged-models/{ids['logged model']}"
+    yield Question(f"{own}/artifacts", "viewer")
+    yield Question(f"{own}/previews/MLmodel", "viewer")
     for path in ("MLmodel", "model.lgb"):
         file = f"{logged}/artifacts/files?artifact_file_path={path}"
         yield Question(file, "scientist", look="bytes")
@@ -141,7 +153,7 @@ def _deployments(ids: Mapping[str, str]) -> Iterator[Question]:
 def _datasets(ids: Mapping[str, str]) -> Iterator[Question]:
     yield Question(D, "viewer")
     yield Question("/api/v1/ml/features/datasets?sort_by=name", "viewer")
-    for name, count in (("customers", 3), ("readings", 2), ("shop", 3)):
+    for name, count in (("customers", 3), ("readings", 2), ("shop", 3), ("raw", 1)):
         one = f"{D}/{name}"
         for part in ("", "/versions", "/schema", "/rules", "/checks", "/events"):
             yield Question(one + part, "viewer")
@@ -158,6 +170,7 @@ def _datasets(ids: Mapping[str, str]) -> Iterator[Question]:
         yield Question(f"{one}/compare?with=1", "viewer")
         yield Question(f"{one}/rules/suggestions", "scientist")
     yield Question(f"{D}/customers/rules/{ids['rule unique']}", "viewer")
+    yield Question(f"{D}/raw/cell?column=text&row=0", "viewer")
     yield from _exploration()
 
 

@@ -1,12 +1,16 @@
 """A release's store under today's code: unpacked, migrated, started, asked."""
 
 import json
+import re
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlops.demo.api import request
+from mlops.shared_settings import BASE_DIR
 from tests.demo.live import LiveStack
 from tests.deployments.targets.waiting import until
 from tests.releases import packing
@@ -29,20 +33,36 @@ def manifest_of(release: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def standing(packed: Path, kind: str, folder: Path, server: str) -> Iterator[LiveStack]:
-    """Start today's code on a packed store, in a folder that is not there yet.
+def standing(
+    packed: Path, kind: str, folder: Path, server: str, code: Path = BASE_DIR
+) -> Iterator[LiveStack]:
+    """Migrate a packed store by today's code and start it, in a folder to be made.
 
-    `server` is the PostgreSQL to make a database on; SQLite needs none.
+    `server` is the PostgreSQL to make a database on; SQLite needs none. `code` is the
+    checkout that starts then, when it is not today's.
     """
     if kind == "sqlite":
-        with _started(packed, kind, folder, "") as stack:
+        with _started(packed, kind, folder, "", code) as stack:
             yield stack
     else:
         with (
             packing.own_database(server) as url,
-            _started(packed, kind, folder, url) as stack,
+            _started(packed, kind, folder, url, code) as stack,
         ):
             yield stack
+
+
+def code_of(release: Path, folder: Path) -> Path | None:
+    """Check a release's code out into a folder; None where its commit is not."""
+    page = (BASE_DIR / "docs" / "releases.md").read_text()
+    line = rf"^\| {release.name} \| \S+ \| (\w{{40}}) \|"
+    (commit,) = re.findall(line, page, re.MULTILINE)
+    archive = ["git", "archive", "--format=tar", f"--output={folder}.tar", commit]
+    if subprocess.run(archive, cwd=BASE_DIR, check=False).returncode:
+        return None
+    with tarfile.open(f"{folder}.tar") as files:
+        files.extractall(folder, filter="data")
+    return folder
 
 
 def answers(asking: Asking, questions: list[Question]) -> list[dict[str, Any]]:
@@ -52,10 +72,13 @@ def answers(asking: Asking, questions: list[Question]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _started(packed: Path, kind: str, folder: Path, url: str) -> Iterator[LiveStack]:
+def _started(
+    packed: Path, kind: str, folder: Path, url: str, code: Path
+) -> Iterator[LiveStack]:
     packing.unpack(kind, packed, folder, url)
     stack = LiveStack(folder, "--no-demo", database_url=url)
     stack.manage("migrate", "--verbosity", "0")
+    stack.code = code
     try:
         stack.start()
         yield stack

@@ -10,10 +10,11 @@ from django.db import connection
 from mlops.shared_settings import BASE_DIR
 from tests.releases import comparing, packing, replaying
 from tests.releases.asking import Asking, load
-from tests.releases.making import MOST_BYTES
+from tests.releases.making import MOST_BYTES, told
 from tests.releases.packing import KINDS
 
 RELEASES = replaying.folders()
+OF_THE_MOMENT = "GET /readyz as nobody"
 of_each = pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
 of_both = pytest.mark.parametrize("kind", KINDS)
 
@@ -88,25 +89,58 @@ def test_the_table_of_releases_has_its_line(release):
 
 
 @pytest.mark.slow
-@of_each
-def test_the_store_answers_as_it_did(release, tmp_path):
-    """On the database of this run: `tests/pg.py run` makes it PostgreSQL."""
+def test_the_next_release_can_be_told(tmp_path):
+    """Today's code lets a store be filled as `making` fills it, forms of pages too."""
+    kind = "sqlite" if connection.vendor == "sqlite" else "postgresql"
+    server = os.environ.get("DATABASE_URL", "")
+
+    world, rows = told(kind, tmp_path / "told", server, tmp_path / f"{kind}.tar.xz")
+
+    assert {"first", "restored", "drift check"} <= world.ids.keys()
+    assert rows["deployments_deployment"] == 7
+
+
+def differences_from(release, folder, **code):
+    """Return where answers differ from the release's, on the database of this run.
+
+    `tests/pg.py run` makes it PostgreSQL.
+    """
     kind = "sqlite" if connection.vendor == "sqlite" else "postgresql"
     asked, store = kept(release, kind), replaying.manifest_of(release)["stores"][kind]
     server = os.environ.get("DATABASE_URL", "")
 
     packed = release / f"{kind}.tar.xz"
-    with replaying.standing(packed, kind, tmp_path / "store", server) as stack:
+    with replaying.standing(packed, kind, folder, server, **code) as stack:
         asking = Asking(stack, store["tokens"], store["packed_at"])
         now = replaying.answers(asking, [one for one, _ in asked])
 
-    found = [
+    return [
         difference
         for (one, before), after in zip(asked, now, strict=True)
         for difference in comparing.differences(
             one.name, before, after, is_prediction=one.at == "serving"
         )
     ]
+
+
+@pytest.mark.slow
+@of_each
+def test_the_store_answers_as_it_did(release, tmp_path):
+    found = differences_from(release, tmp_path / "store")
+
     meant = comparing.listed(release)
     assert [one for one in found if not any(each.holds(one) for each in meant)] == []
     assert [each for each in meant if not any(map(each.holds, found))] == []
+
+
+@pytest.mark.slow
+def test_the_last_release_serves_after_a_step_back(tmp_path):
+    """Its own code answers as it did, on the tables that today's code has made."""
+    release = RELEASES[-1]
+    code = replaying.code_of(release, tmp_path / "code")
+    if code is None:
+        pytest.skip("this checkout has no history")
+
+    found = differences_from(release, tmp_path / "store", code=code)
+
+    assert [one for one in found if one.question != OF_THE_MOMENT] == []

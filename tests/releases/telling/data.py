@@ -40,6 +40,11 @@ SHOP = "".join(
     f'{{"day": "2024-05-{day:02}", "price": {price}, "tags": ["a", {day}]}}\n'
     for day, price in enumerate((10.0, 11.5, -3.0, 12.0, 1e3), start=1)
 )
+RAW = (
+    '{"text": "a\\u0000b", "big": 12345678901234567890123}\n'
+    '{"text": "", "big": -0.5}\n{"text": null, "big": 1e-300}\n'
+)
+"""A NUL within a text, digits that no double holds, an empty text beside a missing."""
 DECLARED: dict[str, Any] = {
     "feature_type": "numerical",
     "data_type": "float",
@@ -58,6 +63,7 @@ def share(world: World) -> None:
         world.scientist.append_chunk(f"{F}/uploads/{chunk}", start, content[start:end])
     world.scientist.post(D, {"name": "shop", "upload_id": [chunk]})
     ready(world, "shop")
+    upload(world, "raw", RAW.encode(), "raw.jsonl")
     more = {"tags": ["store", "가게"], "features": ["price_of_shop"]}
     world.scientist.patch(f"{D}/shop", more)
 
