@@ -4,11 +4,12 @@ DRF's own read `1` as text and `"1"` as a number; a client's mistake then become
 data. What these refuse is a 422 with the field's name.
 """
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from mlops.core import names
+from mlops.core import names, rfc3339
 
 MAX_WHOLE = 2**63 - 1
 
@@ -51,6 +52,16 @@ class Whole(serializers.IntegerField):
         if abs(data) > MAX_WHOLE:
             self.fail("max_value", max_value=MAX_WHOLE)
         return int(super().to_internal_value(data))
+
+
+class ZonedTime(serializers.DateTimeField):
+    """A time as RFC 3339 writes it, with its zone; DRF's own takes other spellings."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        found = rfc3339.moment(data) if isinstance(data, str) else None
+        if found is None:
+            self.fail("invalid", format="2026-11-22T12:00:00Z (RFC 3339, with a zone)")
+        return found
 
 
 class Truth(serializers.BooleanField):

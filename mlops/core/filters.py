@@ -2,11 +2,21 @@
 
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django_filters import ChoiceFilter, FilterSet, MultipleChoiceFilter
+from django_filters import (
+    CharFilter,
+    ChoiceFilter,
+    Filter,
+    FilterSet,
+    MultipleChoiceFilter,
+)
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
+from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
 from mlops.core.pagination import PARAMETERS
 
@@ -66,6 +76,46 @@ class QueryFilterBackend(BaseFilterBackend):
             raise BadQuery(f"sort_by must be one of: {allowed}.", field="sort_by")
         sign = "-" if order == "desc" else ""
         return queryset.order_by(f"{sign}{fields[name]}", f"{sign}pk")
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": f"^({rfc3339.DATE}|{rfc3339.TIME})?$",
+        "description": "RFC 3339 date, or time with a zone, included; a date means the "
+        "whole day (UTC).",
+    }
+)
+class DayOrTimeFilter(CharFilter):
+    """A day, or a time with a zone, for the filter's method; an empty one is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(strip=False, **options)
+
+
+class _TimeField(forms.CharField):
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        found = rfc3339.asked(text) if text else None
+        if text and found is None:
+            raise ValidationError("Give an RFC 3339 time with a zone.", code="invalid")
+        return found
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": f"^({rfc3339.TIME})?$",
+        "description": "RFC 3339 time with a zone, included.",
+    }
+)
+class TimeFilter(Filter):
+    """A time with a zone; an empty one filters nothing."""
+
+    field_class = _TimeField
+
+    def __init__(self, field_name: str, lookup: str) -> None:
+        super().__init__(field_name, lookup, strip=False)
 
 
 def _refuse_unknown_words(request: Request, filterset: FilterSet) -> None:

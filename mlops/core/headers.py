@@ -33,11 +33,20 @@ IDEMPOTENCY_KEY = Header(
     "with this key is kept for 24 hours and given again instead of acting twice.",
     {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[ -~]+$"},
 )
+_TAG = r'(W/)?"[!#-~]*"'
+_TAGS: dict[str, Any] = {
+    "type": "string",
+    "pattern": rf"^\s*(\*|{_TAG}(\s*,\s*{_TAG})*)\s*$",
+}
+"""RFC 9110, 8.8.3: tags in quotes, parted by commas, or `*` for any."""
+
 IF_MATCH = Header(
-    "If-Match", "The ETag that was read; 412 if the object has changed since."
+    "If-Match", "The ETag that was read; 412 if the object has changed since.", _TAGS
 )
 IF_NONE_MATCH = Header(
-    "If-None-Match", "The ETag that was read; 304 if the answer would be the same."
+    "If-None-Match",
+    "The ETag that was read; 304 if the answer would be the same.",
+    _TAGS,
 )
 IF_RANGE = Header(
     "If-Range", "The ETag of the part that is there; the whole if it is another file."
@@ -49,14 +58,18 @@ LAST_EVENT_ID = Header(
     {"type": "string", "pattern": "^[0-9]{1,9}(-[0-9]{1,20}-[0-9]{1,15})?$"},
 )
 RANGE = Header(
-    "Range", "The bytes that are wanted, as `bytes=first-last`; 206, or 416."
+    "Range",
+    "The bytes that are wanted, as `bytes=first-last`; 206, or 416. In any other form "
+    "it is ignored, as RFC 9110 has it.",
 )
 REFRESH_TOKEN = Header(
     "X-Refresh-Token",
     "The refresh token, unless the cookie `refresh_token` holds it.",
 )
 UPLOAD_OFFSET = Header(
-    "Upload-Offset", "The byte at which the next chunk starts.", _COUNT
+    "Upload-Offset",
+    "The byte at which the next chunk starts.",
+    {**_COUNT, "maximum": 10**15},
 )
 
 REQUEST = (
@@ -69,7 +82,7 @@ REQUEST = (
     REFRESH_TOKEN,
     UPLOAD_OFFSET,
 )
-SENT_ALWAYS = ("Accept", "Authorization", "Content-Type", "X-Request-ID")
+SENT_ALWAYS = ("Accept", "Authorization", "Content-Type", "X-Request-ID", "traceparent")
 """What requests may have that no operation documents by itself."""
 
 ACCEPT_RANGES = Header("Accept-Ranges", "`bytes` where `Range` is understood.")
@@ -107,7 +120,7 @@ LINK = Header(
     "RFC 8288. Of a list: its pages as rel first, prev, next and last; the last page "
     "has no next. Of an export: how to read it again, as rel describedby.",
 )
-LOCATION = Header("Location", "Where the new thing is read, if it has an address.")
+LOCATION = Header("Location", "Where the new thing is read.")
 REQUEST_ID = Header(
     "X-Request-ID", "The request's id, as logs and audit trail have it."
 )

@@ -9,10 +9,9 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mlops.core.errors import BadQuery
+from mlops.core.queries import whole
 
 MAX_LIMIT = 1000
-MAX_DIGITS = 10
 MAX_POSITION = 10**9
 PARAMETERS = ("page", "limit", "skip")
 
@@ -76,9 +75,11 @@ class ArrayPagination(BasePagination):
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
-        limit = _number(request, "limit", self.default_limit, 1, self.max_limit)
-        skip = _number(request, "skip", 0, 0, MAX_POSITION)
-        number = _number(request, "page", 1, 1, MAX_POSITION)
+        limit = whole(
+            request, "limit", default=self.default_limit, least=1, most=self.max_limit
+        )
+        skip = whole(request, "skip", default=0, least=0, most=MAX_POSITION)
+        number = whole(request, "page", default=1, least=1, most=MAX_POSITION)
         asked = request.query_params
         by_page = "page" in asked or "skip" not in asked
         self.request = request
@@ -116,20 +117,6 @@ class ArrayPagination(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return schema
-
-
-def _number(request: Request, name: str, default: int, low: int, high: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise BadQuery(
-            f"{name} must be a whole number from {low} to {high}.", field=name
-        )
-    number = int(text)
-    if not low <= number <= high:
-        raise BadQuery(f"{name} must be between {low} and {high}.", field=name)
-    return number
 
 
 def _parameter(name: str, description: str, low: int, high: int) -> dict[str, Any]:

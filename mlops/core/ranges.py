@@ -11,6 +11,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 
+from mlops.core import etags
 from mlops.core.blobs import CHUNK_BYTES
 from mlops.core.byte_store import byte_store
 from mlops.core.problems import problem_response
@@ -37,11 +38,14 @@ class NoSuchRange(Exception):
 def streamed(
     request: HttpRequest, key: str, *, size_bytes: int, etag: str
 ) -> HttpResponseBase:
-    """Answer with a blob of the byte store, or its range.
+    """Answer with a blob of the byte store, its range, or 304 if the client has it.
 
     `If-Range` with another ETag gets the whole, HEAD the headers alone. Raises
     NoSuchRange, and FileNotFoundError for a blob that is gone.
     """
+    if etags.names(request.headers.get("If-None-Match", ""), etag):
+        byte_store().stat(key)
+        return HttpResponse(status=304, headers={"ETag": etag})
     wanted = _wanted(request, size_bytes, etag)
     if wanted is not None and not 0 <= wanted[0] <= wanted[1] < size_bytes:
         byte_store().stat(key)

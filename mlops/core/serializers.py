@@ -10,7 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from mlops.core.errors import RepeatedField
+from mlops.core.json import MAX_WHOLE
 from mlops.core.models import User
+from mlops.core.queries import TRUTHS, whole_number
 
 _MANY = (serializers.ListField, serializers.MultipleChoiceField)
 
@@ -40,6 +42,7 @@ class StrictSerializer(serializers.Serializer[Any]):
                 raise serializers.ValidationError(unknown)
         if isinstance(data, QueryDict):
             self._refuse_repeated(data)
+            self._refuse_other_spellings(data)
         elif isinstance(data, Mapping):
             self._refuse_other_types(data)
         return super().to_internal_value(data)
@@ -47,6 +50,12 @@ class StrictSerializer(serializers.Serializer[Any]):
     def _refuse_other_types(self, body: Mapping[str, Any]) -> None:
         """Refuse JSON values that DRF would convert: `1` for a text, or `"1"` for 1."""
         found = {name: type_fault(self.fields[name], body[name]) for name in body}
+        if wrong := {name: fault for name, fault in found.items() if fault}:
+            raise serializers.ValidationError(wrong)
+
+    def _refuse_other_spellings(self, form: QueryDict) -> None:
+        """Refuse texts that DRF would take for a number or a truth: `+3`, `yes`."""
+        found = {name: spelling_fault(self.fields[name], form[name]) for name in form}
         if wrong := {name: fault for name, fault in found.items() if fault}:
             raise serializers.ValidationError(wrong)
 
@@ -91,6 +100,19 @@ def type_fault(field: Any, value: Any) -> Any:
         return None
     found = {place: type_fault(field.child, one) for place, one in enumerate(value)}
     return {place: fault for place, fault in found.items() if fault} or None
+
+
+def spelling_fault(field: Any, text: Any) -> Any:
+    """Return what is wrong with the text of a form or query, in DRF's shape, or None.
+
+    Numbers are written as in JSON, truth values are `true` and `false`.
+    """
+    fits = True
+    if isinstance(field, serializers.BooleanField):
+        fits = text in TRUTHS
+    elif isinstance(field, serializers.IntegerField):
+        fits = whole_number(text, least=-MAX_WHOLE, most=MAX_WHOLE) is not None
+    return None if fits else _failure(field, "invalid", text)
 
 
 def _failure(field: Any, message: str, value: Any) -> Any:

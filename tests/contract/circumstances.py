@@ -3,10 +3,14 @@
 In the world as it is, these operations have nothing to act on and refuse.
 """
 
+from uuid import UUID
+
+import pyarrow as pa
 from django.utils import timezone
 
 from datasets.models import DatasetVersion, Feature, IngestJob
 from datasets.states import VersionState
+from deployments import samples
 from deployments.models import Deployment
 from deployments.states import Status
 
@@ -47,7 +51,16 @@ def newer_feature(world):
     Feature.objects.get(feature_name="age").release_version("1.1.0", by=None)
 
 
-NEEDED = {
+def sampled(world):
+    """Let the gateway have kept two requests to the deployment."""
+    now = timezone.now()
+    times = pa.array([now] * 2, pa.timestamp("ms", "UTC"))
+    rows = pa.table({"x": [1.0, 2.0], "y": [2.0, 3.0], samples.SAMPLED_AT: times})
+    start = int(now.timestamp()) // samples.PERIOD_S * samples.PERIOD_S
+    samples.store(UUID(world["deployment"]), rows, f"{start}-gateway")
+
+
+ACTED_UPON = {
     "abortDeployment": canary,
     "cancelDatasetVersion": unread,
     "deprecateFeature": active_feature,
@@ -56,4 +69,6 @@ NEEDED = {
     "resumeDeployment": paused,
     "rollbackVersion": newer_feature,
 }
+"""By operation that takes a reason or nothing: called with the world before it."""
+NEEDED = {**ACTED_UPON, "checkDeploymentDrift": sampled}
 """By operation: called with the world before its example is sent."""

@@ -59,6 +59,23 @@ ASKS = "asks, and changes nothing"
 TELEMETRY = "telemetry, which has tables of its own"
 NO_ACT = "refused before it acts"
 
+W = "/api/v1/webhooks"
+HOOK = {"url": "https://93.184.216.34/", "kinds": ["*"]}
+ADMINS = ("admin",)
+
+WEBHOOKS = [
+    Row("GET", W, ADMINS, 200),
+    Row("POST", W, ADMINS, 201, {"name": "pager", **HOOK}),
+    Row("GET", W + "/kinds", ADMINS, 200),
+    Row("GET", W + "/{webhook}", ADMINS, 200),
+    Row("PATCH", W + "/{webhook}", ADMINS, 200, HOOK),
+    Row("DELETE", W + "/{webhook}", ADMINS, 204),
+    Row("POST", W + "/{webhook}/test", ADMINS, 200, silent=ASKS),
+    Row("POST", W + "/{webhook}/replay", ADMINS, 202, {"after": 0}),
+    Row("GET", W + "/{webhook}/deliveries", ADMINS, 200),
+    Row("GET", W + "/{webhook}/deliveries/{delivery}", ADMINS, 200),
+    Row("POST", W + "/{webhook}/deliveries/{delivery}/replay", ADMINS, 202),
+]
 ACCOUNT = [
     Row(
         "POST",
@@ -333,4 +350,4 @@ DATASETS = [
     Row("DELETE", ONE + "/versions/1", MAKERS, 204),
     Row("DELETE", ONE, MAKERS, 204),
 ]
-ROWS = [*ACCOUNT, *LIFECYCLE, *DEPLOYMENTS, *FEATURES, *DATASETS]
+ROWS = [*ACCOUNT, *WEBHOOKS, *LIFECYCLE, *DEPLOYMENTS, *FEATURES, *DATASETS]

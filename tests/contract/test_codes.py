@@ -10,7 +10,10 @@ from mlops.core.schema.codes import all_codes
 
 # The gateway and the MLflow protocol answer in their own protocols' words; codes of
 # fields (`errors[].type`) are Django's.
-OTHERS = ("serving", "gateway", "mlflow", "admin", "migrations", "dashboard", "demo")
+OTHERS = (
+    *("serving", "gateway", "mlflow", "admin", "migrations", "dashboard", "demo"),
+    *("importing", "exporting"),  # of commands
+)
 CALLS = {
     "_answer": 2,
     "problem_response": 1,

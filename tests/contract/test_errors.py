@@ -1,10 +1,13 @@
 """One error shape everywhere: problem+json, `detail` a string, a stable `code`."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import path
 
 from mlops.urls import handler400, handler403, handler404, handler500
+from tests.contract.shapes import SHAPES
 from tests.datasets.factories import FeatureFactory
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
@@ -50,6 +53,35 @@ def test_method_that_is_not_there_is_405_and_allow_says_which_are(api, method):
     assert "GET" in answer["Allow"]
 
 
+@pytest.mark.parametrize("name", ["x", "00000000-0000-4000-8000-000000000000"])
+def test_no_address_takes_a_method_that_the_document_has_not(api, name):
+    client, others = api("admin"), ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+    for address, methods in SHAPES.document["paths"].items():
+        known = {method.upper() for method in methods}
+        for method in set(others) - known:
+            answer = client.generic(method, re.sub(r"\{[^}]*\}", name, address))
+
+            assert answer.status_code == 405, (method, address)
+            assert known <= set(answer["Allow"].split(", ")), (method, address)
+
+
+def test_form_of_too_many_parts_is_413(api):
+    body = {f"field-{number}": "x" for number in range(1_001)}
+
+    answer = api("admin").post("/api/v1/features/datasets", body, format="multipart")
+
+    assert is_problem(answer, 413)
+    assert answer.json()["code"] == "too_large"
+
+
+def test_query_of_too_many_parameters_is_400(api):
+    query = "&".join(["state=ready"] * 1_001)
+
+    answer = api("admin").get(f"/api/v1/features/datasets?{query}")
+
+    assert is_problem(answer, 400)
+
+
 def test_caller_who_is_not_signed_in_gets_401(client):
     assert is_problem(client.get("/api/v1/users/me"), 401)
 
@@ -68,7 +100,7 @@ def test_bad_query_is_400_and_names_the_parameter(api):
 @pytest.mark.parametrize(
     ("url", "loc"),
     [
-        ("ml/lifecycle/experiments/nothing", ["path", "experiment_name"]),
+        ("ml/lifecycle/experiments/nothing", ["path", "name"]),
         ("ml/lifecycle/models/nothing/1", ["path", "version"]),
         ("ml/lifecycle/runs?statuses=nothing", ["query", "statuses"]),
         ("features/datasets?state=nothing", ["query", "state"]),
@@ -79,6 +111,12 @@ def test_refusal_says_where_the_field_at_fault_is(api, url, loc):
     answer = api("viewer").get(f"/api/v1/{url}")
 
     assert answer.json()["errors"][0]["loc"] == loc
+
+
+def test_address_of_a_write_is_where_its_field_at_fault_is(api):
+    answer = api("admin").patch("/api/v1/ml/lifecycle/experiments/nothing", {})
+
+    assert answer.json()["errors"][0]["loc"] == ["path", "name"]
 
 
 @pytest.mark.parametrize("target", ["1.0.0", "9"])
@@ -113,6 +151,16 @@ def test_invalid_body_is_422_and_names_every_field(api):
 
     assert is_problem(answer, 422)
     assert answer.json()["detail"].startswith("z: ")
+
+
+def test_of_very_many_fields_at_fault_fifty_are_listed_and_all_counted(api):
+    body = {f"k{number}": 0 for number in range(1000)} | {"name": "cli"}
+
+    answer = api("viewer").post("/api/v1/auth/tokens", body)
+
+    assert is_problem(answer, 422)
+    assert len(answer.json()["errors"]) == 50
+    assert answer.json()["detail"] == "k0: This field is not known here. (and 999 more)"
 
 
 def test_nested_field_is_named_with_its_place(api):

@@ -30,7 +30,8 @@ def owner(person):
 
 
 @pytest.fixture
-def world(owner, monkeypatch):
+def world(owner, monkeypatch, settings):
+    settings.KEEP_UPLOADS = "all"
     allow_slow_conversion(monkeypatch)
     return build(owner)
 

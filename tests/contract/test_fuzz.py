@@ -1,6 +1,8 @@
 """Schemathesis over the whole document: no crash, nothing that it does not say."""
 
+import json
 import os
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -8,12 +10,16 @@ from urllib.request import urlopen
 
 import pytest
 
+from datasets.models import UploadSession
 from mlops.core.models import ApiToken, User
+from mlops.core.schema.walk import operations
 from tests.contract import world
+from tests.contract.shapes import SHAPES
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+HOOKS = Path(__file__).with_name("fuzz_hooks.py")
 # Signing out has nothing to be fuzzed; events do not end; the chunks of an upload
 # are of a media type that the tool cannot write. `test_own_fuzz` has cases of them.
 LEFT_OUT = ("authLogout", "streamDeployment", "appendUpload")
@@ -24,6 +30,22 @@ ENDING = (
     *("purgeDatasetVersion", "revokeApiToken", "revokeDeploymentKey"),
     *("terminateDeployment", "updateDeploymentStatus", "updateRun"),
 )
+REPORT, ENDED = "cases.ndjson", "ScenarioFinished"
+CASES_EACH = 40
+"""The fewest cases of an operation, on average: over 5,000 for the document."""
+LOOKING = (
+    "(associations|cell|checks|compare|correlation|diff|drift|drift-reports|events"
+    "|facets|groups|lineage|rows|sample|schema|search|statistics)"
+)
+PARTS = {
+    "accounts": "^/api/v1/(auth|audit|users|lineage)",
+    "features": "^/api/v1/features(?!/datasets)",
+    "datasets": f"^/api/v1/(ml/)?features/datasets(?!/.*/{LOOKING})",
+    "rows": f"^/api/v1/features/datasets/.*/{LOOKING}",
+    "deployments": "^/api/v1/ml/lifecycle/deployments",
+    "runs": "^/api/v1/ml/lifecycle/(runs|curves|drift-events|experiments)",
+    "models": "^/api/v1/ml/lifecycle/(models|logged-models|instance-types)",
+}
 
 
 @pytest.fixture
@@ -90,9 +112,14 @@ def fuzz(address, tmp_path, *options, config=CONFIG, left_out=LEFT_OUT):
             *(program, "--config-file", config, "run", address, "--checks", "all"),
             *("--max-examples", EXAMPLES, "--continue-on-failure", "--no-color"),
             *("--phases", "examples,coverage,fuzzing", *excluded, *options),
+            *("--report", "ndjson", "--report-ndjson-path", REPORT),
         ],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        env={
+            **os.environ,
+            "PYTHONWARNINGS": "ignore",
+            "SCHEMATHESIS_HOOKS": str(HOOKS),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -109,19 +136,39 @@ def test_no_case_breaks_the_document_for_a_signed_in_caller(address, tmp_path):
     assert result.returncode == 0, result.stdout[-20_000:]
 
 
-def test_no_case_breaks_the_document_where_all_is_there(address, made, tmp_path):
+def cases(tmp_path):
+    """Return how many requests were sent, and to how many operations."""
+    lines = (tmp_path / REPORT).read_text().splitlines()
+    ended = [one[ENDED] for one in map(json.loads, lines) if ENDED in one]
+    sent = [one["recorder"] for one in ended]
+    count = sum(len(one.get("interactions") or ()) for one in sent)
+    return count, len({one["label"] for one in sent})
+
+
+def test_every_operation_is_of_one_part():
+    for path, _method, _operation in operations(SHAPES.document):
+        parts = [name for name, form in PARTS.items() if re.search(form, path)]
+        assert len(parts) == 1, (path, parts)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_case_breaks_the_document_where_all_is_there(address, made, tmp_path, part):
     user = User.objects.create_superuser("fuzz")
     _, text = ApiToken.issue(user, "fuzz")
+    made["upload"] = str(UploadSession.begin("a.csv", 3, by=user).pk)
 
     result = fuzz(
         address,
         tmp_path,
         *("--header", f"Authorization: Bearer {text}"),
+        *("--include-path-regex", PARTS[part]),
         config=config_of(made, tmp_path),
         left_out=(*LEFT_OUT, *ENDING),
     )
 
     assert result.returncode == 0, result.stdout[-20_000:]
+    count, of = cases(tmp_path)
+    assert count >= CASES_EACH * of > 0
 
 
 def test_no_case_breaks_the_document_for_a_stranger(address, tmp_path):

@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
-OURS = ("core", "datasets", "lifecycle", "deployments")
+OURS = ("core", "datasets", "lifecycle", "deployments", "webhooks")
 
 
 @pytest.mark.django_db

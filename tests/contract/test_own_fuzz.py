@@ -159,14 +159,14 @@ def asked(client, operation_id, world, chance):
         (content,) = operation["requestBody"]["content"].values()
         fits = not SHAPES.faults(content["schema"], body)
     mark = transaction.savepoint()
-    circumstances.NEEDED[operation_id](world)
+    circumstances.ACTED_UPON[operation_id](world)
     answer = getattr(client, method)(address, body, format="json")
     let_go(answer)
     transaction.savepoint_rollback(mark)
     return answer, fits, (address, body)
 
 
-@pytest.mark.parametrize("operation_id", circumstances.NEEDED)
+@pytest.mark.parametrize("operation_id", circumstances.ACTED_UPON)
 def test_what_needs_circumstances_does_what_fits_and_refuses_the_rest(
     admin, world, chance, operation_id
 ):

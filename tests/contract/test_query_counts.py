@@ -29,7 +29,7 @@ _numbers = itertools.count(1)
 
 
 def somebody():
-    return User.objects.create(username=f"person-{next(_numbers)}")
+    return User.objects.create(username=f"reader-{next(_numbers)}")
 
 
 def entries(number):

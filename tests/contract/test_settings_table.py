@@ -5,7 +5,7 @@ from django.conf import settings
 
 from mlops import env
 
-NAME = re.compile(r"\b(?:MLOPS_[A-Z_0-9]+|DATABASE_URL)\b")
+NAME = re.compile(r"\b(?:(?:MLOPS|OTEL)_[A-Z_0-9]+|DATABASE_URL)\b")
 CALL = re.compile(r"env\.\w+\(\s*\"([A-Z_0-9]+)\"")
 FOLDERS = ("mlops", "datasets", "lifecycle", "deployments")
 

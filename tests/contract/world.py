@@ -12,6 +12,7 @@ from lifecycle.models import Experiment, LoggedModel, ModelVersion, Run
 from lifecycle.models.metric import NewPoint
 from lifecycle.store.logged_models import NewLoggedModel
 from mlops.core.models import ApiToken
+from mlops.webhooks.models import Webhook, WebhookDelivery
 from tests.datasets.factories import FeatureFactory
 from tests.deployments.factories import served
 
@@ -31,6 +32,16 @@ def dataset(owner) -> dict[str, str]:
     rule = {"kind": "not_null", "columns": ["x"]}
     ruled = client.post(f"{address}/rules", rule, format="json")
     return {"dataset": made.json()["id"], "rule": ruled.json()["id"]}
+
+
+def told(owner) -> tuple[Webhook, WebhookDelivery]:
+    """Make a webhook with a message, at an address that may not be called."""
+    made = Webhook.add(
+        by=owner, name="chat", url="https://93.184.216.34/", kinds=["webhook.created"]
+    )
+    Webhook.objects.filter(pk=made.pk).update(url="http://127.0.0.1/")
+    WebhookDelivery.queue_next(made)
+    return made, made.deliveries.get()
 
 
 def build(owner) -> dict[str, str]:
@@ -53,6 +64,7 @@ def build(owner) -> dict[str, str]:
     upload = UploadSession.begin("a.csv", 3, by=owner)
     FeatureFactory(feature_name="age", by=owner)
     token, _ = ApiToken.issue(owner, "world")
+    webhook, delivery = told(owner)
     return {
         "experiment": experiment.name,
         "run": run.uid,
@@ -66,4 +78,6 @@ def build(owner) -> dict[str, str]:
         **dataset(owner),
         "upload": str(upload.pk),
         "token": str(token.pk),
+        "webhook": str(webhook.pk),
+        "delivery": str(delivery.pk),
     }

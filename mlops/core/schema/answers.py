@@ -15,6 +15,22 @@ OF_STATUS = {
 }
 COMPONENTS = {one.name: one.documented() for one in headers.RESPONSE}
 _CREATED = "201"
+AT_NO_ADDRESS = frozenset(
+    {
+        "createApiToken",
+        "createDeploymentKey",
+        "createTrialKey",
+        "logMetrics",
+        "recordFeatureUsage",
+        "runQualityCheck",
+    }
+)
+"""Operations that make what no GET shows by itself: lists do."""
+# What is posted is another thing than what `If-Match` is about.
+_TAGGED = {
+    True: {headers.IF_NONE_MATCH.name},
+    False: {headers.IF_MATCH.name, headers.IF_NONE_MATCH.name},
+}
 
 
 def name_headers(method: str, operation: dict[str, Any]) -> None:
@@ -40,11 +56,11 @@ def _references(names: list[str]) -> dict[str, Any]:
 def _implied(method: str, operation: dict[str, Any], status: str) -> Iterator[str]:
     sent = {one["name"] for one in operation.get("parameters", [])}
     found: list[Header] = [headers.REQUEST_ID]
-    if status == "200" and sent & {headers.IF_MATCH.name, headers.IF_NONE_MATCH.name}:
+    if status == "200" and sent & _TAGGED[method == "post"]:
         found.append(headers.ETAG)
     if method == "get" and "page" in sent:
         found += [headers.TOTAL_COUNT, headers.LINK]
-    if status == _CREATED:
+    if status == _CREATED and operation["operationId"] not in AT_NO_ADDRESS:
         found.append(headers.LOCATION)
     if headers.IDEMPOTENCY_KEY.name in sent:
         found.append(headers.IDEMPOTENCY_REPLAYED)

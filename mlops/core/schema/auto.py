@@ -15,9 +15,6 @@ from mlops.core.serializers import AnswerSerializer, StrictSerializer
 from mlops.core.viewsets import ApiViewSet
 
 _IDEMPOTENCY_KEY = header_parameter(headers.IDEMPOTENCY_KEY)
-_IF_MATCH = header_parameter(headers.IF_MATCH)
-_IF_NONE_MATCH = header_parameter(headers.IF_NONE_MATCH)
-
 
 _SEEN, _ANY = r"[^\s\u0000]", r"[^\u0000]"
 
@@ -36,13 +33,14 @@ class ApiSchema(AutoSchema):
             return [*own, *self._headers(self.view)]
         return own
 
-    def _headers(self, view: ApiViewSet) -> list[OpenApiParameter]:
-        if self.method == "POST":
-            keys = [_IDEMPOTENCY_KEY] if view.takes_keys else []
-            return [*keys, _IF_MATCH] if view.action in view.compared_posts else keys
-        if "{" in self.path:
-            return [_IF_NONE_MATCH if self.method == "GET" else _IF_MATCH]
+    def _get_format_parameters(self) -> list[Any]:
+        """Describe no `format`: what is answered is chosen by `Accept` alone."""
         return []
+
+    def _headers(self, view: ApiViewSet) -> list[OpenApiParameter]:
+        keys = [_IDEMPOTENCY_KEY] if view.takes_keys and self.method == "POST" else []
+        tags = view.tag_header(self.method, is_below="{" in self.path)
+        return [*keys, header_parameter(tags)] if tags else keys
 
     def _map_basic_serializer(
         self, serializer: BaseSerializer[Any], direction: str

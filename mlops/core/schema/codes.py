@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rest_framework import exceptions
 
-from mlops.core.errors import DomainError
+from mlops.core.errors import CommandRefused, DomainError
 
 # What `mlops.core.problems` and its neighbours write where no class of ours is raised.
 _PLAIN = {
@@ -43,5 +43,7 @@ def all_codes() -> list[str]:
 
 def _subclasses(kind: type[DomainError]) -> Iterator[type[DomainError]]:
     for one in kind.__subclasses__():
+        if one is CommandRefused:
+            continue
         yield one
         yield from _subclasses(one)

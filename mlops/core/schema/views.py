@@ -10,8 +10,8 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
+from mlops import memory
 from mlops.core import etags
-from mlops.core.memory import give_back
 from mlops.core.schema.profiles import SeedGenerator
 
 Made = tuple[bytes, dict[str, str]]
@@ -33,7 +33,7 @@ class SchemaView(SpectacularAPIView):
         with self._making:
             if key not in self._made:
                 self._made[key] = self._make(request)
-                give_back()
+                memory.give_back()
         body, headers = self._made[key]
         if etags.is_named(request.headers.get("If-None-Match", ""), headers["ETag"]):
             return HttpResponse(status=304, headers=headers)
