@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.9.0"
+__version__ = "1.0.0"
 """The product's; `info.version` of the OpenAPI document and server-info read it."""
 
 SILENT = {

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from mlops import env
+from mlops.core import health
 from mlops.core.models import User
 from mlops.core.stream_port import SERVER
 
@@ -102,6 +103,20 @@ def database_answers(**_options: Any) -> list[CheckMessage]:
     finally:
         probe.close()
     return []
+
+
+@register(Tags.security, deploy=True)
+def static_files_are_collected(**_options: Any) -> list[CheckMessage]:
+    """Production serves the pages' styles from one folder, which is filled."""
+    if not settings.PRODUCTION or health.static_files_are_collected():
+        return []
+    return [
+        Warning(
+            f"{settings.STATIC_ROOT} has no static files: pages have no styles.",
+            hint="manage.py collectstatic --noinput",
+            id="mlops.W006",
+        )
+    ]
 
 
 @register(Tags.security, deploy=True)

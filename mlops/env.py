@@ -9,8 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+RESTORING = "restoring.json"
+"""The file in a data folder that says that a restore has not ended there."""
+KEY_BYTES = 32
 NAMES = frozenset(
     {
+        "MLOPS_ACCESS_LOG",
         "MLOPS_ADMIN_PASSWORD",
         "MLOPS_ALERT_HOSTS",
         "MLOPS_ALLOWED_HOSTS",
@@ -22,13 +26,16 @@ NAMES = frozenset(
         "MLOPS_DATA_DIR",
         "MLOPS_DEBUG",
         "MLOPS_ENV",
+        "MLOPS_HOOK_KEY",
         "MLOPS_HTTPS",
         "MLOPS_KEEP_UPLOADS",
         "MLOPS_LANGUAGE",
         "MLOPS_LOG_DAYS",
+        "MLOPS_LOG_FORMAT",
         "MLOPS_LOG_LEVEL",
         "MLOPS_MAX_BODY_BYTES",
         "MLOPS_MAX_UPLOAD_BYTES",
+        "MLOPS_MLFLOW_UI",
         "MLOPS_MLFLOW_WRITE_RATE",
         "MLOPS_OPEN_MODE",
         "MLOPS_PORT",
@@ -42,6 +49,11 @@ NAMES = frozenset(
         "MLOPS_STREAM_HOST",
         "MLOPS_STREAM_PORT",
         "MLOPS_STREAM_URL",
+        "MLOPS_TRACE_DAYS",
+        "MLOPS_TRACE_MAX_BYTES",
+        "MLOPS_TRACE_MAX_COUNT",
+        "MLOPS_WORKER_HOST",
+        "MLOPS_WORKER_PORT",
         "MLOPS_WRITE_RATE",
     }
 )
@@ -173,3 +185,26 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(port or options.pop("port", "")),
         "OPTIONS": options,
     }
+
+
+def keys(name: str) -> list[bytes]:
+    """Return the keys of 32 bytes that a list of hexadecimal digits names."""
+    try:
+        found = [bytes.fromhex(word) for word in words(name)]
+    except ValueError:
+        found = [b""]
+    if any(len(key) != KEY_BYTES for key in found):
+        raise BadSetting(
+            f"{name} holds what is no key; use 64 hexadecimal digits, such as `openssl "
+            "rand -hex 32` makes, with commas for several."
+        )
+    return found
+
+
+def refuse_half_restored(folder: Path, command: str) -> None:
+    """Refuse to start in a place that a restore has not finished, but for another."""
+    if command != "restore" and (folder / RESTORING).exists():
+        raise BadSetting(
+            f"A restore into {folder} did not end. Run `manage.py restore` again, or "
+            f"remove {folder / RESTORING} to have what is there."
+        )

@@ -75,12 +75,18 @@ if STREAM_PORT in {PORT, SERVING_PORT}:
     raise env.BadSetting(
         f"MLOPS_STREAM_PORT is {STREAM_PORT}, which web or gateway has; choose another."
     )
+WORKER_PORT = env.integer("MLOPS_WORKER_PORT", 0, low=0, high=65535)
+WORKER_HOST = env.text("MLOPS_WORKER_HOST", "127.0.0.1")
+if WORKER_PORT and WORKER_PORT in {PORT, SERVING_PORT, STREAM_PORT}:
+    raise env.BadSetting(
+        f"MLOPS_WORKER_PORT is {WORKER_PORT}, which another program has."
+    )
 OWN_ORIGINS = shared_settings.OWN_ORIGINS
 
 # Applications ---------------------------------------------------------------------
 INSTALLED_APPS = [
     "mlops.commands",  # before Django's, whose commands it replaces
-    "unfold",
+    "mlops.dashboard.theme.ThemeConfig",
     "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -97,6 +103,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "mlops.core",
     "mlops.worker",
+    "mlops.backup",
+    "mlops.doctor",
+    "mlops.webhooks",
     "datasets",
     "lifecycle",
     "deployments",
@@ -265,6 +274,10 @@ SPECTACULAR_SETTINGS = {
             "name": "Audit",
             "description": "Who changed what, when and from where; append-only.",
         },
+        {
+            "name": "Webhooks",
+            "description": "Addresses that are told what happens here.",
+        },
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
@@ -297,6 +310,8 @@ SPECTACULAR_SETTINGS = {
         "QualitySeverity": "datasets.states.RuleSeverity",
         "QualityRuleKind": "datasets.analytics.quality.RuleKind",
         "FilterOperator": "datasets.analytics.filters.Operator",
+        "WebhookKind": "mlops.webhooks.kinds.CHOICES",
+        "WebhookDeliveryState": "mlops.webhooks.states.MessageState",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -349,16 +364,31 @@ LOG_DAYS = env.integer("MLOPS_LOG_DAYS", 30, low=0, high=36_500)
 # Days for which an entry of the audit trail is kept; 0 for ever.
 AUDIT_DAYS = env.integer("MLOPS_AUDIT_DAYS", 0, low=0, high=36_500)
 
+# Traces of GenAI calls: days for which one is kept and how many are, 0 for no limit;
+# bytes of spans that are kept of one.
+TRACE_DAYS = env.integer("MLOPS_TRACE_DAYS", 90, low=0, high=36_500)
+TRACE_MAX_COUNT = env.integer("MLOPS_TRACE_MAX_COUNT", 1_000_000, low=0, high=10**12)
+TRACE_MAX_BYTES = env.integer(
+    "MLOPS_TRACE_MAX_BYTES", 16 * 2**20, low=1024, high=128 * 2**20
+)
+
 # Folders, and all below them, that storage connections may read from.
 STORAGE_FOLDERS = env.words("MLOPS_STORAGE_FOLDERS")
 
 # Hosts at private addresses that alert hooks may call all the same.
 ALERT_HOSTS = env.words("MLOPS_ALERT_HOSTS")
 
+# The folder of MLflow's own pages; else those of an installed `mlflow`.
+MLFLOW_UI = env.text("MLOPS_MLFLOW_UI") and str(env.path("MLOPS_MLFLOW_UI", BASE_DIR))
+# Encrypts the secrets of hooks, the first one; made in the data folder if none is set.
+HOOK_KEYS = env.keys("MLOPS_HOOK_KEY")
+
 # Pages, languages, time -----------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# What browsers ask for by themselves, whatever a page names: /favicon.ico.
+WHITENOISE_ROOT = BASE_DIR / "mlops" / "dashboard" / "root"
 LANGUAGE_CODE = env.text("MLOPS_LANGUAGE", "en", choices=("en", "ko"))
 LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "mlops" / "locale"]
@@ -366,6 +396,7 @@ FORMAT_MODULE_PATH = "mlops.core.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 UNFOLD = site.UNFOLD
+LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/admin/"
 
 # Hardening ------------------------------------------------------------------------
@@ -385,19 +416,26 @@ if BEHIND_PROXY:
 
 # Logs -----------------------------------------------------------------------------
 LOG_LEVEL = shared_settings.LOG_LEVEL
+ACCESS_LOG = shared_settings.ACCESS_LOG
+OTLP_ENDPOINT = shared_settings.OTLP_ENDPOINT
+OTLP_HEADERS = shared_settings.OTLP_HEADERS
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+        "line": {"()": "mlops.logs.formatter", "kind": shared_settings.LOG_FORMAT}
     },
+    "filters": {"refusals": {"()": "mlops.core.request_log.ShortRefusals"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "stream": sys.stderr,
             "formatter": "line",
+            "filters": ["refusals"],
         }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Where every request has a line, a refused one needs no second.
+    "loggers": {"django.request": {"level": "ERROR"}} if ACCESS_LOG else {},
 }
 logging.captureWarnings(capture=True)

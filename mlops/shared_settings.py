@@ -1,13 +1,15 @@
 """Settings that web and gateway both read, defined once. Knows no Django."""
 
+import sys
 from pathlib import Path
 
-from mlops import env
+from mlops import env, logs
 
 env.refuse_misspelt()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.path("MLOPS_DATA_DIR", BASE_DIR / "var")
+env.refuse_half_restored(DATA_DIR, (*sys.argv, "", "")[1])
 
 ENVIRONMENT = env.text(
     "MLOPS_ENV", "development", choices=("development", "production")
@@ -38,3 +40,10 @@ MAX_BODY_BYTES = env.integer("MLOPS_MAX_BODY_BYTES", 16 * 2**20, low=1024, high=
 LOG_LEVEL = env.text(
     "MLOPS_LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR")
 )
+LOG_FORMAT = env.text("MLOPS_LOG_FORMAT", logs.TEXT, choices=logs.FORMATS)
+OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT") and env.address(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", ""
+)
+OTLP_HEADERS = env.text("OTEL_EXPORTER_OTLP_HEADERS")
+ACCESS_LOG = env.flag("MLOPS_ACCESS_LOG", default=LOG_FORMAT == logs.JSON)
+"""Whether every answered request has a line, in web and gateway."""

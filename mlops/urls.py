@@ -9,6 +9,7 @@ from mlops.core import health, metrics
 from mlops.core.schema.views import SchemaView, SeedSchemaView
 from mlops.dashboard import page, search
 from mlops.dashboard.account import account
+from mlops.dashboard.sign_in import SignIn, SignOut
 from mlops.dashboard.views import start
 
 urlpatterns = [
@@ -22,6 +23,7 @@ urlpatterns = [
     path("admin/search/", admin.site.admin_view(search.answer)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("mlops.core.urls")),
+    path("api/v1/", include("mlops.webhooks.urls")),
     path("api/v1/", include("datasets.urls")),
     path("api/v1/", include("lifecycle.urls")),
     path("api/v1/", include("deployments.urls")),
@@ -34,6 +36,10 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("metrics", metrics.view),
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-out/", SignOut.as_view(), name="sign-out"),
+    path("mlflow", RedirectView.as_view(pattern_name="mlflow-pages")),
+    path("mlflow/", include("lifecycle.mlflow.pages.urls")),
     path("", include("lifecycle.mlflow.urls")),
 ]
 

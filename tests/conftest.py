@@ -25,6 +25,7 @@ ROLES = ("viewer", "data scientist", "deployer", "approver", "admin")
 
 BLOCKER = pytest.StashKey[DjangoDbBlocker]()
 DATABASE = {"db", "transactional_db", "live_server"}
+COMMITTING = {"transactional_db", "live_server"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,7 +82,9 @@ def pytest_runtest_teardown(
 
 def _commits(item: pytest.Item) -> bool:
     mark = item.get_closest_marker("django_db")
-    return mark is not None and bool(mark.kwargs.get("transaction"))
+    if mark is not None and mark.kwargs.get("transaction"):
+        return True
+    return bool(COMMITTING.intersection(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")

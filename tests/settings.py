@@ -35,6 +35,8 @@ os.environ["MLOPS_DATA_DIR"] = _folder
 # Most tests look at what is left behind; those about kept files say so.
 os.environ["MLOPS_KEEP_UPLOADS"] = "none"
 os.environ["MLOPS_SECRET_KEY"] = "tests-only-" + "x" * 60
+# Many tests change the data folder, in which it would be made.
+os.environ["MLOPS_HOOK_KEY"] = "ab" * 32
 
 from mlops.settings import *  # noqa: E402, F403
 

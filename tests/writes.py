@@ -25,6 +25,7 @@ WRITE = re.compile(
 STORE = "lifecycle/store"
 PACKAGES = {
     "core": "mlops/core",
+    "webhooks": "mlops/webhooks",
     "datasets": "datasets/models",
     "lifecycle": "lifecycle/models",
     "deployments": "deployments/models",

@@ -16,6 +16,11 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         import_module("mlops.core.schema.extensions")  # registers itself
         import_module("mlops.checks")  # registers itself
+        gauges = import_module("mlops.core.gauges")
+        metrics = import_module("mlops.core.metrics")
+        metrics.register_gauges(gauges.build_of("web"))
+        for source in (gauges.database, gauges.store, gauges.queue_families):
+            metrics.register_gauges(source, in_worker=True)
         roles = import_module("mlops.core.roles")
         sessions = import_module("mlops.core.sessions")
         user_logged_out.connect(sessions.note_sign_out)

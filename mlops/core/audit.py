@@ -146,12 +146,23 @@ def settled(entries: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
     """Return those of the entries before which none comes to light any more."""
     if connection.vendor != "postgresql":
         return entries
+    return entries.filter(pk__lte=horizon())
+
+
+def horizon() -> int:
+    """Return the id up to which no entry comes to light any more, 0 of an empty trail.
+
+    Entries of the transaction that asks may lie on either side of it.
+    """
+    if connection.vendor != "postgresql":
+        newest = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True)
+        return newest.first() or 0
     with connection.cursor() as cursor:
         cursor.execute(_GIVEN)
         (given,) = cursor.fetchone()
         cursor.execute(_AT_WORK, [given, _WRITERS])
         (behind,) = cursor.fetchone()
-    return entries.filter(pk__lte=given - (behind or 0))
+    return int(given) - (behind or 0)
 
 
 def prune() -> int:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
+from mlops.tracing import TraceSpan
+
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
@@ -14,6 +16,7 @@ class RequestContext:
     remote_address: str = ""
     reason: str = ""
     via: str = "system"
+    span: TraceSpan | None = None
 
 
 _NOBODY = RequestContext()

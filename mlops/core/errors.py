@@ -39,12 +39,20 @@ class DomainError(Exception):
         return frozenset({cls.code})
 
 
+class CommandRefused(DomainError):
+    """What a command at the terminal refuses; no request is answered with it."""
+
+
 class Invalid(DomainError):
     kind, code = "invalid", "invalid"
 
 
 class BadQuery(DomainError):
     kind, code = "bad_query", "bad_query"
+
+
+class BadHeader(BadQuery):
+    """As a bad query; `field` is the name of the header."""
 
 
 class RepeatedField(DomainError):

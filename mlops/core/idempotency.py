@@ -19,7 +19,7 @@ from django.http import HttpResponse, QueryDict
 from django.utils import timezone
 from rest_framework.response import Response
 
-from mlops.core.errors import BadQuery, DomainError, Invalid
+from mlops.core.errors import BadHeader, DomainError, Invalid
 from mlops.core.headers import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, MAX_KEY
 from mlops.core.json import JSONRenderer
 from mlops.core.models import IdempotencyRecord
@@ -85,11 +85,13 @@ def claim(request: KeyedRequest, lease: timedelta) -> Claim | HttpResponse:
     """Return the right to process the request, or the first answer to this key.
 
     Raises KeyReused (422) for another request under the same key, StillRunning (409)
-    while the first is in progress, BadQuery (400) for an invalid key.
+    while the first is in progress, BadHeader (400) for an invalid key.
     """
     printable = request.key.isascii() and request.key.isprintable()
     if not printable or not 0 < len(request.key) <= MAX_KEY:
-        raise BadQuery(f"{HEADER} must be 1 to {MAX_KEY} printable ASCII characters.")
+        raise BadHeader(
+            f"{HEADER} must be 1 to {MAX_KEY} printable ASCII characters.", field=HEADER
+        )
     now = timezone.now()
     IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).delete()
     try:

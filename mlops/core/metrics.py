@@ -4,11 +4,13 @@ Counters live in the process. With several web workers, PROMETHEUS_MULTIPROC_DIR
 makes prometheus_client share them through files.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -26,7 +28,11 @@ from mlops.core.authentication import user_of_request
 from mlops.core.context import current
 from mlops.core.errors import DomainError
 from mlops.core.problems import answer_to
+from mlops.core.request_log import route_of
 
+logger = logging.getLogger(__name__)
+
+Source = Callable[[], Iterable[Metric]]
 _Answer = Callable[[HttpRequest], HttpResponse]
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -54,17 +60,35 @@ class _Gauges(Collector):
         self.sources: list[Callable[[], Iterable[Metric]]] = []
 
     def collect(self) -> Iterable[Metric]:
+        """Yield what each source has; without the database the others are left."""
         for source in self.sources:
-            yield from source()
+            try:
+                yield from list(source())
+            except DatabaseError:
+                logger.warning("Metrics are left out: the database did not answer")
 
 
-_gauges = _Gauges()
+_gauges, _in_worker = _Gauges(), _Gauges()
 REGISTRY.register(_gauges)
 
 
-def register_gauges(source: Callable[[], Iterable[Metric]]) -> None:
-    """Add metric families that are read at each scrape; call it once per app."""
+def register_gauges(source: Source, *, in_worker: bool = False) -> None:
+    """Add metric families that are read at each scrape; call it once per app.
+
+    The worker's own page has only those that are of use to it.
+    """
     _gauges.sources.append(source)
+    if in_worker:
+        _in_worker.sources.append(source)
+
+
+def worker_registry(*own: Source) -> CollectorRegistry:
+    """Return what the worker's page shows: its own sources and those for both."""
+    made, first = CollectorRegistry(auto_describe=False), _Gauges()
+    first.sources.extend(own)
+    made.register(first)
+    made.register(_in_worker)
+    return made
 
 
 def observe(route: str, method: str | None, status: int, seconds: float) -> None:
@@ -92,21 +116,27 @@ class MetricsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
         response = self.get_response(request)
-        match = request.resolver_match
-        route = match.route if match else "unknown"
         taken = time.perf_counter() - started
-        observe(route, request.method, response.status_code, taken)
+        observe(route_of(request), request.method, response.status_code, taken)
         return response
 
 
 def view(request: HttpRequest) -> HttpResponse:
+    """Answer a scrape of a web process."""
+    return page_for(request, current.get().remote_address, _registry)
+
+
+def page_for(
+    request: HttpRequest, address: str, registry: Callable[[], CollectorRegistry]
+) -> HttpResponse:
     """Answer a scrape: from this machine, or with any account's credentials."""
-    if current.get().remote_address not in _LOOPBACK:
+    if address not in _LOOPBACK:
         try:
             user_of_request(request)
-        except (APIException, DomainError) as error:
+        except (APIException, DomainError, DatabaseError) as error:
             return answer_to(error)
-    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+    page = generate_latest(registry())
+    return HttpResponse(page, content_type=CONTENT_TYPE_LATEST)
 
 
 def _registry() -> CollectorRegistry:

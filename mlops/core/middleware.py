@@ -1,6 +1,7 @@
 """What every request passes: an id, clear refusals, security headers."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from mlops import logs
+from mlops.core import request_log
 from mlops.core.context import RequestContext, current
 from mlops.core.errors import DomainError
 from mlops.core.headers import content_policy
@@ -29,22 +32,27 @@ _ADMIN = _STRICT.replace(
 
 
 class RequestContextMiddleware:
-    """Keeps a sane `X-Request-ID` from the client or makes one; returns it."""
+    """Keeps a sane `X-Request-ID` from the client or makes one; returns it.
+
+    Log lines have it too, and the trace that `traceparent` names.
+    """
 
     def __init__(self, get_response: _Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        via = _via(request.path)
-        context = RequestContext(request_id, _address(request), via=via)
-        reset = current.set(context)
+        start, context = time.perf_counter(), _context(request)
+        fields = request_log.fields_of(context)
+        request.META[request_log.FIELDS] = fields
+        reset, reset_log = current.set(context), logs.context.set(fields)
         try:
             response = self._respond(request)
+            response["X-Request-ID"] = context.request_id
+            if settings.ACCESS_LOG or settings.OTLP_ENDPOINT:
+                request_log.note(request, response, time.perf_counter() - start)
         finally:
             current.reset(reset)
-        response["X-Request-ID"] = request_id
+            logs.context.reset(reset_log)
         return response
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
@@ -90,11 +98,22 @@ class SecurityHeadersMiddleware:
         return response
 
 
+def _context(request: HttpRequest) -> RequestContext:
+    given = request.headers.get("X-Request-ID", "")
+    return RequestContext(
+        given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        _address(request),
+        via=_via(request.path),
+        span=request_log.span_of(request.headers.get("traceparent", "")),
+    )
+
+
 def _via(path: str) -> str:
     """Return by which door a request comes; the third one is the MLflow protocol's."""
     if path.startswith("/api/v1/"):
         return "rest"
-    return "admin" if path.startswith("/admin/") else "mlflow"
+    is_admin = path.startswith(("/admin/", "/sign-in/", "/sign-out/"))
+    return "admin" if is_admin else "mlflow"
 
 
 def _length(request: HttpRequest) -> int:

@@ -71,7 +71,11 @@ def not_found(
     exception: Exception,  # noqa: ARG001 - Django passes it by name
 ) -> HttpResponse:
     """Answer an unknown URL (Django's handler404)."""
-    detail = gettext_noop("There is nothing at this address.")
+    return nothing_here(request, gettext_noop("There is nothing at this address."))
+
+
+def nothing_here(request: HttpRequest, detail: str) -> HttpResponse:
+    """Answer that there is nothing, with a sentence that is there to be translated."""
     return _answer(request, 404, "not_found", detail)
 
 

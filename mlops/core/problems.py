@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import DataError, IntegrityError, OperationalError, ProgrammingError
 from django.db.models import ProtectedError, RestrictedError
@@ -21,7 +27,7 @@ from rest_framework.response import Response
 
 from mlops.core.byte_store import disk_full_message
 from mlops.core.context import current
-from mlops.core.errors import BadQuery, DomainError, Kind, Throttled
+from mlops.core.errors import BadHeader, BadQuery, DomainError, Kind, Throttled
 from mlops.core.health import MIGRATIONS_MISSING, lacks_migrations
 
 logger = logging.getLogger(__name__)
@@ -29,6 +35,8 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 MAX_INDEX_DIGITS = 10  # a longer number in a path is a name
+MOST_ERRORS = 50
+"""So many fields at fault are listed; the sentence says how many more there are."""
 STATUS_OF_KIND: dict[Kind, int] = {
     "invalid": 422,
     "bad_query": 400,
@@ -130,7 +138,7 @@ def _headers(exc: Exception, status: int) -> dict[str, str]:
     return headers
 
 
-def _shape(  # noqa: PLR0911 - one line per kind
+def _shape(  # noqa: C901, PLR0911 - one line per kind
     exc: Exception, context: Mapping[str, Any] = MappingProxyType({})
 ) -> Shaped | None:
     match exc:
@@ -144,6 +152,8 @@ def _shape(  # noqa: PLR0911 - one line per kind
             return 404, "not_found", "There is nothing here.", []
         case PermissionDenied():
             return 403, "forbidden", "You may not do this.", []
+        case SuspiciousOperation():
+            return _of_suspicion(exc, context)
         case exceptions.UnsupportedMediaType():
             return 415, exc.default_code, f"{exc.detail}{_taken(context)}", []
         case exceptions.APIException():
@@ -151,6 +161,18 @@ def _shape(  # noqa: PLR0911 - one line per kind
             code = code if isinstance(code, str) else exc.default_code
             return exc.status_code, code, str(exc.detail), []
     return _of_storage(exc)
+
+
+def _of_suspicion(exc: Exception, context: Mapping[str, Any]) -> Shaped:
+    """Return what Django refuses before a view looks at it: counts and sizes."""
+    request = context.get("request")
+    is_body = request is not None and request.method not in BODILESS
+    match exc:
+        case RequestDataTooBig() | TooManyFieldsSent() | TooManyFilesSent() if is_body:
+            return 413, "too_large", "The form has too many parts.", []
+        case TooManyFieldsSent():
+            return 400, "bad_query", "The query has too many parameters.", []
+    return 400, "bad_request", "The request is malformed.", []
 
 
 def _taken(context: Mapping[str, Any]) -> str:
@@ -162,7 +184,7 @@ def _taken(context: Mapping[str, Any]) -> str:
 
 def _of_fields(detail: Any) -> Shaped:
     errors = list(_field_errors(detail, ["body"]))
-    return 422, "invalid", _sentence(errors), errors
+    return 422, "invalid", _sentence(errors), errors[:MOST_ERRORS]
 
 
 def _of_domain(exc: DomainError, context: Mapping[str, Any]) -> Shaped:
@@ -172,12 +194,14 @@ def _of_domain(exc: DomainError, context: Mapping[str, Any]) -> Shaped:
 
 
 def _place(exc: DomainError, context: Mapping[str, Any]) -> str:
-    """Return where the field at fault came from: path, query or body.
+    """Return where the field at fault came from: path, query, header or body.
 
     The domain does not know; only a body can be at fault where there is one, unless
     the error says otherwise.
     """
     request = context.get("request")
+    if isinstance(exc, BadHeader):
+        return "header"
     if exc.field in getattr(context.get("view"), "kwargs", ()):
         return "path"
     is_in_query = request is not None and exc.field in request.query_params

@@ -1,10 +1,13 @@
 """Values of the query string that more than one view reads."""
 
+import re
+
 from rest_framework.request import Request
 
 from mlops.core.errors import BadQuery
 
-_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+TRUTHS = {"true": True, "false": False}
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 def truth(request: Request, name: str, *, default: bool) -> bool:
@@ -12,6 +15,31 @@ def truth(request: Request, name: str, *, default: bool) -> bool:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if text.lower() not in _TRUTHS:
+    if text not in TRUTHS:
         raise BadQuery(f"{name} must be true or false.", field=name)
-    return _TRUTHS[text.lower()]
+    return TRUTHS[text]
+
+
+def whole(request: Request, name: str, *, default: int, least: int, most: int) -> int:
+    """Return a parameter that is a whole number. Raises BadQuery for another value."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    number = whole_number(text, least=least, most=most)
+    if number is None:
+        raise BadQuery(
+            f"{name} must be a whole number from {least} to {most}.", field=name
+        )
+    return number
+
+
+def whole_number(text: str, *, least: int, most: int) -> int | None:
+    """Return the whole number that a text is, None if it is none or out of bounds.
+
+    Digits are those of ASCII: Python's `int` would take a sign, blanks, underscores
+    and the digits of all scripts besides.
+    """
+    if not _WHOLE.fullmatch(text):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None

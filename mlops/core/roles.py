@@ -73,6 +73,7 @@ ROLES: dict[str, Grants] = {
         "datasets": ("*",),
         "lifecycle": ("*",),
         "deployments": ("*",),
+        "webhooks": ("*",),
         "token_blacklist": ("view_*",),
     },
 }

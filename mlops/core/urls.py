@@ -14,7 +14,7 @@ ROUTES = [
     ApiRoute("auth/refresh", SessionViewSet, {"post": "refresh"}),
     ApiRoute("auth/logout", SignOutViewSet, {"post": "logout"}),
     ApiRoute("auth/tokens", TokenViewSet, {"get": "list", "post": "create"}),
-    ApiRoute("auth/tokens/<uuid:pk>", TokenViewSet, {"delete": "destroy"}),
+    ApiRoute("auth/tokens/<str:pk>", TokenViewSet, {"delete": "destroy"}),
     ApiRoute("users/me", MeViewSet, {"get": "me"}),
     ApiRoute("audit", AuditViewSet, {"get": "list"}),
 ]

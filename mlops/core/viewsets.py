@@ -3,17 +3,19 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from django.db import OperationalError, transaction
 from django.db.models import Model
 from django.http import HttpResponseBase
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.viewsets import GenericViewSet
 
-from mlops.core import etags, idempotency
+from mlops.core import etags, headers, idempotency
 from mlops.core.authentication import SAFE_METHODS
 from mlops.core.errors import Forbidden, NotFound, PreconditionFailed
 from mlops.core.json import JSONRenderer
@@ -29,6 +31,12 @@ OK = 200
 UPLOADS = ("multipart/", "application/octet-stream", "application/offset+octet-stream")
 
 
+class _ByAccept(DefaultContentNegotiation):
+    """Chooses by `Accept` alone; `format` is a parameter as any other."""
+
+    settings: Any = SimpleNamespace(URL_FORMAT_OVERRIDE=None)
+
+
 class ApiViewSet(GenericViewSet[Any]):
     """A viewset without verbs of its own; see `ActionPermissions` for its maps.
 
@@ -41,6 +49,7 @@ class ApiViewSet(GenericViewSet[Any]):
     Override `find_object` for a look-up of one's own, and call `get_object`.
     """
 
+    content_negotiation_class: type[BaseContentNegotiation] = _ByAccept
     permission_classes = [ActionPermissions]
     throttle_classes: list[type[BaseThrottle]] = [WriteThrottle]
     permission_model: ClassVar[str | None]
@@ -53,6 +62,11 @@ class ApiViewSet(GenericViewSet[Any]):
     """Whether POST answers may be kept for an `Idempotency-Key`; secrets may not."""
     compared_posts: ClassVar[frozenset[str]] = frozenset()
     """Actions by POST that compare `If-Match`, as all other writes do."""
+    atomic_actions: ClassVar[frozenset[str]] = frozenset()
+    """Actions that are one transaction all the same where `atomic_writes` is off."""
+    untagged: ClassVar[frozenset[str]] = frozenset()
+    """Actions below an address that know no ETag: a stream, figures of this moment,
+    a write to what no GET shows."""
 
     fetched: Model | None = None
     """The object that the request is about, once `get_object` has found it."""
@@ -108,10 +122,30 @@ class ApiViewSet(GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         method = str(request.method)
+        self._require_tags(method)
         handler = getattr(self, method.lower(), None)
         if handler is not None and method not in SAFE_METHODS:
             # DRF looks the handler up after this.
             setattr(self, method.lower(), self._once(handler))
+
+    def tag_header(self, method: str, *, is_below: bool) -> headers.Header | None:
+        """Return the header of tags that the action understands, None if none.
+
+        `is_below` says whether the address has a variable part.
+        """
+        if method == "POST":
+            return headers.IF_MATCH if self.action in self.compared_posts else None
+        if not is_below or self.action in self.untagged:
+            return None
+        return headers.IF_NONE_MATCH if method in SAFE_METHODS else headers.IF_MATCH
+
+    def _require_tags(self, method: str) -> None:
+        """Raise BadHeader if the header of tags that this address documents is none."""
+        header = self.tag_header(method, is_below=bool(self.kwargs))
+        given = self.request.headers.get(header.name) if header else None
+        if header and given is not None:
+            # Also an empty one: a tag that was lost must not pass for none.
+            etags.require_tags(header, given)
 
     def _once(self, handler: Handler) -> Handler:
         def respond(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -137,7 +171,7 @@ class ApiViewSet(GenericViewSet[Any]):
         return respond
 
     def _is_one_transaction(self, request: Request) -> bool:
-        if not self.atomic_writes:
+        if not self.atomic_writes and self.action not in self.atomic_actions:
             return False
         _ = request.data  # read, and files received, before any lock is taken
         return True
@@ -171,31 +205,46 @@ class ApiViewSet(GenericViewSet[Any]):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        is_read = request.method in SAFE_METHODS
-        tag = self._etag(request, response) if is_read else self.written_tag
-        if response.status_code != OK:
-            tag = None
-        if tag and is_read:
-            wanted = request.headers.get("If-None-Match")
-            if wanted and etags.same_answer(wanted, tag):
-                response = Response(status=304)
-        if tag:
-            response["ETag"] = tag
-        return super().finalize_response(request, response, *args, **kwargs)
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        if finished.status_code != OK or not hasattr(finished, "data"):
+            return finished  # downloads and streams see to it themselves
+        if request.method not in SAFE_METHODS:
+            if self.written_tag:
+                finished["ETag"] = self.written_tag
+            return finished
+        if "ETag" in finished or not self.tag_header("GET", is_below=bool(kwargs)):
+            return finished
+        tag = etags.etag(self.fetched, finished.render().content, _page_of(finished))
+        if etags.same_answer(request.headers.get("If-None-Match", ""), tag):
+            unchanged = Response(status=304, headers=_caching_of(finished))
+            finished = super().finalize_response(request, unchanged, *args, **kwargs)
+        finished["ETag"] = tag
+        return finished
 
     def _etag(self, request: Request, response: HttpResponseBase) -> str | None:
-        """Return the ETag of an answer that shows the object, else None."""
+        """Return the ETag of what a write shows of the object, None if it does not."""
         if not isinstance(response, Response) or response.status_code != OK:
             return None
         if self.fetched is None or request.method == "POST":
             return None
-        row: Model | None = self.fetched
-        if request.method not in SAFE_METHODS:
-            rows = type(self.fetched)._base_manager  # noqa: SLF001 - public
-            row = rows.filter(pk=self.fetched.pk).first()
+        rows = type(self.fetched)._base_manager  # noqa: SLF001 - public
+        row = rows.filter(pk=self.fetched.pk).first()
         if row is None:
             return None
-        return etags.etag(row, JSONRenderer().render(response.data))
+        return etags.etag(row, JSONRenderer().render(response.data), b"")
+
+
+def _page_of(response: HttpResponseBase) -> bytes:
+    """Return what a page says of its list beside the items."""
+    return (
+        response.get("Link", "").encode() + response.get("X-Total-Count", "").encode()
+    )
+
+
+def _caching_of(response: HttpResponseBase) -> dict[str, str]:
+    """Return what a 304 says again (RFC 9110, 15.4.5)."""
+    known = response.get("Cache-Control")
+    return {"Cache-Control": known} if known else {}
 
 
 def _one_spelling(path: str) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Sum, When
-from django.db.models.functions import TruncDate
+from django.db.models import Case, Count, DateField, F, Func, Sum, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,12 +17,14 @@ from deployments.models.queries import BY_IMPORTANCE
 from deployments.models.traffic import EPOCH, HOUR_S, MINUTE_S
 from deployments.models.watch import Watch
 from deployments.states import IN_PROGRESS, Health, Status
-from lifecycle.models import DriftEvent, Run
+from lifecycle.models import DriftEvent, Experiment, Run
 from lifecycle.states import DriftSeverity, RunStatus
 from mlops.dashboard.series import ChartLine, ChartShare, Series
 
 STEPS_S = {1: MINUTE_S, 24: HOUR_S, 168: 3 * HOUR_S}
 """How long a point lasts, by the hours shown. Hours are kept added up."""
+SHOWN = ("histogram",)
+"""Of the histograms: waits for a processor are part of what callers see."""
 DAYS = 14
 DAY_MS = 86_400_000
 DRIFT_DAYS = 30
@@ -45,7 +46,7 @@ def traffic(hours: int) -> tuple[Series, Series]:
     count = hours * HOUR_S // step_s
     now = int(timezone.now().timestamp())
     start = datetime.fromtimestamp((now // step_s - count + 1) * step_s, tz=UTC)
-    points = TrafficWindow.objects.series(start, step_s, count)
+    points = TrafficWindow.objects.series(start, step_s, count, SHOWN)
     form = "%H:%M" if hours <= SHORT_SPAN_HOURS else "%m-%d %Hh"
     starts = (start + timedelta(seconds=step_s * number) for number in range(count))
     labels = [f"{moment:{form}}" for moment in starts]
@@ -98,8 +99,11 @@ def runs_per_day() -> Series:
     """Return the runs that started on each of the last 14 days, failed ones apart."""
     days = _last_days(DAYS)
     start = datetime.combine(days[0], datetime.min.time(), tzinfo=UTC)
+    # Not by a join: deleted experiments are looked up once, not for each run.
+    gone = Experiment.objects.exclude(deleted_at=None)
     started = (
-        Run.objects.alive()
+        Run.objects.filter(deleted_ms=None)
+        .exclude(experiment__in=gone)
         .filter(started_ms__gte=int(start.timestamp() * 1000))
         .order_by()
         .annotate(day=F("started_ms") / DAY_MS)
@@ -147,7 +151,9 @@ def stored_rows() -> Series:
     added = dict(
         ready.filter(ready_at__gte=start)
         .order_by()
-        .annotate(day=TruncDate("ready_at"))
+        # Days of UTC, as both databases know them: Django's own would be a call of
+        # Python for each version on SQLite.
+        .annotate(day=Func(F("ready_at"), function="DATE", output_field=DateField()))
         .values_list("day")
         .annotate(Sum("row_count"))
     )
@@ -213,7 +219,7 @@ def _last_day(deployments: list[UUID]) -> dict[UUID, Figures]:
     since = timezone.now() - timedelta(hours=SHORT_SPAN_HOURS)
     windows = TrafficWindow.objects.hours().since(since)
     return dict(
-        windows.filter(deployment__in=deployments).counted_together("deployment")
+        windows.filter(deployment__in=deployments).counted_together("deployment", SHOWN)
     )
 
 

@@ -41,7 +41,8 @@ class Happening:
 def approvals_waiting() -> list[ModelVersion]:
     """Return versions with a checklist that nobody has approved, newest first."""
     asked = ChecklistItem.objects.filter(version=OuterRef("pk"))
-    waiting = ModelVersion.objects.filter(Exists(asked), approved_at=None)
+    models = ModelVersion.objects.without_prompts()
+    waiting = models.filter(Exists(asked), approved_at=None)
     open_ones = waiting.exclude(stage=ModelStage.ARCHIVED)
     shown = open_ones.select_related("model", "created_by")
     return list(shown.prefetch_related("checklist")[:SHOWN])

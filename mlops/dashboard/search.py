@@ -57,14 +57,18 @@ def _named_version(term: str) -> Q:
 
 KINDS = (
     SearchedKind(
-        lambda: RegisteredModel.objects.order_by("name"),
+        lambda: RegisteredModel.objects.without_prompts().order_by("name"),
         lambda term: Q(name__icontains=term),
         lambda term: Q(name__iexact=term),
         _("model"),
         "deployed_code",
     ),
     SearchedKind(
-        lambda: ModelVersion.objects.select_related("model").order_by("-created_at"),
+        lambda: (
+            ModelVersion.objects.without_prompts()
+            .select_related("model")
+            .order_by("-created_at")
+        ),
         _version,
         _named_version,
         _("model version"),

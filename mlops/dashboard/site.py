@@ -17,6 +17,13 @@ def _may_view(model: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(f"{app}.view_{name}")
 
 
+def _has_mlflow_pages(_request: HttpRequest) -> bool:
+    # The settings import this module, and that one translates a text.
+    from lifecycle.mlflow.pages import build  # noqa: PLC0415
+
+    return build.folder() is not None
+
+
 def _link(title: Text, icon: str, model: str) -> dict[str, Any]:
     """Return a link to the list of a model, for those who may see it."""
     return {
@@ -43,6 +50,12 @@ NAVIGATION = [
                 "title": _("API"),
                 "icon": "api",
                 "link": reverse_lazy("docs"),
+            },
+            {
+                "title": _("MLflow's pages"),
+                "icon": "monitoring",
+                "link": reverse_lazy("mlflow-pages"),
+                "permission": _has_mlflow_pages,
             },
         ]
     },
@@ -75,6 +88,8 @@ NAVIGATION = [
         _link(_("Users"), "person", "core.user"),
         _link(_("Roles"), "group", "auth.group"),
         _link(_("API tokens"), "vpn_key", "core.apitoken"),
+        _link(_("Webhooks"), "webhook", "webhooks.webhook"),
+        _link(_("Webhook deliveries"), "outbox", "webhooks.webhookdelivery"),
         _link(_("Audit trail"), "receipt_long", "core.auditentry"),
     ),
     _group(
@@ -92,7 +107,7 @@ NAVIGATION = [
     ),
 ]
 
-UNFOLD = {
+UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "MLOps",
     "SITE_HEADER": "MLOps",
     "SITE_SUBHEADER": _("From data to a served model"),

@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from lifecycle.mlflow.pages import build
+
 LIFECYCLE = "/api/v1/ml/lifecycle"
 FEATURES = "/api/v1/features"
 
@@ -49,6 +51,11 @@ def _addresses() -> dict[str, str]:
 
 def _pages() -> list[tuple[str, str, str]]:
     """Return what to click: title, what is there, address; no JSON among them."""
+    mlflow = (
+        _("MLflow's pages"),
+        _("Runs, charts and models as MLflow itself shows them"),
+        reverse("mlflow-pages"),
+    )
     return [
         (
             _("Admin"),
@@ -80,6 +87,7 @@ def _pages() -> list[tuple[str, str, str]]:
             _("Every operation, with examples to send"),
             reverse("docs"),
         ),
+        *([mlflow] if build.folder() else []),
     ]
 
 

@@ -4,7 +4,6 @@ A program that ends is started again; one that keeps ending brings everything do
 with a clear message. Programs are stopped in the reverse order of their start.
 """
 
-import ctypes
 import os
 import select
 import signal
@@ -20,6 +19,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from typing import IO
 
+from mlops.demo import tied
 from mlops.demo.api import request
 
 READY_TIMEOUT_S = 180.0
@@ -30,7 +30,6 @@ LOOK_S = 5.0
 """How long nothing is looked at while nothing ends."""
 MAX_RESTARTS = 5
 RESTART_WINDOW_S = 60.0
-PR_SET_PDEATHSIG = 1
 
 # Threads share two arenas, and what is freed goes back to the system: a program that
 # worked hard once is small again.
@@ -125,7 +124,7 @@ class Stack:
     def _start(self, program: Program) -> "subprocess.Popen[str]":
         program.starts.append(time.monotonic())
         program.process = process = subprocess.Popen(  # noqa: S603 - our own commands
-            program.command,
+            [*_tied(), *program.command],
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -134,7 +133,6 @@ class Stack:
             errors="replace",
             # Ctrl-C reaches this process only, which then stops all in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no locks
         )
         reader = threading.Thread(
             target=self._pump, args=(program.name, process.stdout), daemon=True
@@ -211,10 +209,11 @@ def _answers(url: str) -> bool:
     return status == HTTPStatus.OK
 
 
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+def _tied() -> list[str]:
+    """Return what starts a program that ends with this process, where the kernel can.
 
-
-def _die_with_parent() -> None:
-    """Have the kernel end a program whose parent was killed, where it can."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    A process that is killed cannot stop its programs.
+    """
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-I", "-S", tied.__file__, str(os.getpid())]

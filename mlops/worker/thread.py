@@ -2,11 +2,14 @@
 
 import logging
 import threading
+import time
 from types import TracebackType
 from typing import ClassVar, Self
 from weakref import WeakSet
 
 from django.db import close_old_connections, connection
+
+from mlops.worker.heartbeat import HEARTBEAT
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +60,17 @@ class WorkerThread:
     def _run(self) -> None:
         """Keep one connection over the rounds: opening it costs more than most."""
         while not self.stopping.is_set():
+            began, failed = time.monotonic(), False
             try:
                 close_old_connections()
                 self.round()
             except Exception:
+                failed = True
                 # Nobody notices that a thread has ended until its work is missing.
                 logger.exception("%s; trying again", self.failure_message)
                 connection.close()
+            took_s = time.monotonic() - began
+            HEARTBEAT.round_of(type(self).__name__, took_s, failed=failed)
             self._rest()
         connection.close()
 

@@ -76,12 +76,36 @@ def test_tag_of_a_write_does_not_cover_what_another_wrote_since(api, note):
 
 
 @pytest.mark.parametrize(
-    ("header", "status"), [("*", 200), ('"x"', 412), ("", 200), ('W/"', 412)]
+    ("header", "status"),
+    [
+        ("*", 200),
+        (" * ", 200),
+        ('"x"', 412),
+        ('W/"x" , "y"', 412),
+        ('""', 412),
+        ("", 400),
+        ('W/"', 400),
+        ("x", 400),
+        ("*, *", 400),
+        ('"x" "y"', 400),
+        ('"a\u00e9"', 400),
+    ],
 )
 def test_odd_preconditions_have_clear_answers(api, note, header, status):
     answer = api("admin").patch(
         f"/notes/{note.pk}", {"description": "1"}, HTTP_IF_MATCH=header
     )
+
+    assert answer.status_code == status
+    assert status != 400 or answer.json()["detail"].startswith("If-Match must be")
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("*", 304), ('"x"', 200), ("x", 400), ('W/"', 400), ("", 400)],
+)
+def test_read_is_conditional_by_tags_alone(api, note, header, status):
+    answer = api("viewer").get(f"/notes/{note.pk}", HTTP_IF_NONE_MATCH=header)
 
     assert answer.status_code == status
 

@@ -125,6 +125,7 @@ def test_a_database_that_does_not_answer_is_found_before_deployment(tmp_path):
 def test_production_has_no_deployment_warning(tmp_path):
     command = (
         "from django.core.management import execute_from_command_line as run;"
+        "run(['', 'collectstatic', '--noinput', '-v0']);"
         "run(['', 'check', '--deploy', '--fail-level', 'WARNING'])"
     )
 

@@ -63,6 +63,17 @@ def test_form_and_json_sign_in_alike(ann):
     assert by_form.json()["user_info"]["roles"] == ["viewer"]
 
 
+def test_letters_of_a_name_may_be_composed_or_not(person):
+    user = person("viewer", "Jos\u00e9")
+    user.set_password(PASSWORD)
+    user.save()
+
+    for name in ("Jos\u00e9", "Jose\u0301", "\uff2aos\u00e9"):
+        answer = APIClient().post(LOGIN, {"username": name, "password": PASSWORD})
+
+        assert answer.status_code == 200, name
+
+
 def test_frontend_form_with_oauth_fields_signs_in(ann):
     form = f"grant_type=password&username=ann&password={PASSWORD}&scope=&client_id="
 
@@ -211,6 +222,19 @@ def test_refresh_by_cookie_returns_cookies_out_of_reach_of_scripts(pair):
     for name in ("access_token", "refresh_token"):
         assert answer.cookies[name]["httponly"]
         assert answer.cookies[name]["samesite"] == "Lax"
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_a_header_that_is_empty_does_not_pass_the_origin_by(pair, nothing):
+    client = APIClient()
+    client.cookies["refresh_token"] = pair["refresh_token"]
+    empty = {"HTTP_X_REFRESH_TOKEN": nothing}
+
+    foreign = client.post(REFRESH, HTTP_ORIGIN="http://evil.example", **empty)
+    own = client.post(REFRESH, **ORIGIN, **empty)
+
+    assert (foreign.status_code, own.status_code) == (403, 200)
+    assert own.cookies["refresh_token"]["httponly"]
 
 
 def test_access_token_is_no_refresh_token(pair):

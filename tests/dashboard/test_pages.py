@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -59,6 +60,15 @@ def test_start_page_has_calls_to_copy_at_its_own_address(client):
     assert "http://testserver/api/v1/ml/lifecycle/deployments" in page
     for name in re.findall(r'data-copies="([^"]+)"', page):
         assert f'<pre id="{name}"' in page
+
+
+def test_browsers_find_the_icon_where_they_look_for_it(client):
+    answer = client.get("/favicon.ico")
+
+    icon = b"".join(answer.streaming_content)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/x-icon")
+    assert icon.startswith(b"\x00\x00\x01\x00"), "an icon file"
+    assert icon.count(b"\x89PNG") == icon[4] == 3
 
 
 def test_start_page_says_nothing_of_terminals_in_production(client, settings):
@@ -196,3 +206,17 @@ def test_every_list_of_the_admin_opens(staff):
         url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
 
         assert staff.get(url).status_code == 200, url
+
+
+def test_only_pages_that_show_the_tables_list_them(staff, monkeypatch):
+    made, make = [], AdminSite.get_app_list
+    monkeypatch.setattr(
+        AdminSite, "get_app_list", lambda *of: made.append(of) or make(*of)
+    )
+
+    staff.get(reverse("admin:index"))
+    assert made == []
+
+    page = staff.get(reverse("all-tables"))
+    assert len(made) == 1
+    assert "/admin/lifecycle/run/" in page.content.decode()

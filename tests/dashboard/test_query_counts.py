@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from datasets.models import Column, Dataset, DatasetVersion
+from lifecycle.admin import run_search
 from lifecycle.models import Artifact, NewCheck, NewFigure, NewPoint, Run, RunTag
 from mlops.core import audit
 from mlops.core.admin.base import ROWS
@@ -139,6 +140,27 @@ def test_runs_are_found_by_id_name_and_tag_each_once(staff):
     found = list(answer.context["cl"].result_list)
     assert sorted(found, key=lambda run: run.pk) == [by_id, by_name, by_tag]
     assert RunTag.objects.count() == 2
+
+
+def test_search_among_runs_reads_their_names_once(staff):
+    for number in range(3):
+        RunFactory(name=f"alpha {number}")
+
+    asked = statements_of(staff, "/admin/lifecycle/run/?q=alpha")
+
+    of_runs = [one for one in asked if 'FROM "lifecycle_run"' in one]
+    assert sum("%alpha%" in one for one in of_runs) == 1
+
+
+def test_runs_are_all_found_however_many_have_the_name(staff, monkeypatch):
+    monkeypatch.setattr(run_search, "MOST_FOUND", 2)
+    for number in range(4):
+        RunFactory(name=f"alpha {number}")
+    RunFactory(name="beta")
+
+    answer = staff.get("/admin/lifecycle/run/?q=alpha")
+
+    assert answer.context["cl"].result_count == 4
 
 
 def test_record_of_a_run_shows_the_first_files_and_leads_to_all(staff):

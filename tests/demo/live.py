@@ -26,7 +26,10 @@ class LiveStack:
     """Everything that `make run` starts; its output is read as it comes.
 
     `database_url` is "" for SQLite in the folder; without it, it is the environment's.
+    `code` is the checkout that starts; it may be another release's.
     """
+
+    code = BASE_DIR
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class LiveStack:
         self.output = ""
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up", *self._arguments],
-            cwd=BASE_DIR,
+            cwd=self.code,
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,7 +96,7 @@ class LiveStack:
         """Run a command of the stack's own store, as its operator would."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=BASE_DIR,
+            cwd=self.code,
             env=self._environment(),
             check=False,
             capture_output=True,

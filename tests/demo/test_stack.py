@@ -1,6 +1,7 @@
 """Programs that run together: started, watched, restarted and stopped in order."""
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -93,6 +94,30 @@ def test_workers_of_a_killed_program_go_with_it(stack_of, lines):
     stack.stop()
     watcher.join(60)
     assert not watcher.is_alive()
+
+
+OWNER = """
+import os, signal, sys
+from mlops.demo.stack import Program, Stack
+os.register_at_fork(after_in_child=os.abort)
+tell = "import os, signal\\nos.write(1, b'%d\\\\n' % os.getpid())\\nsignal.pause()"
+say = lambda name, line: print(line, flush=True)
+Stack([Program("one", [sys.executable, "-c", tell])], say, os.environ).start()
+signal.pause()
+"""
+
+
+def test_programs_end_with_an_owner_that_is_killed():
+    """And are started by no fork that Python code runs in, which can crash there."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        program = int(owner.stdout.readline())
+        assert not _is_gone(program)
+
+        owner.kill()
+
+        until(lambda: _is_gone(program))
 
 
 def _is_gone(pid):

@@ -1,62 +1,36 @@
 """How the audit trail can be searched."""
 
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django_filters.fields import IsoDateTimeField
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from mlops.core import audit
-from mlops.core.fields import MAX_WHOLE
+from mlops.core.filters import TimeFilter
 from mlops.core.models import AuditEntry, Via
+from mlops.core.queries import whole_number
+
+MAX_ID = 2**53
 
 
-class _UtcField(IsoDateTimeField):
-    """A time that is one in UTC too: the first and last days may not be."""
-
-    def clean(self, value: Any) -> datetime | None:
-        moment: datetime | None = super().clean(value)
-        try:
-            return moment and moment.astimezone(UTC)
-        except OverflowError:
-            raise ValidationError("Enter a valid date/time.", code="invalid") from None
-
-
-class _UtcFilter(django_filters.IsoDateTimeFilter):
-    field_class = _UtcField
-
-
-class _EntryId(forms.IntegerField):
+class _EntryId(forms.CharField):
     """The id of an entry, or 0: behind it are all of them."""
 
-    def __init__(self, **options: Any) -> None:
-        bounds = {"min_value": 0, "max_value": MAX_WHOLE}
-        super().__init__(**(options | bounds))
-
     def clean(self, value: Any) -> int | None:
-        if value == "":
-            raise ValidationError("Enter a whole number.", code="invalid")
-        number: int | None = super().clean(value)
+        if value is None:
+            return None
+        number = whole_number(value, least=0, most=MAX_ID)
+        if number is None:
+            raise ValidationError(f"Give a whole number up to {MAX_ID}.")
         return number
 
 
-@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_WHOLE})
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_ID})
 class _BehindFilter(django_filters.Filter):
     field_class = _EntryId
-
-
-def _time(lookup: str) -> django_filters.IsoDateTimeFilter:
-    """Return a filter of RFC 3339 times; an empty one filters nothing."""
-    made = _UtcFilter("at", lookup, help_text="RFC 3339.")
-    return cast(
-        "django_filters.IsoDateTimeFilter",
-        extend_schema_field(OpenApiTypes.STR)(made),
-    )
 
 
 class AuditFilter(django_filters.FilterSet):
@@ -71,8 +45,8 @@ class AuditFilter(django_filters.FilterSet):
         help_text="The id of an entry: those behind it follow, the oldest first. Who "
         "asks again with the last id that came misses none.",
     )
-    date_from = _time("gte")
-    date_to = _time("lte")
+    date_from = TimeFilter("at", "gte")
+    date_to = TimeFilter("at", "lte")
 
     def behind(
         self, entries: QuerySet[AuditEntry], _name: str, value: int

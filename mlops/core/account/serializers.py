@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from mlops.core.fields import ZonedTime
 from mlops.core.models import Scope, User, Via
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
@@ -77,7 +78,7 @@ class TokenCreateSerializer(StrictSerializer):
         max_length=len(Scope),
         help_text="What it may be used for; without any, for all that you may do.",
     )
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = ZonedTime(required=False, allow_null=True)
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():

@@ -28,6 +28,7 @@ from mlops.core.authentication import (
     is_known,
     require_known_origin,
 )
+from mlops.core.browser_sessions import hand_back
 from mlops.core.errors import Forbidden
 from mlops.core.json import FormParser, JSONParser
 from mlops.core.models import ApiToken, AuditEntry, User
@@ -80,7 +81,7 @@ class SessionViewSet(ApiViewSet):
         pair = sessions.sign_in(form["username"], form["password"])
         response = Response(PairSerializer(pair).data)
         if sets_cookies:
-            _set_cookies(response, pair, secure=request.is_secure())
+            hand_back(response, pair, secure=request.is_secure())
         return response
 
     @extend_schema(
@@ -99,13 +100,13 @@ class SessionViewSet(ApiViewSet):
         renew at once; sent again later it ends the sign-in, for whoever has any of
         its refresh tokens. What came as a cookie goes back as one.
         """
-        given = request.headers.get(headers.REFRESH_TOKEN.name)
-        if given is None and REFRESH_COOKIE in request.COOKIES:
+        given = request.headers.get(headers.REFRESH_TOKEN.name, "").strip()
+        if not given and REFRESH_COOKIE in request.COOKIES:
             require_known_origin(request)
         pair = sessions.renew(given or request.COOKIES.get(REFRESH_COOKIE, ""))
         response = Response(PairSerializer(pair).data)
-        if given is None:
-            _set_cookies(response, pair, secure=request.is_secure())
+        if not given:
+            hand_back(response, pair, secure=request.is_secure())
         return response
 
 
@@ -172,6 +173,7 @@ class TokenViewSet(ApiViewSet):
     permission_model = None
     takes_keys = False
     pagination_class = None
+    untagged = frozenset({"destroy"})
     queryset = ApiToken.objects.none()
 
     def get_queryset(self) -> QuerySet[ApiToken]:
@@ -209,6 +211,7 @@ class TokenViewSet(ApiViewSet):
         operation_id="revokeApiToken",
         summary="Revoke Api Token",
         tags=["Auth"],
+        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
         responses={204: None},
     )
     def destroy(self, request: Request, pk: str) -> Response:
@@ -248,9 +251,3 @@ def _person(request: Request) -> User:
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
-
-
-def _set_cookies(response: Response, pair: sessions.TokenPair, *, secure: bool) -> None:
-    """Set both tokens as httpOnly cookies, out of reach of scripts."""
-    for name, value in ((ACCESS_COOKIE, pair.access), (REFRESH_COOKIE, pair.refresh)):
-        response.set_cookie(name, value, httponly=True, samesite="Lax", secure=secure)

@@ -25,6 +25,7 @@ ACTIONS: dict[str, Promise] = {
     "describe": _("described"),
     "end": _("ended"),
     "end_sign_in": _("ended a sign-in"),
+    "expire": _("let go after their time"),
     "fail": _("failed"),
     "fail_version": _("could not read a version"),
     "finish": _("finished"),

@@ -82,9 +82,11 @@ class User(AbstractUser):
         address = models.Q(address_key=key) & ~models.Q(address_key="")
         names = models.Q(username=text) | models.Q(name_key=key)
         found = list(cls.objects.filter(names | address))
-        for user in found:
-            if user.username == text:
-                return user
+        # As Django makes names: the same letters, however a keyboard composes them.
+        for name in (text, cls.normalize_username(text)):
+            for user in found:
+                if user.username == name:
+                    return user
         is_one = len(found) == 1 and found[0].address_key == key
         return found[0] if is_one else None
 

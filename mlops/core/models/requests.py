@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 
 class IdempotencyRecord(models.Model):
@@ -34,6 +35,17 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.key}"
+
+    def forget(self) -> str:
+        """Forget a request that never ended; return what was done, "" if it has."""
+        running = IdempotencyRecord.objects.filter(pk=self.pk, status=None)
+        gone, _ = running.filter(running_until__lt=timezone.now()).delete()
+        return f"forgot that {self} began" if gone else ""
+
+    @classmethod
+    def forget_running(cls) -> None:
+        """Forget requests that were at work in an installation that was copied."""
+        cls.objects.filter(status=None).delete()
 
 
 class RateCount(models.Model):

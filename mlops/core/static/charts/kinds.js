@@ -1,6 +1,6 @@
 // What each kind of chart draws, into SVG; and which value is under a pixel.
 // A kind returns { draw(svg), count, nearest(x, y), at(index), rows(), head }.
-import { extent, finite, scale } from "./scales.js";
+import { extent, finite, scale, upwards } from "./scales.js";
 import { number } from "./format.js";
 
 const LEFT = 62, RIGHT = 12, TOP = 10, BOTTOM = 38;
@@ -61,7 +61,7 @@ function plane(data, box, options, series) {
   });
   const x = scale({ kind: data.x?.kind, log: xLog, domain: within ?? extent(series.map(one => one.x), xLog), range: [LEFT, box.width - RIGHT] });
   let bounds = extent(shown.flat(), yLog);
-  if (bounds && finite(data.y?.min) && !yLog) bounds = [Math.min(data.y.min, bounds[0]), bounds[1] + (bounds[1] - bounds[0]) * .04];
+  if (bounds && finite(data.y?.min) && !yLog) bounds = upwards(Math.min(data.y.min, bounds[0]), bounds[1] + (bounds[1] - bounds[0]) * .04);
   const y = scale({ log: yLog, domain: bounds, range: [box.height - BOTTOM, TOP], pad: finite(data.y?.min) ? 0 : .04 });
   return { x, y, xLog, yLog };
 }
@@ -204,7 +204,7 @@ function bars(data, box, options) {
   const names = data.x.values;
   const totals = names.map((_, i) => series.reduce((sum, one) => sum + (finite(one.y[i]) ? one.y[i] : 0), 0));
   const [low, high] = extent(data.stacked ? [totals] : series.map(one => one.y)) ?? [0, 1];
-  const y = scale({ domain: [Math.min(0, low), Math.max(0, high)], range: [box.height - BOTTOM, TOP] });
+  const y = scale({ domain: upwards(Math.min(0, low), Math.max(0, high)), range: [box.height - BOTTOM, TOP] });
   const width = (box.width - LEFT - RIGHT) / Math.max(1, names.length);
   const every = Math.max(1, Math.ceil(Math.max(...names.map(one => String(one).length), 1) * 7 / width));
   const x = Object.assign(i => LEFT + (i + .5) * width, { ticks: () => names.map((_, i) => i).filter(i => i % every === 0), short: i => String(names[i]) });

@@ -18,6 +18,9 @@ export function extent(arrays, log = false) {
   return low <= high ? [low, high] : null;
 }
 
+/** A domain that begins at its least value, also where all values are that one. */
+export const upwards = (low, high) => [low, high > low ? high : low + (Math.abs(low) * .05 || 1)];
+
 /** A scale: a function to pixels with `invert`, `ticks` and the `text` of a value. */
 export function scale({ kind = "number", log = false, domain, range, pad = 0 }) {
   let [low, high] = domain ?? [log ? 1 : 0, log ? 10 : 1];

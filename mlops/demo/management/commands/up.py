@@ -24,6 +24,7 @@ STREAM_PORTS = range(2, 10)
 """How far above the web's the port of live streams is looked for."""
 # A body that comes slowly holds a thread; they are made only when they are needed.
 WEB_THREADS = 64
+LOG_CONFIG = settings.BASE_DIR / "mlops" / "granian_log.json"
 MANAGE = (sys.executable, str(settings.BASE_DIR / "manage.py"))
 
 
@@ -100,13 +101,14 @@ def _programs() -> list[Program]:
     options = ["--interface", "wsgi", "--host", HOST, "--port", str(settings.PORT)]
     threads = ["--workers", "1", "--blocking-threads", str(WEB_THREADS)]
     respawn = ["--respawn-failed-workers", "--respawn-interval", "0.1"]
+    logs = ["--log-level", "error", "--log-config", str(LOG_CONFIG)]
     return [
         Program("reconcile", [*MANAGE, "reconcile"]),
         Program("gateway", [*MANAGE, "serve_models"], f"{gateway}/healthz"),
         # Its one warning at the start is about the number of threads, which is meant.
         Program(
             "web",
-            [*granian, *options, *threads, *respawn, "--log-level", "error"],
+            [*granian, *options, *threads, *respawn, *logs],
             f"{web}/healthz",
         ),
     ]

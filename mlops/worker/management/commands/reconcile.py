@@ -6,6 +6,7 @@ import threading
 from contextlib import ExitStack
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from mlops.worker import registration
@@ -37,6 +38,11 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
+        if settings.WORKER_PORT:
+            # HTTP is imported only where somebody is to be answered.
+            from mlops.worker import port  # noqa: PLC0415
+
+            port.start(settings.WORKER_HOST, settings.WORKER_PORT)
         logger.info("The reconciler runs")
         with ExitStack() as running:
             for thread in registration.threads(stopping):
