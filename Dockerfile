@@ -3,8 +3,16 @@ FROM python:3.11-slim-bookworm AS build
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-COPY requirements.txt .
-RUN python -m venv /venv && /venv/bin/pip install -r requirements.txt
+COPY requirements.txt requirements-mlflow-ui.txt ./
+RUN python -m venv /venv && /venv/bin/pip install --require-hashes -r requirements.txt
+# `--build-arg MLFLOW_UI=1` brings MLflow's own pages.
+ARG MLFLOW_UI=
+RUN [ -z "$MLFLOW_UI" ] || /venv/bin/pip install --no-deps --require-hashes -r requirements-mlflow-ui.txt
+# What is in the image is listed in it: /venv/sbom.cdx.json
+COPY tests/requirements-sbom.txt ./
+RUN python -m venv /sbom && /sbom/bin/pip install --require-hashes -r requirements-sbom.txt \
+    && /sbom/bin/cyclonedx-py environment --output-reproducible --of JSON \
+        -o /venv/sbom.cdx.json /venv/bin/python
 
 FROM python:3.11-slim-bookworm
 
@@ -32,10 +40,13 @@ ENV PATH=/venv/bin:$PATH \
     MLOPS_ENV=production \
     MLOPS_DATA_DIR=/data \
     MLOPS_STREAM_HOST=0.0.0.0 \
-    MLOPS_STREAM_PORT=8502
+    MLOPS_STREAM_PORT=8502 \
+    MLOPS_WORKER_HOST=0.0.0.0 \
+    MLOPS_WORKER_PORT=8503
 USER 10001:10001
 VOLUME /data
-EXPOSE 8500 8501 8502
+EXPOSE 8500 8501 8502 8503
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8500", \
      "--workers", "2", "--respawn-failed-workers", "--blocking-threads", "32", \
+     "--log-config", "mlops/granian_log.json", \
      "mlops.wsgi:application"]

@@ -18,7 +18,7 @@ STRICT := MLOPS_ENV=production MLOPS_ALLOWED_HOSTS=mlops.example.org \
 
 .DEFAULT_GOAL := help
 .PHONY: help run install test test-pg test-slow test-all coverage mutants check format \
-	openapi examples client client-package messages bench clean
+	openapi examples client client-package messages bench lock sbom archive clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,7 +61,8 @@ check: .venv/.stamp-tests  ## format, lint, types, imports, migrations, schema, 
 	$(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 	$(BIN)/bandit -q -c pyproject.toml -ll -r $(PACKAGES)
-	$(STRICT) $(MANAGE) check --deploy --fail-level WARNING
+	$(STRICT) sh -c '$(MANAGE) collectstatic --noinput -v0 \
+		&& $(MANAGE) check --deploy --fail-level WARNING'
 
 format: .venv/.stamp-tests  ## put the code into shape
 	$(BIN)/ruff format .
@@ -103,6 +104,24 @@ messages: .venv/.stamp-tests  ## collect and compile the Korean texts
 bench: .venv/.stamp-tests  ## measurements; ONLY=name runs one, AGAINST=commit compares its CPU
 	$(BIN)/python -m bench $(ONLY) $(if $(AGAINST),--against $(AGAINST))
 
+# The supply chain ------------------------------------------------------------------
+SBOM ?= sbom.cdx.json
+ARCHIVE ?= mlops.tar.gz
+
+# Needs uv.
+lock: .venv/.stamp-tests  ## the digests of what the requirement files pin, written anew
+	$(BIN)/python -m tests.locking
+
+.venv/sbom/bin/cyclonedx-py: tests/requirements-sbom.txt .venv/.stamp-run
+	$(BIN)/python -m venv .venv/sbom
+	.venv/sbom/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements-sbom.txt
+
+sbom: .venv/sbom/bin/cyclonedx-py  ## a bill of what is installed (CycloneDX), into SBOM=sbom.cdx.json
+	$< environment --output-reproducible --of JSON -o $(SBOM) $(BIN)/python
+
+archive:  ## the source of this commit, the same bytes from any clone, into ARCHIVE=mlops.tar.gz
+	git archive --format=tar --prefix=mlops/ HEAD | gzip -n9 > $(ARCHIVE)
+
 clean:  ## drop the environment and caches; var/ (your data) stays
 	rm -rf .venv client clients/*/node_modules examples/*/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
@@ -123,9 +142,9 @@ endef
 define install
 	@echo "Installing $(1): up to 1 GB and some minutes at the first time …"
 	@if command -v uv >/dev/null; \
-	then uv pip install $(QUIET) --python $(BIN)/python -r $(1); \
+	then uv pip install $(QUIET) --python $(BIN)/python --require-hashes -r $(1); \
 	else $(BIN)/python -m pip --version >/dev/null 2>&1 || { $(environment); }; \
-	$(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -r $(1); fi
+	$(BIN)/python -m pip install $(QUIET) --disable-pip-version-check --require-hashes -r $(1); fi
 	@touch $@
 endef
 
