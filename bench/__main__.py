@@ -12,6 +12,7 @@ from os import cpu_count, getloadavg
 from pathlib import Path
 
 from bench import against
+from bench.printing import say
 
 HERE = Path(__file__).parent
 
@@ -63,11 +64,6 @@ def machine() -> str:
     load = ", ".join(f"{value:.1f}" for value in getloadavg())
     python = platform.python_version()
     return f"{platform.machine()}, {cpu_count()} CPUs, load {load}, Python {python}"
-
-
-def say(*parts: object) -> None:
-    sys.stdout.write(" ".join(map(str, parts)) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

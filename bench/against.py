@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.printing import say
+
 HERE = Path(__file__).absolute().parents[1]
 PAIRS = 9
 WORSE = 1.03
@@ -112,4 +114,4 @@ def _print(changes: dict[str, Change], commit: str, pairs: int) -> None:
         f"| {each.low:.3f} to {each.high:.3f} | {'worse' if each.is_worse else ''} |"
         for case, each in changes.items()
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))

@@ -12,7 +12,6 @@ import pickle
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -27,6 +26,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from bench.foreign import NoPackageIndex
 from bench.mlflow.client import python_with
+from bench.printing import say
 from bench.serving.servers import bring_up, until
 from deployments.serving.terms import (
     FolderFile,
@@ -93,7 +93,7 @@ def main() -> None:
                 for what, spec in specs(folder)
                 for found in [measured(target, spec)]
             ]
-    sys.stdout.write(HEAD + "".join(rows))
+    say(HEAD + "".join(rows), end="")
 
 
 def specs(folder: Path) -> Iterator[tuple[str, Spec]]:

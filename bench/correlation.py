@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.analytics import tables
 from bench.analytics.measuring import Cost, free_blas, table
+from bench.printing import say
 
 RIVALS = {
     "pandas": "pandas, read and .corr()",
@@ -155,11 +156,6 @@ def data_folder() -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         yield Path(name)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from bench.analytics import tables
 from bench.analytics.measuring import Cost, best, free_blas, table
-from bench.correlation import data_folder, say
+from bench.correlation import data_folder
+from bench.printing import say
 from datasets.analytics import drift, engine, quality
 
 SHAPES = (

@@ -15,9 +15,10 @@ from pathlib import Path
 from bench.analytics import tables
 from bench.analytics.asking import Ask, Caller, F, Times
 from bench.analytics.measuring import Cost, free_blas, table
-from bench.correlation import data_folder, say
+from bench.correlation import data_folder
 from bench.foreign import HERE
 from bench.mlflow.servers import Server, ours
+from bench.printing import say
 
 BIG = tables.Shape(5_000_000, 30, has_nulls=False)
 SMALL = tables.Shape(1_000_000, 20, has_nulls=False)

@@ -5,7 +5,6 @@ python -m bench.history
 
 import random
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from bench.printing import say
 from bench.store import empty_store
 
 DEPLOYMENTS, DAYS, RUNS = 5, 30, 100_000
@@ -35,12 +35,12 @@ def _measure() -> None:
     _train(served[0])
     if connection.vendor == "postgresql":
         connection.cursor().execute("ANALYZE")
-    _say(f"On {connection.vendor}, {_rows():,} traffic windows.\n")
-    _say("| what | p50 | slowest |")
-    _say("|---|---|---|")
+    say(f"On {connection.vendor}, {_rows():,} traffic windows.\n")
+    say("| what | p50 | slowest |")
+    say("|---|---|---|")
     for name, work in _pages(served[0]):
         work()
-        _say(f"| {name} | {_times(work, 7)} |")
+        say(f"| {name} | {_times(work, 7)} |")
 
 
 Page = tuple[str, Callable[[], object]]
@@ -189,11 +189,6 @@ def _times(work: Callable[[], object], times: int) -> str:
         work()
         taken.append((time.perf_counter() - began) * 1000)
     return f"{statistics.median(taken):.0f} ms | {max(taken):.0f} ms"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """What everything costs while nobody asks for anything: processor and memory.
 
-    IDLE_S=60 python -m bench.idle
+    IDLE_S=60 IDLE_PYTHON=/path/to/venv/bin/python python -m bench.idle
 
 Of all processes of `manage.py up` together, over five minutes each: with nothing
 deployed; with the demo's data and its one deployment; and once each page and question
-of the program was used. CPU is in percent of one core, memory is PSS: a page that
-processes share counts once.
+of the program was used. The first minute after the demo was told is measured by itself:
+its last deployment bakes then. CPU is in percent of one core; memory is what it would
+be if nothing else ran on the machine (`bench.alone`), and beside it PSS, which is less
+where others have mapped the same libraries. `IDLE_PYTHON` is the interpreter of an
+environment with requirements.txt alone, as `make run` makes one.
 """
 
 import json
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -22,11 +26,15 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-from bench.__main__ import say
-from bench.stack import running
+from bench.alone import alone_bytes, pss_bytes
+from bench.printing import say
+from bench.stack import END_OF_BANNER, END_OF_DEMO, running
 
 IDLE_S = float(os.environ.get("IDLE_S", "300"))
-SETTLE_S = min(IDLE_S, 30.0)
+SETTLE_S = 90.0
+"""What an analytics engine opened it has closed again by then."""
+BAKE_S = 60.0
+PYTHON = os.environ.get("IDLE_PYTHON", sys.executable)
 PORT, SERVING_PORT = 8620, 8621
 URL = f"http://localhost:{PORT}"
 PASSWORD = re.compile(r"as admin, password (\S+)")
@@ -39,11 +47,12 @@ TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
-    say("| state | processes | CPU, % of a core | PSS, MB |")
-    say("|---|---|---|---|")
+    say("| state | processes | CPU, % of a core | memory alone, MB | PSS, MB |")
+    say("|---|---|---|---|---|")
     with installed("--no-demo") as (pid, _):
         report("nothing deployed", pid)
     with installed() as (pid, text):
+        report("the minute after the demo was told", pid, settle_s=0, seconds=BAKE_S)
         report("the demo, one deployment", pid)
         used = use(text)
         report(f"after {used} pages and questions", pid)
@@ -59,19 +68,22 @@ def installed(*arguments: str) -> Iterator[tuple[int, str]]:
             "MLOPS_PORT": str(PORT),
             "MLOPS_SERVING_PORT": str(SERVING_PORT),
         }
-        with running(environment, out, *arguments) as found:
+        until = END_OF_BANNER if arguments else END_OF_DEMO
+        with running(environment, out, *arguments, python=PYTHON, until=until) as found:
             yield found
 
 
-def report(state: str, pid: int) -> None:
-    """Say what it costs, after a moment of rest, over `IDLE_S`."""
-    time.sleep(SETTLE_S)
+def report(
+    state: str, pid: int, *, settle_s: float = SETTLE_S, seconds: float = IDLE_S
+) -> None:
+    """Say what it costs over so many seconds, after a rest."""
+    time.sleep(settle_s)
     before, began = cpu_s(pid), time.monotonic()
-    time.sleep(IDLE_S)
+    time.sleep(seconds)
     share = (cpu_s(pid) - before) / (time.monotonic() - began)
     everybody = family(pid)
-    memory = sum(map(pss_bytes, everybody)) / 1e6
-    say(f"| {state} | {len(everybody)} | {share:.2%} | {memory:.0f} |")
+    alone, pss = alone_bytes(everybody) / 1e6, sum(map(pss_bytes, everybody)) / 1e6
+    say(f"| {state} | {len(everybody)} | {share:.2%} | {alone:.0f} | {pss:.0f} |")
 
 
 def family(pid: int) -> list[int]:
@@ -90,12 +102,6 @@ def cpu_s(pid: int) -> float:
         stat = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         ticks += sum(map(int, stat[11:15]))
     return ticks / TICKS_S
-
-
-def pss_bytes(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    found = next(line for line in lines if line.startswith("Pss:"))
-    return int(found.split()[1]) * 1024
 
 
 class Browser:

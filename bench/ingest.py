@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from bench.analytics.measuring import MIB, Cost, free_blas, table
-from bench.correlation import data_folder, say
+from bench.correlation import data_folder
+from bench.printing import say
 from datasets.analytics import ingest
 
 ROWS, BLOCK_ROWS = 9_000_000, 500_000

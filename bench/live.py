@@ -26,7 +26,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from bench.__main__ import say
+from bench.printing import say
 from bench.stack import running
 
 PORT, SERVING_PORT, STREAM_PORT = 8630, 8631, 8632

@@ -5,13 +5,13 @@ python -m bench.reconciler
 
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.printing import say
 from bench.store import empty_store
 
 MANY, DONE, SERVED = 10_000, 1_500, 50
@@ -45,10 +45,10 @@ def _measure() -> None:
     reconciler.once()
     rows.append((f"an idle pass with {SERVED} active", _p50(reconciler.once, 20)))
     rows += _beside_all_active(reconciler)
-    _say("| what | figure |")
-    _say("|---|---|")
+    say("| what | figure |")
+    say("|---|---|")
     for name, figure in rows:
-        _say(f"| {name} | {figure} |")
+        say(f"| {name} | {figure} |")
 
 
 def _beside_all_active(reconciler: Any) -> list[tuple[str, str]]:
@@ -172,10 +172,6 @@ def _p50(work: Callable[[], object], times: int) -> str:
 def _memory_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.__main__ import say
 from bench.pages.filling import POINTS, Filling
 from bench.pages.visits import visits
+from bench.printing import say
 from bench.store import empty_store, kept_store
 
 ALLOWED_MS, FIRST_LOOK_MS, LOOK_MS = 150, 1_500, 100

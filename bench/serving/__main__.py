@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 from django.conf import settings
 
+from bench.printing import say
 from bench.serving import images, load, servers
 from deployments.serving.terms import Phase
 from deployments.targets.local import LocalTarget
@@ -107,10 +108,6 @@ def _pss_mb(pid: int) -> float:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     (pss,) = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
     return pss / 1024
-
-
-def say(text: str) -> None:
-    os.write(1, f"{text}\n\n".encode())
 
 
 if __name__ == "__main__":
