@@ -58,6 +58,7 @@ class FeatureUsageAdmin(ReadOnly):
         "data_version",
         "used_at",
     )
+    list_display_links = ("used_at",)
     list_filter = (
         "environment",
         ("feature", AutocompleteSelectFilter),

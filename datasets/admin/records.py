@@ -147,6 +147,7 @@ class QualityRunAdmin(ReadOnly):
         "warned_count",
         "created_at",
     )
+    list_display_links = ("created_at",)
     list_filter = (
         "status",
         ("version__dataset", AutocompleteSelectFilter),
@@ -171,6 +172,7 @@ class DriftReportAdmin(ReadOnly):
         "drifted_count",
         "created_at",
     )
+    list_display_links = ("created_at",)
     list_filter = ("level", ("current__dataset", AutocompleteSelectFilter))
     list_filter_submit = True
     search_fields = ("current__dataset__name",)
@@ -242,6 +244,7 @@ class IngestJobAdmin(ReadOnly):
         "started_at",
         "finished_at",
     )
+    list_display_links = ("attempt",)
     list_filter = (("finished_at", admin.EmptyFieldListFilter),)
     search_fields = ("version__dataset__name",)
     list_select_related = ("version__dataset",)

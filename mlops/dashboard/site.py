@@ -138,6 +138,7 @@ UNFOLD: dict[str, Any] = {
         lambda _request: static("dashboard/charts.css"),
         lambda _request: static("dashboard/pages.css"),
     ],
+    "SCRIPTS": [lambda _request: static("dashboard/names.js")],
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,

@@ -200,6 +200,17 @@ def test_every_admin_page_has_the_theme():
     assert plain == []
 
 
+def test_no_list_has_a_link_around_a_link():
+    """What is in both has no name for those who hear the page."""
+    assert [
+        model._meta.label
+        for model, page in admin.site._registry.items()
+        if (column := getattr(page, str(page.list_display[0]), None))
+        and "SafeString" in str(getattr(column, "__annotations__", {}).get("return"))
+        and page.list_display[0] in (page.list_display_links or page.list_display[:1])
+    ] == []
+
+
 def test_every_list_of_the_admin_opens(staff):
     for model in admin.site._registry:
         meta = model._meta
