@@ -28,7 +28,7 @@ EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "5")
 ENDING = (
     *("deleteDataset", "deleteFeature", "deleteQualityRule", "deleteUpload"),
     *("purgeDatasetVersion", "revokeApiToken", "revokeDeploymentKey"),
-    *("terminateDeployment", "updateDeploymentStatus", "updateRun"),
+    *("terminateDeployment", "updateDeploymentStatus", "updateRun", "deleteWebhook"),
 )
 REPORT, ENDED = "cases.ndjson", "ScenarioFinished"
 CASES_EACH = 40
@@ -45,6 +45,7 @@ PARTS = {
     "deployments": "^/api/v1/ml/lifecycle/deployments",
     "runs": "^/api/v1/ml/lifecycle/(runs|curves|drift-events|experiments)",
     "models": "^/api/v1/ml/lifecycle/(models|logged-models|instance-types)",
+    "webhooks": "^/api/v1/webhooks",
 }
 
 
@@ -76,6 +77,8 @@ def config_of(made, tmp_path):
         "check_id": made["drift_check"],
         "key_id": made["key"],
         "upload_id": made["upload"],
+        "webhook_id": made["webhook"],
+        "delivery_id": made["delivery"],
         "feature_name": "age",
         "model_name": "churn",
         "version": "1",
