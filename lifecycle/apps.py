@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from mlops.backup import registration as carried
+from mlops.webhooks import formats
 from mlops.worker import registration
 
 
@@ -13,4 +14,5 @@ class LifecycleConfig(AppConfig):
 
     def ready(self) -> None:
         carried.register_files("artifacts/", "lifecycle.carried_files.named")
+        formats.register("mlflow", "lifecycle.mlflow.events.MlflowEvents")
         registration.register(threads=("lifecycle.worker.TraceRetention",))

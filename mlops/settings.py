@@ -302,6 +302,7 @@ SPECTACULAR_SETTINGS = {
         "DeploymentMover": "deployments.states.Mover",
         "FeatureType": "datasets.states.FeatureType",
         "FeatureStatus": "datasets.states.FeatureStatus",
+        "WebhookFormat": "mlops.webhooks.states.MessageFormat",
         "DataType": "datasets.states.DataType",
         "DatasetSourceType": "datasets.states.SourceType",
         "DatasetState": "datasets.states.VersionState",

@@ -29,6 +29,7 @@ from lifecycle.mlflow.views import (
     traces,
     traces_2,
     versions,
+    webhooks,
 )
 from lifecycle.mlflow.views import registered_models as models
 
@@ -180,6 +181,20 @@ LOGGED_MODEL: Final[Routes] = {
     "/params": {"POST": _write(logged_models.log_params, "change_loggedmodel")},
     "/artifacts/directories": {"GET": _read(artifacts.list_of_model, "artifact")},
     "/artifacts/files": {"GET": _read(artifacts.download_of_model, "artifact")},
+}
+WEBHOOKS: Final[Routes] = {
+    "webhooks": {
+        "GET": Endpoint(webhooks.search, "webhooks.view_webhook"),
+        "POST": Endpoint(webhooks.create, "webhooks.add_webhook", streams=True),
+    },
+}
+WEBHOOK: Final[Routes] = {
+    "": {
+        "GET": Endpoint(webhooks.show, "webhooks.view_webhook"),
+        "PATCH": Endpoint(webhooks.update, "webhooks.change_webhook", streams=True),
+        "DELETE": Endpoint(webhooks.delete, "webhooks.delete_webhook", writes=True),
+    },
+    "/test": {"POST": Endpoint(webhooks.test, "webhooks.change_webhook", streams=True)},
 }
 OTLP: Final[Routes] = {
     "v1/traces": {"POST": Endpoint(spans.export, "lifecycle.add_trace", streams=True)},

@@ -19,6 +19,7 @@ _BELOW_ROOT = {
     **routes.TRACKING,
     **routes.REGISTRY,
     **routes.LOGGED_MODELS,
+    **routes.WEBHOOKS,
     **routes.FILES,
     **routes.TRACES_2,
     **routes.PAGES,
@@ -73,6 +74,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         path(f"{root}logged-models/<str:model_id>{address}", MlflowRoute(endpoints))
         for root in ROOTS
         for address, endpoints in routes.LOGGED_MODEL.items()
+    ),
+    *(
+        path(f"{root}webhooks/<str:webhook_id>{address}", MlflowRoute(endpoints))
+        for root in ROOTS
+        for address, endpoints in routes.WEBHOOK.items()
     ),
     *(
         path(f"{root}traces/<str:trace_id>{address}", MlflowRoute(endpoints))

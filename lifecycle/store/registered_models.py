@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from lifecycle.states import IS_PROMPT
 from lifecycle.store import sql
 from lifecycle.store.recording import Recording
 from mlops.core import audit, names
@@ -101,7 +102,10 @@ def create(
     made = _insert(cursor, new)
     if made is None:
         raise AlreadyExists(f"There is a model {clean} already.", field="name")
-    note(cursor, "create", made, by=by)
+    is_prompt = new.tags.get(IS_PROMPT) == "true"
+    note(
+        cursor, "create", made, by=by, changes={"is_prompt": True} if is_prompt else {}
+    )
     return made
 
 

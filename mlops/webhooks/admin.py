@@ -51,15 +51,18 @@ class WebhookAdmin(VerbAdmin):
     list_display = (
         "name",
         "url",
+        "format",
         "is_enabled",
         "waiting_messages",
         "given_up_messages",
         "rests_until",
         "created_by",
     )
-    list_filter = ("is_enabled",)
+    list_filter = ("is_enabled", "format")
     search_fields = ("name",)
     readonly_fields = (
+        "format",
+        "events",
         "signing_secret",
         "messages",
         "failures",

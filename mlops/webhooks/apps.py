@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mlops.backup import registration as backups
 from mlops.core.queues import register_queue
+from mlops.webhooks import formats
 from mlops.worker import registration
 
 
@@ -17,6 +18,7 @@ class WebhooksConfig(AppConfig):
         # They need the models, which are there only now.
         from mlops.webhooks.models import WebhookDelivery  # noqa: PLC0415
 
+        formats.register("cloudevents", "mlops.webhooks.messages.CloudEvents")
         register_queue("webhooks", WebhookDelivery.objects.waiting)
         registration.register(threads=("mlops.webhooks.worker.WebhookSender",))
         backups.register(

@@ -6,7 +6,7 @@ from mlops.webhooks.models import Webhook
 def secret_keys(alias: str) -> dict[str, list[str]]:
     """Name the keys that secrets of webhooks are encrypted with."""
     secrets = Webhook.objects.using(alias).values_list("sealed_secret", flat=True)
-    names = {one.partition(".")[0] for one in secrets}
+    names = {one.partition(".")[0] for one in secrets if one}
     return {"webhook key": sorted(names)} if names else {}
 
 

@@ -3,14 +3,62 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md.
 """
 
+import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
+from django.utils import timezone
+
+from mlops.core.errors import Invalid
 from mlops.core.models import AuditEntry, Installation
+from mlops.webhooks import signing
+from mlops.webhooks.formats import Message
 from mlops.webhooks.kinds import TEST, EventKind
 
 PREFIX: Final = "mlops."
 """Before the kind, in a CloudEvents `type`."""
+
+
+class CloudEvents:
+    """The format of whatever is not asked for by another protocol."""
+
+    def kinds_of(self, events: Sequence[str]) -> list[str]:
+        """It has no events beside the kinds. Raises Invalid."""
+        raise Invalid("Name kinds: events are MLflow's.", field="events")
+
+    def message(
+        self,
+        entry: AuditEntry,
+        kind: EventKind,
+        installation: Installation,
+        events: Sequence[str],
+    ) -> Message:
+        event = cloud_event(entry, kind, installation)
+        return Message(event["id"], orjson.dumps(event))
+
+    def test(
+        self,
+        name: str,
+        installation: Installation,
+        events: Sequence[str],
+    ) -> Message:
+        identity = f"{installation.uid}-test-{uuid.uuid4()}"
+        event = test_event(name, identity, installation, timezone.now())
+        return Message(identity, orjson.dumps(event))
+
+    def headers(
+        self, message_id: str, seconds: int, body: bytes, secrets: Sequence[str]
+    ) -> dict[str, str]:
+        keys = [signing.key_of(secret) for secret in secrets]
+        signatures = (signing.signature(k, message_id, seconds, body) for k in keys)
+        return {
+            "Content-Type": "application/cloudevents+json; charset=utf-8",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(seconds),
+            "webhook-signature": " ".join(signatures),
+        }
 
 
 def message_id(installation: Installation, entry: AuditEntry) -> str:

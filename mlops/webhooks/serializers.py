@@ -12,7 +12,7 @@ from mlops.webhooks.messages import PREFIX
 from mlops.webhooks.models import Webhook
 from mlops.webhooks.models.webhook import MAX_SECRET
 from mlops.webhooks.signing import FORM
-from mlops.webhooks.states import MessageState
+from mlops.webhooks.states import MessageFormat, MessageState
 
 KIND_TABLE = "\n".join(f"* `{name}`: {text}" for name, text in CHOICES)
 
@@ -81,6 +81,14 @@ class WebhookSerializer(AnswerSerializer):
     name = serializers.CharField()
     url = serializers.CharField(help_text="Where messages are posted to.")
     kinds = KindsField()
+    format = serializers.ChoiceField(
+        choices=MessageFormat.choices,
+        help_text="`mlflow` has MLflow's body and headers; MLflow's client made it.",
+    )
+    events = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="MLflow's names of what it is told, none in CloudEvents.",
+    )
     description = serializers.CharField()
     is_enabled = serializers.BooleanField()
     waiting = serializers.IntegerField(help_text="Messages that are on their way.")

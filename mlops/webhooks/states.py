@@ -1,4 +1,4 @@
-"""States of a message on its way, and how often it is tried."""
+"""States of a message on its way, how often it is tried, and its formats."""
 
 from datetime import timedelta
 from typing import Final
@@ -21,3 +21,10 @@ class MessageState(models.TextChoices):
     WAITING = "waiting", _("waiting")
     DELIVERED = "delivered", _("delivered")
     GIVEN_UP = "given_up", _("given up")
+
+
+class MessageFormat(models.TextChoices):
+    """What a webhook is sent, and how that is signed."""
+
+    CLOUDEVENTS = "cloudevents", "CloudEvents"
+    MLFLOW = "mlflow", "MLflow"

@@ -8,7 +8,14 @@ from django.urls import get_resolver
 
 from lifecycle.mlflow import routes
 from mlops.core.models import ApiToken
-from tests.contract.matrix import COLUMNS, MAKERS, PROMOTERS, READERS, SIGNED_IN
+from tests.contract.matrix import (
+    ADMINS,
+    COLUMNS,
+    MAKERS,
+    PROMOTERS,
+    READERS,
+    SIGNED_IN,
+)
 
 CHECKERS = (*MAKERS, "approver")
 FAMILIES = re.compile(r"^(ajax-)?api/2\.0/(preview/)?mlflow/")
@@ -75,6 +82,10 @@ TABLE = {
         DELETE model-versions/delete-tag
     """,
     PROMOTERS: "POST model-versions/transition-stage",
+    ADMINS: """
+        GET webhooks, POST webhooks, GET webhooks/x, PATCH webhooks/x,
+        DELETE webhooks/x, POST webhooks/x/test
+    """,
 }
 ROWS = [
     (line.split()[0], line.split()[1], allowed)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-import orjson
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -15,7 +14,6 @@ from mlops.core import audit
 from mlops.core.errors import Invalid
 from mlops.core.models import AuditEntry, Installation, User
 from mlops.core.queues import Waiting
-from mlops.webhooks import messages
 from mlops.webhooks.kinds import kind_of
 from mlops.webhooks.models.webhook import CLAIMED_FOR, Webhook
 from mlops.webhooks.posting import PostOutcome
@@ -163,16 +161,18 @@ class WebhookDelivery(models.Model):
         kind = kind_of(entry)
         if not webhook.wants(kind.name):
             return None
-        event = messages.cloud_event(entry, kind, installation)
+        message = webhook.wire.message(entry, kind, installation, webhook.events)
+        if message is None:
+            return None
         return cls(
             webhook=webhook,
             entry=entry.pk,
-            message_id=messages.message_id(installation, entry),
+            message_id=message.id,
             kind=kind.name,
             object_type=entry.object_type,
             object_id=entry.object_id,
             object_name=entry.object_name,
-            body=orjson.dumps(event).decode(),
+            body=message.body.decode(),
         )
 
     def begin(self, now: datetime) -> None:

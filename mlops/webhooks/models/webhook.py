@@ -14,9 +14,9 @@ from mlops.core import audit, sealing
 from mlops.core.errors import AlreadyExists, Invalid, NotFound
 from mlops.core.ids import as_uuid
 from mlops.core.models import AuditEntry, User
-from mlops.webhooks import address, signing
+from mlops.webhooks import address, formats, signing
 from mlops.webhooks.kinds import ALL, KINDS
-from mlops.webhooks.states import MOST_REST, MessageState
+from mlops.webhooks.states import MOST_REST, MessageFormat, MessageState
 
 CLAIMED_FOR = timedelta(seconds=60)
 """How long a claimed webhook is left to the worker that claimed it."""
@@ -69,14 +69,24 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
 class Webhook(models.Model):
     """An address that is told what happens here, in the order in which it does.
 
-    `cursor` is the last entry of the audit trail that was looked at for it. A webhook
-    that is off passes over what happens meanwhile.
+    `events` are what it is told in its format's own words, where that has any; its
+    kinds follow from them. `cursor` is the last entry of the audit trail that was
+    looked at for it. A webhook that is off passes over what happens meanwhile.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=100, unique=True)
     url = models.CharField(_("address"), max_length=1000)
     kinds = models.JSONField(_("kinds"), default=list)
+    format = models.CharField(
+        _("format"),
+        max_length=16,
+        choices=MessageFormat.choices,
+        default=MessageFormat.CLOUDEVENTS,
+        db_default=MessageFormat.CLOUDEVENTS,
+        editable=False,
+    )
+    events = models.JSONField(_("events"), default=list, db_default=[], editable=False)
     description = models.CharField(_("description"), max_length=1000, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     sealed_secret = models.TextField(editable=False)
@@ -110,14 +120,18 @@ class Webhook(models.Model):
     def add(cls, *, by: User | None, secret: str = "", **fields: Any) -> "Webhook":
         """Make a webhook, which is told what happens from now on.
 
-        Without a secret it gets a new one. Raises Invalid or AlreadyExists.
+        Without a secret it gets a new one, where its format signs each message.
+        Raises Invalid or AlreadyExists.
         """
         made = cls(created_by=by, **fields)
-        secret = secret or signing.new_secret()
+        if made.events:
+            made.kinds = made.wire.kinds_of(made.events)
+        if not secret and made.is_always_signed:
+            secret = signing.new_secret()
         made.require_sound(secret)
         with transaction.atomic():
             made._require_free_name()
-            made.sealed_secret = sealing.close(secret)
+            made.sealed_secret = _sealed(secret)
             made.cursor = audit.horizon()
             made.save(force_insert=True)
             changes = {"name": made.name, "kinds": made.kinds}
@@ -132,14 +146,22 @@ class Webhook(models.Model):
         What happened while it was off is passed over. Raises Invalid or AlreadyExists.
         """
         was_off = not self.is_enabled
+        if events := fields.get("events"):
+            fields["kinds"] = self.wire.kinds_of(events)
+        elif self.events and set(fields.get("kinds", self.kinds)) != set(self.kinds):
+            text = (
+                "What it is told are MLflow's events: change them by MLflow's client."
+            )
+            raise Invalid(text, field="kinds")
         for name, value in fields.items():
             setattr(self, name, value)
         self.require_sound(secret)
-        if secret:
-            self.sealed_secret = sealing.close(secret)
+        if secret is not None:
+            self.sealed_secret = _sealed(secret)
         self.failures, self.rests_until = 0, None
-        names = sorted([*fields, *(["secret"] if secret else [])])
-        written = {*fields, *_RESET, *(["sealed_secret"] if secret else [])}
+        has_secret = secret is not None
+        names = sorted([*fields, *(["secret"] if has_secret else [])])
+        written = {*fields, *_RESET, *(["sealed_secret"] if has_secret else [])}
         with transaction.atomic():
             Webhook.objects.select_for_update().get(pk=self.pk)
             self._require_free_name()
@@ -159,8 +181,18 @@ class Webhook(models.Model):
 
     @property
     def secret(self) -> str:
-        """What the receiver checks signatures with. Raises KeyMissing."""
-        return sealing.open_closed(self.sealed_secret)
+        """What the receiver checks signatures with, "" if none. Raises KeyMissing."""
+        return sealing.open_closed(self.sealed_secret) if self.sealed_secret else ""
+
+    @property
+    def wire(self) -> formats.WebhookFormat:
+        """What makes its messages."""
+        return formats.format_of(self.format)
+
+    @property
+    def is_always_signed(self) -> bool:
+        """Whether there is no webhook of its format without a secret."""
+        return self.format == MessageFormat.CLOUDEVENTS
 
     def wants(self, kind: str) -> bool:
         return ALL in self.kinds or kind in self.kinds
@@ -206,7 +238,9 @@ class Webhook(models.Model):
         except address.RefusedAddress as refused:
             raise Invalid(str(refused), field="url") from None
         _require_known(self.kinds)
-        if secret and not signing.is_well_formed(secret):
+        if secret is None or not self.is_always_signed:
+            return
+        if not signing.is_well_formed(secret):
             raise Invalid(f"A secret is {signing.FORM}", field="secret")
 
     def _require_free_name(self) -> None:
@@ -217,6 +251,10 @@ class Webhook(models.Model):
 
 
 _RESET = ("failures", "rests_until", "updated_at")
+
+
+def _sealed(secret: str) -> str:
+    return sealing.close(secret) if secret else ""
 
 
 def _require_known(kinds: Sequence[str]) -> None:
