@@ -53,6 +53,7 @@ class WebhookAdmin(VerbAdmin):
         "url",
         "format",
         "is_enabled",
+        "off_reason",
         "waiting_messages",
         "given_up_messages",
         "rests_until",
@@ -63,6 +64,7 @@ class WebhookAdmin(VerbAdmin):
     readonly_fields = (
         "format",
         "events",
+        "off_reason",
         "signing_secret",
         "messages",
         "failures",

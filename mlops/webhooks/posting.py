@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 from mlops.core.sealing import KeyMissing
 from mlops.webhooks.address import RefusedAddress, WebhookAddress, checked
@@ -22,6 +25,8 @@ DEADLINE_S = 10.0
 """After which a receiver that answers byte by byte is cut off."""
 MOST_READ = 4096
 SUCCESS = range(200, 300)
+BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_MOST_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +41,19 @@ class SignedMessage:
 class PostOutcome:
     """What became of an attempt: `error` is "" if and only if it has arrived.
 
-    `status` is None where nobody answered.
+    `status` is None where nobody answered. `retry_after_s` is how long a 429 or 503
+    asks to be left alone (RFC 9110, 10.2.3), 0 where it does not say.
     """
 
     status: int | None = None
     error: str = ""
+    retry_after_s: float = 0.0
 
 
 def attempt(url: str, sign: Callable[[], SignedMessage]) -> PostOutcome:
     """Post what `sign` returns; whatever goes wrong is in the outcome."""
     try:
-        status = _post(checked(url), sign())
+        status, retry_after = _post(checked(url), sign())
     except (RefusedAddress, KeyMissing) as refused:
         return PostOutcome(error=str(refused))
     except ssl.SSLCertVerificationError as untrusted:
@@ -58,11 +65,26 @@ def attempt(url: str, sign: Callable[[], SignedMessage]) -> PostOutcome:
         logger.exception("A message could not be sent")
         return PostOutcome(error=f"It could not be sent: {type(broken).__name__}.")
     error = "" if status in SUCCESS else f"It answered {status}."
-    return PostOutcome(status, error)
+    wait_s = seconds_of(retry_after) if status in BUSY else 0.0
+    return PostOutcome(status, error, wait_s)
 
 
-def _post(address: WebhookAddress, message: SignedMessage) -> int:
-    """Send the message; return the status. Redirects are not followed."""
+def seconds_of(retry_after: str) -> float:
+    """Return the seconds from now of a `Retry-After`, 0 of one that says nothing."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:_MOST_DIGITS])
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if at.tzinfo is None:  # "-0000": a time of UTC, by RFC 5322
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _post(address: WebhookAddress, message: SignedMessage) -> tuple[int, str]:
+    """Send it; return status and `Retry-After`. Redirects are not followed."""
     headers = {"Host": address.host_header, **message.headers}
     connection = _Pinned(address)
     watchdog = threading.Timer(DEADLINE_S, connection.cut)
@@ -72,7 +94,7 @@ def _post(address: WebhookAddress, message: SignedMessage) -> int:
         connection.request("POST", address.target, message.body, headers)
         answer = connection.getresponse()
         answer.read(MOST_READ)
-        return answer.status
+        return answer.status, answer.headers.get("Retry-After", "")
     finally:
         watchdog.cancel()
         connection.close()

@@ -66,8 +66,11 @@ def _try(webhook: Webhook, delivery: WebhookDelivery) -> bool:
     delivery.end(outcome, now, time.monotonic() - began)
     if outcome.error:
         logger.info("Message %s did not arrive: %s", delivery.pk, outcome.error)
+    if outcome.status == HTTPStatus.GONE:
+        webhook.switch_off(f"Its receiver answered 410 (Gone) to {delivery.kind}.")
+        return False
     if is_missing(outcome):
-        webhook.rest(now)
+        webhook.rest(now, at_least_s=outcome.retry_after_s)
         return False
     webhook.recover()
     return True

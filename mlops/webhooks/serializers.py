@@ -91,6 +91,9 @@ class WebhookSerializer(AnswerSerializer):
     )
     description = serializers.CharField()
     is_enabled = serializers.BooleanField()
+    off_reason = serializers.CharField(
+        help_text='Why it was switched off here; "" if a person did, or it is on.'
+    )
     waiting = serializers.IntegerField(help_text="Messages that are on their way.")
     given_up = serializers.IntegerField(
         help_text="Messages in the log that were given up; replay them."

@@ -13,6 +13,8 @@ BACK_OFF: Final = tuple(
 """How long to wait after each failure; after the last one it is given up."""
 MOST_REST: Final = timedelta(minutes=10)
 """The longest that a receiver which is not there is left alone."""
+MOST_RETRY_AFTER: Final = timedelta(days=1)
+"""The longest that a receiver is left alone because it asks for it."""
 
 
 class MessageState(models.TextChoices):

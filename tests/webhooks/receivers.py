@@ -6,11 +6,12 @@ import threading
 
 
 class Receiver:
-    """Answers `status`, or what `answers` says of a body; keeps what came."""
+    """Answers `status`, or what `answers` says, with `headers`; keeps what came."""
 
     def __init__(self):
         self.requests, self.status = [], 200
         self.answers = lambda _event: self.status
+        self.headers = {}
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -19,6 +20,8 @@ class Receiver:
                 status = receiver.answers(json.loads(body))
                 receiver.requests.append((dict(self.headers), body))
                 self.send_response(status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
 
             def log_message(self, *_arguments):

@@ -191,6 +191,104 @@ def test_receiver_that_is_not_there_is_left_alone_for_longer_each_time(
     assert len(receiver.requests) == 3
 
 
+@pytest.mark.parametrize(
+    ("asked", "rest_s"),
+    [
+        ("120", 120),
+        ("1", 5),
+        ("9" * 30, 86_400),
+        ("soon", 5),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 5),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 86_400),
+        ("Fri, 01 Jan 2100 00:00:00 -0000", 86_400),
+    ],
+)
+def test_receiver_is_not_called_before_it_says_for_a_day_at_most(
+    webhook, receiver, deliver, asked, rest_s
+):
+    receiver.status, receiver.headers = 503, {"Retry-After": asked}
+    before = timezone.now()
+
+    deliver()
+
+    webhook.refresh_from_db()
+    rests = (webhook.rests_until - before).total_seconds()
+    assert abs(rests - rest_s) < 5
+    assert deliver() == 0
+
+
+@pytest.mark.parametrize(("status", "rest_s"), [(429, 3600), (503, 3600), (500, 5)])
+def test_wait_is_asked_for_by_429_and_503_alone(
+    webhook, receiver, deliver, status, rest_s
+):
+    receiver.status, receiver.headers = status, {"Retry-After": "3600"}
+    before = timezone.now()
+
+    deliver()
+
+    webhook.refresh_from_db()
+    assert abs((webhook.rests_until - before).total_seconds() - rest_s) < 5
+
+
+def test_receiver_that_is_gone_is_called_no_more_and_it_is_said_why(
+    webhook, receiver, deliver, api
+):
+    receiver.status = 410
+    happen()
+
+    made = deliver()
+    again = deliver()
+
+    shown = api("admin").get(f"/api/v1/webhooks/{webhook.pk}").json()
+    reason = "Its receiver answered 410 (Gone) to webhook.created."
+    assert (made, again, len(receiver.requests)) == (1, 0, 1)
+    assert (shown["is_enabled"], shown["off_reason"]) == (False, reason)
+    assert shown["waiting"] == 2
+    entry = audit.AuditEntry.objects.get(action="switch_off")
+    assert entry.object_id == str(webhook.pk)
+    assert entry.changes == {"reason": reason}
+
+
+def test_another_webhook_is_told_that_one_was_switched_off(webhook, receiver, deliver):
+    other = Receiver()
+    kinds = ["webhook.switched_off"]
+    Webhook.add(by=None, name="watch", url=other.url, kinds=kinds)
+    receiver.status = 410
+
+    deliver()
+    deliver()
+
+    assert other.types == ["mlops.webhook.switched_off"]
+    other.stop()
+
+
+def test_webhook_that_is_switched_on_again_sends_what_waits(webhook, receiver, deliver):
+    receiver.status = 410
+    deliver()
+    receiver.status, receiver.requests = 200, []
+
+    webhook.refresh_from_db()
+    webhook.change(by=None, is_enabled=True)
+    pass_time(webhook)
+    deliver()
+
+    webhook.refresh_from_db()
+    assert webhook.off_reason == ""
+    assert receiver.types == ["mlops.webhook.created", "mlops.webhook.changed"]
+
+
+def test_answer_of_an_address_that_was_left_switches_nothing_off(webhook, receiver):
+    old = Webhook.objects.get()
+    other = Receiver()
+    webhook.change(by=None, url=other.url)
+
+    old.switch_off("gone")
+
+    webhook.refresh_from_db()
+    assert (webhook.is_enabled, webhook.off_reason) == (True, "")
+    other.stop()
+
+
 def test_receiver_that_is_back_is_told_everything_in_order(webhook, receiver, deliver):
     receiver.status = 503
     happen("register")

@@ -16,13 +16,19 @@ from mlops.core.ids import as_uuid
 from mlops.core.models import AuditEntry, User
 from mlops.webhooks import address, formats, signing
 from mlops.webhooks.kinds import ALL, KINDS
-from mlops.webhooks.states import MOST_REST, MessageFormat, MessageState
+from mlops.webhooks.states import (
+    MOST_REST,
+    MOST_RETRY_AFTER,
+    MessageFormat,
+    MessageState,
+)
 
 CLAIMED_FOR = timedelta(seconds=60)
 """How long a claimed webhook is left to the worker that claimed it."""
 _FIRST_REST_S = 5
 _MOST_DOUBLED = 7
 MAX_SECRET = 1000
+_MAX_REASON = 200
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
@@ -89,6 +95,14 @@ class Webhook(models.Model):
     events = models.JSONField(_("events"), default=list, db_default=[], editable=False)
     description = models.CharField(_("description"), max_length=1000, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    off_reason = models.CharField(
+        _("switched off because"),
+        max_length=_MAX_REASON,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+    )
     sealed_secret = models.TextField(editable=False)
     cursor = models.BigIntegerField(default=0, editable=False)
     failures = models.PositiveIntegerField(_("failures"), default=0, editable=False)
@@ -166,8 +180,8 @@ class Webhook(models.Model):
             Webhook.objects.select_for_update().get(pk=self.pk)
             self._require_free_name()
             if was_off and self.is_enabled:
-                self.cursor = audit.horizon()
-                written.add("cursor")
+                self.cursor, self.off_reason = audit.horizon(), ""
+                written |= {"cursor", "off_reason"}
             self.save(update_fields=written)
             audit.record("change", self, by=by, changes={"fields": names})
         self.refresh_from_db()
@@ -208,10 +222,15 @@ class Webhook(models.Model):
         mine = Webhook.objects.filter(pk=self.pk, claimed_by=holder)
         mine.update(claimed_by="", claimed_until=None)
 
-    def rest(self, now: datetime) -> None:
-        """Leave a receiver that is not there alone, longer from time to time."""
+    def rest(self, now: datetime, *, at_least_s: float = 0.0) -> None:
+        """Leave a receiver that is not there alone, longer from time to time.
+
+        It is not called before the time that it asked for, of a day at most.
+        """
         doubled = 2 ** min(self.failures, _MOST_DOUBLED)
-        until = now + min(timedelta(seconds=_FIRST_REST_S * doubled), MOST_REST)
+        usual = min(timedelta(seconds=_FIRST_REST_S * doubled), MOST_REST)
+        asked_s = min(at_least_s, MOST_RETRY_AFTER.total_seconds())
+        until = now + max(usual, timedelta(seconds=asked_s))
         rows = Webhook.objects.filter(pk=self.pk)
         rows.update(failures=F("failures") + 1, rests_until=until)
         self.failures += 1
@@ -222,6 +241,14 @@ class Webhook(models.Model):
             rows = Webhook.objects.filter(pk=self.pk)
             rows.update(failures=0, rests_until=None)
             self.failures = 0
+
+    def switch_off(self, reason: str) -> None:
+        """Switch it off for what its receiver said, unless it has another by now."""
+        with transaction.atomic():
+            known = Webhook.objects.filter(pk=self.pk, url=self.url, is_enabled=True)
+            if not known.update(is_enabled=False, off_reason=reason[:_MAX_REASON]):
+                return
+            audit.record("switch_off", self, by=None, changes={"reason": reason})
 
     @classmethod
     def silence_all(cls) -> list[str]:
