@@ -119,6 +119,11 @@ class ApiViewSet(GenericViewSet[Any]):
             raise PreconditionFailed(etags.CHANGED)
         return found
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 - DRF's signature
+        """Refuse no `Accept` of a method that is not there: the answer is 405."""
+        is_known = str(request.method).lower() in self.action_map
+        return super().perform_content_negotiation(request, force or not is_known)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         method = str(request.method)

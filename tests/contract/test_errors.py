@@ -65,6 +65,25 @@ def test_no_address_takes_a_method_that_the_document_has_not(api, name):
             assert known <= set(answer["Allow"].split(", ")), (method, address)
 
 
+@pytest.mark.parametrize(
+    ("query", "accept"),
+    [("?format=csv", "*/*"), ("?format=xyz", "*/*"), ("", "text/csv"), ("", "x/y")],
+)
+def test_no_wish_for_a_format_hides_that_a_method_is_not_there(
+    api, settings, query, accept
+):
+    settings.ANALYTICS_RATE = settings.WRITE_RATE = 0
+    client, others = api("admin"), ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+    for address, methods in SHAPES.document["paths"].items():
+        known = {method.upper() for method in methods}
+        for method in set(others) - known:
+            path = re.sub(r"\{[^}]*\}", "x", address) + query
+            answer = client.generic(method, path, HTTP_ACCEPT=accept)
+
+            assert is_problem(answer, 405), (method, address)
+            assert known <= set(answer["Allow"].split(", ")), (method, address)
+
+
 def test_form_of_too_many_parts_is_413(api):
     body = {f"field-{number}": "x" for number in range(1_001)}
 
