@@ -15,6 +15,7 @@ from deployments.states import FINAL, STARTED, TRANSITIONS, Health, Mover, Statu
 from deployments.wake import wake_on_commit
 from mlops.core import audit
 from mlops.core.models import User
+from mlops.core.roles import refusal
 
 if TYPE_CHECKING:
     from deployments.models.deployment import Deployment
@@ -200,5 +201,6 @@ class Moves:
 
 def require_permission(by: User | None, name: str) -> None:
     """Raise MayNotDeploy unless a person has a permission; None is the system."""
-    if by is not None and not by.has_perm(f"deployments.{name}"):
-        raise MayNotDeploy(f"This needs the permission deployments.{name}.")
+    permission = f"deployments.{name}"
+    if by is not None and not by.has_perm(permission):
+        raise MayNotDeploy(refusal(permission))

@@ -5,6 +5,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from mlops.core.authentication import require_scope, scope_of
+from mlops.core.roles import refusal
 
 _BY_NAME = {
     "list": "view",
@@ -37,7 +38,10 @@ class ActionPermissions(BasePermission):
             return True  # the view answers 405
         require_scope(request.auth, scope_of(request.method))
         needed = permission_for(view, getattr(view, "action", None))
-        return needed == "" or (needed is not None and user.has_perm(needed))
+        if needed is None:
+            return False
+        self.message = refusal(needed)
+        return needed == "" or user.has_perm(needed)
 
 
 def permission_for(view: object, action: str | None) -> str | None:

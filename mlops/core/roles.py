@@ -93,6 +93,18 @@ def apply(sender: AppConfig, using: str, **_options: Any) -> None:
             group.permissions.add(*granted)
 
 
+def refusal(permission: str) -> str:
+    """Return the sentence for who lacks a permission (`app.codename`): who has it."""
+    app, _, codename = permission.partition(".")
+    holders = [
+        role
+        for role, grants in ROLES.items()
+        if _matches(codename, grants.get(app, ()))
+    ]
+    shown = f" (role: {', '.join(holders)})" if holders else ""
+    return f"This needs the permission {permission}{shown}."
+
+
 def _matches(codename: str, patterns: Iterable[str]) -> bool:
     return any(
         codename.startswith(pattern[:-1])

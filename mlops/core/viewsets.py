@@ -20,6 +20,7 @@ from mlops.core.authentication import SAFE_METHODS
 from mlops.core.errors import Forbidden, NotFound, PreconditionFailed
 from mlops.core.json import JSONRenderer
 from mlops.core.permissions import ActionPermissions, full_name
+from mlops.core.roles import refusal
 from mlops.core.throttling import WriteThrottle
 
 Handler = Callable[..., HttpResponseBase]
@@ -99,7 +100,7 @@ class ApiViewSet(GenericViewSet[Any]):
                 self.field_permissions[name], self.permission_model or ""
             )
             if user.is_authenticated and not user.has_perm(needed):
-                raise Forbidden(f"This needs the permission {needed}.")
+                raise Forbidden(refusal(needed))
 
     def lock(self, found: Model) -> None:
         """Hold what writers of the row hold, until the transaction ends.
