@@ -27,10 +27,13 @@ from deployments.plan import (
 from deployments.states import Environment, Rollout, StickyBy
 from lifecycle.models import ModelVersion
 from lifecycle.states import ModelStage
+from mlops.core.admin.confirm import ReasonField
 from mlops.core.ids import as_uuid
 
 MOST_OFFERED = 200
 """Versions that a list to choose from has at most."""
+MOST_REASON = 10_000
+"""Characters, as in the REST contract."""
 
 
 def _whole(label: Any, least: int, most: int, **more: Any) -> forms.IntegerField:
@@ -196,9 +199,7 @@ class DeployForm(forms.Form):
 
 
 class DeploymentReasonForm(forms.Form):
-    reason = forms.CharField(
-        required=False, label=_("reason"), widget=UnfoldAdminTextareaWidget()
-    )
+    reason = ReasonField(max_length=MOST_REASON, widget=UnfoldAdminTextareaWidget())
 
 
 class KeyForm(forms.Form):

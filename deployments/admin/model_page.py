@@ -25,6 +25,7 @@ from mlops.core.admin.work import WorkPage, page_url
 from mlops.core.context import reasoned
 from mlops.core.errors import DomainError
 from mlops.core.ids import as_uuid
+from mlops.core.reasons import clean
 
 LINEAGE_STEPS = 6
 MOST_REASON = 2000
@@ -51,7 +52,9 @@ class ModelPageAdmin(WorkPage, RegisteredModelAdmin):
     def work_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         board = model_board.versions(obj)
         asked = request.GET.get("version", "")
-        version = _chosen(obj, asked) or _first(board)
+        version = _chosen(obj, asked) if asked else _first(board)
+        if asked and version is None:
+            raise Http404
         may = request.user.has_perm
         return {
             "places": model_board.places(obj),
@@ -217,4 +220,5 @@ def _lineage(version: ModelVersion) -> Any:
 
 
 def _reason(request: HttpRequest) -> str:
-    return request.POST.get("reason", "").strip()[:MOST_REASON]
+    """Return why, as the form has it. Raises Invalid for one of blanks, or too long."""
+    return clean(request.POST.get("reason", ""), field="reason", most=MOST_REASON)

@@ -12,7 +12,7 @@ from deployments.serializers.parts import (
     StrategySerializer,
 )
 from deployments.states import Environment, Rollout, Status, StickyBy
-from mlops.core.fields import Text
+from mlops.core.fields import ReasonText, Text
 from mlops.core.serializers import StrictSerializer
 
 
@@ -110,10 +110,8 @@ class DeploymentUpdateSerializer(StrictSerializer):
     endpoint = Text(
         required=False, allow_null=True, help_text="Ignored: it is the server's."
     )
-    error_message = Text(
-        required=False,
+    error_message = ReasonText(
         allow_null=True,
-        allow_blank=True,
         max_length=10_000,
         help_text="The reason of a `status` that is given with it.",
     )
@@ -126,12 +124,12 @@ class StatusUpdateSerializer(StrictSerializer):
         help_text="failed: cancel what is on its way. rollback: as POST …/rollback. "
         "terminated: retire the active one. Anything else is refused (409).",
     )
-    reason = Text(required=False, allow_blank=True, max_length=10_000)
+    reason = ReasonText(max_length=10_000)
 
 
 @extend_schema_serializer(component_name="DeploymentRollbackRequest")
 class RollbackSerializer(StrictSerializer):
-    reason = Text(required=False, allow_blank=True, max_length=10_000)
+    reason = ReasonText(max_length=10_000)
     target_deployment_id = Text(
         required=False,
         max_length=400,
@@ -142,4 +140,4 @@ class RollbackSerializer(StrictSerializer):
 
 @extend_schema_serializer(component_name="DeploymentReason")
 class ReasonSerializer(StrictSerializer):
-    reason = Text(required=False, allow_blank=True, max_length=10_000)
+    reason = ReasonText(max_length=10_000)

@@ -16,7 +16,7 @@ from lifecycle.serializers.parts import (
 )
 from lifecycle.states import ModelStage
 from lifecycle.times import stamp
-from mlops.core.fields import FiniteNumberField, NameText, Text, Whole
+from mlops.core.fields import FiniteNumberField, NameText, ReasonText, Text, Whole
 from mlops.core.serializers import AnswerSerializer, StrictSerializer, TimeField
 
 MEGABYTE = 1_000_000
@@ -82,13 +82,9 @@ class ModelVersionUpdateSerializer(StrictSerializer):
         max_length=256,
         help_text="Any value: the caller approves, and the caller's name is kept.",
     )
-    approval_notes = Text(
-        required=False, allow_null=True, allow_blank=True, max_length=MAX_TEXT
-    )
-    reason = Text(
-        required=False,
+    approval_notes = ReasonText(allow_null=True, max_length=MAX_TEXT)
+    reason = ReasonText(
         allow_null=True,
-        allow_blank=True,
         max_length=MAX_TEXT,
         help_text=(
             "Why the stage changes; kept in its history, and as rollback_notes when "

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
-from mlops.core import names, rfc3339
+from mlops.core import names, reasons, rfc3339
 
 MAX_WHOLE = 2**63 - 1
 
@@ -29,6 +30,25 @@ class NameText(Text):
     """A JSON string that is a name; `names.clean` has the last word."""
 
     pattern = names.PATTERN
+
+
+class ReasonText(Text):
+    """Why something is done: left out or empty for no reason, never only blanks.
+
+    A reason of blanks would stand in the history as if one had been given.
+    """
+
+    pattern = reasons.PATTERN
+    default_error_messages = {"only_blanks": reasons.ONLY_BLANKS}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"required": False, "allow_blank": True, **options})
+
+    def run_validation(self, data: Any = empty) -> Any:
+        # DRF takes blanks for an empty text before it looks any further.
+        if isinstance(data, str) and reasons.is_blank(data):
+            self.fail("only_blanks")
+        return super().run_validation(data)
 
 
 class FiniteNumberField(serializers.FloatField):

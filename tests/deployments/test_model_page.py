@@ -1,5 +1,7 @@
 """The page of a model: versions, where they serve, approvals, history, lineage."""
 
+import uuid
+
 import pytest
 from django.urls import reverse
 
@@ -110,12 +112,14 @@ def test_version_that_waits_for_an_approval_is_shown_first(boss):
     assert boss.get(url(waiting.model)).context["version"] == waiting
 
 
-def test_link_to_a_version_of_another_model_shows_none_of_it(boss):
+@pytest.mark.parametrize("asked", ["99", "\x00", str(uuid.uuid4()), "of another"])
+def test_link_to_a_version_that_the_model_has_not_is_404(boss, asked):
     version, other = VersionFactory(), VersionFactory()
+    asked = str(other.pk) if asked == "of another" else asked
 
-    page = boss.get(url(version.model), {"version": str(other.pk)})
+    page = boss.get(url(version.model), {"version": asked})
 
-    assert page.context["version"] == version
+    assert page.status_code == 404
 
 
 def test_history_tells_who_changed_a_stage_and_an_alias_and_why(boss, person):

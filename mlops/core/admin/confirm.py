@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from mlops.core.admin.base import act
 from mlops.core.context import reasoned
 from mlops.core.models import User
+from mlops.core.reasons import ONLY_BLANKS, is_blank
 
 TEMPLATE = "admin/confirm_action.html"
 MAX_REASON = 2000
@@ -24,11 +25,26 @@ Verb = Callable[[Any, User, str], object]
 """Called with a row, who acts, and the reason."""
 
 
+class ReasonField(forms.CharField):
+    """As the REST contract reads a reason: left out, or one that can be read."""
+
+    def __init__(self, *, max_length: int = MAX_REASON, **options: Any) -> None:
+        super().__init__(
+            label=_("reason"),
+            required=False,
+            max_length=max_length,
+            strip=False,
+            **options,
+        )
+
+    def clean(self, value: Any) -> str:
+        if isinstance(value, str) and is_blank(value):
+            raise forms.ValidationError(_(ONLY_BLANKS), code="only_blanks")
+        return str(super().clean(value)).strip()
+
+
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=_("reason"),
-        required=False,
-        max_length=MAX_REASON,
+    reason = ReasonField(
         help_text=_("Kept in the audit trail."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
@@ -50,7 +66,7 @@ def ask_first(
     is_confirmed = "confirmed" in request.POST
     form = ReasonForm(request.POST if is_confirmed else None)
     if is_confirmed and form.is_valid():
-        reason = form.cleaned_data["reason"].strip()
+        reason = form.cleaned_data["reason"]
         with reasoned(reason):
             act(
                 page,
