@@ -66,12 +66,22 @@ class WebhookAdmin(VerbAdmin):
         "events",
         "off_reason",
         "signing_secret",
+        "old_secret_until",
         "messages",
         "failures",
         "rests_until",
         "created_by",
         "created_at",
     )
+
+    actions: ClassVar = ("rotate_secret",)
+
+    @admin.action(
+        description=_("Sign by a new secret (the old one signs for 24 hours as well)"),
+        permissions=["change"],
+    )
+    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        act(self, request, queryset, lambda row, by: row.rotate_secret(by=by))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
         return Webhook.objects.detailed().order_by("name")

@@ -5,8 +5,9 @@ from mlops.webhooks.models import Webhook
 
 def secret_keys(alias: str) -> dict[str, list[str]]:
     """Name the keys that secrets of webhooks are encrypted with."""
-    secrets = Webhook.objects.using(alias).values_list("sealed_secret", flat=True)
-    names = {one.partition(".")[0] for one in secrets if one}
+    rows = Webhook.objects.using(alias)
+    sealed = rows.values_list("sealed_secret", "sealed_old_secret")
+    names = {one.partition(".")[0] for pair in sealed for one in pair if one}
     return {"webhook key": sorted(names)} if names else {}
 
 

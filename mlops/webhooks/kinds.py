@@ -212,6 +212,10 @@ _WEBHOOKS = _of(
     changed=("change", "A webhook was changed; `changes.fields` names the fields."),
     deleted=("delete", "A webhook was deleted."),
     replayed=("replay", "Somebody had messages sent again."),
+    secret_rotated=(
+        "rotate_secret",
+        "It is signed by a new secret; `changes.old_secret_until` by which time alone.",
+    ),
     switched_off=(
         "switch_off",
         "Its receiver said that it is gone for good: `changes.reason`.",

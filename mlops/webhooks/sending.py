@@ -101,6 +101,7 @@ def post(webhook: Webhook, message_id: str, body: bytes) -> PostOutcome:
 
 def signed(webhook: Webhook, message_id: str, body: bytes) -> SignedMessage:
     """Return the message with its headers, signed now. Raises KeyMissing."""
-    seconds, secrets = int(time.time()), [webhook.secret] if webhook.secret else []
+    now = timezone.now()
+    secrets, seconds = webhook.secrets(now), int(now.timestamp())
     headers = webhook.wire.headers(message_id, seconds, body, secrets)
     return SignedMessage(body, {"User-Agent": "mlops-webhooks", **headers})

@@ -14,6 +14,7 @@ from mlops.webhooks.models.webhook import MAX_SECRET
 from mlops.webhooks.signing import FORM
 from mlops.webhooks.states import MessageFormat, MessageState
 
+MAX_KEEP_HOURS = 168
 KIND_TABLE = "\n".join(f"* `{name}`: {text}" for name, text in CHOICES)
 
 
@@ -71,11 +72,23 @@ class WebhookUpdateSerializer(StrictSerializer):
     secret = _Secret(required=False)
 
 
+class WebhookRotateSecretSerializer(StrictSerializer):
+    """Another secret; without one it gets a new one, which is shown once."""
+
+    secret = _Secret(required=False)
+    keep_hours = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_KEEP_HOURS,
+        required=False,
+        help_text="How long the secret before signs as well: 24 hours, if not said.",
+    )
+
+
 @extend_schema_serializer(component_name="WebhookResponse")
 class WebhookSerializer(AnswerSerializer):
     """An address that is told what happens here."""
 
-    absent_when_unknown = frozenset({"rests_until", "created_by"})
+    absent_when_unknown = frozenset({"rests_until", "created_by", "old_secret_until"})
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -102,6 +115,9 @@ class WebhookSerializer(AnswerSerializer):
         help_text="How often in a row nobody was there to take a message."
     )
     rests_until = TimeField(help_text="Until when it is left alone.")
+    old_secret_until = TimeField(
+        help_text="Until when messages are signed by the secret before as well."
+    )
     created_by = serializers.SerializerMethodField()
     created_at = TimeField()
     updated_at = TimeField()
@@ -112,7 +128,7 @@ class WebhookSerializer(AnswerSerializer):
 
 @extend_schema_serializer(component_name="WebhookCreatedResponse")
 class NewWebhookSerializer(WebhookSerializer):
-    """A new webhook, with its secret if that was made here."""
+    """A webhook with its new secret, if that was made here."""
 
     absent_when_unknown = WebhookSerializer.absent_when_unknown | {"secret"}
 

@@ -17,6 +17,7 @@ ROUTES = [
         {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
     ),
     ApiRoute(f"{_ONE}/test", WebhookViewSet, {"post": "test"}),
+    ApiRoute(f"{_ONE}/rotate-secret", WebhookViewSet, {"post": "rotate_secret"}),
     ApiRoute(f"{_ONE}/replay", WebhookViewSet, {"post": "replay"}),
     ApiRoute(f"{_ONE}/deliveries", WebhookDeliveryViewSet, {"get": "list"}),
     ApiRoute(

@@ -1,5 +1,6 @@
 """Webhooks by REST: what they are told, what was sent, and sending it again."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -24,6 +25,7 @@ from mlops.webhooks.serializers import (
     WebhookCreateSerializer,
     WebhookDeliverySerializer,
     WebhookMessageSerializer,
+    WebhookRotateSecretSerializer,
     WebhookSerializer,
     WebhookUpdateSerializer,
 )
@@ -48,7 +50,11 @@ class WebhookViewSet(ApiViewSet):
     """Looks addresses up, and calls them, which no transaction waits for."""
 
     permission_model = "webhooks.webhook"
-    action_permissions = {"test": "change", "replay": "change"}
+    action_permissions = {
+        "test": "change",
+        "replay": "change",
+        "rotate_secret": "change",
+    }
     serializer_class = WebhookSerializer
     queryset = Webhook.objects.detailed()
     atomic_writes = False
@@ -137,6 +143,28 @@ class WebhookViewSet(ApiViewSet):
         outcome = send_test(self.get_object())
         seen = {"has_arrived": not outcome.error, "status": outcome.status}
         return Response(TestedSerializer({**seen, "error": outcome.error}).data)
+
+    @extend_schema(
+        operation_id="rotateWebhookSecret",
+        summary="Rotate Webhook Secret",
+        tags=TAGS,
+        parameters=[_ID],
+        request=WebhookRotateSecretSerializer,
+        responses=NewWebhookSerializer,
+    )
+    def rotate_secret(self, request: Request, webhook_id: str) -> Response:
+        """Signs by a new secret, and for a while by the one before it as well.
+
+        A secret that was to be kept for longer is kept no more. A webhook in MLflow's
+        format has one signature: change its secret instead.
+        """
+        body = validated(WebhookRotateSecretSerializer, request)
+        hours = body.pop("keep_hours", None)
+        keep = {} if hours is None else {"keep_for": timedelta(hours=hours)}
+        webhook = self.get_object()
+        webhook.rotate_secret(by=actor(request), **body, **keep)
+        context = {} if "secret" in body else {"secret": webhook.secret}
+        return Response(NewWebhookSerializer(webhook, context=context).data)
 
     @extend_schema(
         operation_id="replayWebhook",

@@ -39,6 +39,7 @@ class WebhookSender(WorkerThread):
         if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_EVERY_S
             WebhookDelivery.objects.prune(now)
+            Webhook.objects.forget_old_secrets(now)
         self._turns = {pk: turn for pk, turn in self._turns.items() if turn.is_alive()}
         for webhook in Webhook.objects.to_send(now):
             if len(self._turns) >= MOST_AT_ONCE:

@@ -71,6 +71,7 @@ WEBHOOKS = [
     Row("PATCH", W + "/{webhook}", ADMINS, 200, HOOK),
     Row("DELETE", W + "/{webhook}", ADMINS, 204),
     Row("POST", W + "/{webhook}/test", ADMINS, 200, silent=ASKS),
+    Row("POST", W + "/{webhook}/rotate-secret", ADMINS, 200, {"keep_hours": 1}),
     Row("POST", W + "/{webhook}/replay", ADMINS, 202, {"after": 0}),
     Row("GET", W + "/{webhook}/deliveries", ADMINS, 200),
     Row("GET", W + "/{webhook}/deliveries/{delivery}", ADMINS, 200),

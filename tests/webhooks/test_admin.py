@@ -1,6 +1,7 @@
 """Staff pages of webhooks."""
 
 import pytest
+from django.utils import timezone
 
 from mlops.core.models import AuditEntry
 from mlops.webhooks.models import Webhook, WebhookDelivery
@@ -60,6 +61,19 @@ def test_messages_are_listed_shown_and_sent_again(staff, webhook, receiver, deli
     assert "mlops.webhook.created" in shown.content.decode()
     message.refresh_from_db()
     assert (message.state, message.attempts) == ("waiting", 0)
+
+
+def test_secret_is_rotated_by_a_button(staff, webhook):
+    old = webhook.secret
+    action = {"action": "rotate_secret", "_selected_action": [str(webhook.pk)]}
+
+    staff.post(f"{ADMIN}/webhook/", action)
+    page = staff.get(f"{ADMIN}/webhook/{webhook.pk}/change/").content.decode()
+
+    webhook.refresh_from_db()
+    assert webhook.secrets(timezone.now()) == [webhook.secret, old]
+    assert webhook.secret in page
+    assert old not in page
 
 
 def test_addresses_are_for_admins_only(client, person, webhook):

@@ -1,11 +1,14 @@
 """Webhooks by REST: admins keep them, nobody reads a secret, messages come again."""
 
+from datetime import datetime, timedelta
+
 import pytest
+from django.utils import timezone
 
 from mlops.core.models import AuditEntry
 from mlops.webhooks.kinds import KINDS
 from mlops.webhooks.models import Webhook, WebhookDelivery
-from mlops.webhooks.signing import new_secret
+from mlops.webhooks.signing import key_of, new_secret, signature
 from tests.webhooks.receivers import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -165,3 +168,100 @@ def test_changed_address_is_called_at_once(api, receiver, deliver):
 
     assert other.types == ["mlops.webhook.created", "mlops.webhook.changed"]
     other.stop()
+
+
+def signed_by(secret, request):
+    """Return whether one of a message's signatures was made with the secret."""
+    headers, body = request
+    identity, seconds = headers["webhook-id"], int(headers["webhook-timestamp"])
+    made = signature(key_of(secret), identity, seconds, body)
+    return made in headers["webhook-signature"].split(" ")
+
+
+def rotated(client, known, **fields):
+    return client.post(f"{URL}/{known}/rotate-secret", fields, format="json")
+
+
+def test_old_secret_signs_beside_the_new_one_until_its_time_is_over(api, receiver):
+    first = made(api("admin"), receiver).json()
+    url = f"{URL}/{first['id']}"
+
+    second = rotated(api("admin"), first["id"], keep_hours=2).json()
+    api("admin").post(f"{url}/test")
+    Webhook.objects.update(old_secret_until=timezone.now())
+    api("admin").post(f"{url}/test")
+
+    both, alone = receiver.requests
+    secrets = (first["secret"], second["secret"])
+    assert [signed_by(one, both) for one in secrets] == [True, True]
+    assert [signed_by(one, alone) for one in secrets] == [False, True]
+    assert "secret" not in api("admin").get(url).json()
+
+
+def test_old_secret_is_kept_for_a_day_and_forgotten_then(api, receiver):
+    known = made(api("admin"), receiver).json()["id"]
+
+    shown = rotated(api("admin"), known).json()
+
+    until = Webhook.objects.get().old_secret_until
+    assert datetime.fromisoformat(shown["old_secret_until"]) == until
+    assert abs(until - timezone.now() - timedelta(hours=24)) < timedelta(minutes=1)
+    assert Webhook.objects.forget_old_secrets(timezone.now()) == 0
+    assert Webhook.objects.forget_old_secrets(until) == 1
+    assert Webhook.objects.get().sealed_old_secret == ""
+
+
+def test_rotation_is_on_record_without_secrets(api, receiver):
+    known = made(api("admin"), receiver).json()["id"]
+
+    shown = rotated(api("admin"), known).json()
+
+    entry = AuditEntry.objects.get(action="rotate_secret")
+    until = Webhook.objects.get().old_secret_until.isoformat()
+    assert entry.changes == {"old_secret_until": until}
+    assert shown["secret"] not in str(entry.changes)
+
+
+def test_secret_that_is_given_is_taken_and_not_shown(api, receiver):
+    known = made(api("admin"), receiver).json()["id"]
+    secret = new_secret()
+
+    answer = rotated(api("admin"), known, secret=secret, keep_hours=0)
+
+    assert "secret" not in answer.json()
+    webhook = Webhook.objects.get()
+    assert webhook.secrets(timezone.now()) == [secret]
+
+
+def test_secret_that_is_changed_ends_the_old_one_at_once(api, receiver):
+    known = made(api("admin"), receiver).json()["id"]
+    rotated(api("admin"), known)
+    secret = new_secret()
+
+    api("admin").patch(f"{URL}/{known}", {"secret": secret}, format="json")
+
+    webhook = Webhook.objects.get()
+    assert webhook.secrets(timezone.now()) == [secret]
+    assert webhook.sealed_old_secret == ""
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"keep_hours": 169}, {"keep_hours": -1}, {"secret": "plain"}, {"x": 1}]
+)
+def test_rotation_that_makes_no_sense_is_refused(api, receiver, wrong):
+    known = made(api("admin"), receiver).json()["id"]
+
+    assert rotated(api("admin"), known, **wrong).status_code == 422
+    assert Webhook.objects.get().old_secret_until is None
+
+
+def test_webhook_in_mlflows_format_has_one_signature(api, receiver):
+    fields = {"name": "ci", "url": receiver.url, "events": ["prompt.created"]}
+    hook = Webhook.add(by=None, format="mlflow", secret="open sesame", **fields)
+
+    answer = rotated(api("admin"), str(hook.pk))
+
+    assert answer.status_code == 422
+    assert "one signature" in answer.json()["detail"]
+    hook.refresh_from_db()
+    assert hook.secrets(timezone.now()) == ["open sesame"]

@@ -22,3 +22,12 @@ def test_backup_names_the_keys_of_webhooks(webhook):
     key = webhook.sealed_secret.partition(".")[0]
 
     assert registration.needed_keys("default")["webhook key"] == [key]
+
+
+def test_backup_names_the_key_of_a_secret_that_still_signs(webhook):
+    Webhook.objects.update(sealed_old_secret="0a1b2c3d.x")
+    key = webhook.sealed_secret.partition(".")[0]
+
+    names = registration.needed_keys("default")["webhook key"]
+
+    assert names == sorted(["0a1b2c3d", key])

@@ -8,6 +8,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Count, F, Q, Subquery
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mlops.core import audit, sealing
@@ -28,6 +29,8 @@ CLAIMED_FOR = timedelta(seconds=60)
 _FIRST_REST_S = 5
 _MOST_DOUBLED = 7
 MAX_SECRET = 1000
+KEEP_SECRET = timedelta(hours=24)
+"""How long the secret before signs as well, if nobody says."""
 _MAX_REASON = 200
 
 
@@ -62,6 +65,11 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         waiting = models.Q(deliveries__state=MessageState.WAITING)
         due = self.free(now).filter(waiting, deliveries__next_at__lte=now)
         return due.distinct()
+
+    def forget_old_secrets(self, now: datetime) -> int:
+        """Delete secrets that sign no more; return how many."""
+        over = self.filter(old_secret_until__lte=now)
+        return over.update(sealed_old_secret="", old_secret_until=None)
 
     def free(self, now: datetime) -> Self:
         """Those that are on, that nobody sends to, and that do not rest."""
@@ -104,6 +112,10 @@ class Webhook(models.Model):
         editable=False,
     )
     sealed_secret = models.TextField(editable=False)
+    sealed_old_secret = models.TextField(default="", db_default="", editable=False)
+    old_secret_until = models.DateTimeField(
+        _("old secret until"), null=True, editable=False
+    )
     cursor = models.BigIntegerField(default=0, editable=False)
     failures = models.PositiveIntegerField(_("failures"), default=0, editable=False)
     rests_until = models.DateTimeField(_("rests until"), null=True, editable=False)
@@ -172,10 +184,11 @@ class Webhook(models.Model):
         self.require_sound(secret)
         if secret is not None:
             self.sealed_secret = _sealed(secret)
+            self.sealed_old_secret, self.old_secret_until = "", None
         self.failures, self.rests_until = 0, None
         has_secret = secret is not None
         names = sorted([*fields, *(["secret"] if has_secret else [])])
-        written = {*fields, *_RESET, *(["sealed_secret"] if has_secret else [])}
+        written = {*fields, *_RESET, *(_SECRETS if has_secret else [])}
         with transaction.atomic():
             Webhook.objects.select_for_update().get(pk=self.pk)
             self._require_free_name()
@@ -184,6 +197,30 @@ class Webhook(models.Model):
                 written |= {"cursor", "off_reason"}
             self.save(update_fields=written)
             audit.record("change", self, by=by, changes={"fields": names})
+        self.refresh_from_db()
+        return self
+
+    def rotate_secret(
+        self, *, by: User | None, secret: str = "", keep_for: timedelta = KEEP_SECRET
+    ) -> "Webhook":
+        """Sign by another secret, and by the one before it for a while.
+
+        Without a secret it gets a new one. Raises Invalid where a format has room for
+        one signature.
+        """
+        if not self.is_always_signed:
+            text = "MLflow's receivers check one signature: change the secret instead."
+            raise Invalid(text)
+        new = secret or signing.new_secret()
+        _require_well_formed(new)
+        with transaction.atomic():
+            row = Webhook.objects.select_for_update().get(pk=self.pk)
+            until = timezone.now() + keep_for
+            row.sealed_old_secret, row.old_secret_until = row.sealed_secret, until
+            row.sealed_secret = _sealed(new)
+            row.save(update_fields=_SECRETS)
+            changes = {"old_secret_until": until.isoformat()}
+            audit.record("rotate_secret", row, by=by, changes=changes)
         self.refresh_from_db()
         return self
 
@@ -197,6 +234,13 @@ class Webhook(models.Model):
     def secret(self) -> str:
         """What the receiver checks signatures with, "" if none. Raises KeyMissing."""
         return sealing.open_closed(self.sealed_secret) if self.sealed_secret else ""
+
+    def secrets(self, now: datetime) -> list[str]:
+        """What it is signed with now, the newest first. Raises KeyMissing."""
+        sealed = [self.sealed_secret]
+        if self.old_secret_until is not None and self.old_secret_until > now:
+            sealed.append(self.sealed_old_secret)
+        return [sealing.open_closed(one) for one in sealed if one]
 
     @property
     def wire(self) -> formats.WebhookFormat:
@@ -265,10 +309,8 @@ class Webhook(models.Model):
         except address.RefusedAddress as refused:
             raise Invalid(str(refused), field="url") from None
         _require_known(self.kinds)
-        if secret is None or not self.is_always_signed:
-            return
-        if not signing.is_well_formed(secret):
-            raise Invalid(f"A secret is {signing.FORM}", field="secret")
+        if secret is not None and self.is_always_signed:
+            _require_well_formed(secret)
 
     def _require_free_name(self) -> None:
         if Webhook.objects.filter(name=self.name).exclude(pk=self.pk).exists():
@@ -277,11 +319,18 @@ class Webhook(models.Model):
             )
 
 
+_SECRETS = ("sealed_secret", "sealed_old_secret", "old_secret_until", "updated_at")
 _RESET = ("failures", "rests_until", "updated_at")
 
 
 def _sealed(secret: str) -> str:
     return sealing.close(secret) if secret else ""
+
+
+def _require_well_formed(secret: str) -> None:
+    """Raise Invalid for what is no secret of Standard Webhooks."""
+    if not signing.is_well_formed(secret):
+        raise Invalid(f"A secret is {signing.FORM}", field="secret")
 
 
 def _require_known(kinds: Sequence[str]) -> None:
