@@ -47,7 +47,7 @@ def attachment(
     stored file, with a length and ranges.
     """
     tag = _etag(version, wanted)
-    if etags.is_named(request.headers.get("If-None-Match", ""), tag):
+    if etags.is_named(request.headers.get("If-None-Match"), tag):
         answer: HttpResponseBase = HttpResponse(status=304)
         answer["ETag"], answer["Cache-Control"] = tag, CACHING
         return answer

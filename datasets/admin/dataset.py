@@ -4,8 +4,10 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.messages import ERROR
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +24,7 @@ from mlops.core.admin.base import (
     EMPTY,
     VerbAdmin,
     act,
+    form_of,
     link_to,
     link_to_list,
     shown_bytes,
@@ -216,13 +219,11 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
 
     @action(description=_("Add a version"), permissions=["change"])
     def add_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:datasets_dataset_upload_version", args=[object_id])
-        return HttpResponseRedirect(url)
+        return form_of("admin:datasets_dataset_upload_version", object_id)
 
     @action(description=_("Append rows"), permissions=["change"])
     def append_rows(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:datasets_dataset_upload_rows", args=[object_id])
-        return HttpResponseRedirect(url)
+        return form_of("admin:datasets_dataset_upload_rows", object_id)
 
     def add_view(
         self,
@@ -232,7 +233,7 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
     ) -> HttpResponse:
         """Upload a dataset. Unlike Django's, no transaction waits for the file."""
         if not self.has_add_permission(request):
-            return self._refused(request)
+            raise PermissionDenied
 
         def save(form: UploadForm, files: list[storage.IncomingFile]) -> Dataset:
             name = Dataset.free_name(form.cleaned_data["name"], by=staff(request))
@@ -256,9 +257,7 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
 
     def version_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Upload a version of a dataset."""
-        dataset = Dataset.objects.filter(pk=pk).first()
-        if dataset is None or not self.has_change_permission(request, dataset):
-            return self._refused(request)
+        dataset = self._changed(request, Dataset.objects.all(), pk)
 
         def save(form: VersionForm, files: list[storage.IncomingFile]) -> Dataset:
             options = form.cleaned_data["options"]
@@ -270,10 +269,8 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
 
     def append_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Append rows to the version that was current when the form was shown."""
-        found = Dataset.objects.filter(pk=pk).select_related("current_version")
-        dataset = found.first()
-        if dataset is None or not self.has_change_permission(request, dataset):
-            return self._refused(request)
+        found = Dataset.objects.select_related("current_version")
+        dataset = self._changed(request, found, pk)
         current = dataset.current_version
         if current is None:
             self.message_user(request, _("There is no version to append to."), ERROR)
@@ -321,5 +318,11 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
                 return HttpResponseRedirect(url)
         return form_page(self, request, form, title=title, button=_("Upload"))
 
-    def _refused(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:datasets_dataset_changelist"))
+    def _changed(
+        self, request: HttpRequest, among: QuerySet[Dataset], pk: Any
+    ) -> Dataset:
+        """Return the dataset if the person may change it; else 404 or 403."""
+        dataset = get_object_or_404(among, pk=pk)
+        if not self.has_change_permission(request, dataset):
+            raise PermissionDenied
+        return dataset

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.db.models import Field, URLField
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -274,3 +275,11 @@ class StorageConnectionAdmin(Recorded):
     list_display = ("name", "kind", "folder", "endpoint", "bucket", "prefix")
     list_filter = ("kind",)
     search_fields = ("name", "bucket", "folder")
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Return a field that takes an address without a scheme for HTTPS."""
+        if isinstance(db_field, URLField):
+            kwargs["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)

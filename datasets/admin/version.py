@@ -4,8 +4,10 @@ from typing import Any, ClassVar
 
 import orjson
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -32,6 +34,7 @@ from mlops.core.admin import ReadOnly
 from mlops.core.admin.base import (
     EMPTY,
     act,
+    form_of,
     link_to,
     link_to_list,
     meaning,
@@ -253,18 +256,17 @@ class DatasetVersionAdmin(ReadOnly):
         permissions=["act"],
     )
     def read_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:datasets_datasetversion_reading", args=[object_id])
-        return HttpResponseRedirect(url)
+        return form_of("admin:datasets_datasetversion_reading", object_id)
 
     def read_again_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Read the kept files by other options.
 
         A version that failed in its place, one that is ready as the next version.
         """
-        version = DatasetVersion.objects.filter(pk=pk).select_related("dataset").first()
-        if version is None or not self.has_act_permission(request):
-            url = reverse("admin:datasets_datasetversion_changelist")
-            return HttpResponseRedirect(url)
+        found = DatasetVersion.objects.select_related("dataset")
+        version = get_object_or_404(found, pk=pk)
+        if not self.has_act_permission(request):
+            raise PermissionDenied
         given = orjson.dumps(version.options, option=orjson.OPT_INDENT_2).decode()
         form = OptionsForm(request.POST or None, initial={"options": given})
         if form.is_valid():

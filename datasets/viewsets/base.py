@@ -88,7 +88,7 @@ class DatasetBase(ApiViewSet):
     ) -> Response:
         """Return the (stored) answer, or 304 to a client that has it."""
         headers = {"ETag": question.etag, "Cache-Control": CACHING}
-        if etags.is_named(request.headers.get("If-None-Match", ""), question.etag):
+        if etags.is_named(request.headers.get("If-None-Match"), question.etag):
             return Response(status=304, headers=headers)
         body = question.body()
         shown = orjson.Fragment(body) if head is None else joined(head, body)

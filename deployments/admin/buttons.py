@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -63,9 +63,7 @@ class Buttons(FormPages):
     @action(description=gettext_lazy("Check drift"), permissions=["change"])
     def check_drift(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Compare the last live requests with the training data; show the outcome."""
-        deployment = _found(object_id)
-        if deployment is None:
-            return self.to_list()
+        deployment = _required(object_id)
         rule = DriftRule.of(deployment.environment)
 
         def check(form: DriftForm) -> HttpResponse:
@@ -85,9 +83,7 @@ class Buttons(FormPages):
     @action(description=gettext_lazy("Make a key"), permissions=["issue_key"])
     def issue_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a key of the endpoint; its text is shown once, as a message."""
-        deployment = _found(object_id)
-        if deployment is None:
-            return self.to_list()
+        deployment = _required(object_id)
 
         def issue(form: KeyForm) -> HttpResponse:
             cleaned = form.cleaned_data
@@ -106,9 +102,7 @@ class Buttons(FormPages):
         self, request: HttpRequest, verb: str, label: Promise, object_id: str
     ) -> HttpResponse:
         """Ask for the reason; then call the verb and show what became of it."""
-        deployment = _found(object_id)
-        if deployment is None:
-            return self.to_list()
+        deployment = _required(object_id)
 
         def act(form: DeploymentReasonForm) -> HttpResponse:
             reason = form.cleaned_data["reason"]
@@ -157,6 +151,13 @@ def fitting(deployment: Deployment) -> Iterable[str]:
 
 def _found(object_id: object) -> Deployment | None:
     return Deployment.objects.detailed().with_id(str(object_id))
+
+
+def _required(object_id: object) -> Deployment:
+    deployment = _found(object_id)
+    if deployment is None:
+        raise Http404
+    return deployment
 
 
 def unfinished(deployment: Deployment) -> str:

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -178,7 +179,7 @@ class DeploymentAdmin(DeploymentWork, ListActions):
     ) -> HttpResponse:
         """Ask for a deployment; `?model_version=<id>` fills the form in."""
         if not self.has_add_permission(request):
-            return self.to_list()
+            raise PermissionDenied
 
         def deploy(form: DeployForm) -> HttpResponse:
             deployment = Deployment.request(

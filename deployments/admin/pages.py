@@ -38,12 +38,6 @@ class FormPages(ModelAdmin):
         context = {**site, "opts": self.opts, "form": form, **texts}
         return TemplateResponse(request, FORM_TEMPLATE, context)
 
-    def to_list(self) -> HttpResponse:
-        """Go to the list of these rows."""
-        meta = self.opts
-        name = f"admin:{meta.app_label}_{meta.model_name}_changelist"
-        return HttpResponseRedirect(reverse(name))
-
     def to_page(self, pk: object) -> HttpResponse:
         """Go to a row's own page."""
         meta = self.opts

@@ -49,13 +49,14 @@ def same_answer(header: str, tag: str) -> bool:
     return header.strip() == "*" or tag[3:-1] in _tags(header)
 
 
-def is_named(header: str, tag: str) -> bool:
+def is_named(header: str | None, tag: str) -> bool:
     """Say whether an `If-None-Match` header names this strong tag, quotes included.
 
-    Raises BadHeader where it is there and malformed.
+    Raises BadHeader where it is there and malformed, empty too.
     """
-    if header:
-        require_tags(headers.IF_NONE_MATCH, header)
+    if header is None:
+        return False
+    require_tags(headers.IF_NONE_MATCH, header)
     return names(header, tag)
 
 

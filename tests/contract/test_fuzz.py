@@ -31,6 +31,8 @@ ENDING = (
     *("terminateDeployment", "updateDeploymentStatus", "updateRun", "deleteWebhook"),
 )
 REPORT, ENDED = "cases.ndjson", "ScenarioFinished"
+PATIENCE_S = "60"
+"""A version of a dataset is read by a process of its own, beside other work."""
 CASES_EACH = 40
 """The fewest cases of an operation, on average: over 5,000 for the document."""
 LOOKING = (
@@ -114,6 +116,7 @@ def fuzz(address, tmp_path, *options, config=CONFIG, left_out=LEFT_OUT):
         [
             *(program, "--config-file", config, "run", address, "--checks", "all"),
             *("--max-examples", EXAMPLES, "--continue-on-failure", "--no-color"),
+            *("--request-timeout", PATIENCE_S),
             *("--phases", "examples,coverage,fuzzing", *excluded, *options),
             *("--report", "ndjson", "--report-ndjson-path", REPORT),
         ],

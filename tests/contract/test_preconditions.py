@@ -84,10 +84,10 @@ def own_tag(client, path):
     raise LookupError
 
 
-def written(client, row, world, tag):
-    """Return the answer to a row with this `If-Match`, in an untouched world."""
+def written(client, row, world, tag, header=IF_MATCH):
+    """Return the answer to a row with this header, in an untouched world."""
     mark = transaction.savepoint()
-    client.credentials(HTTP_IF_MATCH=tag)
+    client.credentials(**{f"HTTP_{header.upper().replace('-', '_')}": tag})
     answer = ask(client, row, world)
     client.credentials()
     let_go(answer)
@@ -112,6 +112,18 @@ def test_read_has_an_etag_that_makes_it_304_exactly_if_the_document_says_so(
             differing.append((row.path, documents, found))
 
     assert differing == []
+
+
+def test_tag_that_was_lost_is_refused_wherever_one_is_documented(client, world):
+    taken = []
+    for row in ROWS:
+        for name in {IF_MATCH, IF_NONE_MATCH} & sent_headers(row):
+            answer = written(client, row, world, "", name)
+            named = answer.status_code == 400 and answer.json()["errors"][0]["loc"]
+            if named != ["header", name]:
+                taken.append((row.method, row.path, name, answer.status_code))
+
+    assert taken == []
 
 
 def test_write_sends_the_etags_that_it_documents(client, world):

@@ -401,10 +401,6 @@ def test_history_cannot_be_deleted(staff):
     assert Deployment.objects.filter(pk=deployment.pk).exists()
 
 
-def test_an_address_that_is_no_deployment_leads_back_to_the_list(staff):
-    assert staff.get(f"{LIST}nothing/roll-back/")["Location"] == LIST
-
-
 def test_versions_to_choose_from_say_what_decides(staff, person):
     waiting = VersionFactory(model="direction", version="1")
     ready = VersionFactory(model="direction", version="2", passed=True, approved=True)

@@ -6,8 +6,8 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ __all__ = [
     "VerbAdmin",
     "act",
     "address_of",
+    "form_of",
     "link_to",
     "link_to_list",
     "made_once",
@@ -73,6 +74,14 @@ def made_once(method: _Field) -> _Field:
         return kept[method.__name__]
 
     return cast("_Field", made)
+
+
+def form_of(name: str, object_id: str) -> HttpResponseRedirect:
+    """Go to a form of an object; 404 if no object can have that id."""
+    try:
+        return HttpResponseRedirect(reverse(name, args=[object_id]))
+    except NoReverseMatch as error:
+        raise Http404 from error
 
 
 def staff(request: HttpRequest) -> User:
