@@ -35,7 +35,7 @@ class SchemaView(SpectacularAPIView):
                 self._made[key] = self._make(request)
                 memory.give_back()
         body, headers = self._made[key]
-        if etags.is_named(request.headers.get("If-None-Match", ""), headers["ETag"]):
+        if etags.is_named(request.headers.get("If-None-Match"), headers["ETag"]):
             return HttpResponse(status=304, headers=headers)
         return HttpResponse(body, headers=headers)
 
