@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Value
+from django.db.models.functions import Coalesce
 
 from lifecycle.models.experiment import Experiment
 from lifecycle.models.inputs import RunInput
@@ -20,6 +21,16 @@ class RunQuerySet(models.QuerySet["Run"]):
     def alive(self) -> Self:
         """Runs that are not deleted, nor is their experiment."""
         return self.filter(deleted_ms=None, experiment__deleted_at=None)
+
+    def alive_among_all(self) -> Self:
+        """As `alive`, for a question that has to read every run.
+
+        SQLite would walk the index of the living and look each row up apart: four
+        times as dear as one look along the table.
+        """
+        gone = Experiment.objects.exclude(deleted_at=None)
+        alive = self.alias(gone_ms=Coalesce("deleted_ms", Value(-1))).filter(gone_ms=-1)
+        return alive.exclude(experiment__in=gone)
 
     def whole(self) -> Self:
         """Runs with all that they logged, in one query for each kind of row."""

@@ -75,7 +75,7 @@ KINDS = (
         "verified",
     ),
     SearchedKind(
-        lambda: Run.objects.alive().order_by("-pk"),
+        lambda: Run.objects.alive_among_all().order_by("-pk"),
         lambda term: Q(name__icontains=term) | Q(uid__istartswith=term),
         lambda term: Q(name__iexact=term) | Q(uid=term),
         _("run"),
