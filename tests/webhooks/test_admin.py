@@ -76,6 +76,19 @@ def test_secret_is_rotated_by_a_button(staff, webhook):
     assert old not in page
 
 
+def test_kinds_of_a_webhook_of_mlflows_stay_and_it_is_said_why(staff, receiver):
+    fields = {"name": "chat", "url": receiver.url, "events": ["prompt.created"]}
+    hook = Webhook.add(by=None, format="mlflow", **fields)
+    url = f"{ADMIN}/webhook/{hook.pk}/change/"
+
+    refused = staff.post(url, form(receiver, kinds=["run.started"]), follow=True)
+    staff.post(url, form(receiver, kinds=hook.kinds, name="talk"))
+
+    assert "change them by MLflow" in refused.content.decode()
+    hook.refresh_from_db()
+    assert (hook.name, hook.kinds) == ("talk", ["model.created"])
+
+
 def test_addresses_are_for_admins_only(client, person, webhook):
     viewer = person("approver")
     viewer.is_staff = True

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from lifecycle.mlflow.errors import InvalidValue
 from lifecycle.mlflow.fields import Fields, missing, wrong
 from lifecycle.times import to_ms
 from mlops.webhooks.models import Webhook
@@ -68,13 +67,8 @@ def _word(fields: Fields, name: str, words: tuple[str, ...]) -> str:
     value = fields.values.get(name)
     if value is None:
         raise missing(name)
-    if isinstance(value, int) and 0 < value <= len(words):
-        return words[value - 1]
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = words[value - 1] if 0 < value <= len(words) else value
     if value not in words:
-        text = f" It is one of {', '.join(words)}."
-        raise (
-            wrong(name, value, text)
-            if not value
-            else InvalidValue(f"Invalid value for parameter '{name}' supplied:{text}")
-        )
+        raise wrong(name, value, f" It is one of {', '.join(words)}.")
     return str(value)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from lifecycle.mlflow import tokens
 from lifecycle.mlflow.endpoint import NOTHING, Answer, MlflowCall
 from lifecycle.mlflow.errors import InvalidValue, Missing
-from lifecycle.mlflow.fields import Fields, missing, read_fields
+from lifecycle.mlflow.fields import Fields, missing, read_fields, wrong
 from lifecycle.mlflow.limits import MAX_BODY_BYTES, WEBHOOKS_DEFAULT, WEBHOOKS_MAX
 from lifecycle.mlflow.messages.webhooks import (
     read_event,
@@ -81,8 +81,10 @@ def test(call: MlflowCall) -> Answer:
     """Send MLflow's example of the event, or of the webhook's first one."""
     fields = _body(call)
     given = fields.values.get("event")
+    if not isinstance(given, dict | None):
+        raise wrong("event", given)
     webhook = _named(call)
-    events = [read_event(Fields(given))] if isinstance(given, dict) else webhook.events
+    events = webhook.events if given is None else [read_event(Fields(given))]
     webhook.wire.kinds_of(events)
     return {"result": result_message(send_test(webhook, events))}
 

@@ -115,6 +115,9 @@ def test_event_that_nothing_here_tells_of_is_refused_by_name(admin, receiver, ev
     [
         {"events": []},
         {"events": [{"entity": "MODEL_VERSION"}]},
+        {"events": [{"entity": True, "action": 1}]},
+        {"events": [{"entity": 11, "action": 1}]},
+        {"events": "PROMPT.CREATED"},
         {"events": [{"entity": "MOON", "action": "CREATED"}]},
         {"name": "a b"},
         {"name": ""},
@@ -131,6 +134,15 @@ def test_webhook_that_cannot_be_is_refused(admin, receiver, wrong):
 
     assert (answer.status, answer.code) == (400, "INVALID_PARAMETER_VALUE")
     assert not Webhook.objects.exists()
+
+
+def test_words_of_the_protocol_may_be_sent_as_their_numbers(admin, receiver):
+    events = [{"entity": 5, "action": 1}]
+
+    one = made(admin, receiver, events=events, status=2)
+
+    assert one["events"] == [sent("prompt.created")]
+    assert one["status"] == "DISABLED"
 
 
 def test_name_that_is_taken_is_refused(admin, receiver):
@@ -301,11 +313,12 @@ def test_test_sends_the_example_of_the_event_that_is_named(admin, receiver):
     receiver.status = 500
     other = admin.ok(path, event=sent("prompt_tag.deleted"))["result"]
     unknown = admin.post(path, event=sent("budget_policy.exceeded"))
+    no_event = admin.post(path, event="prompt.created")
 
     assert first == {"success": True, "response_status": 200}
     failed = {"success": False, "response_status": 500}
     assert other == {**failed, "error_message": "It answered 500."}
-    assert unknown.code == "INVALID_PARAMETER_VALUE"
+    assert unknown.code == no_event.code == "INVALID_PARAMETER_VALUE"
     assert [e["entity"] for e in receiver.events] == ["prompt", "prompt_tag"]
     assert receiver.events[1]["data"] == {
         "name": "example_prompt",
