@@ -358,7 +358,7 @@ def test_worker_that_dies_while_it_queues_leaves_the_cursor_where_it_was(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Webhook.objects, "filter", killed)
+        patched.setattr(WebhookDelivery.objects, "bulk_create", killed)
         with pytest.raises(KeyboardInterrupt):
             WebhookDelivery.queue_next(webhook)
     assert not WebhookDelivery.objects.exists()
@@ -366,6 +366,27 @@ def test_worker_that_dies_while_it_queues_leaves_the_cursor_where_it_was(
     deliver()
 
     assert receiver.types[-1] == "mlops.model_version.approved"
+
+
+def test_webhook_that_is_changed_while_it_is_queued_for_is_queued_for_anew(
+    webhook, monkeypatch
+):
+    happen("approve")
+    make = WebhookDelivery.of_all
+
+    def changed_meanwhile(row, entries):
+        made = make(row, entries)
+        other = Webhook.objects.get(pk=row.pk)
+        other.change(by=None, kinds=["model_version.tagged"])
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WebhookDelivery, "of_all", changed_meanwhile)
+        is_more = WebhookDelivery.queue_next(webhook)
+    queue_all()
+
+    assert not is_more
+    assert not WebhookDelivery.objects.exists()
 
 
 def test_worker_that_dies_while_it_sends_has_the_message_sent_again(

@@ -129,29 +129,39 @@ class WebhookDelivery(models.Model):
         """Queue what the next entries of the trail tell a webhook.
 
         Messages and the webhook's new cursor are one transaction: whoever is killed
-        leaves neither or both. Returns whether there may be more entries.
+        leaves neither or both. They are made before it, so that no other write waits,
+        and thrown away where the webhook is another by then. Returns whether there may
+        be more entries.
         """
+        row = Webhook.objects.filter(pk=webhook.pk).first()
+        if row is None:
+            return False
+        page = AuditEntry.objects.filter(pk__gt=row.cursor).order_by("pk")
+        entries = list(audit.settled(page).select_related("actor")[:PAGE])
+        if not entries:
+            return False
+        made = cls.of_all(row, entries)
         with transaction.atomic():
-            rows = Webhook.objects.select_for_update().filter(pk=webhook.pk)
-            row = rows.first()
-            if row is None:
+            if not row.advance(entries[-1].pk):
                 return False
-            page = AuditEntry.objects.filter(pk__gt=row.cursor).order_by("pk")
-            entries = list(audit.settled(page).select_related("actor")[:PAGE])
-            if not entries:
-                return False
-            cls.queue(row, entries)
-            Webhook.objects.filter(pk=row.pk).update(cursor=entries[-1].pk)
+            WebhookDelivery.objects.bulk_create(made, ignore_conflicts=True)
         return len(entries) == PAGE
 
     @classmethod
     def queue(cls, webhook: Webhook, entries: Iterable[AuditEntry]) -> int:
         """Queue messages of those entries that the webhook wants. Idempotent."""
+        made = cls.of_all(webhook, entries)
+        WebhookDelivery.objects.bulk_create(made, ignore_conflicts=True)
+        return len(made)
+
+    @classmethod
+    def of_all(
+        cls, webhook: Webhook, entries: Iterable[AuditEntry]
+    ) -> "list[WebhookDelivery]":
+        """Return the messages, not stored, of those entries that the webhook wants."""
         installation = Installation.current()
-        made = [cls.of(webhook, entry, installation) for entry in entries]
-        rows = [one for one in made if one is not None]
-        WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
-        return len(rows)
+        made = (cls.of(webhook, entry, installation) for entry in entries)
+        return [one for one in made if one is not None]
 
     @classmethod
     def of(

@@ -255,6 +255,12 @@ class Webhook(models.Model):
     def wants(self, kind: str) -> bool:
         return ALL in self.kinds or kind in self.kinds
 
+    def advance(self, cursor: int) -> bool:
+        """Move the cursor on; False when it was changed since it was read."""
+        unchanged = {"cursor": self.cursor, "updated_at": self.updated_at}
+        rows = Webhook.objects.filter(pk=self.pk, is_enabled=True, **unchanged)
+        return bool(rows.update(cursor=cursor))
+
     def claim(self, holder: str, now: datetime) -> bool:
         """Claim it for one sender; False when it is another's, rests or is off."""
         rows = Webhook.objects.free(now).filter(pk=self.pk)
