@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from datasets.errors import VersionNotFound
 from datasets.models import Dataset, DatasetVersion
 from datasets.states import VersionState
 from mlops.core.admin.work import Tab, WorkPage, page_url, work_response
@@ -161,5 +162,7 @@ def _chosen(
         if label == "latest":
             return dataset.shown_version, ""
         return dataset.versions.of_label(label), ""
+    except VersionNotFound as error:
+        raise Http404 from error
     except DomainError as error:
         return None, error.message

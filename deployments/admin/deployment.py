@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +26,9 @@ from deployments.models.queries import DeploymentQuerySet
 from deployments.models.watch import Watch
 from deployments.plan import MAX_CONCURRENCY, TIMEOUT_S
 from deployments.states import FINAL, Health, Status
+from lifecycle.models import ModelVersion
 from mlops.core.admin.base import EMPTY, link_to, made_once, shown_bytes, staff
+from mlops.core.ids import as_uuid
 
 LOG_LINES = 50
 ENDING = "ending"
@@ -191,7 +193,7 @@ class DeploymentAdmin(DeploymentWork, ListActions):
             )
             return self.to_page(deployment.pk)
 
-        initial = {"model_version": request.GET.get("model_version")}
+        initial = {"model_version": _wanted_version(request)}
         form = DeployForm(request.POST or None, initial=initial)
         page = {"title": _("Deploy a model version"), "button": _("Deploy")}
         return self.form_page(request, form, deploy, page)
@@ -333,3 +335,14 @@ class DeploymentAdmin(DeploymentWork, ListActions):
     def log(self, deployment: Deployment) -> SafeString:
         lines = "\n".join(journal(deployment, LOG_LINES))
         return format_html('<pre class="overflow-auto text-xs">{}</pre>', lines)
+
+
+def _wanted_version(request: HttpRequest) -> str | None:
+    """Return the id of the version that a link names. Raises Http404."""
+    text = request.GET.get("model_version")
+    if not text:
+        return None
+    pk = as_uuid(text)
+    if pk is None or not ModelVersion.objects.without_prompts().filter(pk=pk).exists():
+        raise Http404
+    return text

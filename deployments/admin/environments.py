@@ -8,7 +8,6 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from deployments.models import (
     Deployment,
@@ -21,6 +20,7 @@ from mlops.core import audit
 from mlops.core.admin import ReadOnly
 from mlops.core.admin.base import (
     EMPTY,
+    AdminPage,
     act,
     link_to,
     link_to_list,
@@ -30,7 +30,7 @@ from mlops.core.admin.base import (
 
 
 @admin.register(EnvironmentRule)
-class EnvironmentRuleAdmin(ModelAdmin):
+class EnvironmentRuleAdmin(AdminPage):
     """The three rules; they are changed here, neither added nor deleted."""
 
     list_display: tuple[str, ...] = (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
@@ -44,6 +44,8 @@ class ModelPageAdmin(WorkPage, RegisteredModelAdmin):
         if request.method != "POST":
             return super().work_view(request, object_id)
         model = self.viewed(request, object_id)
+        if any("\x00" in text for texts in request.POST.lists() for text in texts[1]):
+            raise BadRequest
         version = _chosen(model, request.POST.get("version", ""))
         if version is None:
             raise Http404

@@ -7,13 +7,12 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 
-from mlops.core.admin.base import FORM_TEMPLATE
+from mlops.core.admin.base import FORM_TEMPLATE, AdminPage
 from mlops.core.errors import DomainError
 
 
-class FormPages(ModelAdmin):
+class FormPages(AdminPage):
     """What pages with a form of their own share."""
 
     def form_page(

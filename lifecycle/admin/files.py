@@ -9,19 +9,18 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from lifecycle.addresses import address
 from lifecycle.folders import FolderEntry, entries
 from lifecycle.models import LoggedModel, Run
-from mlops.core.admin.base import shown_bytes
+from mlops.core.admin.base import AdminPage, shown_bytes
 from mlops.core.admin.work import Tab, page_url, work_response
 
 MOST_ENTRIES = 1_000
 
 
-class FilesPage(ModelAdmin):
+class FilesPage(AdminPage):
     """Gives each row that has files a page of them at `<pk>/files/`."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -44,9 +43,7 @@ class FilesPage(ModelAdmin):
 
     @action(description=_("Look into the files"), url_path="open-files")
     def open_files(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
+        row = self.existing(request, object_id)
         return HttpResponseRedirect(page_url(row, "files"))
 
     def files_view(self, request: HttpRequest, object_id: str) -> TemplateResponse:

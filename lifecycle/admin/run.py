@@ -241,12 +241,14 @@ class RunAdmin(FilesPage, RunWork):
 
     @action(description=_("Upload a file"), permissions=["add_artifact"])
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:lifecycle_run_upload", args=[object_id])
+        row = self.existing(request, object_id)
+        url = reverse("admin:lifecycle_run_upload", args=[row.pk])
         return HttpResponseRedirect(url)
 
     @action(description=_("Register a model version"), permissions=["add_version"])
     def register(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:lifecycle_run_register", args=[object_id])
+        row = self.existing(request, object_id)
+        url = reverse("admin:lifecycle_run_register", args=[row.pk])
         return HttpResponseRedirect(url)
 
     def upload_view(self, request: HttpRequest, pk: str) -> HttpResponse:

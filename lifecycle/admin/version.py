@@ -12,7 +12,7 @@ from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
@@ -31,7 +31,7 @@ from lifecycle.admin.base import (
 from lifecycle.admin.forms import AliasForm, ApprovalForm
 from lifecycle.models import ChecklistItem, ModelVersion, NewCheck
 from lifecycle.states import ChecklistStatus, ModelStage
-from mlops.core.admin.base import ROWS, made_once
+from mlops.core.admin.base import ROWS, AdminPage, made_once
 from mlops.core.admin.confirm import ask_first
 from mlops.core.models import User
 
@@ -61,7 +61,7 @@ class ChecklistInline(TabularInline):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ModelAdmin):
+class ModelVersionAdmin(AdminPage):
     list_display = (
         "name",
         "stage",
@@ -236,12 +236,14 @@ class ModelVersionAdmin(ModelAdmin):
 
     @action(description=_("Approve"), permissions=["approve"])
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:lifecycle_modelversion_approve", args=[object_id])
+        row = self.existing(request, object_id)
+        url = reverse("admin:lifecycle_modelversion_approve", args=[row.pk])
         return HttpResponseRedirect(url)
 
     @action(description=_("Set an alias"), permissions=["promote"])
     def set_alias(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        url = reverse("admin:lifecycle_modelversion_alias", args=[object_id])
+        row = self.existing(request, object_id)
+        url = reverse("admin:lifecycle_modelversion_alias", args=[row.pk])
         return HttpResponseRedirect(url)
 
     def approve_view(self, request: HttpRequest, pk: str) -> HttpResponse:

@@ -57,7 +57,12 @@ class RequestContextMiddleware:
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path:
-            return problem_response(400, "bad_path", "The path holds a NUL character.")
+            nul = problem_response(400, "bad_path", "The path holds a NUL character.")
+            return _shown(request, nul)
+        if _via(request.path) == "admin" and "%00" in request.META["QUERY_STRING"]:
+            # The API's own parameters say so themselves.
+            nul = problem_response(400, "bad_query", "The query holds a NUL character.")
+            return _shown(request, nul)
         if _length(request) > settings.MAX_UPLOAD_BYTES + _AROUND_A_FILE:
             return problem_response(413, "too_large", "The body is too large.")
         return self.get_response(request)
@@ -106,6 +111,10 @@ def _context(request: HttpRequest) -> RequestContext:
         via=_via(request.path),
         span=request_log.span_of(request.headers.get("traceparent", "")),
     )
+
+
+def _shown(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    return shown_to(request, answer) if wants_page(request) else answer
 
 
 def _via(path: str) -> str:

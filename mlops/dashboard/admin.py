@@ -14,9 +14,9 @@ from rest_framework_simplejwt.token_blacklist.models import (
     BlacklistedToken,
     OutstandingToken,
 )
-from unfold.admin import ModelAdmin
 
 from mlops.core.admin import Recorded
+from mlops.core.admin.base import AdminPage
 
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
@@ -33,7 +33,7 @@ class BlacklistedTokenAdmin(PlainBlacklistedTokenAdmin, Recorded):
 
 
 @admin.register(OutstandingToken)
-class OutstandingTokenAdmin(PlainOutstandingTokenAdmin, ModelAdmin):
+class OutstandingTokenAdmin(PlainOutstandingTokenAdmin, AdminPage):
     """Refresh tokens that were given out."""
 
     fields = ("user", "jti", "created_at", "expires_at")  # never the token itself

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from mlops.core.admin.work import work_response
+from mlops.core.errors import BadQuery
 from mlops.dashboard import figures, news
 from mlops.dashboard.charts import NARROW, columns, lines, rows
 
@@ -44,7 +45,11 @@ def tables(request: HttpRequest) -> HttpResponse:
 
 def _hours(request: HttpRequest) -> int:
     requested = request.GET.get("hours", "")
-    return int(requested) if requested in {str(hours) for hours in HOURS} else HOURS[0]
+    if not requested:
+        return HOURS[0]
+    if requested not in {str(hours) for hours in HOURS}:
+        raise BadQuery(_("The page shows no span of so many hours."), field="hours")
+    return int(requested)
 
 
 def _span(hours: int) -> str:

@@ -401,6 +401,12 @@ def test_history_cannot_be_deleted(staff):
     assert Deployment.objects.filter(pk=deployment.pk).exists()
 
 
+@pytest.mark.parametrize("verb", ["roll-back", "terminate", "issue_key", "check_drift"])
+def test_verb_of_what_is_no_deployment_is_404(staff, verb):
+    assert staff.get(f"{LIST}nothing/{verb}/").status_code == 404
+    assert staff.post(f"{LIST}nothing/{verb}/", {"reason": "x"}).status_code == 404
+
+
 def test_versions_to_choose_from_say_what_decides(staff, person):
     waiting = VersionFactory(model="direction", version="1")
     ready = VersionFactory(model="direction", version="2", passed=True, approved=True)

@@ -63,7 +63,7 @@ def test_a_run_has_a_page_under_the_id_that_its_clients_know(client, staff):
 
     assert run.uid in by_id.content.decode()
     assert (by_id.status_code, by_row.status_code) == (200, 200)
-    assert nothing.status_code == 302
+    assert nothing.status_code == 404
 
 
 def test_every_model_has_a_page():

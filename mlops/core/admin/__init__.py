@@ -14,11 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from mlops.core import audit
-from mlops.core.admin.base import ROWS
+from mlops.core.admin.base import ROWS, AdminPage
 from mlops.core.admin.trail_words import ACTIONS, action_title, kind_title
 from mlops.core.models import ApiToken, AuditEntry, User
 
@@ -28,7 +27,7 @@ POWERS = ("is_superuser", "user_permissions")
 MAX_SHOWN = 120
 
 
-class Recorded(ModelAdmin):
+class Recorded(AdminPage):
     """Leaves an audit entry for what is saved and deleted here.
 
     Names of the fields only: their values may be secret.
@@ -117,7 +116,7 @@ class GroupAdmin(DjangoGroupAdmin, Recorded):  # type: ignore[misc]  # stubs
         return _staff(request).is_superuser
 
 
-class ReadOnly(ModelAdmin):
+class ReadOnly(AdminPage):
     """A page that shows and never changes."""
 
     list_per_page = ROWS

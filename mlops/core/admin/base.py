@@ -5,6 +5,8 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
@@ -14,14 +16,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
-from mlops.core.errors import DomainError
+from mlops.core.errors import BadQuery, DomainError
 from mlops.core.models import User
 from mlops.core.pages import EMPTY, address_of, moment
+from mlops.core.queries import whole_number
 
 __all__ = [
     "EMPTY",
     "FORM_TEMPLATE",
     "ROWS",
+    "AdminPage",
     "VerbAdmin",
     "act",
     "address_of",
@@ -41,7 +45,37 @@ FORM_TEMPLATE = "admin/verb_form.html"
 _Field = TypeVar("_Field", bound=Callable[[Any, Any], Any])
 
 
-class VerbAdmin(ModelAdmin):
+class AdminPage(ModelAdmin):
+    """The base of every page: what is not there is 404, a senseless query 400.
+
+    Django leads to the index, and to a list without the filter that it could not
+    read, where one looks at other rows than those that one asked for.
+    """
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str | None
+    ) -> Any:
+        raise Http404
+
+    def existing(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row of an address. Raises Http404."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            listed = super().get_changelist_instance(request)
+        except IncorrectLookupParameters as error:
+            raise BadQuery(_("The list cannot be filtered or paged so.")) from error
+        page = request.GET.get(PAGE_VAR, "1")
+        if whole_number(page, least=1, most=listed.paginator.num_pages) is None:
+            raise BadQuery(_("The list has no such page."))
+        return listed
+
+
+class VerbAdmin(AdminPage):
     """A page that is saved by a verb, whose refusal is shown on the page."""
 
     list_per_page = ROWS

@@ -12,10 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from mlops.core.admin.base import ROWS
+from mlops.core.admin.base import ROWS, AdminPage
 from mlops.core.headers import content_policy
 
 
@@ -59,7 +58,7 @@ class _RowsAtWork(ChangeList):
         return page_url(result)
 
 
-class WorkPage(ModelAdmin):
+class WorkPage(AdminPage):
     """Gives each row a page of work at `<pk>/work/`; its form is the tab "Record"."""
 
     list_per_page = ROWS
