@@ -101,6 +101,8 @@ class FilesSerializer(serializers.Serializer[Any]):
             )
         if given == ["connection"] and not attrs.get("path"):
             raise serializers.ValidationError({"path": "Say which object."})
+        if given != ["connection"] and attrs.get("path"):
+            raise serializers.ValidationError({"path": "It is of a connection alone."})
         return attrs
 
 

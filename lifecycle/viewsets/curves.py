@@ -113,7 +113,7 @@ def _bound(request: Request, name: str) -> int | None:
 
 
 def _texts(request: Request, name: str, most: int) -> list[str]:
-    given = list(dict.fromkeys(request.query_params.getlist(name)))
+    given = request.query_params.getlist(name)
     if len(given) > most or "" in given:
         raise BadQuery(f"Give 1 to {most} of {name}, none of them empty.", field=name)
-    return given
+    return list(dict.fromkeys(given))

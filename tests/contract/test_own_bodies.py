@@ -73,6 +73,14 @@ STATEMENTS = [
     " ",
 ]
 
+NEW_DATASET = {
+    "name": ["fresh", " fresh ", "가격", "prices", "a/b", "..", "x" * 201],
+    "description": ["what it is", "", "x" * 100_001],
+    "upload_id": ["nothing"],
+    "connection": ["nothing"],
+    "path": ["a.csv"],
+    "color": ["red"],
+}
 
 FILES = (b"x,y\n1,2\n", b"x;y\n1;2\n", b'{"x": 1}', b"")
 
@@ -130,6 +138,7 @@ BODIES = {
         DatasetVersion.objects.count,
         ("sql",),
     ),
+    "createDataset": Driven({}, Dataset.objects.count),
     "retryDatasetVersion": Driven(
         {"options": READING}, DatasetVersion.objects.count, ("options",)
     ),
@@ -215,6 +224,54 @@ def test_body_that_fits_is_acted_upon_or_refused_by_a_rule(
         assert grown == (answer.status_code == 201), case
         succeeded += answer.status_code < 300
     assert succeeded > 0
+
+
+def refused_by_rule(form):
+    """Whether a form of the right shape says where its rows come from not just once."""
+    ways = ["file" in form, "upload_id" in form, "connection" in form, "path" in form]
+    return ways != [True, False, False, False]
+
+
+def test_dataset_is_made_of_a_file_or_refused_and_nothing_is_left(api, world, chance):
+    method, address, operation = exchanges.template_of("createDataset")
+    schema = {"$ref": "#/components/schemas/DatasetCreate"}
+    client, made = api("admin"), 0
+    for _ in range(CASES):
+        options = drawn(chance, READING)
+        form = {
+            **drawn_form(chance, NEW_DATASET, ("name",)),
+            "options": json.dumps(options),
+        }
+        body = {**form, "options": options}
+        if chance.random() < 0.9:
+            form["file"] = io.BytesIO(chance.choice([*FILES, *FILES[:1] * 4]))
+            body["file"] = ["x"]
+
+        answer, grown = answered(
+            client,
+            "createDataset",
+            world,
+            partial(getattr(client, method), address, form, format="multipart"),
+        )
+
+        case = (form, answer.status_code, answer.content)
+        assert str(answer.status_code) in operation["responses"], case
+        fits = not SHAPES.faults(schema, body) and not refused_by_rule(form)
+        refusals = {404, 409, 413, 415, 422} if fits else {400, 404, 409, 422}
+        assert answer.status_code in ({201} if fits else set()) | refusals, case
+        assert grown == (answer.status_code == 201), case
+        made += answer.status_code == 201
+    assert made > 0
+
+
+def drawn_form(chance, fields, always):
+    """Return texts for some of the fields; a form has no other values."""
+    found = drawn(chance, fields, always)
+    return {
+        name: value if isinstance(value, str | list) else json.dumps(value)
+        for name, value in found.items()
+        if value != []
+    }
 
 
 def test_preview_shows_a_file_or_says_why_not_and_keeps_nothing(api, world, chance):
