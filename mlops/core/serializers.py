@@ -14,6 +14,7 @@ from mlops.core.json import MAX_WHOLE
 from mlops.core.models import User
 from mlops.core.queries import TRUTHS, whole_number
 
+_TEXTS = (serializers.CharField, serializers.ChoiceField)
 _MANY = (serializers.ListField, serializers.MultipleChoiceField)
 
 
@@ -105,8 +106,12 @@ def type_fault(field: Any, value: Any) -> Any:
 def spelling_fault(field: Any, text: Any) -> Any:
     """Return what is wrong with the text of a form or query, in DRF's shape, or None.
 
-    Numbers are written as in JSON, truth values are `true` and `false`.
+    Numbers are written as in JSON, truth values are `true` and `false`. Nothing is no
+    text of a field that has to have one; DRF takes it for a field left out.
     """
+    if text == "" and isinstance(field, _TEXTS) and not field.allow_blank:
+        message = "blank" if "blank" in field.error_messages else "invalid_choice"
+        return _failure(field, message, text)
     fits = True
     if isinstance(field, serializers.BooleanField):
         fits = text in TRUTHS

@@ -1,5 +1,6 @@
 """What the document forbids is refused: a value, a field, a parameter at fault."""
 
+import io
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +14,7 @@ from tests.contract.world import build
 from tests.datasets.conftest import allow_slow_conversion
 
 REFUSED = range(400, 500)
+FORMS = {"multipart/form-data": "multipart"}
 
 
 @pytest.fixture
@@ -33,12 +35,12 @@ def client(api, owner, settings):
     return api(owner)
 
 
-def status_of(client, method, path, body=None):
+def status_of(client, method, path, body=None, kind="json"):
     mark = transaction.savepoint()
     answer = (
         client.generic(method, path)
         if body is None
-        else getattr(client, method.lower())(path, body, format="json")
+        else getattr(client, method.lower())(path, body, format=kind)
     )
     let_go(answer)
     transaction.savepoint_rollback(mark)
@@ -58,6 +60,35 @@ def test_no_forbidden_body_is_taken(client, world):
             if status not in REFUSED:
                 taken.append(f"{row.method} {row.path}: {fault} is {status}")
 
+    assert taken == []
+
+
+def parts(body):
+    return {
+        name: io.BytesIO(part) if isinstance(part, bytes) else part
+        for name, part in body.items()
+    }
+
+
+def test_no_empty_text_of_a_form_is_taken_for_a_field_left_out(client, world):
+    taken, asked = [], 0
+    for row in ROWS:
+        content = operation_of(SHAPES.document, row).get("requestBody", {})
+        for media, form in content.get("content", {}).items():
+            if media not in FORMS:
+                continue
+            for name, schema in SHAPES.resolved(form["schema"])["properties"].items():
+                kind = SHAPES.resolved(schema)
+                if kind.get("type") != "string" or violations.fits(schema, ""):
+                    continue
+                body = {**parts(filled(row.body or {}, world)), name: ""}
+                path = row.path.format(**world)
+                status = status_of(client, row.method, path, body, FORMS[media])
+                asked += 1
+                if status not in REFUSED:
+                    taken.append(f"{row.method} {row.path}: {name} is {status}")
+
+    assert asked > 5
     assert taken == []
 
 
