@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from tests.releases.telling.people import PASSWORDS
 from tests.releases.telling.serving import booster_request, infer, tensor
+from tests.releases.telling.watching import HOOKS, TRACE
 from tests.releases.telling.world import D, F, L
 
 MLFLOW = "/api/2.0/mlflow"
@@ -37,6 +38,7 @@ def of_store(ids: Mapping[str, str]) -> list[Question]:
     """Return every question of a store whose things have these ids."""
     return [
         *_people(),
+        *_watching(ids),
         *_tracking(ids),
         *_registry(ids),
         *_deployments(ids),
@@ -61,6 +63,16 @@ def _people() -> Iterator[Question]:
     yield Question("/api/v1/audit", "viewer")
     yield Question("/api/schema/", look="status")
     yield Question("/readyz", "nobody")
+
+
+def _watching(ids: Mapping[str, str]) -> Iterator[Question]:
+    for part in ("", f"/{ids['webhook']}", f"/{ids['webhook']}/deliveries"):
+        yield Question(f"{HOOKS}{part}")
+    yield Question(HOOKS, "viewer", look="status")
+    yield Question(f"/api/3.0/mlflow/traces/{TRACE}", "viewer")
+    place = {"mlflow_experiment": {"experiment_id": ids["experiment"]}}
+    body = {"locations": [place], "filter": "tags.n = '0'", "max_results": 5}
+    yield Question("/api/3.0/mlflow/traces/search", "scientist", "POST", body)
 
 
 def _tracking(ids: Mapping[str, str]) -> Iterator[Question]:

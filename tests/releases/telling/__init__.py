@@ -5,15 +5,17 @@ too, requests through the gateway. Nothing is drawn by chance, so that a store d
 from another of the same release by its ids and times alone.
 """
 
-from tests.releases.telling import data, people, serving, training
+from tests.releases.telling import data, people, serving, training, watching
 from tests.releases.telling.world import World
 
 CHAPTERS = (
     people.invite,
+    watching.listen,
     data.share,
     data.describe,
     training.train_by_rest,
     training.train_by_mlflow,
+    watching.trace,
     training.register,
     serving.set_rules,
     serving.deploy,
@@ -21,6 +23,7 @@ CHAPTERS = (
     serving.move_on,
     data.move_on,
     serving.settle,
+    watching.stop_listening,
 )
 
 __all__ = ["CHAPTERS", "World", "tell"]
