@@ -27,7 +27,7 @@ from datasets.serializers.feature_requests import (
     FeatureVersionCreateSerializer,
 )
 from mlops.core.errors import BadQuery
-from mlops.core.queries import truth
+from mlops.core.queries import single, truth
 from mlops.core.serializers import actor, validated
 from mlops.core.viewsets import ApiViewSet, created
 
@@ -198,7 +198,7 @@ class FeatureViewSet(ApiViewSet):
     def roll_back(self, request: Request, feature_name: str) -> Response:
         """Makes an earlier version current again; later ones are marked rolled back."""
         feature = self.get_object()
-        target = request.query_params.get("target_version")
+        target = single(request, "target_version")
         if not target:
             raise BadQuery("Say which version.", field="target_version")
         version = feature.roll_back_to(target, by=actor(request))

@@ -9,7 +9,7 @@ from deployments.serializers.lineage import LineageGraphSerializer
 from deployments.viewsets.base import DeploymentBase
 from lifecycle.lineage import DEEPEST
 from mlops.core.errors import BadQuery
-from mlops.core.queries import whole
+from mlops.core.queries import single, whole
 
 DIRECTIONS = ("both", "upstream", "downstream")
 
@@ -40,12 +40,12 @@ class LineageGraphViewSet(DeploymentBase):
     )
     def graph(self, request: Request) -> Response:
         """Returns what a thing is made of, and what is made of it, as a graph."""
-        query = request.query_params
-        direction = query.get("direction", "both")
+        asked = single(request, "direction")
+        direction = "both" if asked is None else asked
         if direction not in DIRECTIONS:
             raise BadQuery(
                 f"direction must be one of: {', '.join(DIRECTIONS)}.", field="direction"
             )
         depth = whole(request, "depth", default=DEEPEST, least=1, most=DEEPEST)
-        found = graph(query.get("of", ""), direction, depth)
+        found = graph(single(request, "of") or "", direction, depth)
         return Response(LineageGraphSerializer(found).data)

@@ -27,7 +27,7 @@ from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core.errors import BadHeader, BadQuery, Unavailable
 from mlops.core.headers import LAST_EVENT_ID
 from mlops.core.json import JSONRenderer
-from mlops.core.queries import whole
+from mlops.core.queries import single, whole
 from mlops.core.schema.parameters import header_parameter
 
 MAX_STREAMS = 8
@@ -225,7 +225,7 @@ def _last_id(request: Request) -> str:
         if not is_position(sent):
             raise BadHeader(f"{header} must be an id of this stream.", field=header)
         return sent
-    asked = request.query_params.get(LAST)
+    asked = single(request, LAST)
     if asked is not None and not is_position(asked):
         raise BadQuery(f"{LAST} must be an id of this stream.", field=LAST)
     return asked or ""

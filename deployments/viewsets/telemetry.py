@@ -13,7 +13,7 @@ from deployments.serializers import DeploymentEventSerializer, TrafficSerializer
 from deployments.viewsets.base import TAGS, DeploymentBase
 from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
-from mlops.core.queries import whole
+from mlops.core.queries import single, whole
 
 _TAIL = OpenApiParameter(
     "tail",
@@ -73,14 +73,15 @@ class TelemetryViewSet(DeploymentBase):
     )
     def metrics(self, request: Request, deployment_id: str) -> Response:
         """Returns the traffic of a window, in sum and as a series of equal steps."""
-        window = request.query_params.get("window", "1h")
-        step = request.query_params.get("step")
+        asked = single(request, "window")
+        window = "1h" if asked is None else asked
+        step = single(request, "step")
         found = report(self.get_object(), window, step, timezone.now())
         return Response(TrafficSerializer(found).data)
 
 
 def _since(request: Request) -> datetime | None:
-    text = request.query_params.get("since")
+    text = single(request, "since")
     if text is None:
         return None
     found = rfc3339.asked(text)

@@ -9,7 +9,7 @@ from lifecycle.models import Run
 from lifecycle.serializers.curves import MetricCurveSerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core.errors import BadQuery
-from mlops.core.queries import whole
+from mlops.core.queries import single, whole
 from mlops.core.viewsets import ApiViewSet
 
 MAX_RUNS = 50
@@ -80,16 +80,18 @@ class CurveViewSet(ApiViewSet):
         for name in request.query_params:
             if name not in self.query_parameters:
                 raise BadQuery(f"There is no query parameter {name!r}.", field=name)
+        window = _window(request)
         uids = _texts(request, "run_id", MAX_RUNS)
         if not uids:
             raise BadQuery("Name at least one run.", field="run_id")
         metrics = _texts(request, "metric", MAX_METRICS)
-        curves = of_runs(uids, metrics, _window(request))
+        curves = of_runs(uids, metrics, window)
         return Response(MetricCurveSerializer(curves, many=True).data)
 
 
 def _window(request: Request) -> CurveWindow:
-    axis = request.query_params.get("axis", "step")
+    asked = single(request, "axis")
+    axis = "step" if asked is None else asked
     named = next((one for one in AXES if one == axis), None)
     if named is None:
         raise BadQuery(f"axis is one of {', '.join(AXES)}.", field="axis")

@@ -13,6 +13,7 @@ from lifecycle.serializers.registry_history import ModelHistorySerializer
 from lifecycle.viewsets.base import TAGS
 from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
+from mlops.core.queries import single
 from mlops.core.viewsets import ApiViewSet
 
 _AT = OpenApiParameter(
@@ -46,7 +47,7 @@ class ModelHistoryViewSet(ApiViewSet):
 
 
 def _moment(request: Request) -> datetime:
-    text = request.query_params.get("at")
+    text = single(request, "at")
     if text is None:
         return timezone.now()
     if day := rfc3339.day(text):

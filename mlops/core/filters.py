@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from mlops.core import rfc3339
 from mlops.core.errors import BadQuery
 from mlops.core.pagination import PARAMETERS
+from mlops.core.queries import single
 
 SORTING = ("sort_by", "sort_order")
 ORDERS = ["asc", "desc"]
@@ -45,6 +46,8 @@ class QueryFilterBackend(BaseFilterBackend):
         for name in request.query_params:
             if name not in known:
                 raise BadQuery(f"There is no query parameter {name!r}.", field=name)
+            if not _is_many(filterset, name):
+                single(request, name)
 
     def _filtered(
         self, request: Request, queryset: QuerySet[Any], view: Any
@@ -116,6 +119,11 @@ class TimeFilter(Filter):
 
     def __init__(self, field_name: str, lookup: str) -> None:
         super().__init__(field_name, lookup, strip=False)
+
+
+def _is_many(filterset: type[FilterSet] | None, name: str) -> bool:
+    declared = filterset.base_filters.get(name) if filterset is not None else None
+    return isinstance(declared, MultipleChoiceFilter)
 
 
 def _refuse_unknown_words(request: Request, filterset: FilterSet) -> None:

@@ -4,15 +4,27 @@ import re
 
 from rest_framework.request import Request
 
-from mlops.core.errors import BadQuery
+from mlops.core.errors import BadQuery, RepeatedField
 
 TRUTHS = {"true": True, "false": False}
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
+def single(request: Request, name: str) -> str | None:
+    """Return a parameter that is given at most once, None if it is not given.
+
+    Raises RepeatedField for a second one: Django would take the last and drop the
+    others, so that two filters would answer as one.
+    """
+    given: list[str] = request.query_params.getlist(name)
+    if len(given) > 1:
+        raise RepeatedField(f"Give the field {name!r} once.", field=name)
+    return given[0] if given else None
+
+
 def truth(request: Request, name: str, *, default: bool) -> bool:
     """Return a parameter that is true or false. Raises BadQuery for another value."""
-    text = request.query_params.get(name)
+    text = single(request, name)
     if text is None:
         return default
     if text not in TRUTHS:
@@ -22,7 +34,7 @@ def truth(request: Request, name: str, *, default: bool) -> bool:
 
 def whole(request: Request, name: str, *, default: int, least: int, most: int) -> int:
     """Return a parameter that is a whole number. Raises BadQuery for another value."""
-    text = request.query_params.get(name)
+    text = single(request, name)
     if text is None:
         return default
     number = whole_number(text, least=least, most=most)
