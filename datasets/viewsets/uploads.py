@@ -51,6 +51,14 @@ class UploadViewSet(ApiViewSet):
     parser_classes = [StreamParser, JSONParser]
     atomic_writes = False
 
+    def get_parsers(self) -> list[BaseParser]:
+        """Return what reads the body: bytes for a chunk, JSON for the rest.
+
+        A chunk that is called JSON would be parsed, and nothing of it written.
+        """
+        is_chunk = self.request is not None and self.request.method == "PATCH"
+        return [StreamParser() if is_chunk else JSONParser()]
+
     def find_object(self) -> UploadSession:
         return UploadSession.objects.find(
             self.kwargs["upload_id"], by=actor(self.request)
