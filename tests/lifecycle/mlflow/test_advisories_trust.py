@@ -16,6 +16,7 @@ from lifecycle.models import Artifact, Experiment, ModelVersion
 
 pytestmark = pytest.mark.django_db
 API = "/api/2.0/mlflow/"
+INWARDS = ("127.0.0.1", "localhost", "2130706433", "0177.0.0.1")
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def listener():
             server.accept()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0177.0.0.1"])
+@pytest.mark.parametrize("host", INWARDS)
 @pytest.mark.usefixtures("model")
 def test_an_address_of_a_client_is_never_called(mlflow, listener, host):
     """CVE-2023-6974, CVE-2025-52967, CVE-2026-2393: nothing here fetches a URL."""
@@ -54,6 +55,30 @@ def test_an_address_of_a_client_is_never_called(mlflow, listener, host):
 
     assert [answer.status for answer in answers] == [200, 200, 404, 404]
     assert answers[0].body["files"] == []
+
+
+@pytest.mark.parametrize("host", INWARDS)
+def test_a_webhook_is_aimed_by_admins_alone_and_never_inwards(
+    mlflow_as, listener, host
+):
+    """CVE-2026-2393: neither when it is made, nor when it is changed, nor tried."""
+    event = {"entity": "REGISTERED_MODEL", "action": "CREATED"}
+    far = {"name": "ci", "url": "https://93.184.216.34/", "events": [event]}
+    near = far | {"url": f"http://{host}:{listener}/x"}
+    admin, scientist = mlflow_as("admin"), mlflow_as("data scientist")
+    one = f"webhooks/{admin.ok('webhooks', **far)['webhook']['webhook_id']}"
+
+    answers = [
+        admin.post("webhooks", near | {"name": "other"}),
+        admin.send("PATCH", f"{API}{one}", {"url": near["url"]}),
+        scientist.post("webhooks", far | {"name": "other"}),
+        scientist.post(f"{one}/test", {}),
+    ]
+
+    assert [answer.status for answer in answers] == [400, 400, 403, 403]
+    assert [hook["url"] for hook in admin.get("webhooks").body["webhooks"]] == [
+        far["url"]
+    ]
 
 
 def every_endpoint():
