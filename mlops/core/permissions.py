@@ -40,8 +40,10 @@ class ActionPermissions(BasePermission):
         needed = permission_for(view, getattr(view, "action", None))
         if needed is None:
             return False
+        if needed == "" or user.has_perm(needed):
+            return True
         self.message = refusal(needed)
-        return needed == "" or user.has_perm(needed)
+        return False
 
 
 def permission_for(view: object, action: str | None) -> str | None:
