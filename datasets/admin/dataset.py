@@ -24,7 +24,6 @@ from mlops.core.admin.base import (
     EMPTY,
     VerbAdmin,
     act,
-    form_of,
     link_to,
     link_to_list,
     shown_bytes,
@@ -219,11 +218,11 @@ class DatasetAdmin(DatasetWork, VerbAdmin):
 
     @action(description=_("Add a version"), permissions=["change"])
     def add_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return form_of("admin:datasets_dataset_upload_version", object_id)
+        return self.to_form(request, object_id, "datasets_dataset_upload_version")
 
     @action(description=_("Append rows"), permissions=["change"])
     def append_rows(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return form_of("admin:datasets_dataset_upload_rows", object_id)
+        return self.to_form(request, object_id, "datasets_dataset_upload_rows")
 
     def add_view(
         self,

@@ -34,7 +34,6 @@ from mlops.core.admin import ReadOnly
 from mlops.core.admin.base import (
     EMPTY,
     act,
-    form_of,
     link_to,
     link_to_list,
     meaning,
@@ -256,7 +255,7 @@ class DatasetVersionAdmin(ReadOnly):
         permissions=["act"],
     )
     def read_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return form_of("admin:datasets_datasetversion_reading", object_id)
+        return self.to_form(request, object_id, "datasets_datasetversion_reading")
 
     def read_again_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """Read the kept files by other options.

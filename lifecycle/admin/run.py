@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -241,15 +241,11 @@ class RunAdmin(FilesPage, RunWork):
 
     @action(description=_("Upload a file"), permissions=["add_artifact"])
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.existing(request, object_id)
-        url = reverse("admin:lifecycle_run_upload", args=[row.pk])
-        return HttpResponseRedirect(url)
+        return self.to_form(request, object_id, "lifecycle_run_upload")
 
     @action(description=_("Register a model version"), permissions=["add_version"])
     def register(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.existing(request, object_id)
-        url = reverse("admin:lifecycle_run_register", args=[row.pk])
-        return HttpResponseRedirect(url)
+        return self.to_form(request, object_id, "lifecycle_run_register")
 
     def upload_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         run = self._run(request, pk, allowed=self.has_add_artifact_permission(request))

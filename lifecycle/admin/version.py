@@ -7,8 +7,8 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, Field, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -236,15 +236,11 @@ class ModelVersionAdmin(AdminPage):
 
     @action(description=_("Approve"), permissions=["approve"])
     def approve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.existing(request, object_id)
-        url = reverse("admin:lifecycle_modelversion_approve", args=[row.pk])
-        return HttpResponseRedirect(url)
+        return self.to_form(request, object_id, "lifecycle_modelversion_approve")
 
     @action(description=_("Set an alias"), permissions=["promote"])
     def set_alias(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.existing(request, object_id)
-        url = reverse("admin:lifecycle_modelversion_alias", args=[row.pk])
-        return HttpResponseRedirect(url)
+        return self.to_form(request, object_id, "lifecycle_modelversion_alias")
 
     def approve_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         version = self._version(request, pk, self.has_approve_permission(request))

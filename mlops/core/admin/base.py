@@ -9,7 +9,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -29,7 +29,6 @@ __all__ = [
     "VerbAdmin",
     "act",
     "address_of",
-    "form_of",
     "link_to",
     "link_to_list",
     "made_once",
@@ -63,6 +62,13 @@ class AdminPage(ModelAdmin):
         if row is None:
             raise Http404
         return row
+
+    def to_form(
+        self, request: HttpRequest, object_id: str, name: str
+    ) -> HttpResponseRedirect:
+        """Go to a form of the row of an address. Raises Http404."""
+        row = self.existing(request, object_id)
+        return HttpResponseRedirect(reverse(f"admin:{name}", args=[row.pk]))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         try:
@@ -108,14 +114,6 @@ def made_once(method: _Field) -> _Field:
         return kept[method.__name__]
 
     return cast("_Field", made)
-
-
-def form_of(name: str, object_id: str) -> HttpResponseRedirect:
-    """Go to a form of an object; 404 if no object can have that id."""
-    try:
-        return HttpResponseRedirect(reverse(name, args=[object_id]))
-    except NoReverseMatch as error:
-        raise Http404 from error
 
 
 def staff(request: HttpRequest) -> User:
