@@ -94,5 +94,4 @@ def _folders(quarantine: QuarantineFolder) -> Iterator[Symptom]:
 def _stray(path: Path, quarantine: QuarantineFolder) -> Symptom:
     where = f"datasets/{path.parent.name}/{path.name}"
     what = "It belongs to no upload or reading, and nothing has swept it."
-    mending = quarantine.mending(where, lambda: "")
-    return Symptom(Ailment.FILE_WITHOUT_ROW, where, what, mending=mending)
+    return quarantine.stray(where, what)

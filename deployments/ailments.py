@@ -124,5 +124,4 @@ def _samples(quarantine: QuarantineFolder) -> Iterator[Symptom]:
             ):
                 where = str(path.relative_to(data))
                 what = "It is of a deployment that there is not."
-                mending = quarantine.mending(where, lambda: "")
-                yield Symptom(Ailment.FILE_WITHOUT_ROW, where, what, mending=mending)
+                yield quarantine.stray(where, what)

@@ -75,12 +75,8 @@ class FileChecks:
             return  # a backup runs: what it may need has been left in place for it
         for key in sorted(suspects - named.keys()):
             if _is_there(key) and not is_to_go(key):
-                yield Symptom(
-                    Ailment.FILE_WITHOUT_ROW,
-                    key,
-                    "No row names this file.",
-                    mending=self.quarantine.mending(key, _unless_named(key)),
-                )
+                what = "No row names this file."
+                yield self.quarantine.stray(key, what, _unless_named(key))
 
 
 def is_to_go(key: str) -> bool:

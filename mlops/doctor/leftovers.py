@@ -58,7 +58,7 @@ def drafts(quarantine: QuarantineFolder) -> Iterator[Symptom]:
                     Ailment.HALF_MADE,
                     where,
                     "A writer has left it, and nothing has swept it.",
-                    mending=quarantine.mending(where, lambda: ""),
+                    mending=quarantine.mending(where),
                 )
 
 

@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from mlops.doctor.findings import Mending
+from mlops.doctor.findings import Ailment, Mending, Symptom
 
 FOLDER: Final = "quarantine"
 _INDEX: Final = "index.jsonl"
+
+
+def _nothing() -> str:
+    return ""
 
 
 class QuarantineFolder:
@@ -21,7 +25,14 @@ class QuarantineFolder:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
         self.folder = data_folder / FOLDER / name
 
-    def mending(self, path: str, why_not: Callable[[], str]) -> Mending:
+    def stray(
+        self, path: str, what: str, why_not: Callable[[], str] = _nothing
+    ) -> Symptom:
+        """Return what is wrong with a path that no row names, and its mending."""
+        mending = self.mending(path, why_not)
+        return Symptom(Ailment.FILE_WITHOUT_ROW, path, what, mending=mending)
+
+    def mending(self, path: str, why_not: Callable[[], str] = _nothing) -> Mending:
         """Return the act that moves a path away, unless `why_not` then says why not."""
 
         def act() -> str:
