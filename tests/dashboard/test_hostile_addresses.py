@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
-from django.urls import get_resolver
-from django.urls.resolvers import URLPattern
 
 from mlops.core.models import User
+from tests.admin_routes import admin_routes
 from tests.contract.world import build
 
 pytestmark = pytest.mark.django_db
@@ -43,46 +42,38 @@ FORMS = (
     "/admin/lifecycle/modelversion/{}/approve/",
     "/admin/lifecycle/run/{}/register/",
 )
+CLIENTS_FAULT = range(400, 500)
 ONCE = 6
 """One of so many lists and forms that Django makes is asked with each query."""
 
 
-def addresses(entries=None, prefix=""):
-    """Yield the address and the name of every page of the admin."""
-    for entry in entries or get_resolver().url_patterns:
-        address = prefix + str(entry.pattern)
-        if not isinstance(entry, URLPattern):
-            yield from addresses(entry.url_patterns, address)
-        elif address.startswith("admin/") and not set(address) & set("(^"):
-            yield f"/{address}", entry.name or ""
+def addresses():
+    """Return the address and the name of every page of the admin."""
+    return [(f"/{route}", name) for route, name in admin_routes() if "(" not in route]
 
 
 @pytest.fixture
-def chief(client, settings):
-    owner = User.objects.create_superuser("chief")
-    build(owner)
+def owner(db):
+    return User.objects.create_superuser("chief")
+
+
+@pytest.fixture
+def chief(client, owner):
     client.force_login(owner)
     client.raise_request_exception = False
     return client
 
 
 @pytest.fixture
-def rows():
+def rows(owner):
     """The id of a row, by the part of an address that its table has."""
+    build(owner)
     first = {one._meta: one._default_manager.first() for one in admin.site._registry}
     return {
         f"/{meta.app_label}/{meta.model_name}/": str(row.pk)
         for meta, row in first.items()
         if row
     }
-
-
-def is_told(answer):
-    """Return whether the person learns that there is no such thing for them."""
-    if answer.status_code >= HTTPStatus.BAD_REQUEST:
-        return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-    words = answer.content.decode()
-    return bool(answer.redirect_chain) and "exist. Perhaps it was deleted?" in words
 
 
 @pytest.mark.parametrize("page", FORMS)
@@ -102,9 +93,9 @@ def test_what_is_not_there_is_told_on_every_page(chief, identity):
     pages = [address for address, _name in addresses() if OBJECT.search(address)]
     for page in pages:
         address = OBJECT.sub(quote(identity, safe=""), page)
-        answer = chief.get(address, follow=True)
-        if not is_told(answer):
-            silent.append((address, answer.status_code, answer.redirect_chain))
+        status = chief.get(address, follow=True).status_code
+        if status not in CLIENTS_FAULT:
+            silent.append((address, status))
 
     assert len(pages) > 300
     assert silent == []
